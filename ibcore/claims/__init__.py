@@ -132,4 +132,13 @@ PAGES = (
     "introduction",
     "double_descent",
     "classification/logistic_regression",
+    "classification/linear_networks/fully_connected",
+    "classification/linear_networks/diagonal_and_convolutional",
+    "classification/homogeneous_networks/kkt_points",
+    "classification/homogeneous_networks/two_layer_margins",
+    "classification/homogeneous_networks/simple_predictors",
+    "classification/homogeneous_networks/margin_bounds",
+    "classification/extensions/optimizers",
+    "classification/extensions/losses_and_paths",
+    "classification/extensions/mirror_descent",
 )

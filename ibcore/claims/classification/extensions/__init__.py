@@ -1,0 +1,1 @@
+"""Claims on other algorithms, other losses and other geometries."""

@@ -1,0 +1,1 @@
+"""Claims on linear networks: fully connected, diagonal and convolutional."""

@@ -1,0 +1,39 @@
+"""The margins of any model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+class Predictor(Protocol):
+    """Outputs (B, n) and their Jacobian (B, n, P) at parameters (B, P)."""
+
+    @property
+    def linear(self) -> bool: ...
+
+    def outputs(self, theta: Tensor) -> Tensor: ...
+
+    def jacobian(self, theta: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Margins:
+    """m_i = y_i f(x_i) of a `predictor` f, for `labels` y of shape (n,) or (B, n) with entries -1 and +1."""
+
+    predictor: Predictor
+    labels: Tensor
+
+    @property
+    def linear(self) -> bool:
+        return self.predictor.linear
+
+    def outputs(self, theta: Tensor) -> Tensor:
+        """The margins, (B, n)."""
+        return self.labels * self.predictor.outputs(theta)
+
+    def jacobian(self, theta: Tensor) -> Tensor:
+        """Their Jacobian, (B, n, P)."""
+        return self.labels[..., None] * self.predictor.jacobian(theta)
