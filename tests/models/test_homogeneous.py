@@ -9,7 +9,7 @@ from ibcore.validation import InvalidInput
 ACTIVATIONS = [LeakyReLU(), LeakyReLU(0.3), SquaredReLU()]
 
 
-def network(activation, shared=True):
+def network(activation, *, shared=True):
     generator = torch.Generator().manual_seed(3)
     inputs = torch.randn(*(() if shared else (2,)), 7, 3, generator=generator, dtype=torch.float64)
     model = TwoLayer(inputs, 5, activation)
@@ -19,7 +19,7 @@ def network(activation, shared=True):
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_the_jacobian_is_that_of_automatic_differentiation(activation, shared):
-    model, theta = network(activation, shared)
+    model, theta = network(activation, shared=shared)
     for member in range(2):
         alone = model if shared else TwoLayer(model.inputs[member], 5, activation)
         automatic = vmap(jacrev(lambda one, alone=alone: alone.outputs(one[None])[0]))(theta[member:member + 1])
