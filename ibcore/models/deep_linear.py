@@ -1,0 +1,104 @@
+"""Fully connected linear networks f(x) = W_k ... W_1 x with one output, homogeneous of degree k."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+import torch
+from torch import Tensor
+
+from ibcore.validation import InvalidInput, positive_integer, positive_number
+
+
+@dataclass(frozen=True)
+class DeepLinear:
+    """A linear network with hidden layers of `widths` on `inputs`, (n, d) shared by the batch or (B, n, d).
+
+    Parameters `theta` (B, P) hold W_1 (widths[0], d), ..., W_k (1, widths[-1]), each row by row, with
+    k = 1 + len(widths) the depth. Without hidden layers it is the linear predictor.
+    """
+
+    inputs: Tensor
+    widths: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))
+        for width in self.widths:
+            positive_integer("width", width)
+        if self.inputs.ndim not in (2, 3):
+            raise InvalidInput(f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d).")
+
+    @property
+    def linear(self) -> bool:
+        return not self.widths
+
+    @property
+    def degree(self) -> int:
+        """k with f(x; c theta) = c^k f(x; theta): the depth."""
+        return len(self.widths) + 1
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Shapes of W_1, ..., W_k."""
+        sizes = (self.inputs.shape[-1], *self.widths, 1)
+        return tuple((rows, columns) for columns, rows in pairwise(sizes))
+
+    @property
+    def dimension(self) -> int:
+        return sum(rows * columns for rows, columns in self.shapes)
+
+    def layers(self, theta: Tensor) -> tuple[Tensor, ...]:
+        """W_1 (..., widths[0], d), ..., W_k (..., 1, widths[-1]) of `theta` (..., P)."""
+        parts = theta.split([rows * columns for rows, columns in self.shapes], -1)
+        return tuple(part.unflatten(-1, shape) for part, shape in zip(parts, self.shapes, strict=True))
+
+    def end_to_end(self, theta: Tensor) -> Tensor:
+        """The linear predictor W_k ... W_1 as a vector, (..., d)."""
+        first, *rest = self.layers(theta)
+        product = first
+        for layer in rest:
+            product = layer @ product
+        return product[..., 0, :]
+
+    def outputs(self, theta: Tensor) -> Tensor:
+        """f at every input, (B, n)."""
+        return (self.inputs @ self.end_to_end(theta)[..., None])[..., 0]
+
+    def jacobian(self, theta: Tensor) -> Tensor:
+        """df(x_i)/dtheta, (B, n, P): for layer j the outer product of W_(j+1)^T ... W_k^T and W_(j-1) ... W_1 x_i."""
+        layers = self.layers(theta)
+        hidden = [self.inputs.expand(len(theta), *self.inputs.shape[-2:])]
+        for layer in layers[:-1]:
+            hidden.append(hidden[-1] @ layer.mT)
+        above = theta.new_ones(len(theta), 1, 1)
+        blocks = []
+        for layer, below in zip(reversed(layers), reversed(hidden), strict=True):
+            blocks.append((above[:, 0, :, None][:, None] * below[:, :, None, :]).flatten(-2))
+            above = above @ layer
+        return torch.cat(blocks[::-1], -1)
+
+
+def random_start(model: DeepLinear, count: int, scale: float, generator: torch.Generator) -> Tensor:
+    """`count` parameters (count, P) with entries N(0, scale^2 / columns) in each layer: Gaussian weights."""
+    positive_integer("count", count)
+    positive_number("scale", scale)
+    blocks = [torch.randn(count, rows * columns, generator=generator, dtype=torch.float64) * (scale / sqrt(columns))
+              for rows, columns in model.shapes]
+    return torch.cat(blocks, -1).to(model.inputs)
+
+
+def balanced_start(model: DeepLinear, count: int, scale: float, generator: torch.Generator) -> Tensor:
+    """`count` parameters (count, P) with W_j = scale r_j r_(j-1)^T for random unit vectors r_j and r_k = 1.
+
+    Then W_(j+1)^T W_(j+1) = W_j W_j^T exactly. With one output every balanced start is of rank one.
+    """
+    positive_integer("count", count)
+    positive_number("scale", scale)
+    sizes = (model.inputs.shape[-1], *model.widths)
+    axes = [torch.randn(count, size, generator=generator, dtype=torch.float64) for size in sizes]
+    units = [axis / axis.norm(dim=-1, keepdim=True) for axis in axes]
+    units.append(torch.ones(count, 1, dtype=torch.float64))
+    blocks = [scale * (out[:, :, None] * into[:, None, :]).flatten(-2) for into, out in pairwise(units)]
+    return torch.cat(blocks, -1).to(model.inputs)
