@@ -1,0 +1,69 @@
+"""Diagonal linear networks beta = u^k - v^k."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ibcore.validation import InvalidInput, positive_integer
+
+
+@dataclass(frozen=True)
+class Diagonal:
+    """The linear predictor x -> beta.x with beta = u^k - v^k, entry by entry, homogeneous of degree `depth` k.
+
+    Parameters `theta` (B, 2 d) hold u (d) and then v (d). `inputs` are (n, d), shared by the batch, or
+    (B, n, d). For k = 2 this is the network of Woodworth et al. (2020); for u, v > 0 it is a network of k
+    diagonal layers with a second copy for negative coefficients, all layers of a copy starting equal
+    (which gradient flow preserves).
+    """
+
+    inputs: Tensor
+    depth: int = 2
+
+    def __post_init__(self) -> None:
+        positive_integer("depth", self.depth)
+        if self.inputs.ndim not in (2, 3):
+            raise InvalidInput(f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d).")
+
+    @property
+    def linear(self) -> bool:
+        return self.depth == 1
+
+    @property
+    def features(self) -> int:
+        return self.inputs.shape[-1]
+
+    @property
+    def dimension(self) -> int:
+        return 2 * self.features
+
+    @property
+    def degree(self) -> int:
+        """k with f(x; c theta) = c^k f(x; theta)."""
+        return self.depth
+
+    def on(self, inputs: Tensor) -> Diagonal:
+        """The same network on other inputs, (n, d) or (B, n, d)."""
+        return replace(self, inputs=inputs)
+
+    def coefficients(self, theta: Tensor) -> Tensor:
+        """beta (..., d) of `theta` (..., 2 d)."""
+        u, v = theta.chunk(2, -1)
+        return u**self.depth - v**self.depth
+
+    def outputs(self, theta: Tensor) -> Tensor:
+        """f at every input, (B, n)."""
+        return (self.inputs @ self.coefficients(theta)[..., None])[..., 0]
+
+    def jacobian(self, theta: Tensor) -> Tensor:
+        """df(x_i)/dtheta, (B, n, 2 d)."""
+        u, v = (self.depth * part ** (self.depth - 1) for part in theta.chunk(2, -1))
+        return torch.cat([self.inputs * u[..., None, :], -self.inputs * v[..., None, :]], -1)
+
+
+def even_start(features: int, scale: Tensor) -> Tensor:
+    """u = v = alpha in every coordinate for each alpha of `scale` (B,): parameters (B, 2 d) with beta = 0."""
+    return scale[:, None].expand(-1, 2 * features).clone()
