@@ -1,0 +1,91 @@
+"""Gradient flow of homogeneous margins followed by its direction, for models with kinks.
+
+A network with a kinked activation slides along its kinks, where implicit methods find no solution and
+explicit ones chatter. The direction alone needs neither: with unit vectors u = theta/|theta| and d log |theta| as
+the clock, the flow moves along the softmax-weighted gradient of the margins, and a step of relative length r
+chatters with amplitude r. The steps are shortened in the second half of a run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ibcore.dynamics.protocols import Model
+from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+
+
+@dataclass(frozen=True)
+class SphereRun:
+    """What `sphere_flow` leaves behind, for B runs.
+
+    direction: (B, P) unit vectors at the end.
+    pull: (B, P), average over the last part of the run of the unit vectors along sum_i p_i grad m_i.
+    margins: (K, B) smallest margins on the unit sphere at K records.
+    steps: (K,) step numbers.      step_sizes: (K,) relative step lengths r.
+    """
+
+    direction: Tensor
+    pull: Tensor
+    margins: Tensor
+    steps: Tensor
+    step_sizes: Tensor
+
+    @property
+    def misalignment(self) -> Tensor:
+        """Sine of the angle between the direction and the average pull, (B,).
+
+        It is the residual of the KKT conditions at the averaged slopes of the activation, which need no tolerance
+        to be found: an average of gradients at points within the last part's chatter.
+        """
+        pull = self.pull / torch.linalg.vector_norm(self.pull, dim=-1, keepdim=True)
+        along = (pull * self.direction).sum(-1, keepdim=True)
+        return torch.linalg.vector_norm(self.direction - along * pull, dim=-1)
+
+
+def sphere_flow(
+    model: Model, theta: Tensor, *, degree: int, steps: int = 4000, coarsest: float = 0.05, finest: float = 1e-5,
+    heat: float = 0.5, window: int = 400, records: int = 100,
+) -> SphereRun:
+    """Follow theta/|theta| for margins of `degree` k and an exponential tail, with steps that shrink to `finest`.
+
+    model: outputs (B, n) are margins.      theta: (B, P), any start.
+    Each step is theta <- theta + r |theta| g/|g| with g = sum_i p_i grad m_i, p = softmax(-c m), an Euler step of
+    the flow where c = 1. Once every margin is positive, c min m is held below `heat`/r, before that c max |m|, so
+    that a step does not overshoot the softmax. r is `coarsest` for half of the steps, in which |theta| grows by
+    a factor of about exp(r steps / 2), and then falls geometrically to `finest`.
+    The last `window` steps are averaged into `pull`. A run whose last margin is not positive has not fitted its data.
+
+    Raises `InvalidInput` for a start at zero, sizes that are not positive, and fewer steps than the window.
+    """
+    theta = real_tensor("theta", theta, ndim=2).clone()
+    positive_integer("degree", degree)
+    positive_integer("steps", steps, least=positive_integer("window", window) + 1)
+    for name, value in (("coarsest", coarsest), ("finest", finest), ("heat", heat)):
+        positive_number(name, value)
+    if not bool((theta != 0).any(-1).all()):
+        raise InvalidInput("theta has a run that starts at zero, which has no direction; start from a random point.")
+    log_norm = torch.log(torch.linalg.vector_norm(theta, dim=-1))
+    unit, pull = theta / torch.exp(log_norm)[:, None], torch.zeros_like(theta)
+    kept = torch.unique(torch.linspace(0, steps - 1, records).long()).tolist()
+    part = (2 * torch.arange(steps, dtype=theta.dtype) / (steps - 1) - 1).clamp_min(0)
+    sizes = coarsest * (finest / coarsest) ** part
+    margins = []
+    for step, size in enumerate(sizes.tolist()):
+        values = model.outputs(unit)
+        smallest = values.amin(-1)
+        if step in kept:
+            margins.append(smallest)
+        scale = torch.where(smallest > 0, smallest, values.abs().amax(-1))
+        cold = torch.minimum(degree * log_norm, torch.log(heat / size / scale)).exp()
+        weights = torch.softmax(-cold[:, None] * values, -1)
+        field = (weights[:, None, :] @ model.jacobian(unit))[:, 0]
+        field = field / torch.linalg.vector_norm(field, dim=-1, keepdim=True)
+        if step >= steps - window:
+            pull += field / window
+        unit = unit + size * field
+        growth = torch.linalg.vector_norm(unit, dim=-1)
+        unit, log_norm = unit / growth[:, None], log_norm + torch.log(growth)
+    return SphereRun(unit, pull, torch.stack(margins), torch.tensor(kept), sizes[kept])
