@@ -52,14 +52,13 @@ class DeepLinear:
     def layers(self, theta: Tensor) -> tuple[Tensor, ...]:
         """W_1 (..., widths[0], d), ..., W_k (..., 1, widths[-1]) of `theta` (..., P)."""
         parts = theta.split([rows * columns for rows, columns in self.shapes], -1)
-        return tuple(part.unflatten(-1, shape) for part, shape in zip(parts, self.shapes, strict=True))
+        return tuple(part.reshape(*part.shape[:-1], *shape) for part, shape in zip(parts, self.shapes, strict=True))
 
     def end_to_end(self, theta: Tensor) -> Tensor:
         """The linear predictor W_k ... W_1 as a vector, (..., d)."""
-        first, *rest = self.layers(theta)
-        product = first
-        for layer in rest:
-            product = layer @ product
+        *below, product = self.layers(theta)
+        for layer in reversed(below):
+            product = product @ layer
         return product[..., 0, :]
 
     def outputs(self, theta: Tensor) -> Tensor:
@@ -69,13 +68,13 @@ class DeepLinear:
     def jacobian(self, theta: Tensor) -> Tensor:
         """df(x_i)/dtheta, (B, n, P): for layer j the outer product of W_(j+1)^T ... W_k^T and W_(j-1) ... W_1 x_i."""
         layers = self.layers(theta)
-        hidden = [self.inputs.expand(len(theta), *self.inputs.shape[-2:])]
+        hidden = [self.inputs]
         for layer in layers[:-1]:
             hidden.append(hidden[-1] @ layer.mT)
         above = theta.new_ones(len(theta), 1, 1)
         blocks = []
         for layer, below in zip(reversed(layers), reversed(hidden), strict=True):
-            blocks.append((above[:, 0, :, None][:, None] * below[:, :, None, :]).flatten(-2))
+            blocks.append((above[..., None] * below[..., None, :]).flatten(-2))
             above = above @ layer
         return torch.cat(blocks[::-1], -1)
 
