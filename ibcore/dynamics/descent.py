@@ -1,37 +1,66 @@
-"""Gradient descent, loss-scaled gradient descent and SGD on a decreasing loss of margins, in one loop."""
+"""Gradient, steepest, adaptive and stochastic descent on a decreasing loss of margins, in one loop."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from ibcore.dynamics.directions import Direction, Gradient, State
 from ibcore.dynamics.protocols import Model, TailLoss
 from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, WALL_LIMIT, Trajectory
 from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
 
+_PENDING = 1000  # step sizes gathered before they are added to log t
 
-class Schedule(Protocol):
-    """log of the step size from log L, both (B,)."""
 
-    def __call__(self, log_loss: Tensor) -> Tensor: ...
+@dataclass(frozen=True)
+class Schedule:
+    """Step sizes eta_k = exp(log_size(k)) at step k = 0, 1, ..., over the current loss if `over_loss`."""
+
+    log_size: Callable[[int], float | Tensor]
+    over_loss: bool = False
+
+
+@dataclass(frozen=True)
+class Descent(Trajectory):
+    """A trajectory of `descend`, with what the direction map remembered at its end."""
+
+    memory: State = ()
 
 
 def constant(step_size: float) -> Schedule:
     """The same step size at every step: plain gradient descent."""
-    log_step = math.log(positive_number("step_size", step_size))
-    return lambda log_loss: torch.full_like(log_loss, log_step)
+    return Schedule(_Decay(step_size))
 
 
-def loss_scaled(step_size: float) -> Schedule:
-    """Step size over the current loss, eta / L: normalized descent (Nacson et al. 2019; Lyu and Li 2020)."""
-    log_step = math.log(positive_number("step_size", step_size))
-    return lambda log_loss: log_step - log_loss
+def decaying(step_size: float | Tensor, power: float, *, over: float = 1.0) -> Schedule:
+    """eta (1 + k / over)^-power at step k, eta one number or (B,)."""
+    return Schedule(_Decay(step_size, power, over))
+
+
+def loss_scaled(step_size: float | Tensor, power: float = 0.0, *, over: float = 1.0) -> Schedule:
+    """eta (1 + k / over)^-power / L, eta one number or (B,) (Nacson et al. 2019; Lyu and Li 2020)."""
+    return Schedule(_Decay(step_size, power, over), over_loss=True)
+
+
+class _Decay:
+    def __init__(self, step_size: float | Tensor, power: float = 0.0, over: float = 1.0) -> None:
+        if isinstance(step_size, Tensor):
+            if not bool(((step_size > 0) & step_size.isfinite()).all()):
+                raise InvalidInput("step_size has entries that are not finite numbers above 0.")
+            self.log_first: float | Tensor = torch.log(step_size)
+        else:
+            self.log_first = math.log(positive_number("step_size", step_size))
+        self.power, self.over = power, positive_number("over", over)
+
+    def __call__(self, step: int) -> float | Tensor:
+        return self.log_first - self.power * math.log1p(step / self.over) if self.power else self.log_first
 
 
 def descend(
@@ -41,65 +70,123 @@ def descend(
     schedule: Schedule,
     *,
     stops: Sequence[int],
+    direction: Direction | None = None,
     batch_size: int | None = None,
     generator: torch.Generator | None = None,
     until: Callable[[Tensor], Tensor] | None = None,
     max_seconds: float = 300.0,
-) -> Trajectory:
-    """theta <- theta - eta_k grad L_k(theta) for B runs at once, recorded after the steps in `stops`.
+) -> Descent:
+    """theta <- theta + eta_k D(-grad L_k(theta)) for B runs at once, recorded after the steps in `stops`.
 
     model, loss: as for `ibcore.dynamics.log_time.flow`.      theta: (B, P).
+    direction: D, a map of `ibcore.dynamics.directions`; the gradient itself where none is given.
     L_k is the mean loss over all data or, with `batch_size` b, over b indices drawn with replacement
-    from `generator`, the same for every run. Step size and slope are multiplied as logarithms, so a
-    loss-scaled step does not underflow however small the loss. `until` maps theta to
-    (B,) booleans; when all are true the loop ends and the state is kept as the last stop that was
-    reached. log t accumulates the step sizes.
+    from `generator`, the same for every run. The schedule sees the loss over all data. Step size and
+    slope are multiplied as logarithms, so a loss-scaled step does not underflow however small the
+    loss. `until` maps theta to (B,) booleans; when all are true the loop ends and the state is kept
+    as the last stop that was reached. log t accumulates the step sizes.
 
     Raises `InvalidInput` for stops that do not rise or are negative, a batch size below 1, or a batch
     size without a generator.
     """
     theta = real_tensor("theta", theta, ndim=2).clone()
-    stops = list(stops)
-    if not stops or stops[0] < 0 or any(b <= a for a, b in pairwise(stops)):
-        raise InvalidInput(f"stops are {stops[:6]}, expected a rising list of step counts from 0 on.")
+    stops, direction = _rising(stops), direction or Gradient()
     if batch_size is not None:
         positive_integer("batch_size", batch_size)
         if generator is None:
             raise InvalidInput("batch_size was given without a generator; pass torch.Generator().manual_seed(...).")
-    began, log_time = time.perf_counter(), theta.new_full((len(theta),), -torch.inf)
-    recorder = _Recorder(theta, stops)
-    status = REACHED
+    began, recorder, state = time.perf_counter(), _Recorder(theta, stops), direction.begin(theta)
+    clock, status, point = _Clock(theta), REACHED, (_Rows if model.linear else _Margins)(model, loss)
     for step in range(stops[-1] + 1):
-        margins = model.outputs(theta)
-        log_values = loss.log_value(margins)
-        log_loss = torch.logsumexp(log_values, -1) - math.log(margins.shape[-1])
+        point.move(theta)
         ended = until is not None and bool(until(theta).all())
         if ended or step == stops[recorder.count]:
-            recorder.keep(theta, log_loss, log_time, step, time.perf_counter() - began)
+            recorder.keep(theta, point.log_loss(), clock.log_time(), step, time.perf_counter() - began)
         if ended or recorder.count == len(stops):
             break
         if time.perf_counter() - began > max_seconds:
             status = WALL_LIMIT
             break
-        log_step = schedule(log_loss)
-        drawn = None
-        if batch_size is not None:
-            drawn = torch.randint(margins.shape[-1], (batch_size,), generator=generator).to(margins.device)
-        theta = theta + _update(model, loss, theta, margins, log_step, drawn)
-        log_time = torch.logaddexp(log_time, log_step)
+        log_step = theta.new_zeros(len(theta)) + schedule.log_size(step)
+        if schedule.over_loss:
+            log_step = log_step - point.log_loss()
+        slope, log_scale = point.slope(_drawn(point.margins, batch_size, generator))
+        update, state = direction(slope, log_scale, log_step, state)
+        theta = theta + update
+        clock.add(log_step)
     if status == REACHED and until is not None and not bool(until(theta).all()):
         status = STEP_LIMIT
-    return recorder.trajectory(status, step)
+    return recorder.trajectory(status, step, state)
 
 
-def _update(model: Model, loss: TailLoss, theta: Tensor, margins: Tensor, log_step: Tensor,
-            drawn: Tensor | None) -> Tensor:
-    """-eta grad of the mean loss over all data or the drawn indices, (B, P); only the product is exponentiated."""
-    rows = model.jacobian(theta)
-    if drawn is not None:
-        margins, rows = margins[:, drawn], rows[:, drawn]
-    weights = torch.exp(log_step[:, None] + loss.log_slope(margins)) / margins.shape[-1]
-    return (weights[:, None, :] @ rows)[:, 0]
+def _drawn(margins: Tensor, batch_size: int | None, generator: torch.Generator | None) -> Tensor | None:
+    if batch_size is None:
+        return None
+    return torch.randint(margins.shape[-1], (batch_size,), generator=generator).to(margins.device)
+
+
+class _Margins:
+    """Margins (B, n) at the current theta, the loss and the negative gradient there."""
+
+    def __init__(self, model: Model, loss: TailLoss) -> None:
+        self.model, self.loss = model, loss
+
+    def move(self, theta: Tensor) -> None:
+        self.margins = self.model.outputs(theta)
+        self.columns = self.model.jacobian(theta).transpose(-1, -2)
+
+    def log_loss(self) -> Tensor:
+        """log L, (B,)."""
+        return torch.logsumexp(self.loss.log_value(self.margins), -1) - math.log(self.margins.shape[-1])
+
+    def slope(self, drawn: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The negative gradient over all data or the drawn indices as a vector (B, P) and log of its unit (B,)."""
+        margins, columns = self.margins, self.columns
+        if drawn is not None:
+            margins, columns = margins[:, drawn], columns[..., drawn]
+        log_slopes = self.loss.log_slope(margins)
+        peak = log_slopes.amax(-1, keepdim=True)
+        weights = torch.exp(log_slopes - peak)
+        return torch.bmm(columns, weights[:, :, None])[..., 0], peak[:, 0] - math.log(margins.shape[-1])
+
+
+class _Rows(_Margins):
+    """The same where the Jacobian is constant."""
+
+    def __init__(self, model: Model, loss: TailLoss) -> None:
+        super().__init__(model, loss)
+        self.started = False
+
+    def move(self, theta: Tensor) -> None:
+        if not self.started:
+            self.started, self.rows = True, self.model.jacobian(theta).contiguous()
+            self.columns = self.rows.transpose(-1, -2).contiguous()
+            self.offset = self.model.outputs(torch.zeros_like(theta))
+        self.margins = torch.bmm(self.rows, theta[:, :, None])[..., 0] + self.offset
+
+
+def _rising(stops: Sequence[int]) -> list[int]:
+    stops = list(stops)
+    if not stops or stops[0] < 0 or any(b <= a for a, b in pairwise(stops)):
+        raise InvalidInput(f"stops are {stops[:6]}, expected a rising list of step counts from 0 on.")
+    return stops
+
+
+class _Clock:
+    """log of the sum of the step sizes."""
+
+    def __init__(self, theta: Tensor) -> None:
+        self.pending = [theta.new_full((len(theta),), -torch.inf)]
+
+    def add(self, log_step: Tensor) -> None:
+        self.pending.append(log_step)
+        if len(self.pending) > _PENDING:
+            self.log_time()
+
+    def log_time(self) -> Tensor:
+        total = torch.logsumexp(torch.stack(self.pending), 0)
+        self.pending = [total]
+        return total
 
 
 class _Recorder:
@@ -116,8 +203,8 @@ class _Recorder:
         self.theta[i], self.log_loss[i], self.log_time[i] = theta, log_loss, log_time
         self.work[i], self.seconds[i] = step, seconds
 
-    def trajectory(self, status: str, steps: int) -> Trajectory:
+    def trajectory(self, status: str, steps: int, memory: State) -> Descent:
         batch = self.theta.shape[1]
         taken = torch.full((batch,), steps, device=self.theta.device)
-        return Trajectory(self.theta, self.log_loss, self.log_time, (status,) * batch, taken, torch.zeros_like(taken),
-                          taken, self.work, self.seconds)
+        return Descent(self.theta, self.log_loss, self.log_time, (status,) * batch, taken, torch.zeros_like(taken),
+                       taken, self.work, self.seconds, memory=memory)
