@@ -1,0 +1,34 @@
+"""How clearly the solution of the hard-margin program distinguishes support vectors from the other points."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ibcore.validation import InvalidInput
+
+
+def distinctness(signed: Tensor, dual: Tensor) -> Tensor:
+    """By how much the margin of each point would differ if its part in the solution changed, (n,).
+
+    signed: (n, d) rows y_i x_i.      dual: alpha (n,), zero off the support.
+    Off the support it is the slack y_i w_hat.x_i - 1. For a support vector it is 1 - y_i w.x_i at the shortest
+    w with the *other* support vectors at margin 1, alpha_i / (G^-1)_ii with G the Gram matrix of the
+    support: what the solution would miss without this point. Zero means degenerate.
+
+    Raises `InvalidInput` if the support vectors are linearly dependent, so that alpha is not unique.
+    """
+    on = dual > 0
+    rows = signed[on]
+    gram = rows @ rows.T
+    if int(torch.linalg.matrix_rank(rows)) < len(rows):
+        raise InvalidInput(f"the {len(rows)} support vectors are linearly dependent, expected independent ones. "
+                           f"Perturb the data or drop repeated points.")
+    out = signed @ (signed.T @ dual) - 1
+    out[on] = dual[on] / torch.linalg.inv(gram).diagonal()
+    return out
+
+
+def spans(signed: Tensor, dual: Tensor) -> bool:
+    """Whether the support vectors span the whole input space, as Ji and Telgarsky (2019) assume."""
+    return int(torch.linalg.matrix_rank(signed[dual > 0])) == signed.shape[1]
