@@ -8,7 +8,9 @@ import torch
 from scipy.integrate import solve_ivp
 from scipy.special import expit
 
-from ibcore.dynamics.log_time import _point, explicit_step, flow, rosenbrock_step
+from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.runge_kutta import explicit_step, rosenbrock_step
+from ibcore.dynamics.scaled_field import evaluate
 from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, WALL_LIMIT
 from ibcore.losses import Exponential, Logistic, PolynomialTail
 from ibcore.models import Linear
@@ -103,7 +105,7 @@ def test_errors_fall_with_the_tolerance(method):
 
 def end_of_fixed_steps(step, model, theta, count, length=2.0):
     for _ in range(count):
-        start = _point(model, Logistic(), theta)
+        start = evaluate(model, Logistic(), theta)
         theta = step(model, Logistic(), start, torch.full((len(theta),), length / count, dtype=theta.dtype), 1.0)[0]
     return theta
 
