@@ -1,0 +1,167 @@
+"""The largest margin of two-layer ReLU networks of any width on points of the plane, certified.
+
+By homogeneity a network sum_j a_j relu(w_j.x) with (|theta|^2)/2 = sum_j (a_j^2 + |w_j|^2)/2 is best
+balanced, |a_j| = |w_j|, and then is a signed measure of mass sum_j |a_j| |w_j| on the unit circle. The
+largest min_i y_i f(x_i) at mass 1 is the margin in variation norm (Bach's F1); its inverse is
+
+    min sum_k |c_k|   subject to   y_i sum_k c_k relu(u_k.x_i) >= 1,  over unit vectors u_k,
+
+whose dual is max sum_i l_i over l >= 0 with |sum_i l_i y_i relu(u.x_i)| <= 1 on the whole circle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cvxpy as cp
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ibcore.validation import InvalidInput, NotSeparable, binary_data
+
+Array = NDArray[np.float64]
+
+_CERTIFIED = 1e-9  # the dual potential may exceed 1 by this before another direction is added
+_ROUNDS = 40
+_EXACT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+_GRID = 64  # directions of the first program, besides the kinks
+
+
+@dataclass(frozen=True)
+class VariationMargin:
+    """The network of least variation norm with margins of at least 1, float64 on the CPU.
+
+    directions: unit vectors (k, 2).      masses: signed c (k,), so f(x) = sum_k c_k relu(u_k.x).
+    dual: l (n,) >= 0.      norm: sum |c|.      margin: 1 / norm, the largest normalized margin.
+    gap: (norm - dual value) / norm after both are made exactly feasible.      rounds: programs solved.
+    """
+
+    directions: Tensor
+    masses: Tensor
+    dual: Tensor
+    norm: float
+    margin: float
+    gap: float
+    rounds: int
+
+    def distance_to_kinks(self, X: Tensor) -> float:
+        """Least |u.x_i| / |x_i| over the directions that carry more than a millionth of the norm."""
+        heavy = self.directions[self.masses.abs() > 1e-6 * self.norm]
+        return float((heavy @ (X / X.norm(dim=1, keepdim=True)).T.to(heavy)).abs().min())
+
+
+def kinks(X: Array) -> Array:
+    """Angles in [0, 2 pi), rising, of the directions orthogonal to a row of X (n, 2), where relu(u.x) bends."""
+    angles = np.arctan2(X[:, 1], X[:, 0])
+    both = np.concatenate([angles + np.pi / 2, angles - np.pi / 2])
+    return np.unique(np.mod(both, 2 * np.pi))
+
+
+def _unit(angles: Array) -> Array:
+    return np.stack([np.cos(angles), np.sin(angles)], -1)
+
+
+def potential_peaks(X: Array, coefficients: Array) -> tuple[Array, Array]:
+    """Stationary points and kinks of g(u) = sum_i c_i relu(u.x_i) on the unit circle: directions (k, 2), values (k,).
+
+    Between two kinks g is v.u with v the sum of the active c_i x_i, so its extremes there are at +-v/|v|
+    where that lies on the arc, and at the kinks; max |g| over them is the maximum over the circle.
+    """
+    ends = kinks(X)
+    widths = np.diff(np.append(ends, ends[0] + 2 * np.pi))
+    active = (_unit(ends + widths / 2) @ X.T > 0) * coefficients
+    inside = np.arctan2(*(active @ X).T[::-1])
+    both = np.concatenate([inside, inside + np.pi])
+    on_arc = np.mod(both - np.tile(ends, 2), 2 * np.pi) <= np.tile(widths, 2)
+    directions = _unit(np.concatenate([ends, both[on_arc]]))
+    return directions, np.maximum(directions @ X.T, 0) @ coefficients
+
+
+def _program(features: Array, y: Array) -> tuple[Array, Array]:
+    """Masses and dual variables of the linear program over fixed directions, features (n, k)."""
+    masses = cp.Variable(features.shape[1])
+    constraint = cp.multiply(y, features @ masses) >= 1
+    problem = cp.Problem(cp.Minimize(cp.norm1(masses)), [constraint])
+    problem.solve(solver=cp.HIGHS, highs_options=_EXACT)
+    if problem.status != cp.OPTIMAL:
+        raise NotSeparable(f"no two-layer ReLU network without bias fits these labels (linear program: "
+                           f"{problem.status}). Points on one ray must have one label; append a constant for a bias.")
+    return np.asarray(masses.value), np.asarray(constraint.dual_value)
+
+
+def variation_margin(X: object, y: object) -> VariationMargin:
+    """Solve the semi-infinite linear program by exchange, starting from the kinks and a grid of directions.
+
+    After each program the exact peaks of the dual potential above 1 become new directions, until there is
+    none above 1 + 1e-9. Raises `InvalidInput` for malformed data or points that are not in the plane
+    or zero, and `NotSeparable` where no network fits the labels.
+    """
+    inputs, labels = _plane(X, y)
+    directions = _unit(np.concatenate([kinks(inputs), np.arange(_GRID) * 2 * np.pi / _GRID]))
+    for rounds in range(1, _ROUNDS + 1):
+        features = np.maximum(directions @ inputs.T, 0).T
+        masses, dual = _program(features, labels)
+        peaks, values = potential_peaks(inputs, dual * labels)
+        above = np.abs(values) > 1 + _CERTIFIED
+        if not above.any() or rounds == _ROUNDS:
+            break
+        directions = np.concatenate([directions, peaks[above]])
+    return _certified(inputs, labels, directions, masses, dual, rounds)
+
+
+def _plane(X: object, y: object) -> tuple[Array, Array]:
+    inputs, labels = binary_data(X, y)
+    if inputs.shape[1] != 2:
+        raise InvalidInput(f"X has {inputs.shape[1]} columns, expected points of the plane (n, 2). "
+                           f"For higher dimensions no certificate over all directions is implemented.")
+    if bool((inputs.norm(dim=1) == 0).any()):
+        raise InvalidInput("X has a point at the origin, where every network without bias is zero. Remove it.")
+    return (part.detach().cpu().double().numpy() for part in (inputs, labels))  # type: ignore[return-value]
+
+
+def _certified(X: Array, y: Array, directions: Array, masses: Array, dual: Array, rounds: int) -> VariationMargin:
+    used = np.abs(masses) > 0
+    directions, masses = directions[used], masses[used]
+    masses = masses / float((y * (np.maximum(directions @ X.T, 0).T @ masses)).min())
+    dual = np.maximum(dual, 0)
+    dual = dual / float(np.abs(potential_peaks(X, dual * y)[1]).max())
+    norm = float(np.abs(masses).sum())
+    return VariationMargin(*(torch.from_numpy(part) for part in (directions, masses, dual)), norm, 1 / norm,
+                           abs(norm - float(dual.sum())) / norm, rounds)
+
+
+def margin_bound(X: object, y: object, weights: object) -> float:
+    """An upper bound on the largest normalized margin: max_u |sum_i p_i y_i relu(u.x_i)| / sum_i p_i, for any p >= 0.
+
+    `weights`: p (n,). Weak duality. At the weights of a limit of training that is optimal the bound equals its normalized margin.
+    """
+    inputs, labels = _plane(X, y)
+    p = np.asarray(torch.as_tensor(weights).detach().cpu().double())
+    if p.shape != labels.shape or bool((p < 0).any()) or not p.sum() > 0:
+        raise InvalidInput(f"weights have shape {p.shape} and least entry {p.min():g}; expected one nonnegative "
+                           f"weight an example, ({len(labels)},), not all zero.")
+    return float(np.abs(potential_peaks(inputs, p * labels)[1]).max() / p.sum())
+
+
+def gated_norm(X: object, y: object) -> float:
+    """The same least norm by the finite convex program over gates of Pilanci and Ergen (2020), without directions.
+
+    For every arc between kinks, whose neurons see the same points, and either sign there is one vector v
+    in the cone of the arc with contribution sign * sum of v.x over the points it sees, at a cost of |v|.
+    """
+    inputs, labels = _plane(X, y)
+    ends = kinks(inputs)
+    widths = np.diff(np.append(ends, ends[0] + 2 * np.pi))
+    seen = _unit(ends + widths / 2) @ inputs.T > 0
+    cost, outputs, cones = 0, 0, []
+    for gate in np.unique(seen, axis=0):
+        side = np.where(gate, 1.0, -1.0)[:, None] * inputs
+        for sign in (1, -1):
+            v = cp.Variable(2)
+            cost, outputs = cost + cp.norm2(v), outputs + sign * cp.multiply(gate, inputs @ v)
+            cones.append(side @ v >= 0)
+    problem = cp.Problem(cp.Minimize(cost), [cp.multiply(labels, outputs) >= 1, *cones])
+    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
+    return float(problem.value)
