@@ -32,3 +32,15 @@ def distinctness(signed: Tensor, dual: Tensor) -> Tensor:
 def spans(signed: Tensor, dual: Tensor) -> bool:
     """Whether the support vectors span the whole input space, as Ji and Telgarsky (2019) assume."""
     return int(torch.linalg.matrix_rank(signed[dual > 0])) == signed.shape[1]
+
+
+def offset_at_loss(signed: Tensor, dual: Tensor) -> Tensor:
+    """The limit of w - w_hat log(1/L) on the span of the support, (d,), for an exponential tail and the mean loss L.
+
+    signed: (n, d) rows y_i x_i.      dual: alpha (n,), zero off the support.
+    The shares of the support vectors in the gradient tend to p_i = alpha_i / sum(alpha), and
+    e^(-m_i) = n L p_i gives y_i x_i.delta = -log(n p_i) on the support; delta is the solution in its span.
+    """
+    on = dual > 0
+    wanted = -torch.log(len(dual) * dual[on] / dual.sum())
+    return torch.linalg.pinv(signed[on]) @ wanted

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ibcore.oracles.max_margin import max_margin
-from ibcore.oracles.support_vectors import distinctness, spans
+from ibcore.oracles.support_vectors import distinctness, offset_at_loss, spans
 from ibcore.problems.separable import planted_margin
 from ibcore.validation import InvalidInput
 
@@ -33,3 +33,15 @@ def test_repeated_support_vectors_are_refused():
     twice = torch.tensor([[1.0, 0.0], [1.0, 0.0]]).double()
     with pytest.raises(InvalidInput, match="dependent"):
         distinctness(twice, torch.tensor([0.5, 0.5]).double())
+
+
+def test_offset_has_the_margins_of_the_limiting_shares():
+    data = planted_margin(12, 6, 0.1, torch.Generator().manual_seed(2))
+    solution = max_margin(data.X, data.y)
+    offset = offset_at_loss(data.signed, solution.dual)
+    level = 50.0
+    margins = data.signed @ (level * solution.primal + offset)
+    losses = torch.exp(-margins[solution.support])
+    shares = solution.dual[solution.support] / solution.dual.sum()
+    torch.testing.assert_close(losses / losses.sum(), shares)
+    assert float(losses.sum()) / 12 == pytest.approx(torch.tensor(-level).exp().item(), rel=1e-9)

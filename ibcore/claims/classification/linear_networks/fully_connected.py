@@ -19,7 +19,7 @@ from ibcore.measures.layers import imbalance_size, imbalances, misalignments, se
 from ibcore.measures.rates import slope
 from ibcore.models.deep_linear import DeepLinear, random_start
 from ibcore.oracles.max_margin import MaxMargin, max_margin
-from ibcore.oracles.support_vectors import distinctness, spans
+from ibcore.oracles.support_vectors import distinctness, offset_at_loss, spans
 from ibcore.problems.separable import PlantedMargin, planted_margin
 
 POINTS, FEATURES, WIDTH = 10, 5, 5
@@ -113,6 +113,8 @@ def deep_linear_max_margin(setting: Setting, *, depths: Sequence[int], each: int
         sines[depth] = sin_angle(model.end_to_end(runs[depth].theta), batch.w_hat)
     on, off = batch.spanned, ~batch.spanned
     exponents = {k: _exponents(runs[k], sines[k]) for k in depths}
+    predicted = torch.stack([_offset_angle(p, s) for p, s in zip(batch.problems, batch.solutions, strict=True)])
+    found = torch.stack([sines[k][1, on] * -runs[k].log_loss[1, on] for k in depths])
     constants = torch.cat([sines[k][-1, off] * (-runs[k].log_loss[-1, off]) ** (1 / k) for k in depths])
     certificate = max(max(s.gap, s.violation) for s in batch.solutions)
     checks = (
@@ -121,6 +123,8 @@ def deep_linear_max_margin(setting: Setting, *, depths: Sequence[int], each: int
                       atol=SINES[k]) for k in depths),
         Check.close("spanned: exponent of sin in log 1/L, farthest", -1,
                     _farthest(torch.stack([exponents[k][on] for k in depths]), -1), rtol=0.05),
+        Check.close("spanned: sin * log(1/L) over its prediction at log L = -1e4, farthest", 1,
+                    _farthest(found / predicted.to(found)[on], 1), rtol=0.02),
         Check.close("not spanned: depth * exponent of sin, farthest", -1,
                     _farthest(torch.stack([k * exponents[k][off] for k in depths]), -1), rtol=0.05),
         Check.at_most("not spanned: sin * (log 1/L)^(1/depth) at the end, median", float(constants.median()), 1),
@@ -128,6 +132,12 @@ def deep_linear_max_margin(setting: Setting, *, depths: Sequence[int], each: int
     data = {"batch": batch, "log_loss": {k: runs[k].log_loss.cpu() for k in depths},
             "sines": {k: sines[k].cpu() for k in depths}}
     return Evidence(checks, _other_tail(setting, batch), data, notes)
+
+
+def _offset_angle(problem: PlantedMargin, solution: MaxMargin) -> Tensor:
+    """The limit of sin(angle to w_hat) * log(1/L) if the support vectors span the space."""
+    offset, axis = offset_at_loss(problem.signed, solution.dual), solution.primal / solution.primal.norm()
+    return (offset - (offset @ axis) * axis).norm() * solution.margin
 
 
 def _other_tail(setting: Setting, batch: Batch) -> Control:

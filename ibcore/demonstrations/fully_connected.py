@@ -1,0 +1,62 @@
+"""Linear networks of several depths watched while they turn, and while their layers lose rank."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ibcore.dynamics.log_time import flow
+from ibcore.figures.fully_connected import draw_decision, draw_spectra
+from ibcore.figures.style import figure
+from ibcore.losses import Exponential
+from ibcore.measures.directions import sin_angle
+from ibcore.models.deep_linear import DeepLinear, random_start
+from ibcore.oracles.max_margin import MaxMargin, max_margin
+from ibcore.problems.separable import Classification
+
+DEPTHS = (1, 2, 3, 4)
+SCALES = (0.3, 2.0)
+LOG_LOSSES = (-4.0, -100.0, -1e6)
+WIDTH = 5
+
+
+def leaning_clouds() -> Classification:
+    """Twelve points in the plane with the max-margin direction (1, 0), their mean difference leaning upwards.
+
+    The support vectors are (1, 0) and its opposite: they span a line and not the plane.
+    """
+    cloud = torch.tensor([[1.0, 0.0], [1.5, 2.2], [2.1, 1.6], [1.7, 2.8], [2.7, 0.9], [2.4, 2.3]], dtype=torch.float64)
+    return Classification(torch.cat([cloud, -cloud]), torch.cat([torch.ones(6), -torch.ones(6)]).double())
+
+
+@functools.cache
+def trained(depth: int) -> tuple[DeepLinear, Tensor, MaxMargin]:
+    """A network of `depth` from a start of each of `SCALES` at `LOG_LOSSES`: parameters (K, scales, P)."""
+    data = leaning_clouds()
+    model = DeepLinear(data.signed, (WIDTH,) * (depth - 1))
+    unit = random_start(model, 1, 1.0, torch.Generator().manual_seed(depth))
+    start = torch.cat([scale * unit for scale in SCALES])
+    run = flow(model, Exponential(), start, log_loss=list(LOG_LOSSES))
+    return model, run.theta, max_margin(data.X, data.y)
+
+
+def draw_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, str]:
+    """The decision line of the network beside the singular values of its hidden layers."""
+    model, thetas, best = trained(depth)
+    theta = thetas[LOG_LOSSES.index(log_loss), SCALES.index(scale)]
+    w = model.end_to_end(theta)
+    spectra = [torch.linalg.svdvals(layer).numpy() for layer in model.layers(theta)[:-1]]
+    degrees = math.degrees(math.asin(min(1.0, float(sin_angle(w, best.primal)))))
+    data = leaning_clouds()
+    fig, (left, right) = figure(2, height=3.1)
+    draw_decision(left, data.X.numpy(), data.y.numpy(), w.numpy(), best.primal.numpy())
+    draw_spectra(right, spectra)
+    sentence = f"Depth {depth} at log L = {log_loss:,.0f}: the line is {degrees:.2g} degrees from the max-margin line"
+    if spectra:
+        worst = max(float(values[1] / values[0]) for values in spectra)
+        sentence += f", and the second singular value is at most {worst:.2g} of the first"
+    return fig, sentence + "."
