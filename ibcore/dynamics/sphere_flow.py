@@ -23,13 +23,16 @@ class SphereRun:
 
     direction: (B, P) unit vectors at the end.
     pull: (B, P), average over the last part of the run of the unit vectors along sum_i p_i grad m_i.
-    margins: (K, B) smallest margins on the unit sphere at K records.
+    margins: (K, B) smallest margins on the unit sphere at K records.      log_norm: (K, B) log |theta|.
+    smoothed: (K, B) -log sum_i exp(-m_i(theta)) / |theta|^k, the smoothed margin of Lyu and Li (2020).
     steps: (K,) step numbers.      step_sizes: (K,) relative step lengths r.
     """
 
     direction: Tensor
     pull: Tensor
     margins: Tensor
+    log_norm: Tensor
+    smoothed: Tensor
     steps: Tensor
     step_sizes: Tensor
 
@@ -72,12 +75,14 @@ def sphere_flow(
     kept = torch.unique(torch.linspace(0, steps - 1, records).long()).tolist()
     part = (2 * torch.arange(steps, dtype=theta.dtype) / (steps - 1) - 1).clamp_min(0)
     sizes = coarsest * (finest / coarsest) ** part
-    margins = []
+    kept_margins, kept_norms, kept_smoothed = [], [], []
     for step, size in enumerate(sizes.tolist()):
         values = model.outputs(unit)
         smallest = values.amin(-1)
         if step in kept:
-            margins.append(smallest)
+            kept_margins.append(smallest)
+            kept_norms.append(log_norm)
+            kept_smoothed.append(_smoothed(values, degree * log_norm))
         scale = torch.where(smallest > 0, smallest, values.abs().amax(-1))
         cold = torch.minimum(degree * log_norm, torch.log(heat / size / scale)).exp()
         weights = torch.softmax(-cold[:, None] * values, -1)
@@ -88,4 +93,11 @@ def sphere_flow(
         unit = unit + size * field
         growth = torch.linalg.vector_norm(unit, dim=-1)
         unit, log_norm = unit / growth[:, None], log_norm + torch.log(growth)
-    return SphereRun(unit, pull, torch.stack(margins), torch.tensor(kept), sizes[kept])
+    recorded = (torch.stack(rows) for rows in (kept_margins, kept_norms, kept_smoothed))
+    return SphereRun(unit, pull, *recorded, torch.tensor(kept), sizes[kept])
+
+
+def _smoothed(margins: Tensor, log_scale: Tensor) -> Tensor:
+    """-log sum_i exp(-c m_i) / c for margins (B, n) on the unit sphere and log c (B,)."""
+    scale = log_scale.clamp(max=700).exp()
+    return -torch.logsumexp(-scale[:, None] * margins, -1) / scale
