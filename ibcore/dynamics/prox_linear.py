@@ -20,7 +20,7 @@ from ibcore.dynamics.scaled_field import Point
 _GAMMA = 1 - 1 / math.sqrt(2)  # L-stable (Alexander 1977)
 _LINEARIZATIONS = 12
 _NEWTON_STEPS = 30
-_HALVINGS = 12
+_HALVINGS = 60
 _WEIGHTS = 1e-7  # finest accuracy asked of log p
 _MARGINS = 1e-3  # change of the margins, absolute, that ends the linearizations
 _LOOSE = 30.0  # a stage that misses its tolerance by this factor is refused
