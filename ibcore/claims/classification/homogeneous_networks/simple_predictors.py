@@ -1,0 +1,270 @@
+"""Networks that become simple: linear leaky ReLU networks, and few linear regions in one dimension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ibcore.claims import Setting, claim
+from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.sphere_flow import sphere_flow
+from ibcore.evidence import Check, Control, Evidence, fraction
+from ibcore.losses import Exponential
+from ibcore.measures import sin_angle
+from ibcore.measures.neurons import masses, linear_share, oddness_defect
+from ibcore.models import Linear
+from ibcore.models.hidden_layer import HiddenLayer
+from ibcore.models.homogeneous import LeakyReLU, TwoLayer
+from ibcore.models.margins import Margins
+from ibcore.oracles.max_margin import MaxMargin, max_margin
+from ibcore.oracles.neural_agreement import AgreementLimit, agreement_limit
+from ibcore.problems.separable import PlantedMargin, planted_margin
+
+SLOPE = 0.3
+WIDTH = 20
+SMALL, LARGE = 1e-3, 10.0
+LEAST_RATE = 5e-3  # of the max-margin program, as on the page on logistic regression
+LIGHT = 1e-3  # neurons with less than this share of the largest |a_j| |w_j| are left out, and counted
+
+
+@dataclass(frozen=True)
+class Teachers:
+    """B problems labeled by linear teachers, and networks with fixed output weights on them."""
+
+    problems: tuple[PlantedMargin, ...]
+    limits: tuple[AgreementLimit, ...]
+    labels: Tensor
+    net: HiddenLayer
+
+    @property
+    def margins(self) -> Margins:
+        return Margins(self.net, self.labels)
+
+    def on(self, inputs: Tensor) -> HiddenLayer:
+        """The same networks on other inputs (k, d)."""
+        return HiddenLayer(inputs, self.net.output_weights, self.net.activation)
+
+    def pair(self, theta: Tensor) -> Tensor:
+        """Mean input weights of the positive and of the negative neurons, joined, (B, 2 d)."""
+        w = self.net.neurons(theta)
+        positive = self.net.output_weights > 0
+        return torch.cat([w[:, positive].mean(1), w[:, ~positive].mean(1)], -1)
+
+
+def draw_teachers(setting: Setting, seeds: int, *, n: int = 20, d: int = 5, margin: float = 1.0) -> tuple[Teachers, int]:
+    """Data `margin` or more from random hyperplanes whose program is consistent, and how many were rejected."""
+    kept: list[tuple[PlantedMargin, AgreementLimit]] = []
+    tried = 0
+    for seed in setting.seeds(50 * seeds, "linear teacher"):
+        tried += 1
+        problem = planted_margin(n, d, margin, torch.Generator().manual_seed(seed))
+        limit = agreement_limit(problem.X, problem.y, SLOPE)
+        if limit.consistent:
+            kept.append((problem, limit))
+        if len(kept) == seeds:
+            break
+    problems, limits = zip(*kept, strict=True)
+    output = torch.ones(WIDTH, dtype=torch.float64) / WIDTH**0.5
+    output[WIDTH // 2:] *= -1
+    inputs, labels = (torch.stack(rows).to(setting.device) for rows in ([p.X for p in problems], [p.y for p in problems]))
+    net = HiddenLayer(inputs, output.to(setting.device), LeakyReLU(SLOPE))
+    return Teachers(problems, limits, labels, net), tried - seeds
+
+
+def random_start(setting: Setting, count: int, dimension: int, purpose: str) -> Tensor:
+    """Standard normal parameters (count, dimension)."""
+    rows = [torch.randn(dimension, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+            for seed in setting.seeds(count, purpose)]
+    return torch.stack(rows).to(setting.device)
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """B separable samples closed under (x, y) -> (-x, -y), their max-margin directions and margins, and networks.
+
+    solutions: of the max-margin program, for each sample.      labels: (B, n).      w_hat: (B, d).      gamma: (B,).
+    """
+
+    solutions: tuple[MaxMargin, ...]
+    labels: Tensor
+    w_hat: Tensor
+    gamma: Tensor
+    net: TwoLayer
+    rejected: int = 0
+
+    @property
+    def margins(self) -> Margins:
+        return Margins(self.net, self.labels)
+
+
+def draw_mirrored(setting: Setting, seeds: int, slope_below: float, *, half: int = 10, d: int = 5) -> Mirrored:
+    """`half` points at least 0.3 from a random hyperplane with their mirror images; the support vectors span R^d.
+
+    The notes of the claim count the draws whose support vectors do not, or whose rate is below `LEAST_RATE`.
+    """
+    kept: list[tuple[PlantedMargin, MaxMargin]] = []
+    tried = 0
+    for seed in setting.seeds(100 * seeds, "mirrored"):
+        tried += 1
+        problem = planted_margin(half, d, 0.3, torch.Generator().manual_seed(seed))
+        best = max_margin(problem.X, problem.y)
+        if int(best.support.sum()) == d and best.rate >= LEAST_RATE:
+            kept.append((problem, best))
+        if len(kept) == seeds:
+            break
+    inputs, labels, w_hat = (torch.stack(rows).to(setting.device) for rows in (
+        [torch.cat([p.X, -p.X]) for p, _ in kept], [torch.cat([p.y, -p.y]) for p, _ in kept],
+        [best.primal for _, best in kept]))
+    gamma = torch.tensor([best.margin for _, best in kept], dtype=inputs.dtype, device=setting.device)
+    net = TwoLayer(inputs, WIDTH, LeakyReLU(slope_below))
+    return Mirrored(tuple(best for _, best in kept), labels, w_hat, gamma, net, tried - seeds)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Networks at one time: sines (B, m) to w_hat times the sign of the output weight, 0 for neurons left out.
+
+    light: (B,), how many neurons are left out, those below `LIGHT` times the largest |a_j| |w_j|.
+    margin_ratio: (B,), min_i m_i / |theta|^2 over (1 + slope) gamma / 4.      balance: (B,), mass of the positive
+    neurons over that of the negative ones.      bend: (B,), root of the share of f^2 that no linear function explains.
+    """
+
+    sines: Tensor
+    light: Tensor
+    margin_ratio: Tensor
+    balance: Tensor
+    bend: Tensor
+
+
+def alignment(sample: Mirrored, theta: Tensor, fresh: Tensor) -> Alignment:
+    """`Alignment` of the networks `theta` (B, P), with the bend measured at `fresh` (k, d)."""
+    a, w = sample.net.layers(theta)
+    mass = masses(a, w)
+    heavy = mass >= LIGHT * mass.amax(-1, keepdim=True)
+    sines = torch.where(heavy, sin_angle(w * a.sign()[..., None], sample.w_hat[:, None]), 0.0)
+    best = (1 + sample.net.activation.slope_below) / 4 * sample.gamma
+    ratio = sample.margins.outputs(theta).amin(-1) / theta.square().sum(-1) / best
+    balance = (mass * (a > 0)).sum(-1) / (mass * (a < 0)).sum(-1)
+    outputs = TwoLayer(fresh, WIDTH, sample.net.activation).outputs(theta)
+    return Alignment(sines, (~heavy).sum(-1), ratio, balance, (1 - linear_share(fresh, outputs)).clamp_min(0).sqrt())
+
+
+@claim(
+    kind="theorem",
+    source="Lyu, Li, Wang and Arora 2021, on symmetric linearly separable data",
+    statement="On linearly separable data closed under (x, y) -> (-x, -y), gradient flow from a small start brings a "
+              "two-layer leaky ReLU network to the largest normalized margin: every neuron is parallel to the linear "
+              "max-margin direction, and the network is a linear function.",
+    quick={"seeds": 2, "slopes": (0.3,)}, book={"seeds": 8, "slopes": (0.3, 0.1)},
+    full={"seeds": 100, "slopes": (0.3, 0.1, 0.6)},
+)
+def leaky_symmetric_max_margin(setting: Setting, *, seeds: int, slopes: tuple[float, ...]) -> Evidence:
+    """Neurons, normalized margin and linearity at log L = -1e10, with and without the mirror images."""
+    fresh = _normal(setting, 500, 5)
+    samples = [draw_mirrored(setting, seeds, slope) for slope in slopes]
+    start = SMALL * random_start(setting, seeds, samples[0].net.dimension, "mirrored start")
+    stops = [-1e2, -1e4, -1e6, -1e8, -1e10]
+    runs = [flow(sample.margins, Exponential(), start, log_loss=stops) for sample in samples]
+    found = [[alignment(sample, theta, fresh) for theta in run.theta] for sample, run in zip(samples, runs, strict=True)]
+    last = [row[-1] for row in found]
+    worst = {name: torch.cat([getattr(row, name) for row in last]) for name in vars(last[0])}
+    sines = torch.stack([torch.cat([row[k].sines.amax(-1) for row in found]) for k in range(len(stops))])
+    half = _without_mirror(samples[0])
+    alone = alignment(half, sphere_flow(half.margins, start, degree=2, steps=401, coarsest=0.03).direction, fresh)
+    checks = (
+        Check.close("max-margin program: largest relative gap or violation", 0, _largest(
+            [max(best.gap, best.violation) for sample in samples for best in sample.solutions]), atol=1e-10),
+        Check.close("normalized margin over (1 + slope) gamma / 4, farthest from 1", 1,
+                    float(worst["margin_ratio"][(worst["margin_ratio"] - 1).abs().argmax()]), atol=1e-6),
+        Check.close("sin of the angle of a neuron to +-w_hat, largest", 0, float(worst["sines"].max()), atol=1e-5),
+        Check.close("mass of positive over mass of negative neurons, farthest from 1", 1,
+                    _farthest(worst["balance"], 1.0), atol=1e-6),
+        Check.close("relative nonlinearity of f on fresh points, largest", 0, float(worst["bend"].max()), atol=1e-6),
+    )
+    control = Control("without the mirror images: median relative nonlinearity",
+                      Check.at_least("median", float(alone.bend.median()), 0.03))
+    heavy = torch.where(alone.sines > 0, alone.sines, torch.nan)
+    data = {"stops": torch.tensor(stops), "sines": sines.cpu(), "neurons": worst["sines"].cpu(),
+            "alone": alone.sines.cpu(), "bends": alone.bend.cpu()}
+    notes = {"rejected (support vectors do not span, or rate below 0.005)": samples[0].rejected,
+             "networks": len(worst["light"]), "neurons": WIDTH * len(worst["light"]),
+             "neurons left out (below 0.001 of the largest mass)": int(worst["light"].sum()),
+             "control: median over networks of the median sin": round(float(heavy.nanmedian(-1).values.median()), 2),
+             "control: median margin ratio": round(float(alone.margin_ratio.median()), 3)}
+    return Evidence(checks, control, data, notes)
+
+
+def _largest(values: list[float]) -> float:
+    """The maximum, NaN if any value is."""
+    return float(np.max(values))
+
+
+def _farthest(values: Tensor, target: float) -> float:
+    return float(values[(values - target).abs().argmax()])
+
+
+@claim(
+    kind="theorem",
+    source="Sarussi, Brutzkus and Globerson 2021, on the neural agreement regime; the program is derived on the page",
+    statement="A two-layer leaky ReLU network with fixed output weights +-v whose neurons of equal sign are active on "
+              "the same points of a linearly separable sample has a linear decision boundary in the limit, that of a "
+              "modified support vector machine.",
+    quick={"seeds": 4}, book={"seeds": 12}, full={"seeds": 200},
+)
+def leaky_linear_teacher(setting: Setting, *, seeds: int) -> Evidence:
+    """Pairs of neuron directions against a quadratic program, and the network on fresh points."""
+    teachers, rejected = draw_teachers(setting, seeds)
+    start = random_start(setting, seeds, teachers.net.dimension, "linear teacher start")
+    states = flow(teachers.margins, Exponential(), SMALL * start, log_loss=[-1.0, -20.0, -1e3, -1e5, -1e8]).theta
+    agree = _agreement(teachers, states[1:])
+    predicted = torch.stack([torch.cat([limit.plus, limit.minus]) for limit in teachers.limits]).to(start)
+    sines = sin_angle(teachers.pair(states[-1]), predicted)[agree]
+    large = flow(teachers.margins, Exponential(), LARGE * start, log_loss=-20.0, tolerance=1e-3).theta[0]
+    fresh = _normal(setting, 1000, teachers.net.inputs.shape[-1])
+    small_f, small_b, large_f, large_b = (teachers.on(sign * fresh).outputs(theta)
+                                          for theta in (states[-1], large) for sign in (1, -1))
+    shares = linear_share(fresh, small_f)
+    programs = linear_share(fresh, torch.stack([limit.outputs(fresh, SLOPE) for limit in teachers.limits]))
+    checks = (
+        Check.close("program: largest relative gap or violation", 0,
+                    max(max(limit.gap, limit.violation) for limit in teachers.limits), atol=1e-8),
+        fraction("share of networks in agreement from log L = -20 on", int(agree.sum()), seeds, at_least=0.9),
+        Check.close("sin of the angle of (w_+, w_-) to the program's at log L = -1e8, largest", 0, float(sines.max()),
+                    atol=1e-5),
+        Check.close("share of fresh x with f(x), f(-x) on one side, largest", 0,
+                    float(oddness_defect(small_f, small_b)[agree].max()), atol=0),
+        Check.close("linear share R^2 of f minus that of the program, largest", 0,
+                    float((shares - programs)[agree].abs().max()), atol=1e-5),
+    )
+    control = Control("start 10 instead of 0.001, at log L = -20: median share of fresh x with f(x), f(-x) on one side",
+                      Check.at_least("median share", float(oddness_defect(large_f, large_b).median()), 0.05))
+    data = {"teachers": teachers, "agree": agree.cpu(), "sines": sines.cpu(), "shares": shares.cpu(),
+            "large_shares": linear_share(fresh, large_f).cpu(), "states": states.cpu(),
+            "large": large.cpu()}
+    notes = {"data sets": seeds, "rejected (the program's own neurons break the agreement)": rejected,
+             "median R^2, small start": round(float(shares.median()), 3),
+             "median R^2, large start": round(float(linear_share(fresh, large_f).median()), 3)}
+    return Evidence(checks, control, data, notes)
+
+
+def _agreement(teachers: Teachers, states: Tensor) -> Tensor:
+    """(B,) booleans: at all `states` (K, B, P) positive neurons are active where y = 1 only, the others where y = -1."""
+    positive = teachers.net.output_weights > 0
+    right = (teachers.labels[..., None] > 0) == positive
+    active = torch.stack([teachers.net.preactivations(theta) > 0 for theta in states])
+    return (active == right).flatten(2).all(-1).all(0)
+
+
+def _normal(setting: Setting, count: int, d: int) -> Tensor:
+    generator = torch.Generator().manual_seed(setting.seeds(1, "fresh points")[0])
+    return torch.randn(count, d, generator=generator, dtype=torch.float64).to(setting.device)
+
+
+def _without_mirror(sample: Mirrored) -> Mirrored:
+    """The same networks on the halves alone."""
+    half = sample.labels.shape[1] // 2
+    net = TwoLayer(sample.net.inputs[:, :half], WIDTH, sample.net.activation)
+    return Mirrored(sample.solutions, sample.labels[:, :half], sample.w_hat, sample.gamma, net)

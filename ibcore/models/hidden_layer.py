@@ -1,0 +1,60 @@
+"""Two-layer networks of which only the hidden layer is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ibcore.models.homogeneous import Activation
+from ibcore.validation import InvalidInput
+
+
+@dataclass(frozen=True)
+class HiddenLayer:
+    """f(x) = sum_j v_j phi(w_j.x) with fixed output weights v (m,), on `inputs` (n, d) or (B, n, d).
+
+    Parameters `theta` (B, m d) hold the input weights w. Homogeneous of the degree of phi.
+    """
+
+    inputs: Tensor
+    output_weights: Tensor
+    activation: Activation
+    linear = False
+
+    def __post_init__(self) -> None:
+        if self.inputs.ndim not in (2, 3):
+            raise InvalidInput(f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d).")
+        if self.output_weights.ndim != 1:
+            raise InvalidInput(f"output_weights have shape {tuple(self.output_weights.shape)}, expected (m,).")
+
+    @property
+    def width(self) -> int:
+        return len(self.output_weights)
+
+    @property
+    def dimension(self) -> int:
+        return self.width * self.inputs.shape[-1]
+
+    @property
+    def degree(self) -> int:
+        """k with f(x; c theta) = c^k f(x; theta)."""
+        return self.activation.degree
+
+    def neurons(self, theta: Tensor) -> Tensor:
+        """Input weights (..., m, d) of `theta` (..., m d)."""
+        return theta.unflatten(-1, (self.width, self.inputs.shape[-1]))
+
+    def preactivations(self, theta: Tensor) -> Tensor:
+        """w_j.x_i, (B, n, m)."""
+        return self.inputs @ self.neurons(theta).mT
+
+    def outputs(self, theta: Tensor) -> Tensor:
+        """f at every input, (B, n)."""
+        return self.activation.value(self.preactivations(theta)) @ self.output_weights
+
+    def jacobian(self, theta: Tensor) -> Tensor:
+        """df(x_i)/dtheta, (B, n, P)."""
+        gated = self.activation.slope(self.preactivations(theta)) * self.output_weights
+        inputs = self.inputs.expand(len(theta), *self.inputs.shape[-2:])
+        return (gated[..., None] * inputs[..., None, :]).flatten(-2)
