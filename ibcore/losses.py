@@ -6,6 +6,7 @@ the time of gradient flow on that mean. The square loss has no factor 1/2: l = (
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,6 +80,58 @@ class PolynomialTail:
 
     def log_slope_rate(self, margins: Tensor) -> Tensor:
         return torch.sigmoid(-margins) - (self.power + 1) * torch.sigmoid(margins) / (1 + softplus(margins))
+
+
+@dataclass(frozen=True)
+class ConvexTail:
+    """l(m) = exp(-a asinh(m / 2)), which is m^-a for large margins, |m|^a for large negative ones, convex if a >= 1."""
+
+    power: float = 1.0
+
+    def log_value(self, margins: Tensor) -> Tensor:
+        return -self.power * torch.asinh(margins / 2)
+
+    def log_slope(self, margins: Tensor) -> Tensor:
+        return math.log(self.power) - self.power * torch.asinh(margins / 2) - torch.log(margins.square() + 4) / 2
+
+    def log_slope_rate(self, margins: Tensor) -> Tensor:
+        squared = margins.square() + 4
+        return -self.power / torch.sqrt(squared) - margins / squared
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """log(1 + sum_k e^-m_ik) for every example i, over its margins m_ik against the `rivals` K - 1 other classes.
+
+    The margins of an example stand side by side, (..., n (K - 1)), and their values are one an example,
+    (..., n). Slopes are multiplied by K - 1, so that the mean over all margins is the mean over examples of
+    the sum over rivals. They are coupled: `log_slope_rate` is the diagonal of `log_slope_jacobian`.
+    """
+
+    rivals: int
+
+    def _total(self, margins: Tensor) -> Tensor:
+        """log(1 + sum_k e^-m_ik), (..., n, 1)."""
+        grouped = margins.unflatten(-1, (-1, self.rivals))
+        return torch.logsumexp(torch.cat([torch.zeros_like(grouped[..., :1]), -grouped], -1), -1, keepdim=True)
+
+    def log_value(self, margins: Tensor) -> Tensor:
+        rivals = torch.logsumexp(-margins.unflatten(-1, (-1, self.rivals)), -1)
+        return torch.where(rivals < -_TAIL, rivals, torch.log(softplus(rivals.clamp_min(-_TAIL))))
+
+    def log_slope(self, margins: Tensor) -> Tensor:
+        total = self._total(margins).expand(*margins.shape[:-1], -1, self.rivals)
+        return torch.log(margins.new_tensor(self.rivals)) - margins - total.flatten(-2)
+
+    def log_slope_rate(self, margins: Tensor) -> Tensor:
+        return torch.exp(self.log_slope(margins) - torch.log(margins.new_tensor(self.rivals))) - 1
+
+    def log_slope_jacobian(self, margins: Tensor) -> Tensor:
+        """d log_slope_i / d m_j, (..., N, N) for N margins."""
+        q = self.log_slope_rate(margins) + 1
+        example = torch.arange(margins.shape[-1], device=margins.device) // self.rivals
+        same = (example[:, None] == example).to(margins)
+        return same * q[..., None, :] - torch.eye(margins.shape[-1], dtype=margins.dtype, device=margins.device)
 
 
 def log_mean(log_values: Tensor) -> Tensor:

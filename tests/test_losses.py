@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
-from ibcore.losses import Exponential, Logistic, PolynomialTail, log_mean, mean_square
+from ibcore.losses import ConvexTail, CrossEntropy, Exponential, Logistic, PolynomialTail, log_mean, mean_square
 
-LOSSES = [Exponential(), Logistic(), PolynomialTail(), PolynomialTail(2.5)]
+LOSSES = [Exponential(), Logistic(), PolynomialTail(), PolynomialTail(2.5), ConvexTail(), ConvexTail(3.0)]
 GRID = torch.linspace(-50, 50, 401, dtype=torch.float64)
 
 
@@ -45,6 +45,40 @@ def test_tails():
     far = torch.tensor(1e6, dtype=torch.float64)
     assert float(Exponential().log_value(far)) == -1e6
     assert float(PolynomialTail(2.0).log_value(far)) == pytest.approx(-2 * math.log(1e6 + 1), rel=1e-12)
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0, 7.5])
+def test_the_convex_tail_is_convex_and_a_power(power):
+    loss = ConvexTail(power)
+    assert bool((torch.exp(loss.log_slope(GRID)).diff() <= 0).all())
+    far = torch.tensor(1e9, dtype=torch.float64)
+    assert float(loss.log_value(far)) == pytest.approx(-power * math.log(1e9), rel=1e-12)
+
+
+def test_cross_entropy_is_that_of_the_scores():
+    generator = torch.Generator().manual_seed(0)
+    scores = 3 * torch.randn(7, 4, generator=generator, dtype=torch.float64)
+    margins = (scores[:, :1] - scores[:, 1:]).flatten().requires_grad_()
+    loss = CrossEntropy(3)
+    expected = torch.nn.functional.cross_entropy(scores, torch.zeros(7, dtype=torch.long), reduction="none")
+    torch.testing.assert_close(torch.exp(loss.log_value(margins)), expected)
+    mean = torch.exp(loss.log_value(margins)).mean()
+    (slope,) = torch.autograd.grad(mean, margins)
+    torch.testing.assert_close(-slope, torch.exp(loss.log_slope(margins)) / 21)
+    jacobian = torch.autograd.functional.jacobian(loss.log_slope, margins.detach())
+    torch.testing.assert_close(loss.log_slope_jacobian(margins.detach()), jacobian)
+    torch.testing.assert_close(loss.log_slope_rate(margins.detach()), jacobian.diagonal())
+
+
+def test_cross_entropy_of_two_classes_is_the_logistic_loss():
+    for name in ("log_value", "log_slope", "log_slope_rate"):
+        torch.testing.assert_close(getattr(CrossEntropy(1), name)(GRID), getattr(Logistic(), name)(GRID))
+
+
+def test_cross_entropy_far_out_does_not_underflow():
+    margins = torch.tensor([800.0, 1e6, 1e6, 1e6], dtype=torch.float64)
+    assert CrossEntropy(2).log_value(margins).tolist() == pytest.approx([-800.0, -1e6 + math.log(2)])
+    assert bool(CrossEntropy(2).log_slope(margins).isfinite().all())
 
 
 def test_means():

@@ -53,8 +53,12 @@ def max_margin(X: object, y: object) -> MaxMargin:
             f"X, y are not linearly separable through the origin: {int((~part.separable).sum())} of {len(labels)} "
             f"points lie on no strictly correct side. Append a column of ones for a bias, remove those points, or "
             f"use ibcore.oracles.separability.nonseparable_limit.")
-    alpha = _polish(signed, _dual(signed))
-    return _certified(signed, alpha)
+    return certify(signed, _dual(signed))
+
+
+def certify(signed: np.ndarray, dual: np.ndarray) -> MaxMargin:
+    """The solution with dual variables near `dual` (n,) for rows `signed` (n, d), polished on its support set."""
+    return _certified(signed, _polish(signed, dual))
 
 
 def _dual(signed: np.ndarray) -> np.ndarray:

@@ -1,0 +1,54 @@
+"""The multiclass support vector machine without bias, certified."""
+
+from __future__ import annotations
+
+import cvxpy as cp
+import numpy as np
+import torch
+
+from ibcore.oracles.max_margin import MaxMargin, certify
+from ibcore.validation import InvalidInput, NotSeparable, real_tensor
+
+
+def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
+    """min sum_k |w_k|^2 / 2 subject to (w_{y_i} - w_k).x_i >= 1 for every example i and class k != y_i.
+
+    X: (n, d).      classes: y, (n,) integers from 0 to `count` - 1 = K - 1.      The result holds the rows
+    w_k one after the other in `primal` (K d), and the dual variables of the pairs (i, k), k rising and
+    without y_i, in `dual` (n (K - 1)). (Soudry et al. 2018, section on several classes; Crammer and Singer's
+    constraints without slack.)
+
+    Raises `InvalidInput` for malformed data and `NotSeparable` where no linear rule gets all classes right.
+    """
+    inputs = real_tensor("X", X, ndim=2).detach().cpu().double().numpy()
+    labels = torch.as_tensor(classes).cpu().numpy()
+    if labels.shape != (len(inputs),) or labels.dtype.kind != "i" or labels.min() < 0 or labels.max() >= count:
+        raise InvalidInput(f"classes must be {len(inputs)} integers from 0 to {count - 1}, one a row of X; "
+                           f"got an array of shape {labels.shape} and type {labels.dtype}.")
+    scale = np.linalg.norm(inputs, axis=1).max()
+    W = cp.Variable((count, inputs.shape[1]))
+    scores = inputs / scale @ W.T
+    own = cp.sum(cp.multiply(scores, np.eye(count)[labels]), axis=1)
+    ahead = [own[labels != k] - scores[labels != k, k] >= 1 for k in range(count)]
+    problem = cp.Problem(cp.Minimize(cp.sum_squares(W) / 2), ahead)
+    for tolerance in (1e-12, 1e-9):
+        try:
+            problem.solve(solver=cp.CLARABEL, tol_gap_abs=tolerance, tol_gap_rel=tolerance, tol_feas=tolerance)
+        except cp.SolverError:
+            continue
+        if problem.status in (cp.OPTIMAL, cp.INFEASIBLE):
+            break
+    if problem.status != cp.OPTIMAL:
+        raise NotSeparable(f"no linear rule without bias puts all {len(inputs)} examples into their {count} classes "
+                           f"(solver status {problem.status}). Append a column of ones for a bias, or remove points.")
+    duals = np.full((len(inputs), count), np.nan)
+    for k, constraint in enumerate(ahead):
+        duals[labels != k, k] = np.asarray(constraint.dual_value) / scale**2
+    return certify(pair_rows(inputs, labels, count), duals[~np.eye(count, dtype=bool)[labels]])
+
+
+def pair_rows(inputs: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+    """(n (K - 1), K d): the row of (i, k) gives (w_{y_i} - w_k).x_i."""
+    signs = np.eye(count)[labels][:, None, :] - np.eye(count)[None]
+    rows = (signs[..., None] * inputs[:, None, None, :]).reshape(len(inputs), count, -1)
+    return rows[~np.eye(count, dtype=bool)[labels]]

@@ -1,0 +1,144 @@
+"""Where the minimizers of a decreasing loss under a bound on the norm are, and where they head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ibcore.validation import InvalidInput, positive_number, real_tensor
+
+_ITERATIONS = 200
+
+
+@dataclass(frozen=True)
+class TailLimit:
+    """The direction u in which sum_i (a_i.u)^-power is least over the unit ball.
+
+    direction: (d,).      error: a bound on |w - w*|/|w*| for the scaled problem that was solved, certified by
+    strong convexity.      margin: min_i a_i.u.
+    """
+
+    direction: Tensor
+    error: float
+    margin: float
+
+
+def tail_limit(signed: object, power: float, start: object) -> TailLimit:
+    """The limit direction of the regularization path of a loss with the tail m^-power.
+
+    signed: (n, d) rows a_i = y_i x_i.      start: (d,) with a_i.start > 0, from which Newton's method starts;
+    the result does not depend on it. The minimizer of f(w) = sum_i (a_i.w)^-power / power + |w|^2 / 2 is a
+    multiple of u, since the first sum is homogeneous. f is strongly convex with modulus 1, so that
+    |w - w*| <= |grad f(w)|. (Ji, Dudik, Schapire and Telgarsky 2020.)
+
+    Raises `InvalidInput` where `start` separates nothing.
+    """
+    rows = real_tensor("signed", signed, ndim=2).detach().cpu().double().numpy()
+    w = real_tensor("start", start, ndim=1).detach().cpu().double().numpy()
+    positive_number("power", power)
+    if float((rows @ w).min()) <= 0:
+        raise InvalidInput("start does not separate the data; pass ibcore.oracles.max_margin.max_margin(X, y).primal.")
+    scale = float((rows @ w).min())
+    w = w / scale
+
+    def value(w: np.ndarray) -> float:
+        margins = rows @ w
+        return float((margins**-power).sum() / power + w @ w / 2) if margins.min() > 0 else np.inf
+
+    def gradient(w: np.ndarray) -> np.ndarray:
+        return w - rows.T @ (rows @ w) ** (-power - 1)
+
+    for _ in range(_ITERATIONS):
+        slope = gradient(w)
+        hessian = np.eye(len(w)) + (power + 1) * (rows.T * (rows @ w) ** (-power - 2)) @ rows
+        step = -np.linalg.solve(hessian, slope)
+        size, here = 1.0, value(w)
+        while value(w + size * step) > here + 1e-4 * size * slope @ step + 1e-15 * abs(here) and size > 1e-12:
+            size /= 2
+        w = w + size * step
+        if np.linalg.norm(step) <= 1e-15 * np.linalg.norm(w):
+            break
+    norm = float(np.linalg.norm(w))
+    error, margin = float(np.linalg.norm(gradient(w))) / norm, float((rows @ w).min()) / norm
+    return TailLimit(torch.from_numpy(w / norm), error, margin)
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """The minimizer of the mean logistic loss over |w| <= radius.
+
+    w: (d,).      residual: |g/|g| - w/|w|| with g the negative gradient at w, zero exactly at the minimizer:
+    the problem is convex and its gradient never vanishes on separable data.
+    """
+
+    w: Tensor
+    residual: float
+
+
+def regularization_path(signed: object, radii: object) -> list[PathPoint]:
+    """argmin of mean log(1 + exp(-a_i.w)) over |w| <= B for every B of the rising `radii`.
+
+    signed: (n, d) separable rows a_i = y_i x_i.      Solves g(w)/S(w) = nu w, |w| = B by Newton's method in
+    (w, nu), with S the sum of the slopes, so that nothing underflows however large B; B grows by a quarter
+    from one solve to the next.
+
+    Raises `InvalidInput` for radii that do not rise from above 0.
+    """
+    rows = real_tensor("signed", signed, ndim=2).detach().cpu().double().numpy()
+    wanted = real_tensor("radii", radii, ndim=1).cpu().double().numpy()
+    if wanted[0] <= 0 or (np.diff(wanted) <= 0).any():
+        raise InvalidInput("radii must rise from above 0; sort them and drop repetitions.")
+    mean = rows.mean(0)
+    radius = min(wanted[0], 0.1 / np.linalg.norm(rows, axis=1).max())
+    w = radius * mean / np.linalg.norm(mean)
+    points = []
+    for target in wanted:
+        while radius < target:
+            grown = min(1.25 * radius, target)
+            w, radius = _newton(rows, w * grown / radius, grown), grown
+        w = _newton(rows, w, target)
+        points.append(PathPoint(torch.from_numpy(w), _residual(rows, w)))
+    return points
+
+
+def _weights(rows: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shares p_i of the examples in the gradient, and minus the logarithmic derivative of their slopes."""
+    margins = rows @ w
+    log_slopes = -np.logaddexp(0, margins)
+    p = np.exp(log_slopes - log_slopes.max())
+    return p / p.sum(), np.exp(-np.logaddexp(0, -margins))
+
+
+def _residual(rows: np.ndarray, w: np.ndarray) -> float:
+    push = _weights(rows, w)[0] @ rows
+    return float(np.linalg.norm(push / np.linalg.norm(push) - w / np.linalg.norm(w)))
+
+
+def _newton(rows: np.ndarray, w: np.ndarray, radius: float) -> np.ndarray:
+    """Newton's method on A^T p(w) = nu w, |w| = radius, halving steps that do not lower the residual."""
+    nu = float(w @ (_weights(rows, w)[0] @ rows)) / radius**2
+    size = len(w)
+    for _ in range(_ITERATIONS):
+        p, rate = _weights(rows, w)
+        push, tilt = p @ rows, p * rate
+        system = np.zeros((size + 1, size + 1))
+        system[:size, :size] = -(rows.T * tilt) @ rows + np.outer(push, tilt @ rows) - nu * np.eye(size)
+        system[:size, size], system[size, :size] = -w, -w / radius**2
+        wrong = _wrong(rows, w, nu, radius)
+        step = np.linalg.solve(system, -wrong)
+        share, bar = 1.0, np.linalg.norm(wrong) + 1e-13
+        while share > 1e-3 and np.linalg.norm(
+                _wrong(rows, w + share * step[:size], nu + share * step[size], radius)) >= bar:
+            share /= 2
+        w, nu = w + share * step[:size], nu + share * step[size]
+        if np.linalg.norm(step[:size]) <= 1e-14 * radius:
+            break
+    return w * radius / np.linalg.norm(w)
+
+
+def _wrong(rows: np.ndarray, w: np.ndarray, nu: float, radius: float) -> np.ndarray:
+    """By how much A^T p(w) = nu w and |w| = radius are violated."""
+    return np.append(_weights(rows, w)[0] @ rows - nu * w, (radius**2 - w @ w) / (2 * radius**2))
