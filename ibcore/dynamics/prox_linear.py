@@ -66,7 +66,7 @@ def _solve_stage(model: Model, base: Tensor, step: Tensor, theta: Tensor, log_p:
     for evaluations in range(1, _LINEARIZATIONS + 1):  # noqa: B007 - counted for the result
         margins, rows = model.outputs(theta), model.jacobian(theta)
         cost = margins + (rows @ (base - theta)[..., None])[..., 0]
-        accuracy = (0.01 * _MARGINS * missed).clamp(_WEIGHTS, 0.1)
+        accuracy = (0.01 * _MARGINS * missed).clamp(_WEIGHTS, 1e-4)
         log_p = softmax_fixed_point(cost, step[:, None, None] * (rows @ rows.mT), log_p, accuracy)
         field = (torch.exp(log_p)[:, None, :] @ rows)[:, 0]
         new = base + step[:, None] * field

@@ -99,10 +99,10 @@ def test_one_margin_keeps_its_closed_form_of_time(degree):
 def test_on_a_linear_predictor_it_agrees_with_the_rosenbrock_method():
     problem = planted_margin(12, 4, 0.1, torch.Generator().manual_seed(2))
     model, start = Linear(problem.signed), torch.zeros(1, 4, dtype=torch.float64)
-    one, two = (flow(each, Logistic(), start, log_loss=[-1e2, -1e4], implicit_tolerance=2e-4)
+    one, two = (flow(each, Logistic(), start, log_loss=[-1e2, -1e4], tolerance=1e-8)
                 for each in (model, Hidden(model)))
-    assert float(sin_angle(one.theta[:, 0], two.theta[:, 0]).max()) < 10 * 2e-4
-    torch.testing.assert_close(one.log_time + one.log_loss, two.log_time + two.log_loss, rtol=0, atol=2e-3)
+    assert float(sin_angle(one.theta[:, 0], two.theta[:, 0]).max()) < 1e-5
+    torch.testing.assert_close(one.log_time + one.log_loss, two.log_time + two.log_loss, rtol=0, atol=1e-5)
 
 
 def test_halving_the_tolerance_moves_the_path_by_less():
