@@ -9,6 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ibcore.dynamics.descent import constant, descend
 from ibcore.dynamics.log_time import flow
 from ibcore.figures.fully_connected import draw_decision, draw_spectra
 from ibcore.figures.style import figure
@@ -60,3 +61,21 @@ def draw_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, str
         worst = max(float(values[1] / values[0]) for values in spectra)
         sentence += f", and the second singular value is at most {worst:.2g} of the first"
     return fig, sentence + "."
+
+
+def compare_routes(depth: int, steps: int) -> list[tuple[str, float, float]]:
+    """Gradient descent and the flow on `leaning_clouds`: name, log L, degrees to the max-margin direction.
+
+    Descent takes `steps` steps of size 0.05, the flow goes to log L = -1e10, both from the smaller of the
+    explorer's starts.
+    """
+    data = leaning_clouds()
+    model = DeepLinear(data.signed, (WIDTH,) * (depth - 1))
+    best = max_margin(data.X, data.y).primal
+    start = SCALES[0] * random_start(model, 1, 1.0, torch.Generator().manual_seed(depth))
+    runs = {
+        "gradient descent": descend(model, Exponential(), start, constant(0.05), stops=[steps]),
+        "log-time flow": flow(model, Exponential(), start, log_loss=-1e10),
+    }
+    return [(name, float(run.log_loss[-1, 0]),
+             math.degrees(float(sin_angle(model.end_to_end(run.theta[-1, 0]), best)))) for name, run in runs.items()]

@@ -58,3 +58,28 @@ def label_depths(ax: Axes, values: Mapping[int, Array]) -> None:
     for k, y in values.items():
         ax.annotate(f"{k}", (1e10, float(np.exp(np.log(y[-1]).mean()))), (9, -4), textcoords="offset points",
                     color=PALETTE[_DEPTHS[k][0]])
+
+
+def draw_directions(axes: Sequence[Axes], spanned: Array, log_losses: Mapping[int, Array],
+                    sines: Mapping[int, Array]) -> None:
+    """Sines (K, B) of each depth where the support vectors span the space (left) and where not (right)."""
+    marked = np.asarray(spanned, dtype=bool)
+    for ax, chosen, title in zip(axes, (marked, ~marked), ("support vectors span", "they do not"), strict=True):
+        losses, values = ({k: np.asarray(v)[:, chosen] for k, v in part.items()} for part in (log_losses, sines))
+        exponents = {k: -1.0 if chosen is marked else -1 / k for k in values}
+        draw_laws(ax, losses, values, exponents, "")
+        ax.set(title=title)
+    label_depths(axes[1], values)
+    axes[0].set_ylabel("sin of the angle")
+
+
+def draw_alignment(axes: Sequence[Axes], log_losses: Mapping[int, Array], ratios: Mapping[int, Array],
+                   sines: Mapping[int, Array]) -> None:
+    """sigma_2 / sigma_1 (left) and the sine between adjacent layers (right), (K, B) for each depth."""
+    losses = {k: np.asarray(v) for k, v in log_losses.items()}
+    for ax, part, power, label in zip(axes, (ratios, sines), (1, 2), (
+            r"$\sigma_2/\sigma_1$", "sin between adjacent layers"), strict=True):
+        values = {k: np.asarray(v) for k, v in part.items()}
+        draw_laws(ax, losses, values, {k: -power / k for k in values}, "")
+        ax.set(title=label)
+        label_depths(ax, values)

@@ -14,7 +14,8 @@ def distinctness(signed: Tensor, dual: Tensor) -> Tensor:
     signed: (n, d) rows y_i x_i.      dual: alpha (n,), zero off the support.
     Off the support it is the slack y_i w_hat.x_i - 1. For a support vector it is 1 - y_i w.x_i at the shortest
     w with the *other* support vectors at margin 1, alpha_i / (G^-1)_ii with G the Gram matrix of the
-    support: what the solution would miss without this point. Zero means degenerate.
+    support: what the solution would miss without this point. Both are divided by |w_hat| |x_i|, which makes
+    them differences of sines of angles. Zero means degenerate.
 
     Raises `InvalidInput` if the support vectors are linearly dependent, so that alpha is not unique.
     """
@@ -24,9 +25,10 @@ def distinctness(signed: Tensor, dual: Tensor) -> Tensor:
     if int(torch.linalg.matrix_rank(rows)) < len(rows):
         raise InvalidInput(f"the {len(rows)} support vectors are linearly dependent, expected independent ones. "
                            f"Perturb the data or drop repeated points.")
-    out = signed @ (signed.T @ dual) - 1
+    w_hat = signed.T @ dual
+    out = signed @ w_hat - 1
     out[on] = dual[on] / torch.linalg.inv(gram).diagonal()
-    return out
+    return out / (w_hat.norm() * signed.norm(dim=1))
 
 
 def spans(signed: Tensor, dual: Tensor) -> bool:

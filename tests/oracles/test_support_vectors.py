@@ -10,7 +10,7 @@ from ibcore.validation import InvalidInput
 def test_distinctness_is_the_loss_of_margin_when_a_support_vector_is_left_out():
     data = planted_margin(12, 6, 0.1, torch.Generator().manual_seed(2))
     solution = max_margin(data.X, data.y)
-    values = distinctness(data.signed, solution.dual)
+    values = distinctness(data.signed, solution.dual) * solution.primal.norm() * data.signed.norm(dim=1)
     on = torch.nonzero(solution.support)[:, 0].tolist()
     for i in on:
         others = data.signed[[j for j in on if j != i]]
