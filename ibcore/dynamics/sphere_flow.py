@@ -59,7 +59,8 @@ def sphere_flow(
     the flow where c = 1. Once every margin is positive, c min m is held below `heat`/r, before that c max |m|, so
     that a step does not overshoot the softmax. r is `coarsest` for half of the steps, in which |theta| grows by
     a factor of about exp(r steps / 2), and then falls geometrically to `finest`.
-    The last `window` steps are averaged into `pull`. A run whose last margin is not positive has not fitted its data.
+    The last `window` steps are averaged into `pull`. A run whose last margin is not positive has not fitted
+    its data; one whose gradient vanished, since no neuron is active on its last example, ends as NaN.
 
     Raises `InvalidInput` for a start at zero, sizes that are not positive, and fewer steps than the window.
     """

@@ -87,7 +87,7 @@ def draw_networks(setting: Setting, draws: int, purpose: str, activation: Activa
     statement="Gradient flow on a homogeneous network whose exponential loss has come below 1/n goes to infinity in a "
               "direction that is a KKT point of min |theta|^2/2 subject to margins of at least 1; for ReLU networks "
               "with the subdifferential of Clarke, and there on kinks of the activation.",
-    quick={"draws": 4, "steps": 2000}, book={"draws": 16, "steps": 2000}, full={"draws": 100, "steps": 20_000},
+    quick={"draws": 4, "steps": 1500}, book={"draws": 16, "steps": 2000}, full={"draws": 100, "steps": 20_000},
 )
 def homogeneous_kkt(setting: Setting, *, draws: int, steps: int) -> Evidence:
     """Residual and complementarity of the limit for squared ReLU and for ReLU, with a second oracle for each."""
@@ -115,7 +115,7 @@ def homogeneous_kkt(setting: Setting, *, draws: int, steps: int) -> Evidence:
         Check.at_most("ReLU: complementarity, largest", _worst(second), COMPLEMENTARITY),
         Check.at_least("ReLU: residual with ReLU'(0) = 0, median", float(np.median(naive)), 0.1),
         Check.at_least("ReLU: pairs of an example and a neuron on its kink, median", float(np.median(kinks)), 1),
-        Check.at_most("ReLU: gap of the certificate, largest", max(p.gap for p in second if p), 1e-6),
+        Check.at_most("ReLU: gap of the certificate, largest", max(p.gap for p in second if p), CLARKE / 200),
         fraction("ReLU: share with averaged gradients within sin 3e-2", _count(averaged.tolist(), 0.03), draws,
                  at_least=SHARE),
     )
@@ -264,29 +264,27 @@ def _farthest(values: Tensor, target: float) -> float:
     source="Ji and Telgarsky 2020, the theorem on alignment",
     statement="Along gradient flow of a homogeneous network the parameters and the negative gradient of the loss "
               "come to point in the same direction.",
-    quick={"draws": 2, "steps": 2000}, book={"draws": 8, "steps": 2000}, full={"draws": 50, "steps": 20_000},
+    quick={"draws": 4, "steps": 1000}, book={"draws": 8, "steps": 2000}, full={"draws": 50, "steps": 20_000},
 )
 def gradient_alignment(setting: Setting, *, draws: int, steps: int) -> Evidence:
-    """1 minus the cosine of theta and -grad L down to log L = -1e10, and at the limits of the direction."""
+    """1 - cos of theta and -grad L down to log L = -1e10; for ReLU with the gradient averaged over kinks."""
     smooth = draw_networks(setting, draws, "alignment", SquaredReLU(), SMALL)
-    run = flow(smooth.margins, Exponential(), smooth.theta, log_loss=[-10.0, -1e2, -1e4, -1e6, -1e8, -1e10])
+    run = flow(smooth.margins, Exponential(), smooth.theta, log_loss=[-1e2, -1e4, -1e6, -1e8, -1e10])
     gaps = torch.stack([_misalignment(theta, smooth.gradients(theta)) for theta in run.theta])
     kinked = draw_networks(setting, draws, "alignment", LeakyReLU(), SMALL)
-    limits = [networks.limit(steps=steps, finest=1e-5) for networks in (smooth, kinked)]
-    ends = [_misalignment(limit.direction, limit.pull) for limit in limits]
+    limit = kinked.limit(steps=steps, finest=1e-5)
+    end = _misalignment(limit.direction, limit.pull)
     signed = _sign_descent(smooth)
     elsewhere = _misalignment(signed, smooth.gradients(signed))
     checks = (
         Check.at_most("squared ReLU: median 1 - cos at log L = -1e10", float(gaps[-1].median()), 1e-3),
-        Check.at_most("squared ReLU: 1 - cos at -1e10 over that at -1e2, largest", float((gaps[-1] / gaps[1]).max()),
+        Check.at_most("squared ReLU: 1 - cos at -1e10 over that at -1e2, largest", float((gaps[-1] / gaps[0]).max()),
                       0.5),
-        fraction("squared ReLU, limit: share with 1 - cos <= 1e-3", int((ends[0] <= 1e-3).sum()), draws,
-                 at_least=SHARE),
-        fraction("ReLU, limit, averaged gradient: share with 1 - cos <= 1e-3", int((ends[1] <= 1e-3).sum()), draws,
+        fraction("ReLU, averaged gradient: share with 1 - cos <= 1e-3", int((end <= 1e-3).sum()), draws,
                  at_least=SHARE),
     )
     control = Control("sign descent: least 1 - cos", Check.at_least("least 1 - cos", float(elsewhere.min()), 0.1))
-    data = {"gaps": gaps.cpu(), "log_loss": run.log_loss.cpu(), "ends": [end.cpu() for end in ends],
+    data = {"gaps": gaps.cpu(), "log_loss": run.log_loss.cpu(), "end": end.cpu(),
             "sign": elsewhere.cpu()}
     return Evidence(checks, control, data, {"networks of each kind": draws})
 
@@ -302,8 +300,8 @@ def _misalignment(theta: Tensor, pull: Tensor) -> Tensor:
     source="Nacson et al. 2019 (lexicographic margins of sums of different degrees), Kunin et al. 2023; the law of the "
            "linear part is derived on this page",
     statement="In the sum of a linear model and a two-layer network of degree 2 or 3, the linear part's share of the "
-              "output vanishes: its norm grows by 1/2 for each unit of log(1/L)'s logarithm at degree 2, and stops "
-              "growing at degree 3. No theorem says what happens to non-homogeneous networks in general.",
+              "output vanishes: its norm grows like half of log log(1/L) beside degree 2, and stops growing "
+              "beside degree 3. No theorem says what happens to non-homogeneous networks in general.",
     quick={"draws": 2}, book={"draws": 8}, full={"draws": 50},
 )
 def nonhomogeneous_open(setting: Setting, *, draws: int) -> Evidence:
@@ -347,7 +345,7 @@ class _SumRun:
 
 def _run_sum(model: Sum, labels: Tensor, theta: Tensor) -> _SumRun:
     margins = Margins(model, labels)
-    run = flow(margins, Exponential(), theta, log_loss=list(SUM_LOSSES))
+    run = flow(margins, Exponential(), theta, log_loss=list(SUM_LOSSES), tolerance=1e-4)
     sizes = torch.stack([model.contributions(state).abs().mean(-1) for state in run.theta])
     norms = torch.linalg.vector_norm(run.theta[..., :model.dimensions[0]], dim=-1)
     least = torch.stack([margins.outputs(state).amin(-1) for state in run.theta])
