@@ -1,0 +1,60 @@
+"""Full-batch descent with loss-scaled steps and momentum for a batch of networks, each frozen at its own stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ibcore.validation import InvalidInput, positive_integer, positive_number
+
+Gradient = Callable[[list[Tensor]], tuple[Tensor, list[Tensor]]]
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Weights of every network at the first step where its loss was at most each of the K levels.
+
+    weights: a tuple over levels of lists of tensors (B, ...).      steps: (K, B), -1 where a level was not reached.
+    """
+
+    weights: tuple[list[Tensor], ...]
+    steps: Tensor
+
+    @property
+    def reached(self) -> bool:
+        return bool((self.steps >= 0).all())
+
+
+def descend_to_levels(gradient: Gradient, weights: Sequence[Tensor], levels: Sequence[float], *, step_size: float = 0.1,
+                      momentum: float = 0.9, max_steps: int = 3000) -> Snapshots:
+    """v <- momentum v - step_size g / L,  A <- A + v, until the loss L of every network is at most the last level.
+
+    gradient: maps weights to losses (B,) and gradients, shaped as the weights. Dividing by L makes up for the slope
+    of the cross entropy, which falls with it (Lyu and Li 2020). Raises `InvalidInput` for levels that do not fall.
+    """
+    positive_number("step_size", step_size)
+    positive_integer("max_steps", max_steps)
+    if not levels or levels[-1] <= 0 or any(b >= a for a, b in zip(levels, levels[1:], strict=False)):
+        raise InvalidInput(f"levels are {list(levels)}, expected positive losses that fall. Sort them.")
+    state = [matrix.clone() for matrix in weights]
+    velocity = [torch.zeros_like(matrix) for matrix in state]
+    kept = tuple([torch.zeros_like(matrix) for matrix in state] for _ in levels)
+    steps = torch.full((len(levels), len(state[0])), -1, device=state[0].device)
+    for step in range(max_steps + 1):
+        loss, slopes = gradient(state)
+        for k, level in enumerate(levels):
+            fresh = (loss <= level) & (steps[k] < 0)
+            steps[k][fresh] = step
+            for copy, matrix in zip(kept[k], state, strict=True):
+                copy[fresh] = matrix[fresh]
+        running = steps[-1] < 0
+        if not bool(running.any()):
+            break
+        scale = torch.where(running, step_size / loss.clamp_min(levels[-1] / 2), torch.zeros_like(loss))[:, None, None]
+        velocity = [momentum * v - scale * g for v, g in zip(velocity, slopes, strict=True)]
+        state = [a + torch.where(running[:, None, None], v, torch.zeros_like(v))
+                 for a, v in zip(state, velocity, strict=True)]
+    return Snapshots(kept, steps)
