@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.protocols import Model, TailLoss
+from ibcore.dynamics.protocols import Model, TailLoss, pullback
 
 _E_FOLDS = 40.0  # time before the last 40 e-folds of a step is below rounding
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
@@ -35,7 +35,7 @@ class Point:
 def scaled_field(model: Model, loss: TailLoss, theta: Tensor) -> Tensor:
     """d theta/ds, (B, P)."""
     weights = torch.softmax(loss.log_slope(model.outputs(theta)), -1)
-    return (weights[:, None, :] @ model.jacobian(theta))[:, 0]
+    return pullback(model, theta, weights)
 
 
 def evaluate(model: Model, loss: TailLoss, theta: Tensor) -> Point:

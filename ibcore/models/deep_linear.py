@@ -78,6 +78,19 @@ class DeepLinear:
             above = above @ layer
         return torch.cat(blocks[::-1], -1)
 
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n)."""
+        layers = self.layers(theta)
+        below = [weights[:, None, :] @ self.inputs]
+        for layer in layers[:-1]:
+            below.append(below[-1] @ layer.mT)
+        above = theta.new_ones(len(theta), 1, 1)
+        blocks = []
+        for layer, hidden in zip(reversed(layers), reversed(below), strict=True):
+            blocks.append((above.mT * hidden).flatten(1))
+            above = above @ layer
+        return torch.cat(blocks[::-1], -1)
+
 
 def random_start(model: DeepLinear, count: int, scale: float, generator: torch.Generator) -> Tensor:
     """`count` parameters (count, P) with entries N(0, scale^2 / columns) in each layer: Gaussian weights."""

@@ -109,6 +109,13 @@ class TwoLayer:
         inputs = self.inputs.expand(len(theta), *self.inputs.shape[-2:])
         return torch.cat([self.activation.value(z), (gated[..., None] * inputs[..., None, :]).flatten(-2)], -1)
 
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n)."""
+        a, z = self.layers(theta)[0], self.preactivations(theta)
+        by_a = (weights[..., None, :] @ self.activation.value(z))[..., 0, :]
+        back = weights[..., None] * self.activation.slope(z) * a[..., None, :]
+        return joined(by_a, back.mT @ self.inputs)
+
 
 def joined(a: Tensor, w: Tensor) -> Tensor:
     """Parameters (..., P) of a `TwoLayer` network from output weights (..., m) and input weights (..., m, d)."""

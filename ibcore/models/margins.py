@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -17,6 +17,13 @@ class Predictor(Protocol):
     def outputs(self, theta: Tensor) -> Tensor: ...
 
     def jacobian(self, theta: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class PullsBack(Protocol):
+    """A predictor that computes J^T weights, (B, P), without its Jacobian J."""
+
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -37,3 +44,10 @@ class Margins:
     def jacobian(self, theta: Tensor) -> Tensor:
         """Their Jacobian, (B, n, P)."""
         return self.labels[..., None] * self.predictor.jacobian(theta)
+
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """sum_i weights_i grad m_i, (B, P), for weights (B, n)."""
+        weights = self.labels * weights
+        if isinstance(self.predictor, PullsBack):
+            return self.predictor.pullback(theta, weights)
+        return (weights[:, None, :] @ self.predictor.jacobian(theta))[:, 0]

@@ -84,3 +84,11 @@ def test_wrong_shapes_are_refused():
         DeepLinear(torch.zeros(3), (2,))
     with pytest.raises(InvalidInput, match="width"):
         DeepLinear(torch.zeros(3, 2), (2, 0))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_pulling_weights_back_is_a_product_with_the_jacobian(widths, shared):
+    model, theta = network(widths, shared=shared)
+    weights = torch.linspace(-1, 1, 14, dtype=torch.float64).reshape(2, 7)
+    torch.testing.assert_close(model.pullback(theta, weights), (weights[:, None, :] @ model.jacobian(theta))[:, 0])

@@ -50,6 +50,16 @@ def test_margins_are_outputs_times_labels():
     torch.testing.assert_close(margins.jacobian(theta), model.jacobian(theta) * labels[:, None])
 
 
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_pulling_weights_back_is_a_product_with_the_jacobian(activation, shared):
+    model, theta = network(activation, shared=shared)
+    weights = torch.linspace(-1, 1, 14, dtype=torch.float64).reshape(2, 7)
+    for each in (model, Margins(model, torch.tensor([1, -1, 1, 1, -1, -1, 1]).double())):
+        torch.testing.assert_close(each.pullback(theta, weights),
+                                   (weights[:, None, :] @ each.jacobian(theta))[:, 0])
+
+
 def test_wrong_shapes_are_refused():
     with pytest.raises(InvalidInput, match="shape"):
         TwoLayer(torch.zeros(3), 2, LeakyReLU())
