@@ -50,10 +50,7 @@ def sparse_teacher(n: int, d: int, support: int, margin: float, generator: torch
     positive_number("margin", margin)
     teacher = torch.zeros(d, dtype=torch.float64)
     teacher[:support] = _signs(generator, support) / support**0.5
-    y = _signs(generator, n)
-    across = _normal(generator, n, d)
-    across = across - (across @ teacher)[:, None] * teacher
-    return Classification(across + (y * (margin + _normal(generator, n).abs()))[:, None] * teacher, y)
+    return _beside(teacher, n, margin, generator)
 
 
 def planted_l1(n: int, support: int, slacks: Sequence[float], margin: float, generator: torch.Generator) -> PlantedL1:
@@ -113,3 +110,25 @@ def _shuffled(signed: Tensor, w: Tensor, dual: Tensor, gaps: Tensor, scale: floa
     y = _signs(generator, n)
     full_dual = torch.cat([dual, dual.new_zeros(n - len(dual))])[rows] / scale
     return PlantedL1(y[:, None] * signed[rows][:, columns], y, primal, full_dual, slacks[~slacks.isnan()])
+
+
+def wave_teacher(n: int, d: int, waves: int, margin: float, generator: torch.Generator) -> Classification:
+    """As `sparse_teacher`, for a teacher that is a sum of `waves` cosines of equal size and random phases.
+
+    Their frequencies are different integers between 0 and d / 2, both excluded.
+    """
+    positive_integer("n", n)
+    positive_integer("waves", waves)
+    positive_integer("d", d, least=2 * waves + 1)
+    positive_number("margin", margin)
+    frequencies = torch.randperm((d - 1) // 2, generator=generator)[:waves] + 1
+    phases = _uniform(generator, waves, 0.0, 2 * torch.pi)
+    teacher = torch.cos(2 * torch.pi * frequencies[:, None] * torch.arange(d) / d + phases[:, None]).sum(0)
+    return _beside(teacher / teacher.norm(), n, margin, generator)
+
+
+def _beside(teacher: Tensor, n: int, margin: float, generator: torch.Generator) -> Classification:
+    y = _signs(generator, n)
+    across = _normal(generator, n, len(teacher))
+    across = across - (across @ teacher)[:, None] * teacher
+    return Classification(across + (y * (margin + _normal(generator, n).abs()))[:, None] * teacher, y)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ibcore.oracles.norm_margin import norm_max_margin
-from ibcore.problems.sparse_margin import planted_l1, sparse_teacher
+from ibcore.problems.sparse_margin import planted_l1, sparse_teacher, wave_teacher
 from ibcore.validation import InvalidInput
 
 
@@ -40,11 +40,23 @@ def test_sparse_teacher_separates_with_its_margin():
     assert float((problem.signed @ candidates.T).amin(0).max()) >= 0.2
 
 
+def test_wave_teacher_is_separated_by_a_sum_of_waves():
+    problem = wave_teacher(200, 9, 1, 0.1, generator(4))
+    angle = 2 * torch.pi * torch.arange(9) / 9
+    waves = [torch.stack([torch.cos(k * angle), torch.sin(k * angle)]).double() for k in range(1, 5)]
+    share = [float((problem.signed.mean(0) @ wave.T).norm()) for wave in waves]
+    best = waves[max(range(4), key=share.__getitem__)]
+    phases = torch.linspace(0, 2 * torch.pi, 3601).double()
+    teachers = torch.stack([phases.cos(), phases.sin()], 1) @ best
+    assert float((problem.signed @ teachers.T).amin(0).max()) > 0
+
+
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: planted_l1(2, 3, (0.5,), 0.1, generator(0)), "at least 3"),
     (lambda: planted_l1(5, 3, (0.0,), 0.1, generator(0)), "slacks"),
     (lambda: planted_l1(5, 3, (0.5,), -1.0, generator(0)), "margin"),
     (lambda: sparse_teacher(5, 2, 3, 0.1, generator(0)), "at least 3"),
+    (lambda: wave_teacher(5, 4, 2, 0.1, generator(0)), "at least 5"),
 ])
 def test_bad_input_is_refused(call, message):
     with pytest.raises(InvalidInput, match=message):

@@ -1,0 +1,127 @@
+"""What the two-layer diagonal network beta = u^2 - v^2 with start u = v = alpha minimizes, at every scale alpha.
+
+Woodworth et al. (2020) found the function
+
+    Q_alpha(beta) = sum_j alpha^2 q(beta_j / alpha^2),   q(z) = 2 - sqrt(4 + z^2) + z asinh(z / 2),
+
+for regression; its derivative is asinh(beta_j / (2 alpha^2)). It is about beta^2 / (4 alpha^2) for small beta / alpha^2
+and |beta| log(|beta| / alpha^2) for large. Moroshko et al. (2020) proved its part in classification.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from dataclasses import dataclass
+
+import cvxpy as cp
+import numpy as np
+import torch
+from scipy.optimize import nnls
+from torch import Tensor
+
+from ibcore.oracles.separability import separable_part
+from ibcore.validation import InvalidInput, NotSeparable, binary_data, positive_number
+
+_ACTIVE = 1e-6
+_NEWTON_STEPS = 50
+_FEASIBLE = 1e-9
+
+
+@dataclass(frozen=True)
+class WoodworthMargin:
+    """The solution of min Q_1(b) s.t. y_i b.x_i >= mu, float64 on the CPU; beta = alpha^2 b solves it for Q_alpha.
+
+    primal: b (d,).      dual: lambda (n,) >= 0 with b = 2 sinh(A^T lambda), rows y_i x_i of A.
+    gap: Q_1(b) minus the dual value mu sum(lambda) - 2 sum_j (cosh((A^T lambda)_j) - 1), over Q_1(b).
+    violation: largest relative violation of the constraints.
+    """
+
+    primal: Tensor
+    dual: Tensor
+    gap: float
+    violation: float
+
+
+def woodworth(beta: Tensor, scale: Tensor | float) -> Tensor:
+    """Q_alpha(beta) of `beta` (..., d) at scale alpha, (...,)."""
+    alpha = torch.as_tensor(scale, dtype=beta.dtype, device=beta.device)
+    z = beta / alpha[..., None] ** 2
+    half = torch.hypot(z, torch.full_like(z, 2.0))
+    return (z * torch.asinh(z / 2) - z**2 / (half + 2)).sum(-1) * alpha**2
+
+
+def woodworth_max_margin(X: object, y: object, ratio: float) -> WoodworthMargin:
+    """Solve the program for mu = `ratio`: an exponential cone program, polished by Newton's method on its active set.
+
+    In the cone form, b = p - q and Q_1(b) is the least sum of the relative entropies p log p - p + 1 and
+    q log q - q + 1: the network's u^2 and v^2. Raises `InvalidInput` for malformed data and `NotSeparable`.
+    """
+    inputs, labels = binary_data(X, y)
+    positive_number("ratio", ratio)
+    if not bool(separable_part(inputs, labels).separable.all()):
+        raise NotSeparable("X, y are not linearly separable through the origin. Append a column of ones for a bias, "
+                           "or remove points.")
+    signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
+    p, q = cp.Variable(signed.shape[1]), cp.Variable(signed.shape[1])
+    constraint = signed @ (p - q) >= ratio
+    entropy = cp.sum(cp.kl_div(p, 1) + cp.kl_div(q, 1))
+    with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
+        warnings.filterwarnings("ignore", message="Solution may be inaccurate")
+        cp.Problem(cp.Minimize(entropy), [constraint]).solve(solver=cp.CLARABEL)
+    if constraint.dual_value is None:
+        raise InvalidInput(f"the cone program did not solve for ratio {ratio:g}; rescale the data or the ratio.")
+    return _certified(signed, _polish(signed, ratio, np.asarray(constraint.dual_value)), ratio)
+
+
+def _polish(signed: np.ndarray, ratio: float, dual: np.ndarray) -> np.ndarray:
+    """An active-set correction: Newton on the active set, drop negative duals, add violated points, repeat."""
+    active, weights = dual > _ACTIVE * dual.max(), dual.clip(min=0)
+    for _ in range(10 * len(dual)):
+        polished = np.zeros_like(dual)
+        polished[active] = _on_active(signed[active], ratio, weights[active])
+        margins = 2 * signed @ np.sinh(polished @ signed)
+        if polished.min() < 0:
+            active[polished.argmin()] = False
+        elif margins.min() < ratio * (1 - _FEASIBLE):
+            active[margins.argmin()] = True
+        else:
+            return polished
+        weights = polished.clip(min=0)
+    return dual
+
+
+def _on_active(rows: np.ndarray, ratio: float, weights: np.ndarray) -> np.ndarray:
+    """Newton's method for 2 A sinh(A^T lambda) = mu, with steps that move A^T lambda by at most 2."""
+    for _ in range(_NEWTON_STEPS):
+        pull = weights @ rows
+        missing = ratio - 2 * rows @ np.sinh(pull)
+        if np.abs(missing).max() <= 1e-13 * ratio:
+            break
+        step = np.linalg.lstsq(2 * (rows * np.cosh(pull)) @ rows.T, missing, rcond=None)[0]
+        weights = weights + step * min(1.0, 2 / np.abs(step @ rows).max())
+    return weights
+
+
+def _certified(signed: np.ndarray, dual: np.ndarray, ratio: float) -> WoodworthMargin:
+    dual = np.maximum(dual, 0)
+    pull = dual @ signed
+    b = 2 * np.sinh(pull)
+    value = float(woodworth(torch.from_numpy(b), 1.0))
+    bound = ratio * dual.sum() - 4 * (np.sinh(pull / 2) ** 2).sum()
+    violation = max(0.0, 1 - float((signed @ b).min()) / ratio)
+    return WoodworthMargin(torch.from_numpy(b), torch.from_numpy(dual), abs(value - float(bound)) / value, violation)
+
+
+def stationarity_residual(signed: Tensor, beta: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Whether asinh(beta / (2 alpha^2)) = A^T lambda for some lambda >= 0: the relative distance and the best lambda.
+
+    signed: (n, d) rows of A.      beta: (K, d).      Returns (K,) and (K, n), by nonnegative least squares.
+    At a residual of zero beta minimizes Q_alpha among all predictors whose margins are at least its own.
+    """
+    rows = signed.detach().cpu().double().numpy()
+    slopes = torch.asinh(beta / (2 * scale**2)).detach().cpu().double().numpy()
+    found = [nnls(rows.T, slope / np.linalg.norm(slope)) for slope in slopes]
+    sizes = np.linalg.norm(slopes, axis=1)
+    return (torch.tensor([distance for _, distance in found], dtype=torch.float64),
+            torch.from_numpy(np.stack([weights for weights, _ in found]) * sizes[:, None]))
