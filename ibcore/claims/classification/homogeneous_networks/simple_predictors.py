@@ -14,18 +14,23 @@ from ibcore.dynamics.sphere_flow import sphere_flow
 from ibcore.evidence import Check, Control, Evidence, fraction
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
-from ibcore.measures.neurons import masses, linear_share, oddness_defect
+from ibcore.measures.linear_regions import Kinks, merged_kinks, neuron_kinks, region_counts
+from ibcore.measures.neurons import linear_share, masses, oddness_defect
 from ibcore.models import Linear
 from ibcore.models.hidden_layer import HiddenLayer
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer
+from ibcore.models.homogeneous import LeakyReLU, TwoLayer, joined
 from ibcore.models.margins import Margins
+from ibcore.oracles.linear_regions import least_regions
 from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.oracles.neural_agreement import AgreementLimit, agreement_limit
+from ibcore.oracles.variation_norm import VariationMargin, variation_margin
+from ibcore.problems.clusters import Clusters, alternating_clusters
 from ibcore.problems.separable import PlantedMargin, planted_margin
 
 SLOPE = 0.3
 WIDTH = 20
 SMALL, LARGE = 1e-3, 10.0
+FINE, COARSE = 0.02, 0.4  # kinks closer than this share of a gap count as one
 LEAST_RATE = 5e-3  # of the max-margin program, as on the page on logistic regression
 LIGHT = 1e-3  # neurons with less than this share of the largest |a_j| |w_j| are left out, and counted
 
@@ -54,7 +59,8 @@ class Teachers:
         return torch.cat([w[:, positive].mean(1), w[:, ~positive].mean(1)], -1)
 
 
-def draw_teachers(setting: Setting, seeds: int, *, n: int = 20, d: int = 5, margin: float = 1.0) -> tuple[Teachers, int]:
+def draw_teachers(setting: Setting, seeds: int, *, n: int = 20, d: int = 5,
+                  margin: float = 1.0) -> tuple[Teachers, int]:
     """Data `margin` or more from random hyperplanes whose program is consistent, and how many were rejected."""
     kept: list[tuple[PlantedMargin, AgreementLimit]] = []
     tried = 0
@@ -69,7 +75,8 @@ def draw_teachers(setting: Setting, seeds: int, *, n: int = 20, d: int = 5, marg
     problems, limits = zip(*kept, strict=True)
     output = torch.ones(WIDTH, dtype=torch.float64) / WIDTH**0.5
     output[WIDTH // 2:] *= -1
-    inputs, labels = (torch.stack(rows).to(setting.device) for rows in ([p.X for p in problems], [p.y for p in problems]))
+    inputs, labels = (torch.stack(rows).to(setting.device)
+                      for rows in ([p.X for p in problems], [p.y for p in problems]))
     net = HiddenLayer(inputs, output.to(setting.device), LeakyReLU(SLOPE))
     return Teachers(problems, limits, labels, net), tried - seeds
 
@@ -168,7 +175,8 @@ def leaky_symmetric_max_margin(setting: Setting, *, seeds: int, slopes: tuple[fl
     start = SMALL * random_start(setting, seeds, samples[0].net.dimension, "mirrored start")
     stops = [-1e2, -1e4, -1e6, -1e8, -1e10]
     runs = [flow(sample.margins, Exponential(), start, log_loss=stops) for sample in samples]
-    found = [[alignment(sample, theta, fresh) for theta in run.theta] for sample, run in zip(samples, runs, strict=True)]
+    found = [[alignment(sample, theta, fresh) for theta in run.theta]
+             for sample, run in zip(samples, runs, strict=True)]
     last = [row[-1] for row in found]
     worst = {name: torch.cat([getattr(row, name) for row in last]) for name in vars(last[0])}
     sines = torch.stack([torch.cat([row[k].sines.amax(-1) for row in found]) for k in range(len(stops))])
@@ -251,7 +259,7 @@ def leaky_linear_teacher(setting: Setting, *, seeds: int) -> Evidence:
 
 
 def _agreement(teachers: Teachers, states: Tensor) -> Tensor:
-    """(B,) booleans: at all `states` (K, B, P) positive neurons are active where y = 1 only, the others where y = -1."""
+    """(B,): at all `states` (K, B, P), positive neurons are active where y = 1 only, the others where y = -1."""
     positive = teachers.net.output_weights > 0
     right = (teachers.labels[..., None] > 0) == positive
     active = torch.stack([teachers.net.preactivations(theta) > 0 for theta in states])
@@ -268,3 +276,124 @@ def _without_mirror(sample: Mirrored) -> Mirrored:
     half = sample.labels.shape[1] // 2
     net = TwoLayer(sample.net.inputs[:, :half], WIDTH, sample.net.activation)
     return Mirrored(sample.solutions, sample.labels[:, :half], sample.w_hat, sample.gamma, net)
+
+
+@dataclass(frozen=True)
+class Line:
+    """`alternating_clusters` with the least number of regions and the largest margin, and the networks trained on it.
+
+    start: (len(widths), P).      trained: (len(widths), P), directions at the end.
+    margins: (len(widths),), their normalized margins over the largest possible.
+    """
+
+    problem: Clusters
+    least: int
+    best: VariationMargin
+    net: TwoLayer
+    start: Tensor
+    trained: Tensor
+    margins: Tensor
+
+    def kinks(self, radius: float) -> list[Kinks]:
+        """Kinks of every network between the outermost points, merged within `radius` times the gap."""
+        a, w = self.net.layers(self.trained)
+        return [self.merged(*neuron_kinks(*row), radius) for row in zip(a, w, strict=True)]
+
+    def best_kinks(self) -> Kinks:
+        """Those of the network of largest margin."""
+        return self.merged(*neuron_kinks(self.best.masses, self.best.directions), FINE)
+
+    def merged(self, positions: Tensor, jumps: Tensor, radius: float) -> Kinks:
+        x = self.problem.x
+        return merged_kinks(positions, jumps, float(x.min()), float(x.max()), radius * self.problem.gap)
+
+    def misplaced(self) -> float:
+        """Largest distance of as many of the largest merged kinks as the optimum has from its kinks, in gaps."""
+        there = self.best_kinks().positions
+        distances = []
+        for kinks in self.kinks(COARSE):
+            largest = kinks.jumps.abs().argsort(descending=True)[:len(there)]
+            found = kinks.positions[largest].sort().values
+            distances.append(float((found - there).abs().max()) if len(found) == len(there) else np.inf)
+        return _largest(distances) / self.problem.gap
+
+
+def padded_start(widths: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Standard normal weights over the root of the width, several widths in one batch: (len(widths), 3 max(widths)).
+
+    A narrow network is a wide one whose further neurons are zero, and gradient flow never moves a zero neuron.
+    """
+    a = torch.zeros(len(widths), max(widths), dtype=torch.float64)
+    w = torch.zeros(len(widths), max(widths), 2, dtype=torch.float64)
+    for row, width in enumerate(widths):
+        draw = torch.randn(width, 3, generator=generator, dtype=torch.float64) / width**0.5
+        a[row, :width], w[row, :width] = draw[:, 0], draw[:, 1:]
+    return joined(a, w)
+
+
+def train_lines(setting: Setting, case: tuple[int, int, int], widths: tuple[int, ...], effort: int) -> list[Line]:
+    """Networks of all `widths` on a case (r, points a cluster, seeds), by `effort` r steps on the sphere."""
+    changes, each, seeds = case
+    generators = [torch.Generator().manual_seed(s) for s in setting.seeds(seeds, f"line {changes} {each}")]
+    problems = [alternating_clusters(changes, each, g) for g in generators]
+    start = torch.cat([padded_start(widths, g) for g in generators]).to(setting.device)
+    inputs, labels = (torch.stack(rows).repeat_interleave(len(widths), 0).to(setting.device)
+                      for rows in ([p.X for p in problems], [p.y for p in problems]))
+    net = TwoLayer(inputs, max(widths), LeakyReLU())
+    run = sphere_flow(Margins(net, labels), start, degree=2, steps=effort * changes, coarsest=0.05, finest=1e-4,
+                      window=100)
+    start, trained, margins = (part.cpu().unflatten(0, (seeds, -1)) for part in (start, run.direction, run.margins[-1]))
+    best = [variation_margin(p.X, p.y) for p in problems]
+    return [Line(p, least_regions(p.x, p.y), best[k], net, start[k], trained[k], 2 * margins[k] / best[k].margin)
+            for k, p in enumerate(problems)]
+
+
+def train_output_layer(line: Line) -> Kinks:
+    """The widest network of a `Line` with its hidden layer left at the start: the kinks of its limit."""
+    a, w = line.net.layers(line.start[-1:])
+    features = (line.problem.X @ w.mT).relu()
+    direction = flow(Linear(line.problem.y[:, None] * features), Exponential(), a, log_loss=-1e4).theta[0, 0]
+    return line.merged(*neuron_kinks(direction, w[0]), COARSE)
+
+
+@claim(
+    kind="theorem",
+    source="Safran, Vardi and Lee 2022, on the number of linear regions at convergence; their constant is not checked",
+    statement="A univariate two-layer ReLU network with biases trained by gradient flow on labels with r sign changes "
+              "converges in direction to a network with at most a multiple of r linear regions between the data "
+              "points, however wide it is and however many points there are. Observed for r = 3 and 5: r regions.",
+    quick={"cases": ((3, 4, 1),), "widths": (50, 500), "effort": 350},
+    book={"cases": ((3, 4, 1), (3, 10, 1), (5, 4, 1)), "widths": (50, 500), "effort": 350},
+    full={"cases": ((3, 4, 50), (3, 40, 50), (4, 4, 50), (5, 4, 50), (6, 4, 50)), "widths": (50, 100, 200, 500, 1000),
+          "effort": 4000},
+)
+def univariate_linear_regions(setting: Setting, *, cases: tuple[tuple[int, int, int], ...], widths: tuple[int, ...],
+                              effort: int) -> Evidence:
+    """Linear regions, kinks and margins against the sign changes and the network of largest margin."""
+    lines = [line for case in cases for line in train_lines(setting, case, widths, effort)]
+    fine, coarse = (torch.stack([torch.stack([region_counts(kinks) for kinks in line.kinks(radius)])
+                                 for line in lines]) for radius in (FINE, COARSE))
+    least = torch.tensor([line.least for line in lines])[:, None]
+    exact = (coarse == least[..., None]).all(-1)
+    margins = torch.stack([line.margins for line in lines])
+    frozen = [train_output_layer(line) for line in lines]
+    counts = torch.tensor([kinks.regions(1e-2) for kinks in frozen]) / least[:, 0]
+    checks = (
+        Check.close("largest margin, linear program: largest relative gap", 0,
+                    _largest([line.best.gap for line in lines]), atol=1e-6),
+        fraction("share of networks with all points right", int((margins > 0).sum()), margins.numel(), at_least=1.0),
+        Check.at_most("regions over r, kinks within 0.02 gaps merged, largest",
+                      float((fine / least[..., None]).max()), 2.0),
+        fraction("share with exactly r regions, kinks within 0.4 gaps merged, widest", int(exact[:, -1].sum()),
+                 len(lines), at_least=0.9),
+        fraction("share of problems: as many regions at every width",
+                 int((coarse == coarse[:, :1]).flatten(1).all(-1).sum()), len(lines), at_least=0.9),
+        Check.at_least("normalized margin over the largest possible, smallest", float(margins.min()), 0.95),
+        Check.at_most("distance of the merged kinks from the optimum's, in gaps, largest",
+                      _largest([line.misplaced() for line in lines]), 0.1),
+    )
+    control = Control("only the output layer trained, width 500: regions over r, kinks within 0.4 gaps merged, least",
+                      Check.at_least("least", float(counts.min()), 2.0))
+    notes = {"problems": len(lines), "networks": margins.numel(),
+             "regions before merging within 0.4 gaps, widest": " ".join(str(int(k)) for k in fine[:, -1].amax(-1))}
+    return Evidence(checks, control, {"lines": lines, "fine": fine, "coarse": coarse, "frozen": frozen}, notes)
