@@ -20,7 +20,7 @@ from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.problems.separable import Classification
 
 DEPTHS = (1, 2, 3, 4)
-SCALES = (0.3, 2.0)
+SCALES = (0.1, 1.0)
 LOG_LOSSES = (-4.0, -100.0, -1e6)
 WIDTH = 5
 

@@ -70,6 +70,7 @@ def draw_directions(axes: Sequence[Axes], spanned: Array, log_losses: Mapping[in
         draw_laws(ax, losses, values, exponents, "")
         ax.set(title=title)
     label_depths(axes[1], values)
+    axes[0].annotate("all depths", (1e7, 1e-6), color=PALETTE["gray"])
     axes[0].set_ylabel("sin of the angle")
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ibcore.demonstrations.fully_connected import draw_network, leaning_clouds, trained
+from ibcore.demonstrations.fully_connected import compare_routes, draw_network, leaning_clouds, trained
 from ibcore.oracles.max_margin import max_margin
 from ibcore.oracles.support_vectors import spans
 
@@ -16,11 +16,11 @@ def test_the_clouds_have_the_stated_solution():
 
 
 def test_a_frame_tells_angle_and_rank():
-    figure, sentence = draw_network(2, 0.3, -1e6)
+    figure, sentence = draw_network(2, 0.1, -1e6)
     assert len(figure.axes) == 2
     assert "Depth 2 at log L = -1,000,000: the line is 0.0" in sentence
     assert "second singular value" in sentence
-    assert "second" not in draw_network(1, 2.0, -4.0)[1]
+    assert "second" not in draw_network(1, 1.0, -4.0)[1]
 
 
 def test_runs_are_kept_and_reach_their_stops():
@@ -28,3 +28,10 @@ def test_runs_are_kept_and_reach_their_stops():
     assert trained(2)[1] is theta
     assert bool(theta.isfinite().all())
     assert float(model.outputs(theta[-1]).min()) == pytest.approx(1e6, rel=2e-3)
+
+
+def test_ordinary_descent_stops_far_from_the_limit_and_the_flow_does_not():
+    (_, descended, far), (_, flowed, near) = compare_routes(2, 100)
+    assert flowed < -9.9e9 < -10 < descended
+    assert near < 1e-3
+    assert far > 1
