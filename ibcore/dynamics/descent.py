@@ -21,10 +21,20 @@ _PENDING = 1000  # step sizes gathered before they are added to log t
 
 @dataclass(frozen=True)
 class Schedule:
-    """Step sizes eta_k = exp(log_size(k)) at step k = 0, 1, ..., over the current loss if `over_loss`."""
+    """Step sizes eta_k = exp(log_size(k)) at step k = 0, 1, ..., over the current loss where `over_loss` is true.
+
+    log_size returns one number or (B,); over_loss is one truth value or (B,).
+    """
 
     log_size: Callable[[int], float | Tensor]
-    over_loss: bool = False
+    over_loss: bool | Tensor = False
+
+    def log_step(self, step: int, log_loss: Callable[[], Tensor], theta: Tensor) -> Tensor:
+        """log eta_k for every run, (B,); log L is computed only where it is needed."""
+        log_step = theta.new_zeros(len(theta)) + self.log_size(step)
+        if isinstance(self.over_loss, Tensor):
+            return torch.where(self.over_loss, log_step - log_loss(), log_step)
+        return log_step - log_loss() if self.over_loss else log_step
 
 
 @dataclass(frozen=True)
@@ -39,28 +49,29 @@ def constant(step_size: float) -> Schedule:
     return Schedule(_Decay(step_size))
 
 
-def decaying(step_size: float | Tensor, power: float, *, over: float = 1.0) -> Schedule:
-    """eta (1 + k / over)^-power at step k, eta one number or (B,)."""
+def decaying(step_size: float | Tensor, power: float | Tensor, *, over: float = 1.0) -> Schedule:
+    """eta (1 + k / over)^-power at step k; eta and the power are numbers or (B,)."""
     return Schedule(_Decay(step_size, power, over))
 
 
-def loss_scaled(step_size: float | Tensor, power: float = 0.0, *, over: float = 1.0) -> Schedule:
-    """eta (1 + k / over)^-power / L, eta one number or (B,) (Nacson et al. 2019; Lyu and Li 2020)."""
+def loss_scaled(step_size: float | Tensor, power: float | Tensor = 0.0, *, over: float = 1.0) -> Schedule:
+    """eta (1 + k / over)^-power / L; eta and the power are numbers or (B,) (Nacson et al. 2019; Lyu and Li 2020)."""
     return Schedule(_Decay(step_size, power, over), over_loss=True)
 
 
 class _Decay:
-    def __init__(self, step_size: float | Tensor, power: float = 0.0, over: float = 1.0) -> None:
+    def __init__(self, step_size: float | Tensor, power: float | Tensor = 0.0, over: float = 1.0) -> None:
+        self.log_first: float | Tensor
         if isinstance(step_size, Tensor):
             if not bool(((step_size > 0) & step_size.isfinite()).all()):
                 raise InvalidInput("step_size has entries that are not finite numbers above 0.")
-            self.log_first: float | Tensor = torch.log(step_size)
+            self.log_first = torch.log(step_size)
         else:
             self.log_first = math.log(positive_number("step_size", step_size))
         self.power, self.over = power, positive_number("over", over)
 
     def __call__(self, step: int) -> float | Tensor:
-        return self.log_first - self.power * math.log1p(step / self.over) if self.power else self.log_first
+        return self.log_first - self.power * math.log1p(step / self.over)
 
 
 def descend(
@@ -107,9 +118,7 @@ def descend(
         if time.perf_counter() - began > max_seconds:
             status = WALL_LIMIT
             break
-        log_step = theta.new_zeros(len(theta)) + schedule.log_size(step)
-        if schedule.over_loss:
-            log_step = log_step - point.log_loss()
+        log_step = schedule.log_step(step, point.log_loss, theta)
         slope, log_scale = point.slope(_drawn(point.margins, batch_size, generator))
         update, state = direction(slope, log_scale, log_step, state)
         theta = theta + update

@@ -17,6 +17,7 @@ from torch import Tensor
 from ibcore.validation import InvalidInput
 
 State = tuple[Any, ...]
+_TINY = 1e-300
 
 
 class Direction(Protocol):
@@ -147,10 +148,8 @@ class AdaGrad:
         squares, unit = state
         new = torch.maximum(unit, log_scale)
         squares = _times(2 * (unit - new), squares) + _times(log_scale - new, slope).square()
-        size = squares.sqrt()
-        if self.eps:
-            size = size + _times(math.log(self.eps) - new, torch.ones_like(size))
-        return _times(log_step + log_scale - new, _ratio(slope, size)), (squares, new)
+        step = _ratio(slope, _add(squares.sqrt(), self.eps, new))
+        return _times(log_step + log_scale - new, step), (squares, new)
 
     @staticmethod
     def preconditioner(state: State) -> Tensor:
@@ -160,7 +159,7 @@ class AdaGrad:
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma and Ba 2015) with bias correction, as in PyTorch; eps = 0 is allowed.
+    """Adam (Kingma and Ba 2015) with bias correction, as in PyTorch; eps, one number or (B,), may be 0.
 
     Both moments are carried in a running unit, the larger of the present gradient and the past unit
     decayed like the root of the second moment, so that neither underflows.
@@ -168,7 +167,7 @@ class Adam:
 
     beta1: float = 0.9
     beta2: float = 0.999
-    eps: float = 1e-8
+    eps: float | Tensor = 1e-8
 
     def __post_init__(self) -> None:
         _decay("beta1", self.beta1)
@@ -183,22 +182,27 @@ class Adam:
         mean, square, unit, power1, power2 = state
         new = torch.maximum(unit + _log(self.beta2) / 2, log_scale)
         old, now = torch.exp(unit - new)[:, None], _times(log_scale - new, slope)
-        mean = self.beta1 * old * mean + (1 - self.beta1) * now
-        square = self.beta2 * old.square() * square + (1 - self.beta2) * now.square()
+        mean = torch.lerp(old * mean, now, 1 - self.beta1)
+        square = torch.lerp(old.square() * square, now.square(), 1 - self.beta2)
         power1, power2 = power1 * self.beta1, power2 * self.beta2
-        size = (square / (1 - power2)).sqrt()
-        if self.eps:
-            size = size + _times(math.log(self.eps) - new, torch.ones_like(size))
-        return _times(log_step, _ratio(mean, size) / (1 - power1)), (mean, square, new, power1, power2)
+        size = _add((square / (1 - power2)).sqrt(), self.eps, new)
+        return _times(log_step - math.log1p(-power1), _ratio(mean, size)), (mean, square, new, power1, power2)
 
 
 def _log(decay: float) -> float:
     return math.log(decay) if decay else -math.inf
 
 
+def _add(size: Tensor, eps: float | Tensor, unit: Tensor) -> Tensor:
+    """size + eps in the unit exp(unit)."""
+    if isinstance(eps, Tensor):
+        return size + torch.exp(torch.log(eps) - unit)[:, None]
+    return size + torch.exp(math.log(eps) - unit)[:, None] if eps else size
+
+
 def _ratio(above: Tensor, below: Tensor) -> Tensor:
     """above / below, and 0 where a coordinate has never had a gradient."""
-    return torch.where(below > 0, above / below, torch.zeros_like(above))
+    return above / below.clamp_min(_TINY)
 
 
 def _decay(name: str, value: float) -> None:
@@ -206,6 +210,6 @@ def _decay(name: str, value: float) -> None:
         raise InvalidInput(f"{name} is {value!r}, expected a number from 0 up to but not including 1.")
 
 
-def _at_least_zero(name: str, value: float) -> None:
-    if not 0 <= value < math.inf:
+def _at_least_zero(name: str, value: float | Tensor) -> None:
+    if not bool(((torch.as_tensor(value) >= 0) & torch.isfinite(torch.as_tensor(value))).all()):
         raise InvalidInput(f"{name} is {value!r}, expected a finite number of at least 0.")
