@@ -39,7 +39,7 @@ def tail_points(name: str) -> tuple[Classification, MaxMargin]:
 
 @functools.cache
 def tail_end(tail: str, points: str) -> Tensor:
-    """The direction (2,) of gradient flow from w = 0: at |w| = e^40 for a power, at log L = -1e6 for the exponential."""
+    """The direction (2,) of gradient flow from w = 0: near |w| = e^40 for a power, at log L = -1e6 otherwise."""
     data, _ = tail_points(points)
     start = torch.zeros(1, 2, dtype=torch.float64)
     if tail == EXPONENTIAL:

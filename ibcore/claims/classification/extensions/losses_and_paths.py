@@ -100,7 +100,8 @@ def _many_classes(setting: Setting, each: int) -> tuple[list[ManyClasses], int]:
                 rejected += 1
                 continue
             start = torch.randn(1, count * d, generator=generator, dtype=torch.float64)
-            run = scipy_flow(Linear(problem.pairs), CrossEntropy(count - 1), start, log_loss=[-6e3, -1e5, -1e6])
+            run = scipy_flow(Linear(problem.pairs), CrossEntropy(count - 1), start, log_loss=[-6e3, -1e5, -1e6],
+                             tolerance=1e-9)
             cases.append(ManyClasses(problem, solution, start, run))
             kept += 1
             if kept == each:
