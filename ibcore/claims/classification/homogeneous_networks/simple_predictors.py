@@ -100,6 +100,7 @@ class Mirrored:
     w_hat: Tensor
     gamma: Tensor
     net: TwoLayer
+    slope_below: float
     rejected: int = 0
 
     @property
@@ -127,7 +128,7 @@ def draw_mirrored(setting: Setting, seeds: int, slope_below: float, *, half: int
         [best.primal for _, best in kept]))
     gamma = torch.tensor([best.margin for _, best in kept], dtype=inputs.dtype, device=setting.device)
     net = TwoLayer(inputs, WIDTH, LeakyReLU(slope_below))
-    return Mirrored(tuple(best for _, best in kept), labels, w_hat, gamma, net, tried - seeds)
+    return Mirrored(tuple(best for _, best in kept), labels, w_hat, gamma, net, slope_below, tried - seeds)
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def alignment(sample: Mirrored, theta: Tensor, fresh: Tensor) -> Alignment:
     mass = masses(a, w)
     heavy = mass >= LIGHT * mass.amax(-1, keepdim=True)
     sines = torch.where(heavy, sin_angle(w * a.sign()[..., None], sample.w_hat[:, None]), 0.0)
-    best = (1 + sample.net.activation.slope_below) / 4 * sample.gamma
+    best = (1 + sample.slope_below) / 4 * sample.gamma
     ratio = sample.margins.outputs(theta).amin(-1) / theta.square().sum(-1) / best
     balance = (mass * (a > 0)).sum(-1) / (mass * (a < 0)).sum(-1)
     outputs = TwoLayer(fresh, WIDTH, sample.net.activation).outputs(theta)
@@ -275,7 +276,7 @@ def _without_mirror(sample: Mirrored) -> Mirrored:
     """The same networks on the halves alone."""
     half = sample.labels.shape[1] // 2
     net = TwoLayer(sample.net.inputs[:, :half], WIDTH, sample.net.activation)
-    return Mirrored(sample.solutions, sample.labels[:, :half], sample.w_hat, sample.gamma, net)
+    return Mirrored(sample.solutions, sample.labels[:, :half], sample.w_hat, sample.gamma, net, sample.slope_below)
 
 
 @dataclass(frozen=True)
@@ -394,6 +395,7 @@ def univariate_linear_regions(setting: Setting, *, cases: tuple[tuple[int, int, 
     )
     control = Control("only the output layer trained, width 500: regions over r, kinks within 0.4 gaps merged, least",
                       Check.at_least("least", float(counts.min()), 2.0))
-    notes = {"problems": len(lines), "networks": margins.numel(),
-             "regions before merging within 0.4 gaps, widest": " ".join(str(int(k)) for k in fine[:, -1].amax(-1))}
+    notes: dict[str, float | int | str] = {
+        "problems": len(lines), "networks": margins.numel(),
+        "regions before merging within 0.4 gaps, widest": " ".join(str(int(k)) for k in fine[:, -1].amax(-1))}
     return Evidence(checks, control, {"lines": lines, "fine": fine, "coarse": coarse, "frozen": frozen}, notes)
