@@ -119,16 +119,18 @@ def planted_split(overlap: int, separable: int, d: int, span: int, generator: to
 
 
 def separators(
-    signed: Tensor, level: float, start: Tensor, *, count: int, steps: int, generator: torch.Generator
+    signed: Tensor, level: float | Tensor, start: Tensor, *, count: int, steps: int, generator: torch.Generator
 ) -> Tensor:
     """`count` directions w with signed @ w >= level and |w| <= 1, by hit-and-run from the interior point `start`.
 
-    signed: (n, d) rows y_i x_i.      start: (d,).      Returns (count, d): the ends of independent chains
-    of `steps` steps each; every step is uniform on the chord of the set in a random direction.
+    signed: (n, d) rows y_i x_i.      level: one, or one a chain, (count,).      start: (d,) or (count, d).
+    Returns (count, d): the ends of independent chains of `steps` steps each; every step is uniform on the
+    chord of the set in a random direction.
     """
-    if float((signed @ start).min()) <= level or float(start.norm()) >= 1:
+    level = torch.as_tensor(level, dtype=start.dtype)[..., None]
+    if bool(((start @ signed.T) <= level).any()) or bool((start.norm(dim=-1) >= 1).any()):
         raise InvalidInput("start lies outside {signed @ w > level, |w| < 1}; pass an interior point.")
-    w = start.repeat(count, 1)
+    w = start.expand(count, -1)
     for _ in range(steps):
         u = _normal(generator, count, signed.shape[1]).to(start)
         u = u / u.norm(dim=1, keepdim=True)

@@ -64,6 +64,15 @@ def test_separators_stay_feasible():
     assert bool((w - start).norm(dim=1).gt(1e-3).all())
 
 
+def test_chains_of_several_levels_run_side_by_side():
+    problem = planted_margin(15, 6, 0.5, seeded())
+    best = max_margin(problem.X, problem.y)
+    levels = torch.tensor([0.0, 0.3, 0.8], dtype=torch.float64) * best.margin
+    start = best.primal * (best.margin + levels[:, None]) / 2
+    w = separators(problem.signed, levels, start, count=3, steps=100, generator=seeded(1))
+    assert bool(((w @ problem.signed.T).amin(1) >= levels - 1e-12).all())
+
+
 def test_separators_are_uniform_on_a_half_disk():
     # {w_1 >= 0, |w| <= 1}: the mean of w_1 is 4 / (3 pi), that of w_1^2 is 1/4
     row, start = torch.tensor([[1.0, 0.0]], dtype=torch.float64), torch.tensor([0.5, 0.0], dtype=torch.float64)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ibcore.claims import Setting, claim
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.protocols import TailLoss
+from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.evidence import Check, Control, Evidence, fraction
 from ibcore.losses import Logistic, PolynomialTail
@@ -49,8 +50,23 @@ class Batch:
     gamma: Tensor
 
     def flow(self, loss: TailLoss | None = None, **options: Any) -> Trajectory:
-        """Gradient flow from w = 0 on every problem at once; options as for `ibcore.dynamics.log_time.flow`."""
-        return flow(Linear(self.signed), loss or Logistic(), torch.zeros_like(self.w_hat), **options)
+        """Gradient flow from w = 0 on every problem; options as for `ibcore.dynamics.log_time.flow`.
+
+        One problem after the other by LSODA on the CPU, all at once by the log-time flow on a GPU.
+        """
+        return follow(self.signed, loss or Logistic(), **options)
+
+
+def follow(signed: Tensor, loss: TailLoss, **options: Any) -> Trajectory:
+    """Gradient flow from w = 0 on problems with signed inputs (B, n, d), by the faster integrator of the device.
+
+    The scale-free coordinates of a model of degree 1 are for tails that are powers, where |w| grows like a
+    power of t.
+    """
+    model, start = Linear(signed), torch.zeros_like(signed[:, 0])
+    if signed.device.type != "cpu":
+        return flow(model, loss, start, **options)
+    return scipy_flow(model, loss, start, degree=1 if isinstance(loss, PolynomialTail) else None, **options)
 
 
 def draw_batches(setting: Setting, each: int, purpose: str) -> tuple[list[Batch], int]:
@@ -85,21 +101,20 @@ def draw_batches(setting: Setting, each: int, purpose: str) -> tuple[list[Batch]
 def logistic_max_margin(setting: Setting, *, each: int) -> Evidence:
     """Direction, remainder, softmax weights and loss of the flow against the certified max-margin solution."""
     batches, rejected = draw_batches(setting, each, "max margin")
-    runs = [batch.flow(log_loss=[-6e3, -1e6], tolerance=1e-8) for batch in batches]
-    timed = [batch.flow(log_time=[10 * LOG_10, 50 * LOG_10]) for batch in batches]
+    runs = [batch.flow(log_time=[10 * LOG_10, 50 * LOG_10, 6e3, 1e6], tolerance=1e-9) for batch in batches]
     tail = [batch.flow(PolynomialTail(), log_time=[50 * LOG_10]) for batch in batches]
     sines = torch.cat([sin_angle(run.theta[-1], b.w_hat) for b, run in zip(batches, runs, strict=True)])
     products = torch.cat([torch.exp(run.log_time + run.log_loss) * b.gamma.square() for b, run in
-                          zip(batches, timed, strict=True)], 1)
+                          zip(batches, runs, strict=True)], 1)
     elsewhere = torch.cat([sin_angle(run.theta[-1], b.w_hat) for b, run in zip(batches, tail, strict=True)])
-    remainders, weights = _remainders(batches, [run.theta[0] for run in runs], [run.log_time[0] for run in runs])
+    remainders, weights = _remainders(batches, [run.theta[2] for run in runs], [run.log_time[2] for run in runs])
     solutions = [s for b in batches for s in b.solutions]
     checks = (
         Check.close("max-margin program: largest relative gap or violation", 0,
                     max(max(s.gap, s.violation) for s in solutions), atol=1e-10),
-        Check.close("sin of the angle to w_hat at log L = -1e6, largest", 0, float(sines.max()), atol=1e-5),
-        Check.close("|w - w_hat log t - rho| on the support at log L = -6e3, largest", 0, remainders, atol=1e-6),
-        Check.close("|softmax weights - SVM duals| at log L = -6e3, largest", 0, weights, atol=1e-8),
+        Check.close("sin of the angle to w_hat at log t = 1e6, largest", 0, float(sines.max()), atol=1e-5),
+        Check.close("|w - w_hat log t - rho| on the support at log t = 6e3, largest", 0, remainders, atol=1e-6),
+        Check.close("|softmax weights - SVM duals| at log t = 6e3, largest", 0, weights, atol=1e-8),
         Check.close("t L gamma^2 at t = 1e10, farthest from 1", 1, _farthest(products[0], 1.0), atol=0.07),
         Check.close("t L gamma^2 at t = 1e50, farthest from 1", 1, _farthest(products[1], 1.0), atol=0.01),
     )
@@ -193,8 +208,8 @@ LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.95)
 
 
 @claim(
-    kind="theorem",
-    source="Shalev-Shwartz and Ben-David 2014, Theorem 15.4 (the bound); the correlation is observed",
+    kind="empirical",
+    source="observed; Theorem 15.4 of Shalev-Shwartz and Ben-David 2014 bounds the error of the largest margin",
     statement="Among the directions that separate the training set, those of larger margin err less on fresh data, "
               "and the max-margin direction, where gradient flow goes, errs less than every separator drawn uniformly.",
     quick={"datasets": 3, "per_level": 40, "steps": 300},
@@ -204,7 +219,7 @@ LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.95)
 def margin_generalization(setting: Setting, *, datasets: int, per_level: int, steps: int) -> Evidence:
     """Separators sampled by margin level; exact test error; the direction of the flow among them."""
     correlations, advantages, beaten = [], [], []
-    excess, flow_errors, clouds, bounds = [], [], [], []
+    flow_errors, clouds, bounds = [], [], []
     for seed in setting.seeds(datasets, "margin"):
         generator = torch.Generator().manual_seed(seed)
         problem = bounded_margin(50, 100, 1.0, generator)
@@ -218,14 +233,12 @@ def margin_generalization(setting: Setting, *, datasets: int, per_level: int, st
         beaten.append(float((errors > error).mean()))
         flow_errors.append(error)
         bounds.append(hard_margin_bound(problem.radius, problem.margin, len(problem.y)))
-        excess.append(error - bounds[-1])
         clouds.append((margins / best.margin, errors))
     control = _random_label_error(setting, datasets)
     checks = (
         Check.at_most("Spearman correlation of margin and test error, weakest data set", max(correlations), -0.8),
         Check.at_least("test error of the best uniformly drawn separator minus that of the flow, least",
                        min(advantages), 0.0),
-        Check.at_most("test error of the flow minus the margin bound, largest", max(excess), 0.0),
     )
     notes: dict[str, float | str] = {"share of all sampled separators worse than the flow": float(np.mean(beaten)),
                                      "margin bound": round(bounds[0], 2), "bound is vacuous": str(bounds[0] >= 1)}
@@ -237,17 +250,16 @@ def margin_generalization(setting: Setting, *, datasets: int, per_level: int, st
 def _separator_cloud(problem: BoundedMargin, best: MaxMargin, per_level: int, steps: int,
                      generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Margins and exact test errors of `per_level` random separators at each level of margin."""
-    unit = best.primal * best.margin
-    sampled = torch.cat([
-        separators(problem.signed, level * best.margin, unit * (1 + level) / 2, count=per_level, steps=steps,
-                   generator=generator) for level in LEVELS])
+    levels = torch.tensor(LEVELS, dtype=torch.float64).repeat_interleave(per_level)
+    start = best.primal * best.margin * (1 + levels[:, None]) / 2
+    sampled = separators(problem.signed, levels * best.margin, start, count=len(levels), steps=steps,
+                         generator=generator)
     margins = (sampled @ problem.signed.T).amin(1) / sampled.norm(dim=1)
     return margins.numpy(), problem.error(sampled).numpy()
 
 
 def _flow_direction(problem: Classification, setting: Setting) -> Tensor:
-    start = torch.zeros(1, problem.X.shape[1], dtype=torch.float64, device=setting.device)
-    return flow(Linear(problem.signed.to(setting.device)), Logistic(), start, log_loss=-1e4).theta[0, 0].cpu()
+    return follow(problem.signed.to(setting.device)[None], Logistic(), log_loss=-1e4).theta[0, 0].cpu()
 
 
 def _random_label_error(setting: Setting, datasets: int) -> float:
@@ -271,7 +283,7 @@ def _random_label_error(setting: Setting, datasets: int) -> float:
 )
 def nonseparable_gd(setting: Setting, *, datasets: int) -> Evidence:
     """Projection onto the span at finite times; direction off the span at log t = 1e6 with the projection frozen."""
-    splits, rejected = _splits(setting, datasets)
+    splits, rejected, disagreed = _splits(setting, datasets)
     n = len(splits.problems[0].y)
     times = [float(np.log(n)) + power * LOG_10 for power in (4, 6, 8)]
     start = torch.zeros_like(splits.minimizers)
@@ -282,12 +294,11 @@ def nonseparable_gd(setting: Setting, *, datasets: int) -> Evidence:
     sines = sin_angle(outside, splits.directions)
     constants = sines * log_times.to(sines)[:, None]
     spread = (constants.amax(0) - constants.amin(0)) / constants.amin(0)
-    rest = flow(Linear(splits.separable), Logistic(), start, log_time=times).theta[2]
+    rest = follow(splits.separable, Logistic(), log_time=times).theta[2]
     without = (splits.inside(rest) - splits.minimizers).norm(dim=-1)
-    found = sum(bool((~limit.separable == p.overlap).all())
-                for p, limit in zip(splits.problems, splits.limits, strict=True))
     checks = (
-        fraction("share of data sets whose inseparable points the linear program finds", found, datasets, at_least=1.0),
+        fraction("share of draws in which the linear program finds the points that surround the origin", datasets,
+                 datasets + disagreed, at_least=1.0),
         Check.close("norm of the gradient at Newton's minimizer, largest", 0,
                     _largest([limit.gradient_norm for limit in splits.limits]), atol=1e-12),
         fraction("share of data sets: projection within 1e-5 of the minimizer at t = 1e6 n",
@@ -305,7 +316,8 @@ def nonseparable_gd(setting: Setting, *, datasets: int) -> Evidence:
                       Check.at_least("median distance", float(without.median()), 0.2))
     data = {"splits": splits, "times": times, "whole": whole.cpu(), "errors": errors.cpu(), "log_times": log_times,
             "sines": sines.cpu()}
-    notes = {"data sets": datasets, "rejected (separable, or rate below 0.005)": rejected}
+    notes = {"data sets": datasets, "rejected (separable, or rate below 0.005)": rejected,
+             "draws in which the split came out otherwise": disagreed}
     return Evidence(checks, control, data, notes)
 
 
@@ -334,19 +346,35 @@ class Splits:
         return (self.projectors @ theta[..., None])[..., 0]
 
 
-def _splits(setting: Setting, count: int) -> tuple[Splits, int]:
-    """Splits whose overlap is real and whose off-span part has a rate of at least `LEAST_RATE`; and the rejected."""
+def _surrounds(rows: Tensor) -> bool:
+    """Whether directions (n, 2) leave no open half-plane empty: no two neighbors are half a turn or more apart."""
+    angles = torch.atan2(rows[:, 1], rows[:, 0]).sort().values
+    return bool(torch.cat([angles.diff(), angles[:1] - angles[-1:] + 2 * torch.pi]).max() < torch.pi)
+
+
+def _splits(setting: Setting, count: int) -> tuple[Splits, int, int]:
+    """Splits with real overlap and a rate of at least `LEAST_RATE` off the span; the rejected; the disagreements.
+
+    Whether the points in the plane overlap is decided by their angles. A draw in which the linear program
+    then finds another split is a disagreement.
+    """
     kept: list[tuple[PlantedSplit, NonseparableLimit, MaxMargin]] = []
-    tried = 0
+    rejected = disagreed = 0
     for seed in setting.seeds(50 * count, "split"):
-        tried += 1
         problem = planted_split(16, 12, 6, 2, torch.Generator().manual_seed(seed))
+        if not _surrounds(problem.signed[problem.overlap] @ problem.basis):
+            rejected += 1
+            continue
         limit = nonseparable_limit(problem.X, problem.y)
-        if int((~limit.separable).sum()) == 16:
-            part = problem.X[limit.separable]
-            solution = max_margin(part - part @ limit.basis @ limit.basis.T, problem.y[limit.separable])
-            if solution.rate >= LEAST_RATE:
-                kept.append((problem, limit, solution))
+        if not bool((~limit.separable == problem.overlap).all()):
+            disagreed += 1
+            continue
+        part = problem.X[limit.separable]
+        solution = max_margin(part - part @ limit.basis @ limit.basis.T, problem.y[limit.separable])
+        if solution.rate >= LEAST_RATE:
+            kept.append((problem, limit, solution))
+        else:
+            rejected += 1
         if len(kept) == count:
             break
     problems, limits, solutions = zip(*kept, strict=True)
@@ -355,7 +383,7 @@ def _splits(setting: Setting, count: int) -> tuple[Splits, int]:
     tensors = (torch.stack([p.signed for p in problems]), separable, separable - separable @ projectors, projectors,
                torch.stack([limit.minimizer for limit in limits]), torch.stack([s.primal for s in solutions]),
                torch.stack([minimizer_drift(p.X, p.y, limit, s.dual).norm() for p, limit, s in kept]))
-    return Splits(problems, limits, *(t.to(setting.device) for t in tensors)), tried - count
+    return Splits(problems, limits, *(t.to(setting.device) for t in tensors)), rejected, disagreed
 
 
 def _frozen_flow(splits: Splits, theta: Tensor, log_time: float, log_times: Tensor) -> Tensor:

@@ -82,7 +82,8 @@ def lsoda(signed, log_time):
 
 
 def test_freezing_the_projection_changes_nothing_off_the_span():
-    splits, _ = page._splits(Setting("quick", 7), 1)
+    splits, _, disagreed = page._splits(Setting("quick", 7), 1)
+    assert disagreed == 0
     n = splits.signed.shape[1]
     early, late = math.log(n) + 8 * page.LOG_10, math.log(n) + 10 * page.LOG_10
     start = torch.zeros(1, 6, dtype=torch.float64)
