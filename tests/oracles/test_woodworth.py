@@ -48,7 +48,7 @@ def test_certificate_and_a_general_solver(data, ratio):
 def test_small_ratios_give_the_l2_direction_and_large_ones_the_l1_value(data):
     small, large = (woodworth_max_margin(data.X, data.y, ratio).primal for ratio in (1e-4, 1e8))
     l2 = norm_max_margin(data.X, data.y, 2).primal
-    torch.testing.assert_close(small / small.norm(), l2 / l2.norm(), rtol=0, atol=1e-7)
+    torch.testing.assert_close(small / small.norm(), l2 / l2.norm(), rtol=0, atol=1e-5)
     assert float(large.abs().sum()) / 1e8 == pytest.approx(float(data.primal.abs().sum()), rel=1e-2)
 
 

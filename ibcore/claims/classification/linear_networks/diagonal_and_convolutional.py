@@ -47,7 +47,7 @@ def uneven_start(starts: int, features: int, seed: int) -> Tensor:
     statement="Gradient flow on a diagonal linear network of depth k converges in direction to a first-order "
               "stationary point of the l_{2/k} max-margin problem: for k = 2 the l1 max-margin predictor, at the rate "
               "of the dual slack; for k = 3 and 4 a local minimizer, not always the global one.",
-    quick={"each": 1, "starts": 6, "depths": (4,), "datasets": 1},
+    quick={"each": 1, "starts": 4, "depths": (4,), "datasets": 1},
     book={"each": 3, "starts": 32, "depths": (3, 4), "datasets": 1},
     full={"each": 100, "starts": 128, "depths": (3, 4), "datasets": 20},
 )
@@ -101,7 +101,7 @@ def l1_gaps(setting: Setting, problems: Sequence[PlantedL1], *, depth: int) -> t
     """Excess of |beta|_1 / margin over the optimum, relative, and log L, at the losses of `LEVELS`: (2, B) each."""
     model = Diagonal(torch.stack([p.signed for p in problems]).to(setting.device), depth)
     start = even_start(model.features, model.inputs.new_full((len(problems),), SCALE))
-    run = flow(model, Exponential(), start, log_loss=LEVELS)
+    run = flow(model, Exponential(), start, log_loss=LEVELS, tolerance=1e-5)
     best = torch.tensor(_margins(problems), dtype=start.dtype, device=start.device)
     sizes = torch.stack([normalized(model, theta).abs().sum(-1) for theta in run.theta])
     return sizes * best - 1, run.log_loss
@@ -128,7 +128,7 @@ def quasi_norm_run(setting: Setting, depth: int, starts: int, index: int) -> Qua
     data = sparse_teacher(10, 6, 2, 0.1, torch.Generator().manual_seed(seed))
     listed = quasi_norm_minimizers(data.signed, 2 / depth)
     model = Diagonal(data.signed.to(setting.device), depth)
-    run = flow(model, Exponential(), uneven_start(starts, 6, start_seed).to(setting.device), log_loss=LEVELS)
+    run = flow(model, Exponential(), uneven_start(starts, 6, start_seed).to(setting.device), log_loss=LEVELS, tolerance=1e-5)
     limits = torch.stack([normalized(model, theta) for theta in run.theta]).cpu()
     apart = (limits[:, :, None] - listed.vertices).norm(dim=-1) / listed.vertices.norm(dim=-1)
     nearest = apart.min(-1)
@@ -249,7 +249,7 @@ def _deep_residual(data: PlantedL1, alphas: Tensor) -> float:
     statement="Gradient flow on a two-layer linear convolutional network of full width (circular, one channel) "
               "converges in direction to the predictor of largest margin in the l1 norm of the discrete Fourier "
               "transform.",
-    quick={"datasets": 1, "starts": 3}, book={"datasets": 1, "starts": 8}, full={"datasets": 20, "starts": 32},
+    quick={"datasets": 1, "starts": 2}, book={"datasets": 1, "starts": 8}, full={"datasets": 20, "starts": 32},
 )
 def conv_linear_fourier(setting: Setting, *, datasets: int, starts: int) -> Evidence:
     """Excess of the Fourier l1 norm over the certified optimum, beside the l2 and l1 max-margin predictors."""
@@ -293,7 +293,7 @@ def fourier_run(setting: Setting, index: int, starts: int) -> dict[str, Any]:
     for kernel, count, levels in ((16, starts, (-1e6, -1e10)), (1, 1, (-1e3,))):
         model = Convolutional(data.signed.to(setting.device), kernel=kernel)
         start = 0.3 * torch.randn(count, model.dimension, generator=generator, dtype=torch.float64)
-        run = flow(model, Exponential(), start.to(setting.device), log_loss=levels)
+        run = flow(model, Exponential(), start.to(setting.device), log_loss=levels, tolerance=1e-5)
         limits[kernel] = torch.stack([normalized(model, theta) for theta in run.theta]).cpu()
         gaps[kernel] = fourier_norm(limits[kernel]) / best.value - 1
     return {"data": data, "best": best, "baselines": baselines, "rejected": rejected, "gaps": gaps[16],
