@@ -9,14 +9,15 @@ from ibcore.problems.separable import planted_margin
 from ibcore.validation import InvalidInput
 
 
-def test_one_point_of_each_class_in_closed_form():
-    slope, x = 0.3, torch.tensor([[2.0], [-1.0]]).double()
-    limit = agreement_limit(x, torch.tensor([1.0, -1.0]), slope)
-    p, r = 1 / 2, -1.0
-    torch.testing.assert_close(limit.plus - slope * limit.minus, torch.tensor([p]).double())
-    torch.testing.assert_close(limit.minus - slope * limit.plus, torch.tensor([r]).double())
+@pytest.mark.parametrize(("x", "p"), [(1.0, 1.0), (1.9, 0.6 / 1.09)])
+def test_one_point_of_each_class_in_closed_form(x, p):
+    """On x and -1 the pair p = w_+ - s w_-, r = w_- - s w_+ has r = -1 and p = max(1/x, 2s/(1 + s^2))."""
+    slope = 0.3
+    limit = agreement_limit(torch.tensor([[x], [-1.0]]).double(), torch.tensor([1.0, -1.0]), slope)
+    pair = torch.cat([limit.plus - slope * limit.minus, limit.minus - slope * limit.plus])
+    torch.testing.assert_close(pair, torch.tensor([p, -1.0]).double(), atol=1e-6, rtol=0)
     assert limit.consistent
-    assert limit.gap < 1e-10
+    assert limit.gap < 1e-8
 
 
 def test_it_is_the_max_margin_program_on_transformed_features():
