@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -37,7 +38,7 @@ def descend_to_levels(gradient: Gradient, weights: Sequence[Tensor], levels: Seq
     """
     positive_number("step_size", step_size)
     positive_integer("max_steps", max_steps)
-    if not levels or levels[-1] <= 0 or any(b >= a for a, b in zip(levels, levels[1:], strict=False)):
+    if not levels or levels[-1] <= 0 or any(b >= a for a, b in pairwise(levels)):
         raise InvalidInput(f"levels are {list(levels)}, expected positive losses that fall. Sort them.")
     state = [matrix.clone() for matrix in weights]
     velocity = [torch.zeros_like(matrix) for matrix in state]

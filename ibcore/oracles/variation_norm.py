@@ -17,6 +17,7 @@ import cvxpy as cp
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import null_space
 from torch import Tensor
 
 from ibcore.validation import InvalidInput, NotSeparable, binary_data
@@ -25,6 +26,7 @@ Array = NDArray[np.float64]
 
 _CERTIFIED = 1e-9  # the dual potential may exceed 1 by this before another direction is added
 _ROUNDS = 40
+_ACTIVE = 1e-5  # margins above the least by less than this are active
 _EXACT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 _GRID = 64  # directions of the first program, besides the kinks
 
@@ -50,6 +52,44 @@ class VariationMargin:
         """Least |u.x_i| / |x_i| over the directions that carry more than a millionth of the norm."""
         heavy = self.directions[self.masses.abs() > 1e-6 * self.norm]
         return float((heavy @ (X / X.norm(dim=1, keepdim=True)).T.to(heavy)).abs().min())
+
+    def rate(self, X: Tensor, y: Tensor) -> float:
+        """kappa such that the flow's gap to this margin is expected to fall like (log 1/L)^-kappa, at most 1.
+
+        With one neuron a direction, the direction theta / |theta| of gradient flow relaxes, per unit of log |theta|, at
+        the rates 1 - e for the eigenvalues e of sum_i l_i Hessian(m_i) on the tangent space of the active margins
+        (derived on the page on two-layer margins); |theta|^2 grows like log 1/L and the gap is quadratic.
+        """
+        inputs, labels = _plane(X, y)
+        u, c = _merged(self.directions.numpy(), self.masses.numpy())
+        seen, outputs, roots = u @ inputs.T > 0, np.maximum(u @ inputs.T, 0), np.sqrt(np.abs(c))
+        active = labels * (c @ outputs) < 1 + _ACTIVE
+        by_w = (np.sign(c) * roots)[:, None, None] * (seen[:, :, None] * inputs)[:, active]
+        by_a = (roots[:, None] * outputs[:, active]).T
+        rows = np.concatenate([by_a, np.swapaxes(by_w, 0, 1).reshape(len(by_a), -1)], 1)
+        hessian = np.zeros((rows.shape[1], rows.shape[1]))
+        for k, force in enumerate((seen * self.dual.numpy() * labels) @ inputs):
+            block = slice(len(c) + 2 * k, len(c) + 2 * k + 2)
+            hessian[k, block] = hessian[block, k] = force
+        tangent = null_space(rows)
+        return float(1 - np.linalg.eigvalsh(tangent.T @ hessian @ tangent).max(initial=0.0))
+
+
+def _merged(directions: Array, masses: Array) -> tuple[Array, Array]:
+    """Directions (k, 2) less than 1e-2 apart joined into one of their summed mass; tiny masses are dropped."""
+    groups: list[tuple[float, Array]] = []
+    for u, c in zip(directions, masses, strict=True):
+        if abs(c) < 1e-6 * np.abs(masses).sum():
+            continue
+        near = [k for k, (sign, v) in enumerate(groups)
+                if sign * c > 0 and np.linalg.norm(v / np.linalg.norm(v) - u) < 1e-2]
+        if near:
+            groups[near[0]] = (groups[near[0]][0], groups[near[0]][1] + abs(c) * u)
+        else:
+            groups.append((float(np.sign(c)), abs(c) * u))
+    vectors = np.array([v for _, v in groups])
+    lengths = np.linalg.norm(vectors, axis=1)
+    return vectors / lengths[:, None], lengths * np.array([sign for sign, _ in groups])
 
 
 def kinks(X: Array) -> Array:
@@ -84,7 +124,12 @@ def _program(features: Array, y: Array) -> tuple[Array, Array]:
     masses = cp.Variable(features.shape[1])
     constraint = cp.multiply(y, features @ masses) >= 1
     problem = cp.Problem(cp.Minimize(cp.norm1(masses)), [constraint])
-    problem.solve(solver=cp.HIGHS, highs_options=_EXACT)
+    for options in (_EXACT, {}):
+        try:
+            problem.solve(solver=cp.HIGHS, highs_options=options)
+        except (cp.SolverError, ValueError):  # an unknown status is reported as a ValueError
+            continue
+        break
     if problem.status != cp.OPTIMAL:
         raise NotSeparable(f"no two-layer ReLU network without bias fits these labels (linear program: "
                            f"{problem.status}). Points on one ray must have one label; append a constant for a bias.")

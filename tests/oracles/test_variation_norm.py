@@ -94,3 +94,13 @@ def test_weights_of_another_length_or_sign_are_refused():
         margin_bound(data.X, data.y, [1.0])
     with pytest.raises(InvalidInput, match="one nonnegative"):
         margin_bound(data.X, data.y, [1.0, -1.0])
+
+
+def test_the_rate_of_the_pair_is_one_and_rates_lie_in_the_unit_interval():
+    pair = shallow_pair()
+    assert variation_margin(pair.X, pair.y).rate(pair.X, pair.y) == pytest.approx(1, abs=1e-6)
+    rates = []
+    for seed in range(4):
+        data = four_clusters(2, torch.Generator().manual_seed(seed))
+        rates.append(variation_margin(data.X, data.y).rate(data.X, data.y))
+    assert all(-1e-9 <= rate <= 1 + 1e-9 for rate in rates)
