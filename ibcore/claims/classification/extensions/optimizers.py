@@ -142,7 +142,8 @@ def _same_limit_runs(setting: Setting, balls: Balls, steps: int) -> tuple[Tensor
 
 def _schedule(sizes: list[float], over_loss: list[bool], rows: Tensor) -> Schedule:
     """One step size for each block of as many runs as `rows` has data sets."""
-    each, scaled = (torch.tensor(values, device=rows.device).repeat_interleave(len(rows)) for values in (sizes, over_loss))
+    each, scaled = (torch.tensor(values, device=rows.device).repeat_interleave(len(rows))
+                    for values in (sizes, over_loss))
     return Schedule(decaying(each.to(rows), 0.0).log_size, scaled)
 
 
@@ -162,7 +163,7 @@ def _farthest(values: Tensor, target: float) -> float:
            "and Soudry 2019 (steps over the loss and 1/sqrt t)",
     statement="With steps eta_k / L the margin gap on the exponential loss is at most (1 + log n) / (gamma sum eta_k): "
               "1/t for constant eta_k, 1/sqrt t for eta_k ~ 1/sqrt k, up to log factors; with steps eta it is 1/log t.",
-    quick={"problems": 15, "steps": 5000}, book={"problems": 60, "steps": 5000},
+    quick={"problems": 12, "steps": 5000}, book={"problems": 30, "steps": 5000},
     full={"problems": 1000, "steps": 10**6},
 )
 def normalized_gd_rate(setting: Setting, *, problems: int, steps: int) -> Evidence:
