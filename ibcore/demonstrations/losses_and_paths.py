@@ -71,6 +71,6 @@ def draw_tail(tail: str, points: str) -> tuple[Figure, str]:
         grid[current], angles[current] = float(tail), degrees
     draw_tail_angles(right, grid, angles, current)
     ratio = float((data.signed @ w).min()) * float(best.primal.norm())
-    name = "exponential tail" if tail == EXPONENTIAL else f"tail 1/m^{tail}"
+    name = "exponential tail" if tail == EXPONENTIAL else "tail 1/m" if tail == "1" else f"tail 1/m^{tail}"
     return fig, (f"With the {name} and {points}, training ends {degrees:.2g} degrees from the max-margin line, "
                  f"with {100 * ratio:.0f} % of the largest margin.")

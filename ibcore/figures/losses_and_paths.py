@@ -33,19 +33,19 @@ def draw_tail_angles(ax: Axes, powers: Array, degrees: Array, current: int | Non
     else:
         ax.annotate("exponential: 0", (powers[-1], degrees[-1]), (0, 16), textcoords="offset points", ha="right",
                     color=PALETTE["red"])
-    ax.set(xscale="log", ylim=(0, None), xlabel="power $a$ of the tail $m^{-a}$", ylabel="degrees",
-           title="Angle to the dashed line")
+    ax.set(xscale="log", ylim=(0, None), xlabel="power $a$ of the tail $m^{-a}$",
+           title="Degrees between them")
 
 
 def draw_chase(ax: Axes, log_times: Array, to_limit: Array, to_path: Array) -> None:
     """sin of the angles from the flow to its limit and to its path over log t, one line a data set, (B, K)."""
-    for angles, color, style, name, above in ((to_limit, "orange", "--", "to the max-margin direction", 9),
-                                              (to_path, "blue", "-", "to the regularization path", -16)):
+    for angles, color, style, name, above in ((to_limit, "orange", "--", "to the max-margin direction", 30),
+                                              (to_path, "blue", "-", "to the regularization path", -9)):
         ax.plot(log_times, angles.T, color=PALETTE[color], linestyle=style, linewidth=1, alpha=0.7)
-        middle = np.median(angles, axis=0)
-        ax.annotate(name, (log_times[-1], middle[-1]), (0, above), textcoords="offset points", ha="right",
+        end = angles[:, -1].max() if above > 0 else angles[:, -1].min()
+        ax.annotate(name, (log_times[-1], end), (0, above), textcoords="offset points", ha="right",
                     color=PALETTE[color])
-    ax.set(xscale="log", yscale="log", xlabel=r"$\log t$", ylabel="sin of the angle")
+    ax.set(xscale="log", yscale="log", xlabel=r"$\log t$", ylabel="sin of the angle", ylim=(1e-12, 2))
 
 
 def draw_class_angles(ax: Axes, log_losses: Sequence[float], sines: Array, elsewhere: Array) -> None:

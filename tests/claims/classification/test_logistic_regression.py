@@ -81,6 +81,13 @@ def lsoda(signed, log_time):
     return torch.from_numpy(out.y[:, -1])
 
 
+@pytest.mark.parametrize(("degrees", "surrounded"), [
+    ([0, 120, 240], True), ([0, 90, 179], False), ([10, 170, 300], True), ([0, 179, 181], True), ([350, 5, 20], False)])
+def test_points_surround_the_origin_if_no_half_plane_is_free(degrees, surrounded):
+    angles = torch.deg2rad(torch.tensor(degrees, dtype=torch.float64))
+    assert page._surrounds(torch.stack([torch.cos(angles), torch.sin(angles)], 1)) == surrounded
+
+
 def test_freezing_the_projection_changes_nothing_off_the_span():
     splits, _, disagreed = page._splits(Setting("quick", 7), 1)
     assert disagreed == 0
