@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ibcore.validation import InvalidInput, positive_integer, positive_number
 
+_RISE = 1.5
 Gradient = Callable[[list[Tensor]], tuple[Tensor, list[Tensor]]]
 
 
@@ -34,7 +35,8 @@ def descend_to_levels(gradient: Gradient, weights: Sequence[Tensor], levels: Seq
     """v <- momentum v - step_size g / L,  A <- A + v, until the loss L of every network is at most the last level.
 
     gradient: maps weights to losses (B,) and gradients, shaped as the weights. Dividing by L makes up for the slope
-    of the cross entropy, which falls with it (Lyu and Li 2020). Raises `InvalidInput` for levels that do not fall.
+    of the cross entropy, which falls with it; a step after which the loss has risen by half is taken back, and goes on
+    at half the step size without momentum (Lyu and Li 2020). Raises `InvalidInput` for levels that do not fall.
     """
     positive_number("step_size", step_size)
     positive_integer("max_steps", max_steps)
@@ -42,10 +44,18 @@ def descend_to_levels(gradient: Gradient, weights: Sequence[Tensor], levels: Seq
         raise InvalidInput(f"levels are {list(levels)}, expected positive losses that fall. Sort them.")
     state = [matrix.clone() for matrix in weights]
     velocity = [torch.zeros_like(matrix) for matrix in state]
+    before, slopes_before = state, velocity
+    loss_before = torch.full((len(state[0]),), torch.inf, dtype=state[0].dtype, device=state[0].device)
+    rate = torch.full_like(loss_before, step_size)
     kept = tuple([torch.zeros_like(matrix) for matrix in state] for _ in levels)
     steps = torch.full((len(levels), len(state[0])), -1, device=state[0].device)
     for step in range(max_steps + 1):
         loss, slopes = gradient(state)
+        back = ~(loss <= _RISE * loss_before)
+        loss = torch.where(back, loss_before, loss)
+        rate = torch.where(back, rate / 2, rate)
+        state, slopes = _where(back, before, state), _where(back, slopes_before, slopes)
+        velocity = _where(back, [torch.zeros_like(v) for v in velocity], velocity)
         for k, level in enumerate(levels):
             fresh = (loss <= level) & (steps[k] < 0)
             steps[k][fresh] = step
@@ -54,8 +64,13 @@ def descend_to_levels(gradient: Gradient, weights: Sequence[Tensor], levels: Seq
         running = steps[-1] < 0
         if not bool(running.any()):
             break
-        scale = torch.where(running, step_size / loss.clamp_min(levels[-1] / 2), torch.zeros_like(loss))[:, None, None]
+        before, slopes_before, loss_before = state, slopes, loss
+        scale = (rate / loss.clamp_min(levels[-1] / 2))[:, None, None]
         velocity = [momentum * v - scale * g for v, g in zip(velocity, slopes, strict=True)]
-        state = [a + torch.where(running[:, None, None], v, torch.zeros_like(v))
-                 for a, v in zip(state, velocity, strict=True)]
+        state = _where(running, [a + v for a, v in zip(state, velocity, strict=True)], state)
     return Snapshots(kept, steps)
+
+
+def _where(chosen: Tensor, yes: Sequence[Tensor], no: Sequence[Tensor]) -> list[Tensor]:
+    """Members `chosen` (B,) of the first list, the others of the second."""
+    return [torch.where(chosen[:, None, None], a, b) for a, b in zip(yes, no, strict=True)]

@@ -199,7 +199,8 @@ def wide_2nn_f1_margin(setting: Setting, *, datasets: int, starts: int, widths: 
                       Check.at_most("share", max(share for _, share in kernels), 0.9))
     notes: dict[str, float | int | str] = {
         "data sets": datasets, "rejected (optimal neuron within 0.02 of a kink, or rate below 0.45)": rejected,
-        "median exponent from 1e6 to 1e10 over predicted rate": _exponents(problems, gaps[:, is_wide])} | _narrow(gaps, widths)
+        "median exponent from 1e6 to 1e10 over predicted rate": _exponents(problems, gaps[:, is_wide])}
+    notes |= _narrow(gaps, widths)
     data = {"widths": widths, "stops": STOPS, "gaps": gaps, "kernel shares": [share for _, share in kernels],
             "problems": problems}
     return Evidence(checks, control, data, notes)
