@@ -64,7 +64,7 @@ def draw_smoothed(ax: Axes, log_loss: Array, smoothed: Array, wrong: Array) -> N
     ax.plot(-log_loss, wrong / wrong.max(0), color=PALETTE["orange"], linestyle="--", linewidth=1.3)
     ax.annotate("degree 3", (-log_loss[-1, 0], 0.93), (-6, -12), textcoords="offset points", ha="right",
                 color=PALETTE["blue"])
-    ax.annotate("degree 4", (-log_loss[-1, 0], 0.1), (-6, 14), textcoords="offset points", ha="right",
+    ax.annotate("degree 4", (-log_loss[-1, 0], 0.3), (-6, 10), textcoords="offset points", ha="right",
                 color=PALETTE["orange"])
     ax.set(xscale="log", xlabel=r"$\log(1/L)$", ylabel="relative to the largest", ylim=(0, 1.06))
 
@@ -76,7 +76,7 @@ def draw_products(ax: Axes, log_times: Array, products: Sequence[Array]) -> None
         curves = ax.plot(log_times, values, color=PALETTE[color], linestyle=line, linewidth=1.3)
         curves[0].set_label(f"k = {k}")
     ax.legend()
-    ax.set(xscale="log", xlabel=r"$\log t$", ylabel="product", ylim=(0.7, 1.5))
+    ax.set(xscale="log", xlabel=r"$\log t$", ylabel="product", ylim=(0.9, 1.25))
 
 
 def draw_alignment(ax: Axes, log_loss: Array, gaps: Array, sign: Array) -> None:
@@ -92,8 +92,9 @@ def draw_alignment(ax: Axes, log_loss: Array, gaps: Array, sign: Array) -> None:
 
 def draw_shares(ax: Axes, log_loss: Array, families: Sequence[tuple[str, Array]]) -> None:
     """Share of the first part in the output (K, B), for families of sums, over log(1/L)."""
-    for (name, shares), (color, line) in zip(families, (("blue", "-"), ("orange", "--"), ("gray", ":")), strict=True):
+    styles = (("blue", "-", (6, 8)), ("orange", "--", (-34, -22)), ("gray", ":", (0, -16)))
+    for (name, shares), (color, line, offset) in zip(families, styles, strict=True):
         ax.plot(-log_loss, shares, color=PALETTE[color], linestyle=line, linewidth=1.2)
-        ax.annotate(name, (-log_loss[-2, 0], float(np.median(shares[-2]))), (0, 5), textcoords="offset points",
-                    ha="right", color=PALETTE[color])
+        ax.annotate(name, (-log_loss[-2, 0], float(np.median(shares[-2]))), offset, textcoords="offset points",
+                    color=PALETTE[color])
     ax.set(xscale="log", yscale="log", xlabel=r"$\log(1/L)$", ylabel="share of the first part")
