@@ -54,14 +54,17 @@ def draw_minimizers(ax: Axes, values: Array, counts: Array, depth: int) -> None:
     ax.vlines(relative, 0, counts, color=PALETTE["blue"], linewidth=3)
     ax.plot(relative, np.zeros_like(relative), "|", color=PALETTE["gray"], markersize=12, clip_on=False)
     ax.plot(relative[counts > 0], counts[counts > 0], "o", color=PALETTE["blue"])
-    ax.set(xlabel="quasi-norm, relative to the least", ylabel="starts", ylim=(0, max(counts) * 1.15),
+    ax.set(xlabel="quasi-norm, relative to the least", ylabel="starts", ylim=(0, max(counts) * 1.15), xscale="log",
            title=f"Depth {depth}: {len(values)} local minimizers")
+    ticks = [tick for tick in (1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100) if tick <= 1.1 * relative[-1]]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
 
 
 def draw_scale_map(ax: Axes, scales: Array, accuracies: Array, ratios: Array) -> None:
     """l1 margin ratios (K, S) over the scale alpha and log(1/L), with the line log(1/L) = alpha^2."""
     x, y = np.log10(scales), np.log10(accuracies)
-    filled = ax.contourf(x, y, ratios, levels=np.linspace(ratios.min(), 1, 12), cmap="cividis")
+    filled = ax.contourf(x, y, ratios, levels=np.linspace(0.7, 1, 13), extend="min", cmap="cividis")
     ax.figure.colorbar(filled, ax=ax, label="$\\ell_1$ margin / largest", format="%.2f")
     line = np.linspace(max(x.min(), y.min() / 2), x.max(), 20)
     ax.plot(line, 2 * line, color="white", linestyle="--", linewidth=2)
