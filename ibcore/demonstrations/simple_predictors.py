@@ -62,7 +62,7 @@ def draw_bending(steps: int, width: int) -> tuple[Figure, str]:
     run, k = bending(width), STEPS.index(steps)
     kinks = run.kinks(k)
     grid = torch.linspace(-2.2, 2.2, 300, dtype=torch.float64)
-    fig, (top, bottom) = figure(rows=2, height=4.4, sharex=True, height_ratios=[3, 1])
+    fig, (top, bottom) = figure(rows=2, height=4.4, sharex=True, height_ratios=[2, 1])
     draw_line_network(top, grid.numpy(), run.values(grid, k).numpy(), run.problem.x.numpy(), run.problem.y.numpy())
     draw_kink_bars(bottom, kinks.positions.numpy(), kinks.jumps.numpy())
     right = int((run.net.outputs(run.theta[k][None])[0] * run.problem.y > 0).sum())

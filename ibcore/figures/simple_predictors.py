@@ -28,7 +28,7 @@ def draw_kink_bars(ax: Axes, positions: Array, jumps: Array) -> None:
     ax.vlines(positions, 0, sizes, color=PALETTE["red"], linewidth=2)
     ax.plot(positions, sizes, "D", color=PALETTE["red"], markersize=4)
     ax.axhline(0, color=PALETTE["gray"], linewidth=0.8)
-    ax.set(ylim=(-1.2, 1.2), xlabel="$x$", ylabel="jump of slope")
+    ax.set(ylim=(-1.2, 1.2), xlabel="$x$", ylabel="jumps")
 
 
 def draw_alignment(ax: Axes, log_losses: Array, sines: Array, alone: Array) -> None:
@@ -64,7 +64,7 @@ def draw_region_counts(ax: Axes, changes: Array, fine: Array, coarse: Array, fro
     ends = np.array([2.5, 5.5])
     ax.plot(ends, ends, color=PALETTE["blue"], linestyle="--", linewidth=1)
     ax.plot(ends, 2 * ends, color=PALETTE["gray"], linestyle=":", linewidth=1)
-    labels = (("$r$: kinks within 0.4 gaps merged", 4.0, "blue"),
+    labels = (("$r$: kinks within 0.3 gaps merged", 4.0, "blue"),
               ("$2r$ (circles: within 0.02 gaps)", 8.6, "gray"), ("hidden layer frozen", float(frozen[0]), "red"))
     for text, height, color in labels:
         ax.annotate(text, (3.2, height), va="center", color=PALETTE[color])

@@ -45,24 +45,26 @@ def neuron_kinks(a: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def merged_kinks(positions: Tensor, jumps: Tensor, left: float, right: float, radius: float) -> Kinks:
-    """Kinks (m,) strictly inside (left, right); those within `radius` of the leftmost of their group count as one.
+    """Kinks (m,) strictly inside (left, right); those within `radius` of a larger one count as part of it.
 
-    Groups never chain: none is wider than `radius`, however densely the kinks lie.
+    The largest takes all within `radius`, then the largest of the rest, and so on. Groups never chain: none
+    reaches farther than `radius` from its largest kink, however densely the kinks lie.
     """
     positive_number("radius", radius)
     inside = (positions > left) & (positions < right) & (jumps != 0)
-    order = positions[inside].argsort()
-    positions, jumps = positions[inside][order], jumps[inside][order]
-    groups: list[Tensor] = []
-    begin = 0
-    while begin < len(positions):
-        end = int(torch.searchsorted(positions, positions[begin] + radius, right=True))
-        groups.append(torch.arange(begin, end))
-        begin = end
+    positions, jumps = positions[inside], jumps[inside]
+    free = torch.ones_like(positions, dtype=torch.bool)
     floor = 1e-3 * jumps.abs().max() if len(jumps) else jumps.new_zeros(())
-    rows = [_merge(positions[group], jumps[group], floor) for group in groups]
+    rows = []
+    for largest in jumps.abs().argsort(descending=True).tolist():
+        if free[largest]:
+            group = free & ((positions - positions[largest]).abs() <= radius)
+            free &= ~group
+            rows.append(_merge(positions[group], jumps[group], floor))
     empty = positions.new_zeros(0)
-    return Kinks(*(torch.stack(column) for column in zip(*rows, strict=True))) if rows else Kinks(empty, empty, empty)
+    merged = [torch.stack(column) for column in zip(*rows, strict=True)] if rows else [empty] * 3
+    order = merged[0].argsort()
+    return Kinks(*(column[order] for column in merged))
 
 
 def _merge(positions: Tensor, jumps: Tensor, floor: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -32,10 +32,20 @@ def test_kinks_that_cancel_leave_no_region():
 
 def test_dense_kinks_do_not_chain_into_one_group():
     positions = torch.linspace(0.005, 0.995, 100, dtype=torch.float64)
-    kinks = merged_kinks(positions, torch.ones_like(positions), 0, 1, 0.095)
+    kinks = merged_kinks(positions, torch.linspace(1, 1.1, 100, dtype=torch.float64), 0, 1, 0.095)
     assert len(kinks.positions) == 10
     assert float(kinks.spread.max()) <= 0.095
     assert region_counts(kinks).tolist() == [11, 11, 11]
+    both = merged_kinks(positions, torch.ones(100).double() - 0.5 * (positions - 0.5).abs(), 0, 1, 0.095)
+    assert float(both.spread.max()) <= 0.19
+    assert bool((both.positions.diff() > 0).all())
+
+
+def test_a_small_kink_does_not_split_a_pair():
+    positions = torch.tensor([-0.4, 0.0, 0.2]).double()
+    kinks = merged_kinks(positions, torch.tensor([1e-6, 1.0, 0.5]).double(), -1, 1, 0.3)
+    assert kinks.regions(1e-3) == 2
+    assert float(kinks.jumps.max()) == 1.5
 
 
 def test_no_kink_is_one_region():

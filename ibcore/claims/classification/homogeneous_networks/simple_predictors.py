@@ -30,7 +30,7 @@ from ibcore.problems.separable import PlantedMargin, planted_margin
 SLOPE = 0.3
 WIDTH = 20
 SMALL, LARGE = 1e-3, 10.0
-FINE, COARSE = 0.02, 0.4  # kinks closer than this share of a gap count as one
+FINE, COARSE = 0.02, 0.3  # kinks within this share of a gap from a larger one count as part of it
 LEAST_RATE = 5e-3  # of the max-margin program, as on the page on logistic regression
 LIGHT = 1e-3  # neurons with less than this share of the largest |a_j| |w_j| are left out, and counted
 
@@ -333,7 +333,7 @@ def padded_start(widths: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def train_lines(setting: Setting, case: tuple[int, int, int], widths: tuple[int, ...], effort: int) -> list[Line]:
-    """Networks of all `widths` on a case (r, points a cluster, seeds), by `effort` r steps on the sphere."""
+    """Networks of all `widths` on a case (r, points a cluster, seeds), by `effort` r^2 steps on the sphere."""
     changes, each, seeds = case
     generators = [torch.Generator().manual_seed(s) for s in setting.seeds(seeds, f"line {changes} {each}")]
     problems = [alternating_clusters(changes, each, g) for g in generators]
@@ -341,7 +341,7 @@ def train_lines(setting: Setting, case: tuple[int, int, int], widths: tuple[int,
     inputs, labels = (torch.stack(rows).repeat_interleave(len(widths), 0).to(setting.device)
                       for rows in ([p.X for p in problems], [p.y for p in problems]))
     net = TwoLayer(inputs, max(widths), LeakyReLU())
-    run = sphere_flow(Margins(net, labels), start, degree=2, steps=effort * changes, coarsest=0.05, finest=1e-4,
+    run = sphere_flow(Margins(net, labels), start, degree=2, steps=effort * changes**2, coarsest=0.05, finest=1e-4,
                       window=100)
     start, trained, margins = (part.cpu().unflatten(0, (seeds, -1)) for part in (start, run.direction, run.margins[-1]))
     best = [variation_margin(p.X, p.y) for p in problems]
@@ -363,10 +363,10 @@ def train_output_layer(line: Line) -> Kinks:
     statement="A univariate two-layer ReLU network with biases trained by gradient flow on labels with r sign changes "
               "converges in direction to a network with at most a multiple of r linear regions between the data "
               "points, however wide it is and however many points there are. Observed for r = 3 and 5: r regions.",
-    quick={"cases": ((3, 4, 1),), "widths": (50, 500), "effort": 350},
-    book={"cases": ((3, 4, 1), (3, 10, 1), (5, 4, 1)), "widths": (50, 500), "effort": 350},
+    quick={"cases": ((3, 4, 1),), "widths": (50, 500), "effort": 100},
+    book={"cases": ((3, 4, 1), (3, 10, 1), (5, 4, 1)), "widths": (50, 500), "effort": 120},
     full={"cases": ((3, 4, 50), (3, 40, 50), (4, 4, 50), (5, 4, 50), (6, 4, 50)), "widths": (50, 100, 200, 500, 1000),
-          "effort": 4000},
+          "effort": 1500},
 )
 def univariate_linear_regions(setting: Setting, *, cases: tuple[tuple[int, int, int], ...], widths: tuple[int, ...],
                               effort: int) -> Evidence:
@@ -385,7 +385,7 @@ def univariate_linear_regions(setting: Setting, *, cases: tuple[tuple[int, int, 
         fraction("share of networks with all points right", int((margins > 0).sum()), margins.numel(), at_least=1.0),
         Check.at_most("regions over r, kinks within 0.02 gaps merged, largest",
                       float((fine / least[..., None]).max()), 2.0),
-        fraction("share with exactly r regions, kinks within 0.4 gaps merged, widest", int(exact[:, -1].sum()),
+        fraction("share with exactly r regions, kinks within 0.3 gaps merged, widest", int(exact[:, -1].sum()),
                  len(lines), at_least=0.9),
         fraction("share of problems: as many regions at every width",
                  int((coarse == coarse[:, :1]).flatten(1).all(-1).sum()), len(lines), at_least=0.9),
@@ -393,9 +393,9 @@ def univariate_linear_regions(setting: Setting, *, cases: tuple[tuple[int, int, 
         Check.at_most("distance of the merged kinks from the optimum's, in gaps, largest",
                       _largest([line.misplaced() for line in lines]), 0.1),
     )
-    control = Control("only the output layer trained, width 500: regions over r, kinks within 0.4 gaps merged, least",
+    control = Control("only the output layer trained, width 500: regions over r, kinks within 0.3 gaps merged, least",
                       Check.at_least("least", float(counts.min()), 2.0))
     notes: dict[str, float | int | str] = {
         "problems": len(lines), "networks": margins.numel(),
-        "regions before merging within 0.4 gaps, widest": " ".join(str(int(k)) for k in fine[:, -1].amax(-1))}
+        "regions before merging within 0.3 gaps, widest": " ".join(str(int(k)) for k in fine[:, -1].amax(-1))}
     return Evidence(checks, control, {"lines": lines, "fine": fine, "coarse": coarse, "frozen": frozen}, notes)

@@ -65,7 +65,7 @@ def test_narrow_networks_are_padded_with_neurons_that_never_move():
     a, w = start[0].split([8, 16])
     assert bool((a[3:] == 0).all())
     assert bool((w.view(8, 2)[3:] == 0).all())
-    line = page.train_lines(Setting("quick", 0), (3, 3, 1), (5, 8), 50)[0]
+    line = page.train_lines(Setting("quick", 0), (3, 3, 1), (5, 8), 20)[0]
     trained, _ = line.net.layers(line.trained)
     assert bool((trained[0, 5:] == 0).all())
 
