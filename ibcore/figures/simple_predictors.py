@@ -53,7 +53,7 @@ def draw_boundaries(ax: Axes, angles: Array, curves: Sequence[Array], names: Seq
         ax.plot(angles, curve / np.abs(curve).max(), color=PALETTE[color], linestyle=line, label=name)
     ax.axhline(0, color=PALETTE["gray"], linewidth=0.8)
     ax.set(xlabel="angle of $x$ in degrees", ylabel="$f(x)$, relative", xticks=range(0, 361, 60))
-    ax.legend(loc="lower left")
+    ax.legend(loc="upper left")
 
 
 def draw_region_counts(ax: Axes, changes: Array, fine: Array, coarse: Array, frozen: Array) -> None:
@@ -64,8 +64,8 @@ def draw_region_counts(ax: Axes, changes: Array, fine: Array, coarse: Array, fro
     ends = np.array([2.5, 5.5])
     ax.plot(ends, ends, color=PALETTE["blue"], linestyle="--", linewidth=1)
     ax.plot(ends, 2 * ends, color=PALETTE["gray"], linestyle=":", linewidth=1)
-    labels = (("$r$: kinks within 0.3 gaps merged", 4.0, "blue"),
-              ("$2r$ (circles: within 0.02 gaps)", 8.6, "gray"), ("hidden layer frozen", float(frozen[0]), "red"))
-    for text, height, color in labels:
-        ax.annotate(text, (3.2, height), va="center", color=PALETTE[color])
+    labels = (("$r$ (diamonds: within 0.3 gaps merged)", 3.45, 1.9, "blue"), ("$2r$", 5.3, 11.6, "gray"),
+              ("circles: within 0.02 gaps", 3.45, 5.4, "gray"), ("hidden layer frozen", 3.1, float(frozen[0]), "red"))
+    for text, x, y, color in labels:
+        ax.annotate(text, (x, y), va="center", color=PALETTE[color])
     ax.set(xlabel="sign changes $r$", ylabel="linear regions", xticks=[3, 4, 5], ylim=(0, None))
