@@ -287,7 +287,7 @@ def _farthest(values: Tensor, target: float) -> float:
     source="Ji and Telgarsky 2020, the theorem on alignment",
     statement="Along gradient flow of a homogeneous network the parameters and the negative gradient of the loss "
               "come to point in the same direction.",
-    quick={"draws": 4, "steps": 1000}, book={"draws": 8, "steps": 2000}, full={"draws": 50, "steps": 20_000},
+    quick={"draws": 4, "steps": 1500}, book={"draws": 8, "steps": 2000}, full={"draws": 50, "steps": 20_000},
 )
 def gradient_alignment(setting: Setting, *, draws: int, steps: int) -> Evidence:
     """1 - cos of theta and -grad L down to log L = -1e10; for ReLU with the gradient averaged over kinks."""

@@ -1,0 +1,31 @@
+import pytest
+import torch
+from torch.func import jacrev, vmap
+
+from ibcore.models import Linear
+from ibcore.models.homogeneous import SquaredReLU, TwoLayer
+from ibcore.models.sums import Sum
+from ibcore.validation import InvalidInput
+
+
+def test_a_sum_adds_outputs_and_stacks_gradients():
+    generator = torch.Generator().manual_seed(0)
+    X = torch.randn(5, 3, generator=generator).double()
+    net = TwoLayer(X, 4, SquaredReLU())
+    model = Sum((Linear(X), net), (3, net.dimension))
+    theta = torch.randn(2, 3 + net.dimension, generator=generator).double()
+    torch.testing.assert_close(model.outputs(theta), theta[:, :3] @ X.T + net.outputs(theta[:, 3:]))
+    torch.testing.assert_close(model.contributions(theta).sum(0), model.outputs(theta))
+    automatic = vmap(jacrev(lambda t: model.outputs(t[None])[0]))(theta)
+    torch.testing.assert_close(model.jacobian(theta), automatic)
+    assert not model.linear
+
+
+def test_a_sum_of_linear_models_is_linear():
+    X = torch.eye(2).double()
+    assert Sum((Linear(X), Linear(X)), (2, 2)).linear
+
+
+def test_parts_without_dimensions_are_refused():
+    with pytest.raises(InvalidInput, match="one dimension a part"):
+        Sum((Linear(torch.eye(2).double()),), ())
