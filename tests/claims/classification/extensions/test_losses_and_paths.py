@@ -57,7 +57,7 @@ def test_another_integrator_finds_the_same_power_direction():
 
 def test_data_for_figures_are_complete(verdicts):
     ratios = verdicts["finite-time-path", 0].data["ratios"]
-    assert ratios.shape == (6, len(page.PATH_TIMES) - 2)
+    assert ratios.shape == (4, len(page.PATH_TIMES) - 2)
     assert bool(ratios.isfinite().all())
     own = verdicts["loss-tail-matters", 0].data["own"]
     assert own.shape == (2, len(page.POWERS))
