@@ -49,16 +49,14 @@ def draw_exponents(ax: Axes, slacks: Array, exponents: Array) -> None:
 
 
 def draw_minimizers(ax: Axes, values: Array, counts: Array, depth: int) -> None:
-    """Local minimizers at their quasi-norm relative to the least, each with the number of starts that end there."""
-    relative = values / values[0]
-    ax.vlines(relative, 0, counts, color=PALETTE["blue"], linewidth=3)
-    ax.plot(relative, np.zeros_like(relative), "|", color=PALETTE["gray"], markersize=12, clip_on=False)
-    ax.plot(relative[counts > 0], counts[counts > 0], "o", color=PALETTE["blue"])
-    ax.set(xlabel="quasi-norm, relative to the least", ylabel="starts", ylim=(0, max(counts) * 1.15), xscale="log",
+    """How many starts end at each of the best local minimizers, at most eight, labeled by relative quasi-norm."""
+    shown = min(len(values), max(8, int(np.flatnonzero(counts).max()) + 1))
+    places = np.arange(shown)
+    ax.bar(places, counts[:shown], width=0.6, color=PALETTE["blue"])
+    ax.plot(places, np.zeros(shown), "|", color=PALETTE["gray"], markersize=12, clip_on=False)
+    ax.set_xticks(places, [f"{value / values[0]:.3g}" for value in values[:shown]])
+    ax.set(xlabel="quasi-norm, relative to the least", ylabel="starts", xlim=(-0.6, shown - 0.4),
            title=f"Depth {depth}: {len(values)} local minimizers")
-    ticks = [tick for tick in (1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100) if tick <= 1.1 * relative[-1]]
-    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    ax.minorticks_off()
 
 
 def draw_scale_map(ax: Axes, scales: Array, accuracies: Array, ratios: Array) -> None:
