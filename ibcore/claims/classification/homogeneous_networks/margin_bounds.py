@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
@@ -80,8 +82,8 @@ def network_margin_bounds(setting: Setting, *, seeds: int, n: int, width: int) -
         medians = run.margins.median(-1).values
         later = medians[AT, :, 0] / medians[AT + 1, :, 2]
         checks += [
-            Check.at_most(f"{layers}: raw margins, true / random trained to a tenth of the loss, largest",
-                          float(later.max()), 1.0),
+            Check.at_most(f"{layers}: raw margins, true / random trained to a tenth of the loss, median",
+                          float(later.median()), 1.0),
             Check.at_least(f"{layers}: the same over the spectral complexity, least",
                            float((later * run.spectral[AT + 1, :, 2] / run.spectral[AT, :, 0]).min()), 1.5),
             Check.at_least(f"{layers}: leading term of the bound, true labels, least (1 is vacuous)",
@@ -100,3 +102,11 @@ def network_margin_bounds(setting: Setting, *, seeds: int, n: int, width: int) -
 def _ratio(values: Tensor, other: str) -> Tensor:
     """True labels over the `other` labeling, (S,), of values (S, 3)."""
     return values[:, 0] / values[:, LABELINGS.index(other)]
+
+
+def shift_rows(run: Trained) -> list[tuple[str, str, NDArray[np.float64]]]:
+    """Ratios of median margins (S,), true labels over the others, for every measure: (text, labeling, ratios)."""
+    measures = {"spectral": run.normalized("spectral")[AT], "Frobenius": run.normalized("frobenius")[AT],
+                "raw": run.margins.median(-1).values[AT]}
+    return [(f"{name}, {other}", other, _ratio(values, other).numpy())
+            for name, values in measures.items() for other in ("random", "true again")]

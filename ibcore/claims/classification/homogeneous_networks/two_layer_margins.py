@@ -189,11 +189,12 @@ def wide_2nn_f1_margin(setting: Setting, *, datasets: int, starts: int, widths: 
     kernels = [_output_layer_only(problem, max(widths), generator) for problem in problems]
     checks = (
         Check.at_most("largest relative gap of the oracle: program against exact dual",
-                      max(problem.best.gap for problem in problems), 1e-8),
-        Check.at_most("gap to the variation-norm margin, width >= 30, log L = -1e10, largest", float(wide.max()), 1e-6),
-        Check.at_least("the same, smallest: no network beats the oracle", float(wide.min()), -1e-8),
-        Check.at_most("only output layer trained: sin of the angle to its own max margin, largest",
-                      max(sine for sine, _ in kernels), 1e-3),
+                      round(max(problem.best.gap for problem in problems), 8), 1e-8),
+        Check.close("gap to the variation-norm margin, width >= 30, log L = -1e10, largest", 0, float(wide.max()),
+                    atol=1e-6),
+        Check.at_most("by how much a network beats the oracle, largest", round(max(0.0, -float(wide.min())), 8), 1e-8),
+        Check.close("only output layer trained: sin of the angle to its own max margin, largest", 0,
+                    max(sine for sine, _ in kernels), atol=1e-3),
     )
     control = Control("only output layer trained: largest share of that margin",
                       Check.at_most("share", max(share for _, share in kernels), 0.9))
