@@ -80,8 +80,8 @@ def clarke_kkt(
     a: (m,).      w: (m, d).      X: (n, d).      y: (n,) of -1 and +1.
     Where |w_j.x_i| <= kink |w_j| |x_i| the slope of phi may be any number g_ij in [slope_below, 1].
     The products of multipliers and slopes are mu_ij = lambda_i (g_ij - slope_below) / (1 - slope_below),
-    0 <= mu_ij <= lambda_i, in which the residual is convex: a second-order cone program. The residual returned is
-    that of a feasible point, so it bounds the least one from above; `gap` says by how much at most.
+    0 <= mu_ij <= lambda_i, in which the squared residual is a convex quadratic. The residual returned is that of a
+    feasible point, so it bounds the least one from above; `gap` says by how much at most.
     Raises `InvalidInput` as `kkt` does, and for a slope_below outside [0, 1).
     """
     positive_number("kink", kink)
@@ -160,10 +160,10 @@ class _Cone:
         lam, mu = cp.Variable(len(self.rows), nonneg=True), cp.Variable(len(self.openings) + 1, nonneg=True)
         openings = np.concatenate([scale * self.openings, np.zeros((1, len(unit)))])
         combined = (scale * self.rows).T @ lam + openings.T @ mu
-        problem = cp.Problem(cp.Minimize(cp.norm(unit - combined, 2)), [mu <= lam[np.append(self.owner, 0)]])
+        problem = cp.Problem(cp.Minimize(cp.sum_squares(unit - combined)), [mu <= lam[np.append(self.owner, 0)]])
         problem.solve(solver=cp.CLARABEL)
         if lam.value is None or mu.value is None:
-            raise InvalidInput(f"the cone program did not solve (status {problem.status}); rescale the inputs.")
+            raise InvalidInput(f"the quadratic program did not solve (status {problem.status}); rescale the inputs.")
         multipliers = scale * np.maximum(lam.value, 0)
         products = np.clip(scale * mu.value[:-1], 0, multipliers[self.owner])
         left = unit - self.rows.T @ multipliers - self.openings.T @ products
