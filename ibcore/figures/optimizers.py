@@ -38,7 +38,7 @@ def draw_unit_balls(ax: Axes, found: Array, optima: Sequence[Array]) -> None:
     ray = 1.45 * found / np.linalg.norm(found)
     ax.annotate("", (ray[0], ray[1]), (0, 0), arrowprops={"arrowstyle": "-|>", "color": PALETTE["red"], "linewidth": 2})
     ax.set(xlim=(-1.25, 1.6), ylim=(-1.25, 1.6), aspect="equal", xlabel="$w_1$", ylabel="$w_2$",
-           title="Direction of w, unit balls")
+           title="Unit balls")
 
 
 def draw_rates(ax: Axes, steps: Array, gaps: Mapping[str, Array]) -> None:
