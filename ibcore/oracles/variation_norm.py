@@ -173,8 +173,8 @@ def _certified(X: Array, y: Array, directions: Array, masses: Array, dual: Array
     dual = np.maximum(dual, 0)
     dual = dual / float(np.abs(potential_peaks(X, dual * y)[1]).max())
     norm = float(np.abs(masses).sum())
-    return VariationMargin(*(torch.from_numpy(part) for part in (directions, masses, dual)), norm, 1 / norm,
-                           abs(norm - float(dual.sum())) / norm, rounds)
+    return VariationMargin(torch.from_numpy(directions), torch.from_numpy(masses), torch.from_numpy(dual), norm,
+                           1 / norm, abs(norm - float(dual.sum())) / norm, rounds)
 
 
 def margin_bound(X: object, y: object, weights: object) -> float:

@@ -66,7 +66,7 @@ def train(setting: Setting, depth: int, seeds: int, n: int, width: int) -> Train
     statement="On handwritten digits, the margins of trained ReLU networks divided by the spectral complexity or by "
               "the product of Frobenius norms are smaller for random labels than for true ones, raw margins do not "
               "tell them apart, and the bound itself is vacuous.",
-    quick={"seeds": 3, "n": 150, "width": 32}, book={"seeds": 10, "n": 200, "width": 32},
+    quick={"seeds": 2, "n": 150, "width": 32}, book={"seeds": 10, "n": 200, "width": 32},
     full={"seeds": 50, "n": 1500, "width": 256},
 )
 def network_margin_bounds(setting: Setting, *, seeds: int, n: int, width: int) -> Evidence:
