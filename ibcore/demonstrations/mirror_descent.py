@@ -59,12 +59,13 @@ def draw_plane(p: float, power: int) -> tuple[Figure, str]:
     states, best, gaps = plane_path(p)
     k = PLANE_TIMES.index(power)
     scaled = states / (states @ data.signed.T).amin(-1, keepdim=True)
-    fig, (left, right) = figure(2, height=3.3)
+    fig, (left, right) = figure(2, height=3.8)
     draw_separator(left, data.X.numpy(), data.y.numpy(), states[k].numpy(), best.primal.numpy())
     draw_ball(right, data.signed.numpy(), p, best.primal.numpy(), scaled[: k + 1].numpy())
     w = states[k] / states[k].abs().max()
+    short = f"{100 * float(gaps[k]):.2g} %" if gaps[k] >= 1e-4 else "less than 0.01 %"
     return fig, (f"Potential p = {p:g} at t = 10^{power:,}: w points along ({w[0]:.2f}, {w[1]:.2f}), and its l_p "
-                 f"margin is {100 * float(gaps[k]):.2g} % short of the largest possible.")
+                 f"margin is {short} short of the largest possible.")
 
 
 def naive_gaps(signed: Tensor, best: Tensor, orders: tuple[float, ...], *, step_size: float, steps: int) -> Tensor:
