@@ -64,7 +64,7 @@ def draw_region_counts(ax: Axes, changes: Array, fine: Array, coarse: Array, fro
     ends = np.array([2.5, 5.5])
     ax.plot(ends, ends, color=PALETTE["blue"], linestyle="--", linewidth=1)
     ax.plot(ends, 2 * ends, color=PALETTE["gray"], linestyle=":", linewidth=1)
-    labels = (("$r$ (diamonds: within 0.3 gaps merged)", 3.45, 1.9, "blue"), ("$2r$", 5.3, 11.6, "gray"),
+    labels = (("$r$ (diamonds: within 0.5 gaps merged)", 3.45, 1.9, "blue"), ("$2r$", 5.3, 11.6, "gray"),
               ("circles: within 0.02 gaps", 3.45, 5.4, "gray"), ("hidden layer frozen", 3.1, float(frozen[0]), "red"))
     for text, x, y, color in labels:
         ax.annotate(text, (x, y), va="center", color=PALETTE[color])
