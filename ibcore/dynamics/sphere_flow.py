@@ -94,8 +94,8 @@ def sphere_flow(
         unit = unit + size * field
         growth = torch.linalg.vector_norm(unit, dim=-1)
         unit, log_norm = unit / growth[:, None], log_norm + torch.log(growth)
-    recorded = (torch.stack(rows) for rows in (kept_margins, kept_norms, kept_smoothed))
-    return SphereRun(unit, pull, *recorded, torch.tensor(kept), sizes[kept])
+    margins, log_norms, smoothed = (torch.stack(rows) for rows in (kept_margins, kept_norms, kept_smoothed))
+    return SphereRun(unit, pull, margins, log_norms, smoothed, torch.tensor(kept), sizes[kept])
 
 
 def _smoothed(margins: Tensor, log_scale: Tensor) -> Tensor:

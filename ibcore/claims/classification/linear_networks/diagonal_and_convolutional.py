@@ -78,9 +78,10 @@ def diag_classification_quasinorm(setting: Setting, *, each: int, starts: int, d
     )
     control = Control("linear model (depth 1): least l1 gap at log L = -1e10",
                       Check.at_least("least l1 gap", float(linear[-1].min()), 1e-2))
-    notes = {"planted problems": len(problems), "starts at depths above 2": len(distances),
-             "share at the global minimizer": round(float((ranks == 0).double().mean()), 3),
-             "largest distance": f"{float(distances.max()):.0e}"}
+    notes: dict[str, float | str] = {
+        "planted problems": len(problems), "starts at depths above 2": len(distances),
+        "share at the global minimizer": round(float((ranks == 0).double().mean()), 3),
+        "largest distance": f"{float(distances.max()):.0e}"}
     data = {"problems": problems, "gaps": gaps.cpu(), "log_losses": log_losses.cpu(), "slacks": slacks.cpu(),
             "exponents": exponents.cpu(), "linear": linear.cpu(), "runs": runs}
     return Evidence(checks, control, data, notes)
