@@ -47,9 +47,8 @@ def draw_trap_gaps(ax: Axes, depths: Array, caught: Array, escaped: Array) -> No
     names = ("in the trap, to 1/4", r"one neuron a point, to $\sqrt{17}/8$")
     for gaps, (color, line, _), name in zip((caught, escaped), _STYLES, names, strict=False):
         ax.plot(depths, gaps, color=PALETTE[color], linestyle=line, linewidth=0.9, alpha=0.6)
-        k = 0 if color == "blue" else -1
-        ax.annotate(name, (depths[k], gaps[k].max()), (6 if k == 0 else -6, 8), textcoords="offset points",
-                    color=PALETTE[color], ha="left" if k == 0 else "right")
+        ax.annotate(name, (0.97, 0.9 if color == "blue" else 0.8), xycoords="axes fraction", ha="right",
+                    color=PALETTE[color])
     ax.set(xscale="log", yscale="log", xlabel=r"$\log(1/L)$", ylabel="relative distance")
 
 
