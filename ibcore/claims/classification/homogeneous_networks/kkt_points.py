@@ -308,7 +308,8 @@ def gradient_alignment(setting: Setting, *, draws: int, steps: int) -> Evidence:
         fraction("ReLU, averaged gradient: share with 1 - cos <= 1e-3", int((end <= 1e-3).sum()), draws,
                  at_least=SHARE),
     )
-    control = Control("sign descent: least 1 - cos", Check.at_least("least 1 - cos", min(elsewhere.tolist(), default=math.nan), 0.1))
+    control = Control("sign descent: least 1 - cos",
+                      Check.at_least("least 1 - cos", min(elsewhere.tolist(), default=math.nan), 0.1))
     data = {"gaps": gaps.cpu(), "log_loss": run.log_loss[:, fitted].cpu(), "end": end.cpu(),
             "sign": elsewhere.cpu()}
     return Evidence(checks, control, data, {"networks of each kind": draws})
