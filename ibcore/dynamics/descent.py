@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.directions import Direction, Gradient, State
-from ibcore.dynamics.protocols import Model, TailLoss
+from ibcore.dynamics.protocols import Model, TailLoss, pullback
 from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, WALL_LIMIT, Trajectory
 from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
 
@@ -141,8 +141,11 @@ class _Margins:
         self.model, self.loss = model, loss
 
     def move(self, theta: Tensor) -> None:
-        self.margins = self.model.outputs(theta)
-        self.columns = self.model.jacobian(theta).transpose(-1, -2)
+        self.theta, self.margins = theta, self.model.outputs(theta)
+
+    def pullback(self, weights: Tensor) -> Tensor:
+        """sum_i weights_i grad m_i, (B, P)."""
+        return pullback(self.model, self.theta, weights)
 
     def log_loss(self) -> Tensor:
         """log L, (B,)."""
@@ -150,13 +153,12 @@ class _Margins:
 
     def slope(self, drawn: Tensor | None) -> tuple[Tensor, Tensor]:
         """The negative gradient over all data or the drawn indices as a vector (B, P) and log of its unit (B,)."""
-        margins, columns = self.margins, self.columns
+        count, log_slopes = self.margins.shape[-1], self.loss.log_slope(self.margins)
         if drawn is not None:
-            margins, columns = margins[:, drawn], columns[..., drawn]
-        log_slopes = self.loss.log_slope(margins)
+            log_slopes = log_slopes + torch.log(torch.bincount(drawn, minlength=count))
+            count = len(drawn)
         peak = log_slopes.amax(-1, keepdim=True)
-        weights = torch.exp(log_slopes - peak)
-        return torch.bmm(columns, weights[:, :, None])[..., 0], peak[:, 0] - math.log(margins.shape[-1])
+        return self.pullback(torch.exp(log_slopes - peak)), peak[:, 0] - math.log(count)
 
 
 class _Rows(_Margins):
@@ -172,6 +174,9 @@ class _Rows(_Margins):
             self.columns = self.rows.transpose(-1, -2).contiguous()
             self.offset = self.model.outputs(torch.zeros_like(theta))
         self.margins = torch.bmm(self.rows, theta[:, :, None])[..., 0] + self.offset
+
+    def pullback(self, weights: Tensor) -> Tensor:
+        return torch.bmm(self.columns, weights[:, :, None])[..., 0]
 
 
 def _rising(stops: Sequence[int]) -> list[int]:
