@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibcore.oracles.separability import separable_part
+from ibcore.oracles.separability import is_separable
 from ibcore.validation import InvalidInput, NotSeparable, binary_data
 
 _TOLERANCES = (1e-10, 1e-9, 1e-12)
@@ -47,7 +47,7 @@ def fourier_max_margin(X: object, y: object) -> FourierMargin:
     Raises `InvalidInput` for malformed data and `NotSeparable` where no direction separates them.
     """
     inputs, labels = binary_data(X, y)
-    if not bool(separable_part(inputs, labels).separable.all()):
+    if not is_separable(inputs, labels):
         raise NotSeparable("X, y are not linearly separable through the origin. Append a column of ones for a bias, "
                            "or remove points.")
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()

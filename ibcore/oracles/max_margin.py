@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibcore.oracles.separability import separable_part
+from ibcore.oracles.separability import is_separable, separable_part
 from ibcore.validation import InvalidInput, NotSeparable, binary_data
 
 _SUPPORT = 1e-6  # dual variables below this share of the largest one start outside the support set
@@ -47,8 +47,8 @@ def max_margin(X: object, y: object) -> MaxMargin:
     """
     inputs, labels = binary_data(X, y)
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
-    part = separable_part(inputs, labels)
-    if not bool(part.separable.all()):
+    if not is_separable(inputs, labels):
+        part = separable_part(inputs, labels)
         raise NotSeparable(
             f"X, y are not linearly separable through the origin: {int((~part.separable).sum())} of {len(labels)} "
             f"points lie on no strictly correct side. Append a column of ones for a bias, remove those points, or "

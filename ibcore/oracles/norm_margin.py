@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibcore.oracles.separability import separable_part
+from ibcore.oracles.separability import is_separable, separable_part
 from ibcore.validation import InvalidInput, NotSeparable, binary_data
 
 _TOLERANCES = (1e-10, 1e-9, 1e-12)
@@ -55,8 +55,8 @@ def norm_max_margin(X: object, y: object, p: float) -> NormMargin:
     inputs, labels = binary_data(X, y)
     if isinstance(p, bool) or not isinstance(p, (int, float)) or not p >= 1:
         raise InvalidInput(f"p is {p!r}, expected a number of at least 1 or infinity: below 1 there is no norm.")
-    part = separable_part(inputs, labels)
-    if not bool(part.separable.all()):
+    if not is_separable(inputs, labels):
+        part = separable_part(inputs, labels)
         raise NotSeparable(
             f"X, y are not linearly separable through the origin: {int((~part.separable).sum())} of {len(labels)} "
             f"points lie on no strictly correct side. Append a column of ones for a bias, or remove those points.")

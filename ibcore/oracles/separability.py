@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cvxpy as cp
 import numpy as np
 import torch
+from scipy.optimize import linprog
 from torch import Tensor
 
 from ibcore.validation import InvalidInput, binary_data
@@ -36,6 +37,20 @@ class NonseparableLimit:
     basis: Tensor
     minimizer: Tensor
     gradient_norm: float
+
+
+def is_separable(X: object, y: object) -> bool:
+    """Whether some w has y_i w.x_i >= 1 for all i: one feasibility problem, without the overhead of modeling.
+
+    Raises `InvalidInput` for malformed data.
+    """
+    inputs, labels = binary_data(X, y)
+    signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
+    scale = np.linalg.norm(signed, axis=1).max()
+    if scale == 0:
+        return False
+    found = linprog(np.zeros(signed.shape[1]), A_ub=-signed / scale, b_ub=-np.ones(len(signed)), bounds=(None, None))
+    return found.status == 0
 
 
 def separable_part(X: object, y: object) -> SeparablePart:

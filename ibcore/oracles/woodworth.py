@@ -20,7 +20,7 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
-from ibcore.oracles.separability import separable_part
+from ibcore.oracles.separability import is_separable
 from ibcore.validation import InvalidInput, NotSeparable, binary_data, positive_number
 
 _ACTIVE = 1e-6
@@ -59,7 +59,7 @@ def woodworth_max_margin(X: object, y: object, ratio: float) -> WoodworthMargin:
     """
     inputs, labels = binary_data(X, y)
     positive_number("ratio", ratio)
-    if not bool(separable_part(inputs, labels).separable.all()):
+    if not is_separable(inputs, labels):
         raise NotSeparable("X, y are not linearly separable through the origin. Append a column of ones for a bias, "
                            "or remove points.")
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from ibcore.oracles.separability import nonseparable_limit, separable_part
+from ibcore.oracles.separability import is_separable, nonseparable_limit, separable_part
 from ibcore.problems.separable import planted_margin, planted_split
 from ibcore.validation import InvalidInput
 
@@ -29,6 +29,7 @@ def test_small_examples_by_hand(rows, expected):
     signed = torch.tensor(rows, dtype=torch.float64)
     part = separable_part(signed, torch.ones(len(rows)))
     assert part.separable.tolist() == expected
+    assert is_separable(signed, torch.ones(len(rows))) == all(expected)
     assert by_direction_scan(signed).tolist() == expected
     margins = signed @ part.direction
     assert bool((margins[part.separable] >= 1 - 1e-9).all())
@@ -38,6 +39,7 @@ def test_small_examples_by_hand(rows, expected):
 def test_separable_data_are_separable():
     problem = planted_margin(30, 4, 0.1, torch.Generator().manual_seed(0))
     assert bool(separable_part(problem.X, problem.y).separable.all())
+    assert is_separable(problem.X, problem.y)
     limit = nonseparable_limit(problem.X, problem.y)
     assert limit.basis.shape == (4, 0)
     assert not limit.minimizer.any()

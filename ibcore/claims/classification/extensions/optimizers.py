@@ -307,7 +307,7 @@ def steepest_descent_norm_margin(setting: Setting, *, problems: int, steps: int)
     source="Zhang, Zou and Cao 2024 (Adam without epsilon, decreasing steps); Qian and Qian 2019 (AdaGrad)",
     statement="On separable data Adam without epsilon converges to the largest l_inf margin, and AdaGrad to the "
               "largest margin in the l2 norm weighted by its own limiting preconditioner.",
-    quick={"problems": 4, "steps": 7000}, book={"problems": 20, "steps": 7000},
+    quick={"problems": 6, "steps": 7000}, book={"problems": 20, "steps": 7000},
     full={"problems": 400, "steps": 10**5},
 )
 def adaptive_methods(setting: Setting, *, problems: int, steps: int) -> Evidence:
@@ -329,7 +329,7 @@ def adaptive_methods(setting: Setting, *, problems: int, steps: int) -> Evidence
         Check.at_least("Adam, epsilon = 0: gaps in l1 and l2 over the gap in l_inf, smallest",
                        float((others / own.clamp_min(1e-12)).min()), 5.0),
         Check.close("AdaGrad: margin gap in its own limiting norm, median", 0, float(weighted.median()), atol=1e-3),
-        Check.at_least("AdaGrad: gap in l2 over that gap, median", float((l2 / weighted).median()), 5.0),
+        Check.at_least("AdaGrad: gap in l2 over that gap, median", float((l2 / weighted).quantile(0.5)), 5.0),
     )
     control = Control("Adam, epsilon = 1e-8: median l_inf margin gap",
                       Check.at_least("median gap", float(gaps[-1, 1, :, 2].median()), 1e-2))

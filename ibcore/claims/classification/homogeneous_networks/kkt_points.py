@@ -42,7 +42,7 @@ class Shape:
     width: int
 
 
-LARGE, SMALL = Shape(10, 20, 30), Shape(6, 10, 20)
+LARGE, SMALL, ALIGNED = Shape(10, 20, 30), Shape(6, 10, 20), Shape(5, 12, 20)
 
 
 @dataclass(frozen=True)
@@ -287,14 +287,14 @@ def _farthest(values: Tensor, target: float) -> float:
     source="Ji and Telgarsky 2020, the theorem on alignment",
     statement="Along gradient flow of a homogeneous network the parameters and the negative gradient of the loss "
               "come to point in the same direction.",
-    quick={"draws": 4, "steps": 1500}, book={"draws": 8, "steps": 2000}, full={"draws": 50, "steps": 20_000},
+    quick={"draws": 6, "steps": 1500}, book={"draws": 8, "steps": 2000}, full={"draws": 50, "steps": 20_000},
 )
 def gradient_alignment(setting: Setting, *, draws: int, steps: int) -> Evidence:
     """1 - cos of theta and -grad L down to log L = -1e10; for ReLU with the gradient averaged over kinks."""
-    smooth = draw_networks(setting, draws, "alignment", SquaredReLU(), SMALL)
+    smooth = draw_networks(setting, draws, "alignment", SquaredReLU(), ALIGNED)
     run, fitted = smooth.flow(log_loss=[-1e2, -1e4, -1e6, -1e8, -1e10])
     gaps = torch.stack([_misalignment(theta, smooth.gradients(theta)) for theta in run.theta])[:, fitted]
-    kinked = draw_networks(setting, draws, "alignment", LeakyReLU(), SMALL)
+    kinked = draw_networks(setting, draws, "alignment", LeakyReLU(), ALIGNED)
     limit = kinked.limit(steps=steps, finest=1e-5)
     end = _misalignment(limit.direction, limit.pull)
     signed = _sign_descent(smooth)
