@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cvxpy as cp
 import numpy as np
 import torch
+from scipy.linalg import null_space
 from torch import Tensor
 
 from ibcore.oracles.separability import is_separable
@@ -27,6 +28,9 @@ class FourierMargin:
     program max sum(lambda) subject to |F A^T lambda|_inf <= 1 with rows y_i x_i of A.      value: |F beta|_1.
     gap: (value - sum(lambda)) / value, a bound on the relative error, since both are feasible.
     slack: 1 - max |F A^T lambda| over the frequencies that beta does not use (1 if it uses all).
+    strictness: the least positive dual variable over the largest.
+    rate: exponent with which the gap of a two-layer convolutional network is expected to fall in log(1/L): the
+    slack, or the rate at which a small error within the used frequencies decays, whichever is smaller.
     """
 
     primal: Tensor
@@ -34,6 +38,8 @@ class FourierMargin:
     value: float
     gap: float
     slack: float
+    strictness: float
+    rate: float
 
 
 def fourier_norm(beta: Tensor) -> Tensor:
@@ -78,5 +84,31 @@ def _certified(signed: np.ndarray, beta: np.ndarray, dual: np.ndarray) -> Fourie
     dual, pull = dual / pull.max(), pull / pull.max()
     unused = size <= _ACTIVE * size.max()
     value = float(size.sum())
+    slack = 1 - float(pull[unused].max(initial=0.0))
+    active = dual > _ACTIVE * dual.max()
+    rate = min(slack, _tangent_rate(signed[active], np.fft.fft(beta, norm="ortho"), ~unused))
     return FourierMargin(torch.from_numpy(beta), torch.from_numpy(dual), value, (value - float(dual.sum())) / value,
-                         1 - float(pull[unused].max(initial=0.0)))
+                         slack, float(dual[active].min() / dual.max()), rate)
+
+
+def _tangent_rate(active: np.ndarray, spectrum: np.ndarray, used: np.ndarray) -> float:
+    """1 - e, where e is the largest eigenvalue of sum_i lambda_i Hess m_i that keeps the active margins; 1 if none.
+
+    In balanced layers of theta a change of the size of one used frequency has eigenvalue +1 and a change of its
+    phase -1; a direction that keeps the margins mixes them. Its error decays like |theta|^-(1 - e), and the gap
+    is quadratic in it (linearization of the flow, derived on the page on two-layer margins).
+    """
+    d, columns, eigenvalues = len(spectrum), [], []
+    for k in np.flatnonzero(used[: d // 2 + 1]):
+        real = k == 0 or 2 * k == d
+        for turn in ((1.0,) if real else (1.0, 1.0j)):
+            change = np.zeros(d, dtype=complex)
+            change[k] = 2 * turn * spectrum[k]
+            change[-k] = np.conj(change[k])
+            length = np.sqrt((2 if real else 4) * abs(spectrum[k]))
+            columns.append(active @ np.fft.ifft(change, norm="ortho").real / length)
+            eigenvalues.append(1.0 if turn == 1 else -1.0)
+    tangent = null_space(np.stack(columns, 1))
+    if tangent.shape[1] == 0:
+        return 1.0
+    return 1 - float(np.linalg.eigvalsh(tangent.T @ np.diag(eigenvalues) @ tangent)[-1])
