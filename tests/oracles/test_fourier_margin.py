@@ -1,9 +1,12 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from ibcore.oracles.fourier_margin import fourier_max_margin, fourier_norm
 from ibcore.oracles.norm_margin import norm_max_margin
+from ibcore.problems.sparse_margin import wave_teacher
 from ibcore.validation import NotSeparable
 
 
@@ -42,3 +45,17 @@ def test_certificate_and_invariance_under_shifts():
 def test_data_without_a_separator_are_refused():
     with pytest.raises(NotSeparable):
         fourier_max_margin([[1.0, 2.0], [-1.0, -2.0]], [1.0, 1.0])
+
+
+def test_one_wave_is_approached_at_rate_one():
+    wave = torch.cos(2 * math.pi * 3 * torch.arange(16, dtype=torch.float64) / 16)[None]
+    best = fourier_max_margin(wave, torch.ones(1))
+    assert best.slack == pytest.approx(1, abs=1e-6)
+    assert best.rate == pytest.approx(1, abs=1e-6)
+
+
+def test_shifts_and_scales_of_the_inputs_change_neither_rate_nor_strictness():
+    data = wave_teacher(12, 16, 2, 0.1, torch.Generator().manual_seed(11))
+    one, two = (fourier_max_margin(X, data.y) for X in (data.X, 3 * data.X.roll(5, -1)))
+    assert two.rate == pytest.approx(one.rate, abs=1e-4)
+    assert two.strictness == pytest.approx(one.strictness, abs=1e-4)
