@@ -296,7 +296,7 @@ def gradient_alignment(setting: Setting, *, draws: int, steps: int) -> Evidence:
     gaps = torch.stack([_misalignment(theta, smooth.gradients(theta)) for theta in run.theta])[:, fitted]
     kinked = draw_networks(setting, draws, "alignment", LeakyReLU(), SMALL)
     ends = [_misalignment(limit.direction, limit.pull) for limit in (
-        smooth.limit(steps=steps, finest=3e-5), kinked.limit(steps=steps, finest=1e-5))]
+        smooth.limit(steps=steps // 2, finest=3e-5), kinked.limit(steps=steps, finest=1e-5))]
     signed = _sign_descent(smooth)
     elsewhere = _misalignment(signed, smooth.gradients(signed))
     elsewhere = elsewhere[elsewhere.isfinite()]  # it can end where no neuron is active on some example: no gradient
