@@ -279,7 +279,7 @@ def _random_label_error(setting: Setting, datasets: int) -> float:
     statement="On data that no direction separates, the logistic iterate has a part that converges, to the unique "
               "minimizer on the span of the inseparable points, and a part that diverges in the max-margin direction "
               "of the other points projected off that span.",
-    quick={"datasets": 10}, book={"datasets": 20}, full={"datasets": 400},
+    quick={"datasets": 20}, book={"datasets": 20}, full={"datasets": 400},
 )
 def nonseparable_gd(setting: Setting, *, datasets: int) -> Evidence:
     """Projection onto the span at finite times; direction off the span at log t = 1e6 with the projection frozen."""
