@@ -111,3 +111,21 @@ def test_tables_tell_what_failed(capsys):
     assert "FAILS" in second
     assert "NOT REFUTED" in second
     assert verdict_table(made().verify()) == first
+
+
+def test_draws_that_break_the_condition_are_counted_and_the_others_kept_in_order():
+    setting = Setting("quick", 3)
+
+    def keep(generator):
+        value = float(torch.rand(1, generator=generator))
+        return value if value > 0.5 else None
+
+    every = [float(torch.rand(1, generator=torch.Generator().manual_seed(seed))) for seed in setting.seeds(50, "coin")]
+    kept, rejected = setting.draw(5, "coin", keep)
+    assert kept == [value for value in every if value > 0.5][:5]
+    assert rejected == every.index(kept[-1]) + 1 - 5
+
+
+def test_a_condition_that_no_draw_meets_is_an_error():
+    with pytest.raises(RuntimeError, match="0 of 400 draws for 'never'"):
+        Setting().draw(2, "never", lambda _: None)

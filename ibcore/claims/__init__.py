@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ import torch
 from ibcore.evidence import Evidence
 from ibcore.validation import PRESETS, InvalidInput, one_of, pick_device, positive_integer
 
+Kept = TypeVar("Kept")
 KINDS = ("theorem", "empirical", "open")
 
 
@@ -41,6 +42,21 @@ class Setting:
         """`count` independent seeds for `purpose`, the same in every preset and on every device."""
         entropy = np.random.SeedSequence([self.seed, zlib.crc32(purpose.encode())])
         return [int(word) for word in entropy.generate_state(count, np.uint64) >> np.uint64(1)]
+
+    def draw(self, count: int, purpose: str, keep: Callable[[torch.Generator], Kept | None]) -> tuple[list[Kept], int]:
+        """The first `count` draws for which `keep` returns something, as what it returned, and how many it rejected.
+
+        `keep` draws from the generator it is given and returns None where a stated condition is broken. Raises
+        `RuntimeError` where fewer than one draw in 200 meets the condition.
+        """
+        kept: list[Kept] = []
+        for tried, seed in enumerate(self.seeds(200 * count, purpose), start=1):
+            found = keep(torch.Generator().manual_seed(seed))
+            if found is not None:
+                kept.append(found)
+            if len(kept) == count:
+                return kept, tried - count
+        raise RuntimeError(f"only {len(kept)} of {200 * count} draws for '{purpose}' met their condition.")
 
 
 @dataclass(frozen=True)

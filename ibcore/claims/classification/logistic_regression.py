@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,20 +69,24 @@ def follow(signed: Tensor, loss: TailLoss, **options: Any) -> Trajectory:
     return scipy_flow(model, loss, start, degree=1 if isinstance(loss, PolynomialTail) else None, **options)
 
 
+def draw_solved(setting: Setting, count: int, purpose: str, shape: tuple[int, int],
+                good: Callable[[MaxMargin], bool] = lambda solution: solution.rate >= LEAST_RATE,
+                ) -> tuple[list[tuple[PlantedMargin, MaxMargin]], int]:
+    """`count` separable problems of (n, d) `shape` whose solution is `good`, with it; and how many were rejected."""
+    def keep(generator: torch.Generator) -> tuple[PlantedMargin, MaxMargin] | None:
+        problem = planted_margin(*shape, 0.1, generator)
+        solution = max_margin(problem.X, problem.y)
+        return (problem, solution) if good(solution) else None
+
+    return setting.draw(count, purpose, keep)
+
+
 def draw_batches(setting: Setting, each: int, purpose: str) -> tuple[list[Batch], int]:
     """`each` problems of every shape whose remainder decays at `LEAST_RATE` or faster, and how many were not."""
     batches, rejected = [], 0
     for n, d in SHAPES:
-        kept: list[tuple[PlantedMargin, MaxMargin]] = []
-        for seed in setting.seeds(50 * each, f"{purpose} {n} {d}"):
-            problem = planted_margin(n, d, 0.1, torch.Generator().manual_seed(seed))
-            solution = max_margin(problem.X, problem.y)
-            if solution.rate >= LEAST_RATE:
-                kept.append((problem, solution))
-            else:
-                rejected += 1
-            if len(kept) == each:
-                break
+        kept, more = draw_solved(setting, each, f"{purpose} {n} {d}", (n, d))
+        rejected += more
         problems, solutions = zip(*kept, strict=True)
         signed, w_hat = (torch.stack(rows).to(setting.device) for rows in (
             [p.signed for p in problems], [s.primal for s in solutions]))

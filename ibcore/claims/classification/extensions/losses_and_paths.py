@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
+from ibcore.claims.classification.logistic_regression import LEAST_RATE, draw_solved
 from ibcore.dynamics.protocols import TailLoss
 from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.dynamics.trajectory import Trajectory
@@ -17,14 +19,13 @@ from ibcore.evidence import Check, Control, Evidence, fraction
 from ibcore.losses import ConvexTail, CrossEntropy, Exponential, Logistic
 from ibcore.measures import sin_angle, slope
 from ibcore.models import Linear
-from ibcore.oracles.max_margin import MaxMargin, max_margin
+from ibcore.oracles.max_margin import MaxMargin
 from ibcore.oracles.multiclass import multiclass_max_margin
 from ibcore.oracles.regularization_path import PathPoint, regularization_path, tail_limit
-from ibcore.problems.separable import PlantedMargin, planted_margin
+from ibcore.problems.separable import PlantedMargin
 from ibcore.problems.several_classes import SeveralClasses, planted_classes
 
 LOG_10 = float(np.log(10))
-LEAST_RATE = 5e-3  # as on the page on logistic regression
 
 
 @dataclass(frozen=True)
@@ -91,22 +92,20 @@ def _largest(values: Iterator[float]) -> float:
 def _many_classes(setting: Setting, each: int) -> tuple[list[ManyClasses], int]:
     cases, rejected = [], 0
     for n, d, count in CLASS_SHAPES:
-        kept = 0
-        for seed in setting.seeds(50 * each, f"classes {n} {d} {count}"):
-            generator = torch.Generator().manual_seed(seed)
-            problem = planted_classes(n, d, count, 0.2, generator)
-            solution = multiclass_max_margin(problem.X, problem.y, count)
-            if solution.rate < LEAST_RATE:
-                rejected += 1
-                continue
-            start = torch.randn(1, count * d, generator=generator, dtype=torch.float64)
-            run = scipy_flow(Linear(problem.pairs), CrossEntropy(count - 1), start, log_loss=[-6e3, -1e5, -1e6],
-                             tolerance=1e-9)
-            cases.append(ManyClasses(problem, solution, start, run))
-            kept += 1
-            if kept == each:
-                break
+        kept, more = setting.draw(each, f"classes {n} {d} {count}", partial(_solved_classes, n=n, d=d, count=count))
+        cases += kept
+        rejected += more
     return cases, rejected
+
+
+def _solved_classes(generator: torch.Generator, *, n: int, d: int, count: int) -> ManyClasses | None:
+    problem = planted_classes(n, d, count, 0.2, generator)
+    solution = multiclass_max_margin(problem.X, problem.y, count)
+    if solution.rate < LEAST_RATE:
+        return None
+    start = torch.randn(1, count * d, generator=generator, dtype=torch.float64)
+    run = scipy_flow(Linear(problem.pairs), CrossEntropy(count - 1), start, log_loss=[-6e3, -1e5, -1e6], tolerance=1e-9)
+    return ManyClasses(problem, solution, start, run)
 
 
 def _power_flow(signed: Tensor, start: Tensor, power: float, log_rho: float = 40.0) -> Tensor:
@@ -164,16 +163,10 @@ def _separable(setting: Setting, each: int, purpose: str) -> tuple[list[tuple[Pl
     """`each` problems a shape whose rate is at least `LEAST_RATE`, with their solutions, and how many were not."""
     kept: list[tuple[PlantedMargin, MaxMargin]] = []
     rejected = 0
-    for place, (n, d) in enumerate(TAIL_SHAPES):
-        for seed in setting.seeds(50 * each, f"{purpose} {n} {d}"):
-            problem = planted_margin(n, d, 0.1, torch.Generator().manual_seed(seed))
-            solution = max_margin(problem.X, problem.y)
-            if solution.rate >= LEAST_RATE:
-                kept.append((problem, solution))
-            else:
-                rejected += 1
-            if len(kept) == (place + 1) * each:
-                break
+    for n, d in TAIL_SHAPES:
+        pairs, more = draw_solved(setting, each, f"{purpose} {n} {d}", (n, d))
+        kept += pairs
+        rejected += more
     return kept, rejected
 
 
@@ -254,15 +247,7 @@ def _follow(problem: PlantedMargin, solution: MaxMargin, loss: TailLoss, log_tim
 def _path_problems(setting: Setting, shape: tuple[int, int], count: int, *,
                    spans: bool) -> tuple[list[tuple[PlantedMargin, MaxMargin]], int]:
     """Data sets of rate `PATH_RATE` or more whose support vectors span the space, or do not; and the rejected."""
-    kept: list[tuple[PlantedMargin, MaxMargin]] = []
-    rejected = 0
-    for seed in setting.seeds(50 * count, f"path {shape}"):
-        problem = planted_margin(*shape, 0.1, torch.Generator().manual_seed(seed))
-        solution = max_margin(problem.X, problem.y)
-        if solution.rate >= PATH_RATE and (int(solution.support.sum()) >= shape[1]) == spans:
-            kept.append((problem, solution))
-        else:
-            rejected += 1
-        if len(kept) == count:
-            break
-    return kept, rejected
+    def good(solution: MaxMargin) -> bool:
+        return solution.rate >= PATH_RATE and (int(solution.support.sum()) >= shape[1]) == spans
+
+    return draw_solved(setting, count, f"path {shape}", shape, good)

@@ -35,16 +35,11 @@ LEAST_DIFFERENCE = 0.01  # relative margin that each norm's optimum loses in the
 def draw(setting: Setting, count: int, purpose: str, n: int, d: int,
          keep: Callable[[Classification], object | None]) -> tuple[list, int]:
     """`count` data sets of the unit ball for which `keep` returns something, as what it returned; and the rejected."""
-    kept, tried = [], 0
-    for seed in setting.seeds(100 * count, purpose):
-        tried += 1
-        problem = planted_margin(n, d, 1.5, torch.Generator().manual_seed(seed))
-        found = keep(Classification(problem.X / problem.X.norm(dim=1).max(), problem.y))
-        if found is not None:
-            kept.append(found)
-        if len(kept) == count:
-            break
-    return kept, tried - count
+    def keep_scaled(generator: torch.Generator) -> object | None:
+        problem = planted_margin(n, d, 1.5, generator)
+        return keep(Classification(problem.X / problem.X.norm(dim=1).max(), problem.y))
+
+    return setting.draw(count, purpose, keep_scaled)
 
 
 @dataclass(frozen=True)

@@ -76,20 +76,18 @@ class Networks:
 
 def draw_networks(setting: Setting, draws: int, purpose: str, activation: Activation, shape: Shape) -> Networks:
     """Random labels and random starts in which a neuron of the label's sign is active on every example."""
-    kept: list[tuple[Tensor, Tensor, Tensor]] = []
-    seeds = iter(setting.seeds(2 * draws + 10, purpose))
-    while len(kept) < draws:
-        generator = torch.Generator().manual_seed(next(seeds))
+    def keep(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor] | None:
         X, y = random_labels(shape.examples, shape.features, generator)
         net = TwoLayer(X, shape.width, activation)
         theta = START * torch.randn(1, net.dimension, generator=generator, dtype=X.dtype)
         a, _ = net.layers(theta)
         active = (net.preactivations(theta)[0] > 0) & (y[:, None] * a > 0)
-        if bool(active.any(1).all()):
-            kept.append((X, y, theta[0]))
+        return (X, y, theta[0]) if bool(active.any(1).all()) else None
+
+    kept, rejected = setting.draw(draws, purpose, keep)
     X, y, theta = (torch.stack(rows).to(setting.device) for rows in zip(*kept, strict=True))
     net = TwoLayer(X, shape.width, activation)
-    return Networks(net, Margins(net, y), theta, 10 + draws - len(list(seeds)))
+    return Networks(net, Margins(net, y), theta, rejected)
 
 
 @claim(

@@ -62,23 +62,19 @@ class Teachers:
 def draw_teachers(setting: Setting, seeds: int, *, n: int = 20, d: int = 5,
                   margin: float = 1.0) -> tuple[Teachers, int]:
     """Data `margin` or more from random hyperplanes whose program is consistent, and how many were rejected."""
-    kept: list[tuple[PlantedMargin, AgreementLimit]] = []
-    tried = 0
-    for seed in setting.seeds(50 * seeds, "linear teacher"):
-        tried += 1
-        problem = planted_margin(n, d, margin, torch.Generator().manual_seed(seed))
+    def keep(generator: torch.Generator) -> tuple[PlantedMargin, AgreementLimit] | None:
+        problem = planted_margin(n, d, margin, generator)
         limit = agreement_limit(problem.X, problem.y, SLOPE)
-        if limit.consistent:
-            kept.append((problem, limit))
-        if len(kept) == seeds:
-            break
+        return (problem, limit) if limit.consistent else None
+
+    kept, rejected = setting.draw(seeds, "linear teacher", keep)
     problems, limits = zip(*kept, strict=True)
     output = torch.ones(WIDTH, dtype=torch.float64) / WIDTH**0.5
     output[WIDTH // 2:] *= -1
     inputs, labels = (torch.stack(rows).to(setting.device)
                       for rows in ([p.X for p in problems], [p.y for p in problems]))
     net = HiddenLayer(inputs, output.to(setting.device), LeakyReLU(SLOPE))
-    return Teachers(problems, limits, labels, net), tried - seeds
+    return Teachers(problems, limits, labels, net), rejected
 
 
 def random_start(setting: Setting, count: int, dimension: int, purpose: str) -> Tensor:
@@ -113,22 +109,18 @@ def draw_mirrored(setting: Setting, seeds: int, slope_below: float, *, half: int
 
     The notes of the claim count the draws whose support vectors do not, or whose rate is below `LEAST_RATE`.
     """
-    kept: list[tuple[PlantedMargin, MaxMargin]] = []
-    tried = 0
-    for seed in setting.seeds(100 * seeds, "mirrored"):
-        tried += 1
-        problem = planted_margin(half, d, 0.3, torch.Generator().manual_seed(seed))
+    def keep(generator: torch.Generator) -> tuple[PlantedMargin, MaxMargin] | None:
+        problem = planted_margin(half, d, 0.3, generator)
         best = max_margin(problem.X, problem.y)
-        if int(best.support.sum()) == d and best.rate >= LEAST_RATE:
-            kept.append((problem, best))
-        if len(kept) == seeds:
-            break
+        return (problem, best) if int(best.support.sum()) == d and best.rate >= LEAST_RATE else None
+
+    kept, rejected = setting.draw(seeds, "mirrored", keep)
     inputs, labels, w_hat = (torch.stack(rows).to(setting.device) for rows in (
         [torch.cat([p.X, -p.X]) for p, _ in kept], [torch.cat([p.y, -p.y]) for p, _ in kept],
         [best.primal for _, best in kept]))
     gamma = torch.tensor([best.margin for _, best in kept], dtype=inputs.dtype, device=setting.device)
     net = TwoLayer(inputs, WIDTH, LeakyReLU(slope_below))
-    return Mirrored(tuple(best for _, best in kept), labels, w_hat, gamma, net, slope_below, tried - seeds)
+    return Mirrored(tuple(best for _, best in kept), labels, w_hat, gamma, net, slope_below, rejected)
 
 
 @dataclass(frozen=True)

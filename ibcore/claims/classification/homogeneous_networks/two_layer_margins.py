@@ -143,18 +143,13 @@ class Certified:
 
 def clusters(setting: Setting, count: int) -> tuple[list[Certified], int]:
     """`count` draws of four clusters with optimal neurons off the kinks and a rate of 0.45 or more; how many failed."""
-    kept: list[Certified] = []
-    rejected = 0
-    for seed in setting.seeds(100 * count, "four clusters"):
-        data = four_clusters(2, torch.Generator().manual_seed(seed))
+    def keep(generator: torch.Generator) -> Certified | None:
+        data = four_clusters(2, generator)
         best = variation_margin(data.X, data.y)
-        if best.distance_to_kinks(data.X) < OFF_KINKS or best.rate(data.X, data.y) < LEAST_RATE:
-            rejected += 1
-            continue
-        kept.append(Certified(data, best))
-        if len(kept) == count:
-            break
-    return kept, rejected
+        good = best.distance_to_kinks(data.X) >= OFF_KINKS and best.rate(data.X, data.y) >= LEAST_RATE
+        return Certified(data, best) if good else None
+
+    return setting.draw(count, "four clusters", keep)
 
 
 def wide_start(width: int, count: int, generator: torch.Generator, *, padded: int | None = None) -> Tensor:

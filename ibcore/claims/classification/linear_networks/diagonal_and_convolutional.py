@@ -187,12 +187,14 @@ def contrasting(setting: Setting, index: int) -> tuple[PlantedL1, Tensor, int]:
     Two conditions: the l2 direction has at most 0.9 of the l1 margin, and the duals of the Q_alpha programs do not
     fall as log(1/L) / alpha^2 runs through `RATIOS`. Those of the flow, 4 int p ds, cannot fall.
     """
-    for rejected, seed in enumerate(setting.seeds(200, f"scale {index}")):
-        data = planted_l1(6, 3, (0.3, 0.5, 0.7, 1.0, 1.0, 1.0, 1.0), 0.3, torch.Generator().manual_seed(seed))
+    def keep(generator: torch.Generator) -> tuple[PlantedL1, Tensor] | None:
+        data = planted_l1(6, 3, (0.3, 0.5, 0.7, 1.0, 1.0, 1.0, 1.0), 0.3, generator)
         direction = norm_max_margin(data.X, data.y, 2).primal
-        if float((data.signed @ direction).min() / direction.abs().sum()) <= 0.9 * 0.3 and rising_duals(data):
-            return data, direction, rejected
-    raise RuntimeError("none of 200 draws had the contrast and rising duals")
+        contrast = float((data.signed @ direction).min() / direction.abs().sum()) <= 0.9 * 0.3
+        return (data, direction) if contrast and rising_duals(data) else None
+
+    ((data, direction),), rejected = setting.draw(1, f"scale {index}", keep)
+    return data, direction, rejected
 
 
 def rising_duals(data: Classification) -> bool:
@@ -276,16 +278,17 @@ def conv_linear_fourier(setting: Setting, *, datasets: int, starts: int) -> Evid
 
 def contrasting_waves(setting: Setting, index: int) -> tuple[Classification, FourierMargin, tuple[float, float], int]:
     """Twelve points in 16 dimensions, the Fourier l1 optimum, the gaps of the l2 and l1 solutions, draws rejected."""
-    for rejected, seed in enumerate(setting.seeds(200, f"fourier {index}")):
-        data = wave_teacher(12, 16, 2, 0.1, torch.Generator().manual_seed(seed))
+    def keep(generator: torch.Generator) -> tuple[Classification, FourierMargin, tuple[float, float]] | None:
+        data = wave_teacher(12, 16, 2, 0.1, generator)
         best = fourier_max_margin(data.X, data.y)
         if best.rate < 0.3 or best.strictness < 0.01:
-            continue
+            return None
         others = [norm_max_margin(data.X, data.y, p).primal for p in (2, 1)]
         l2, l1 = (float(fourier_norm(other)) / best.value - 1 for other in others)
-        if min(l2, l1) >= 0.05:
-            return data, best, (l2, l1), rejected
-    raise RuntimeError("none of 200 draws had the rate and the contrast")
+        return (data, best, (l2, l1)) if min(l2, l1) >= 0.05 else None
+
+    ((data, best, baselines),), rejected = setting.draw(1, f"fourier {index}", keep)
+    return data, best, baselines, rejected
 
 
 def fourier_run(setting: Setting, index: int, starts: int) -> dict[str, Any]:
