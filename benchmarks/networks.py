@@ -1,4 +1,4 @@
-"""Four ways to the limit direction of a deep linear network, and a batch of networks against a loop of autograd.
+"""Six ways to the limit direction of a deep linear network, and a batch of networks against a loop of autograd.
 
 Every route starts at the same parameters. For each target, the sine of the angle to the max-margin direction,
 the table gives seconds and gradient evaluations as multiples of those of the log-time flow; a route that did
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ibcore.dynamics.descent import constant, descend, loss_scaled
 from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.rollback import descend_with_rollback
 from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.losses import Exponential
@@ -49,6 +50,8 @@ def _routes(depth: int) -> Iterator[str]:
         "log-time flow": lambda: flow(model, loss, start, log_loss=LEVELS, **budget),
         "plain descent": lambda: descend(model, loss, start, constant(0.05), stops=STEPS, **budget),
         "loss-scaled descent": lambda: descend(model, loss, start, loss_scaled(0.01), stops=STEPS, **budget),
+        "loss-scaled descent with rollback":
+            lambda: descend_with_rollback(model, loss, start, log_loss=LEVELS, **budget),
         "SciPy's LSODA": lambda: scipy_flow(model, loss, start, log_loss=LEVELS, degree=depth, **budget),
         "SciPy's BDF": lambda: scipy_flow(model, loss, start, log_loss=LEVELS, degree=depth, method="BDF", **budget),
     }

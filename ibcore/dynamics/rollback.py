@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.protocols import Model, TailLoss
+from ibcore.dynamics.protocols import Model, TailLoss, pullback
 from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, WALL_LIMIT, Trajectory
 from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
 
@@ -65,4 +65,4 @@ def _point(model: Model, loss: TailLoss, theta: Tensor) -> tuple[Tensor, Tensor]
     margins = model.outputs(theta)
     log_loss = torch.logsumexp(loss.log_value(margins), -1) - math.log(margins.shape[-1])
     weights = torch.exp(loss.log_slope(margins) - log_loss[:, None]) / margins.shape[-1]
-    return log_loss, (weights[:, None, :] @ model.jacobian(theta))[:, 0]
+    return log_loss, pullback(model, theta, weights)
