@@ -1,15 +1,9 @@
 import pytest
 import torch
 
-from ibcore.claims import Setting
 from ibcore.claims.classification.extensions import mirror_descent as page
 
 CLAIMS = {claim.id: claim for claim in (page.mirror_descent_margin, page.mirror_descent_linear_network)}
-
-
-@pytest.fixture(scope="module")
-def verdicts():
-    return {name: claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()}
 
 
 @pytest.mark.parametrize("name", CLAIMS)

@@ -16,11 +16,6 @@ CLAIMS = {claim.id: claim for claim in (page.gd_sgd_same_limit, page.normalized_
                                         page.steepest_descent_norm_margin, page.adaptive_methods)}
 
 
-@pytest.fixture(scope="module")
-def verdicts():
-    return {name: claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()}
-
-
 @pytest.mark.parametrize("name", CLAIMS)
 def test_claims_hold_and_controls_are_refuted(verdicts, name):
     evidence = verdicts[name].evidence

@@ -9,12 +9,6 @@ CLAIMS = {claim.id: claim for claim in (page.homogeneous_kkt, page.normalized_ma
                                         page.gradient_alignment, page.nonhomogeneous_open)}
 
 
-@pytest.fixture(scope="module")
-def verdicts():
-    """Every claim of the page at quick sizes."""
-    return {name: claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()}
-
-
 @pytest.mark.parametrize("name", CLAIMS)
 def test_claims_hold_and_controls_are_refuted(verdicts, name):
     evidence = verdicts[name].evidence

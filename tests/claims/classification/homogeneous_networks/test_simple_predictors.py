@@ -10,11 +10,6 @@ CLAIMS = {claim.id: claim for claim in (page.leaky_symmetric_max_margin, page.le
                                         page.univariate_linear_regions)}
 
 
-@pytest.fixture(scope="module")
-def verdicts():
-    return {name: claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()}
-
-
 @pytest.mark.parametrize("name", CLAIMS)
 def test_claims_hold_and_controls_are_refuted(verdicts, name):
     evidence = verdicts[name].evidence

@@ -12,11 +12,6 @@ CLAIMS = {claim.id: claim for claim in (page.diag_classification_quasinorm, page
                                         page.conv_linear_fourier)}
 
 
-@pytest.fixture(scope="module")
-def verdicts():
-    return {name: claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()}
-
-
 @pytest.mark.parametrize("name", CLAIMS)
 def test_claims_hold_and_controls_are_refuted(verdicts, name):
     evidence = verdicts[name].evidence
