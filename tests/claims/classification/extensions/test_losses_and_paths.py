@@ -7,6 +7,7 @@ from ibcore.dynamics.log_time import flow
 from ibcore.losses import ConvexTail, CrossEntropy
 from ibcore.measures import sin_angle
 from ibcore.models import Linear
+from ibcore.problems.separable import planted_margin
 
 CLAIMS = {claim.id: claim for claim in (page.multiclass_svm, page.loss_tail_matters, page.finite_time_path)}
 
@@ -48,7 +49,7 @@ def test_a_wrong_multiclass_direction_would_not_hold(verdicts):
 
 
 def test_another_integrator_finds_the_same_power_direction():
-    signed = page.planted_margin(8, 3, 0.1, torch.Generator().manual_seed(3)).signed
+    signed = planted_margin(8, 3, 0.1, torch.Generator().manual_seed(3)).signed
     start = torch.zeros(1, 3, dtype=torch.float64)
     both = [method(Linear(signed), ConvexTail(2.0), start, log_time=[40.0]).theta[0, 0]
             for method in (flow, page.scipy_flow)]
