@@ -157,4 +157,12 @@ PAGES = (
     "classification/extensions/optimizers",
     "classification/extensions/losses_and_paths",
     "classification/extensions/mirror_descent",
+    "regression/linear_regression",
+    "regression/linear_networks/diagonal_networks",
+    "regression/linear_networks/convolutional_and_fully_connected",
+    "regression/matrix_factorization/nuclear_norm",
+    "regression/matrix_factorization/greedy_low_rank",
+    "regression/matrix_factorization/norm_to_infinity",
+    "regression/nonlinear_networks/monotone_neurons",
+    "regression/nonlinear_networks/relu_neuron",
 )

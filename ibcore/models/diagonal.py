@@ -63,6 +63,18 @@ class Diagonal:
         u, v = (self.depth * part ** (self.depth - 1) for part in theta.chunk(2, -1))
         return torch.cat([self.inputs * u[..., None, :], -self.inputs * v[..., None, :]], -1)
 
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """sum_i weights_i df(x_i)/dtheta, (B, 2 d), for weights (B, n)."""
+        u, v = (self.depth * part ** (self.depth - 1) for part in theta.chunk(2, -1))
+        push = (weights[..., None, :] @ self.inputs)[..., 0, :]
+        return torch.cat([u * push, -v * push], -1)
+
+    def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, 2 d, 2 d): diagonal."""
+        u, v = (self.depth * (self.depth - 1) * part ** max(self.depth - 2, 0) for part in theta.chunk(2, -1))
+        push = (weights[..., None, :] @ self.inputs)[..., 0, :]
+        return torch.diag_embed(torch.cat([u * push, -v * push], -1))
+
 
 def even_start(features: int, scale: Tensor) -> Tensor:
     """u = v = alpha in every coordinate for each alpha of `scale` (B,): parameters (B, 2 d) with beta = 0."""

@@ -1,0 +1,1 @@
+"""Claims about linear networks with the square loss."""

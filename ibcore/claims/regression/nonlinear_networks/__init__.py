@@ -1,0 +1,1 @@
+"""Claims about nonlinear networks with the square loss."""
