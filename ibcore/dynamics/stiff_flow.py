@@ -148,10 +148,8 @@ class _Run:
                 raise _OutOfTime
             return self.field(x)
 
-        def slope(_t: float, x: Array) -> Array:
-            return jacobian(x)  # type: ignore[misc]
-
-        extra = {} if solver_type is DOP853 or jacobian is None else {"jac": slope}
+        implicit = solver_type is not DOP853 and jacobian is not None
+        extra = {"jac": lambda _t, x, at=jacobian: at(x)} if implicit else {}
         try:
             solver = solver_type(counted, 0.0, self.x, self.end, rtol=tolerance, atol=floor, **extra)
             while self.steps < max_steps:
