@@ -1,0 +1,254 @@
+"""The interpolant of least Bregman divergence from a starting point: where mirror descent has to go.
+
+min D(w, w_0) subject to X w = y, with D(w, v) = psi(w) - psi(v) - grad psi(v).(w - v), has the dual
+max y.nu - psi*(z_0 + X^T nu) + const, z_0 = grad psi(w_0). A point is the solution if and only if it
+interpolates and grad psi(w) - z_0 lies in the row space of X.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cvxpy as cp
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ibcore.validation import InvalidInput, positive_number, real_tensor, regression_data
+
+Array = NDArray[Any]
+_STEPS = 500
+_CLIP = 100.0  # of exponents, against overflow in steps that are refused
+_ROUNDING = 1e-14  # relative residual at which Newton's method ends
+
+
+class Potential(Protocol):
+    """A strictly convex psi(w) = sum_i psi_1(w_i), in NumPy; primal: whether Newton's method runs on w or on the dual.
+
+    For a potential with a flat or kinked conjugate (an l_p norm with p > 2) it runs on w.
+    """
+
+    primal: bool
+
+    def value(self, w: Array) -> Array: ...
+    def gradient(self, w: Array) -> Array: ...
+    def curvature(self, w: Array) -> Array: ...
+    def inverse(self, z: Array) -> Array: ...
+    def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]: ...
+
+
+class PNorm:
+    """psi(w) = |w|_p^p / p, p > 1.      Raises `InvalidInput` for other p."""
+
+    def __init__(self, p: float) -> None:
+        if not positive_number("p", p) > 1:
+            raise InvalidInput(f"p is {p!r}, expected a number above 1: at 1 the potential is not strictly convex.")
+        self.p, self.primal = p, p > 2
+
+    def value(self, w: Array) -> Array:
+        return np.abs(w) ** self.p / self.p
+
+    def gradient(self, w: Array) -> Array:
+        return np.sign(w) * np.abs(w) ** (self.p - 1)
+
+    def curvature(self, w: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            return (self.p - 1) * np.abs(w) ** (self.p - 2)
+
+    def inverse(self, z: Array) -> Array:
+        return np.sign(z) * np.abs(z) ** (1 / (self.p - 1))
+
+    def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]:
+        return cp.sum(cp.power(cp.abs(w), self.p, approx=False)) / self.p, []
+
+
+class Hypentropy:
+    """psi(w) = sum_i w_i asinh(w_i / beta) - sqrt(w_i^2 + beta^2), beta > 0 (Ghai, Hazan and Singer 2020)."""
+
+    primal = False
+
+    def __init__(self, beta: float) -> None:
+        self.beta = positive_number("beta", beta)
+
+    def value(self, w: Array) -> Array:
+        return w * np.arcsinh(w / self.beta) - np.hypot(w, self.beta)
+
+    def gradient(self, w: Array) -> Array:
+        return np.arcsinh(w / self.beta)
+
+    def curvature(self, w: Array) -> Array:
+        return 1 / np.hypot(w, self.beta)
+
+    def inverse(self, z: Array) -> Array:
+        return self.beta * np.sinh(np.clip(z, -_CLIP, _CLIP))
+
+    def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]:
+        """The least sum of u log(2u/beta) - u + v log(2v/beta) - v over w = u - v, u, v >= 0, which is psi(w)."""
+        u, v = cp.Variable(w.shape), cp.Variable(w.shape)
+        log = np.log(2 / self.beta) - 1
+        return cp.sum(-cp.entr(u) - cp.entr(v) + log * (u + v)), [w == u - v]
+
+
+class Entropy:
+    """psi(w) = sum_i w_i log w_i - w_i on positive w."""
+
+    primal = False
+
+    def value(self, w: Array) -> Array:
+        return w * np.log(w) - w
+
+    def gradient(self, w: Array) -> Array:
+        return np.log(w)
+
+    def curvature(self, w: Array) -> Array:
+        return 1 / w
+
+    def inverse(self, z: Array) -> Array:
+        return np.exp(np.clip(z, -_CLIP, _CLIP))
+
+    def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]:
+        return cp.sum(-cp.entr(w) - w), []
+
+
+@dataclass(frozen=True)
+class BregmanProjection:
+    """The solution with its certificate, float64 on the CPU.
+
+    w: (d,).      dual: nu (n,).      residual: |X w - y| / |y|.
+    outside: share of grad psi(w) - grad psi(w_0) outside the row space of X, relative to its length.
+    gap: (D(w, w_0) - dual value) over the sum of the absolute values of both sides' terms, which is what
+    rounding can be compared with.
+    """
+
+    w: Tensor
+    dual: Tensor
+    residual: float
+    outside: float
+    gap: float
+
+
+def bregman_projection(X: object, y: object, start: object, potential: Potential) -> BregmanProjection:
+    """The solution by Newton's method: on the dual, or on w where the conjugate of psi is not smooth.
+
+    X: (n, d) with independent rows, n < d.      y: (n,).      start: w_0 (d,), inside the domain of psi.
+    Raises `InvalidInput` for malformed data, a start outside the domain, dependent rows, or targets that
+    Newton's method does not reach (for the entropy: that no positive w fits).
+    """
+    rows, targets, w0 = _data(X, y, start, potential)
+    solve = _primal_newton if potential.primal else _dual_newton
+    with np.errstate(over="ignore", invalid="ignore"):  # in steps that are refused
+        w, nu = solve(rows, targets, potential.gradient(w0), potential)
+    result = _certified(rows, targets, w0, w, nu, potential)
+    if not result.residual <= 1e-9:
+        raise InvalidInput(f"Newton's method ended with a relative residual of {result.residual:.1e}: there is no "
+                           f"interpolant in the domain of the potential, or none that double precision can tell.")
+    return result
+
+
+def program(X: object, y: object, start: object, potential: Potential) -> tuple[Tensor, float]:
+    """The same program in CVXPY as it is stated, by Clarabel: its solution (d,) and least divergence.
+
+    Good to about 1e-5 in w. Raises as `bregman_projection` does for malformed data.
+    """
+    rows, targets, w0 = _data(X, y, start, potential)
+    w = cp.Variable(rows.shape[1])
+    value, constraints = potential.expression(w)
+    z0 = potential.gradient(w0)
+    problem = cp.Problem(cp.Minimize(value - z0 @ w), [rows @ w == targets, *constraints])
+    for tolerance in (1e-11, 1e-9, 1e-7):
+        with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
+            warnings.filterwarnings("ignore", message="Solution may be inaccurate")
+            problem.solve(solver=cp.CLARABEL, tol_gap_abs=tolerance, tol_gap_rel=tolerance, tol_feas=tolerance)
+            break
+    if w.value is None:
+        raise InvalidInput("the conic solver did not solve the program. Rescale the data, or use "
+                           "`bregman_projection`, whose certificate needs no solver.")
+    shift = float(potential.value(w0).sum() - z0 @ w0)
+    return torch.from_numpy(np.asarray(w.value)), float(problem.value) - shift
+
+
+def divergence(w: object, start: object, potential: Potential) -> float:
+    """D(w, w_0) for w, w_0 (d,)."""
+    a, b = (real_tensor(name, v, ndim=1).detach().cpu().double().numpy() for name, v in (("w", w), ("start", start)))
+    return float((potential.value(a) - potential.value(b) - potential.gradient(b) * (a - b)).sum())
+
+
+def _data(X: object, y: object, start: object, potential: Potential) -> tuple[Array, Array, Array]:
+    inputs, targets = regression_data(X, y)
+    w0 = real_tensor("start", start, ndim=1)
+    if targets.ndim != 1 or len(w0) != inputs.shape[1]:
+        raise InvalidInput(f"y has shape {tuple(targets.shape)} and start {tuple(w0.shape)}; expected one target a row "
+                           f"and ({inputs.shape[1]},).")
+    rows, right, first = (t.detach().cpu().double().numpy() for t in (inputs, targets, w0))
+    if np.linalg.matrix_rank(rows) < len(rows):
+        raise InvalidInput("the rows of X are linearly dependent. Remove the rows that the others determine.")
+    if isinstance(potential, Entropy) and not (first > 0).all():
+        raise InvalidInput(f"start has the smallest entry {first.min():g}, expected positive entries for the entropy.")
+    return rows, right, first
+
+
+def _dual_newton(rows: Array, y: Array, z0: Array, psi: Potential) -> tuple[Array, Array]:
+    """nu minimizing psi*(z_0 + X^T nu) - y.nu, by Newton steps shortened until the residual's pairing allows them."""
+    gram = rows @ rows.T
+    nu = 1e-3 * np.linalg.solve(gram, y)
+    scale, best, stalled = float(np.linalg.norm(y)) or 1.0, np.inf, 0
+    for _ in range(_STEPS):
+        w = psi.inverse(z0 + rows.T @ nu)
+        rest = rows @ w - y
+        size = float(np.linalg.norm(rest)) / scale
+        stalled = 0 if size < 0.9 * best else stalled + 1
+        best = min(best, size)
+        if size <= _ROUNDING or (size <= 1e-12 and stalled > 2):
+            break
+        weights = 1 / np.maximum(psi.curvature(w), 1e-300)
+        hessian = (rows * weights) @ rows.T
+        step = -np.linalg.solve(hessian + 1e-15 * np.trace(hessian) / len(y) * np.eye(len(y)), rest)
+        nu = nu + _length(lambda t, nu=nu, step=step: step @ (rows @ psi.inverse(z0 + rows.T @ (nu + t * step)) - y),
+                          step @ rest) * step
+    return psi.inverse(z0 + rows.T @ nu), nu
+
+
+def _length(slope: Any, first: float) -> float:
+    """A step t <= 1 at which the slope of a convex function along the step has not turned past -first / 2."""
+    t = 1.0
+    while not slope(t) <= -0.5 * first and t > 1e-12:
+        t /= 2
+    return t
+
+
+def _primal_newton(rows: Array, y: Array, z0: Array, psi: Potential) -> tuple[Array, Array]:
+    """Newton's method on the interpolants w = X^+ y + N c, N an orthonormal basis of null(X)."""
+    kernel = np.linalg.svd(rows)[2][len(rows):].T
+    w = np.linalg.lstsq(rows, y, rcond=None)[0]
+    for _ in range(_STEPS):
+        rest = kernel.T @ (psi.gradient(w) - z0)
+        size = np.linalg.norm(rest) / (np.linalg.norm(psi.gradient(w) - z0) + 1e-300)
+        if size <= _ROUNDING:
+            break
+        hessian = (kernel.T * np.maximum(psi.curvature(w), 1e-300)) @ kernel
+        step = -kernel @ np.linalg.solve(hessian, rest)
+        slope = step @ (psi.gradient(w) - z0)
+        taken = _length(lambda t, w=w, step=step: step @ (psi.gradient(w + t * step) - z0), slope)
+        moved = w + taken * step
+        if np.linalg.norm(moved - w) <= 1e-16 * np.linalg.norm(w):
+            break
+        w = moved
+    w = w - np.linalg.lstsq(rows, rows @ w - y, rcond=None)[0]
+    return w, np.linalg.lstsq(rows.T, psi.gradient(w) - z0, rcond=None)[0]
+
+
+def _certified(rows: Array, y: Array, w0: Array, w: Array, nu: Array, psi: Potential) -> BregmanProjection:
+    z0, moved = psi.gradient(w0), psi.gradient(w) - psi.gradient(w0)
+    outside = moved - rows.T @ np.linalg.lstsq(rows.T, moved, rcond=None)[0]
+    dual_point = psi.inverse(z0 + rows.T @ nu)
+    primal = psi.value(w).sum() - z0 @ w
+    conjugate = (z0 + rows.T @ nu) @ dual_point - psi.value(dual_point).sum()
+    terms = np.abs(psi.value(w)).sum() + np.abs(z0 * w).sum() + np.abs(y * nu).sum()
+    size = float(np.linalg.norm(y)) or 1.0
+    return BregmanProjection(torch.from_numpy(w), torch.from_numpy(nu), float(np.linalg.norm(rows @ w - y)) / size,
+                             float(np.linalg.norm(outside)) / max(float(np.linalg.norm(moved)), 1e-300),
+                             float((primal - (y @ nu - conjugate)) / max(terms, 1e-300)))

@@ -1,0 +1,87 @@
+import pytest
+import torch
+
+from ibcore.dynamics.mirror_descent import (
+    EntropyMirror,
+    HypentropyMirror,
+    PowerMirror,
+    mirror_descent,
+    natural_descent,
+)
+from ibcore.oracles.least_squares import minimum_norm
+from ibcore.validation import InvalidInput
+
+
+def problems(count=3, n=6, d=18):
+    generator = torch.Generator().manual_seed(3)
+    X, w, start = (torch.randn(shape, generator=generator, dtype=torch.float64)
+                   for shape in ((count, n, d), (count, d), (count, d)))
+    return X, (X @ w[..., None])[..., 0], start
+
+
+@pytest.mark.parametrize("mirror", [PowerMirror(1.5), PowerMirror(3.0), HypentropyMirror(0.1), EntropyMirror()])
+def test_the_inverse_and_the_curvature_belong_to_the_mirror(mirror):
+    w = torch.tensor([0.3, 1.0, 2.5], dtype=torch.float64, requires_grad=True)
+    z = mirror.mirror(w)
+    torch.testing.assert_close(mirror.unmirror(z), w)
+    (slope,) = torch.autograd.grad(z.sum(), w)
+    torch.testing.assert_close(mirror.curvature(w), slope)
+
+
+def test_with_the_euclidean_potential_it_is_gradient_descent():
+    X, y, start = problems()
+    run = mirror_descent(X, y, start, PowerMirror(2.0))
+    fit = minimum_norm(X, y - (X @ start[..., None])[..., 0]).weights
+    assert run.status == "converged"
+    torch.testing.assert_close(run.w, start + fit, rtol=0, atol=1e-12)
+
+
+def test_no_step_moves_away_from_any_interpolant():
+    X, y, start = problems()
+    mirror = HypentropyMirror(0.05)
+    run = mirror_descent(X, y, start, mirror, stops=frozenset(range(1, 400)))
+    base = start + minimum_norm(X, y - (X @ start[..., None])[..., 0]).weights
+    kernel = torch.linalg.svd(X)[2][:, 6:]
+    for seed in range(3):
+        other = base + (torch.randn(3, 1, 12, generator=torch.Generator().manual_seed(seed)).double() @ kernel)[:, 0]
+        z = mirror.mirror(run.path)
+        conjugate = mirror.beta * torch.cosh(z)
+        away = (conjugate - z * other).sum(-1)
+        assert float((away[1:] - away[:-1]).max()) < 1e-11
+
+
+def test_the_dual_point_moves_in_the_row_space():
+    X, y, start = problems()
+    mirror = PowerMirror(3.0)
+    run = mirror_descent(X, y, start, mirror)
+    moved = (mirror.mirror(run.w) - mirror.mirror(start))[..., None]
+    inside = X.mT @ torch.linalg.lstsq(X.mT, moved, driver="gelsd").solution
+    assert float((moved - inside).norm() / moved.norm()) < 1e-12
+
+
+def test_the_natural_gradient_approaches_mirror_descent_as_its_steps_shrink():
+    X, y, start = problems()
+    start, y = start.abs() + 0.1, (X @ torch.ones(3, 18, 1).double())[..., 0]
+    limit = mirror_descent(X, y, start, EntropyMirror()).w
+    gaps = [float((natural_descent(X, y, start, EntropyMirror(), step_size=h).w - limit).norm())
+            for h in (0.5, 0.25, 0.125)]
+    assert gaps[0] > 1e-3
+    assert gaps[0] / gaps[1] == pytest.approx(2, rel=0.2)
+    assert gaps[1] / gaps[2] == pytest.approx(2, rel=0.2)
+
+
+def test_a_limit_on_the_steps_is_reported():
+    X, y, start = problems()
+    run = mirror_descent(X, y, start, HypentropyMirror(1e-3), max_steps=5)
+    assert run.status == "step limit"
+    assert float(run.residual.max()) > 1e-3
+
+
+def test_bad_input_is_refused():
+    X, y, start = problems()
+    with pytest.raises(InvalidInput, match="domain"):
+        mirror_descent(X, y, start, EntropyMirror())
+    with pytest.raises(InvalidInput, match=r"expected \(B, n, d\)"):
+        mirror_descent(X, y[:, 1:], start, PowerMirror(2.0))
+    with pytest.raises(InvalidInput, match="X has shape"):
+        natural_descent(X[0], y, start, PowerMirror(2.0), step_size=0.1)
