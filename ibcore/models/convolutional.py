@@ -53,11 +53,13 @@ class Convolutional:
 
     def spectra(self, theta: Tensor) -> list[Tensor]:
         """Discrete Fourier transforms of the padded layers of `theta` (..., P), (..., d // 2 + 1) each."""
+        if self.kernel in (None, self.features):
+            return list(rfft(theta.unflatten(-1, (self.depth, self.features))).unbind(-2))
         return [rfft(layer, n=self.features) for layer in theta.split(self.sizes, -1)]
 
     def coefficients(self, theta: Tensor) -> Tensor:
         """beta (..., d) of `theta` (..., P)."""
-        return irfft(torch.stack(self.spectra(theta)).prod(0), n=self.features)
+        return irfft(_product(self.spectra(theta)), n=self.features)
 
     def outputs(self, theta: Tensor) -> Tensor:
         """f at every input, (B, n)."""
@@ -68,6 +70,43 @@ class Convolutional:
         spectra, seen = self.spectra(theta), rfft(self.inputs)
         blocks = []
         for layer, size in enumerate(self.sizes):
-            others = torch.stack(spectra[:layer] + spectra[layer + 1:]).prod(0)
+            others = _product(spectra[:layer] + spectra[layer + 1:])
             blocks.append(irfft(seen * others.conj()[..., None, :], n=self.features)[..., :size])
         return torch.cat(blocks, -1)
+
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n)."""
+        spectra, push = self.spectra(theta), self._push(weights)
+        others = torch.stack([_product(spectra[:layer] + spectra[layer + 1:]) for layer in range(self.depth)], -2)
+        blocks = irfft(push[..., None, :] * others.conj(), n=self.features)
+        return torch.cat([blocks[..., layer, :size] for layer, size in enumerate(self.sizes)], -1)
+
+    def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, P, P): zero within a layer, and entry (a, b) of the block of two
+        layers is entry a + b (mod d) of the correlation of sum_i weights_i x_i with all other layers.
+        """
+        spectra, push = self.spectra(theta), self._push(weights)
+        places = torch.arange(self.features, device=theta.device)
+        sums = (places[:, None] + places) % self.features
+        rows = []
+        for i, height in enumerate(self.sizes):
+            blocks = [theta.new_zeros(len(theta), height, height) if i == j else
+                      self._correlation(push, spectra, (i, j))[:, sums[:height, :width]]
+                      for j, width in enumerate(self.sizes)]
+            rows.append(torch.cat(blocks, -1))
+        return torch.cat(rows, -2)
+
+    def _push(self, weights: Tensor) -> Tensor:
+        return rfft((weights[..., None, :] @ self.inputs)[..., 0, :])
+
+    def _correlation(self, push: Tensor, spectra: list[Tensor], left_out: tuple[int, int]) -> Tensor:
+        for layer, spectrum in enumerate(spectra):
+            push = push if layer in left_out else push * spectrum.conj()
+        return irfft(push, n=self.features)
+
+
+def _product(spectra: list[Tensor]) -> Tensor:
+    result = spectra[0]
+    for spectrum in spectra[1:]:
+        result = result * spectrum
+    return result

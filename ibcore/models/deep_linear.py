@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import sqrt
 
 import torch
@@ -90,6 +90,30 @@ class DeepLinear:
             blocks.append((above.mT * hidden).flatten(1))
             above = above @ layer
         return torch.cat(blocks[::-1], -1)
+
+    def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, P, P), for weights (B, n): zero within a layer.
+
+        For layers i < j with p = sum_l weights_l x_l it is the tensor product of W_(j+1)^T ... W_k^T, of
+        W_(j-1) ... W_(i+1) and of W_(i-1) ... W_1 p.
+        """
+        layers = self.layers(theta)
+        below, above = [(weights[:, None, :] @ self.inputs)[:, 0]], [theta.new_ones(len(theta), 1)]
+        for layer in layers[:-1]:
+            below.append((layer @ below[-1][..., None])[..., 0])
+        for layer in layers[:0:-1]:
+            above.insert(0, (above[0][:, None, :] @ layer)[:, 0])
+        starts = [0, *accumulate(rows * columns for rows, columns in self.shapes)]
+        result = theta.new_zeros(len(theta), self.dimension, self.dimension)
+        for i in range(len(layers)):
+            between = torch.eye(self.shapes[i][0], dtype=theta.dtype, device=theta.device).expand(len(theta), -1, -1)
+            for j in range(i + 1, len(layers)):
+                block = torch.einsum("zc,zea,zb->zabce", above[j], between, below[i])
+                block = block.reshape(len(theta), starts[i + 1] - starts[i], starts[j + 1] - starts[j])
+                result[:, starts[i]:starts[i + 1], starts[j]:starts[j + 1]] = block
+                result[:, starts[j]:starts[j + 1], starts[i]:starts[i + 1]] = block.mT
+                between = layers[j] @ between
+        return result
 
 
 def random_start(model: DeepLinear, count: int, scale: float, generator: torch.Generator) -> Tensor:

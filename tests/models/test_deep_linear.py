@@ -92,3 +92,12 @@ def test_pulling_weights_back_is_a_product_with_the_jacobian(widths, shared):
     model, theta = network(widths, shared=shared)
     weights = torch.linspace(-1, 1, 14, dtype=torch.float64).reshape(2, 7)
     torch.testing.assert_close(model.pullback(theta, weights), (weights[:, None, :] @ model.jacobian(theta))[:, 0])
+
+
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_the_hessian_is_that_of_automatic_differentiation(widths):
+    model, theta = network(widths)
+    weights = torch.randn(2, 7, generator=generator(), dtype=torch.float64)
+    for one, row, found in zip(theta, weights, model.hessian(theta, weights), strict=True):
+        expected = jacrev(jacrev(lambda at, row=row: model.outputs(at[None])[0] @ row))(one)
+        torch.testing.assert_close(found, expected)

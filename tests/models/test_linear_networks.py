@@ -70,3 +70,12 @@ def test_even_start_is_the_zero_predictor():
 def test_bad_input_is_refused(build, message):
     with pytest.raises(InvalidInput, match=message):
         build()
+
+
+@pytest.mark.parametrize("model", MODELS[4:])
+def test_pullback_and_hessian_of_convolutions_agree_with_automatic_differentiation(model):
+    theta, weights = draw(2, model.dimension, seed=8), draw(2, 4, seed=9)
+    torch.testing.assert_close(model.pullback(theta, weights), (weights[:, None, :] @ model.jacobian(theta))[:, 0])
+    for one, row, found in zip(theta, weights, model.hessian(theta, weights), strict=True):
+        expected = jacrev(jacrev(lambda at, row=row: model.outputs(at[None])[0] @ row))(one)
+        torch.testing.assert_close(found, expected)
