@@ -1,0 +1,96 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from ibcore.problems.relu_pairs import Shape, chain, pair, placed
+from ibcore.problems.relu_turns import even_turns, plane_pair, teacher_batch, turning_data, uneven_turns
+from ibcore.validation import InvalidInput
+
+
+def fits(data, w):
+    return np.abs(np.maximum(data.X @ w, 0) - data.y).max() < 1e-9 * (1 + np.abs(data.y).max())
+
+
+def test_both_sets_of_a_pair_are_fitted_by_the_same_weights():
+    shape = Shape(rho=0.7)
+    bound = (shape.height * shape.kappa - 1) / shape.rho
+    for data in pair(shape):
+        assert fits(data, np.array([1, shape.height, bound]))
+        assert fits(data, np.array([1, shape.height, -5]))
+        assert not fits(data, np.array([1, shape.height, bound + 1e-3]))
+
+
+@pytest.mark.parametrize("dimension", [3, 6])
+def test_a_placed_pair_is_fitted_by_base_and_by_base_plus_rise(dimension):
+    rng = np.random.default_rng(dimension)
+    base, rise = rng.normal(size=(2, dimension))
+    rise -= (rise @ base) / (base @ base) * base
+    for data in pair(Shape()):
+        moved = placed(data, 2.0, base, rise)
+        assert moved.X.shape == (3, dimension)
+        assert fits(moved, base)
+        assert fits(moved, base + 3 * rise)
+        assert np.linalg.norm(moved.X, axis=1) == pytest.approx(np.linalg.norm(data.X, axis=1))
+
+
+@pytest.mark.parametrize(("a", "b"), [
+    ([1, 0, 0], [0, 2, 0]), ([1, 2, -1], [-3, -6, 3.3]), ([0, 0, 3], [0, 0, -1]), ([1, 1, 1], [2, 2, 2]),
+    ([1, 0, 0, 0, 1], [0.3, 1, -1, 0, 0])])
+def test_chains_arrive_by_orthogonal_steps_of_bounded_angle(a, b):
+    points = chain(a, b, 0.3)
+    np.testing.assert_allclose(points[[0, -1]], [a, b], atol=1e-12)
+    for one, other in itertools.pairwise(points):
+        low, high = sorted((one, other), key=np.linalg.norm)
+        assert (high - low) @ low == pytest.approx(0, abs=1e-12 * (high @ high))
+        assert 0 < np.linalg.norm(high - low) <= np.tan(0.3) * np.linalg.norm(low) * (1 + 1e-9)
+
+
+def test_a_chain_of_no_length_has_one_vector():
+    assert chain([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 0.3).shape == (1, 3)
+
+
+def test_uneven_turns_keep_their_sum():
+    turns = uneven_turns(9, 0.1, torch.Generator().manual_seed(0))
+    assert turns.sum() == pytest.approx(even_turns(9).sum())
+    assert np.abs(turns / even_turns(9) - 1).max() < 0.22
+
+
+def test_turning_points_ask_for_half_planes_around_the_least_weights():
+    data = turning_data(even_turns(6), reach=5.0)
+    least = np.array([1, 5.0, 0])
+    assert fits(data, least)
+    assert data.X[1:] @ least == pytest.approx(np.zeros(6), abs=1e-12)
+    assert np.diff(np.log((data.X[1:, 1:] ** 2).sum(1))) == pytest.approx(-np.log(1000))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_of_the_plane_share_their_interval(seed):
+    one, other = plane_pair(torch.Generator().manual_seed(seed))
+    direction = one.X[0] / np.linalg.norm(one.X[0])
+    level = one.y[0] / (one.X[0] @ direction)
+    grid = np.linspace(-2, 2, 401)
+    allowed = [[fits(data, level * (direction + s * np.array([-direction[1], direction[0]]))) for s in grid]
+               for data in (one, other)]
+    assert allowed[0] == allowed[1]
+    assert 0 < sum(allowed[0]) < 401
+
+
+def test_teachers_leave_no_problem_without_a_positive_label():
+    X, y = teacher_batch(500, 2, 3, torch.Generator().manual_seed(0))
+    assert X.shape == (500, 2, 3)
+    assert bool((y.max(1).values > 0).all())
+
+
+def test_bad_shapes_are_refused():
+    with pytest.raises(InvalidInput, match="above 1"):
+        Shape(height=1.0, kappa=0.9)
+    with pytest.raises(InvalidInput, match="on at first"):
+        Shape(fast=0.01, slow=1.0)
+    with pytest.raises(InvalidInput, match="orthogonal"):
+        placed(pair(Shape())[0], 2.0, [1.0, 0, 0], [1.0, 1, 0])
+    with pytest.raises(InvalidInput, match="nonzero"):
+        chain([0.0, 0, 0], [1.0, 0, 0], 0.3)
+    with pytest.raises(InvalidInput, match="between pi/2 and pi"):
+        turning_data([1.0, 1.0, 1.2])
