@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import pairwise
 from math import sqrt
 
@@ -24,22 +24,26 @@ class Sensing:
         if self.matrices.ndim not in (3, 4):
             raise InvalidInput(f"matrices have shape {tuple(self.matrices.shape)}, expected (n, p, q) or (B, n, p, q).")
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """(p, q), the shape of W."""
         return self.matrices.shape[-2], self.matrices.shape[-1]
 
+    @cached_property
+    def _rows(self) -> Tensor:
+        """Each matrix as one row, (n, p q) or (B, n, p q)."""
+        return self.matrices.flatten(-2)
+
     def read(self, product: Tensor) -> Tensor:
         """<A_i, W> for W (B, p, q), as (B, n)."""
         if self.matrices.ndim == 3:
-            return product.flatten(-2) @ self.matrices.flatten(-2).mT
-        return (self.matrices.flatten(-2) @ product.flatten(-2)[..., None])[..., 0]
+            return product.flatten(-2) @ self._rows.mT
+        return (self._rows @ product.flatten(-2)[..., None])[..., 0]
 
     def spread(self, weights: Tensor) -> Tensor:
         """sum_i weights_i A_i for weights (B, n), as (B, p, q)."""
-        if self.matrices.ndim == 3:
-            return (weights @ self.matrices.flatten(-2)).unflatten(-1, self.shape)
-        return (weights[..., None, :] @ self.matrices.flatten(-2))[..., 0, :].unflatten(-1, self.shape)
+        flat = weights @ self._rows if self.matrices.ndim == 3 else (weights[..., None, :] @ self._rows)[..., 0, :]
+        return flat.reshape(*flat.shape[:-1], *self.shape)
 
     def dense(self) -> Tensor:
         """The matrices A_i, (n, p, q) or (B, n, p, q)."""
@@ -72,7 +76,7 @@ class Entries:
                 raise InvalidInput(f"{name} must be integers from 0 to {size - 1}, the indices of a matrix of shape "
                                    f"{self.shape}; got values from {index.min()} to {index.max()}.")
 
-    @property
+    @cached_property
     def places(self) -> Tensor:
         """Indices of the entries in the flattened W, (n,) or (B, n)."""
         return self.rows * self.shape[1] + self.columns
@@ -210,7 +214,7 @@ class SymmetricFactorization:
         if self.rank is not None:
             positive_integer("rank", self.rank)
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """(d, rank), the shape of U."""
         size = self.observations.shape[0]
@@ -222,7 +226,7 @@ class SymmetricFactorization:
 
     def factor(self, theta: Tensor) -> Tensor:
         """U (..., d, rank) of `theta` (..., P)."""
-        return theta.unflatten(-1, self.shape)
+        return theta.reshape(*theta.shape[:-1], *self.shape)
 
     def product(self, theta: Tensor) -> Tensor:
         """W = U U^T of `theta` (..., P), as (..., d, d)."""
