@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate, combinations
 
 import torch
 from torch import Tensor
@@ -76,33 +77,36 @@ class Convolutional:
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n)."""
-        spectra, push = self.spectra(theta), self._push(weights)
+        push = (weights[..., None, :] @ self.inputs)[..., 0, :]
+        if self.depth == 2:
+            u, v = theta.split(self.sizes, -1)
+            pairs = _sums(push)[..., :u.shape[-1], :]
+            return torch.cat([(pairs @ v[..., None])[..., 0], (u[..., None, :] @ pairs)[..., 0, :]], -1)
+        spectra, seen = self.spectra(theta), rfft(push)
         others = torch.stack([_product(spectra[:layer] + spectra[layer + 1:]) for layer in range(self.depth)], -2)
-        blocks = irfft(push[..., None, :] * others.conj(), n=self.features)
+        blocks = irfft(seen[..., None, :] * others.conj(), n=self.features)
         return torch.cat([blocks[..., layer, :size] for layer, size in enumerate(self.sizes)], -1)
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, P, P): zero within a layer, and entry (a, b) of the block of two
-        layers is entry a + b (mod d) of the correlation of sum_i weights_i x_i with all other layers.
+        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, P, P), for weights (B, n).
+
+        Zero within a layer. Entry (a, b) of the block of two layers is entry a + b (mod d) of the correlation of
+        sum_i weights_i x_i with the convolution of all other layers.
         """
-        spectra, push = self.spectra(theta), self._push(weights)
-        places = torch.arange(self.features, device=theta.device)
-        sums = (places[:, None] + places) % self.features
-        rows = []
-        for i, height in enumerate(self.sizes):
-            blocks = [theta.new_zeros(len(theta), height, height) if i == j else
-                      self._correlation(push, spectra, (i, j))[:, sums[:height, :width]]
-                      for j, width in enumerate(self.sizes)]
-            rows.append(torch.cat(blocks, -1))
-        return torch.cat(rows, -2)
+        push = (weights[..., None, :] @ self.inputs)[..., 0, :]
+        starts, result = [0, *accumulate(self.sizes)], theta.new_zeros(len(theta), self.dimension, self.dimension)
+        for i, j in combinations(range(self.depth), 2):
+            others = [spectrum.conj() for k, spectrum in enumerate(self.spectra(theta)) if k not in (i, j)]
+            seen = irfft(_product([rfft(push), *others]), n=self.features) if others else push
+            block = _sums(seen)[..., :self.sizes[i], :self.sizes[j]]
+            result[:, starts[i]:starts[i + 1], starts[j]:starts[j + 1]] = block
+            result[:, starts[j]:starts[j + 1], starts[i]:starts[i + 1]] = block.mT
+        return result
 
-    def _push(self, weights: Tensor) -> Tensor:
-        return rfft((weights[..., None, :] @ self.inputs)[..., 0, :])
 
-    def _correlation(self, push: Tensor, spectra: list[Tensor], left_out: tuple[int, int]) -> Tensor:
-        for layer, spectrum in enumerate(spectra):
-            push = push if layer in left_out else push * spectrum.conj()
-        return irfft(push, n=self.features)
+def _sums(vector: Tensor) -> Tensor:
+    """The matrices (..., d, d) with entry a + b (mod d) of `vector` (..., d) at (a, b)."""
+    return torch.cat([vector, vector[..., :-1]], -1).unfold(-1, vector.shape[-1], 1)
 
 
 def _product(spectra: list[Tensor]) -> Tensor:

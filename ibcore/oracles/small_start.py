@@ -1,0 +1,56 @@
+"""Where a two-layer fully connected linear network ends from a start of vanishing scale, and how far from it otherwise.
+
+For the start s W_1, s a (scale s) of x -> a.(W_1 x) gradient flow on the square loss ends at
+
+    X^+ y + s |X^+ y|^(1/2) (I - P) W_1^T p + O(s^2),   p = (a + W_1 g) / |a + W_1 g|,   g = X^T y / |X^T y|,
+
+with P the projection on the row space of X (derived in the book). The limit is that of Yun et al. (2021) and Azulay et
+al. (2021).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ibcore.validation import InvalidInput, real_tensor, regression_data
+
+
+@dataclass(frozen=True)
+class SmallStart:
+    """The limit and the first order in the scale s, float64 on the CPU.
+
+    limit: X^+ y (d,).      direction: p (m,), that of the last layer at the end.
+    distance: |beta - X^+ y| / (s |X^+ y|).      ratio: sigma_2 / (s sigma_1) of the first layer.
+    """
+
+    limit: Tensor
+    direction: Tensor
+    distance: float
+    ratio: float
+
+
+def small_start(X: object, y: object, first: object, last: object) -> SmallStart:
+    """The prediction for data X (n, d), y (n,) and the start W_1 = `first` (m, d), a = `last` (m,) at scale 1.
+
+    Raises `InvalidInput` where X^+ y = 0, or where a + W_1 g = 0: then nothing grows at first order.
+    """
+    inputs, targets = (part.detach().cpu().double() for part in regression_data(X, y))
+    W, a = (real_tensor(name, part, ndim=size).detach().cpu().double()
+            for name, part, size in (("first", first, 2), ("last", last, 1)))
+    if W.shape != (len(a), inputs.shape[1]):
+        raise InvalidInput(f"first has shape {tuple(W.shape)}, expected ({len(a)}, {inputs.shape[1]}): one row an "
+                           f"entry of last, one column for each of X.")
+    inverse = torch.linalg.pinv(inputs)
+    limit, pull = inverse @ targets, inputs.T @ targets
+    grown = a + W @ (pull / pull.norm())
+    if not (float(limit.norm()) > 0 and float(grown.norm()) > 0):
+        raise InvalidInput("X^+ y or a + W_1 g is zero, so the start does not grow; draw another start.")
+    p = grown / grown.norm()
+    frozen = W - W @ inverse @ inputs
+    across = torch.eye(len(p), dtype=p.dtype) - torch.outer(p, p)
+    second = torch.linalg.eigvalsh(across @ (W @ W.T - torch.outer(a, a)) @ across)[-1].clamp(min=0).sqrt()
+    root = limit.norm().sqrt()
+    return SmallStart(limit, p, float((frozen.T @ p).norm() / root), float(second / root))
