@@ -1,15 +1,26 @@
-"""Which interpolant of linear data a method reaches, on pictures in the plane; and what random interpolants are worth."""
+"""Which interpolant of linear data a method reaches, in pictures; and what random interpolants are worth."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from ibcore.dynamics.first_order import adam, gradient_descent
+from ibcore.dynamics.mirror_descent import HypentropyMirror, Mirror, PowerMirror, mirror_descent
+from ibcore.dynamics.sgd import sgd
+from ibcore.figures.linear_regression import draw_plane
+from ibcore.figures.style import figure
+from ibcore.oracles.bregman_projection import Hypentropy, PNorm, Potential, bregman_projection
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.problems.interpolation import isotropic_interpolation
+
+Path = list[Tensor]
 
 RADII = (0.3, 1.0, 3.0)  # |w - X^+ y| over the norm of the part of w* that the data do not show
 
@@ -63,3 +74,115 @@ def random_interpolants(seed: int, draws: int, device: torch.device, fresh: int 
     return Interpolants({r: e.cpu() for r, e in errors.items()}, {r: e.cpu() for r, e in risks.items()},
                         {r: least * (1 + r * r) for r in RADII}, least, norms.cpu(), spread.cpu(),
                         float(spearmanr(norms.cpu(), spread.cpu()).statistic), float(guided), float(fit.max()))
+
+
+class Recorded:
+    """The mean square loss and its gradient on X (n, d), y (n,), for one run; remembers every w it is asked about."""
+
+    def __init__(self, X: Tensor, y: Tensor) -> None:
+        self.X, self.y = X, y
+        self.path: Path = []
+
+    def __call__(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        self.path.append(w[0].clone())
+        r = w @ self.X.T - self.y
+        return r.square().mean(-1), 2 / len(self.y) * r @ self.X
+
+    def rows(self, w: Tensor, runs: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002
+        """The gradient on the examples `rows` (1, b) alone, (1, d)."""
+        self.path.append(w[0].clone())
+        x = self.X[rows[0]]
+        return 2 / rows.shape[-1] * (w @ x.T - self.y[rows[0]]) @ x
+
+    def fitted(self, w: Tensor, runs: Tensor) -> Tensor:  # noqa: ARG002
+        return (w @ self.X.T - self.y).norm(dim=-1) <= 1e-14 * self.y.norm()
+
+
+def _heavy_ball(task: Recorded, start: Tensor, eta: float) -> object:
+    n = len(task.y)
+    return sgd(task.rows, task.fitted, start, samples=n, batch_size=n, step_size=eta, momentum=0.8,
+               generator=torch.Generator().manual_seed(0), max_steps=800)
+
+
+def _stochastic(task: Recorded, start: Tensor, eta: float) -> object:  # noqa: ARG001
+    size = 0.5 / float(task.X.square().sum(-1).max())
+    return sgd(task.rows, task.fitted, start, samples=len(task.y), batch_size=1, step_size=size, momentum=0.0,
+               generator=torch.Generator().manual_seed(0), max_steps=20_000)
+
+
+METHODS: dict[str, Callable[[Recorded, Tensor, float], object]] = {
+    "gradient descent": lambda task, start, eta: gradient_descent(task, start, eta, steps=1500,
+                                                                  gradient_tolerance=1e-14),
+    "heavy ball": _heavy_ball,
+    "SGD": _stochastic,
+    "Adam": lambda task, start, eta: adam(task, start, 0.05, steps=1500, target_loss=1e-20),  # noqa: ARG005
+}
+
+
+def follow(X: Tensor, y: Tensor, start: Tensor, method: str, scale: float = 1.0) -> Tensor:
+    """Every iterate of one of `METHODS` with steps of `scale` / L, from `start` (d,) until it fits: (K, d)."""
+    task = Recorded(X, y)
+    eta = scale * len(y) / (2 * float(torch.linalg.matrix_norm(X, 2)) ** 2)
+    METHODS[method](task, start[None].clone(), eta)
+    return torch.stack(task.path)
+
+
+def distance_paths(seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """For every method steps and relative distances to the closest interpolant; 10 points in 30 dimensions."""
+    data = isotropic_interpolation(10, 30, torch.Generator().manual_seed(seed))
+    moved = minimum_norm(data.X, data.y - data.outputs(data.start)).weights
+    found = {}
+    for name in METHODS:
+        path = follow(data.X, data.y, data.start, name)
+        kept = np.unique(np.geomspace(1, len(path), 200).astype(int)) - 1
+        distance = (path[kept] - data.start - moved).norm(dim=-1) / moved.norm()
+        found[name] = (kept + 1.0, distance.numpy())
+    return found
+
+
+PLANE_X, PLANE_Y = (1.0, 2.0), 2.0
+STARTS = {"at the origin": (0.0, 0.0), "on the left": (-2.0, 0.5), "below": (0.5, -2.0), "beyond the line": (1.5, 2.2)}
+MIRRORS: dict[str, tuple[Mirror, Potential]] = {
+    "mirror descent, p = 1.5": (PowerMirror(1.5), PNorm(1.5)),
+    "mirror descent, p = 6": (PowerMirror(6.0), PNorm(6.0)),
+    "mirror descent, hypentropy": (HypentropyMirror(0.01), Hypentropy(0.01)),
+}
+ROUTES = ("gradient descent", "heavy ball", "Adam", *MIRRORS)
+_LIMIT = 3.0
+
+
+def draw_route(route: str, start: str) -> tuple[Figure, str]:
+    """One point, two parameters: the line of interpolants, the run, and the level set that touches the line."""
+    X, y = torch.tensor([PLANE_X], dtype=torch.float64), torch.tensor([PLANE_Y], dtype=torch.float64)
+    w0 = torch.tensor(STARTS[start], dtype=torch.float64)
+    psi = MIRRORS[route][1] if route in MIRRORS else PNorm(2.0)
+    best = bregman_projection(X, y, w0, psi)
+    path = _mirror_route(X, y, w0, route, best.dual) if route in MIRRORS else follow(X, y, w0, route, 0.1)
+    fig, ax = figure(width=5.2, height=4.6)
+    draw_plane(ax, X[0].numpy(), PLANE_Y, path.numpy(), best.w.numpy(), _levels(psi, w0.numpy(), best.w.numpy()),
+               _LIMIT)
+    end, aim = path[-1], best.w
+    away, name = float((end - aim).norm()), route[0].upper() + route[1:]
+    where = f"({end[0]:.2f}, {end[1]:.2f})".replace("-0.00", "0.00")
+    if away < 1e-6:
+        kind = "closest interpolant" if route not in MIRRORS else "interpolant of least divergence"
+        return fig, f"{name}, started {start}, ends at {where}: the {kind}."
+    return fig, (f"{name}, started {start}, ends at {where}. That fits as well, but lies {away:.2f} away from "
+                 f"the closest interpolant.")
+
+
+def _mirror_route(X: Tensor, y: Tensor, w0: Tensor, route: str, dual: Tensor) -> Tensor:
+    """The curve on which the iterates lie for one example, grad psi(w) - grad psi(w_0) along x, up to the run's end."""
+    mirror = MIRRORS[route][0]
+    run = mirror_descent(X[None], y[None], w0[None], mirror)
+    shares = torch.linspace(0, 1, 61, dtype=torch.float64)[:, None]
+    curve = mirror.unmirror(mirror.mirror(w0) + shares * (dual @ X))
+    return torch.cat([curve[:-1], run.w])
+
+
+def _levels(psi: Potential, w0: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """D(w, w_0) - D(best, w_0) on a grid of the plane."""
+    axis = np.linspace(-_LIMIT, _LIMIT, 121)
+    grid = np.stack(np.meshgrid(axis, axis), -1)
+    slope = psi.gradient(w0)
+    return (psi.value(grid) - slope * grid).sum(-1) - (psi.value(best) - slope * best).sum()
