@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.fft import irfft
 
-from ibcore.validation import InvalidInput, positive_integer
+from ibcore.validation import InvalidInput, positive_integer, real_tensor
 
 
 @dataclass(frozen=True)
@@ -44,3 +44,11 @@ def spectral_regression(n: int, d: int, used: int, generator: torch.Generator, *
     target[chosen] = torch.sgn(coefficients[chosen])
     beta = irfft(target, n=d, norm="ortho")
     return SpectralRegression(X, X @ beta, beta)
+
+
+def mirrored(signals: object) -> Tensor:
+    """Even signals (n, 2 l - 2) from signals (n, l): x_0, ..., x_(l-1), then the mirror image x_(l-2), ..., x_1."""
+    rows = real_tensor("signals", signals, ndim=2)
+    if rows.shape[1] < 3:
+        raise InvalidInput(f"signals have {rows.shape[1]} entries, expected at least 3.")
+    return torch.cat([rows, rows[:, 1:-1].flip(1)], 1)
