@@ -62,7 +62,7 @@ class UnsharedDiagonal:
         """sum_i weights_i df(x_i)/dtheta, (B, 4 d), for weights (B, n)."""
         return (weights @ self.inputs).repeat(*([1] * (weights.ndim - 1)), 4) * self._partners(theta)
 
-    def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
+    def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:  # noqa: ARG002
         """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, 4 d, 4 d): pairs u+ with v+ and u- with v-."""
         push = torch.diag_embed(weights @ self.inputs)
         partners = torch.tensor([[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, -1], [0, 0, -1, 0]]).to(push)

@@ -91,13 +91,13 @@ def link(z: Tensor, depth: int = 2) -> Tensor:
 
 
 def inverse_link(x: Tensor, depth: int = 2) -> Tensor:
-    """h^{-1}(x) = q'(x), entry by entry, by Newton's method in log(1 - |z|) above depth 2."""
+    """h^{-1}(x) = q'(x), entry by entry; above depth 2 by bisection in log(1 - |z|)."""
     if positive_integer("depth", depth, least=2) == 2:
         return torch.asinh(x)
     target = x.detach().cpu().double().abs().numpy()
     p = depth / (depth - 2)
-    lower, upper = np.zeros_like(target), np.log1p(target) / p  # of w = -log(1 - |z|), as h <= e^(p w) - 1 + 1
-    for _ in range(200):
+    lower, upper = np.zeros_like(target), np.log1p(target) / p  # of w = -log(1 - |z|): h(z) >= e^(p w) - 1
+    for _ in range(120):
         w = (lower + upper) / 2
         low = _Link(depth).value(-np.expm1(-w)) < target
         lower, upper = np.where(low, w, lower), np.where(low, upper, w)
@@ -218,7 +218,7 @@ class _Dual:
         """Damped until the steps are small, then until rounding stops them from shrinking."""
         last = np.inf
         for _ in range(_NEWTON_STEPS):
-            beta, missing = self._state()
+            missing = self._state()[1]
             if np.linalg.norm(missing) <= _EPS * np.linalg.norm(self.y):
                 return
             step = self._solve(missing)
