@@ -47,6 +47,12 @@ class ReLUNeuron:
         rest = np.abs(np.maximum(self.inputs @ w, 0) - self.targets) / np.linalg.norm(self.inputs, axis=1)
         return float(rest.max() / (np.linalg.norm(w) or 1.0))
 
+    def unrest(self, w: Array) -> float:
+        """The `misfit` of the inputs with w.x >= 0 alone, the only ones that move w."""
+        z = self.inputs @ w
+        rest = np.where(z >= 0, np.abs(z - self.targets), 0.0) / np.linalg.norm(self.inputs, axis=1)
+        return float(rest.max() / (np.linalg.norm(w) or 1.0))
+
 
 def neuron_objective(inputs: Tensor, targets: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
     """Mean square loss (B,) and its gradient (B, d) of neurons `w` (B, d), each on its own data.

@@ -26,21 +26,22 @@ class Shape:
     """What fixes a pair up to rotation and scale.
 
     fast, slow: lengths c_1 > c_2 of the two points with positive labels.   height: tau, the pair is fitted by
-    (1, tau, s).   kappa, rho: the third point of the second data set is (1, -kappa, rho); tau kappa > 1 and rho >= 0.
+    (1, tau, s).   kappa, tilt: the third point of the second data set is (1, -kappa, b)
+    with b = tilt >= 0; tau kappa > 1.
     """
 
     fast: float = 10.0
     slow: float = 0.05
     height: float = 2.0
     kappa: float = 0.52
-    rho: float = 0.5
+    tilt: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("fast", "slow", "height"):
             positive_number(name, getattr(self, name))
-        if not self.height * self.kappa > 1 or not self.rho >= 0:
-            raise InvalidInput(f"height * kappa is {self.height * self.kappa:g} and rho {self.rho:g}; expected a "
-                               f"product above 1, so that the third point is off at (1, height, 0), and rho >= 0.")
+        if not self.height * self.kappa > 1 or not self.tilt >= 0:
+            raise InvalidInput(f"height * kappa is {self.height * self.kappa:g} and tilt {self.tilt:g}; expected a "
+                               f"product above 1, so that the third point is off at (1, height, 0), and tilt >= 0.")
         if not self.fast**2 > self.height * self.kappa * self.slow**2:
             raise InvalidInput(f"fast is {self.fast:g} and slow {self.slow:g}; expected fast^2 > height * kappa * "
                                f"slow^2, so that the third point of the second data set is on at first.")
@@ -50,14 +51,14 @@ def pair(shape: Shape) -> tuple[NeuronData, NeuronData]:
     """The first and the second data set in three dimensions, which the same weights fit: (1, tau, s), s <= bound.
 
     Both have the points fast e_1 and slow e_2 with the labels fast and slow tau, and a third point of label 0:
-    ((1 - tau kappa) / (1 + tau)) (1, 1, 0) + rho e_3 in the first, (1, -kappa, rho) in the second.
+    ((1 - tau kappa) / (1 + tau)) (1, 1, 0) + b e_3 in the first, (1, -kappa, b) in the second.
     """
-    tau, rho = shape.height, shape.rho
+    tau, tilt = shape.height, shape.tilt
     level = (1 - tau * shape.kappa) / (1 + tau)
     seen = np.array([[shape.fast, 0, 0], [0, shape.slow, 0]])
     y = np.array([shape.fast, shape.slow * tau, 0])
-    return (NeuronData(np.vstack([seen, [level, level, rho]]), y),
-            NeuronData(np.vstack([seen, [1, -shape.kappa, rho]]), y.copy()))
+    return (NeuronData(np.vstack([seen, [level, level, tilt]]), y),
+            NeuronData(np.vstack([seen, [1, -shape.kappa, tilt]]), y.copy()))
 
 
 def placed(data: NeuronData, height: float, base: object, rise: object) -> NeuronData:

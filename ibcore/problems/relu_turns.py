@@ -30,10 +30,10 @@ def uneven_turns(count: int, spread: float, generator: torch.Generator) -> Array
 def turning_data(turns: object, *, reach: float = 20.0, separation: float = 1000.0, facing: float = 0.0) -> NeuronData:
     """One point of positive label and N points of label 0 in three dimensions that act one after the other.
 
-    turns: angles phi_k (N,) above 0 with a sum below pi.   reach: L, the least weights that fit are (1, z) with
-    z = L (cos facing, sin facing).   separation: M > 1, the ratio of the rates of neighboring points.
+    turns: angles phi_k (N,) above 0 with a sum below pi.   reach: r, the least weights that fit are (1, z) with
+    z = r (cos facing, sin facing).   separation: M > 1, the ratio of the rates of neighboring points.
     Point k is M^(-(k-1)/2) (a_k.z, -a_k) with the unit vector a_k at the angle facing + pi/2 - phi_1 - ... - phi_k;
-    at w_1 = 1 it asks for a_k.v >= 0, where v = (w_2, w_3) - z. The first point is c e_1 with label c = 3 L sqrt(M).
+    at w_1 = 1 it asks for a_k.v >= 0, where v = (w_2, w_3) - z. The first point is c e_1 with label c = 3 r sqrt(M).
     """
     phi = real_tensor("turns", turns, ndim=1).detach().cpu().double().numpy()
     if not (phi > 0).all() or not phi.sum() < math.pi or not phi.sum() - phi[0] / 2 > math.pi / 2 or not separation > 1:

@@ -45,6 +45,13 @@ def test_misfit_has_no_scale():
     assert ReLUNeuron.on(X, y).misfit(w) == pytest.approx(ReLUNeuron.on(5 * X, 35 * y).misfit(7 * w))
 
 
+def test_a_silent_point_counts_for_the_misfit_and_not_for_the_unrest():
+    neuron = ReLUNeuron.on([[1.0, 0.0], [-2.0, 1.0]], [1.0, 3.0])
+    w = np.array([1.0, 0.0])
+    assert neuron.unrest(w) == 0
+    assert neuron.misfit(w) == pytest.approx(3 / np.sqrt(5))
+
+
 def test_a_step_never_moves_away_from_weights_that_fit(data):
     X, _, w = data
     teacher = torch.randn(3, 4, generator=torch.Generator().manual_seed(5)).double()

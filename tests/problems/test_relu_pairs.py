@@ -14,8 +14,8 @@ def fits(data, w):
 
 
 def test_both_sets_of_a_pair_are_fitted_by_the_same_weights():
-    shape = Shape(rho=0.7)
-    bound = (shape.height * shape.kappa - 1) / shape.rho
+    shape = Shape(tilt=0.7)
+    bound = (shape.height * shape.kappa - 1) / shape.tilt
     for data in pair(shape):
         assert fits(data, np.array([1, shape.height, bound]))
         assert fits(data, np.array([1, shape.height, -5]))

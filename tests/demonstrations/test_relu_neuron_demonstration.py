@@ -1,0 +1,21 @@
+import numpy as np
+import pytest
+
+from ibcore.demonstrations.relu_neuron import draw_wound, train, walked, wound
+from ibcore.problems.relu_pairs import Shape, pair
+
+
+def test_a_frame_tells_the_ratio():
+    figure, sentence = draw_wound(4)
+    assert len(figure.axes) == 2
+    assert sentence.startswith("4 points of label 0: the path turns 4 times and ends at 1.33 times")
+    assert wound(4) is wound(4)
+
+
+def test_the_path_begins_at_zero_and_ends_where_training_does():
+    data = pair(Shape(3, 0.5, 1, 1.1, 1))[1]
+    path = walked(data, tolerance=1e-10, misfit=1e-11)
+    assert not path[0].any()
+    np.testing.assert_allclose(path[-1], train(data).state.numpy(), atol=1e-8)
+    assert (np.diff(path[:, 2]) <= 1e-12).all()
+    assert path[-1, 2] == pytest.approx(-0.33818277, abs=1e-8)
