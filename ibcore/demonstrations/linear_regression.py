@@ -21,6 +21,7 @@ from ibcore.oracles.least_squares import minimum_norm
 from ibcore.problems.interpolation import isotropic_interpolation
 
 Path = list[Tensor]
+Cloud = tuple[np.ndarray, np.ndarray, float, float]
 
 RADII = (0.3, 1.0, 3.0)  # |w - X^+ y| over the norm of the part of w* that the data do not show
 
@@ -31,16 +32,17 @@ class Interpolants:
 
     errors, risks: |w - w*|^2 and the mean square error on 50 fresh points a draw, (draws,).
     predicted: |P_null w*|^2 + r^2.      least: |P_null w*|^2, the risk of X^+ y.
-    norms, spread: |w| and test error on 1000 common points of 400 interpolants of random radius, (400,).
-    rank, guided: Spearman correlation of these two; the same for a w* with a long part in null(X), v leaning to it.
+    aimless, leaning: |w| and test error on 1000 common points of 400 interpolants of random radius, then |X^+ y|
+    and its expected test error; with v uniform, and with v leaning to a w* that has a ten times longer hidden part.
+    rank, guided: Spearman correlation of norm and test error in the one case and in the other.
     """
 
     errors: dict[float, Tensor]
     risks: dict[float, Tensor]
     predicted: dict[float, float]
     least: float
-    norms: Tensor
-    spread: Tensor
+    aimless: Cloud
+    leaning: Cloud
     rank: float
     guided: float
     residual: float
@@ -60,20 +62,21 @@ def random_interpolants(seed: int, draws: int, device: torch.device, fresh: int 
     errors = {r: (hidden + r * size * v).square().sum(-1) for r in RADII}
     risks = {r: (along + r * size * across).square().mean(-1) for r in RADII}
     radii = 3 * size * torch.rand(400, 1, generator=generator, dtype=X.dtype).to(device)
-    some = base + radii * v[:400]
-    common = points[:20].flatten(0, 1)
-    spread = (common @ (some - truth).T).square().mean(0)
-    norms = torch.linalg.vector_norm(some, dim=-1)
-    far = base - 10 * hidden  # another truth with the same labels, whose hidden part is ten times as long
     towards = v[:400] - hidden / size
     leaning = base + 5 / 3 * radii * towards / torch.linalg.vector_norm(towards, dim=-1, keepdim=True)
-    guided = spearmanr(torch.linalg.vector_norm(leaning, dim=-1).cpu(),
-                       (common @ (leaning - far).T).square().mean(0).cpu()).statistic
-    fit = torch.linalg.vector_norm(some @ X.T - data.y, dim=-1) / torch.linalg.vector_norm(data.y)
+    common, far, some = points[:20].flatten(0, 1), base - 10 * hidden, base + radii * v[:400]
+    clouds = [_cloud(w, target, base, common) for w, target in ((some, truth), (leaning, far))]
+    fit = torch.linalg.vector_norm(torch.cat([some, leaning]) @ X.T - data.y, dim=-1) / torch.linalg.vector_norm(data.y)
+    ranks = [float(spearmanr(norms, errors).statistic) for norms, errors, _, _ in clouds]
     least = float(size.square())
     return Interpolants({r: e.cpu() for r, e in errors.items()}, {r: e.cpu() for r, e in risks.items()},
-                        {r: least * (1 + r * r) for r in RADII}, least, norms.cpu(), spread.cpu(),
-                        float(spearmanr(norms.cpu(), spread.cpu()).statistic), float(guided), float(fit.max()))
+                        {r: least * (1 + r * r) for r in RADII}, least, *clouds, *ranks, float(fit.max()))
+
+
+def _cloud(w: Tensor, target: Tensor, base: Tensor, points: Tensor) -> Cloud:
+    errors = (points @ (w - target).T).square().mean(0)
+    return (torch.linalg.vector_norm(w, dim=-1).cpu().numpy(), errors.cpu().numpy(), float(base.norm()),
+            float((base - target).square().sum()))
 
 
 class Recorded:

@@ -64,7 +64,7 @@ def draw_table(ax: Axes, distances: Array, names: Sequence[str]) -> None:
     ax.grid(visible=False)
 
 
-def draw_risks(ax: Axes, norms: Array, risks: Array, least: float, base: float, title: str) -> None:
+def draw_risks(ax: Axes, norms: Array, risks: Array, base: float, least: float, title: str) -> None:
     """Test error over the norm for many interpolants of one problem, and least + |w|^2 - base^2 as a line.
 
     base, least: norm and expected test error of the interpolant of least norm.

@@ -80,16 +80,16 @@ def linreg_min_distance(setting: Setting, *, problems: int, n: int, d: int) -> E
     checks = [
         Check.close("prediction: residual, part outside the row space", 0,
                     float(torch.maximum(fit.residual, fit.outside).max()), atol=1e-13),
-        *(Check.close(f"{name}: relative distance to the prediction, largest", 0,
+        *(Check.close(f"{name}: distance, largest", 0,
                       float(relative(w - start, moved).max()), atol=1e-12) for name, w in found.items()),
-        Check.close("all: part of w - w_0 outside the row space, largest", 0,
+        Check.close("all: part of w - w_0 outside the row space", 0,
                     max(float(outside(X, w - start).max()) for w in found.values()), atol=1e-12),
-        Check.close("gradient descent after 20 steps, against its closed form", 0, float(early.max()), atol=1e-12),
+        Check.close("after 20 steps: distance to the closed form", 0, float(early.max()), atol=1e-12),
     ]
     run = adam(_square(X, y), start, 0.05, steps=1500, target_loss=1e-16)
     away = relative(run.theta - start, moved)
-    checks.append(Check.at_most("Adam (the control) fits: mean square loss, largest", float(run.loss.max()), 1e-8))
-    control = Control("Adam: relative distance to the prediction, smallest", Check.at_least(
+    checks.append(Check.close("Adam, the control, fits: loss, largest", 0, float(run.loss.max()), atol=1e-8))
+    control = Control("Adam: distance, smallest", Check.at_least(
         "smallest distance", float(away.min()), 0.1))
     return Evidence(tuple(checks), control, {"away": away.cpu()}, {"problems": problems})
 
@@ -167,7 +167,7 @@ POTENTIALS: dict[str, tuple[Mirror, Potential]] = {
 def mirror_descent_bregman(setting: Setting, *, problems: int, n: int, d: int) -> Evidence:
     """Six potentials, each against its projection, its certificate, and the projections of the others."""
     data = _draw(setting, problems, n, d, "mirror regression")
-    checks, ends, oracles = [], {}, {}
+    checks, certificates, ends, oracles = [], [], {}, {}
     for name, (mirror, psi) in POTENTIALS.items():
         case = data.positive() if name == "entropy" else data
         oracles[name] = [bregman_projection(*each, psi) for each in zip(case.X, case.y, case.start, strict=True)]
@@ -175,23 +175,20 @@ def mirror_descent_bregman(setting: Setting, *, problems: int, n: int, d: int) -
         best = torch.stack([o.w for o in oracles[name]]).to(run.w)
         certificate = outside(case.X, mirror.mirror(run.w) - mirror.mirror(case.start))
         ends[name] = run.w.cpu()
-        checks += [
-            Check.close(f"{name}: relative distance to the projection, largest", 0, float(relative(run.w, best).max()),
-                        atol=1e-10),
-            Check.close(f"{name}: part of the mirrored move outside the row space", 0, float(certificate.max()),
-                        atol=1e-10),
-        ]
+        checks.append(Check.close(f"{name}: distance, largest", 0, float(relative(run.w, best).max()), atol=1e-10))
+        certificates.append(float(certificate.max()))
     table = _table(ends, oracles)
     others = table[~torch.eye(len(table), dtype=torch.bool)]
     checks = [Check.close("projections: residual, certificate and gap, largest", 0, _worst(oracles), atol=1e-11),
-              *checks, Check.at_least("distance to the projection of another potential, smallest",
-                                      float(others.min()), 1e-3)]
+              *checks,
+              Check.close("all: mirrored moves, part outside the row space", 0, max(certificates), atol=1e-10),
+              Check.at_least("distance to another's projection, smallest", float(others.min()), 1e-3)]
     sizes = (1.0, 0.5)
     case = data.positive()
     best = torch.stack([o.w for o in oracles["entropy"]]).to(case.X)
     natural = [relative(natural_descent(case.X, case.y, case.start, EntropyMirror(), step_size=h,
                                         tolerance=1e-8).w, best) for h in sizes]
-    control = Control("natural gradient with psi'' of the entropy, full steps: distance, median",
+    control = Control("natural gradient, entropy: distance, median",
                       Check.at_least("median distance", float(natural[0].median()), 1e-3))
     notes = {"problems": problems, "natural gradient, half the step: distance over that of the full step, median":
              round(float((natural[1] / natural[0]).median()), 2)}
@@ -223,14 +220,14 @@ def norm_generalization(setting: Setting, *, problems: int, draws: int) -> Evide
     tested = torch.tensor([[float(t.risks[r].mean() / t.predicted[r]) for r in RADII] for t in tables])
     ranks = [t.rank for t in tables]
     checks = (
-        Check.close("mean |w - w*|^2 over its prediction, farthest from 1", 1, _farthest(exact), atol=0.02),
-        Check.close("mean square error on fresh points over it, farthest", 1, _farthest(tested), atol=0.02),
-        Check.at_least("Spearman correlation of |w| and test error, smallest", min(ranks), 0.95),
-        Check.close("fit of the interpolants: |X w - y| / |y|, largest", 0, max(t.residual for t in tables),
+        Check.close("mean |w - w*|^2 over prediction, farthest", 1, _farthest(exact), atol=0.02),
+        Check.close("fresh points: error over prediction, farthest", 1, _farthest(tested), atol=0.02),
+        Check.at_least("rank correlation of |w|, test error: smallest", min(ranks), 0.95),
+        Check.close("interpolants: |X w - y| / |y|, largest", 0, max(t.residual for t in tables),
                     atol=1e-12),
     )
-    control = Control("v leans towards a w* mostly in null(X): Spearman correlation, largest", Check.at_most(
-        "largest correlation", max(t.guided for t in tables), -0.95))
+    control = Control("v leans to w* in null(X): rank correlation", Check.at_most(
+        "largest correlation", max(t.guided for t in tables), -0.9))
     better = [float((t.errors[RADII[0]] < t.least).double().mean()) for t in tables]
     notes = {"problems": problems, "share of interpolants at r = 0.3 |P_null w*| that beat the least norm":
              round(float(np.mean(better)), 2)}
@@ -297,14 +294,14 @@ def gd_convex_rate(setting: Setting, *, problems: int, steps: int) -> Evidence:
         rejected += dropped
     late = torch.stack([share[:, k >= 10].amax(-1) for share in shares.values()])
     checks = (
-        *(Check.at_most(f"{name}: gap over bound, largest of all steps and problems", float(share.max()), 1)
+        *(Check.at_most(f"{name}: gap over bound, largest", float(share.max()), 1)
           for name, share in shares.items()),
-        Check.at_least("tight: largest gap over bound at k >= 10, median of the problems", float(late.median()),
+        Check.at_least("largest gap over bound at k >= 10, median", float(late.median()),
                        1 / 50),
     )
     case, _ = _convex(setting, problems, logistic=False)
     wild = _descent_shares(case, 2.5, [50])
-    control = Control("least squares with eta = 2.5/L: gap over bound at k = 50, smallest",
+    control = Control("eta = 2.5/L: gap over bound at k = 50, smallest",
                       Check.at_least("smallest share", float(wild.min()), 10))
     data = {"k": k.cpu(), "shares": {name: share.cpu() for name, share in shares.items()}}
     return Evidence(checks, control, data, {"problems": 2 * problems, "rejected (separable)": rejected})
@@ -344,17 +341,17 @@ def sgd_convex_rate(setting: Setting, *, problems: int, runs: int, steps: int) -
     upper = {name: share.mean + 4 * share.error for name, share in shares.items()}
     late = torch.stack([share.mean[:, k >= 10].amax(-1) for share in shares.values()])
     checks = (
-        *(Check.at_most(f"{name}: mean gap + 4 standard errors over bound, largest", float(share.max()), 1)
+        *(Check.at_most(f"{name}: gap over bound + 4 SE", float(share.max()), 1)
           for name, share in upper.items()),
-        Check.at_least("tight: largest mean gap over bound at k >= 10, median of the problems", float(late.median()),
+        Check.at_least("largest gap over bound at k >= 10, median", float(late.median()),
                        1 / 50),
-        Check.at_most("start near w*, noise alone: mean + 4 standard errors over bound",
+        Check.at_most("start near w*: gap over bound + 4 SE",
                       max(float((b.mean + 4 * b.error).max()) for b in blind), 1),
-        Check.at_least("start near w*, noise alone: largest mean gap over bound, median",
+        Check.at_least("start near w*: largest gap over bound, median",
                        float(torch.cat([b.mean.amax(-1) for b in blind]).median()), 1 / 50),
     )
     without = torch.cat([((b.mean - 4 * b.error) * b.whole_over_bias).amax(-1) for b in blind])
-    control = Control("bound without variance, start near w*: mean gap - 4 standard errors over it, median",
+    control = Control("no variance term, start near w*: median",
                       Check.at_least("median share", float(without.median()), 2))
     data = {"k": k.cpu(), "shares": {name: share.mean.cpu() for name, share in shares.items()},
             "blind": [((b.mean * b.whole_over_bias).cpu(), b.mean.cpu()) for b in blind]}
