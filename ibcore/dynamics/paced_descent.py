@@ -36,7 +36,7 @@ def paced_descent(objective: BoundedObjective, start: Tensor, *, steps: int, sha
     pace = torch.as_tensor(share, dtype=theta.dtype, device=theta.device)
     loss, gradient, bound = objective(theta)
     for step in range(limit):
-        moving = loss > goal
+        moving = ~(loss <= goal)
         if step % 20 == 0 and not bool(moving.any()):
             return PacedDescent(theta, loss, ~moving, step)
         theta = theta - (moving * pace / bound)[:, None] * gradient

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+import torch
+
+from ibcore.dynamics.complex_step import complex_jacobian
+from ibcore.dynamics.stiff_flow import integrate
+from ibcore.models.matrix_factorization import Entries, factorization, square_objective
+from ibcore.models.runaway_completion import (
+    COLUMNS,
+    ROWS,
+    TARGETS,
+    RawWeights,
+    Reduced,
+    balanced_layers,
+    loss,
+    product,
+)
+from ibcore.validation import InvalidInput
+
+MATRIX = np.array([[0.3, 0.05], [0.05, 0.1]])
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_the_field_is_that_of_the_deep_factorization(depth):
+    model = factorization(Entries(torch.tensor(ROWS), torch.tensor(COLUMNS), (2, 2)), depth)
+    theta = torch.randn(3, 4 * depth, generator=torch.Generator().manual_seed(depth), dtype=torch.float64)
+    value, gradient = square_objective(model, torch.tensor(TARGETS).double())(theta)
+    np.testing.assert_allclose(RawWeights(depth).field(theta.numpy()), -gradient.numpy(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(loss(product(theta.numpy().reshape(3, depth, 2, 2))), value.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_balanced_layers_multiply_to_the_matrix_and_are_balanced(depth, sign):
+    values, basis = np.linalg.eigh(MATRIX)
+    matrix = basis * (values * [sign, 1]) @ basis.T
+    layers = balanced_layers(matrix, depth)
+    np.testing.assert_allclose(product(layers), matrix, atol=1e-15)
+    for low, high in zip(layers, layers[1:], strict=False):
+        np.testing.assert_allclose(high.T @ high, low @ low.T, atol=1e-15)
+    assert RawWeights(depth).signs(layers.ravel()) == sign
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_reduced_coordinates_agree_with_the_raw_weights(depth):
+    """Entries and determinant of the product of raw weights, over a time in which W_11 grows twentyfold."""
+    times = [0.5, 2.0, 10.0]
+    raw, reduced = RawWeights(depth), Reduced(depth)
+    layers = torch.from_numpy(balanced_layers(MATRIX, depth).ravel())
+    run = integrate(raw.field, complex_jacobian(raw.field), layers, times=times, tolerance=1e-11)
+    log_run = integrate(reduced.field, complex_jacobian(reduced.field), reduced.start(MATRIX),
+                        times=[float(np.log1p(t)) for t in times], tolerance=1e-11)
+    matrices = product(run.path.numpy().reshape(3, depth, 2, 2))
+    w11, miss, w22 = reduced.entries(log_run.path.numpy())
+    for found, expected in ((w11, matrices[:, 0, 0]), (1 + miss, matrices[:, 0, 1]), (1 + miss, matrices[:, 1, 0]),
+                            (w22, matrices[:, 1, 1]), (reduced.loss(log_run.path.numpy()), loss(matrices))):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    values = np.linalg.svd(matrices, compute_uv=False)
+    np.testing.assert_allclose(reduced.log_ratio(log_run.path.numpy()), np.log(values[:, 1] / values[:, 0]), rtol=1e-6)
+
+
+def test_starts_without_reduced_coordinates_are_refused():
+    with pytest.raises(InvalidInput, match="two different"):
+        Reduced(2).start(0.1 * np.eye(2))
+    with pytest.raises(InvalidInput, match="symmetric"):
+        balanced_layers([[1.0, 2.0], [0.0, 1.0]], 2)
+    with pytest.raises(InvalidInput, match="singular"):
+        balanced_layers([[1.0, 1.0], [1.0, 1.0]], 2)
