@@ -1,0 +1,121 @@
+"""Where factorized gradient flow ends if the observations commute, and how fast its noise grows if they do not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+
+Array = NDArray[np.float64]
+_LIMIT = 200
+
+
+@dataclass(frozen=True)
+class EntropyMinimum:
+    """Solutions for K scales; float64 on the CPU.
+
+    matrix: W (K, d, d).      dual: s (K, n) with W = alpha^2 exp(sum_i s_i A_i), which makes W optimal if it fits.
+    residual: (K,), |A(W) - y| / |y|.
+    """
+
+    matrix: Tensor
+    dual: Tensor
+    residual: Tensor
+
+
+def entropy_minimum(matrices: object, targets: object, scales: Sequence[float]) -> EntropyMinimum:
+    """min tr(W log W - W) - log(alpha^2) tr W subject to <A_i, W> = y_i over W > 0, for falling alpha of `scales` (K,).
+
+    matrices: symmetric A (n, d, d), linearly independent.   targets: y (n,), which some positive definite W fits.
+    The dual min alpha^2 tr exp(sum_i s_i A_i) - y.s is solved by Newton's method, each scale from the one before.
+    For commuting A_i gradient flow on U from U = alpha I ends at this W = U U^T (Gunasekar et al. 2017, derived on
+    the page). Raises `InvalidInput` for matrices that are not symmetric, scales that do not fall, or no solution.
+    """
+    A: Array = real_tensor("matrices", matrices, ndim=3).detach().cpu().double().numpy()
+    y: Array = real_tensor("targets", targets, ndim=1).detach().cpu().double().numpy()
+    if len(A) != len(y) or not np.allclose(A, A.transpose(0, 2, 1)):
+        raise InvalidInput(f"matrices have shape {A.shape} and targets {y.shape}; expected n symmetric matrices and n "
+                           f"targets. Take (A + A^T)/2.")
+    levels = [2 * math.log(positive_number("scale", float(scale))) for scale in scales]
+    if not levels or sorted(levels, reverse=True) != levels:
+        raise InvalidInput("scales do not fall. Sort them from the largest.")
+    dual, duals = np.zeros(len(y)), []
+    for level in levels:
+        dual = _newton(A, y, level, dual)
+        duals.append(dual)
+    products = [_exponential(A, dual, level)[2] for dual, level in zip(duals, levels, strict=True)]
+    rest = [np.linalg.norm(np.tensordot(A, W, 2) - y) / np.linalg.norm(y) for W in products]
+    return EntropyMinimum(torch.from_numpy(np.stack(products)), torch.from_numpy(np.stack(duals)), torch.tensor(rest))
+
+
+def noise_exponent(matrices: object, targets: object, rank: int, step_size: float = 0.0) -> float:
+    """2 (1 - q): the power of alpha by which the part of U U^T beyond `rank` falls, for U = alpha I at the start.
+
+    From a small start U grows like exp(4 t M), M = (1/n) sum_i y_i A_i, until its largest part is of size one; then
+    the next part of U has the size alpha^(1 - q), q the ratio of the eigenvalues `rank` + 1 and `rank` of M (derived
+    on the page). With gradient descent of step eta each eigenvalue counts as log(1 + 4 eta lambda).
+    matrices: symmetric (n, d, d).   step_size: eta on the mean square loss, 0 for gradient flow.
+    Raises `InvalidInput` where the rank leaves no eigenvalue beyond it or the `rank`-th is not positive.
+    """
+    A, y = real_tensor("matrices", matrices, ndim=3), real_tensor("targets", targets, ndim=1)
+    values = torch.linalg.eigvalsh(torch.einsum("n,nab->ab", y.to(A), A) / len(y)).flip(0)
+    if positive_integer("rank", rank) >= len(values) or values[rank - 1] <= 0:
+        raise InvalidInput(f"rank is {rank}, expected fewer than {len(values)}, with {rank} positive eigenvalue(s) of "
+                           f"the mean of y_i A_i.")
+    rates = torch.log1p(4 * step_size * values) if step_size else values
+    return 2 * (1 - float(rates[rank] / rates[rank - 1]))
+
+
+def _exponential(A: Array, dual: Array, level: float) -> tuple[Array, Array, Array]:
+    values, basis = np.linalg.eigh(np.tensordot(dual, A, 1))
+    weights = np.exp(values + level)
+    return values, basis, (basis * weights) @ basis.T
+
+
+def _newton(A: Array, y: Array, level: float, dual: Array) -> Array:
+    """Damped Newton steps; the Hessian through divided differences of exp (Daleckii and Krein)."""
+    best, least = dual, np.inf
+    for _ in range(_LIMIT):
+        values, basis, W = _exponential(A, dual, level)
+        gradient = np.tensordot(A, W, 2) - y
+        size = float(np.linalg.norm(gradient))
+        if size < least:
+            best, least = dual, size
+        elif least < 1e-9 * np.linalg.norm(y):
+            return best
+        turned = (basis.T @ A @ basis).reshape(len(y), -1)
+        hessian = (turned * _divided(values + level).ravel()) @ turned.T
+        step = np.asarray(-np.linalg.lstsq(hessian, gradient, rcond=None)[0], dtype=np.float64)
+        dual = dual + _share(A, y, level, dual, step, float(-gradient @ step)) * step
+    if least > 1e-9 * np.linalg.norm(y):
+        raise InvalidInput("the entropy program did not solve: no positive definite matrix fits the observations well. "
+                           "Check the targets.")
+    return best
+
+
+def _divided(values: Array) -> Array:
+    """(e^a - e^b)/(a - b) for all pairs of `values` (d,)."""
+    middle, half = (values[:, None] + values) / 2, (values[:, None] - values) / 2
+    quotient = np.sinh(half) / np.where(half == 0, 1, half)
+    return np.asarray(np.exp(middle) * np.where(half == 0, 1, quotient))
+
+
+def _share(A: Array, y: Array, level: float, dual: Array, step: Array, decrement: float) -> float:
+    """How much of a Newton step to take: all of it near the solution, else the first share that descends."""
+    def value(point: Array) -> float:
+        return float(np.exp(np.linalg.eigvalsh(np.tensordot(point, A, 1)) + level).sum() - y @ point)
+
+    start, share = value(dual), 1.0
+    with np.errstate(over="ignore"):
+        while decrement > 1e-8 * abs(start) and share > 1e-8:
+            if value(dual + share * step) <= start - 0.1 * share * decrement:
+                break
+            share /= 2
+    return share
