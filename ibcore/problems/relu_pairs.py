@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 Array = NDArray[np.float64]
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -99,17 +100,20 @@ def chain(start: object, end: object, angle: float) -> Array:
 
 def _rising(a: Array, b: Array, angle: float) -> Array:
     size, growth = np.linalg.norm(a), np.linalg.norm(b) / np.linalg.norm(a)
-    along = a / size
+    along, across, turn = _plane(a, b)
+    turns = 2 * math.ceil(turn / (2 * angle) - _ROUNDING)
+    lifts = 2 * math.ceil(-math.log(growth) / (2 * math.log(math.cos(angle))) - _ROUNDING)
+    step, tilt = turn / max(turns, 1), math.acos(growth ** (-1 / max(lifts, 1)))
+    polar = [(size / math.cos(step) ** (j % 2), j * step) for j in range(turns + 1)]
+    polar += [(size * growth ** (j / lifts), turn + tilt * (j % 2)) for j in range(1, lifts + 1)]
+    return np.stack([r * (math.cos(t) * along + math.sin(t) * across) for r, t in polar])
+
+
+def _plane(a: Array, b: Array) -> tuple[Array, Array, float]:
+    """Orthonormal vectors along `a` and across it towards `b`, (d,), and the angle between the two."""
+    along = a / np.linalg.norm(a)
     across = b - (b @ along) * along
-    if np.linalg.norm(across) < 1e-12 * np.linalg.norm(b):
+    if np.linalg.norm(across) < _ROUNDING * np.linalg.norm(b):
         across = np.linalg.svd(along[None])[2][1]
     across = across / np.linalg.norm(across)
-    turn = math.atan2(b @ across, b @ along)
-    turns = 2 * math.ceil(turn / (2 * angle) - 1e-12)
-    lifts = 2 * math.ceil(-math.log(growth) / (2 * math.log(math.cos(angle))) - 1e-12)
-    step = turn / max(turns, 1)
-    tilt = math.acos(growth ** (-1 / lifts)) if lifts else 0.0
-    angles = [j * step for j in range(turns + 1)] + [turn + tilt * (j % 2) for j in range(1, lifts + 1)]
-    lengths = [size / math.cos(step) ** (j % 2) for j in range(turns + 1)]
-    lengths += [size * growth ** (j / lifts) for j in range(1, lifts + 1)]
-    return np.stack([r * (math.cos(t) * along + math.sin(t) * across) for r, t in zip(lengths, angles, strict=True)])
+    return along, across, math.atan2(b @ across, b @ along)
