@@ -32,7 +32,7 @@ def test_derivatives_are_those_of_autograd(kind, activation):
     model, theta, weights = _case(kind, activation)
     for b in range(2):
         rows = torch.autograd.functional.jacobian(lambda t: model.outputs(t[None])[0], theta[b])
-        bend = torch.autograd.functional.hessian(lambda t, b=b: (model.outputs(t[None])[0] * weights[b]).sum(), theta[b])
+        bend = torch.autograd.functional.hessian(lambda t, b=b: model.outputs(t[None])[0] @ weights[b], theta[b])
         torch.testing.assert_close(model.jacobian(theta)[b], rows)
         torch.testing.assert_close(model.pullback(theta, weights)[b], weights[b] @ rows)
         torch.testing.assert_close(model.hessian(theta, weights)[b], bend)
@@ -80,7 +80,7 @@ def test_the_gradient_of_leaky_relu_keeps_the_imbalance():
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(InvalidInput, match="leak is -0.1"):
+    with pytest.raises(InvalidInput, match="leak is -0"):
         leaky_relu(-0.1)
     with pytest.raises(InvalidInput, match="below its least value"):
         balanced_to(torch.ones(1, 2).double(), torch.tensor([-3.0]).double(), torch.ones(1).double())

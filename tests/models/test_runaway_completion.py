@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -36,7 +38,7 @@ def test_balanced_layers_multiply_to_the_matrix_and_are_balanced(depth, sign):
     matrix = basis * (values * [sign, 1]) @ basis.T
     layers = balanced_layers(matrix, depth)
     np.testing.assert_allclose(product(layers), matrix, atol=1e-15)
-    for low, high in zip(layers, layers[1:], strict=False):
+    for low, high in pairwise(layers):
         np.testing.assert_allclose(high.T @ high, low @ low.T, atol=1e-15)
     assert RawWeights(depth).signs(layers.ravel()) == sign
 
