@@ -20,11 +20,13 @@ from dataclasses import dataclass
 import cvxpy as cp
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.linalg import null_space
 from torch import Tensor
 
 from ibcore.validation import InvalidInput, real_tensor, regression_data
 
+Array = NDArray[np.float64]
 _TOLERANCES = (1e-10, 1e-9, 1e-12)
 _GAP = 1e-7
 _USED = 1e-5
@@ -179,22 +181,25 @@ def even_interpolant(X: object, y: object, potential: EvenPotential) -> EvenInte
                            float((slopes - row_space).norm() / slopes.norm()))
 
 
-def _dual(A: np.ndarray, labels: np.ndarray, c: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Newton's method for A c sinh(offset + A^T nu) = y, in steps that change no argument by more than 2."""
-    nu, size = np.zeros(len(labels)), np.abs(labels).max()
+def _dual(A: Array, y: Array, c: Array, offset: Array) -> Array:
+    """Newton's method for A c sinh(offset + A^T nu) = y.
+
+    Its steps change no argument by more than 2.
+    """
+    nu, size = np.zeros(len(y)), np.abs(y).max()
     best, missing = nu, np.inf
     for _ in range(_NEWTON_STEPS):
         pull = offset + nu @ A
-        rest = labels - A @ (c * np.sinh(pull))
+        rest = y - A @ (c * np.sinh(pull))
         if np.abs(rest).max() < missing:
             best, missing = nu, float(np.abs(rest).max())
         elif missing <= 1e-12 * size:
             return best
-        factor = np.linalg.qr((A * np.sqrt(c * np.cosh(pull))).T).R
-        step = np.linalg.solve(factor, np.linalg.solve(factor.T, rest))
+        R = np.linalg.qr((A * np.sqrt(c * np.cosh(pull))).T).R
+        step = np.linalg.solve(R, np.linalg.solve(R.T, rest))
         nu = nu + step / max(1.0, np.abs(step @ A).max() / 2)
-    raise InvalidInput(f"Newton's method leaves {missing / size:.0e} of y: X has no full row rank, or the start is too "
-                       f"small for double precision.")
+    raise InvalidInput(f"Newton's method leaves {missing / size:.0e} of y: X has no "
+                       f"full row rank, or the start is too small for doubles.")
 
 
 def radial_stationarity(X: object, beta: object, c: float) -> float:

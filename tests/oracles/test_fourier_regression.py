@@ -11,6 +11,7 @@ from ibcore.oracles.fourier_regression import (
     fourier_interpolant,
     radial_stationarity,
 )
+from ibcore.oracles.q_alpha import q_minimizer
 from ibcore.problems.spectra import spectral_regression
 from ibcore.validation import InvalidInput
 
@@ -75,6 +76,13 @@ def test_the_minimizer_agrees_with_quasi_newton_on_the_interpolants():
                                rtol=1e-6, atol=1e-6)
     assert max(found.residual, found.stationarity) < 1e-12
     torch.testing.assert_close(torch.fft.fft(found.primal).imag, torch.fft.fft(layers).prod(0).imag)
+
+
+def test_from_an_impulse_it_is_the_minimizer_of_a_diagonal_network_on_the_spectra():
+    data = problem(seed=2)
+    found = even_interpolant(data.X, data.y, even_potential(*impulse(12, 0.03)))
+    diagonal = q_minimizer(torch.fft.fft(data.X).real / data.X.shape[1], data.y, 0.03**2 / 2)
+    torch.testing.assert_close(torch.fft.fft(found.primal).real, diagonal.primal, rtol=1e-8, atol=1e-10)
 
 
 def test_the_limits_are_the_least_l2_and_the_least_l1_norm():
