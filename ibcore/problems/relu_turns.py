@@ -21,7 +21,7 @@ def even_turns(count: int) -> Array:
 
 
 def uneven_turns(count: int, spread: float, generator: torch.Generator) -> Array:
-    """`even_turns` with every angle changed by up to a share `spread` of itself, and the same sum."""
+    """`even_turns` multiplied by factors uniform in 1 +- `spread`, then scaled to the same sum."""
     even = even_turns(count)
     factors = 1 + spread * (2 * torch.rand(count, generator=generator, dtype=torch.float64).numpy() - 1)
     return even * factors * (count / factors.sum())
