@@ -22,7 +22,7 @@ from ibcore.validation import InvalidInput, positive_integer, positive_number, r
 
 Array = NDArray[np.float64]
 _BETWEEN = 16  # points of the path for one step of the integrator
-_HORIZON = 1e6
+_HORIZON = 1e4
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class _Loss:
             return moved.ravel()
 
         def at_rest(t: float, flat: Array) -> float:
-            return float(np.linalg.norm(velocity(t, flat))) - 1e-7 if left[0] else 1.0
+            return float(np.linalg.norm(velocity(t, flat))) - 1e-6 if left[0] else 1.0
 
         def moving(t: float, flat: Array) -> float:
             left[0] = left[0] or float(np.linalg.norm(velocity(t, flat))) > 1e-3

