@@ -3,7 +3,7 @@
 Every route starts at u = v = 1e-3 and counts evaluations of the gradient until it is within 1e-6 of the minimizer of
 Q_alpha, which is computed without training. An integrator takes the loosest of a few tolerances that gets there; the
 end of the flow is the loss 1e-16, or the time at which LSODA has it. A route that is cut short counts with the
-evaluations it has spent, a lower bound marked by ">". torchdiffeq takes part if it is installed.
+evaluations it has spent, a lower bound marked by ">". torchdiffeq takes part where it is installed, as `make env` does.
 """
 
 from __future__ import annotations
@@ -149,11 +149,11 @@ def _torchdiffeq(odeint: Callable[..., Any], problem: Problem, method: str, hori
         evaluations += 1
         if time.perf_counter() - began > SECONDS:
             raise _OutOfTime
-        return -problem.gradient(theta)[1]
+        return torch.from_numpy(problem.field(theta.numpy()))
 
     times = torch.tensor([0.0, horizon], dtype=torch.float64)
     try:
-        end = odeint(field, problem.start, times, rtol=tolerance, atol=tolerance * ALPHA, method=method)[-1, 0]
+        end = odeint(field, problem.start[0], times, rtol=tolerance, atol=tolerance * ALPHA, method=method)[-1]
     except _OutOfTime:
         return Route(evaluations, time.perf_counter() - began, float("nan"))
     return Route(evaluations, time.perf_counter() - began, problem.distance(end))
