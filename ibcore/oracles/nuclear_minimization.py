@@ -15,7 +15,7 @@ unique), where first-order solvers stay at 1e-6.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import cvxpy as cp
 import numpy as np
@@ -83,8 +83,8 @@ def nuclear_completion(rows: object, columns: object, targets: object, shape: tu
 
 
 def nuclear_program(matrices: object, targets: object, *, semidefinite: bool = False,
-                    solver: str = "CLARABEL") -> NuclearMinimum:
-    """The same minimum from a conic solver of CVXPY, with the same certificate.
+                    solver: str = "CLARABEL", **settings: Any) -> NuclearMinimum:
+    """The same minimum from a conic solver of CVXPY, with the same certificate; `settings` are the solver's.
 
     The solver's W is moved to the nearest matrix that fits the observations, and its dual variables are scaled to be
     feasible, so `gap` is what the solver really reached: about 1e-9 for Clarabel, 1e-7 to 1e-5 for SCS.
@@ -94,7 +94,7 @@ def nuclear_program(matrices: object, targets: object, *, semidefinite: bool = F
     constraint = A.reshape(len(y), -1) @ cp.vec(W, order="C") == y
     problem = cp.Problem(cp.Minimize(cp.trace(W) if semidefinite else cp.normNuc(W)), [constraint])
     try:
-        problem.solve(solver=solver)
+        problem.solve(solver=solver, **settings)
     except cp.SolverError as error:
         raise InvalidInput(f"{solver} did not solve the program ({error}). Rescale the data.") from error
     if W.value is None:

@@ -81,8 +81,9 @@ def mf_nuclear_commuting(setting: Setting, *, size: int, observations: int, prob
         Check.close("entropy program: largest residual", 0, max(float(s.residual.max()) for s in solved), atol=1e-12),
         fraction("runs that reached the loss 1e-26", sum(run.complete for flows in runs for run in flows),
                  problems * len(scales), at_least=1),
-        Check.close("|W - W_entropy| / |W_entropy|, median", 0, float(distances.median()), atol=1e-9),
-        Check.close("|W - W_entropy| / |W_entropy|, largest", 0, float(distances.max()), atol=1e-6),
+        fraction("runs that end within 1e-9 of the entropy program, relative", int((distances < 1e-9).sum()),
+                 distances.numel(), at_least=0.5),
+        Check.close("distance to the entropy program, relative, largest", 0, float(distances.max()), atol=1e-6),
         fraction("problems whose trace falls with the scale", falls, problems, at_least=1),
         Check.at_least("trace over the least nuclear norm, smallest", 1 + float(excess.min()), 1 - 1e-9),
     )
@@ -111,7 +112,7 @@ def _not_commuting(setting: Setting, size: int, observations: int, problems: int
     statement="Gradient descent on a square factor U from U = alpha I recovers a positive semidefinite W of low rank "
               "from Gaussian observations fewer than the unknowns; for rank one the error falls as alpha^(2 - 2q), q "
               "the ratio of the two largest eigenvalues of the mean of y_i A_i.",
-    quick={"size": 20, "problems": 5, "steps": 400}, book={"size": 20, "problems": 15, "steps": 600},
+    quick={"size": 20, "problems": 5, "steps": 600}, book={"size": 20, "problems": 15, "steps": 800},
     full={"size": 60, "problems": 20, "steps": 2000},
 )
 def mf_sensing_rip(setting: Setting, *, size: int, problems: int, steps: int) -> Evidence:
@@ -134,8 +135,8 @@ def mf_sensing_rip(setting: Setting, *, size: int, problems: int, steps: int) ->
                  at_least=1),
         Check.close("exponent from 1e-6 to 1e-8 over its prediction, farthest", 1,
                     farthest(ratios, 1), rtol=0.05),
-        Check.at_most("least nuclear norm: relative error, one problem",
-                      float(_distances(least.matrix, data[0].truth)), 1e-6),
+        Check.close("least nuclear norm: relative error, one problem", 0,
+                    float(_distances(least.matrix, data[0].truth)), atol=1e-6),
     )
     evidence = {"scales": scales, "errors": errors, "exponents": exponents, "predicted": predicted}
     return Evidence(checks, _too_few(setting, size, problems), evidence,
@@ -180,18 +181,19 @@ def mf_nuclear_refuted(setting: Setting, *, starts: int, scales: Sequence[float]
     least, rank_one = least_trace(seen), 2 + 2 * RATIO**2
     exponents = torch.log(ratios[:, -2] / ratios[:, -1]) / math.log(scales[-2] / scales[-1])
     predicted = noise_exponent(model.observations.dense(), seen.targets, 1)
+    late = traces[:, [scale <= 1e-2 for scale in scales]]
     checks = (
         Check.close("least nuclear norm: largest gap or violation", 0, _certificate([least]), atol=1e-9),
         Check.close("least nuclear norm", 4 * RATIO, least.value, atol=1e-6),
         fraction("runs that reached the loss 1e-24", sum(run.complete for flows in runs for run in flows),
                  starts * len(scales), at_least=1),
-        Check.close("trace at scale 1e-12, median", rank_one, float(traces[:, scales.index(1e-12)].median()),
-                    atol=0.02),
         Check.close("trace at the smallest scale, farthest", rank_one, farthest(traces[:, -1], rank_one), atol=0.02),
         Check.at_most("second over first eigenvalue there, largest", float(ratios[:, -1].max()), 1e-3),
         Check.close("exponent of that ratio in the scale, farthest", predicted, farthest(exponents, predicted),
-                    rtol=0.02),
-        fraction("starts whose trace rises as the scale falls", int((traces.diff(dim=1) > 0).all(1).sum()), starts,
+                    rtol=0.05),
+        fraction("starts for which that ratio falls at every scale", int((ratios.diff(dim=1) < 0).all(1).sum()), starts,
+                 at_least=1),
+        fraction("starts whose trace rises from the scale 0.01 on", int((late.diff(dim=1) > 0).all(1).sum()), starts,
                  at_least=1),
     )
     control = Control(f"start of scale {scales[0]:g}: second over first eigenvalue, smallest",
