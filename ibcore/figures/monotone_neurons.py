@@ -31,9 +31,9 @@ def draw_path(ax: Axes, path: Array, best: Array, shortest: Array, normal: Array
     ax.plot(*path[0], "o", color=PALETTE["blue"], markersize=6)
     ax.plot(*shortest, "x", color=PALETTE["gray"], markersize=9, markeredgewidth=2)
     ax.plot(*best, "D", color=PALETTE["red"], markersize=8, fillstyle="none", markeredgewidth=1.8)
-    ax.annotate("start", path[0], (7, -11), textcoords="offset points", color=PALETTE["blue"])
-    ax.annotate("least Q", best, (9, 4), textcoords="offset points", color=PALETTE["red"])
-    ax.annotate("shortest", shortest, (9, -12), textcoords="offset points", color=PALETTE["gray"])
+    ax.annotate("start", (path[0, 0], path[0, 1]), (7, -11), textcoords="offset points", color=PALETTE["blue"])
+    ax.annotate("least Q", (best[0], best[1]), (9, 4), textcoords="offset points", color=PALETTE["red"])
+    ax.annotate("shortest", (shortest[0], shortest[1]), (9, -12), textcoords="offset points", color=PALETTE["gray"])
     ax.set(xlim=(-2.2, 3.8), ylim=(-2.2, 2.8), aspect="equal", xlabel="$u_1$", ylabel="$u_2$")
 
 

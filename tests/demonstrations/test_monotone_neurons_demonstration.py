@@ -1,6 +1,6 @@
 import pytest
 
-from ibcore.demonstrations.monotone_neurons import ANGLES, IMBALANCES, drift_by_share, draw_neuron, trained
+from ibcore.demonstrations.monotone_neurons import ANGLES, IMBALANCES, draw_neuron, drift_by_share, trained
 
 
 @pytest.mark.parametrize("imbalance", IMBALANCES)
