@@ -29,6 +29,8 @@ Array = NDArray[np.float64]
 Field = Callable[[Array], Array]
 CONVERGED = "converged"
 NOT_FINITE = "state not finite"
+NO_EVENT = "the event did not come"
+_FOREVER = 1e200  # times beyond which SciPy's solvers overflow
 _SOLVERS: dict[str, Any] = {"LSODA": LSODA, "BDF": BDF, "Radau": Radau, "DOP853": DOP853}
 
 
@@ -157,6 +159,8 @@ class _Run:
                     return CONVERGED
                 if self.t >= self.end:
                     return REACHED
+                if self.t > _FOREVER:
+                    return NO_EVENT
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # LSODA warns where it fails; the status says so
                     solver.step()

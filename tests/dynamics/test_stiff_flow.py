@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore.dynamics.stiff_flow import CONVERGED, REACHED, WALL_LIMIT, integrate, stiff_flow
+from ibcore.dynamics.stiff_flow import CONVERGED, NO_EVENT, REACHED, WALL_LIMIT, integrate, stiff_flow
 from ibcore.dynamics.trajectory import STEP_LIMIT
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.validation import InvalidInput
@@ -76,6 +76,7 @@ def test_hessian_is_the_derivative_of_the_pullback():
 def test_a_limit_is_named():
     assert stiff_flow(Diagonal(X), Y, START, max_steps=3).status == STEP_LIMIT
     assert stiff_flow(Diagonal(X), Y, START, max_seconds=1e-9).status == WALL_LIMIT
+    assert integrate(lambda x: -x, lambda x: -np.eye(1), [1.0], done=lambda x: x[0] < -1).status == NO_EVENT
 
 
 @pytest.mark.parametrize(("settings", "words"), [
