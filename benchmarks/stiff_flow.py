@@ -3,7 +3,7 @@
 Every route starts at u = v = 1e-3 and counts evaluations of the gradient until it is within 1e-6 of the minimizer of
 Q_alpha, which is computed without training. An integrator takes the loosest of a few tolerances that gets there; the
 end of the flow is the loss 1e-16, or the time at which LSODA has it. A route that is cut short counts with the
-evaluations it has spent, a lower bound marked by ">". torchdiffeq takes part where it is installed, as `make env` does.
+evaluations it has spent, a lower bound marked by ">". torchdiffeq is left out where it is missing.
 """
 
 from __future__ import annotations
@@ -36,12 +36,15 @@ STEPS = 100_000  # of gradient descent
 
 @dataclass(frozen=True)
 class Route:
-    """What a run took. distance: of its end to the minimizer, relative; NaN where it was cut short."""
+    """What a run took. distance: of its end to the minimizer, relative; NaN where it was cut short.
+
+    time: of the flow, where it ended.
+    """
 
     evaluations: int
     seconds: float
     distance: float
-    time: float = 0.0
+    time: float
 
     @property
     def arrived(self) -> bool:
@@ -104,8 +107,12 @@ def run() -> Iterator[str]:
         for name, route in _others(problem, ours.time):
             bound = "" if route.arrived else "> "
             yield (f"  {name}: {bound}{route.evaluations / ours.evaluations:.3g} x the evaluations, "
-                   f"{bound}{route.seconds / ours.seconds:.3g} x the time")
+                   f"{bound}{route.seconds / ours.seconds:.3g} x the time{_end(route, ours)}")
         yield from _descents(problem, ours)
+
+
+def _end(route: Route, ours: Route) -> str:
+    return "" if route.arrived else f", cut short after {route.time / ours.time:.1%} of the flow"
 
 
 def _others(problem: Problem, horizon: float) -> Iterator[tuple[str, Route]]:
@@ -142,11 +149,11 @@ class _OutOfTime(Exception):
 
 def _torchdiffeq(odeint: Callable[..., Any], problem: Problem, method: str, horizon: float,
                  tolerance: float) -> Route:
-    began, evaluations = time.perf_counter(), 0
+    began, evaluations, reached = time.perf_counter(), 0, 0.0
 
-    def field(_t: Tensor, theta: Tensor) -> Tensor:
-        nonlocal evaluations
-        evaluations += 1
+    def field(t: Tensor, theta: Tensor) -> Tensor:
+        nonlocal evaluations, reached
+        evaluations, reached = evaluations + 1, float(t)
         if time.perf_counter() - began > SECONDS:
             raise _OutOfTime
         return torch.from_numpy(problem.field(theta.numpy()))
@@ -155,8 +162,8 @@ def _torchdiffeq(odeint: Callable[..., Any], problem: Problem, method: str, hori
     try:
         end = odeint(field, problem.start[0], times, rtol=tolerance, atol=tolerance * ALPHA, method=method)[-1]
     except _OutOfTime:
-        return Route(evaluations, time.perf_counter() - began, float("nan"))
-    return Route(evaluations, time.perf_counter() - began, problem.distance(end))
+        return Route(evaluations, time.perf_counter() - began, float("nan"), reached)
+    return Route(evaluations, time.perf_counter() - began, problem.distance(end), horizon)
 
 
 def _descents(problem: Problem, ours: Route) -> Iterator[str]:

@@ -70,7 +70,7 @@ def impulse(length: int, alpha: float) -> Tensor:
 
 def trained(model: CurvedModel, targets: Tensor, start: Tensor, *, tolerance: float = 3e-11) -> Tensor:
     """The parameters (P,) where the raw flow has fitted the targets; NaN where it did not get there."""
-    run = stiff_flow(model, targets, start, target_loss=1e-26, tolerance=tolerance)
+    run = stiff_flow(model, targets, start, target_loss=1e-23, tolerance=tolerance)
     return run.state if run.complete else torch.full_like(run.state, math.nan)
 
 
