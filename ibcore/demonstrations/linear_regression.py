@@ -160,7 +160,7 @@ def draw_route(route: str, start: str) -> tuple[Figure, str]:
     w0 = torch.tensor(STARTS[start], dtype=torch.float64)
     psi = MIRRORS[route][1] if route in MIRRORS else PNorm(2.0)
     best = bregman_projection(X, y, w0, psi)
-    path = _mirror_route(X, y, w0, route, best.dual) if route in MIRRORS else follow(X, y, w0, route, 0.1)
+    path = _mirror_route(X, y, w0, route, best.dual) if route in MIRRORS else _thinned(follow(X, y, w0, route, 0.1))
     fig, ax = figure(width=5.2, height=4.6)
     draw_plane(ax, X[0].numpy(), PLANE_Y, path.numpy(), best.w.numpy(), _levels(psi, w0.numpy(), best.w.numpy()),
                _LIMIT)
@@ -174,18 +174,23 @@ def draw_route(route: str, start: str) -> tuple[Figure, str]:
                  f"the closest interpolant.")
 
 
+def _thinned(path: Tensor) -> Tensor:
+    """At most 50 of the iterates (K, d), dense at the beginning, the last among them."""
+    return path[np.unique(np.geomspace(1, len(path), 50).round().astype(int)) - 1]
+
+
 def _mirror_route(X: Tensor, y: Tensor, w0: Tensor, route: str, dual: Tensor) -> Tensor:
     """The curve on which the iterates lie for one example, grad psi(w) - grad psi(w_0) along x, up to the run's end."""
     mirror = MIRRORS[route][0]
     run = mirror_descent(X[None], y[None], w0[None], mirror)
-    shares = torch.linspace(0, 1, 61, dtype=torch.float64)[:, None]
+    shares = torch.linspace(0, 1, 31, dtype=torch.float64)[:, None]
     curve = mirror.unmirror(mirror.mirror(w0) + shares * (dual @ X))
     return torch.cat([curve[:-1], run.w])
 
 
 def _levels(psi: Potential, w0: np.ndarray, best: np.ndarray) -> np.ndarray:
     """D(w, w_0) - D(best, w_0) on a grid of the plane."""
-    axis = np.linspace(-_LIMIT, _LIMIT, 121)
+    axis = np.linspace(-_LIMIT, _LIMIT, 61)
     grid = np.stack(np.meshgrid(axis, axis), -1)
     slope = psi.gradient(w0)
     return (psi.value(grid) - slope * grid).sum(-1) - (psi.value(best) - slope * best).sum()

@@ -116,8 +116,10 @@ def mirror_descent(X: Tensor, y: Tensor, start: Tensor, potential: Mirror, *, to
         w_new = potential.unmirror(z_new)
         r_new = _apply(X, w_new) - y
         taken = ((r * r_new).sum(-1) >= 0) & active
-        eta = torch.where(taken, _proposed(eta, r, r_new), torch.where(active, eta / 2, eta))
-        w, z, r = (torch.where(taken[:, None], new, old) for new, old in ((w_new, w), (z_new, z), (r_new, r)))
+        eta = torch.where(taken, _proposed(eta, r, r_new), eta / 2)
+        w = torch.where(taken[:, None], w_new, w)
+        z = torch.where(taken[:, None], z_new, z)
+        r = torch.where(taken[:, None], r_new, r)
         if step in stops:
             path.append(w)
     return MirrorRun(w, torch.linalg.vector_norm(r, dim=-1) / scale, step, status,

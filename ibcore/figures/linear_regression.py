@@ -26,24 +26,22 @@ def draw_plane(ax: Axes, x: Array, y: float, path: Array, predicted: Array, ball
     ax.plot(*ends.T, color=PALETTE["green"], linestyle="-", linewidth=2)
     grid = np.linspace(-limit, limit, len(ball))
     ax.contour(grid, grid, ball, levels=[0.0], colors=[PALETTE["orange"]], linewidths=1.4, linestyles="--")
-    ax.plot(*path.T, "-", color=PALETTE["blue"], linewidth=1.6)
-    marks = path[1:-1]
-    ax.plot(*marks.T, ".", color=PALETTE["blue"], markersize=3.5)
+    ax.plot(*path.T, "-", color=PALETTE["blue"], linewidth=2)
     ax.plot(*path[0], "s", color=PALETTE["blue"], markersize=7)
     ax.plot(*predicted, "D", color=PALETTE["gray"], markersize=11, markerfacecolor="none", markeredgewidth=1.8)
     ax.plot(*path[-1], "o", color=PALETTE["blue"], markersize=7)
     ax.annotate("start", path[0], (7, -11), textcoords="offset points", color=PALETTE["blue"])
-    ax.annotate("fits the data", ends[0] + (ends[1] - ends[0]) * 0.705, (0, -16), textcoords="offset points",
-                color=PALETTE["green"], ha="center")
+    ax.annotate("fits the data", (-0.75 * limit, 0.8 * limit), color=PALETTE["green"])
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="$w_1$", ylabel="$w_2$")
 
 
 def draw_distances(ax: Axes, paths: Mapping[str, tuple[Array, Array]]) -> None:
-    """Relative distance to the closest interpolant over the number of steps, one curve a method, labeled at its end."""
+    """Relative distance to the closest interpolant over the steps, one curve a method, labeled at its end."""
     for (name, (steps, distance)), (color, style) in zip(paths.items(), _STYLES, strict=False):
         ax.plot(steps, np.maximum(distance, 1e-16), color=PALETTE[color], linestyle=style)
-        ax.annotate(name, (steps[-1], max(float(distance[-1]), 1e-16)), (6, -3), textcoords="offset points",
-                    color=PALETTE[color])
+        first = name == next(iter(paths))
+        ax.annotate(name, (steps[-1], max(float(distance[-1]), 1e-16)), (-6 if first else 6, -3),
+                    textcoords="offset points", color=PALETTE[color], ha="right" if first else "left")
     longest = max(float(steps[-1]) for steps, _ in paths.values())
     ax.set(xscale="log", yscale="log", xlim=(1, longest * 12), ylim=(1e-16, 10), xlabel="step",
            ylabel="relative distance")
@@ -73,7 +71,7 @@ def draw_risks(ax: Axes, norms: Array, risks: Array, base: float, least: float, 
     line = np.linspace(base, norms.max(), 60)
     ax.plot(line, least + line**2 - base**2, color=PALETTE["orange"], linestyle="-", linewidth=2)
     ax.plot(base, least, "D", color=PALETTE["red"], markersize=8, markerfacecolor="none", markeredgewidth=2)
-    ax.annotate("least norm", (base, least), (8, -4), textcoords="offset points", color=PALETTE["red"])
+    ax.annotate("least norm", (base, least), (9, -13), textcoords="offset points", color=PALETTE["red"])
     ax.set(xlabel=r"$\|w\|$", ylabel="test error", title=title)
     ax.set_ylim(bottom=0)
 
@@ -86,5 +84,5 @@ def draw_shares(ax: Axes, k: Array, shares: Mapping[str, Array], title: str) -> 
         for row in values:
             ax.plot(k, np.maximum(row, 1e-12), color=PALETTE[color], linestyle=style, linewidth=0.9, alpha=0.8)
         ax.plot([], [], color=PALETTE[color], linestyle=style, label=name)
-    ax.legend(loc="lower left", fontsize=9)
+    ax.legend(loc="lower right", fontsize=9)
     ax.set(xscale="log", yscale="log", ylim=(1e-4, 4), xlabel="step $k$", title=title)

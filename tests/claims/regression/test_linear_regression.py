@@ -17,7 +17,7 @@ def test_claims_hold_and_controls_are_refuted(verdicts, name):
 
 
 def test_another_seed_holds():
-    for name in ("linreg-min-distance", "gd-convex-rate"):
+    for name in ("mirror-descent-bregman", "gd-convex-rate"):
         assert CLAIMS[name].verify(Setting("quick", 5)).stands
 
 
