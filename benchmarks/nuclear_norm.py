@@ -16,7 +16,7 @@ import torch
 from ibcore.models.matrix_factorization import Entries
 from ibcore.oracles.nuclear_minimization import NuclearMinimum, nuclear_completion, nuclear_program
 
-SIZES = (8, 12, 16)
+SIZES = (8, 16, 24)
 SEEDS = range(3)
 RANK, SHARE = 2, 0.45
 

@@ -48,7 +48,7 @@ def draw_traces(ax: Axes, scales: Array, traces: Array, least: float, rank_one: 
     room = 0.12 * abs(rank_one - least) + 0.02 * rank_one
     low, high = min(least, rank_one, traces.min()), max(least, rank_one, traces.max())
     ax.set(xscale="log", xlim=(scales[0] * 3, scales[-1] / 3), ylim=(low - 1.2 * room, high + 1.2 * room),
-           xlabel=r"scale $\varepsilon$ of the start (falls to the right)", ylabel="trace of W")
+           xlabel=r"scale $\varepsilon$, falling", ylabel="trace of W")
 
 
 def draw_excess(ax: Axes, scales: Array, excess: Array) -> None:
@@ -82,4 +82,4 @@ def draw_spectrum_ratio(ax: Axes, scales: Array, ratios: Array, exponent: float)
     ax.annotate(f"exponent {exponent:.3f}", (scales[len(scales) // 2], law[len(scales) // 2]), (8, 14),
                 textcoords="offset points", color=PALETTE["orange"])
     ax.set(xscale="log", yscale="log", xlim=(scales[0] * 3, scales[-1] / 3),
-           xlabel=r"scale $\varepsilon$ (falls to the right)", ylabel="second / first eigenvalue")
+           xlabel=r"scale $\varepsilon$, falling", ylabel="second / first eigenvalue")

@@ -9,7 +9,7 @@ and, for positive semidefinite W, where the nuclear norm is the trace,
 (Fazel 2002; Recht, Fazel and Parrilo 2010). `nuclear_program` hands the program as it stands to a conic solver.
 `minimum_nuclear_norm` and `nuclear_completion` follow the central path of the dual by Newton's method: some forty
 linear systems of n unknowns, to a relative gap of 1e-10 (at worst some 1e-9, where the dual solution is far from
-unique), where first-order solvers stay at 1e-6.
+unique). SCS stops near 1e-5 at its default settings.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def nuclear_program(matrices: object, targets: object, *, semidefinite: bool = F
     """The same minimum from a conic solver of CVXPY, with the same certificate; `settings` are the solver's.
 
     The solver's W is moved to the nearest matrix that fits the observations, and its dual variables are scaled to be
-    feasible, so `gap` is what the solver really reached: about 1e-9 for Clarabel, 1e-7 to 1e-5 for SCS.
+    feasible, so `gap` is what the solver really reached: about 1e-8 for Clarabel and 1e-5 for SCS at their default settings.
     """
     A, y = _dense(matrices, targets, semidefinite=semidefinite)
     W = cp.Variable(A.shape[1:], PSD=semidefinite)
