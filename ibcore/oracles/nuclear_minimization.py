@@ -87,7 +87,7 @@ def nuclear_program(matrices: object, targets: object, *, semidefinite: bool = F
     """The same minimum from a conic solver of CVXPY, with the same certificate; `settings` are the solver's.
 
     The solver's W is moved to the nearest matrix that fits the observations, and its dual variables are scaled to be
-    feasible, so `gap` is what the solver really reached: about 1e-8 for Clarabel and 1e-5 for SCS at their default settings.
+    feasible, so `gap` is what the solver really reached: about 1e-8 for Clarabel and 1e-5 for SCS by default.
     """
     A, y = _dense(matrices, targets, semidefinite=semidefinite)
     W = cp.Variable(A.shape[1:], PSD=semidefinite)
