@@ -17,7 +17,7 @@ from ibcore.oracles.basis_pursuit import basis_pursuit, excess_near
 from ibcore.oracles.q_alpha import q_alpha_path, q_value, start_scale
 from ibcore.problems.sparse_regression import Regression, sparse_regression
 
-ALPHAS = (1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+ALPHAS = (1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
 DEPTHS = (2, 3, 4)
 PLANE_ALPHAS = (1e-3, 0.01, 0.1, 0.2, 0.4, 1.0)
 PLANE_DEPTHS = (2, 3)
@@ -46,9 +46,11 @@ def excess_paths() -> tuple[Tensor, Tensor]:
     """Scales alpha (K,) and relative l1 excesses (3, K) of the minimizers of Q_alpha, for `DEPTHS`."""
     data = two_of_thirty()
     pursuit = basis_pursuit(data.X, data.y)
-    rows = [torch.stack([excess_near(pursuit, data.X, one.primal) for one in q_alpha_path(data.X, data.y, usable, depth)])
-            for depth in DEPTHS for usable in [[a for a in _PATH if start_scale(a, depth) > 1e-11]]]
-    excess = torch.stack([torch.nn.functional.pad(row, (len(_PATH) - len(row), 0), value=torch.nan) for row in rows])
+    excess = torch.full((len(DEPTHS), len(_PATH)), torch.nan, dtype=torch.float64)
+    for row, depth in zip(excess, DEPTHS, strict=True):
+        usable = [alpha for alpha in _PATH if start_scale(alpha, depth) > 1e-11]
+        betas = [one.primal for one in q_alpha_path(data.X, data.y, usable, depth)]
+        row[-len(usable):] = excess_near(pursuit, data.X, torch.stack(betas))
     return torch.tensor(_PATH, dtype=torch.float64), excess
 
 
@@ -59,7 +61,8 @@ def draw_recovery(alpha: float, depth: int) -> tuple[Figure, str]:
     excess = float(beta.abs().sum()) / float(data.truth.abs().sum()) - 1
     fig, (left, right) = figure(2, height=3.1, width_ratios=(1.25, 1))
     draw_vector(left, beta.numpy(), data.truth.numpy())
-    draw_excess_paths(right, *(part.numpy() for part in excess_paths()), DEPTHS, (alpha, max(excess, 1e-9), depth))
+    alphas, paths = excess_paths()
+    draw_excess_paths(right, alphas.numpy(), paths.numpy(), DEPTHS, (alpha, max(excess, 1e-9), depth))
     used = int((beta.abs() > 0.01 * beta.abs().max()).sum())
     return fig, (f"Depth {depth}, alpha = {alpha:g}: {used} of 30 coefficients are above one percent of the largest, "
                  f"and the l1 norm is {100 * max(excess, 0.0):.3g} percent above the least possible.")
@@ -71,7 +74,7 @@ EQUATION = Regression(torch.tensor([[0.8, 1.2]], dtype=torch.float64), torch.ten
 
 @functools.cache
 def plane_path(alpha: float, depth: int) -> Tensor:
-    """beta (K, 2) along training on one equation with two unknowns, in steps of at most about 0.03."""
+    """beta (K, 2) along training on one equation with two unknowns, in steps of at most 0.06."""
     net = Diagonal(EQUATION.X, depth)
     start = even_start(2, torch.tensor([alpha], dtype=torch.float64))[0]
     end = stiff_flow(net, EQUATION.y, start, tolerance=1e-8, target_loss=1e-20)
@@ -79,7 +82,7 @@ def plane_path(alpha: float, depth: int) -> Tensor:
     for _ in range(8):
         run = stiff_flow(net, EQUATION.y, start, tolerance=1e-8, target_loss=0, times=times)
         betas = torch.cat([net.coefficients(start)[None], net.coefficients(run.path)])
-        wide = ((betas[1:] - betas[:-1]).norm(dim=1) > 0.03).numpy()
+        wide = ((betas[1:] - betas[:-1]).norm(dim=1) > 0.06).numpy()
         if not wide.any():
             break
         before = np.concatenate([[0.0], times[:-1]])
@@ -91,12 +94,12 @@ def plane_path(alpha: float, depth: int) -> Tensor:
 def draw_level_sets(alpha: float, depth: int) -> tuple[Figure, str]:
     """The path of (beta_1, beta_2) over the level sets of Q_alpha, up to the line of interpolants."""
     path = plane_path(alpha, depth)
-    first, second = np.linspace(-0.25, 1.25, 61), np.linspace(-0.25, 1.25, 61)
+    first, second = np.linspace(-0.25, 1.25, 41), np.linspace(-0.25, 1.25, 41)
     grid = torch.from_numpy(np.stack(np.meshgrid(first, second), -1))
     heights = q_value(grid, start_scale(alpha, depth), depth).numpy()
     end = path[-1]
     level = float(q_value(end, start_scale(alpha, depth), depth))
     fig, ax = figure(height=4.2, width=4.6)
     draw_plane(ax, path.numpy(), (first, second, heights / level), EQUATION.X[0].numpy(), float(EQUATION.y))
-    return fig, (f"Depth {depth}, alpha = {alpha:g}: training ends at ({float(end[0]):.3f}, {float(end[1]):.3f}), where "
-                 f"a level set of Q_alpha touches the line. Least l1 is (0, 1), least l2 is (0.462, 0.692).")
+    return fig, (f"Depth {depth}, alpha = {alpha:g}: training ends at ({float(end[0]):.3f}, {float(end[1]):.3f}), "
+                 f"where a level set of Q_alpha touches the line. Least l1 is (0, 1), least l2 is (0.462, 0.692).")

