@@ -51,9 +51,9 @@ def hidden_matrix() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def trained(depth: int) -> Tensor:
     """W at `STOPS` from a start of each of `SIZES`, (K, sizes, d, d)."""
     truth, rows, columns, _ = hidden_matrix()
-    copies = [part.expand(len(SIZES), -1) for part in (rows, columns, truth[rows, columns])]
+    row, column, value = (part.expand(len(SIZES), -1) for part in (rows, columns, truth[rows, columns]))
     start = torch.tensor(SIZES, dtype=torch.float64) ** (1 / depth)
-    return complete(*copies, SIZE, depth=depth, start=start, stops=STOPS).products
+    return complete(row, column, value, SIZE, depth=depth, start=start, stops=STOPS).products
 
 
 def draw_completion(depth: int, size: float) -> tuple[Figure, str]:
