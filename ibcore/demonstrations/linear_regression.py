@@ -65,12 +65,16 @@ def random_interpolants(seed: int, draws: int, device: torch.device, fresh: int 
     towards = v[:400] - hidden / size
     leaning = base + 5 / 3 * radii * towards / torch.linalg.vector_norm(towards, dim=-1, keepdim=True)
     common, far, some = points[:20].flatten(0, 1), base - 10 * hidden, base + radii * v[:400]
-    clouds = [_cloud(w, target, base, common) for w, target in ((some, truth), (leaning, far))]
+    aimless, guided = _cloud(some, truth, base, common), _cloud(leaning, far, base, common)
     fit = torch.linalg.vector_norm(torch.cat([some, leaning]) @ X.T - data.y, dim=-1) / torch.linalg.vector_norm(data.y)
-    ranks = [float(spearmanr(norms, errors).statistic) for norms, errors, _, _ in clouds]
     least = float(size.square())
     return Interpolants({r: e.cpu() for r, e in errors.items()}, {r: e.cpu() for r, e in risks.items()},
-                        {r: least * (1 + r * r) for r in RADII}, least, *clouds, *ranks, float(fit.max()))
+                        {r: least * (1 + r * r) for r in RADII}, least, aimless, guided, _rank(aimless),
+                        _rank(guided), float(fit.max()))
+
+
+def _rank(cloud: Cloud) -> float:
+    return float(spearmanr(cloud[0], cloud[1]).statistic)
 
 
 def _cloud(w: Tensor, target: Tensor, base: Tensor, points: Tensor) -> Cloud:
