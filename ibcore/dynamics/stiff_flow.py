@@ -155,23 +155,25 @@ class _Run:
         try:
             solver = solver_type(counted, 0.0, self.x, self.end, rtol=tolerance, atol=floor, **extra)
             while self.steps < max_steps:
-                if done is not None and done(self.x):
-                    return CONVERGED
-                if self.t >= self.end:
-                    return REACHED
-                if self.t > _FOREVER:
-                    return NO_EVENT
+                if reason := self._arrived(done):
+                    return reason
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # LSODA warns where it fails; the status says so
                     solver.step()
-                if solver.status == "failed":
-                    return UNDERFLOW
-                if not np.isfinite(solver.y).all():
-                    return NOT_FINITE
+                if solver.status == "failed" or not np.isfinite(solver.y).all():
+                    return UNDERFLOW if solver.status == "failed" else NOT_FINITE
                 self._accept(solver)
         except _OutOfTime:
             return WALL_LIMIT
         return STEP_LIMIT
+
+    def _arrived(self, done: Callable[[Array], bool] | None) -> str:
+        """Why the run is at its end, or nothing."""
+        if done is not None and done(self.x):
+            return CONVERGED
+        if self.t >= self.end:
+            return REACHED
+        return NO_EVENT if self.t > _FOREVER else ""
 
     def _accept(self, solver: Any) -> None:
         self.x, self.t, self.steps = solver.y.copy(), float(solver.t), self.steps + 1

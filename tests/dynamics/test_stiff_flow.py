@@ -76,7 +76,7 @@ def test_hessian_is_the_derivative_of_the_pullback():
 def test_a_limit_is_named():
     assert stiff_flow(Diagonal(X), Y, START, max_steps=3).status == STEP_LIMIT
     assert stiff_flow(Diagonal(X), Y, START, max_seconds=1e-9).status == WALL_LIMIT
-    assert integrate(lambda x: -x, lambda x: -np.eye(1), [1.0], done=lambda x: x[0] < -1).status == NO_EVENT
+    assert integrate(lambda x: -x, lambda _: -np.eye(1), [1.0], done=lambda x: x[0] < -1).status == NO_EVENT
 
 
 @pytest.mark.parametrize(("settings", "words"), [
