@@ -9,11 +9,11 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.dynamics.stiff_flow import stiff_flow
+from ibcore.dynamics.stiff_flow import integrate, stiff_flow
 from ibcore.figures.convolutional_and_fully_connected import draw_spectrum, draw_transition
 from ibcore.figures.style import figure
-from ibcore.models.convolutional import Convolutional
 from ibcore.models.deep_linear import DeepLinear, random_start
+from ibcore.models.filter_pair import FilterPair
 from ibcore.oracles.fourier_margin import fourier_norm
 from ibcore.oracles.fourier_regression import FourierInterpolant, even_interpolant, even_potential, fourier_interpolant
 from ibcore.problems.spectra import SpectralRegression, spectral_regression
@@ -42,9 +42,10 @@ def impulse(length: int, alpha: float) -> Tensor:
 def predictor(kind: str, alpha: float) -> Tensor:
     """beta (d,) at the end of the flow from the impulse of size alpha."""
     problem, _ = example(kind)
-    model = Convolutional(problem.X)
-    run = stiff_flow(model, problem.y, impulse(model.features, alpha), tolerance=1e-8, target_loss=1e-20)
-    return model.coefficients(run.state)
+    pair = FilterPair(problem.X, problem.y)
+    run = integrate(pair.field, pair.curvature, impulse(problem.X.shape[1], alpha), tolerance=1e-8,
+                    done=lambda theta: pair.loss(theta) <= 1e-20)
+    return torch.from_numpy(pair.coefficients(run.state.numpy()))
 
 
 def excess(kind: str, alpha: float) -> float:
