@@ -129,8 +129,11 @@ def _slope(observations: Entries | Sensing, y: Tensor, products: Tensor) -> Tens
 
 def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
     """sigma_r' = u_r^T W' v_r, (B, d), W' being the change of the product when all layers move with `velocity`."""
-    moved = torch.func.jvp(model.product, (theta,), (velocity,))[1]
-    left, _, right = torch.linalg.svd(model.product(theta))
+    below, *layers = model.layers(theta)
+    moved, *moves = model.layers(velocity)
+    for layer, move in zip(layers, moves, strict=True):
+        moved, below = layer @ moved + move @ below, layer @ below
+    left, _, right = torch.linalg.svd(below)
     return torch.einsum("zir,zij,zrj->zr", left, moved, right)
 
 

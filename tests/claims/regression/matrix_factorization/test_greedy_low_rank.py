@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -21,9 +23,10 @@ def test_claims_hold_and_controls_are_refuted(verdicts, name):
     assert evidence.control.refuted
 
 
-def test_the_deepest_case_and_sensing_run(verdicts):
+def test_the_deepest_case_and_sensing_run(monkeypatch):
+    monkeypatch.setattr(page, "SENSING_STEPS", 50)
     assert page.deep_mf_singular_dynamics.verify(Setting("quick", 2), depths=(4,)).stands
-    other = page.mf_completion_rank.verify(Setting("quick", 2), steps=200, depths=(2,), sensing=1)
+    other = page.mf_completion_rank.verify(Setting("quick", 2), steps=100, depths=(2,), sensing=1)
     assert "sensing" in other.data
     assert len(other.evidence.checks) == 3
 
@@ -32,8 +35,7 @@ def test_the_deepest_case_and_sensing_run(verdicts):
 def test_starts_are_balanced_unless_tilted(depth):
     def gap(tilt):
         layers = page.balanced_layers(depth, torch.Generator().manual_seed(0), tilt=tilt)
-        return max(float((up.mT @ up - low @ low.mT).abs().max())
-                   for low, up in zip(layers[:-1], layers[1:], strict=True))
+        return max(float((up.mT @ up - low @ low.mT).abs().max()) for low, up in pairwise(layers))
 
     assert gap(1.0) < 1e-14
     assert gap(3.0) > 1e-3
