@@ -81,5 +81,5 @@ def draw_spectrum_ratio(ax: Axes, scales: Array, ratios: Array, exponent: float)
     ax.plot(scales, law, color=PALETTE["orange"], linestyle="--")
     ax.annotate(f"exponent {exponent:.3f}", (scales[len(scales) // 2], law[len(scales) // 2]), (8, 14),
                 textcoords="offset points", color=PALETTE["orange"])
-    ax.set(xscale="log", yscale="log", xlim=(scales[0] * 3, scales[-1] / 3),
+    ax.set(xscale="log", yscale="log", xlim=(scales[0] * 3, scales[-1] / 3), ylim=(ratios.min() / 3, 3),
            xlabel=r"scale $\varepsilon$, falling", ylabel="second / first eigenvalue")
