@@ -19,7 +19,7 @@ from ibcore.problems.sparse_regression import Regression, sparse_regression
 
 ALPHAS = (1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
 DEPTHS = (2, 3, 4)
-PLANE_ALPHAS = (1e-3, 0.01, 0.1, 0.2, 0.4, 1.0)
+PLANE_ALPHAS = (0.01, 0.1, 0.2, 0.4, 1.0)
 PLANE_DEPTHS = (2, 3)
 _PATH = tuple(10.0 ** (k / 4) for k in range(-16, 4))
 _SEED = 3

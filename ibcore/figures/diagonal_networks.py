@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from ibcore.figures.style import PALETTE
@@ -70,7 +71,7 @@ def draw_distances(ax: Axes, alphas: Mapping[int, Array], distances: Mapping[int
     ax.axhline(bar, color=PALETTE["gray"], linestyle="--", linewidth=1.3)
     ax.annotate("required", (ax.get_xlim()[0], bar), (6, -13), textcoords="offset points", color=PALETTE["gray"])
     ax.legend(loc="lower right")
-    ax.set(xlabel=r"scale $\alpha$ of the start", ylabel="relative distance", ylim=(1e-14, 1e-8))
+    ax.set(xlabel=r"scale $\alpha$ of the start", ylabel="relative distance", ylim=(1e-13, 1e-8))
 
 
 def draw_transition(ax: Axes, alphas: Array, excess: Array, bound: Array, trained: tuple[Array, Array]) -> None:
@@ -92,8 +93,8 @@ def draw_samples(ax: Axes, scales: Array, needed: Array, d: int, predicted: floa
     ax.fill_between(scales, needed.min(1), needed.max(1), color=PALETTE["blue"], alpha=0.2)
     for height, name in ((float(d), "as many as unknowns"), (predicted, "enough for basis pursuit")):
         ax.axhline(height, color=PALETTE["gray"], linestyle="--", linewidth=1.2)
-        ax.annotate(name, (scales.min(), height), (0, -13), textcoords="offset points", color=PALETTE["gray"])
-    ax.set(xlabel=r"scale $\alpha$ of the start", ylabel="samples needed", ylim=(0, 1.08 * d),
+        ax.annotate(name, (scales.min(), height), (0, 4), textcoords="offset points", color=PALETTE["gray"])
+    ax.set(xlabel=r"scale $\alpha$ of the start", ylabel="samples needed", ylim=(0, 1.12 * d),
            title=f"To find {max(2, d // 20)} of {d} coefficients")
 
 
@@ -121,5 +122,6 @@ def draw_collapse(axes: Sequence[Axes], products: Array, shapes: Array, excess: 
         right.loglog(scales[on], excess[on], mark, color=PALETTE[color], markerfacecolor="none", markersize=7,
                      label=f"s = {shape:g}")
     right.legend(loc="lower right")
+    left.yaxis.set_minor_formatter(NullFormatter())
     left.set(xlabel=r"scale $\alpha = u_0 v_0$", ylabel="excess of the $\\ell_1$ norm", title="By scale: four curves")
     right.set(xlabel="$c = u_0^2 + v_0^2$", title="By $c$: one")

@@ -52,7 +52,7 @@ class Trained:
 
 def tolerance(alpha: float, depth: int = 2) -> float:
     """Of the integrator: its drift in u v changes the limit as another alpha would, little where alpha is tiny."""
-    return 1e-10 if depth > 2 or alpha > 3e-4 else 1e-9
+    return 1e-11 if depth > 2 else 3e-11 if alpha > 3e-4 else 3e-10
 
 
 def relative_distance(found: Tensor, expected: Tensor) -> float:
@@ -72,7 +72,7 @@ def train(data: Regression, alpha: float, depth: int = 2) -> Trained:
 def train_unshared(data: Regression, product: float, shape: float) -> Trained:
     """Gradient flow in all four vectors of w = u+ v+ - u- v-, compared with the minimizer of Q at c."""
     net, start = UnsharedDiagonal(data.X), shaped_start(data.X.shape[1], product, shape)
-    run = stiff_flow(net, data.y, start, tolerance=1e-10, floor=1e-10 * float(start.min()))
+    run = stiff_flow(net, data.y, start, tolerance=3e-11, floor=3e-11 * float(start.min()))
     found = net.coefficients(run.state)
     best = q_minimizer(data.X, data.y, shape_scale(product, shape))
     return Trained(product, 2, shape, found, relative_distance(found, best.primal), run)
