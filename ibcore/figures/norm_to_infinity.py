@@ -50,10 +50,10 @@ def draw_laws(axes: Sequence[Axes], times: Array, entries: Mapping[int, Array], 
             color, style, mark = _DEPTHS[depth]
             ax.plot(times, np.asarray(runs).T, mark, color=PALETTE[color], markersize=5, fillstyle="none")
             line = np.array([law(depth, float(t)) for t in times])
-            ax.plot(times, line, color=PALETTE[color], linestyle=style, linewidth=1.2)
-            ax.annotate(f"depth {depth}", (times[-1], line[-1]), (-12, 0 if law is laws[1] else -4),
-                        textcoords="offset points", ha="right", va="top", color=PALETTE[color], fontsize=9)
+            ax.plot(times, line, color=PALETTE[color], linestyle=style, linewidth=1.2, marker=mark, markersize=5,
+                    fillstyle="none", markevery=len(times), label=f"depth {depth}")
         ax.set(xscale="log", yscale="log", xlabel="$t$", title=label)
+    axes[0].legend(loc="upper left")
 
 
 def draw_escape(ax: Axes, imbalances: Array, final: Array, rounded: Array) -> None:

@@ -39,6 +39,6 @@ def test_a_negative_outer_weight_is_the_mirror_image_of_a_positive_one():
     data = page.draw_neurons(Setting("quick", 4), 3, "any")
     start = page._starts(data, torch.ones(3).double())
     model, done = HiddenNeuron(data.X, leaky_relu(1.0)), torch.ones(3, dtype=torch.bool)
-    one = page.compare(model, data.z, 1.0, start, start, done)
-    other = page.compare(model, data.z, 1.0, -start, -start, done)
+    one = page.compare(model, data.z, 1.0, start, start, done, model.imbalance(start))
+    other = page.compare(model, data.z, 1.0, -start, -start, done, model.imbalance(start))
     torch.testing.assert_close(one.best, other.best)
