@@ -14,6 +14,7 @@ unique). SCS stops near 1e-5 at its default settings.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -94,7 +95,9 @@ def nuclear_program(matrices: object, targets: object, *, semidefinite: bool = F
     constraint = A.reshape(len(y), -1) @ cp.vec(W, order="C") == y
     problem = cp.Problem(cp.Minimize(cp.trace(W) if semidefinite else cp.normNuc(W)), [constraint])
     try:
-        problem.solve(solver=solver, **settings)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an inaccurate solution; the certificate says how inaccurate
+            problem.solve(solver=solver, **settings)
     except cp.SolverError as error:
         raise InvalidInput(f"{solver} did not solve the program ({error}). Rescale the data.") from error
     if W.value is None:
