@@ -33,6 +33,7 @@ from ibcore.oracles.q_alpha import (
 from ibcore.problems.sparse_regression import Regression, runners_up, sparse_regression
 
 EXACT = 1e-9  # relative l2 distance between a trained network and the minimizer of Q
+PATIENCE = 600.0  # seconds for one run, which takes a fraction of one at the sizes of the page
 SLACK = 0.2  # least dual slack of basis pursuit
 REJECTED = f"rejected (dual slack below {SLACK:g})"
 APART = 0.3  # least relative distance between the minimizers of l1 and of the quasi-norms
@@ -63,7 +64,8 @@ def relative_distance(found: Tensor, expected: Tensor) -> float:
 def train(data: Regression, alpha: float, depth: int = 2) -> Trained:
     """Gradient flow in u and v from u = v = `alpha`, compared with the minimizer of Q_alpha."""
     net, scale = Diagonal(data.X, depth), torch.tensor([alpha], dtype=torch.float64)
-    run = stiff_flow(net, data.y, even_start(net.features, scale)[0], tolerance=tolerance(alpha, depth))
+    run = stiff_flow(net, data.y, even_start(net.features, scale)[0], tolerance=tolerance(alpha, depth),
+                     max_seconds=PATIENCE)
     found = net.coefficients(run.state)
     return Trained(alpha, depth, 0.0, found,
                    relative_distance(found, q_alpha_minimizer(data.X, data.y, alpha, depth).primal), run)
@@ -72,7 +74,7 @@ def train(data: Regression, alpha: float, depth: int = 2) -> Trained:
 def train_unshared(data: Regression, product: float, shape: float) -> Trained:
     """Gradient flow in all four vectors of w = u+ v+ - u- v-, compared with the minimizer of Q at c."""
     net, start = UnsharedDiagonal(data.X), shaped_start(data.X.shape[1], product, shape)
-    run = stiff_flow(net, data.y, start, tolerance=3e-11, floor=3e-11 * float(start.min()))
+    run = stiff_flow(net, data.y, start, tolerance=3e-11, floor=3e-11 * float(start.min()), max_seconds=PATIENCE)
     found = net.coefficients(run.state)
     best = q_minimizer(data.X, data.y, shape_scale(product, shape))
     return Trained(product, 2, shape, found, relative_distance(found, best.primal), run)
@@ -103,7 +105,7 @@ def _costs(runs: Sequence[Trained]) -> dict[str, float | int | str]:
     quick={"datasets": 1, "points": 6, "features": 16, "alphas": (1.0, 1e-6), "deep": (0.3,)},
     book={"datasets": 1, "points": 20, "features": 60, "alphas": (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6),
           "deep": (1.0, 0.1)},
-    full={"datasets": 10, "points": 100, "features": 1000, "alphas": (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6),
+    full={"datasets": 10, "points": 40, "features": 200, "alphas": (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6),
           "deep": (1.0, 0.3, 0.1)},
 )
 def diag_q_alpha(setting: Setting, *, datasets: int, points: int, features: int, alphas: Sequence[float],
@@ -339,7 +341,7 @@ def _over_constant(data: Regression, pursuit: BasisPursuit, depth: int) -> float
               "c = 2 alpha (1 + s^2)/(1 - s^2) alone, so unequal layers make a small start act like a large one.",
     quick={"points": 6, "features": 14, "products": (1.0, 1e-4), "shapes": (0.0, 0.99)},
     book={"points": 8, "features": 20, "products": (1.0, 1e-2, 1e-4, 1e-6), "shapes": (0.0, 0.5, 0.9, 0.99)},
-    full={"points": 100, "features": 1000, "products": (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6),
+    full={"points": 40, "features": 200, "products": (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6),
           "shapes": (0.0, 0.5, 0.7, 0.9, 0.99)},
 )
 def diag_init_shape(setting: Setting, *, points: int, features: int, products: Sequence[float],
