@@ -9,6 +9,7 @@ evaluations it has spent, a lower bound marked by ">". torchdiffeq is left out w
 from __future__ import annotations
 
 import importlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -112,11 +113,15 @@ def run() -> Iterator[str]:
 
 
 def _end(route: Route, ours: Route) -> str:
-    return "" if route.arrived else f", cut short after {route.time / ours.time:.1%} of the flow"
+    if route.arrived:
+        return ""
+    if math.isnan(route.distance):
+        return f", cut short after {route.time / ours.time:.1%} of the flow"
+    return f", ends at {route.distance:.0e}"
 
 
 def _others(problem: Problem, horizon: float) -> Iterator[tuple[str, Route]]:
-    yield "explicit DOP853", _loosest(partial(_scipy, problem, "DOP853"))
+    yield "explicit DOP853", _loosest(partial(_scipy, problem, "DOP853", horizon=horizon))
     try:
         torchdiffeq = importlib.import_module("torchdiffeq")
     except ImportError:
@@ -130,15 +135,15 @@ def _loosest(attempt: Callable[[float], Route]) -> Route:
     """The run at the loosest of `TOLERANCES` that arrives, or the first that is cut short, or the last."""
     for tolerance in TOLERANCES:
         route = attempt(tolerance)
-        if route.arrived or route.distance != route.distance:
+        if route.arrived or math.isnan(route.distance):
             break
     return route
 
 
-def _scipy(problem: Problem, method: str, tolerance: float) -> Route:
+def _scipy(problem: Problem, method: str, tolerance: float, *, horizon: float | None = None) -> Route:
     began = time.perf_counter()
-    run = integrate(problem.field, problem.curvature, problem.start[0], done=problem.fitted, tolerance=tolerance,
-                    method=method, max_steps=10_000_000, max_seconds=SECONDS)
+    run = integrate(problem.field, problem.curvature, problem.start[0], done=problem.fitted, horizon=horizon,
+                    tolerance=tolerance, method=method, max_steps=10_000_000, max_seconds=SECONDS)
     distance = problem.distance(run.state) if run.complete else float("nan")
     return Route(run.evaluations, time.perf_counter() - began, distance, run.time)
 
