@@ -59,7 +59,7 @@ def draw_approach(ax: Axes, scales: Array, far: Array) -> None:
     """Distances (instances, scales) of the flow from the path of the algorithm over the scale of the start."""
     ax.plot(scales, far.T, "o-", color=PALETTE["blue"], linewidth=1.3)
     ax.axhline(1e-3, color=PALETTE["gray"], linestyle="--", linewidth=1.2)
-    ax.annotate("bar", (scales[0], 1e-3), (-4, 4), textcoords="offset points", color=PALETTE["gray"], ha="right")
+    ax.annotate("bar", (scales[-1], 1e-3), (4, 4), textcoords="offset points", color=PALETTE["gray"])
     ax.set(xscale="log", yscale="log", xlabel=r"scale $\varepsilon$ of the start", ylabel="farthest from the path",
            title="Closer from smaller starts")
 
