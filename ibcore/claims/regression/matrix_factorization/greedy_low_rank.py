@@ -34,9 +34,10 @@ from ibcore.problems.planted_low_rank import (
 SIZE, RANK, SHARE = 5, 2, 0.6  # of the matrices whose singular values are followed
 STOPS = tuple(torch.logspace(-1, 2.3, 60).tolist())
 FITTED = 1e-7  # mean square loss at which a flow that learns rank by rank is at its end
+CLOSEST = 0.75  # lambda_2/lambda_1 of -grad f before a stage: closer ones need still smaller starts
 RESOLVED = 1e-4  # distances between curves below this are errors of integration and of segments
 SMALL = {2: 1e-6, 4: 0.3}  # alpha at other depths than 3 for completion: entries of the layers N(0, alpha^2 / d)
-SENSED, READINGS, SENSING_SCALE, SENSING_STEPS = 10, 45, 0.06, 2500  # Gaussian sensing: d, n, alpha, steps
+SENSED, READINGS, SENSING_SCALE, SENSING_STEPS = 10, 50, 0.03, 2500  # Gaussian sensing: d, n, alpha, steps
 SAFETY = 0.8
 FAILS = 0.01  # relative error of the nuclear-norm solution above which an instance is kept
 
@@ -152,8 +153,13 @@ def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
 def mf_glrl(setting: Setting, *, size: int, observed: int, spectrum: Sequence[float], scales: Sequence[float],
             instances: int) -> Evidence:
     """Distance of the flow from the path of the algorithm, for falling scales of the start."""
-    problems = [sensed(seed, size, observed, spectrum) for seed in setting.seeds(instances, "greedy low rank")]
-    paths = [greedy_low_rank(problem.A, problem.y, rank=len(spectrum)) for problem in problems]
+    def keep(generator: torch.Generator) -> tuple[Sensed, Greedy] | None:
+        problem = sensed(generator.initial_seed(), size, observed, spectrum)
+        path = greedy_low_rank(problem.A, problem.y, rank=len(spectrum))
+        return (problem, path) if float((path.eigenvalues[:, 1] / path.eigenvalues[:, 0]).max()) <= CLOSEST else None
+
+    kept, close = setting.draw(instances, "greedy low rank", keep)
+    problems, paths = zip(*kept, strict=True)
     flows = [[tracked(problem, path.basis, scale) for scale in scales] for problem, path in zip(problems, paths,
                                                                                                strict=True)]
     far = torch.tensor([[float(distances(flow.products, path.path).max()) for flow in row]
@@ -170,12 +176,12 @@ def mf_glrl(setting: Setting, *, size: int, observed: int, spectrum: Sequence[fl
                     atol=1e-3),
         Check.close(f"saddles passed at scale {scales[-1]:.0e}: largest distance", 0, missed, atol=1e-3),
     )
-    large = tracked(problems[0], paths[0].basis, 0.01, fitted=1e-4)
+    large = tracked(problems[0], paths[0].basis, 0.02, fitted=1e-4)
     data = {"scales": torch.tensor(list(scales), dtype=torch.float64), "far": far, "path": paths[0],
             "flow": flows[0][-1].products, "large": large.products}
-    control = Control("start of scale 0.01 instead: largest distance from the path",
-                      Check.at_least("distance", float(distances(large.products, paths[0].path).max()), 0.05))
-    return Evidence(checks, control, data, {"problems": instances})
+    control = Control("start of scale 0.02 instead: largest distance from the path",
+                      Check.at_least("distance", float(distances(large.products, paths[0].path).max()), 0.06))
+    return Evidence(checks, control, data, {"problems": instances, "rejected (eigenvalues closer than 3/4)": close})
 
 
 @dataclass(frozen=True)
