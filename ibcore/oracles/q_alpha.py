@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 from torch import Tensor
 
 from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor, regression_data
@@ -27,6 +26,7 @@ from ibcore.validation import InvalidInput, positive_integer, positive_number, r
 Array = NDArray[np.float64]
 _FALL = 4.0  # of log s in one step of continuation
 _NEWTON_STEPS = 200
+_FLOOR = 1e-12  # relative residual from which on rounding decides
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -209,22 +209,29 @@ class _Dual:
         return beta, self.y - self.X @ beta
 
     def _solve(self, right: Array) -> Array:
-        """(X diag(s h'(z)) X^T)^{-1} right, from the R factor of the square root."""
+        """(X diag(s h'(z)) X^T)^{-1} right, by the singular values of the square root.
+
+        Directions below rounding are left out: where most coordinates vanish, moving the dual along them does not
+        move beta, and what the inverse has there is noise of any size.
+        """
         root = np.sqrt(self.s * self.link.slope(self.nu @ self.X))
-        R = np.linalg.qr(root[:, None] * self.X.T, mode="r")
-        return np.asarray(solve_triangular(R, solve_triangular(R, right, trans="T")))
+        values, basis = np.linalg.svd(root * self.X, full_matrices=False)[1::-1]
+        squares = values**2
+        kept = squares > _EPS * squares[0]
+        return np.asarray(basis[:, kept] @ (basis[:, kept].T @ right / squares[kept]))
 
     def _newton(self) -> None:
-        """Damped until the steps are small, then until rounding stops them from shrinking."""
-        last = np.inf
+        """Damped, until the residual has stopped to halve; ends at the least residual."""
+        best, least, idle, size = self.nu, np.inf, 0, float(np.linalg.norm(self.y))
         for _ in range(_NEWTON_STEPS):
             missing = self._state()[1]
-            if np.linalg.norm(missing) <= _EPS * np.linalg.norm(self.y):
-                return
+            rest = float(np.linalg.norm(missing)) / size
+            idle = 0 if rest < least / 2 else idle + 1
+            if rest < least:
+                best, least = self.nu, rest
             step = self._solve(missing)
-            z, move = self.nu @ self.X, step @ self.X
-            share, size = self.link.share(z, move), float(np.linalg.norm(missing))
-            if share == 1.0 and size >= last / 2:
-                return
-            last = size if share == 1.0 else np.inf
+            share = self.link.share(self.nu @ self.X, step @ self.X)
+            if rest <= _EPS or (idle > 1 and (share == 1.0 or least <= _FLOOR)):
+                break
             self.nu, self.steps = self.nu + share * step, self.steps + 1
+        self.nu = best

@@ -116,3 +116,14 @@ def test_bad_input_is_refused():
         q_alpha_minimizer(X, torch.stack([y, y], 1), 1.0)
     with pytest.raises(InvalidInput, match="between -1 and 1"):
         shape_scale(1.0, 1.0)
+
+
+def test_newton_reaches_the_tiniest_scales_where_almost_every_coordinate_vanishes():
+    """Two nonzero coordinates and 15 equations: 13 directions of the dual do not move beta at all."""
+    alphas = [10.0**-k for k in range(13)]
+    for seed in range(5):
+        draw = torch.Generator().manual_seed(seed)
+        X = torch.randn(15, 40, generator=draw, dtype=torch.float64)
+        path = q_alpha_path(X, X[:, 0] - X[:, 1] / 2, alphas)
+        assert max(one.residual for one in path) < 1e-12
+        assert path[-1].steps < 200

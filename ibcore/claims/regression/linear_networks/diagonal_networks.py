@@ -174,6 +174,7 @@ def diag_l1_l2_transition(setting: Setting, *, datasets: int, trained: Sequence[
         *_training_checks(runs, "trained"),
         Check.close("basis pursuit: duality gap or residual, largest", 0,
                     max(max(pursuit.gap, pursuit.residual) for _, pursuit in kept), atol=1e-9),
+        Check.close("Newton's method: residual, largest", 0, max(curve.residual for curve in curves), atol=1e-11),
         Check.at_most("l1 excess over its bound, largest", max(curve.bounded for curve in curves), 1),
         Check.at_least("l1 excess over its bound on the data that attain it, least", _attained(), 0.2),
         Check.close("exponent of the l1 excess over 2 slack, farthest", 1,
@@ -197,6 +198,7 @@ class Curve:
     excess, bound: (K,) of the l1 norm, relative, and its bound.   l2: (K,) of the l2 norm.
     bounded: the largest excess over its bound.   exponent: of the excess in alpha at its end, over 2 slack.
     far: the exponent of the distance to the least l2 solution between alpha = 10 and 100.
+    residual: of the data by the minimizers, relative, the largest.
     """
 
     excess: Tensor
@@ -205,20 +207,23 @@ class Curve:
     bounded: float
     exponent: float
     far: float
+    residual: float
 
 
 def _curve(data: Regression, pursuit: BasisPursuit) -> Curve:
-    """The path of Q_alpha; its excess is read where it is between 1e-11, well above rounding, and 1e-2."""
-    betas = torch.stack([one.primal for one in q_alpha_path(data.X, data.y, PATH)])
+    """The path of Q_alpha; its excess is read over the two decades of alpha in which it comes down to 1e-11."""
+    path = q_alpha_path(data.X, data.y, PATH)
+    betas = torch.stack([one.primal for one in path])
     excess = excess_near(pursuit, data.X, betas)
     bound = torch.tensor([excess_bound(pursuit, start_scale(alpha)) for alpha in PATH], dtype=torch.float64)
     least = minimum_norm(data.X, data.y).weights
     away = (betas[:2] - least).norm(dim=-1)
-    last = int((excess > 1e-11).nonzero().max())
+    last = int((excess > 1e-11).cumprod(0).sum()) - 1
     decades = math.log10(PATH[last - 4] / PATH[last])
     measured = float((excess[last - 4] / excess[last]).log10()) / decades
     return Curve(excess, bound, betas.norm(dim=-1) / least.norm() - 1, float((excess / bound).max()),
-                 measured / (2 * pursuit.slack), float((away[0] / away[1]).log10()))
+                 measured / (2 * pursuit.slack), float((away[0] / away[1]).log10()),
+                 max(one.residual for one in path))
 
 
 def _attained() -> float:

@@ -36,6 +36,7 @@ CONVERGED = 1e-28  # mean square loss; decided before any error is looked at
 CONVERGED_HIDDEN = 1e-26
 START = 1.5  # |w(0)| of the hidden neuron
 SCALES = (1e-2, 1e-3, 1e-4)
+WITHOUT_LEAK = 64  # least number of problems of the control, most of which do not fit
 ACTIVATIONS = {"tanh": TANH, "softplus": SOFTPLUS, "leaky ReLU": leaky_relu(LEAK)}
 
 
@@ -282,7 +283,7 @@ def _without_leak(setting: Setting, problems: int, steps: int) -> Control:
 
     Problems without a positive label are left out: there the prediction is u = 0.
     """
-    data = draw_neurons(setting, problems, "hidden ReLU")
+    data = draw_neurons(setting, max(problems, WITHOUT_LEAK), "hidden ReLU")
     chosen = (data.z > 0).any(-1)
     data = Neurons(data.X[chosen], data.z[chosen], data.start[chosen])
     start = _starts(data, torch.ones(len(data.X), dtype=data.X.dtype, device=data.X.device))
@@ -291,4 +292,4 @@ def _without_leak(setting: Setting, problems: int, steps: int) -> Control:
     best = least_regularizer(data.X, y, model.imbalance(run.theta), start[:, 1:]).u
     error = torch.linalg.vector_norm(model.product(run.theta) - best, dim=-1) / torch.linalg.vector_norm(best, dim=-1)
     return Control("ReLU instead of leaky, fitted to 1e-6: |u - argmin Q| over |u|, median",
-                   Check.at_least("median error", float(error[run.loss <= 1e-6].median()), 0.02))
+                   Check.at_least("median error", float(error[run.loss <= 1e-6].median()), 0.05))
