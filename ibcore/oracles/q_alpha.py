@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 from torch import Tensor
 
 from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor, regression_data
@@ -26,6 +27,7 @@ from ibcore.validation import InvalidInput, positive_integer, positive_number, r
 Array = NDArray[np.float64]
 _FALL = 4.0  # of log s in one step of continuation
 _NEWTON_STEPS = 200
+_PIVOT = 1e-6  # of R, relative, below which directions are looked at one by one
 _FLOOR = 1e-12  # relative residual from which on rounding decides
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -209,16 +211,19 @@ class _Dual:
         return beta, self.y - self.X @ beta
 
     def _solve(self, right: Array) -> Array:
-        """(X diag(s h'(z)) X^T)^{-1} right, by the singular values of the square root.
+        """(X diag(s h'(z)) X^T)^{-1} right, from the R factor of the square root.
 
         Directions below rounding are left out: where most coordinates vanish, moving the dual along them does not
         move beta, and what the inverse has there is noise of any size.
         """
         root = np.sqrt(self.s * self.link.slope(self.nu @ self.X))
-        values, basis = np.linalg.svd(root * self.X, full_matrices=False)[1::-1]
-        squares = values**2
-        kept = squares > _EPS * squares[0]
-        return np.asarray(basis[:, kept] @ (basis[:, kept].T @ right / squares[kept]))
+        R = np.linalg.qr(root[:, None] * self.X.T, mode="r")
+        pivots = np.abs(np.diag(R))
+        if pivots.min() > _PIVOT * pivots.max():
+            return np.asarray(solve_triangular(R, solve_triangular(R, right, trans="T")))
+        values, basis = np.linalg.svd(R)[1:]
+        kept = values**2 > _EPS * values[0] ** 2
+        return np.asarray(basis[kept].T @ (basis[kept] @ right / values[kept] ** 2))
 
     def _newton(self) -> None:
         """Damped, until the residual has stopped to halve; ends at the least residual."""
