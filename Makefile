@@ -44,6 +44,7 @@ book: $(INSTALLED)
 
 lint: $(INSTALLED)
 	@echo "==> Style and types"
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 

@@ -20,7 +20,12 @@ from ibcore.problems.separable import planted_margin
 def run() -> Iterator[str]:
     """Ratios for 64 problems of three sizes."""
     for n, d in ((8, 3), (20, 10), (50, 100)):
-        signed = torch.stack([planted_margin(n, d, 0.1, torch.Generator().manual_seed(k)).signed for k in range(64)])
+        signed = torch.stack(
+            [
+                planted_margin(n, d, 0.1, torch.Generator().manual_seed(k)).signed
+                for k in range(64)
+            ]
+        )
         start = torch.zeros(64, d, dtype=torch.float64)
         began = time.perf_counter()
         flow(Linear(signed), Logistic(), start, log_loss=-1e6)
@@ -29,6 +34,8 @@ def run() -> Iterator[str]:
         began = time.perf_counter()
         for k in range(8):
             flow(Linear(signed[k]), Logistic(), start[:1], log_loss=-1e6)
-            descend(Linear(signed[k]), Logistic(), start[:1], constant(0.1), stops=[500])
+            descend(
+                Linear(signed[k]), Logistic(), start[:1], constant(0.1), stops=[500]
+            )
         looped = 8 * (time.perf_counter() - began)
         yield f"n = {n}, d = {d}: a loop takes {looped / batched:.1f} x the time of the batch"

@@ -43,31 +43,53 @@ def _routes(depth: int) -> Iterator[str]:
     generator = torch.Generator().manual_seed(0)
     problem = planted_margin(20, 10, 0.1, generator)
     model = DeepLinear(problem.signed, (10,) * (depth - 1))
-    start = 0.3 * torch.randn(1, model.dimension, generator=generator, dtype=torch.float64)
+    start = 0.3 * torch.randn(
+        1, model.dimension, generator=generator, dtype=torch.float64
+    )
     best, loss = max_margin(problem.X, problem.y).primal, Exponential()
     budget = {"max_seconds": SECONDS}
     routes: dict[str, Callable[[], Trajectory]] = {
         "log-time flow": lambda: flow(model, loss, start, log_loss=LEVELS, **budget),
-        "plain descent": lambda: descend(model, loss, start, constant(0.05), stops=STEPS, **budget),
-        "loss-scaled descent": lambda: descend(model, loss, start, loss_scaled(0.01), stops=STEPS, **budget),
-        "loss-scaled descent with rollback":
-            lambda: descend_with_rollback(model, loss, start, log_loss=LEVELS, **budget),
-        "SciPy's LSODA": lambda: scipy_flow(model, loss, start, log_loss=LEVELS, degree=depth, **budget),
-        "SciPy's BDF": lambda: scipy_flow(model, loss, start, log_loss=LEVELS, degree=depth, method="BDF", **budget),
+        "plain descent": lambda: descend(
+            model, loss, start, constant(0.05), stops=STEPS, **budget
+        ),
+        "loss-scaled descent": lambda: descend(
+            model, loss, start, loss_scaled(0.01), stops=STEPS, **budget
+        ),
+        "loss-scaled descent with rollback": lambda: descend_with_rollback(
+            model, loss, start, log_loss=LEVELS, **budget
+        ),
+        "SciPy's LSODA": lambda: scipy_flow(
+            model, loss, start, log_loss=LEVELS, degree=depth, **budget
+        ),
+        "SciPy's BDF": lambda: scipy_flow(
+            model, loss, start, log_loss=LEVELS, degree=depth, method="BDF", **budget
+        ),
     }
     spent: dict[str, list[tuple[float, float, bool]]] = {}
     for name, route in routes.items():
         began = time.perf_counter()
         result = route()
         total = (time.perf_counter() - began, float(result.evaluations[0]))
-        spent[name] = _spent(result, sin_angle(model.end_to_end(result.theta[:, 0]), best), total)
+        spent[name] = _spent(
+            result, sin_angle(model.end_to_end(result.theta[:, 0]), best), total
+        )
     for name in list(routes)[1:]:
-        ratios = (f"sin {target:.0e}: {_ratio(theirs, ours)}"
-                  for target, theirs, ours in zip(TARGETS, spent[name], spent["log-time flow"], strict=True))
-        yield f"depth {depth}, {name} (time, evaluations) over the flow's, " + "; ".join(ratios)
+        ratios = (
+            f"sin {target:.0e}: {_ratio(theirs, ours)}"
+            for target, theirs, ours in zip(
+                TARGETS, spent[name], spent["log-time flow"], strict=True
+            )
+        )
+        yield (
+            f"depth {depth}, {name} (time, evaluations) over the flow's, "
+            + "; ".join(ratios)
+        )
 
 
-def _spent(result: Trajectory, sines: Tensor, total: tuple[float, float]) -> list[tuple[float, float, bool]]:
+def _spent(
+    result: Trajectory, sines: Tensor, total: tuple[float, float]
+) -> list[tuple[float, float, bool]]:
     """Seconds, evaluations and whether it arrived, for every target."""
     found = []
     for target in TARGETS:
@@ -93,14 +115,18 @@ def _batch(runs: int = 128, steps: int = 50) -> Iterator[str]:
     model = Margins(TwoLayer(X, 20, LeakyReLU()), y)
     theta = 0.3 * torch.randn(runs, 20 * 6, generator=generator, dtype=torch.float64)
     began = time.perf_counter()
-    together = descend(model, Exponential(), theta, constant(0.01), stops=[steps]).theta[0]
+    together = descend(
+        model, Exponential(), theta, constant(0.01), stops=[steps]
+    ).theta[0]
     batched = time.perf_counter() - began
     began = time.perf_counter()
     alone = torch.stack([_autograd_descent(X, y, one, steps) for one in theta[:8]])
     looped = (time.perf_counter() - began) * runs / 8
     agreement = float((together[:8] - alone).abs().max())
-    yield (f"{runs} ReLU networks (n = 20, d = 5, m = 20): a loop of autograd takes {looped / batched:.0f} x the time "
-           f"of the batch; largest difference of a parameter {agreement:.0e}")
+    yield (
+        f"{runs} ReLU networks (n = 20, d = 5, m = 20): a loop of autograd takes {looped / batched:.0f} x the time "
+        f"of the batch; largest difference of a parameter {agreement:.0e}"
+    )
 
 
 def _autograd_descent(X: Tensor, y: Tensor, theta: Tensor, steps: int) -> Tensor:

@@ -14,7 +14,11 @@ from statistics import median
 import torch
 
 from ibcore.models.matrix_factorization import Entries
-from ibcore.oracles.nuclear_minimization import NuclearMinimum, nuclear_completion, nuclear_program
+from ibcore.oracles.nuclear_minimization import (
+    NuclearMinimum,
+    nuclear_completion,
+    nuclear_program,
+)
 
 SIZES = (8, 16, 24)
 SEEDS = range(3)
@@ -29,22 +33,32 @@ def run() -> Iterator[str]:
         parts = []
         for name in ("SCS", "SCS at 1e-9", "Clarabel"):
             times = median(row[name][0] / row["Newton"][0] for row in rows)
-            parts.append(f"{name} takes {times:.3g} x the time to a gap of {median(row[name][1] for row in rows):.0e}")
-        yield f"completion of {size} x {size}, gap {ours:.0e} reached: " + ", ".join(parts)
+            parts.append(
+                f"{name} takes {times:.3g} x the time to a gap of {median(row[name][1] for row in rows):.0e}"
+            )
+        yield f"completion of {size} x {size}, gap {ours:.0e} reached: " + ", ".join(
+            parts
+        )
 
 
 def _compare(size: int, seed: int) -> dict[str, tuple[float, float]]:
     generator = torch.Generator().manual_seed(seed)
-    left, right = (torch.randn(size, RANK, generator=generator, dtype=torch.float64) for _ in range(2))
-    seen = torch.randperm(size * size, generator=generator)[:round(SHARE * size * size)]
+    left, right = (
+        torch.randn(size, RANK, generator=generator, dtype=torch.float64)
+        for _ in range(2)
+    )
+    seen = torch.randperm(size * size, generator=generator)[
+        : round(SHARE * size * size)
+    ]
     rows, columns = seen // size, seen % size
     y = (left @ right.mT)[rows, columns]
     matrices = Entries(rows, columns, (size, size)).dense()
     routes: dict[str, Callable[[], NuclearMinimum]] = {
         "Newton": lambda: nuclear_completion(rows, columns, y, (size, size)),
         "SCS": lambda: nuclear_program(matrices, y, solver="SCS"),
-        "SCS at 1e-9": lambda: nuclear_program(matrices, y, solver="SCS", eps_abs=1e-9, eps_rel=1e-9,
-                                               max_iters=50_000),
+        "SCS at 1e-9": lambda: nuclear_program(
+            matrices, y, solver="SCS", eps_abs=1e-9, eps_rel=1e-9, max_iters=50_000
+        ),
         "Clarabel": lambda: nuclear_program(matrices, y, solver="CLARABEL"),
     }
     return {name: _timed(route) for name, route in routes.items()}

@@ -66,14 +66,18 @@ class Problem:
         X = torch.randn(POINTS, FEATURES, generator=generator, dtype=torch.float64)
         beta = torch.zeros(FEATURES, dtype=torch.float64)
         beta[:NONZEROS] = torch.tensor([1.0, -1.0, 0.5])
-        return cls(Diagonal(X), X @ beta, q_minimizer(X, X @ beta, start_scale(ALPHA)).primal)
+        return cls(
+            Diagonal(X), X @ beta, q_minimizer(X, X @ beta, start_scale(ALPHA)).primal
+        )
 
     @property
     def start(self) -> Tensor:
         return even_start(FEATURES, torch.tensor([ALPHA], dtype=torch.float64))
 
     def distance(self, theta: Tensor) -> float:
-        return float((self.model.coefficients(theta) - self.best).norm() / self.best.norm())
+        return float(
+            (self.model.coefficients(theta) - self.best).norm() / self.best.norm()
+        )
 
     def field(self, theta: Array) -> Array:
         """The flow's field at theta (P,), in NumPy."""
@@ -91,7 +95,14 @@ class Problem:
     def fitted(self, theta: Array) -> bool:
         """Whether the mean square loss is at most `LOSS`."""
         u, v = theta.reshape(2, -1)
-        return float(np.mean((self.model.inputs.numpy() @ (u**2 - v**2) - self.y.numpy()) ** 2)) <= LOSS
+        return (
+            float(
+                np.mean(
+                    (self.model.inputs.numpy() @ (u**2 - v**2) - self.y.numpy()) ** 2
+                )
+            )
+            <= LOSS
+        )
 
     def gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Mean square loss (B,) and its gradient (B, P)."""
@@ -107,8 +118,10 @@ def run() -> Iterator[str]:
         yield f"problem {seed}: LSODA takes {ours.evaluations} evaluations to {ours.distance:.0e}"
         for name, route in _others(problem, ours.time):
             bound = "" if route.arrived else "> "
-            yield (f"  {name}: {bound}{route.evaluations / ours.evaluations:.3g} x the evaluations, "
-                   f"{bound}{route.seconds / ours.seconds:.3g} x the time{_end(route, ours)}")
+            yield (
+                f"  {name}: {bound}{route.evaluations / ours.evaluations:.3g} x the evaluations, "
+                f"{bound}{route.seconds / ours.seconds:.3g} x the time{_end(route, ours)}"
+            )
         yield from _descents(problem, ours)
 
 
@@ -121,14 +134,21 @@ def _end(route: Route, ours: Route) -> str:
 
 
 def _others(problem: Problem, horizon: float) -> Iterator[tuple[str, Route]]:
-    yield "explicit DOP853", _loosest(partial(_scipy, problem, "DOP853", horizon=horizon))
+    yield (
+        "explicit DOP853",
+        _loosest(partial(_scipy, problem, "DOP853", horizon=horizon)),
+    )
     try:
         torchdiffeq = importlib.import_module("torchdiffeq")
     except ImportError:
         return
     for method in ("dopri5", "dopri8"):
-        yield f"torchdiffeq {method}", _loosest(partial(
-            _torchdiffeq, torchdiffeq.odeint, problem, method, horizon))
+        yield (
+            f"torchdiffeq {method}",
+            _loosest(
+                partial(_torchdiffeq, torchdiffeq.odeint, problem, method, horizon)
+            ),
+        )
 
 
 def _loosest(attempt: Callable[[float], Route]) -> Route:
@@ -140,10 +160,21 @@ def _loosest(attempt: Callable[[float], Route]) -> Route:
     return route
 
 
-def _scipy(problem: Problem, method: str, tolerance: float, *, horizon: float | None = None) -> Route:
+def _scipy(
+    problem: Problem, method: str, tolerance: float, *, horizon: float | None = None
+) -> Route:
     began = time.perf_counter()
-    run = integrate(problem.field, problem.curvature, problem.start[0], done=problem.fitted, horizon=horizon,
-                    tolerance=tolerance, method=method, max_steps=10_000_000, max_seconds=SECONDS)
+    run = integrate(
+        problem.field,
+        problem.curvature,
+        problem.start[0],
+        done=problem.fitted,
+        horizon=horizon,
+        tolerance=tolerance,
+        method=method,
+        max_steps=10_000_000,
+        max_seconds=SECONDS,
+    )
     distance = problem.distance(run.state) if run.complete else float("nan")
     return Route(run.evaluations, time.perf_counter() - began, distance, run.time)
 
@@ -152,8 +183,13 @@ class _OutOfTime(Exception):
     """The budget of a run ended."""
 
 
-def _torchdiffeq(odeint: Callable[..., Any], problem: Problem, method: str, horizon: float,
-                 tolerance: float) -> Route:
+def _torchdiffeq(
+    odeint: Callable[..., Any],
+    problem: Problem,
+    method: str,
+    horizon: float,
+    tolerance: float,
+) -> Route:
     began, evaluations, reached = time.perf_counter(), 0, 0.0
 
     def field(t: Tensor, theta: Tensor) -> Tensor:
@@ -165,10 +201,19 @@ def _torchdiffeq(odeint: Callable[..., Any], problem: Problem, method: str, hori
 
     times = torch.tensor([0.0, horizon], dtype=torch.float64)
     try:
-        end = odeint(field, problem.start[0], times, rtol=tolerance, atol=tolerance * ALPHA, method=method)[-1]
+        end = odeint(
+            field,
+            problem.start[0],
+            times,
+            rtol=tolerance,
+            atol=tolerance * ALPHA,
+            method=method,
+        )[-1]
     except _OutOfTime:
         return Route(evaluations, time.perf_counter() - began, float("nan"), reached)
-    return Route(evaluations, time.perf_counter() - began, problem.distance(end), horizon)
+    return Route(
+        evaluations, time.perf_counter() - began, problem.distance(end), horizon
+    )
 
 
 def _descents(problem: Problem, ours: Route) -> Iterator[str]:
@@ -177,14 +222,27 @@ def _descents(problem: Problem, ours: Route) -> Iterator[str]:
     stable = POINTS / float(torch.linalg.matrix_norm(rows, 2).square())
     for share in (0.5, 0.05):
         began = time.perf_counter()
-        run = gradient_descent(problem.gradient, problem.start, share * stable, steps=STEPS, gradient_tolerance=1e-9)
+        run = gradient_descent(
+            problem.gradient,
+            problem.start,
+            share * stable,
+            steps=STEPS,
+            gradient_tolerance=1e-9,
+        )
         seconds, distance = time.perf_counter() - began, problem.distance(run.theta[0])
         bound = "" if distance <= TARGET else "> "
-        yield (f"  gradient descent, {share:g} of the largest stable step: {bound}{run.steps / ours.evaluations:.3g} x "
-               f"the evaluations, {bound}{seconds / ours.seconds:.3g} x the time, ends at {distance:.0e}")
+        yield (
+            f"  gradient descent, {share:g} of the largest stable step: {bound}{run.steps / ours.evaluations:.3g} x "
+            f"the evaluations, {bound}{seconds / ours.seconds:.3g} x the time, ends at {distance:.0e}"
+        )
 
 
 def _lifted(beta: Tensor) -> Tensor:
     """The balanced parameters (1, 2 d) with u v = alpha^2 and u^2 - v^2 = beta."""
     root = torch.hypot(beta, torch.full_like(beta, 2 * ALPHA**2))
-    return torch.cat([((root + beta) / 2).clamp(min=0).sqrt(), ((root - beta) / 2).clamp(min=0).sqrt()])[None]
+    return torch.cat(
+        [
+            ((root + beta) / 2).clamp(min=0).sqrt(),
+            ((root - beta) / 2).clamp(min=0).sqrt(),
+        ]
+    )[None]

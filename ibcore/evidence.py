@@ -23,9 +23,19 @@ class Check:
     relation: str = "="
 
     @classmethod
-    def close(cls, name: str, predicted: float, measured: float, *, atol: float = 0.0, rtol: float = 0.0) -> Check:
+    def close(
+        cls,
+        name: str,
+        predicted: float,
+        measured: float,
+        *,
+        atol: float = 0.0,
+        rtol: float = 0.0,
+    ) -> Check:
         """`measured` equals `predicted` within `atol + rtol * |predicted|`."""
-        return cls(name, float(predicted), float(measured), atol + rtol * abs(float(predicted)))
+        return cls(
+            name, float(predicted), float(measured), atol + rtol * abs(float(predicted))
+        )
 
     @classmethod
     def at_most(cls, name: str, measured: float, bound: float) -> Check:

@@ -76,10 +76,16 @@ class PolynomialTail:
 
     def log_slope(self, margins: Tensor) -> Tensor:
         base = torch.log1p(softplus(margins))
-        return torch.log(margins.new_tensor(self.power)) - (self.power + 1) * base + logsigmoid(margins)
+        return (
+            torch.log(margins.new_tensor(self.power))
+            - (self.power + 1) * base
+            + logsigmoid(margins)
+        )
 
     def log_slope_rate(self, margins: Tensor) -> Tensor:
-        return torch.sigmoid(-margins) - (self.power + 1) * torch.sigmoid(margins) / (1 + softplus(margins))
+        return torch.sigmoid(-margins) - (self.power + 1) * torch.sigmoid(margins) / (
+            1 + softplus(margins)
+        )
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,11 @@ class ConvexTail:
         return -self.power * torch.asinh(margins / 2)
 
     def log_slope(self, margins: Tensor) -> Tensor:
-        return math.log(self.power) - self.power * torch.asinh(margins / 2) - torch.log(margins.square() + 4) / 2
+        return (
+            math.log(self.power)
+            - self.power * torch.asinh(margins / 2)
+            - torch.log(margins.square() + 4) / 2
+        )
 
     def log_slope_rate(self, margins: Tensor) -> Tensor:
         squared = margins.square() + 4
@@ -113,30 +123,45 @@ class CrossEntropy:
     def _total(self, margins: Tensor) -> Tensor:
         """log(1 + sum_k e^-m_ik), (..., n, 1)."""
         grouped = margins.unflatten(-1, (-1, self.rivals))
-        return torch.logsumexp(torch.cat([torch.zeros_like(grouped[..., :1]), -grouped], -1), -1, keepdim=True)
+        return torch.logsumexp(
+            torch.cat([torch.zeros_like(grouped[..., :1]), -grouped], -1),
+            -1,
+            keepdim=True,
+        )
 
     def log_value(self, margins: Tensor) -> Tensor:
         rivals = torch.logsumexp(-margins.unflatten(-1, (-1, self.rivals)), -1)
-        return torch.where(rivals < -_TAIL, rivals, torch.log(softplus(rivals.clamp_min(-_TAIL))))
+        return torch.where(
+            rivals < -_TAIL, rivals, torch.log(softplus(rivals.clamp_min(-_TAIL)))
+        )
 
     def log_slope(self, margins: Tensor) -> Tensor:
         total = self._total(margins).expand(*margins.shape[:-1], -1, self.rivals)
         return torch.log(margins.new_tensor(self.rivals)) - margins - total.flatten(-2)
 
     def log_slope_rate(self, margins: Tensor) -> Tensor:
-        return torch.exp(self.log_slope(margins) - torch.log(margins.new_tensor(self.rivals))) - 1
+        return (
+            torch.exp(
+                self.log_slope(margins) - torch.log(margins.new_tensor(self.rivals))
+            )
+            - 1
+        )
 
     def log_slope_jacobian(self, margins: Tensor) -> Tensor:
         """d log_slope_i / d m_j, (..., N, N) for N margins."""
         q = self.log_slope_rate(margins) + 1
         example = torch.arange(margins.shape[-1], device=margins.device) // self.rivals
         same = (example[:, None] == example).to(margins)
-        return same * q[..., None, :] - torch.eye(margins.shape[-1], dtype=margins.dtype, device=margins.device)
+        return same * q[..., None, :] - torch.eye(
+            margins.shape[-1], dtype=margins.dtype, device=margins.device
+        )
 
 
 def log_mean(log_values: Tensor) -> Tensor:
     """log of the mean of exp(log_values) over the last dimension, without under- or overflow."""
-    return torch.logsumexp(log_values, -1) - torch.log(log_values.new_tensor(log_values.shape[-1]))
+    return torch.logsumexp(log_values, -1) - torch.log(
+        log_values.new_tensor(log_values.shape[-1])
+    )
 
 
 def mean_square(residuals: Tensor) -> Tensor:

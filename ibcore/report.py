@@ -23,8 +23,17 @@ def show_verdicts(*verdicts: Verdict) -> None:
 
 def _block(verdict: Verdict) -> str:
     control = verdict.evidence.control
-    rows = [_row("holds" if check.holds else "FAILS", check, check.name) for check in verdict.evidence.checks]
-    rows.append(_row("refuted" if control.refuted else "NOT REFUTED", control.failure, f"control: {control.name}"))
+    rows = [
+        _row("holds" if check.holds else "FAILS", check, check.name)
+        for check in verdict.evidence.checks
+    ]
+    rows.append(
+        _row(
+            "refuted" if control.refuted else "NOT REFUTED",
+            control.failure,
+            f"control: {control.name}",
+        )
+    )
     outcome = "stands" if verdict.stands else "DOES NOT STAND"
     return "\n".join([f"{verdict.claim.id} ({verdict.claim.kind}): {outcome}", *rows])
 
@@ -35,7 +44,11 @@ def _row(outcome: str, check: Check, name: str) -> str:
         numbers = f"{check.measured:>8.2g} {check.relation} {check.predicted:.4g}"
     else:
         step = check.tolerance / 10 or 1.0
-        measured = round(check.measured / step) * step if math.isfinite(check.measured) else check.measured
+        measured = (
+            round(check.measured / step) * step
+            if math.isfinite(check.measured)
+            else check.measured
+        )
         numbers = f"{measured:>8.4g} = {check.predicted:.4g} +- {check.tolerance:.1g}"
     lines = textwrap.wrap(name, _NAME)
     return f"\n{'':36}".join([f"  {outcome:<11}{numbers:<22} {lines[0]}", *lines[1:]])

@@ -47,21 +47,40 @@ def open_results(path: Path, *, resume: bool) -> dict[str, Record]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         records = finished(path) if resume else {}
-        path.write_text("".join(json.dumps(record) + "\n" for record in records.values()))
+        path.write_text(
+            "".join(json.dumps(record) + "\n" for record in records.values())
+        )
     except OSError as error:
-        raise InvalidInput(f"results cannot be written to {path.parent} ({error.strerror or error}). "
-                           f"Pass another --out.") from error
+        raise InvalidInput(
+            f"results cannot be written to {path.parent} ({error.strerror or error}). "
+            f"Pass another --out."
+        ) from error
     return records
 
 
-def verify(identifiers: Iterable[str], setting: Setting, *, path: Path, workers: int, done: dict[str, Record],
-           progress: bool) -> Iterator[Record]:
+def verify(
+    identifiers: Iterable[str],
+    setting: Setting,
+    *,
+    path: Path,
+    workers: int,
+    done: dict[str, Record],
+    progress: bool,
+) -> Iterator[Record]:
     """Records of the claims as they finish, those in `done` first; new ones are appended to `path` at once."""
     identifiers = list(identifiers)
     yield from (done[name] for name in identifiers if name in done)
     todo = [name for name in identifiers if name not in done]
-    with tqdm(total=len(identifiers), initial=len(identifiers) - len(todo), disable=not progress, unit="claim",
-              file=sys.stderr) as bar, path.open("a") as file:
+    with (
+        tqdm(
+            total=len(identifiers),
+            initial=len(identifiers) - len(todo),
+            disable=not progress,
+            unit="claim",
+            file=sys.stderr,
+        ) as bar,
+        path.open("a") as file,
+    ):
         for record in _records(todo, setting, workers):
             file.write(json.dumps(record) + "\n")
             file.flush()
@@ -76,8 +95,12 @@ def _records(todo: list[str], setting: Setting, workers: int) -> Iterator[Record
             yield run_claim(name, setting)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=_single_thread)
-    futures: list[Future[Record]] = [pool.submit(run_claim, name, setting) for name in todo]
+    pool = ProcessPoolExecutor(
+        min(workers, len(todo)), mp_context=context, initializer=_single_thread
+    )
+    futures: list[Future[Record]] = [
+        pool.submit(run_claim, name, setting) for name in todo
+    ]
     try:
         for future in as_completed(futures):
             yield future.result()
@@ -99,10 +122,20 @@ def run_claim(name: str, setting: Setting) -> Record:
     try:
         return _plain(claim.verify(setting).as_dict())
     except Exception as error:  # noqa: BLE001 - one broken claim must not lose the others' results
-        return {"id": claim.id, "page": claim.page, "kind": claim.kind, "holds": False, "checks": [],
-                "control": {"name": "not run", "measured": None, "refuted": False}, "notes": {},
-                "error": f"{type(error).__name__}: {error}", "seed": setting.seed, "preset": setting.preset,
-                "device": setting.device.type, "seconds": None}
+        return {
+            "id": claim.id,
+            "page": claim.page,
+            "kind": claim.kind,
+            "holds": False,
+            "checks": [],
+            "control": {"name": "not run", "measured": None, "refuted": False},
+            "notes": {},
+            "error": f"{type(error).__name__}: {error}",
+            "seed": setting.seed,
+            "preset": setting.preset,
+            "device": setting.device.type,
+            "seconds": None,
+        }
 
 
 def _plain(value: Any) -> Any:
@@ -116,7 +149,11 @@ def _plain(value: Any) -> Any:
 
 def default_workers() -> int:
     """One process a core that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )
 
 
 def stands(record: Record) -> bool:

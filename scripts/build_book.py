@@ -44,7 +44,9 @@ def digest(names: Iterable[str], root: Path = ROOT) -> str:
     """A digest of the contents of files and folders below `root`, and of this Python."""
     total = hashlib.sha256(f"{sys.version}\n{platform.platform()}\n".encode())
     for path in sorted(path for name in names for path in _files(root / name)):
-        total.update(f"{path.relative_to(root).as_posix()}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        total.update(
+            f"{path.relative_to(root).as_posix()}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+        )
     return total.hexdigest()
 
 
@@ -58,6 +60,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 def pages(toc: Path = ROOT / "_toc.yml") -> list[str]:
     """The pages of the table of contents, without suffix, the landing page first."""
+
     def walk(node: object) -> Iterator[str]:
         if isinstance(node, dict):
             yield from (node[key] for key in ("root", "file") if key in node)
@@ -72,15 +75,23 @@ def pages(toc: Path = ROOT / "_toc.yml") -> list[str]:
 
 def is_current(digests: dict[str, str]) -> bool:
     """Whether the book on disk was built from these very files."""
-    return (DIGESTS.exists() and json.loads(DIGESTS.read_text(encoding="utf-8")) == digests
-            and all((HTML / f"{page}.html").exists() for page in ("index", "search", *pages())))
+    return (
+        DIGESTS.exists()
+        and json.loads(DIGESTS.read_text(encoding="utf-8")) == digests
+        and all(
+            (HTML / f"{page}.html").exists() for page in ("index", "search", *pages())
+        )
+    )
 
 
 def clear(digests: dict[str, str]) -> None:
     """Remove what could be stale: pages always, executed notebooks when code or requirements changed."""
     before = json.loads(DIGESTS.read_text(encoding="utf-8")) if DIGESTS.exists() else {}
     if before.get("code") != digests["code"]:
-        print("The package or its requirements changed: every notebook runs again.", flush=True)
+        print(
+            "The package or its requirements changed: every notebook runs again.",
+            flush=True,
+        )
         shutil.rmtree(BUILD, ignore_errors=True)
     shutil.rmtree(HTML, ignore_errors=True)
     shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
@@ -98,9 +109,19 @@ class Loads(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Look at the attributes that make a browser load something."""
         loading = LOADING | ({"href"} if tag in ("link", "use", "image") else set())
-        if tag == "link" and dict(attrs).get("rel") in ("canonical", "next", "prev", "author", "search"):
+        if tag == "link" and dict(attrs).get("rel") in (
+            "canonical",
+            "next",
+            "prev",
+            "author",
+            "search",
+        ):
             return
-        self.hosts += [value for name, value in attrs if name in loading and value and re.match(r"(https?:)?//", value)]
+        self.hosts += [
+            value
+            for name, value in attrs
+            if name in loading and value and re.match(r"(https?:)?//", value)
+        ]
 
 
 def faults(page: Path) -> list[str]:
@@ -111,11 +132,15 @@ def faults(page: Path) -> list[str]:
     loads = Loads()
     loads.feed(text)
     found = [f"it asks another host for {url}" for url in loads.hosts]
-    found += [f"its style asks another host for {url}" for url in STYLE_URL.findall(text)]
+    found += [
+        f"its style asks another host for {url}" for url in STYLE_URL.findall(text)
+    ]
     if re.search(r'class="[^"]*\bstderr\b', text):
         found.append("a cell wrote to stderr")
     if len(text.encode()) > PAGE_BYTES:
-        found.append(f"it takes {len(text.encode()) / 1e6:.1f} MB, more than {PAGE_BYTES / 1e6:g} MB")
+        found.append(
+            f"it takes {len(text.encode()) / 1e6:.1f} MB, more than {PAGE_BYTES / 1e6:g} MB"
+        )
     return found
 
 
@@ -127,16 +152,35 @@ def main() -> int:
         return 0
     clear(digests)
     start = time.perf_counter()
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()",
-               "build", str(ROOT), "-W", "-n", "--keep-going"]
-    code = subprocess.run(command, env=notebook_environment(building=True), cwd=ROOT, check=False).returncode
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(ROOT),
+        "-W",
+        "-n",
+        "--keep-going",
+    ]
+    code = subprocess.run(
+        command, env=notebook_environment(building=True), cwd=ROOT, check=False
+    ).returncode
     if code:
         print("The book was NOT built: see the warnings above.", file=sys.stderr)
         return 1
     (HTML / "index.html").write_text(ENTRANCE, encoding="utf-8")
-    wrong = [f"{page}: {fault}" for page in ("index", "search", *pages()) for fault in faults(HTML / f"{page}.html")]
+    wrong = [
+        f"{page}: {fault}"
+        for page in ("index", "search", *pages())
+        for fault in faults(HTML / f"{page}.html")
+    ]
     if wrong:
-        print("The book was built and is NOT fit to read:", *wrong, sep="\n  ", file=sys.stderr)
+        print(
+            "The book was built and is NOT fit to read:",
+            *wrong,
+            sep="\n  ",
+            file=sys.stderr,
+        )
         return 1
     DIGESTS.write_text(json.dumps(digests), encoding="utf-8")
     print(f"The book took {time.perf_counter() - start:.0f} s: {HTML / 'index.html'}")

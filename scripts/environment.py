@@ -7,8 +7,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS",
-           "VECLIB_MAXIMUM_THREADS")
+THREADS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 # A kernel warns about its loopback socket on every start, and parallel kernels would share one history file.
 KERNEL_CONFIG = "c.IPKernelApp.log_level = 40\nc.HistoryManager.enabled = False\n"
 BUILDING = "IBCORE_BUILDING_BOOK"
@@ -26,7 +31,11 @@ def notebook_environment(*, building: bool) -> dict[str, str]:
     if not profile.exists():
         profile.parent.mkdir(parents=True, exist_ok=True)
         profile.write_text(KERNEL_CONFIG, encoding="utf-8")
-    env = {name: value for name, value in os.environ.items() if name not in (BUILDING, "PYTHONWARNINGS", "MPLBACKEND")}
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in (BUILDING, "PYTHONWARNINGS", "MPLBACKEND")
+    }
     env |= dict.fromkeys(THREADS, "1")
     env["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
     env["JUPYTER_PLATFORM_DIRS"] = "1"

@@ -15,7 +15,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
 APPLICATIONS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -43,7 +49,9 @@ def find() -> str | None:
     if named:
         found = shutil.which(named)
         if found is None:
-            raise FileNotFoundError(f"CHROMIUM is {named!r}, which is no program. Correct it or leave it unset.")
+            raise FileNotFoundError(
+                f"CHROMIUM is {named!r}, which is no program. Correct it or leave it unset."
+            )
         return found
     return next((path for path in candidates() if Path(path).is_file()), None)
 
@@ -52,17 +60,33 @@ def install() -> None:
     """Install a Chromium: Debian's package as root, otherwise Playwright's build."""
     attempts = [[[sys.executable, "-m", "playwright", "install", "chromium"]]]
     if shutil.which("apt-get") and os.geteuid() == 0:
-        attempts.insert(0, [["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]])
+        attempts.insert(
+            0,
+            [
+                ["apt-get", "update", "-qq"],
+                ["apt-get", "install", "-y", "-qq", "chromium"],
+            ],
+        )
     for commands in attempts:
         print("No Chromium here:", " && ".join(map(" ".join, commands)), flush=True)
-        if all(subprocess.run(command, check=False).returncode == 0 for command in commands) and find():
+        if (
+            all(
+                subprocess.run(command, check=False).returncode == 0
+                for command in commands
+            )
+            and find()
+        ):
             return
 
 
 def main() -> int:
     """Print the path of a Chromium; 1 with a remedy if there is none."""
-    parser = argparse.ArgumentParser(description="Find a Chromium for the checks of the built pages.")
-    parser.add_argument("--install", action="store_true", help="get one where there is none")
+    parser = argparse.ArgumentParser(
+        description="Find a Chromium for the checks of the built pages."
+    )
+    parser.add_argument(
+        "--install", action="store_true", help="get one where there is none"
+    )
     try:
         if parser.parse_args().install and find() is None:
             install()

@@ -13,9 +13,28 @@ import sys
 
 from environment import ROOT, notebook_environment
 
-NBVAL = ("--nbval", "--nbval-current-env", "--nbval-cell-timeout=600",
-         "--nbval-sanitize-with", str(ROOT / "tests" / "book" / "sanitize.cfg"))
+NBVAL = (
+    "--nbval",
+    "--nbval-current-env",
+    "--nbval-cell-timeout=600",
+    "--nbval-sanitize-with",
+    str(ROOT / "tests" / "book" / "sanitize.cfg"),
+)
 
 if __name__ == "__main__":
-    command = [sys.executable, "-m", "pytest", "--dist", "loadfile", *NBVAL, *sys.argv[1:], "tests", "book"]
-    sys.exit(subprocess.run(command, cwd=ROOT, env=notebook_environment(building=False), check=False).returncode)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--dist",
+        "loadfile",
+        *NBVAL,
+        *sys.argv[1:],
+        "tests",
+        "book",
+    ]
+    sys.exit(
+        subprocess.run(
+            command, cwd=ROOT, env=notebook_environment(building=False), check=False
+        ).returncode
+    )

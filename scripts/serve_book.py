@@ -13,13 +13,17 @@ HTML = ROOT / "_build" / "html"
 
 def server(port: int, attempts: int = 50) -> http.server.ThreadingHTTPServer:
     """A server of the built pages on loopback; raises OSError when no port of the range is free."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(HTML))
+    handler = functools.partial(
+        http.server.SimpleHTTPRequestHandler, directory=str(HTML)
+    )
     for candidate in range(port, port + attempts):
         try:
             return http.server.ThreadingHTTPServer(("127.0.0.1", candidate), handler)
         except OSError:
             continue
-    raise OSError(f"no port from {port} to {port + attempts - 1} is free; pass another one: make serve PORT=9000")
+    raise OSError(
+        f"no port from {port} to {port + attempts - 1} is free; pass another one: make serve PORT=9000"
+    )
 
 
 if __name__ == "__main__":
@@ -28,7 +32,10 @@ if __name__ == "__main__":
     if not (HTML / "index.html").exists():
         parser.exit(1, "There is no book in _build/html. Build it first: make book\n")
     with server(parser.parse_args().port) as running:
-        print(f"The book: http://127.0.0.1:{running.server_port}/  (Ctrl-C ends it)", flush=True)
+        print(
+            f"The book: http://127.0.0.1:{running.server_port}/  (Ctrl-C ends it)",
+            flush=True,
+        )
         try:
             running.serve_forever()
         except KeyboardInterrupt:

@@ -39,7 +39,11 @@ class Unstorable(Exception):
 @functools.cache
 def sanitizers(path: Path = SANITIZE) -> list[tuple[re.Pattern[str], str]]:
     """The (pattern, replacement) pairs of the file that nbval reads too."""
-    pairs = re.findall(r"^regex: (.*)$\n^replace: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    pairs = re.findall(
+        r"^regex: (.*)$\n^replace: (.*)$",
+        path.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     return [(re.compile(pattern), replacement) for pattern, replacement in pairs]
 
 
@@ -54,18 +58,30 @@ def stored(output: NotebookNode) -> NotebookNode | None:
     """The text of one output, or None when it has none; raises `Unstorable`."""
     if output.output_type == "stream":
         if output.name == "stderr":
-            raise Unstorable(f"it writes to stderr: {output.text.strip()[:500]}\n"
-                             f"Remove the cause: a page shows no warnings and no progress bars.")
-        return nbformat.v4.new_output("stream", name="stdout", text=sanitized(output.text))
+            raise Unstorable(
+                f"it writes to stderr: {output.text.strip()[:500]}\n"
+                f"Remove the cause: a page shows no warnings and no progress bars."
+            )
+        return nbformat.v4.new_output(
+            "stream", name="stdout", text=sanitized(output.text)
+        )
     foreign = [mime for mime in output.data if mime not in (*UNCHECKED, "text/plain")]
     if foreign:
-        raise Unstorable(f"it shows {', '.join(foreign)}, which the notebook check would compare. "
-                         f"Print text instead, or show a figure.")
+        raise Unstorable(
+            f"it shows {', '.join(foreign)}, which the notebook check would compare. "
+            f"Print text instead, or show a figure."
+        )
     if "text/plain" not in output.data:
         return None
-    count = {"execution_count": output.execution_count} if output.output_type == "execute_result" else {}
+    count = (
+        {"execution_count": output.execution_count}
+        if output.output_type == "execute_result"
+        else {}
+    )
     text = sanitized(output.data["text/plain"])
-    return nbformat.v4.new_output(output.output_type, data={"text/plain": text}, **count)
+    return nbformat.v4.new_output(
+        output.output_type, data={"text/plain": text}, **count
+    )
 
 
 def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
@@ -81,17 +97,29 @@ def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 def tidy(notebook: NotebookNode) -> NotebookNode:
     """The executed notebook with text outputs, no run times, ids made from the cells' sources."""
-    notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}})
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
+    )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     seen: Counter[str] = Counter()
     for number, cell in enumerate(notebook.cells):
-        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
+        digest = hashlib.sha256(
+            f"{cell.cell_type}\n{cell.source}".encode()
+        ).hexdigest()[:8]
         seen[digest] += 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-        cell.metadata = nbformat.from_dict({key: value for key, value in cell.metadata.items() if key != "execution"})
+        cell.metadata = nbformat.from_dict(
+            {key: value for key, value in cell.metadata.items() if key != "execution"}
+        )
         if cell.cell_type == "code":
             try:
-                cell.outputs = merge_streams([text for output in cell.outputs if (text := stored(output)) is not None])
+                cell.outputs = merge_streams(
+                    [
+                        text
+                        for output in cell.outputs
+                        if (text := stored(output)) is not None
+                    ]
+                )
             except Unstorable as error:
                 raise Unstorable(f"cell {number}:\n{cell.source}\n{error}") from None
     return notebook
@@ -104,8 +132,14 @@ def store(path: Path) -> bool:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    client = NotebookClient(notebook, timeout=TIMEOUT, kernel_name="python3", record_timing=False,
-                            store_widget_state=False, resources={"metadata": {"path": str(path.resolve().parent)}})
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(path.resolve().parent)}},
+    )
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError) as error:
@@ -117,7 +151,9 @@ def store(path: Path) -> bool:
 
 def main() -> int:
     """Store the outputs of the notebooks named on the command line; 1 if any could not be."""
-    parser = argparse.ArgumentParser(description="Run notebooks and store their text outputs.")
+    parser = argparse.ArgumentParser(
+        description="Run notebooks and store their text outputs."
+    )
     parser.add_argument("notebooks", nargs="+", type=Path)
     failures = 0
     environment = notebook_environment(building=False)

@@ -10,7 +10,16 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "ibcore"
 BOTTOM = {"validation", "evidence"}
 JOINS = {"claims", "demonstrations"}
-LOWER = {"problems", "models", "losses", "dynamics", "oracles", "measures", "figures", "explore"}
+LOWER = {
+    "problems",
+    "models",
+    "losses",
+    "dynamics",
+    "oracles",
+    "measures",
+    "figures",
+    "explore",
+}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -25,16 +34,32 @@ def imported(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names |= {node.module} if node.module != "ibcore" else {f"ibcore.{alias.name}" for alias in node.names}
-    return {unit(name) for name in names if name.split(".")[0] == "ibcore"} - {"", "__version__"}
+            names |= (
+                {node.module}
+                if node.module != "ibcore"
+                else {f"ibcore.{alias.name}" for alias in node.names}
+            )
+    return {unit(name) for name in names if name.split(".")[0] == "ibcore"} - {
+        "",
+        "__version__",
+    }
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+@pytest.mark.parametrize(
+    "path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix()
+)
 def test_imports_point_downwards(path):
     own = path.relative_to(PACKAGE).with_suffix("").parts[0]
-    allowed = {own} | BOTTOM | (LOWER if own in JOINS else set()) | ({"demonstrations"} if own == "claims" else set())
+    allowed = (
+        {own}
+        | BOTTOM
+        | (LOWER if own in JOINS else set())
+        | ({"demonstrations"} if own == "claims" else set())
+    )
     if own in BOTTOM | LOWER | JOINS:
-        assert imported(path) <= allowed, f"{path.name} may import from ibcore: {', '.join(sorted(allowed))}"
+        assert imported(path) <= allowed, (
+            f"{path.name} may import from ibcore: {', '.join(sorted(allowed))}"
+        )
 
 
 def test_the_parts_are_all_there():

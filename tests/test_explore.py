@@ -27,8 +27,15 @@ def draw(width, rate):
 
 
 def sliders(**changes):
-    return explore(draw, **{"title": "Wide & <narrow>", "width": Choice("Width", WIDTHS, start=1),
-                            "rate": Choice("Rate", RATES), **changes})
+    return explore(
+        draw,
+        **{
+            "title": "Wide & <narrow>",
+            "width": Choice("Width", WIDTHS, start=1),
+            "rate": Choice("Rate", RATES),
+            **changes,
+        },
+    )
 
 
 @pytest.fixture(scope="module")
@@ -60,24 +67,37 @@ def busy():
     ax.plot(x, x**2, marker="o", markeredgecolor="white")
     ax.fill_between(x, 0.5 * x, hatch="//", color="#d1495b")
     ax.imshow(np.eye(3), extent=(0, 1, 0, 1), aspect="auto")
-    ax.set(yscale="symlog", xlabel=r"loss $\eta^2 \hat w_i$ < 1 & 'more'", ylabel="0.123456")
+    ax.set(
+        yscale="symlog",
+        xlabel=r"loss $\eta^2 \hat w_i$ < 1 & 'more'",
+        ylabel="0.123456",
+    )
     ax.text(0.5, 0.5, "gray", color="0.3")
     return fig
 
 
 class TestText:
     def test_names_controls_and_starting_sentence(self):
-        assert repr(sliders()) == ("Explorer: Wide & <narrow>\n"
-                                   "  Width: 64 (of 16, 64, 256)\n"
-                                   "  Rate: 0.5 (of 0.5, 1e-07)\n"
-                                   "Width 64 at rate 0.5: <peak> & more.")
+        assert repr(sliders()) == (
+            "Explorer: Wide & <narrow>\n"
+            "  Width: 64 (of 16, 64, 256)\n"
+            "  Rate: 0.5 (of 0.5, 1e-07)\n"
+            "Width 64 at rate 0.5: <peak> & more."
+        )
 
     def test_shortens_a_long_list_of_values(self):
-        assert "Width: 0 (of 20 values from 0 to 19)" in repr(sliders(width=Choice("Width", range(20))))
+        assert "Width: 0 (of 20 values from 0 to 19)" in repr(
+            sliders(width=Choice("Width", range(20)))
+        )
 
     def test_reads_values_out_in_the_given_format(self):
-        assert Choice("a", [1.0, 2.0], format="{:.2f} s").readouts == ("1.00 s", "2.00 s")
-        assert Choice("a", [True, False], format=lambda on: "on" if on else "off").readouts == ("on", "off")
+        assert Choice("a", [1.0, 2.0], format="{:.2f} s").readouts == (
+            "1.00 s",
+            "2.00 s",
+        )
+        assert Choice(
+            "a", [True, False], format=lambda on: "on" if on else "off"
+        ).readouts == ("on", "off")
 
     def test_is_the_same_while_the_book_is_built(self, monkeypatch):
         plain = repr(two())
@@ -100,7 +120,12 @@ class TestLive:
             calls.append((width, rate))
             return draw(width, rate)
 
-        explorer = explore(counting, title="t", width=Choice("Width", WIDTHS), rate=Choice("Rate", RATES))
+        explorer = explore(
+            counting,
+            title="t",
+            width=Choice("Width", WIDTHS),
+            rate=Choice("Rate", RATES),
+        )
         view = explorer.view
         width, rate = view.children[1:3]
         width.index = 2
@@ -111,7 +136,11 @@ class TestLive:
 
     def test_moves_picture_and_caption_on_release(self):
         view = sliders().view
-        slider, picture, caption = view.children[1], view.children[-2], view.children[-1]
+        slider, picture, caption = (
+            view.children[1],
+            view.children[-2],
+            view.children[-1],
+        )
         before = picture.value
         assert isinstance(slider, ipywidgets.SelectionSlider)
         assert not slider.continuous_update
@@ -147,20 +176,37 @@ class TestStill:
             attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', slider[2]))
             assert attributes["type"] == "range"
             assert attributes["id"] == slider[1]
-            assert (attributes["max"], attributes["aria-valuetext"]) == (str(last), readout)
+            assert (attributes["max"], attributes["aria-valuetext"]) == (
+                str(last),
+                readout,
+            )
 
     def test_holds_every_frame_in_the_order_of_the_sliders(self, html):
-        data = json.loads(re.search(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)[1])
+        data = json.loads(
+            re.search(
+                r'<script type="application/json">(.*?)</script>', html, re.DOTALL
+            )[1]
+        )
         assert data["readouts"] == [["16", "64", "256"], ["0.5", "1e-07"]]
-        sentences = [f"Width {width} at rate {rate}: <peak> & more." for width in WIDTHS for rate in RATES]
+        sentences = [
+            f"Width {width} at rate {rate}: <peak> & more."
+            for width in WIDTHS
+            for rate in RATES
+        ]
         assert [sentence for _, sentence in data["frames"]] == sentences
-        assert all(f">width {WIDTHS[i // 2]}<" in picture for i, (picture, _) in enumerate(data["frames"]))
+        assert all(
+            f">width {WIDTHS[i // 2]}<" in picture
+            for i, (picture, _) in enumerate(data["frames"])
+        )
 
     def test_without_scripts_shows_the_starting_picture_and_all_sentences(self, html):
         html = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
         assert html.count("<svg ") == 2  # wide and narrow
         assert ">width 64<" in html
-        assert re.search(r'aria-live="polite"[^>]*>Width 64 at rate 0.5: &lt;peak&gt; &amp; more.<', html)
+        assert re.search(
+            r'aria-live="polite"[^>]*>Width 64 at rate 0.5: &lt;peak&gt; &amp; more.<',
+            html,
+        )
         assert html.count("<li>") == 6
         assert '<div class="ibx-controls" hidden="">' in html
         assert "<noscript>" in html
@@ -173,7 +219,10 @@ class TestStill:
 
     def test_is_refused_when_too_large_for_a_page(self, monkeypatch):
         monkeypatch.setattr("ibcore.explore.still.MAX_BYTES", 10_000)
-        with pytest.raises(InvalidInput, match=r"takes 0\.\d+ MB \(2 pictures of \d+ kB\), expected at most 0.01 MB"):
+        with pytest.raises(
+            InvalidInput,
+            match=r"takes 0\.\d+ MB \(2 pictures of \d+ kB\), expected at most 0.01 MB",
+        ):
             two()
 
     def test_is_small_for_ordinary_pictures(self, html):
@@ -185,14 +234,20 @@ class TestStill:
 
     def test_fails_in_the_cell_when_a_later_picture_fails(self):
         with pytest.raises(InvalidInput, match="draw returned a NoneType"):
-            explore(lambda width: draw(width, 0) if width < 64 else None, title="t", width=Choice("Width", WIDTHS))
+            explore(
+                lambda width: draw(width, 0) if width < 64 else None,
+                title="t",
+                width=Choice("Width", WIDTHS),
+            )
 
 
 class TestPicture:
     def test_takes_text_color_background_and_font_from_the_page(self, svg):
         assert "currentColor" in svg
         assert "var(--ibx-page,#fff)" in svg
-        assert not re.search(r"#000000|#ffffff|#4d4d4d|font-family|DejaVu|<style|<metadata|http", svg)
+        assert not re.search(
+            r"#000000|#ffffff|#4d4d4d|font-family|DejaVu|<style|<metadata|http", svg
+        )
 
     def test_keeps_its_colors(self, svg):
         assert "#2f7fc1" in svg
@@ -234,24 +289,39 @@ class TestPicture:
         assert narrow.startswith("<svg viewBox='0 0 216 ")
 
     def test_drops_what_is_not_drawn(self):
-        svg = slim("<svg viewBox='0 0 1 1'><metadata>m</metadata>"
-                   "<g id='a'><path d='M 0 0' style='fill: none'/></g></svg>", "p")
+        svg = slim(
+            "<svg viewBox='0 0 1 1'><metadata>m</metadata>"
+            "<g id='a'><path d='M 0 0' style='fill: none'/></g></svg>",
+            "p",
+        )
         assert svg.endswith("butt'/>")
 
 
 class TestRefusals:
-    @pytest.mark.parametrize(("changes", "message"), [
-        ({"title": "  "}, "title is '  '"),
-        ({"width": Choice("Width", [])}, "width has 0 value"),
-        ({"width": Choice("Width", [16])}, "width has 1 value"),
-        ({"width": Choice("", WIDTHS)}, "label of width"),
-        ({"width": Choice("Width", WIDTHS, start=3)}, "expected an integer from 0 to 2"),
-        ({"width": Choice("Width", WIDTHS, start=-1)}, "starts at position -1"),
-        ({"width": Choice("Width", WIDTHS, start=64)}, "start is a position in values"),
-        ({"width": Choice("Width", [0.11, 0.12], format="{:.1f}")}, "several values of width read 0.1"),
-        ({"width": WIDTHS}, "width is a list, expected a Choice"),
-        ({"depth": Choice("Depth", [1, 2])}, "controls are depth, rate, width"),
-    ])
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"title": "  "}, "title is '  '"),
+            ({"width": Choice("Width", [])}, "width has 0 value"),
+            ({"width": Choice("Width", [16])}, "width has 1 value"),
+            ({"width": Choice("", WIDTHS)}, "label of width"),
+            (
+                {"width": Choice("Width", WIDTHS, start=3)},
+                "expected an integer from 0 to 2",
+            ),
+            ({"width": Choice("Width", WIDTHS, start=-1)}, "starts at position -1"),
+            (
+                {"width": Choice("Width", WIDTHS, start=64)},
+                "start is a position in values",
+            ),
+            (
+                {"width": Choice("Width", [0.11, 0.12], format="{:.1f}")},
+                "several values of width read 0.1",
+            ),
+            ({"width": WIDTHS}, "width is a list, expected a Choice"),
+            ({"depth": Choice("Depth", [1, 2])}, "controls are depth, rate, width"),
+        ],
+    )
     def test_controls(self, changes, message):
         with pytest.raises(InvalidInput, match=message):
             sliders(**changes)
@@ -261,20 +331,33 @@ class TestRefusals:
             explore(draw, title="t")
 
     def test_a_missing_control(self):
-        with pytest.raises(InvalidInput, match="draw takes rate, width and the controls are width"):
+        with pytest.raises(
+            InvalidInput, match="draw takes rate, width and the controls are width"
+        ):
             explore(draw, title="t", width=Choice("Width", WIDTHS))
 
     def test_a_drawing_function_that_is_none(self):
         with pytest.raises(InvalidInput, match="draw is a str, expected a function"):
             explore("draw", title="t", width=Choice("Width", WIDTHS))
 
-    @pytest.mark.parametrize(("result", "got"), [
-        (None, "a NoneType"), ((1, "words"), "a tuple of int, str"), ((figure()[0], " "), "a tuple of PageFigure, str"),
-        (figure()[0], "a PageFigure"),
-    ])
+    @pytest.mark.parametrize(
+        ("result", "got"),
+        [
+            (None, "a NoneType"),
+            ((1, "words"), "a tuple of int, str"),
+            ((figure()[0], " "), "a tuple of PageFigure, str"),
+            (figure()[0], "a PageFigure"),
+        ],
+    )
     def test_a_result_that_is_no_figure_with_a_sentence(self, result, got):
-        with pytest.raises(InvalidInput, match=f"draw returned {got} for .* expected a pair"):
+        with pytest.raises(
+            InvalidInput, match=f"draw returned {got} for .* expected a pair"
+        ):
             explore(lambda width: result, title="t", width=Choice("Width", WIDTHS))  # noqa: ARG005
 
     def test_any_keyword_is_accepted_by_a_function_that_takes_any(self):
-        explore(lambda **values: draw(values["width"], 0), title="t", width=Choice("Width", WIDTHS))
+        explore(
+            lambda **values: draw(values["width"], 0),
+            title="t",
+            width=Choice("Width", WIDTHS),
+        )

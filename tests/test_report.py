@@ -13,9 +13,13 @@ from ibcore.report import verdict_table
 
 def table(check: Check, failure: float = 1.0) -> list[str]:
     control = Control("broken", Check.at_least("failure", failure, 0.5))
-    claim = Claim("some-claim", "page", "theorem", "source", "statement", {}, lambda: None)
+    claim = Claim(
+        "some-claim", "page", "theorem", "source", "statement", {}, lambda: None
+    )
     setting = Setting("quick", 0, torch.device("cpu"))
-    return verdict_table(Verdict(claim, setting, Evidence((check,), control), 0.0)).splitlines()
+    return verdict_table(
+        Verdict(claim, setting, Evidence((check,), control), 0.0)
+    ).splitlines()
 
 
 def test_equalities_are_rounded_to_a_tenth_of_their_tolerance():
@@ -31,7 +35,10 @@ def test_bounds_show_two_digits_and_failures_are_capitals():
 
 
 def test_a_result_that_is_not_a_number_fails_and_is_shown():
-    assert table(Check.close("x", 1.0, math.nan, atol=0.1))[1].split()[:2] == ["FAILS", "nan"]
+    assert table(Check.close("x", 1.0, math.nan, atol=0.1))[1].split()[:2] == [
+        "FAILS",
+        "nan",
+    ]
 
 
 def test_numbers_never_touch_the_name():

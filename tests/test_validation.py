@@ -8,7 +8,10 @@ from ibcore import validation
 from ibcore.validation import InvalidInput
 
 
-@pytest.mark.parametrize("value", [[1, 2], [0.1, 0.2], (0.1, 0.2), 0.1, np.array([1, 2]), np.array([0.1, 0.2]), True])
+@pytest.mark.parametrize(
+    "value",
+    [[1, 2], [0.1, 0.2], (0.1, 0.2), 0.1, np.array([1, 2]), np.array([0.1, 0.2]), True],
+)
 def test_numbers_become_double_precision_unrounded(value):
     tensor = validation.real_tensor("X", value)
     assert tensor.dtype == torch.float64
@@ -20,14 +23,17 @@ def test_the_precision_of_an_array_is_kept(value):
     assert validation.real_tensor("X", value).dtype == torch.float32
 
 
-@pytest.mark.parametrize(("value", "message"), [
-    ("abc", "X is a str that is no array of numbers"),
-    (None, "X is a NoneType"),
-    ([[1.0], [2.0, 3.0]], "X is a list"),
-    ([1j], "X is complex"),
-    ([math.nan, math.inf, 1.0], "X has 2 entries that are NaN or infinite"),
-    ([], "X is empty"),
-])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("abc", "X is a str that is no array of numbers"),
+        (None, "X is a NoneType"),
+        ([[1.0], [2.0, 3.0]], "X is a list"),
+        ([1j], "X is complex"),
+        ([math.nan, math.inf, 1.0], "X has 2 entries that are NaN or infinite"),
+        ([], "X is empty"),
+    ],
+)
 def test_what_is_no_real_array_is_refused(value, message):
     with pytest.raises(InvalidInput, match=message):
         validation.real_tensor("X", value)
@@ -41,7 +47,10 @@ def test_dimensions_are_checked():
 def test_regression_data():
     X, y = validation.regression_data(np.ones((3, 2), dtype=np.float32), [1, 2, 3])
     assert X.dtype == y.dtype == torch.float32
-    assert validation.regression_data(np.ones((3, 2)), np.ones((3, 4)))[1].shape == (3, 4)
+    assert validation.regression_data(np.ones((3, 2)), np.ones((3, 4)))[1].shape == (
+        3,
+        4,
+    )
     for bad in ([1, 2], np.ones((3, 1, 1))):
         with pytest.raises(InvalidInput, match="target a row of X"):
             validation.regression_data(np.ones((3, 2)), bad)
@@ -59,13 +68,17 @@ def test_binary_data():
 
 @pytest.mark.parametrize("value", [0, -1, 1.0, True, "3", None])
 def test_positive_integer_refuses(value):
-    with pytest.raises(InvalidInput, match=r"n is .*, expected an integer of at least 1"):
+    with pytest.raises(
+        InvalidInput, match=r"n is .*, expected an integer of at least 1"
+    ):
         validation.positive_integer("n", value)
 
 
 @pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan, "3", None])
 def test_positive_number_refuses(value):
-    with pytest.raises(InvalidInput, match=r"a is .*, expected a finite number above 0"):
+    with pytest.raises(
+        InvalidInput, match=r"a is .*, expected a finite number above 0"
+    ):
         validation.positive_number("a", value)
 
 

@@ -31,19 +31,32 @@ class InProcess:
 
 def run(tmp_path, names, *, done, workers=1):
     path = tmp_path / "out.jsonl"
-    return path, list(verify.verify(names, Setting(), path=path, workers=workers, done=done, progress=False))
+    return path, list(
+        verify.verify(
+            names, Setting(), path=path, workers=workers, done=done, progress=False
+        )
+    )
 
 
 @pytest.fixture
 def recorded(monkeypatch):
-    monkeypatch.setattr(verify, "run_claim", lambda name, setting: {**RECORD, "id": name, "seed": setting.seed})
+    monkeypatch.setattr(
+        verify,
+        "run_claim",
+        lambda name, setting: {**RECORD, "id": name, "seed": setting.seed},
+    )
 
 
 @pytest.mark.usefixtures("recorded")
 def test_finished_records_come_first_and_new_ones_are_appended(tmp_path):
-    path, records = run(tmp_path, ["a", "b", "c"], done={"b": {**RECORD, "id": "b"}, "other": {}})
+    path, records = run(
+        tmp_path, ["a", "b", "c"], done={"b": {**RECORD, "id": "b"}, "other": {}}
+    )
     assert [record["id"] for record in records] == ["b", "a", "c"]
-    assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == ["a", "c"]
+    assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == [
+        "a",
+        "c",
+    ]
 
 
 @pytest.mark.usefixtures("recorded")
@@ -82,13 +95,19 @@ def test_workers_follow_the_cores_of_this_process(monkeypatch):
 
 
 def test_results_are_kept_apart(tmp_path):
-    names = {verify.results_file(tmp_path, preset, seed, device) for preset in ("quick", "book") for seed in (0, 1)
-             for device in ("cpu", "cuda")}
+    names = {
+        verify.results_file(tmp_path, preset, seed, device)
+        for preset in ("quick", "book")
+        for seed in (0, 1)
+        for device in ("cpu", "cuda")
+    }
     assert len(names) == 8
 
 
 def test_numbers_that_json_lacks_become_null():
-    plain = verify._plain({"a": [float("nan"), 1.0, {"b": float("-inf")}], "c": "nan", "d": True})
+    plain = verify._plain(
+        {"a": [float("nan"), 1.0, {"b": float("-inf")}], "c": "nan", "d": True}
+    )
     assert plain == {"a": [None, 1.0, {"b": None}], "c": "nan", "d": True}
     json.dumps(plain, allow_nan=False)
 

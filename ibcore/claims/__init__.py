@@ -18,7 +18,13 @@ import numpy as np
 import torch
 
 from ibcore.evidence import Evidence
-from ibcore.validation import PRESETS, InvalidInput, one_of, pick_device, positive_integer
+from ibcore.validation import (
+    PRESETS,
+    InvalidInput,
+    one_of,
+    pick_device,
+    positive_integer,
+)
 
 Kept = TypeVar("Kept")
 KINDS = ("theorem", "empirical", "open")
@@ -33,7 +39,9 @@ class Setting:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @classmethod
-    def create(cls, preset: str = "quick", seed: int = 0, device: str = "auto") -> Setting:
+    def create(
+        cls, preset: str = "quick", seed: int = 0, device: str = "auto"
+    ) -> Setting:
         """A setting from words; raises `InvalidInput` for an unknown preset or device."""
         one_of("preset", preset, PRESETS)
         return cls(preset, positive_integer("seed", seed, least=0), pick_device(device))
@@ -41,9 +49,14 @@ class Setting:
     def seeds(self, count: int, purpose: str) -> list[int]:
         """`count` independent seeds for `purpose`, the same in every preset and on every device."""
         entropy = np.random.SeedSequence([self.seed, zlib.crc32(purpose.encode())])
-        return [int(word) for word in entropy.generate_state(count, np.uint64) >> np.uint64(1)]
+        return [
+            int(word)
+            for word in entropy.generate_state(count, np.uint64) >> np.uint64(1)
+        ]
 
-    def draw(self, count: int, purpose: str, keep: Callable[[torch.Generator], Kept | None]) -> tuple[list[Kept], int]:
+    def draw(
+        self, count: int, purpose: str, keep: Callable[[torch.Generator], Kept | None]
+    ) -> tuple[list[Kept], int]:
         """The first `count` draws for which `keep` returns something, as what it returned, and how many it rejected.
 
         `keep` draws from the generator it is given and returns None where a stated condition is broken. Raises
@@ -56,7 +69,9 @@ class Setting:
                 kept.append(found)
             if len(kept) == count:
                 return kept, tried - count
-        raise RuntimeError(f"only {len(kept)} of {200 * count} draws for '{purpose}' met their condition.")
+        raise RuntimeError(
+            f"only {len(kept)} of {200 * count} draws for '{purpose}' met their condition."
+        )
 
 
 @dataclass(frozen=True)
@@ -82,14 +97,33 @@ class Verdict:
         """The record that `ibcore verify --json` prints."""
         control = self.evidence.control
         return {
-            "id": self.claim.id, "page": self.claim.page, "kind": self.claim.kind, "holds": self.evidence.holds,
-            "checks": [{"name": c.name, "relation": c.relation, "predicted": c.predicted, "measured": c.measured,
-                        "tolerance": c.tolerance, "holds": c.holds} for c in self.evidence.checks],
-            "control": {"name": control.name, "relation": control.failure.relation,
-                        "threshold": control.failure.predicted, "measured": control.measured,
-                        "refuted": control.refuted},
-            "notes": dict(self.evidence.notes), "seed": self.setting.seed, "preset": self.setting.preset,
-            "device": self.setting.device.type, "seconds": round(self.seconds, 3),
+            "id": self.claim.id,
+            "page": self.claim.page,
+            "kind": self.claim.kind,
+            "holds": self.evidence.holds,
+            "checks": [
+                {
+                    "name": c.name,
+                    "relation": c.relation,
+                    "predicted": c.predicted,
+                    "measured": c.measured,
+                    "tolerance": c.tolerance,
+                    "holds": c.holds,
+                }
+                for c in self.evidence.checks
+            ],
+            "control": {
+                "name": control.name,
+                "relation": control.failure.relation,
+                "threshold": control.failure.predicted,
+                "measured": control.measured,
+                "refuted": control.refuted,
+            },
+            "notes": dict(self.evidence.notes),
+            "seed": self.setting.seed,
+            "preset": self.setting.preset,
+            "device": self.setting.device.type,
+            "seconds": round(self.seconds, 3),
         }
 
 
@@ -111,8 +145,10 @@ class Claim:
         known = self.sizes[setting.preset]
         unknown = set(override) - set(known)
         if unknown:
-            raise InvalidInput(f"claim {self.id} has no size {', '.join(sorted(unknown))}; "
-                               f"its sizes are {', '.join(known)}.")
+            raise InvalidInput(
+                f"claim {self.id} has no size {', '.join(sorted(unknown))}; "
+                f"its sizes are {', '.join(known)}."
+            )
         start = time.perf_counter()
         evidence = self.experiment(setting, **{**known, **override})
         return Verdict(self, setting, evidence, time.perf_counter() - start)
@@ -121,16 +157,30 @@ class Claim:
 _REGISTRY: dict[str, Claim] = {}
 
 
-def claim(*, kind: str, source: str, statement: str, quick: Mapping[str, Any], book: Mapping[str, Any],
-          full: Mapping[str, Any]) -> Callable[[Callable[..., Evidence]], Claim]:
+def claim(
+    *,
+    kind: str,
+    source: str,
+    statement: str,
+    quick: Mapping[str, Any],
+    book: Mapping[str, Any],
+    full: Mapping[str, Any],
+) -> Callable[[Callable[..., Evidence]], Claim]:
     """Register the function below as a claim; `quick`, `book` and `full` are its keyword sizes."""
     one_of("kind", kind, KINDS)
 
     def register(experiment: Callable[..., Evidence]) -> Claim:
         identifier = experiment.__name__.replace("_", "-")
         page = experiment.__module__.removeprefix(f"{__name__}.").replace(".", "/")
-        entry = Claim(identifier, page, kind, source, statement,
-                      {"quick": quick, "book": book, "full": full}, experiment)
+        entry = Claim(
+            identifier,
+            page,
+            kind,
+            source,
+            statement,
+            {"quick": quick, "book": book, "full": full},
+            experiment,
+        )
         _REGISTRY[identifier] = entry
         return entry
 

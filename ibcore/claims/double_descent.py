@@ -17,7 +17,12 @@ from ibcore.dynamics.first_order import adam, gradient_descent
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.figures import figure
 from ibcore.figures.double_descent import draw_fit, draw_risk_marker
-from ibcore.measures.risk import classification_error, one_hot_mean_square, risk_given_inputs, squared_risk
+from ibcore.measures.risk import (
+    classification_error,
+    one_hot_mean_square,
+    risk_given_inputs,
+    squared_risk,
+)
 from ibcore.models.mean_square import mean_square_objective
 from ibcore.models.random_features import draw_fourier
 from ibcore.models.two_layer import TwoLayerReLU, zero_output_start
@@ -44,47 +49,117 @@ PENALTY = 2.5e-4
     kind="theorem",
     source="Belkin, Hsu and Xu 2020, Gaussian model",
     statement="The expected test risk of minimum-norm least squares on p of D Gaussian features follows a formula "
-              "that is infinite at p = n and falls again beyond; gradient descent from zero finds that solution.",
+    "that is infinite at p = n and falls again beyond; gradient descent from zero finds that solution.",
     quick={"repetitions": 1000, "descents": 4, "counts": (20, 30, 38, 40, 42, 50, 100)},
-    book={"repetitions": 1000, "descents": 10,
-          "counts": (1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 34, 37, 38, 40, 42, 43, 46, 50, 60, 70, 85, 100)},
+    book={
+        "repetitions": 1000,
+        "descents": 10,
+        "counts": (
+            1,
+            2,
+            3,
+            5,
+            7,
+            10,
+            15,
+            20,
+            25,
+            30,
+            34,
+            37,
+            38,
+            40,
+            42,
+            43,
+            46,
+            50,
+            60,
+            70,
+            85,
+            100,
+        ),
+    },
     full={"repetitions": 20000, "descents": 200, "counts": (*range(1, 101),)},
 )
-def double_descent_linear(setting: Setting, *, repetitions: int, descents: int, counts: Sequence[int]) -> Evidence:
+def double_descent_linear(
+    setting: Setting, *, repetitions: int, descents: int, counts: Sequence[int]
+) -> Evidence:
     """n = 40 samples, D = 100 features, label noise 1/2; the risk given the inputs, averaged over inputs.
 
     Label noise and unused features are averaged out exactly given the inputs, which leaves a relative
     spread of at most 15 % a draw where |p - n| >= 10 (`weak_features_spread`): the bar of 3 % is six
     standard errors at 1000 draws.
     """
-    problems = {"equally weak": equally_weak(FEATURES, noise=NOISE),
-                "strongest first": prescient(FEATURES, noise=NOISE)}
+    problems = {
+        "equally weak": equally_weak(FEATURES, noise=NOISE),
+        "strongest first": prescient(FEATURES, noise=NOISE),
+    }
     generator = _generator(setting, "weak features")
-    measured = measured_risk(problems, SAMPLES, counts, repetitions, generator, setting.device)
-    predicted = {name: torch.tensor([_predicted(problem, p) for p in counts]) for name, problem in problems.items()}
+    measured = measured_risk(
+        problems, SAMPLES, counts, repetitions, generator, setting.device
+    )
+    predicted = {
+        name: torch.tensor([_predicted(problem, p) for p in counts])
+        for name, problem in problems.items()
+    }
     far = torch.tensor([abs(p - SAMPLES) >= FAR for p in counts])
     checks = []
     for name in problems:
         worst = float((measured[name].mean(-1) / predicted[name] - 1).abs()[far].max())
-        checks.append(Check.at_most(f"{name}: relative error of the risk, |p-n| >= {FAR}", worst, 0.03))
+        checks.append(
+            Check.at_most(
+                f"{name}: relative error of the risk, |p-n| >= {FAR}", worst, 0.03
+            )
+        )
     medians = measured["equally weak"].median(-1).values
-    checks.append(Check.close("number of features with the largest median risk", SAMPLES,
-                              counts[int(medians.argmax())], atol=1))
+    checks.append(
+        Check.close(
+            "number of features with the largest median risk",
+            SAMPLES,
+            counts[int(medians.argmax())],
+            atol=1,
+        )
+    )
     weak = problems["equally weak"]
-    gaps = [_descent_gap(weak, p, descents, generator, setting) for p in counts if abs(p - SAMPLES) >= 2 * FAR]
-    checks.append(Check.at_most("descent from zero: distance to the minimum-norm solution", max(gaps), 1e-8))
+    gaps = [
+        _descent_gap(weak, p, descents, generator, setting)
+        for p in counts
+        if abs(p - SAMPLES) >= 2 * FAR
+    ]
+    checks.append(
+        Check.at_most(
+            "descent from zero: distance to the minimum-norm solution", max(gaps), 1e-8
+        )
+    )
     stray = _risk_from(weak, 10 * descents, generator, setting, start_norm=2.0)
-    control = Control("descent from a start of norm 2: relative error at p = D",
-                      Check.at_least("relative error", abs(stray / _predicted(weak, FEATURES) - 1), 0.5))
-    data = {"counts": np.array(counts), "far": far.numpy(), "samples": SAMPLES, "stray": stray,
-            "predicted": {name: value.numpy() for name, value in predicted.items()},
-            "measured": {name: value.mean(-1).numpy() for name, value in measured.items()},
-            "median": {name: value.median(-1).values.numpy() for name, value in measured.items()}}
+    control = Control(
+        "descent from a start of norm 2: relative error at p = D",
+        Check.at_least(
+            "relative error", abs(stray / _predicted(weak, FEATURES) - 1), 0.5
+        ),
+    )
+    data = {
+        "counts": np.array(counts),
+        "far": far.numpy(),
+        "samples": SAMPLES,
+        "stray": stray,
+        "predicted": {name: value.numpy() for name, value in predicted.items()},
+        "measured": {name: value.mean(-1).numpy() for name, value in measured.items()},
+        "median": {
+            name: value.median(-1).values.numpy() for name, value in measured.items()
+        },
+    }
     return Evidence(tuple(checks), control, data)
 
 
-def measured_risk(problems: Mapping[str, WeakFeatures], samples: int, counts: Sequence[int], repetitions: int,
-                  generator: torch.Generator, device: torch.device | str = "cpu") -> dict[str, Tensor]:
+def measured_risk(
+    problems: Mapping[str, WeakFeatures],
+    samples: int,
+    counts: Sequence[int],
+    repetitions: int,
+    generator: torch.Generator,
+    device: torch.device | str = "cpu",
+) -> dict[str, Tensor]:
     """Risk of the minimum-norm fit given the inputs, (counts, repetitions) on the CPU, for each problem.
 
     The fit is linear in the labels: fitted to the n unit label vectors it gives the matrix M of w = M y.
@@ -94,31 +169,58 @@ def measured_risk(problems: Mapping[str, WeakFeatures], samples: int, counts: Se
     unit = torch.eye(samples, dtype=torch.float64, device=device)
     risks: dict[str, list[Tensor]] = {name: [] for name in problems}
     for block in _blocks(repetitions, 250):
-        inputs = torch.randn(block, samples, features, generator=generator, dtype=torch.float64).to(device)
+        inputs = torch.randn(
+            block, samples, features, generator=generator, dtype=torch.float64
+        ).to(device)
         fits = {p: minimum_norm(inputs[..., :p], unit).weights for p in counts}
         for name, problem in problems.items():
-            rows = [risk_given_inputs(fit, inputs[..., :p], problem.beta[:p].to(device), _variance(problem, p))
-                    for p, fit in fits.items()]
+            rows = [
+                risk_given_inputs(
+                    fit,
+                    inputs[..., :p],
+                    problem.beta[:p].to(device),
+                    _variance(problem, p),
+                )
+                for p, fit in fits.items()
+            ]
             risks[name].append(torch.stack(rows).cpu())
     return {name: torch.cat(parts, -1) for name, parts in risks.items()}
 
 
-def risk_during_descent(setting: Setting, counts: Sequence[int], steps: Sequence[int],
-                        repetitions: int = 100) -> dict[str, Any]:
+def risk_during_descent(
+    setting: Setting,
+    counts: Sequence[int],
+    steps: Sequence[int],
+    repetitions: int = 100,
+) -> dict[str, Any]:
     """Mean risk of gradient descent from zero after `steps` steps, equally weak features: (steps, counts).
 
     The step size is the reciprocal of the largest curvature of each training loss.
     """
-    problem, generator = equally_weak(FEATURES, noise=NOISE), _generator(setting, "risk during descent")
+    problem, generator = (
+        equally_weak(FEATURES, noise=NOISE),
+        _generator(setting, "risk during descent"),
+    )
     inputs = problem.inputs(SAMPLES, repetitions, generator).to(setting.device)
     unit = torch.eye(SAMPLES, dtype=torch.float64, device=setting.device)
     rows = []
     for p in counts:
-        Z, beta, variance = inputs[..., :p], problem.beta[:p].to(setting.device), _variance(problem, p)
+        Z, beta, variance = (
+            inputs[..., :p],
+            problem.beta[:p].to(setting.device),
+            _variance(problem, p),
+        )
         fits = [descent_from_zero(Z, unit, _step_size(Z), count) for count in steps]
-        rows.append([float(risk_given_inputs(fit, Z, beta, variance).mean()) for fit in fits])
-    return {"counts": np.array(counts), "steps": np.array(steps), "risk": np.array(rows).T, "samples": SAMPLES,
-            "limit": np.array([_predicted(problem, p) for p in counts])}
+        rows.append(
+            [float(risk_given_inputs(fit, Z, beta, variance).mean()) for fit in fits]
+        )
+    return {
+        "counts": np.array(counts),
+        "steps": np.array(steps),
+        "risk": np.array(rows).T,
+        "samples": SAMPLES,
+        "limit": np.array([_predicted(problem, p) for p in counts]),
+    }
 
 
 def _predicted(problem: WeakFeatures, used: int) -> float:
@@ -137,31 +239,57 @@ def _step_size(Z: Tensor) -> Tensor:
 
 def _descend(Z: Tensor, y: Tensor, start: Tensor) -> Tensor:
     """Weights (B, p) that gradient descent on the mean square loss reaches from `start` (B, p)."""
+
     def objective(w: Tensor) -> tuple[Tensor, Tensor]:
         rest = (Z @ w[..., None])[..., 0] - y
-        return rest.square().mean(-1), 2 / Z.shape[-2] * (Z.mT @ rest[..., None])[..., 0]
+        return rest.square().mean(-1), 2 / Z.shape[-2] * (Z.mT @ rest[..., None])[
+            ..., 0
+        ]
 
-    return gradient_descent(objective, start, _step_size(Z), steps=20_000, gradient_tolerance=1e-11).theta
+    return gradient_descent(
+        objective, start, _step_size(Z), steps=20_000, gradient_tolerance=1e-11
+    ).theta
 
 
-def _descent_gap(problem: WeakFeatures, used: int, runs: int, generator: torch.Generator, setting: Setting) -> float:
+def _descent_gap(
+    problem: WeakFeatures,
+    used: int,
+    runs: int,
+    generator: torch.Generator,
+    setting: Setting,
+) -> float:
     """Largest relative distance of descent from zero to the minimum-norm solution."""
     inputs = problem.inputs(SAMPLES, runs, generator)
     y = problem.labels(inputs, generator).to(setting.device)
     Z = inputs[..., :used].to(setting.device)
     found, least = _descend(Z, y, Z.new_zeros(runs, used)), minimum_norm(Z, y).weights
-    return float((torch.linalg.vector_norm(found - least, dim=-1) / torch.linalg.vector_norm(least, dim=-1)).max())
+    return float(
+        (
+            torch.linalg.vector_norm(found - least, dim=-1)
+            / torch.linalg.vector_norm(least, dim=-1)
+        ).max()
+    )
 
 
-def _risk_from(problem: WeakFeatures, runs: int, generator: torch.Generator, setting: Setting, *,
-               start_norm: float) -> float:
+def _risk_from(
+    problem: WeakFeatures,
+    runs: int,
+    generator: torch.Generator,
+    setting: Setting,
+    *,
+    start_norm: float,
+) -> float:
     """Mean risk with all features of gradient descent from random starts of norm `start_norm`."""
     Z = problem.inputs(SAMPLES, runs, generator)
     y = problem.labels(Z, generator).to(setting.device)
-    start = torch.randn(runs, problem.features, generator=generator, dtype=torch.float64)
+    start = torch.randn(
+        runs, problem.features, generator=generator, dtype=torch.float64
+    )
     start = start_norm * start / torch.linalg.vector_norm(start, dim=-1, keepdim=True)
     found = _descend(Z.to(setting.device), y, start.to(setting.device))
-    return float(squared_risk(found, problem.beta.to(setting.device), problem.noise**2).mean())
+    return float(
+        squared_risk(found, problem.beta.to(setting.device), problem.noise**2).mean()
+    )
 
 
 # --- Random features and trained networks on handwritten digits -----------------------------------------
@@ -171,20 +299,98 @@ def _risk_from(problem: WeakFeatures, runs: int, generator: torch.Generator, set
     kind="empirical",
     source="Belkin, Hsu, Ma and Mandal 2019; Nakkiran, Kaplun, Bansal, Yang, Barak and Sutskever 2020",
     statement="On handwritten digits the test risk of minimum-norm random Fourier features peaks where their number "
-              "equals the number of samples and falls again beyond; so does that of trained two-layer networks with "
-              "label noise, where they begin to fit. The second valley is the deeper one for clean labels only.",
-    quick={"train": 400, "splits": 4, "ratios": (0.15, 0.25, 0.35, 0.5, 0.7, 1, 1.4, 3, 10),
-           "networks": 8, "network_widths": (4, 12, 96), "network_steps": 1500},
-    book={"train": 400, "splits": 8,
-          "ratios": (0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.7, 0.85, 1, 1.2, 1.4, 2, 3, 4, 6, 10),
-          "networks": 8, "network_widths": (1, 2, 4, 6, 8, 12, 16, 24, 48, 96, 192), "network_steps": 1500},
-    full={"train": 1000, "splits": 100,
-          "ratios": (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.7, 0.85, 1, 1.2, 1.4, 2, 3, 4, 6, 10, 20),
-          "networks": 64, "network_widths": (1, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 32, 64, 128, 256, 512),
-          "network_steps": 6000},
+    "equals the number of samples and falls again beyond; so does that of trained two-layer networks with "
+    "label noise, where they begin to fit. The second valley is the deeper one for clean labels only.",
+    quick={
+        "train": 400,
+        "splits": 4,
+        "ratios": (0.15, 0.25, 0.35, 0.5, 0.7, 1, 1.4, 3, 10),
+        "networks": 8,
+        "network_widths": (4, 12, 96),
+        "network_steps": 1500,
+    },
+    book={
+        "train": 400,
+        "splits": 8,
+        "ratios": (
+            0.05,
+            0.1,
+            0.15,
+            0.2,
+            0.25,
+            0.35,
+            0.5,
+            0.7,
+            0.85,
+            1,
+            1.2,
+            1.4,
+            2,
+            3,
+            4,
+            6,
+            10,
+        ),
+        "networks": 8,
+        "network_widths": (1, 2, 4, 6, 8, 12, 16, 24, 48, 96, 192),
+        "network_steps": 1500,
+    },
+    full={
+        "train": 1000,
+        "splits": 100,
+        "ratios": (
+            0.02,
+            0.05,
+            0.1,
+            0.15,
+            0.2,
+            0.25,
+            0.35,
+            0.5,
+            0.7,
+            0.85,
+            1,
+            1.2,
+            1.4,
+            2,
+            3,
+            4,
+            6,
+            10,
+            20,
+        ),
+        "networks": 64,
+        "network_widths": (
+            1,
+            2,
+            4,
+            6,
+            8,
+            10,
+            12,
+            14,
+            16,
+            20,
+            24,
+            32,
+            64,
+            128,
+            256,
+            512,
+        ),
+        "network_steps": 6000,
+    },
 )
-def double_descent_rff(setting: Setting, *, train: int, splits: int, ratios: Sequence[float], networks: int,
-                       network_widths: Sequence[int], network_steps: int) -> Evidence:
+def double_descent_rff(
+    setting: Setting,
+    *,
+    train: int,
+    splits: int,
+    ratios: Sequence[float],
+    networks: int,
+    network_widths: Sequence[int],
+    network_steps: int,
+) -> Evidence:
     """Random features: the mean test error over splits. Networks: the mean test square loss over splits.
 
     A tenth or fifth of the training labels is redrawn at random in the noisy settings.
@@ -193,31 +399,66 @@ def double_descent_rff(setting: Setting, *, train: int, splits: int, ratios: Seq
     here = counts.index(train)
     curves = feature_curves(setting, train, counts, splits)
     error, peaks = curves["error"].mean(1), curves["error"].mean(1).argmax(-1)
-    checks = [Check.at_most("random features: grid cells between the peak of the error and n",
-                            float((peaks - here).abs().max()), 1),
-              Check.at_most("random features: grid cells between the peak of the norm and n",
-                            float((curves["norm"].median(1).values.argmax(-1) - here).abs().max()), 1)]
+    checks = [
+        Check.at_most(
+            "random features: grid cells between the peak of the error and n",
+            float((peaks - here).abs().max()),
+            1,
+        ),
+        Check.at_most(
+            "random features: grid cells between the peak of the norm and n",
+            float((curves["norm"].median(1).values.argmax(-1) - here).abs().max()),
+            1,
+        ),
+    ]
     for k, corruption in enumerate(CORRUPTIONS[:2]):
         first, peak, second = _valleys(error[k], here)
-        checks.append(Check.at_least(f"random features, noise {corruption:g}: peak over higher valley of the error",
-                                     peak / max(first, second), 5))
+        checks.append(
+            Check.at_least(
+                f"random features, noise {corruption:g}: peak over higher valley of the error",
+                peak / max(first, second),
+                5,
+            )
+        )
     first, _, second = _valleys(error[0], here)
-    checks.append(Check.at_most("random features, noise 0: second valley over first", second / first, 0.5))
+    checks.append(
+        Check.at_most(
+            "random features, noise 0: second valley over first", second / first, 0.5
+        )
+    )
     first, _, second = _valleys(error[2], here)
-    checks.append(Check.at_most("random features, noise 0.2: first valley over second", first / second, 1))
+    checks.append(
+        Check.at_most(
+            "random features, noise 0.2: first valley over second", first / second, 1
+        )
+    )
     trained = network_curves(setting, network_widths, networks, network_steps)
     first, peak, second = _valleys(trained["test"].mean(1), None)
-    checks.append(Check.at_least("trained networks: peak over higher valley of the square loss",
-                                 peak / max(first, second), 1.5))
+    checks.append(
+        Check.at_least(
+            "trained networks: peak over higher valley of the square loss",
+            peak / max(first, second),
+            1.5,
+        )
+    )
     first, peak, second = _valleys(curves["ridge"].mean(0), here)
-    control = Control("ridge penalty, noise 0.1: peak over higher valley",
-                      Check.at_most("ratio", peak / max(first, second), 1.5))
-    data = {"counts": np.array(counts), "samples": train, "corruptions": CORRUPTIONS,
-            **{name: value.numpy() for name, value in curves.items()}, "networks": trained}
+    control = Control(
+        "ridge penalty, noise 0.1: peak over higher valley",
+        Check.at_most("ratio", peak / max(first, second), 1.5),
+    )
+    data = {
+        "counts": np.array(counts),
+        "samples": train,
+        "corruptions": CORRUPTIONS,
+        **{name: value.numpy() for name, value in curves.items()},
+        "networks": trained,
+    }
     return Evidence(tuple(checks), control, data)
 
 
-def feature_curves(setting: Setting, train: int, counts: Sequence[int], splits: int) -> dict[str, Tensor]:
+def feature_curves(
+    setting: Setting, train: int, counts: Sequence[int], splits: int
+) -> dict[str, Tensor]:
     """Minimum-norm random Fourier features on `splits` splits of the digits, all other digits for testing.
 
     error, square, norm, fit: (corruptions, splits, counts) share of test digits misclassified, test
@@ -229,46 +470,68 @@ def feature_curves(setting: Setting, train: int, counts: Sequence[int], splits: 
     rows: dict[str, list[Tensor]] = {name: [] for name in (*names, "kernel")}
     for seed in setting.seeds(splits, "digits"):
         data = [_digits(train, seed, corruption, setting) for corruption in CORRUPTIONS]
-        model = draw_fourier(64, max(counts), LENGTH_SCALE, torch.Generator().manual_seed(seed + 1),
-                             device=setting.device)
+        model = draw_fourier(
+            64,
+            max(counts),
+            LENGTH_SCALE,
+            torch.Generator().manual_seed(seed + 1),
+            device=setting.device,
+        )
         seen, fresh = model.features(data[0].X_train), model.features(data[0].X_test)
-        cells = [_fit_digits(model.rescaled(seen, count), model.rescaled(fresh, count), data) for count in counts]
+        cells = [
+            _fit_digits(model.rescaled(seen, count), model.rescaled(fresh, count), data)
+            for count in counts
+        ]
         for name in names:
             rows[name].append(torch.stack([cell[name] for cell in cells], -1).cpu())
         rows["kernel"].append(_limit_error(data).cpu())
     kernel = torch.stack(rows.pop("kernel"), -1)
-    return {**{name: torch.stack(parts, -2) for name, parts in rows.items()}, "kernel": kernel}
+    return {
+        **{name: torch.stack(parts, -2) for name, parts in rows.items()},
+        "kernel": kernel,
+    }
 
 
 def _digits(train: int, seed: int, corruption: float, setting: Setting) -> DigitsSplit:
     """The same digits for every corruption; all that are not for training are for testing."""
     generator = torch.Generator().manual_seed(seed)
-    return digits_split(train, DIGITS - train, generator, corruption, device=setting.device)
+    return digits_split(
+        train, DIGITS - train, generator, corruption, device=setting.device
+    )
 
 
-def _fit_digits(seen: Tensor, fresh: Tensor, data: Sequence[DigitsSplit]) -> dict[str, Tensor]:
+def _fit_digits(
+    seen: Tensor, fresh: Tensor, data: Sequence[DigitsSplit]
+) -> dict[str, Tensor]:
     """Features of training and test digits, fitted to each set of labels at once."""
     targets, truth = _targets(data), data[0].y_test
     weights = minimum_norm(seen, targets).weights
     scores = _by_corruption(fresh @ weights)
     rest = _by_corruption(seen @ weights - targets)
     penalized = ridge(seen, targets[:, CLASSES : 2 * CLASSES], PENALTY)
-    return {"error": classification_error(scores, truth), "square": one_hot_mean_square(scores, truth),
-            "norm": torch.linalg.matrix_norm(_by_corruption(weights)),
-            "fit": torch.linalg.matrix_norm(rest) / math.sqrt(len(seen)),
-            "ridge": classification_error(fresh @ penalized, truth)}
+    return {
+        "error": classification_error(scores, truth),
+        "square": one_hot_mean_square(scores, truth),
+        "norm": torch.linalg.matrix_norm(_by_corruption(weights)),
+        "fit": torch.linalg.matrix_norm(rest) / math.sqrt(len(seen)),
+        "ridge": classification_error(fresh @ penalized, truth),
+    }
 
 
 def _limit_error(data: Sequence[DigitsSplit]) -> Tensor:
     """Test error of the interpolant of least norm for the kernel of infinitely many features, (corruptions,)."""
     kernel, X = gaussian_kernel(LENGTH_SCALE), data[0].X_train
-    scores = kernel(data[0].X_test, X) @ minimum_norm(kernel(X, X), _targets(data)).weights
+    scores = (
+        kernel(data[0].X_test, X) @ minimum_norm(kernel(X, X), _targets(data)).weights
+    )
     return classification_error(_by_corruption(scores), data[0].y_test)
 
 
 def _targets(data: Sequence[DigitsSplit]) -> Tensor:
     """One-hot labels of every corruption side by side, (n, corruptions * classes)."""
-    return torch.cat([torch.nn.functional.one_hot(part.y_train, CLASSES) for part in data], -1).double()
+    return torch.cat(
+        [torch.nn.functional.one_hot(part.y_train, CLASSES) for part in data], -1
+    ).double()
 
 
 def _by_corruption(columns: Tensor) -> Tensor:
@@ -276,27 +539,50 @@ def _by_corruption(columns: Tensor) -> Tensor:
     return columns.unflatten(-1, (-1, CLASSES)).movedim(-2, 0)
 
 
-def network_curves(setting: Setting, widths: Sequence[int], splits: int, steps: int, *, train: int = 200,
-                   corruption: float = 0.2) -> dict[str, Any]:
+def network_curves(
+    setting: Setting,
+    widths: Sequence[int],
+    splits: int,
+    steps: int,
+    *,
+    train: int = 200,
+    corruption: float = 0.2,
+) -> dict[str, Any]:
     """Two-layer ReLU networks trained by Adam on even against odd digits, all splits of one width at once.
 
     train, test: (widths, splits) mean square loss on the training labels and on true test labels.
     error: (widths, splits) share of test digits misclassified.   parameters: (widths,).
     """
     generator = _generator(setting, f"networks {corruption}")
-    data = parity_splits(splits, train, 1000, 16, generator, corruption, device=setting.device)
+    data = parity_splits(
+        splits, train, 1000, 16, generator, corruption, device=setting.device
+    )
     rows: dict[str, list[Tensor]] = {"train": [], "test": [], "error": []}
     models = [TwoLayerReLU(data.X_train, width) for width in widths]
     for model in models:
-        start = zero_output_start(model.width, model.features, torch.ones(splits, dtype=torch.float64), generator)
-        found = adam(partial(mean_square_objective, model, data.y_train), start.to(setting.device), 0.03, steps=steps,
-                     target_loss=1e-6)
+        start = zero_output_start(
+            model.width,
+            model.features,
+            torch.ones(splits, dtype=torch.float64),
+            generator,
+        )
+        found = adam(
+            partial(mean_square_objective, model, data.y_train),
+            start.to(setting.device),
+            0.03,
+            steps=steps,
+            target_loss=1e-6,
+        )
         scores = model.on(data.X_test).outputs(found.theta)
         rows["train"].append(found.loss.cpu())
         rows["test"].append((scores - data.y_test).square().mean(-1).cpu())
         rows["error"].append((scores * data.y_test <= 0).double().mean(-1).cpu())
-    return {**{name: torch.stack(parts) for name, parts in rows.items()}, "widths": np.array(widths),
-            "parameters": np.array([model.dimension for model in models]), "samples": train}
+    return {
+        **{name: torch.stack(parts) for name, parts in rows.items()},
+        "widths": np.array(widths),
+        "parameters": np.array([model.dimension for model in models]),
+        "samples": train,
+    }
 
 
 def _valleys(curve: Tensor, peak: int | None) -> tuple[float, float, float]:
@@ -310,7 +596,9 @@ def _generator(setting: Setting, purpose: str) -> torch.Generator:
 
 
 def _blocks(total: int, largest: int) -> list[int]:
-    return [largest] * (total // largest) + ([total % largest] if total % largest else [])
+    return [largest] * (total // largest) + (
+        [total % largest] if total % largest else []
+    )
 
 
 # --- Explorer: a fit that can be looked at ----------------------------------------------------------------
@@ -329,11 +617,19 @@ def wave_fits(noise: float) -> dict[str, Any]:
     with 12 features and the largest noise is the median: neither lucky nor unlucky.
     """
     data, values, errors = _wave_draws(noise)
-    at_threshold = _wave_draws(max(EXPLORER_NOISES))[2][:, EXPLORER_COUNTS.index(POINTS)]
+    at_threshold = _wave_draws(max(EXPLORER_NOISES))[2][
+        :, EXPLORER_COUNTS.index(POINTS)
+    ]
     shown = int(at_threshold.argsort()[len(at_threshold) // 2])
-    return {"grid": _wave_grid().numpy(), "truth": _wave_truth().numpy(), "x": data.x[shown].numpy(),
-            "y": data.y[shown].numpy(), "values": values[shown].numpy(), "own": errors[shown].numpy(),
-            "typical": errors.median(0).values.numpy()}
+    return {
+        "grid": _wave_grid().numpy(),
+        "truth": _wave_truth().numpy(),
+        "x": data.x[shown].numpy(),
+        "y": data.y[shown].numpy(),
+        "values": values[shown].numpy(),
+        "own": errors[shown].numpy(),
+        "typical": errors.median(0).values.numpy(),
+    }
 
 
 @cache
@@ -341,17 +637,26 @@ def _wave_draws(noise: float) -> tuple[Points, Tensor, Tensor]:
     """The data sets, the fitted functions on the grid (draws, counts, k) and their errors (draws, counts)."""
     generator = torch.Generator().manual_seed(0)
     data = sine_points(WAVE_DRAWS, POINTS, generator, noise=noise)
-    values = torch.stack([_wave_values(data, row, generator) for row in range(WAVE_DRAWS)])
+    values = torch.stack(
+        [_wave_values(data, row, generator) for row in range(WAVE_DRAWS)]
+    )
     return data, values, (values - _wave_truth()).square().mean(-1)
 
 
 def _wave_values(data: Points, row: int, generator: torch.Generator) -> Tensor:
     """Fitted functions on the grid, (counts, k), of one data set."""
     model = draw_fourier(1, max(EXPLORER_COUNTS), WAVE_SCALE, generator)
-    seen, queries = model.features(data.inputs[row]), model.features(_wave_grid()[:, None])
-    return torch.stack([
-        model.rescaled(queries, count) @ minimum_norm(model.rescaled(seen, count), data.y[row]).weights
-        for count in EXPLORER_COUNTS])
+    seen, queries = (
+        model.features(data.inputs[row]),
+        model.features(_wave_grid()[:, None]),
+    )
+    return torch.stack(
+        [
+            model.rescaled(queries, count)
+            @ minimum_norm(model.rescaled(seen, count), data.y[row]).weights
+            for count in EXPLORER_COUNTS
+        ]
+    )
 
 
 def _wave_grid() -> Tensor:
@@ -366,8 +671,14 @@ def draw_wave(features: int, noise: float) -> tuple[Figure, str]:
     """The fit with `features` random features beside the curve of test errors, and what they show."""
     fits, k = wave_fits(noise), EXPLORER_COUNTS.index(features)
     fig, (left, right) = figure(2, height=3.0)
-    draw_fit(left, fits["grid"], fits["values"][k], fits["truth"], (fits["x"], fits["y"]),
-             f"{features} random features")
+    draw_fit(
+        left,
+        fits["grid"],
+        fits["values"][k],
+        fits["truth"],
+        (fits["x"], fits["y"]),
+        f"{features} random features",
+    )
     draw_risk_marker(right, EXPLORER_COUNTS, fits["typical"], k, POINTS)
     return fig, _wave_sentence(features, noise, fits["own"][k], fits["typical"][k])
 
@@ -379,5 +690,7 @@ def _wave_sentence(features: int, noise: float, own: float, typical: float) -> s
         fit = "just enough to pass through the 12 points, in exactly one way"
     else:
         fit = "the curve passes through all 12 points and is the one of least norm among all that do"
-    return (f"{features} features, noise {noise:g}: {fit}. Test error {own:.2g} for this draw, "
-            f"{typical:.2g} in the median of {WAVE_DRAWS} draws.")
+    return (
+        f"{features} features, noise {noise:g}: {fit}. Test error {own:.2g} for this draw, "
+        f"{typical:.2g} in the median of {WAVE_DRAWS} draws."
+    )

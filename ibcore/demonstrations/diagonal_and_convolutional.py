@@ -10,7 +10,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.dynamics.log_time import flow
-from ibcore.figures.diagonal_and_convolutional import draw_coefficients, draw_ratio_paths
+from ibcore.figures.diagonal_and_convolutional import (
+    draw_coefficients,
+    draw_ratio_paths,
+)
 from ibcore.figures.style import figure
 from ibcore.losses import Exponential
 from ibcore.models.diagonal import Diagonal, even_start
@@ -35,7 +38,9 @@ def training_paths(depth: int) -> tuple[Tensor, Tensor]:
     data = three_of_twelve()
     model = Diagonal(data.signed, depth)
     start = even_start(model.features, torch.tensor(SCALES, dtype=torch.float64))
-    run = flow(model, Exponential(), start, log_loss=[-(10.0**power) for power in _GRID])
+    run = flow(
+        model, Exponential(), start, log_loss=[-(10.0**power) for power in _GRID]
+    )
     betas = model.coefficients(run.theta)
     margins = (betas @ data.signed.T).amin(-1)
     return betas, margins / betas.abs().sum(-1) * float(data.primal.abs().sum())
@@ -48,8 +53,16 @@ def draw_training(power: int, scale: float, depth: int) -> tuple[Figure, str]:
     beta = betas[row, column].numpy()
     fig, (left, right) = figure(2, height=3.1)
     draw_coefficients(left, beta, three_of_twelve().primal.numpy())
-    draw_ratio_paths(right, np.array(_GRID), ratios.numpy(), [f"{s:g}" for s in SCALES], (row, column))
+    draw_ratio_paths(
+        right,
+        np.array(_GRID),
+        ratios.numpy(),
+        [f"{s:g}" for s in SCALES],
+        (row, column),
+    )
     used = int((np.abs(beta) > 0.01 * np.abs(beta).max()).sum())
     digits = 10.0**power / np.log(10)
-    return fig, (f"Depth {depth}, start {scale:g}, loss 10^-{digits:,.1f}: {used} of 12 coefficients are above one "
-                 f"percent of the largest, and the l1 margin is {float(ratios[row, column]):.3f} of the best possible.")
+    return fig, (
+        f"Depth {depth}, start {scale:g}, loss 10^-{digits:,.1f}: {used} of 12 coefficients are above one "
+        f"percent of the largest, and the l1 margin is {float(ratios[row, column]):.3f} of the best possible."
+    )

@@ -37,7 +37,9 @@ def fitted(data: Regression, alpha: float, depth: int = 2) -> Tensor:
     start = even_start(net.features, torch.tensor([alpha], dtype=torch.float64))[0]
     run = stiff_flow(net, data.y, start, tolerance=1e-6, target_loss=1e-12)
     if not run.complete:
-        raise RuntimeError(f"training from alpha = {alpha:g} at depth {depth} ended early: {run.status}.")
+        raise RuntimeError(
+            f"training from alpha = {alpha:g} at depth {depth} ended early: {run.status}."
+        )
     return net.coefficients(run.state)
 
 
@@ -50,7 +52,7 @@ def excess_paths() -> tuple[Tensor, Tensor]:
     for row, depth in zip(excess, DEPTHS, strict=True):
         usable = [alpha for alpha in _PATH if start_scale(alpha, depth) > 1e-11]
         betas = [one.primal for one in q_alpha_path(data.X, data.y, usable, depth)]
-        row[-len(usable):] = excess_near(pursuit, data.X, torch.stack(betas))
+        row[-len(usable) :] = excess_near(pursuit, data.X, torch.stack(betas))
     return torch.tensor(_PATH, dtype=torch.float64), excess
 
 
@@ -62,14 +64,21 @@ def draw_recovery(alpha: float, depth: int) -> tuple[Figure, str]:
     fig, (left, right) = figure(2, height=3.1, width_ratios=(1.25, 1))
     draw_vector(left, beta.numpy(), data.truth.numpy())
     alphas, paths = excess_paths()
-    draw_excess_paths(right, alphas.numpy(), paths.numpy(), DEPTHS, (alpha, max(excess, 1e-9), depth))
+    draw_excess_paths(
+        right, alphas.numpy(), paths.numpy(), DEPTHS, (alpha, max(excess, 1e-9), depth)
+    )
     used = int((beta.abs() > 0.01 * beta.abs().max()).sum())
-    return fig, (f"Depth {depth}, alpha = {alpha:g}: {used} of 30 coefficients are above one percent of the largest, "
-                 f"and the l1 norm is {100 * max(excess, 0.0):.3g} percent above the least possible.")
+    return fig, (
+        f"Depth {depth}, alpha = {alpha:g}: {used} of 30 coefficients are above one percent of the largest, "
+        f"and the l1 norm is {100 * max(excess, 0.0):.3g} percent above the least possible."
+    )
 
 
-EQUATION = Regression(torch.tensor([[0.8, 1.2]], dtype=torch.float64), torch.tensor([1.2], dtype=torch.float64),
-                      torch.tensor([0.0, 1.0], dtype=torch.float64))
+EQUATION = Regression(
+    torch.tensor([[0.8, 1.2]], dtype=torch.float64),
+    torch.tensor([1.2], dtype=torch.float64),
+    torch.tensor([0.0, 1.0], dtype=torch.float64),
+)
 
 
 @functools.cache
@@ -80,13 +89,18 @@ def plane_path(alpha: float, depth: int) -> Tensor:
     end = stiff_flow(net, EQUATION.y, start, tolerance=1e-8, target_loss=1e-20)
     times = np.linspace(0, end.time, 41)[1:]
     for _ in range(8):
-        run = stiff_flow(net, EQUATION.y, start, tolerance=1e-8, target_loss=0, times=times)
+        run = stiff_flow(
+            net, EQUATION.y, start, tolerance=1e-8, target_loss=0, times=times
+        )
         betas = torch.cat([net.coefficients(start)[None], net.coefficients(run.path)])
         wide = ((betas[1:] - betas[:-1]).norm(dim=1) > 0.06).numpy()
         if not wide.any():
             break
         before = np.concatenate([[0.0], times[:-1]])
-        between = [np.linspace(low, high, 6)[1:-1] for low, high in zip(before[wide], times[wide], strict=True)]
+        between = [
+            np.linspace(low, high, 6)[1:-1]
+            for low, high in zip(before[wide], times[wide], strict=True)
+        ]
         times = np.sort(np.concatenate([times, *between]))
     return betas
 
@@ -100,6 +114,14 @@ def draw_level_sets(alpha: float, depth: int) -> tuple[Figure, str]:
     end = path[-1]
     level = float(q_value(end, start_scale(alpha, depth), depth))
     fig, ax = figure(height=4.2, width=4.6)
-    draw_plane(ax, path.numpy(), (first, second, heights / level), EQUATION.X[0].numpy(), float(EQUATION.y))
-    return fig, (f"Depth {depth}, alpha = {alpha:g}: training ends at ({float(end[0]):.3f}, {float(end[1]):.3f}), "
-                 f"where a level set of Q_alpha touches the line. Least l1 is (0, 1), least l2 is (0.462, 0.692).")
+    draw_plane(
+        ax,
+        path.numpy(),
+        (first, second, heights / level),
+        EQUATION.X[0].numpy(),
+        float(EQUATION.y),
+    )
+    return fig, (
+        f"Depth {depth}, alpha = {alpha:g}: training ends at ({float(end[0]):.3f}, {float(end[1]):.3f}), "
+        f"where a level set of Q_alpha touches the line. Least l1 is (0, 1), least l2 is (0.462, 0.692)."
+    )

@@ -30,8 +30,13 @@ def leaning_clouds() -> Classification:
 
     The support vectors are (1, 0) and its opposite: they span a line and not the plane.
     """
-    cloud = torch.tensor([[1.0, 0.0], [1.5, 2.2], [2.1, 1.6], [1.7, 2.8], [2.7, 0.9], [2.4, 2.3]], dtype=torch.float64)
-    return Classification(torch.cat([cloud, -cloud]), torch.cat([torch.ones(6), -torch.ones(6)]).double())
+    cloud = torch.tensor(
+        [[1.0, 0.0], [1.5, 2.2], [2.1, 1.6], [1.7, 2.8], [2.7, 0.9], [2.4, 2.3]],
+        dtype=torch.float64,
+    )
+    return Classification(
+        torch.cat([cloud, -cloud]), torch.cat([torch.ones(6), -torch.ones(6)]).double()
+    )
 
 
 @functools.cache
@@ -50,7 +55,9 @@ def draw_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, str
     model, thetas, best = trained(depth)
     theta = thetas[LOG_LOSSES.index(log_loss), SCALES.index(scale)]
     w = model.end_to_end(theta)
-    spectra = [torch.linalg.svdvals(layer).numpy() for layer in model.layers(theta)[:-1]]
+    spectra = [
+        torch.linalg.svdvals(layer).numpy() for layer in model.layers(theta)[:-1]
+    ]
     degrees = math.degrees(math.asin(min(1.0, float(sin_angle(w, best.primal)))))
     data = leaning_clouds()
     fig, (left, right) = figure(2, height=3.1)
@@ -59,7 +66,9 @@ def draw_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, str
     sentence = f"Depth {depth} at log L = {log_loss:,.0f}: the line is {degrees:.2g} degrees from the max-margin line"
     if spectra:
         worst = max(float(values[1] / values[0]) for values in spectra)
-        sentence += f", and the second singular value is at most {worst:.2g} of the first"
+        sentence += (
+            f", and the second singular value is at most {worst:.2g} of the first"
+        )
     return fig, sentence + "."
 
 
@@ -72,10 +81,20 @@ def compare_routes(depth: int, steps: int) -> list[tuple[str, float, float]]:
     data = leaning_clouds()
     model = DeepLinear(data.signed, (WIDTH,) * (depth - 1))
     best = max_margin(data.X, data.y).primal
-    start = SCALES[0] * random_start(model, 1, 1.0, torch.Generator().manual_seed(depth))
+    start = SCALES[0] * random_start(
+        model, 1, 1.0, torch.Generator().manual_seed(depth)
+    )
     runs = {
-        "gradient descent": descend(model, Exponential(), start, constant(0.05), stops=[steps]),
+        "gradient descent": descend(
+            model, Exponential(), start, constant(0.05), stops=[steps]
+        ),
         "log-time flow": flow(model, Exponential(), start, log_loss=-1e10),
     }
-    return [(name, float(run.log_loss[-1, 0]),
-             math.degrees(float(sin_angle(model.end_to_end(run.theta[-1, 0]), best)))) for name, run in runs.items()]
+    return [
+        (
+            name,
+            float(run.log_loss[-1, 0]),
+            math.degrees(float(sin_angle(model.end_to_end(run.theta[-1, 0]), best))),
+        )
+        for name, run in runs.items()
+    ]

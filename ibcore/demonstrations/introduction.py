@@ -22,7 +22,14 @@ from ibcore.models.two_layer import TwoLayerReLU, zero_output_start
 from ibcore.oracles.kernels import kernel_interpolant, output_layer_kernel
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.oracles.roughness import least_roughness
-from ibcore.problems.curves import CUBIC, Points, cubic, cubic_points, scattered_points, zigzag
+from ibcore.problems.curves import (
+    CUBIC,
+    Points,
+    cubic,
+    cubic_points,
+    scattered_points,
+    zigzag,
+)
 from ibcore.validation import InvalidInput, positive_integer, positive_number
 
 LABEL_NOISE = 0.3
@@ -43,10 +50,14 @@ class PolynomialFit:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Values at x (k,) of all B polynomials, (B, k)."""
-        return self.coefficients @ legendre_features(x, self.coefficients.shape[-1] - 1).mT
+        return (
+            self.coefficients @ legendre_features(x, self.coefficients.shape[-1] - 1).mT
+        )
 
 
-def fit_polynomial(data: Points, degree: int, *, noise: float = LABEL_NOISE) -> PolynomialFit:
+def fit_polynomial(
+    data: Points, degree: int, *, noise: float = LABEL_NOISE
+) -> PolynomialFit:
     """Least squares; among many solutions the one of least sum_k ((k + 1) c_k)^2.
 
     That is where gradient descent from zero on the features P_k/(k + 1) ends.
@@ -85,11 +96,21 @@ class CurveFit:
 
     def on_grid(self, count: int = GRID) -> Tensor:
         """Values on `count` equispaced inputs from x_1 to x_n, (B, count)."""
-        return self.network.on(self.points.grid(count)[..., None]).outputs(self.flow.theta)
+        return self.network.on(self.points.grid(count)[..., None]).outputs(
+            self.flow.theta
+        )
 
 
-def fit_points(points: Points, width: int, scale: float, generator: torch.Generator, *, start: Tensor | None = None,
-               tolerance: float = 0.05, **options: Any) -> CurveFit:
+def fit_points(
+    points: Points,
+    width: int,
+    scale: float,
+    generator: torch.Generator,
+    *,
+    start: Tensor | None = None,
+    tolerance: float = 0.05,
+    **options: Any,
+) -> CurveFit:
     """Gradient flow of a network of `width` neurons on each data set, until its mean square loss is 1e-8.
 
     Output weights start at zero, the others normal with variance `scale` R/sqrt(width), R the least
@@ -101,16 +122,28 @@ def fit_points(points: Points, width: int, scale: float, generator: torch.Genera
     """
     least = least_roughness(points.x, points.y)
     if not bool((least.value > 0).all()):
-        raise InvalidInput("the points of a data set lie on a line, expected some that do not: the least roughness is "
-                           "0 and nothing can be compared with it. Change a label.")
+        raise InvalidInput(
+            "the points of a data set lie on a line, expected some that do not: the least roughness is "
+            "0 and nothing can be compared with it. Change a label."
+        )
     if start is None:
-        deviation = (positive_number("scale", scale) * least.value / math.sqrt(positive_integer("width", width))).sqrt()
-        start = zero_output_start(width, 1, deviation.cpu(), generator).to(points.x.device)
+        deviation = (
+            positive_number("scale", scale)
+            * least.value
+            / math.sqrt(positive_integer("width", width))
+        ).sqrt()
+        start = zero_output_start(width, 1, deviation.cpu(), generator).to(
+            points.x.device
+        )
     network = TwoLayerReLU(points.inputs, width)
-    flow = square_flow(network, start, points.y, target_loss=FIT, tolerance=tolerance, **options)
+    flow = square_flow(
+        network, start, points.y, target_loss=FIT, tolerance=tolerance, **options
+    )
     found = roughness(*network.kinks(flow.theta), points.x[:, 0], points.x[:, -1])
     saved = least.certificate.norm(dim=-1) * (points.x.shape[-1] * flow.loss).sqrt()
-    return CurveFit(points, network, start, flow, found / least.value, (found + saved) / least.value)
+    return CurveFit(
+        points, network, start, flow, found / least.value, (found + saved) / least.value
+    )
 
 
 @dataclass(frozen=True)
@@ -133,8 +166,13 @@ class WigglyStart:
         return float((self.refit.ratio / trained.ratio).min()) if valid else math.nan
 
 
-def start_wiggly(fit: CurveFit, generator: torch.Generator, *, perturbation: float = 0.03,
-                 **options: Any) -> WigglyStart:
+def start_wiggly(
+    fit: CurveFit,
+    generator: torch.Generator,
+    *,
+    perturbation: float = 0.03,
+    **options: Any,
+) -> WigglyStart:
     """Rewrite the first neurons of each start into a zigzag through the points, perturb every weight, train again.
 
     Weights are multiplied by 1 + `perturbation` N(0, 1); `options` go to `square_flow`.
@@ -143,10 +181,21 @@ def start_wiggly(fit: CurveFit, generator: torch.Generator, *, perturbation: flo
     built = connect_the_dots(fit.start, polygon.x, polygon.y)
     noise = torch.randn(built.shape, generator=generator, dtype=built.dtype).to(built)
     perturbed = built * (1 + perturbation * noise)
-    loss = [(fit.network.outputs(theta) - points.y).square().mean(-1) for theta in (built, perturbed)]
+    loss = [
+        (fit.network.outputs(theta) - points.y).square().mean(-1)
+        for theta in (built, perturbed)
+    ]
     rough = roughness(*fit.network.kinks(built), points.x[:, 0], points.x[:, -1])
-    refit = fit_points(points, fit.network.width, math.nan, generator, start=perturbed, **options)
-    return WigglyStart(built, loss[0], rough / least_roughness(points.x, points.y).value, loss[1], refit)
+    refit = fit_points(
+        points, fit.network.width, math.nan, generator, start=perturbed, **options
+    )
+    return WigglyStart(
+        built,
+        loss[0],
+        rough / least_roughness(points.x, points.y).value,
+        loss[1],
+        refit,
+    )
 
 
 # --- Explorers ------------------------------------------------------------------------------------------
@@ -156,9 +205,12 @@ DEGREES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 30, 60)
 
 def explore_degree() -> Explorer:
     """Least-squares polynomials through ten noisy points of a cubic, over their degree."""
-    return explore(draw_degree, title="How high a degree for ten noisy points?",
-                   degree=Choice("Degree of the polynomial", list(DEGREES), start=2),
-                   sample=Choice("Training set", [1, 2]))
+    return explore(
+        draw_degree,
+        title="How high a degree for ten noisy points?",
+        degree=Choice("Degree of the polynomial", list(DEGREES), start=2),
+        sample=Choice("Training set", [1, 2]),
+    )
 
 
 def draw_degree(degree: int, sample: int) -> tuple[Figure, str]:
@@ -169,10 +221,20 @@ def draw_degree(degree: int, sample: int) -> tuple[Figure, str]:
     row = sample - 1
     train, test = float(fit.train[row]), float(fit.test[row])
     fig, ax = figure(height=3.5)
-    draw_fit(ax, data.x[row].numpy(), data.y[row].numpy(), grid.numpy(), fit(grid)[row].numpy(), cubic(grid).numpy())
+    draw_fit(
+        ax,
+        data.x[row].numpy(),
+        data.y[row].numpy(),
+        grid.numpy(),
+        fit(grid)[row].numpy(),
+        cubic(grid).numpy(),
+    )
     errors = f"training error {_error(train)}, test error {_error(test)}"
     ax.set_title(f"degree {degree}: {errors}")
-    return fig, f"Degree {degree} has {degree + 1} coefficients for 10 points: {errors}."
+    return (
+        fig,
+        f"Degree {degree} has {degree + 1} coefficients for 10 points: {errors}.",
+    )
 
 
 def _error(value: float) -> str:
@@ -180,17 +242,30 @@ def _error(value: float) -> str:
 
 
 STARTS = {"wiggly": 100.0, "small": 10.0, "large": 1000.0}
-STARTS_IN_WORDS = {"wiggly": "wiggly weights, shaken", "small": "small random weights",
-                   "large": "large random weights"}
+STARTS_IN_WORDS = {
+    "wiggly": "wiggly weights, shaken",
+    "small": "small random weights",
+    "large": "large random weights",
+}
 LEVELS = (0.3, 0.1, 0.03, 0.01, 0.001, FIT)
 SCALES = (0.01, 10.0, 30.0, 100.0, 1000.0)
 
 
 def explore_smooth_or_wiggly() -> Explorer:
     """A network of 256 neurons trained on eight points from three starts, watched while its loss falls."""
-    return explore(draw_training, title="Smooth or wiggly? Train a network on eight points",
-                   start=Choice("Start", list(STARTS), start=2, format=STARTS_IN_WORDS.__getitem__),
-                   progress=Choice("Training", list(range(len(LEVELS) + 1)), start=len(LEVELS), format=_read_progress))
+    return explore(
+        draw_training,
+        title="Smooth or wiggly? Train a network on eight points",
+        start=Choice(
+            "Start", list(STARTS), start=2, format=STARTS_IN_WORDS.__getitem__
+        ),
+        progress=Choice(
+            "Training",
+            list(range(len(LEVELS) + 1)),
+            start=len(LEVELS),
+            format=_read_progress,
+        ),
+    )
 
 
 def draw_training(start: str, progress: int) -> tuple[Figure, str]:
@@ -199,7 +274,9 @@ def draw_training(start: str, progress: int) -> tuple[Figure, str]:
     picture = _picture(film.points, film.states[progress], film.network)
     fig, ax = figure(height=3.7)
     draw_curves(ax, picture, label=f"network, {_read_progress(progress)}")
-    return fig, _training_sentence(start, progress, float(film.loss[progress]), float(film.ratio[progress]))
+    return fig, _training_sentence(
+        start, progress, float(film.loss[progress]), float(film.ratio[progress])
+    )
 
 
 def _training_sentence(start: str, progress: int, loss: float, ratio: float) -> str:
@@ -226,14 +303,26 @@ class Film:
 def training_film(start: str, *, width: int = 256) -> Film:
     """Train on `shown_points` from a start of `STARTS`, keeping the states at `LEVELS`."""
     points, generator = shown_points(), torch.Generator().manual_seed(0)
-    fit = fit_points(points, width, STARTS[start], generator, tolerance=0.1, levels=LEVELS)
+    fit = fit_points(
+        points, width, STARTS[start], generator, tolerance=0.1, levels=LEVELS
+    )
     if start == "wiggly":
-        fit = start_wiggly(fit, generator, perturbation=0.01, tolerance=0.1, levels=LEVELS).refit
+        fit = start_wiggly(
+            fit, generator, perturbation=0.01, tolerance=0.1, levels=LEVELS
+        ).refit
     states = torch.cat([fit.start, fit.flow.snapshots[:, 0]])
     loss = (fit.network.outputs(states) - points.y).square().mean(-1)
     bends = fit.network.kinks(states)
-    rough = roughness(*bends, *(end.expand(len(states)) for end in (points.x[:, 0], points.x[:, -1])))
-    return Film(points, fit.network, states, loss, rough / least_roughness(points.x, points.y).value)
+    rough = roughness(
+        *bends, *(end.expand(len(states)) for end in (points.x[:, 0], points.x[:, -1]))
+    )
+    return Film(
+        points,
+        fit.network,
+        states,
+        loss,
+        rough / least_roughness(points.x, points.y).value,
+    )
 
 
 def shown_points() -> Points:
@@ -243,41 +332,75 @@ def shown_points() -> Points:
 
 def explore_initialization() -> Explorer:
     """The trained network over the scale of its start and its width."""
-    return explore(draw_initialization, title="What the scale of the start decides",
-                   scale=Choice("Scale of the start", list(SCALES), start=3),
-                   width=Choice("Width", [64, 256, 1024], start=1))
+    return explore(
+        draw_initialization,
+        title="What the scale of the start decides",
+        scale=Choice("Scale of the start", list(SCALES), start=3),
+        width=Choice("Width", [64, 256, 1024], start=1),
+    )
 
 
 def draw_initialization(scale: float, width: int) -> tuple[Figure, str]:
     """The network after training from random weights of this scale, or the attempt if it did not fit."""
     points = shown_points()
     steps = 300 if scale < 1 else 5000
-    fit = fit_points(points, width, scale, torch.Generator().manual_seed(0), tolerance=0.1, max_steps=steps)
+    fit = fit_points(
+        points,
+        width,
+        scale,
+        torch.Generator().manual_seed(0),
+        tolerance=0.1,
+        max_steps=steps,
+    )
     fits, ratio = bool(fit.fits), float(fit.ratio)
     fig, ax = figure(height=3.7)
-    draw_curves(ax, _picture(points, fit.flow.theta[0], fit.network, kernel=True, fits=fits))
+    draw_curves(
+        ax, _picture(points, fit.flow.theta[0], fit.network, kernel=True, fits=fits)
+    )
     if not fits:
-        return fig, (f"Scale {scale:g}, width {width}: the network did not fit. Its loss is still "
-                     f"{float(fit.flow.loss):.2g}, so its shape says nothing about functions through the points.")
+        return fig, (
+            f"Scale {scale:g}, width {width}: the network did not fit. Its loss is still "
+            f"{float(fit.flow.loss):.2g}, so its shape says nothing about functions through the points."
+        )
     grid = points.grid(GRID)[..., None]
     limit = kernel_interpolant(output_layer_kernel, points.inputs, points.y)(grid)
     off = float((fit.on_grid() - limit).abs().max())
-    return fig, (f"Scale {scale:g}, width {width}: the network fits the points, is {_times(ratio)} as rough as the "
-                 f"least rough fit, and is at most {off:.2g} away from the kernel interpolant.")
+    return fig, (
+        f"Scale {scale:g}, width {width}: the network fits the points, is {_times(ratio)} as rough as the "
+        f"least rough fit, and is at most {off:.2g} away from the kernel interpolant."
+    )
 
 
-def _picture(points: Points, theta: Tensor, network: TwoLayerReLU, *, kernel: bool = False,
-             fits: bool = True) -> CurvePicture:
+def _picture(
+    points: Points,
+    theta: Tensor,
+    network: TwoLayerReLU,
+    *,
+    kernel: bool = False,
+    fits: bool = True,
+) -> CurvePicture:
     """The function of `theta` (P,) over the polygon, the zigzag and, with `kernel`, the kernel interpolant."""
     polygon = zigzag(points)
     grid = torch.cat([points.grid(141), polygon.x], -1).sort(-1).values
     references = {"wiggly, fits too": polygon, "least rough fit": points}
     if kernel:
         limit = kernel_interpolant(output_layer_kernel, points.inputs, points.y)
-        references["kernel interpolant"] = Points(points.grid(141), limit(points.grid(141)[..., None]))
+        references["kernel interpolant"] = Points(
+            points.grid(141), limit(points.grid(141)[..., None])
+        )
     values = network.on(grid[..., None]).outputs(theta[None])
-    curves = {name: (line.x[0].numpy(), line.y[0].numpy()) for name, line in references.items()}
-    return CurvePicture(points.x[0].numpy(), points.y[0].numpy(), grid[0].numpy(), values[0].numpy(), curves, fits)
+    curves = {
+        name: (line.x[0].numpy(), line.y[0].numpy())
+        for name, line in references.items()
+    }
+    return CurvePicture(
+        points.x[0].numpy(),
+        points.y[0].numpy(),
+        grid[0].numpy(),
+        values[0].numpy(),
+        curves,
+        fits,
+    )
 
 
 def _read_progress(progress: int) -> str:

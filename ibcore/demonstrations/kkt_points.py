@@ -19,7 +19,10 @@ from ibcore.models.homogeneous import Activation, LeakyReLU, SquaredReLU, TwoLay
 from ibcore.models.margins import Margins
 from ibcore.validation import one_of
 
-ACTIVATIONS: dict[str, Activation] = {"ReLU": LeakyReLU(), "squared ReLU": SquaredReLU()}
+ACTIVATIONS: dict[str, Activation] = {
+    "ReLU": LeakyReLU(),
+    "squared ReLU": SquaredReLU(),
+}
 ANGLES = (20, 75, 130, 185, 240, 300)
 LABELS = (1, 1, -1, 1, -1, -1)
 STAGES = (0, 30, 60, 90, 120, 160, 220, 300, 450, 700)
@@ -29,7 +32,9 @@ _WIDTH, _STEP = 12, 0.02
 def circle_points() -> tuple[Tensor, Tensor]:
     """Six points on the unit circle, X (6, 2) and y (6,), which no line through the origin separates."""
     angles = torch.deg2rad(torch.tensor(ANGLES, dtype=torch.float64))
-    return torch.stack([angles.cos(), angles.sin()], 1), torch.tensor(LABELS, dtype=torch.float64)
+    return torch.stack([angles.cos(), angles.sin()], 1), torch.tensor(
+        LABELS, dtype=torch.float64
+    )
 
 
 @dataclass(frozen=True)
@@ -57,17 +62,37 @@ def training_path(activation: str) -> Path:
     X, y = circle_points()
     net = TwoLayer(X, _WIDTH, phi)
     model = Margins(net, y)
-    theta = 0.2 * torch.randn(1, net.dimension, generator=torch.Generator().manual_seed(2), dtype=X.dtype)
-    began, directions, growth = float(theta.norm().log()), [theta[0] / theta.norm()], [0.0]
+    theta = 0.2 * torch.randn(
+        1, net.dimension, generator=torch.Generator().manual_seed(2), dtype=X.dtype
+    )
+    began, directions, growth = (
+        float(theta.norm().log()),
+        [theta[0] / theta.norm()],
+        [0.0],
+    )
     for steps in STAGES[1:]:
-        run = sphere_flow(model, theta, degree=net.degree, steps=2 * steps, coarsest=_STEP, finest=1e-4, window=5)
+        run = sphere_flow(
+            model,
+            theta,
+            degree=net.degree,
+            steps=2 * steps,
+            coarsest=_STEP,
+            finest=1e-4,
+            window=5,
+        )
         directions.append(run.direction[0])
         growth.append(float(run.log_norm[-1, 0]) - began)
     states = torch.stack(directions)
     margins = model.outputs(states).amin(-1)
     measured = [_residual(net, y, state) for state in states]
-    return Path(net, states, np.array(growth), margins.numpy(), np.array([r for r, _ in measured]),
-                tuple(count for _, count in measured))
+    return Path(
+        net,
+        states,
+        np.array(growth),
+        margins.numpy(),
+        np.array([r for r, _ in measured]),
+        tuple(count for _, count in measured),
+    )
 
 
 def _residual(net: TwoLayer, y: Tensor, state: Tensor) -> tuple[float, int]:
@@ -77,7 +102,9 @@ def _residual(net: TwoLayer, y: Tensor, state: Tensor) -> tuple[float, int]:
     if not bool((values > 0).all()):
         return 1.0, 0
     if net.activation.smooth:
-        return kkt(state, values, margins.jacobian(state[None])[0], active=0.05).residual, 0
+        return kkt(
+            state, values, margins.jacobian(state[None])[0], active=0.05
+        ).residual, 0
     found = clarke_kkt(*net.layers(state), net.inputs, y, active=0.05)
     return found.residual, len(found.kinks)
 
@@ -89,17 +116,34 @@ def draw_training(stage: int, activation: str) -> tuple[Figure, str]:
     a, w = path.net.layers(path.directions[k])
     fig, (left, right) = figure(2, height=3.3)
     draw_neurons(left, X.numpy(), y.numpy(), a.numpy(), w.numpy())
-    draw_history(right, path.growth, np.maximum(path.margins / path.margins[-1], 0), path.residuals, k)
+    draw_history(
+        right,
+        path.growth,
+        np.maximum(path.margins / path.margins[-1], 0),
+        path.residuals,
+        k,
+    )
     if path.margins[k] <= 0:
         return fig, f"{activation}: some point is still misclassified."
-    on_kinks = "" if path.net.activation.smooth else f" {path.kinks[k]} pairs of a neuron and a point are on a kink."
-    return fig, (f"{activation}: all points are correct; the normalized margin is "
-                 f"{path.margins[k] / path.margins[-1]:.0%} of its last value, the KKT residual "
-                 f"{path.residuals[k]:.2g}.{on_kinks}")
+    on_kinks = (
+        ""
+        if path.net.activation.smooth
+        else f" {path.kinks[k]} pairs of a neuron and a point are on a kink."
+    )
+    return fig, (
+        f"{activation}: all points are correct; the normalized margin is "
+        f"{path.margins[k] / path.margins[-1]:.0%} of its last value, the KKT residual "
+        f"{path.residuals[k]:.2g}.{on_kinks}"
+    )
 
 
 def explorer() -> Explorer:
     """Time and activation."""
-    return explore(draw_training, title="Neurons that stop between the points",
-                   stage=Choice("Training, in steps that turn the direction by up to 1/50", STAGES, start=1),
-                   activation=Choice("Activation", list(ACTIVATIONS)))
+    return explore(
+        draw_training,
+        title="Neurons that stop between the points",
+        stage=Choice(
+            "Training, in steps that turn the direction by up to 1/50", STAGES, start=1
+        ),
+        activation=Choice("Activation", list(ACTIVATIONS)),
+    )

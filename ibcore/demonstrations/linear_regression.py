@@ -12,18 +12,32 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from ibcore.dynamics.first_order import adam, gradient_descent
-from ibcore.dynamics.mirror_descent import HypentropyMirror, Mirror, PowerMirror, mirror_descent
+from ibcore.dynamics.mirror_descent import (
+    HypentropyMirror,
+    Mirror,
+    PowerMirror,
+    mirror_descent,
+)
 from ibcore.dynamics.sgd import sgd
 from ibcore.figures.linear_regression import draw_plane
 from ibcore.figures.style import figure
-from ibcore.oracles.bregman_projection import Hypentropy, PNorm, Potential, bregman_projection
+from ibcore.oracles.bregman_projection import (
+    Hypentropy,
+    PNorm,
+    Potential,
+    bregman_projection,
+)
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.problems.interpolation import isotropic_interpolation
 
 Path = list[Tensor]
 Cloud = tuple[np.ndarray, np.ndarray, float, float]
 
-RADII = (0.3, 1.0, 3.0)  # |w - X^+ y| over the norm of the part of w* that the data do not show
+RADII = (
+    0.3,
+    1.0,
+    3.0,
+)  # |w - X^+ y| over the norm of the part of w* that the data do not show
 
 
 @dataclass(frozen=True)
@@ -48,7 +62,9 @@ class Interpolants:
     residual: float
 
 
-def random_interpolants(seed: int, draws: int, device: torch.device, fresh: int = 50) -> Interpolants:
+def random_interpolants(
+    seed: int, draws: int, device: torch.device, fresh: int = 50
+) -> Interpolants:
     """`draws` random interpolants of 30 points in 100 dimensions, each tested on `fresh` points of its own."""
     generator = torch.Generator().manual_seed(seed)
     data = isotropic_interpolation(30, 100, generator).to(device)
@@ -57,20 +73,41 @@ def random_interpolants(seed: int, draws: int, device: torch.device, fresh: int 
     hidden = base - truth
     size = torch.linalg.vector_norm(hidden)
     v = data.null_directions(draws, generator)
-    points = torch.randn(draws, fresh, X.shape[-1], generator=generator, dtype=X.dtype).to(device)
+    points = torch.randn(
+        draws, fresh, X.shape[-1], generator=generator, dtype=X.dtype
+    ).to(device)
     along, across = points @ hidden, (points @ v[..., None])[..., 0]
     errors = {r: (hidden + r * size * v).square().sum(-1) for r in RADII}
     risks = {r: (along + r * size * across).square().mean(-1) for r in RADII}
     radii = 3 * size * torch.rand(400, 1, generator=generator, dtype=X.dtype).to(device)
     towards = v[:400] - hidden / size
-    leaning = base + 5 / 3 * radii * towards / torch.linalg.vector_norm(towards, dim=-1, keepdim=True)
-    common, far, some = points[:20].flatten(0, 1), base - 10 * hidden, base + radii * v[:400]
-    aimless, guided = _cloud(some, truth, base, common), _cloud(leaning, far, base, common)
-    fit = torch.linalg.vector_norm(torch.cat([some, leaning]) @ X.T - data.y, dim=-1) / torch.linalg.vector_norm(data.y)
+    leaning = base + 5 / 3 * radii * towards / torch.linalg.vector_norm(
+        towards, dim=-1, keepdim=True
+    )
+    common, far, some = (
+        points[:20].flatten(0, 1),
+        base - 10 * hidden,
+        base + radii * v[:400],
+    )
+    aimless, guided = (
+        _cloud(some, truth, base, common),
+        _cloud(leaning, far, base, common),
+    )
+    fit = torch.linalg.vector_norm(
+        torch.cat([some, leaning]) @ X.T - data.y, dim=-1
+    ) / torch.linalg.vector_norm(data.y)
     least = float(size.square())
-    return Interpolants({r: e.cpu() for r, e in errors.items()}, {r: e.cpu() for r, e in risks.items()},
-                        {r: least * (1 + r * r) for r in RADII}, least, aimless, guided, _rank(aimless),
-                        _rank(guided), float(fit.max()))
+    return Interpolants(
+        {r: e.cpu() for r, e in errors.items()},
+        {r: e.cpu() for r, e in risks.items()},
+        {r: least * (1 + r * r) for r in RADII},
+        least,
+        aimless,
+        guided,
+        _rank(aimless),
+        _rank(guided),
+        float(fit.max()),
+    )
 
 
 def _rank(cloud: Cloud) -> float:
@@ -79,8 +116,12 @@ def _rank(cloud: Cloud) -> float:
 
 def _cloud(w: Tensor, target: Tensor, base: Tensor, points: Tensor) -> Cloud:
     errors = (points @ (w - target).T).square().mean(0)
-    return (torch.linalg.vector_norm(w, dim=-1).cpu().numpy(), errors.cpu().numpy(), float(base.norm()),
-            float((base - target).square().sum()))
+    return (
+        torch.linalg.vector_norm(w, dim=-1).cpu().numpy(),
+        errors.cpu().numpy(),
+        float(base.norm()),
+        float((base - target).square().sum()),
+    )
 
 
 class Recorded:
@@ -107,26 +148,49 @@ class Recorded:
 
 def _heavy_ball(task: Recorded, start: Tensor, eta: float) -> object:
     n = len(task.y)
-    return sgd(task.rows, task.fitted, start, samples=n, batch_size=n, step_size=eta, momentum=0.8,
-               generator=torch.Generator().manual_seed(0), max_steps=800)
+    return sgd(
+        task.rows,
+        task.fitted,
+        start,
+        samples=n,
+        batch_size=n,
+        step_size=eta,
+        momentum=0.8,
+        generator=torch.Generator().manual_seed(0),
+        max_steps=800,
+    )
 
 
 def _stochastic(task: Recorded, start: Tensor, eta: float) -> object:  # noqa: ARG001
     size = 0.5 / float(task.X.square().sum(-1).max())
-    return sgd(task.rows, task.fitted, start, samples=len(task.y), batch_size=1, step_size=size, momentum=0.0,
-               generator=torch.Generator().manual_seed(0), max_steps=20_000)
+    return sgd(
+        task.rows,
+        task.fitted,
+        start,
+        samples=len(task.y),
+        batch_size=1,
+        step_size=size,
+        momentum=0.0,
+        generator=torch.Generator().manual_seed(0),
+        max_steps=20_000,
+    )
 
 
 METHODS: dict[str, Callable[[Recorded, Tensor, float], object]] = {
-    "gradient descent": lambda task, start, eta: gradient_descent(task, start, eta, steps=1500,
-                                                                  gradient_tolerance=1e-14),
+    "gradient descent": lambda task, start, eta: gradient_descent(
+        task, start, eta, steps=1500, gradient_tolerance=1e-14
+    ),
     "heavy ball": _heavy_ball,
     "SGD": _stochastic,
-    "Adam": lambda task, start, eta: adam(task, start, 0.05, steps=1500, target_loss=1e-20),  # noqa: ARG005
+    "Adam": lambda task, start, _: adam(
+        task, start, 0.05, steps=1500, target_loss=1e-20
+    ),
 }
 
 
-def follow(X: Tensor, y: Tensor, start: Tensor, method: str, scale: float = 1.0) -> Tensor:
+def follow(
+    X: Tensor, y: Tensor, start: Tensor, method: str, scale: float = 1.0
+) -> Tensor:
     """Every iterate of one of `METHODS` with steps of `scale` / L, from `start` (d,) until it fits: (K, d)."""
     task = Recorded(X, y)
     eta = scale * len(y) / (2 * float(torch.linalg.matrix_norm(X, 2)) ** 2)
@@ -148,7 +212,12 @@ def distance_paths(seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 PLANE_X, PLANE_Y = (1.0, 2.0), 2.0
-STARTS = {"at the origin": (0.0, 0.0), "on the left": (-2.0, 0.5), "below": (0.5, -2.0), "beyond the line": (1.5, 2.2)}
+STARTS = {
+    "at the origin": (0.0, 0.0),
+    "on the left": (-2.0, 0.5),
+    "below": (0.5, -2.0),
+    "beyond the line": (1.5, 2.2),
+}
 MIRRORS: dict[str, tuple[Mirror, Potential]] = {
     "mirror descent, p = 1.5": (PowerMirror(1.5), PNorm(1.5)),
     "mirror descent, p = 6": (PowerMirror(6.0), PNorm(6.0)),
@@ -160,22 +229,42 @@ _LIMIT = 3.0
 
 def draw_route(route: str, start: str) -> tuple[Figure, str]:
     """One point, two parameters: the line of interpolants, the run, and the level set that touches the line."""
-    X, y = torch.tensor([PLANE_X], dtype=torch.float64), torch.tensor([PLANE_Y], dtype=torch.float64)
+    X, y = (
+        torch.tensor([PLANE_X], dtype=torch.float64),
+        torch.tensor([PLANE_Y], dtype=torch.float64),
+    )
     w0 = torch.tensor(STARTS[start], dtype=torch.float64)
     psi = MIRRORS[route][1] if route in MIRRORS else PNorm(2.0)
     best = bregman_projection(X, y, w0, psi)
-    path = _mirror_route(X, y, w0, route, best.dual) if route in MIRRORS else _thinned(follow(X, y, w0, route, 0.1))
+    path = (
+        _mirror_route(X, y, w0, route, best.dual)
+        if route in MIRRORS
+        else _thinned(follow(X, y, w0, route, 0.1))
+    )
     fig, ax = figure(width=5.2, height=4.6)
-    draw_plane(ax, X[0].numpy(), PLANE_Y, path.numpy(), best.w.numpy(), _levels(psi, w0.numpy(), best.w.numpy()),
-               _LIMIT)
+    draw_plane(
+        ax,
+        X[0].numpy(),
+        PLANE_Y,
+        path.numpy(),
+        best.w.numpy(),
+        _levels(psi, w0.numpy(), best.w.numpy()),
+        _LIMIT,
+    )
     end, aim = path[-1], best.w
     away, name = float((end - aim).norm()), route[0].upper() + route[1:]
     where = f"({end[0]:.2f}, {end[1]:.2f})".replace("-0.00", "0.00")
     if away < 1e-6:
-        kind = "closest interpolant" if route not in MIRRORS else "interpolant of least divergence"
+        kind = (
+            "closest interpolant"
+            if route not in MIRRORS
+            else "interpolant of least divergence"
+        )
         return fig, f"{name}, started {start}, ends at {where}: the {kind}."
-    return fig, (f"{name}, started {start}, ends at {where}. That fits as well, but lies {away:.2f} away from "
-                 f"the closest interpolant.")
+    return fig, (
+        f"{name}, started {start}, ends at {where}. That fits as well, but lies {away:.2f} away from "
+        f"the closest interpolant."
+    )
 
 
 def _thinned(path: Tensor) -> Tensor:
@@ -197,4 +286,6 @@ def _levels(psi: Potential, w0: np.ndarray, best: np.ndarray) -> np.ndarray:
     axis = np.linspace(-_LIMIT, _LIMIT, 61)
     grid = np.stack(np.meshgrid(axis, axis), -1)
     slope = psi.gradient(w0)
-    return (psi.value(grid) - slope * grid).sum(-1) - (psi.value(best) - slope * best).sum()
+    return (psi.value(grid) - slope * grid).sum(-1) - (
+        psi.value(best) - slope * best
+    ).sum()

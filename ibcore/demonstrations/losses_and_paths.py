@@ -30,10 +30,24 @@ _GRID = np.geomspace(1, 100, 25)
 def tail_points(name: str) -> tuple[Classification, MaxMargin]:
     """Points in the plane with their max-margin solution; both sets share the four points on the street's edge."""
     edge = torch.tensor([[2.4, -0.4], [0.3, 1.7]], dtype=torch.float64)
-    crowd = torch.tensor([[2.9, -0.1], [3.2, -0.6], [3.6, -0.2], [3.4, -1.0], [3.9, -0.7], [4.1, -0.1], [3.0, 0.4],
-                          [4.2, -1.2]], dtype=torch.float64)
+    crowd = torch.tensor(
+        [
+            [2.9, -0.1],
+            [3.2, -0.6],
+            [3.6, -0.2],
+            [3.4, -1.0],
+            [3.9, -0.7],
+            [4.1, -0.1],
+            [3.0, 0.4],
+            [4.2, -1.2],
+        ],
+        dtype=torch.float64,
+    )
     half = torch.cat([edge, crowd if name == POINTS[0] else crowd[:1]])
-    data = Classification(torch.cat([half, -half]), torch.cat([torch.ones(len(half)), -torch.ones(len(half))]).double())
+    data = Classification(
+        torch.cat([half, -half]),
+        torch.cat([torch.ones(len(half)), -torch.ones(len(half))]).double(),
+    )
     return data, max_margin(data.X, data.y)
 
 
@@ -46,7 +60,13 @@ def tail_end(tail: str, points: str) -> Tensor:
         run = scipy_flow(Linear(data.signed), Exponential(), start, log_loss=-1e6)
     else:
         power = float(tail)
-        run = scipy_flow(Linear(data.signed), ConvexTail(power), start, log_time=40 * (power + 2), degree=1)
+        run = scipy_flow(
+            Linear(data.signed),
+            ConvexTail(power),
+            start,
+            log_time=40 * (power + 2),
+            degree=1,
+        )
     return run.theta[0, 0] / run.theta[0, 0].norm()
 
 
@@ -54,7 +74,14 @@ def tail_end(tail: str, points: str) -> Tensor:
 def _limits(points: str) -> np.ndarray:
     """Degrees between the limit for each power of the grid and the max-margin direction."""
     data, best = tail_points(points)
-    sines = [float(sin_angle(tail_limit(data.signed, float(a), best.primal).direction, best.primal)) for a in _GRID]
+    sines = [
+        float(
+            sin_angle(
+                tail_limit(data.signed, float(a), best.primal).direction, best.primal
+            )
+        )
+        for a in _GRID
+    ]
     return np.degrees(np.arcsin(sines))
 
 
@@ -64,13 +91,27 @@ def draw_tail(tail: str, points: str) -> tuple[Figure, str]:
     w = tail_end(tail, points)
     degrees = math.degrees(math.asin(float(sin_angle(w, best.primal))))
     fig, (left, right) = figure(2, height=3.1)
-    draw_separators(left, data.X.numpy(), data.y.numpy(), w.numpy(), best.primal.numpy())
-    current = None if tail == EXPONENTIAL else int(np.abs(np.log(_GRID / float(tail))).argmin())
+    draw_separators(
+        left, data.X.numpy(), data.y.numpy(), w.numpy(), best.primal.numpy()
+    )
+    current = (
+        None
+        if tail == EXPONENTIAL
+        else int(np.abs(np.log(_GRID / float(tail))).argmin())
+    )
     grid, angles = _GRID.copy(), _limits(points).copy()
     if current is not None:
         grid[current], angles[current] = float(tail), degrees
     draw_tail_angles(right, grid, angles, current)
     ratio = float((data.signed @ w).min()) * float(best.primal.norm())
-    name = "exponential tail" if tail == EXPONENTIAL else "tail 1/m" if tail == "1" else f"tail 1/m^{tail}"
-    return fig, (f"With the {name} and {points}, training ends {degrees:.2g} degrees from the max-margin line, "
-                 f"with {100 * ratio:.0f} % of the largest margin.")
+    name = (
+        "exponential tail"
+        if tail == EXPONENTIAL
+        else "tail 1/m"
+        if tail == "1"
+        else f"tail 1/m^{tail}"
+    )
+    return fig, (
+        f"With the {name} and {points}, training ends {degrees:.2g} degrees from the max-margin line, "
+        f"with {100 * ratio:.0f} % of the largest margin."
+    )

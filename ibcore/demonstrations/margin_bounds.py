@@ -17,7 +17,11 @@ from ibcore.models.relu_layers import ReLULayers, multiclass_margins
 from ibcore.problems.labelings import LABELINGS, labelings
 
 LOSSES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
-DIVISORS = {"nothing": None, "spectral complexity": spectral_complexity, "Frobenius norms": frobenius_complexity}
+DIVISORS = {
+    "nothing": None,
+    "spectral complexity": spectral_complexity,
+    "Frobenius norms": frobenius_complexity,
+}
 
 
 @functools.cache
@@ -28,10 +32,21 @@ def trained() -> tuple[Tensor, dict[str, Tensor]]:
     X, y = data.X[0], data.y[0]
     net = ReLULayers((64, 32, 10))
     begin = net.initial(len(y), generator)
-    run = descend_to_levels(lambda weights: net.loss_and_gradient(weights, X, y), begin, LOSSES)
-    margins = torch.stack([multiclass_margins(net.logits(weights, X), y) for weights in run.weights])
-    divisors = {name: torch.stack([torch.ones(len(y)).double() if measure is None else measure(weights)
-                                   for weights in run.weights]) for name, measure in DIVISORS.items()}
+    run = descend_to_levels(
+        lambda weights: net.loss_and_gradient(weights, X, y), begin, LOSSES
+    )
+    margins = torch.stack(
+        [multiclass_margins(net.logits(weights, X), y) for weights in run.weights]
+    )
+    divisors = {
+        name: torch.stack(
+            [
+                torch.ones(len(y)).double() if measure is None else measure(weights)
+                for weights in run.weights
+            ]
+        )
+        for name, measure in DIVISORS.items()
+    }
     return margins, divisors
 
 
@@ -39,18 +54,27 @@ def draw_margins(random: float, true: float, divisor: str) -> tuple[Figure, str]
     """Distributions of margins at the chosen losses of the network on random and of that on true labels."""
     margins, divisors = trained()
     scaled = margins / divisors[divisor][..., None]
-    chosen = {"true": scaled[LOSSES.index(true), LABELINGS.index("true")],
-              "random": scaled[LOSSES.index(random), LABELINGS.index("random")]}
+    chosen = {
+        "true": scaled[LOSSES.index(true), LABELINGS.index("true")],
+        "random": scaled[LOSSES.index(random), LABELINGS.index("random")],
+    }
     fig, ax = figure(height=3.2)
     label = "margin" if divisor == "nothing" else f"margin divided by {divisor}"
-    draw_distributions(ax, {name: values.numpy() for name, values in chosen.items()}, label)
+    draw_distributions(
+        ax, {name: values.numpy() for name, values in chosen.items()}, label
+    )
     ratio = float(chosen["true"].median() / chosen["random"].median())
-    return fig, (f"Loss {true:g} on true and {random:g} on random labels, margins divided by {divisor}: the median for "
-                 f"true labels is {ratio:.2g} times that for random ones.")
+    return fig, (
+        f"Loss {true:g} on true and {random:g} on random labels, margins divided by {divisor}: the median for "
+        f"true labels is {ratio:.2g} times that for random ones."
+    )
 
 
 def explore_margins() -> Explorer:
     """The explorer that opens the page: the network on true labels has stopped at the loss 0.01."""
-    return explore(functools.partial(draw_margins, true=0.01), title="Which network was trained on random labels?",
-                   random=Choice("Loss reached on random labels", LOSSES, start=3, format="{:g}"),
-                   divisor=Choice("Divide margins by", list(DIVISORS)))
+    return explore(
+        functools.partial(draw_margins, true=0.01),
+        title="Which network was trained on random labels?",
+        random=Choice("Loss reached on random labels", LOSSES, start=3, format="{:g}"),
+        divisor=Choice("Divide margins by", list(DIVISORS)),
+    )

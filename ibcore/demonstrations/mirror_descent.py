@@ -25,12 +25,22 @@ _LOG_10 = math.log(10)
 
 def plane_points() -> Classification:
     """Twelve points in the plane; (2, 1) and its opposite alone decide the margin in every norm."""
-    above = torch.tensor([[2.0, 1.0], [3.0, 0.5], [2.2, 1.8], [3.2, 1.5], [2.6, 2.3], [3.4, 0.9]], dtype=torch.float64)
-    below = torch.tensor([[2.0, 1.0], [2.5, 0.9], [3.3, 2.0], [3.2, 0.2], [2.3, 2.1], [2.9, 1.4]], dtype=torch.float64)
-    return Classification(torch.cat([above, -below]), torch.cat([torch.ones(6), -torch.ones(6)]).double())
+    above = torch.tensor(
+        [[2.0, 1.0], [3.0, 0.5], [2.2, 1.8], [3.2, 1.5], [2.6, 2.3], [3.4, 0.9]],
+        dtype=torch.float64,
+    )
+    below = torch.tensor(
+        [[2.0, 1.0], [2.5, 0.9], [3.3, 2.0], [3.2, 0.2], [2.3, 2.1], [2.9, 1.4]],
+        dtype=torch.float64,
+    )
+    return Classification(
+        torch.cat([above, -below]), torch.cat([torch.ones(6), -torch.ones(6)]).double()
+    )
 
 
-def follow(X: object, y: object, p: float, log_time: object) -> tuple[Trajectory, NormMargin, Tensor]:
+def follow(
+    X: object, y: object, p: float, log_time: object
+) -> tuple[Trajectory, NormMargin, Tensor]:
     """Mirror flow from w = 0, the certified optimum, and the l_p margin gap at every stop, (K,).
 
     X: (n, d).      y: (n,) in {-1, +1}.      log_time: rising stops.
@@ -60,24 +70,51 @@ def draw_plane(p: float, power: int) -> tuple[Figure, str]:
     k = PLANE_TIMES.index(power)
     scaled = states / (states @ data.signed.T).amin(-1, keepdim=True)
     fig, (left, right) = figure(2, height=3.8)
-    draw_separator(left, data.X.numpy(), data.y.numpy(), states[k].numpy(), best.primal.numpy())
-    draw_ball(right, data.signed.numpy(), p, best.primal.numpy(), scaled[: k + 1].numpy())
+    draw_separator(
+        left, data.X.numpy(), data.y.numpy(), states[k].numpy(), best.primal.numpy()
+    )
+    draw_ball(
+        right, data.signed.numpy(), p, best.primal.numpy(), scaled[: k + 1].numpy()
+    )
     w = states[k] / states[k].abs().max()
     short = f"{100 * float(gaps[k]):.2g} %" if gaps[k] >= 1e-4 else "less than 0.01 %"
-    return fig, (f"Potential p = {p:g} at t = 10^{power:,}: w points along ({w[0]:.2f}, {w[1]:.2f}), and its l_p "
-                 f"margin is {short} short of the largest possible.")
+    return fig, (
+        f"Potential p = {p:g} at t = 10^{power:,}: w points along ({w[0]:.2f}, {w[1]:.2f}), and its l_p "
+        f"margin is {short} short of the largest possible."
+    )
 
 
-def naive_gaps(signed: Tensor, best: Tensor, orders: tuple[float, ...], *, step_size: float, steps: int) -> Tensor:
+def naive_gaps(
+    signed: Tensor,
+    best: Tensor,
+    orders: tuple[float, ...],
+    *,
+    step_size: float,
+    steps: int,
+) -> Tensor:
     """l_p margin gaps (P, B) after plain mirror descent from a small random start, on signed inputs (B, n, d).
 
     best: (B, P) the largest margins.
     """
     generator = torch.Generator().manual_seed(0)
-    start = torch.rand(len(signed), signed.shape[-1], generator=generator, dtype=torch.float64) - 0.5
+    start = (
+        torch.rand(
+            len(signed), signed.shape[-1], generator=generator, dtype=torch.float64
+        )
+        - 0.5
+    )
     p = torch.tensor(orders, dtype=torch.float64).repeat_interleave(len(signed))
     rows = signed.repeat(len(orders), 1, 1)
-    w = mirror_descent(Linear(rows), Exponential(), start.repeat(len(orders), 1), p, step_size=step_size, steps=steps)
-    sizes = torch.stack([torch.linalg.vector_norm(v, float(q)) for v, q in zip(w, p, strict=True)])
+    w = mirror_descent(
+        Linear(rows),
+        Exponential(),
+        start.repeat(len(orders), 1),
+        p,
+        step_size=step_size,
+        steps=steps,
+    )
+    sizes = torch.stack(
+        [torch.linalg.vector_norm(v, float(q)) for v, q in zip(w, p, strict=True)]
+    )
     margins = (rows @ w[..., None])[..., 0].amin(-1)
     return (1 - margins / sizes / best.T.reshape(-1)).reshape(len(orders), -1)

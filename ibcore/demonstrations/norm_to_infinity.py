@@ -15,7 +15,13 @@ from ibcore.dynamics.stiff_flow import integrate
 from ibcore.explore import Choice, Explorer, explore
 from ibcore.figures.norm_to_infinity import draw_matrix, draw_runaway
 from ibcore.figures.style import figure
-from ibcore.models.runaway_completion import RawWeights, Reduced, balanced_layers, loss, product
+from ibcore.models.runaway_completion import (
+    RawWeights,
+    Reduced,
+    balanced_layers,
+    loss,
+    product,
+)
 from ibcore.oracles import runaway_completion as law
 
 Array = NDArray[np.float64]
@@ -30,8 +36,15 @@ TIMES = np.geomspace(1e-2, 1e32, 103)
 def followed(depth: int) -> tuple[Array, Array]:
     """States (103, 4) in reduced coordinates at `TIMES` from `START`, and the loss, (103,)."""
     reduced = Reduced(depth)
-    run = integrate(reduced.field, complex_jacobian(reduced.field), reduced.start(START),
-                    times=[float(s) for s in np.log1p(TIMES)], tolerance=1e-8, floor=1e-11, method="BDF")
+    run = integrate(
+        reduced.field,
+        complex_jacobian(reduced.field),
+        reduced.start(START),
+        times=[float(s) for s in np.log1p(TIMES)],
+        tolerance=1e-8,
+        floor=1e-11,
+        method="BDF",
+    )
     return run.path.numpy(), reduced.loss(run.path.numpy())
 
 
@@ -42,10 +55,17 @@ def draw_moment(depth: int, moment: int) -> tuple[Figure, str]:
     w11, miss, w22 = (part[now] for part in reduced.entries(states))
     fig, (left, right) = figure(2, height=3.2, gridspec_kw={"width_ratios": [1, 1.5]})
     draw_matrix(left, np.array([[w11, 1 + miss], [1 + miss, w22]]))
-    laws = tuple(np.array([part(depth, float(t)) for t in TIMES]) for part in (law.entry, law.loss))
-    draw_runaway(right, TIMES, reduced.entries(states)[0], losses, (laws[0], laws[1]), now)
-    sentence = (f"Depth {depth} at t = 1e{moment}: the free entry is {w11:.2g}, the loss {losses[now]:.1g}, and "
-                f"the second singular value of W is {_ratio(float(reduced.log_ratio(states)[now]))} of the first.")
+    laws = tuple(
+        np.array([part(depth, float(t)) for t in TIMES])
+        for part in (law.entry, law.loss)
+    )
+    draw_runaway(
+        right, TIMES, reduced.entries(states)[0], losses, (laws[0], laws[1]), now
+    )
+    sentence = (
+        f"Depth {depth} at t = 1e{moment}: the free entry is {w11:.2g}, the loss {losses[now]:.1g}, and "
+        f"the second singular value of W is {_ratio(float(reduced.log_ratio(states)[now]))} of the first."
+    )
     return fig, sentence
 
 
@@ -58,9 +78,12 @@ def _ratio(log_ratio: float) -> str:
 
 def runaway_explorer() -> Explorer:
     """The explorer that opens the page."""
-    return explore(draw_moment, title="An entry runs away",
-                   depth=Choice("Depth", DEPTHS, start=1),
-                   moment=Choice("Time", MOMENTS, start=2, format="10^{}"))
+    return explore(
+        draw_moment,
+        title="An entry runs away",
+        depth=Choice("Depth", DEPTHS, start=1),
+        moment=Choice("Time", MOMENTS, start=2, format="10^{}"),
+    )
 
 
 @dataclass(frozen=True)
@@ -82,9 +105,15 @@ def escape(imbalances: tuple[float, ...] = IMBALANCES) -> Escape:
     for size in imbalances:
         layers = balanced_layers(START, 2)
         layers[0, 1, 1] += size
-        run = integrate(raw.field, complex_jacobian(raw.field), torch.from_numpy(layers.ravel()), tolerance=1e-12,
-                        floor=1e-16, done=lambda x: float(loss(product(x.reshape(2, 2, 2)))) < 1e-24,
-                        invariants={"sign": raw.signs})
+        run = integrate(
+            raw.field,
+            complex_jacobian(raw.field),
+            torch.from_numpy(layers.ravel()),
+            tolerance=1e-12,
+            floor=1e-16,
+            done=lambda x: float(loss(product(x.reshape(2, 2, 2)))) < 1e-24,
+            invariants={"sign": raw.signs},
+        )
         matrix = product(run.state.numpy().reshape(2, 2, 2))
         rows.append((size, matrix[0, 0], loss(matrix), run.drift["sign"] > 0))
     return Escape(*(np.array(column) for column in zip(*rows, strict=True)))

@@ -11,7 +11,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.dynamics.descent import Schedule, constant, decaying, descend
-from ibcore.dynamics.directions import AdaGrad, Adam, Direction, Gradient, Grouped, Steepest
+from ibcore.dynamics.directions import (
+    AdaGrad,
+    Adam,
+    Direction,
+    Gradient,
+    Grouped,
+    Steepest,
+)
 from ibcore.explore import Choice, Explorer, explore
 from ibcore.figures.optimizers import draw_points, draw_unit_balls
 from ibcore.figures.style import figure
@@ -22,10 +29,21 @@ from ibcore.oracles.norm_margin import norm_max_margin
 from ibcore.problems.separable import Classification
 
 STEPS = (3, 30, 300, 3000)
-_NORM = {"gradient descent": 2.0, "sign descent": math.inf, "coordinate descent": 1.0, "Adam, epsilon 0": math.inf,
-         "Adam, epsilon 1e-8": math.inf}
-OPTIMIZERS = ("gradient descent", "coordinate descent", "sign descent", "AdaGrad", "Adam, epsilon 0",
-              "Adam, epsilon 1e-8")
+_NORM = {
+    "gradient descent": 2.0,
+    "sign descent": math.inf,
+    "coordinate descent": 1.0,
+    "Adam, epsilon 0": math.inf,
+    "Adam, epsilon 1e-8": math.inf,
+}
+OPTIMIZERS = (
+    "gradient descent",
+    "coordinate descent",
+    "sign descent",
+    "AdaGrad",
+    "Adam, epsilon 0",
+    "Adam, epsilon 1e-8",
+)
 
 
 def three_answers() -> Classification:
@@ -33,9 +51,21 @@ def three_answers() -> Classification:
 
     The points nearest to the line are (2, 1) and its opposite in all three norms.
     """
-    cloud = torch.tensor([[2.0, 1.0], [2.2, 2.6], [2.1, 3.1], [2.2, 3.4], [3.0, 0.6], [2.3, 3.3], [2.4, 3.2]],
-                         dtype=torch.float64)
-    return Classification(torch.cat([cloud, -cloud]), torch.cat([torch.ones(7), -torch.ones(7)]).double())
+    cloud = torch.tensor(
+        [
+            [2.0, 1.0],
+            [2.2, 2.6],
+            [2.1, 3.1],
+            [2.2, 3.4],
+            [3.0, 0.6],
+            [2.3, 3.3],
+            [2.4, 3.2],
+        ],
+        dtype=torch.float64,
+    )
+    return Classification(
+        torch.cat([cloud, -cloud]), torch.cat([torch.ones(7), -torch.ones(7)]).double()
+    )
 
 
 @dataclass(frozen=True)
@@ -54,17 +84,37 @@ def directions() -> Found:
     Gradient, coordinate and sign descent and AdaGrad take steps over the loss, Adam steps that decay like k^-1/4.
     """
     data, M = three_answers(), len(OPTIMIZERS)
-    maps: tuple[Direction, ...] = (Gradient(), Steepest(1), Steepest(math.inf), AdaGrad(),
-                                   Adam(0.5, 0.5, torch.tensor([0.0, 1e-8]).double()))
+    maps: tuple[Direction, ...] = (
+        Gradient(),
+        Steepest(1),
+        Steepest(math.inf),
+        AdaGrad(),
+        Adam(0.5, 0.5, torch.tensor([0.0, 1e-8]).double()),
+    )
     sizes = torch.tensor([0.05, 0.05, 0.02, 0.05, 0.1, 0.1]).double()
     powers = torch.tensor([0, 0, 0, 0, 0.25, 0.25]).double()
-    schedule = Schedule(decaying(sizes, powers, over=300.0).log_size, torch.tensor([True] * 4 + [False] * 2))
-    run = descend(Linear(data.signed), Exponential(), torch.zeros(M, 2).double(), schedule, stops=STEPS,
-                  direction=Grouped(tuple((one, 2 if k == 4 else 1) for k, one in enumerate(maps))))
-    optima = {p: norm_max_margin(data.X, data.y, p).primal for p in (1.0, 2.0, math.inf)}
+    schedule = Schedule(
+        decaying(sizes, powers, over=300.0).log_size,
+        torch.tensor([True] * 4 + [False] * 2),
+    )
+    run = descend(
+        Linear(data.signed),
+        Exponential(),
+        torch.zeros(M, 2).double(),
+        schedule,
+        stops=STEPS,
+        direction=Grouped(
+            tuple((one, 2 if k == 4 else 1) for k, one in enumerate(maps))
+        ),
+    )
+    optima = {
+        p: norm_max_margin(data.X, data.y, p).primal for p in (1.0, 2.0, math.inf)
+    }
     scale = AdaGrad.preconditioner(run.memory[3])[0].sqrt()
     weighted = max_margin(data.X / scale, data.y).primal / scale
-    predicted = torch.stack([optima[_NORM[name]] if name in _NORM else weighted for name in OPTIMIZERS])
+    predicted = torch.stack(
+        [optima[_NORM[name]] if name in _NORM else weighted for name in OPTIMIZERS]
+    )
     return Found(run.theta, predicted, torch.stack(list(optima.values())))
 
 
@@ -75,27 +125,56 @@ def draw_direction(optimizer: str, steps: int) -> tuple[Figure, str]:
     fig, (left, right) = figure(2, height=3.3)
     draw_points(left, data.X.numpy(), data.y.numpy(), w.numpy(), predicted.numpy())
     draw_unit_balls(right, w.numpy(), [row.numpy() for row in found.optima])
-    angle, target = (abs(math.degrees(math.atan2(float(v[1]), float(v[0])))) for v in (w, predicted))
-    goal = "its own limiting norm" if optimizer == "AdaGrad" else {
-        1.0: "the l1 norm", 2.0: "the l2 norm", math.inf: "the l-infinity norm"}[_NORM[optimizer]]
-    return fig, (f"{optimizer[0].upper()}{optimizer[1:]} after {steps:,} steps points {angle:.1f} degrees above the "
-                 f"horizontal axis. The largest margin in {goal} is at {target:.1f} degrees.")
+    angle, target = (
+        abs(math.degrees(math.atan2(float(v[1]), float(v[0])))) for v in (w, predicted)
+    )
+    goal = (
+        "its own limiting norm"
+        if optimizer == "AdaGrad"
+        else {1.0: "the l1 norm", 2.0: "the l2 norm", math.inf: "the l-infinity norm"}[
+            _NORM[optimizer]
+        ]
+    )
+    return fig, (
+        f"{optimizer[0].upper()}{optimizer[1:]} after {steps:,} steps points {angle:.1f} degrees above the "
+        f"horizontal axis. The largest margin in {goal} is at {target:.1f} degrees."
+    )
 
 
 def optimizer_explorer() -> Explorer:
     """Choose the optimizer and the number of steps."""
-    return explore(draw_direction, title="One data set, several widest streets",
-                   optimizer=Choice("Optimizer", list(OPTIMIZERS)),
-                   steps=Choice("Steps", STEPS, start=0, format="{:,}"))
+    return explore(
+        draw_direction,
+        title="One data set, several widest streets",
+        optimizer=Choice("Optimizer", list(OPTIMIZERS)),
+        steps=Choice("Steps", STEPS, start=0, format="{:,}"),
+    )
 
 
-def margin_gaps(data: Classification, optimizer: Direction, step_size: float, *, steps: int,
-                over_loss: bool = True) -> dict[str, float]:
+def margin_gaps(
+    data: Classification,
+    optimizer: Direction,
+    step_size: float,
+    *,
+    steps: int,
+    over_loss: bool = True,
+) -> dict[str, float]:
     """Relative margin gaps in l1, l2 and l_inf of what an optimizer finds on the reader's data from w = 0."""
     start = torch.zeros(1, data.X.shape[1], dtype=data.X.dtype)
-    run = descend(Linear(data.signed), Exponential(), start, Schedule(constant(step_size).log_size, over_loss),
-                  stops=[steps], direction=optimizer)
+    run = descend(
+        Linear(data.signed),
+        Exponential(),
+        start,
+        Schedule(constant(step_size).log_size, over_loss),
+        stops=[steps],
+        direction=optimizer,
+    )
     w = run.theta[0, 0]
     least = float((data.signed @ w).min())
-    return {name: 1 - least / float(torch.linalg.vector_norm(w, p)) / norm_max_margin(data.X, data.y, p).margin
-            for name, p in (("l1", 1.0), ("l2", 2.0), ("l_inf", math.inf))}
+    return {
+        name: 1
+        - least
+        / float(torch.linalg.vector_norm(w, p))
+        / norm_max_margin(data.X, data.y, p).margin
+        for name, p in (("l1", 1.0), ("l2", 2.0), ("l_inf", math.inf))
+    }

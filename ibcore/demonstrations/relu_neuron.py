@@ -24,11 +24,18 @@ Array = NDArray[np.float64]
 COUNTS = (2, 3, 4, 6, 8, 12, 16, 24, 40)
 REACH = 20.0
 FITTED = 1e-12  # misfit at which a flow ends
-MAX_ANGLE = 0.39  # of one link, in radians; tilt = 0.5 reaches 0.399 at the default shape
+MAX_ANGLE = (
+    0.39  # of one link, in radians; tilt = 0.5 reaches 0.399 at the default shape
+)
 
 
-def train(data: NeuronData, *, tolerance: float = 1e-10, misfit: float = FITTED,
-          times: Sequence[float] = ()) -> StiffRun:
+def train(
+    data: NeuronData,
+    *,
+    tolerance: float = 1e-10,
+    misfit: float = FITTED,
+    times: Sequence[float] = (),
+) -> StiffRun:
     """Gradient flow of one ReLU neuron from w = 0, until no active point is fitted worse than `misfit`.
 
     On data that some weights fit, the flow is at rest exactly there. A point of positive label on which the neuron
@@ -37,8 +44,16 @@ def train(data: NeuronData, *, tolerance: float = 1e-10, misfit: float = FITTED,
     """
     neuron = ReLUNeuron.on(data.X, data.y)
     for method in ("LSODA", "BDF"):
-        run = integrate(neuron.descent, neuron.curvature, np.zeros(data.X.shape[1]), tolerance=tolerance,
-                        floor=tolerance, done=lambda w: neuron.unrest(w) <= misfit, method=method, times=times)
+        run = integrate(
+            neuron.descent,
+            neuron.curvature,
+            np.zeros(data.X.shape[1]),
+            tolerance=tolerance,
+            floor=tolerance,
+            done=lambda w: neuron.unrest(w) <= misfit,
+            method=method,
+            times=times,
+        )
         if run.complete:
             break
     return run
@@ -54,7 +69,13 @@ def shape_for(angle: float, shape: Shape | None = None) -> Shape:
     """The `shape` with the tilt in (0, 0.5] at which the two limits are `angle` (radians) apart."""
     shape = shape or Shape()
     goal = np.tan(angle)
-    tilt = brentq(lambda value: rise(replace(shape, tilt=value)) - goal, 1e-6, 0.5, xtol=1e-15, rtol=1e-14)
+    tilt = brentq(
+        lambda value: rise(replace(shape, tilt=value)) - goal,
+        1e-6,
+        0.5,
+        xtol=1e-15,
+        rtol=1e-14,
+    )
     return replace(shape, tilt=float(tilt))
 
 
@@ -63,8 +84,12 @@ def walked(data: NeuronData, *, tolerance: float = 1e-6, misfit: float = 1e-8) -
     whole = train(data, tolerance=tolerance, misfit=misfit)
     first = 1e-3 / float(np.square(data.X).sum(1).max())
     stops = np.geomspace(first, whole.time, 240)[:-1]
-    path = train(data, tolerance=tolerance, misfit=misfit, times=stops.tolist()).path.numpy()
-    return np.vstack([np.zeros(data.X.shape[1]), path[np.isfinite(path).all(1)], whole.state.numpy()])
+    path = train(
+        data, tolerance=tolerance, misfit=misfit, times=stops.tolist()
+    ).path.numpy()
+    return np.vstack(
+        [np.zeros(data.X.shape[1]), path[np.isfinite(path).all(1)], whole.state.numpy()]
+    )
 
 
 @functools.cache
@@ -79,8 +104,10 @@ def draw_wound(count: int) -> tuple[Figure, str]:
     fig, (left, right) = figure(2, height=3.0, width_ratios=(1.65, 1))
     draw_winding(left, wound(count)[:, 1:], angles, REACH)
     draw_ratios(right, COUNTS, [_ratio(each) for each in COUNTS], count)
-    return fig, (f"{count} points of label 0: the path turns {count} times and ends at {_ratio(count):.2f} times "
-                 f"the length of the shortest weights that fit.")
+    return fig, (
+        f"{count} points of label 0: the path turns {count} times and ends at {_ratio(count):.2f} times "
+        f"the length of the shortest weights that fit."
+    )
 
 
 def _ratio(count: int) -> float:

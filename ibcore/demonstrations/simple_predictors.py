@@ -36,12 +36,18 @@ class Bending:
         """Kinks between the outermost points, those within 0.1 gaps merged."""
         a, w = self.net.layers(self.theta[stage])
         x = self.problem.x
-        return merged_kinks(*neuron_kinks(a, w), float(x.min()), float(x.max()), 0.1 * self.problem.gap)
+        return merged_kinks(
+            *neuron_kinks(a, w), float(x.min()), float(x.max()), 0.1 * self.problem.gap
+        )
 
     def values(self, grid: Tensor, stage: int) -> Tensor:
         """f over its mean absolute value at the data points, on `grid` (k,)."""
         theta = self.theta[stage][None]
-        on_grid = TwoLayer(torch.stack([grid, torch.ones_like(grid)], -1), self.net.width, self.net.activation)
+        on_grid = TwoLayer(
+            torch.stack([grid, torch.ones_like(grid)], -1),
+            self.net.width,
+            self.net.activation,
+        )
         return on_grid.outputs(theta)[0] / self.net.outputs(theta).abs().mean()
 
 
@@ -50,10 +56,18 @@ def bending(width: int) -> Bending:
     """Loss-scaled descent (step 0.02) from a random start on five clusters of five points."""
     generator = torch.Generator().manual_seed(4)
     problem = alternating_clusters(_CHANGES, 5, generator)
-    draw = torch.randn(width, 3, generator=generator, dtype=torch.float64) * 2 / width**0.5
+    draw = (
+        torch.randn(width, 3, generator=generator, dtype=torch.float64) * 2 / width**0.5
+    )
     net = TwoLayer(problem.X, width, LeakyReLU())
     margins = Margins(net, problem.y)
-    run = descend(margins, Exponential(), joined(draw[:, 0], draw[:, 1:])[None], loss_scaled(0.02), stops=STEPS)
+    run = descend(
+        margins,
+        Exponential(),
+        joined(draw[:, 0], draw[:, 1:])[None],
+        loss_scaled(0.02),
+        stops=STEPS,
+    )
     return Bending(problem, net, run.theta[:, 0], run.log_loss[:, 0])
 
 
@@ -63,9 +77,17 @@ def draw_bending(steps: int, width: int) -> tuple[Figure, str]:
     kinks = run.kinks(k)
     grid = torch.linspace(-2.2, 2.2, 300, dtype=torch.float64)
     fig, (top, bottom) = figure(rows=2, height=4.4, sharex=True, height_ratios=[2, 1])
-    draw_line_network(top, grid.numpy(), run.values(grid, k).numpy(), run.problem.x.numpy(), run.problem.y.numpy())
+    draw_line_network(
+        top,
+        grid.numpy(),
+        run.values(grid, k).numpy(),
+        run.problem.x.numpy(),
+        run.problem.y.numpy(),
+    )
     draw_kink_bars(bottom, kinks.positions.numpy(), kinks.jumps.numpy())
     right = int((run.net.outputs(run.theta[k][None])[0] * run.problem.y > 0).sum())
-    return fig, (f"{width} neurons after {steps:,} steps, log loss {float(run.log_loss[k]):.1f}: "
-                 f"{right} of {len(run.problem.y)} points right, {kinks.regions(1e-2)} linear pieces between the "
-                 f"outermost points; {_CHANGES} are needed.")
+    return fig, (
+        f"{width} neurons after {steps:,} steps, log loss {float(run.log_loss[k]):.1f}: "
+        f"{right} of {len(run.problem.y)} points right, {kinks.regions(1e-2)} linear pieces between the "
+        f"outermost points; {_CHANGES} are needed."
+    )

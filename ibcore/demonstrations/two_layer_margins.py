@@ -25,7 +25,25 @@ Array = NDArray[np.float64]
 ANGLES = (-30, 0, 30, 60, 90, 120, 180, 240, 260, 270)
 SIZES = (0.1, 1.0)
 FIRST = 80.0  # degrees, the first neuron's start; it sees both points
-_STOPS = (-0.01, -0.03, -0.1, -0.2, -0.3, -0.5, -0.7, -1.0, -1.5, -2.0, -3.0, -5.0, -10.0, -30.0, -1e2, -1e3, -1e4)
+_STOPS = (
+    -0.01,
+    -0.03,
+    -0.1,
+    -0.2,
+    -0.3,
+    -0.5,
+    -0.7,
+    -1.0,
+    -1.5,
+    -2.0,
+    -3.0,
+    -5.0,
+    -10.0,
+    -30.0,
+    -1e2,
+    -1e3,
+    -1e4,
+)
 _ALONG = math.degrees(math.atan(1 / 4))
 
 
@@ -35,16 +53,31 @@ def walks(size: float) -> tuple[Array, Array, Array]:
     data = shallow_pair()
     net = TwoLayer(data.X, 2, LeakyReLU(0.0))
     model = Margins(net, data.y)
-    radians = torch.deg2rad(torch.tensor([[FIRST, angle] for angle in ANGLES], dtype=torch.float64))
+    radians = torch.deg2rad(
+        torch.tensor([[FIRST, angle] for angle in ANGLES], dtype=torch.float64)
+    )
     w = size * torch.stack([radians.cos(), radians.sin()], -1)
     begin = joined(torch.full((len(ANGLES), 2), size, dtype=torch.float64), w)
-    run = flow(model, Exponential(), begin, log_loss=list(_STOPS), tolerance=1e-4, max_steps=400)
+    run = flow(
+        model,
+        Exponential(),
+        begin,
+        log_loss=list(_STOPS),
+        tolerance=1e-4,
+        max_steps=400,
+    )
     states = torch.cat([begin[None], run.theta])
-    margins = torch.stack([model.outputs(theta).amin(-1) for theta in states]) / (states.square().sum(-1) / 2)
+    margins = torch.stack([model.outputs(theta).amin(-1) for theta in states]) / (
+        states.square().sum(-1) / 2
+    )
     weights = net.layers(states)[1]
     angles = torch.rad2deg(torch.atan2(weights[..., 1], weights[..., 0]))
     start = torch.logsumexp(-model.outputs(begin), -1) - math.log(2)
-    return angles.numpy(), margins.numpy(), -torch.cat([start[None], run.log_loss]).numpy()
+    return (
+        angles.numpy(),
+        margins.numpy(),
+        -torch.cat([start[None], run.log_loss]).numpy(),
+    )
 
 
 def draw_trap(angle: int, size: float) -> tuple[Figure, str]:
@@ -53,10 +86,17 @@ def draw_trap(angle: int, size: float) -> tuple[Figure, str]:
     kept = np.isfinite(margins)
     fig, (left, right) = figure(2, height=3.5)
     first, second = np.linspace(0, 180, 46), np.linspace(-100, 280, 96)
-    draw_landscape(left, first, second, landscape(*np.radians(np.meshgrid(first, second))))
+    draw_landscape(
+        left, first, second, landscape(*np.radians(np.meshgrid(first, second)))
+    )
     walk = np.degrees(np.unwrap(np.radians(angles[kept]), axis=0))
     lift = 360.0 * (walk[0, 1] < -100) - 360.0 * (walk[0, 1] > 280)
-    draw_walk(left, walk[:, 0], walk[:, 1] + lift, ((_ALONG, 180 - _ALONG), (180 - _ALONG, _ALONG)))
+    draw_walk(
+        left,
+        walk[:, 0],
+        walk[:, 1] + lift,
+        ((_ALONG, 180 - _ALONG), (180 - _ALONG, _ALONG)),
+    )
     draw_rise(right, np.maximum(depths[kept], 1e-2), margins[kept], TRAP, BEST)
     return fig, _sentence(angle, size, float(margins[kept][-1]))
 
@@ -64,7 +104,10 @@ def draw_trap(angle: int, size: float) -> tuple[Figure, str]:
 def _sentence(angle: int, size: float, margin: float) -> str:
     where = f"Second neuron started at {angle} degrees, size {size:g}: "
     if abs(margin / TRAP - 1) < 1e-2:
-        return where + f"the margin ends at {margin:.3f}, at a KKT point that is not the optimum."
+        return (
+            where
+            + f"the margin ends at {margin:.3f}, at a KKT point that is not the optimum."
+        )
     if abs(margin / BEST - 1) < 1e-2:
         return where + f"the margin ends at {margin:.3f}, the largest possible."
     return where + f"the margin has reached {margin:.3f}."
@@ -72,6 +115,9 @@ def _sentence(angle: int, size: float, margin: float) -> str:
 
 def explore_trap() -> Explorer:
     """The explorer that opens the page."""
-    return explore(draw_trap, title="Two neurons, two points, one trap",
-                   angle=Choice("Start of the second neuron", ANGLES, start=9, format="{}°"),
-                   size=Choice("Size of the start", SIZES))
+    return explore(
+        draw_trap,
+        title="Two neurons, two points, one trap",
+        angle=Choice("Start of the second neuron", ANGLES, start=9, format="{}°"),
+        size=Choice("Size of the start", SIZES),
+    )

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def complex_jacobian(vector_field: Callable[[NDArray[np.complex128]], NDArray[np.complex128]]
-                     ) -> Callable[[Array], Array]:
+def complex_jacobian(
+    vector_field: Callable[[NDArray[np.complex128]], NDArray[np.complex128]],
+) -> Callable[[Array], Array]:
     """x (P,) -> dF/dx (P, P), column j as Im F(x + i h e_j) / h with h = 1e-30, exact to rounding.
 
     `vector_field` must be analytic, without absolute values and conjugates, and accept complex arrays with leading

@@ -12,8 +12,12 @@ from torch import Tensor
 from ibcore.validation import InvalidInput
 
 
-def descent_path(gradient: Callable[[Tensor], Tensor], start: Tensor, step_size: Tensor,
-                 stops: Sequence[int]) -> Tensor:
+def descent_path(
+    gradient: Callable[[Tensor], Tensor],
+    start: Tensor,
+    step_size: Tensor,
+    stops: Sequence[int],
+) -> Tensor:
     """Iterates w_k of w <- w - eta grad f(w) after k steps, for k in `stops`: (K, B, d).
 
     gradient: (B, d) -> (B, d).      start: (B, d).      step_size: eta (B,).
@@ -37,8 +41,16 @@ class StochasticPath:
     average: Tensor
 
 
-def averaged_sgd(gradient: Callable[[Tensor, Tensor], Tensor], start: Tensor, step_size: Tensor, *, runs: int,
-                 examples: int, stops: Sequence[int], generator: torch.Generator) -> StochasticPath:
+def averaged_sgd(
+    gradient: Callable[[Tensor, Tensor], Tensor],
+    start: Tensor,
+    step_size: Tensor,
+    *,
+    runs: int,
+    examples: int,
+    stops: Sequence[int],
+    generator: torch.Generator,
+) -> StochasticPath:
     """w <- w - eta grad f_i(w) with i uniform on the examples and drawn anew for every step and run.
 
     gradient: w (B, R, d) and indices (B, R) -> (B, R, d).      start: (B, d).      step_size: eta (B,).
@@ -60,7 +72,15 @@ def averaged_sgd(gradient: Callable[[Tensor, Tensor], Tensor], start: Tensor, st
 
 
 def _check(step_size: Tensor, stops: Sequence[int], least: int = 0) -> None:
-    if not stops or stops[0] < least or any(later <= earlier for earlier, later in pairwise(stops)):
-        raise InvalidInput(f"stops are {list(stops)}, expected rising integers from {least} on.")
+    if (
+        not stops
+        or stops[0] < least
+        or any(later <= earlier for earlier, later in pairwise(stops))
+    ):
+        raise InvalidInput(
+            f"stops are {list(stops)}, expected rising integers from {least} on."
+        )
     if not bool((step_size > 0).all()):
-        raise InvalidInput(f"step_size has the smallest entry {float(step_size.min()):g}, expected numbers above 0.")
+        raise InvalidInput(
+            f"step_size has the smallest entry {float(step_size.min()):g}, expected numbers above 0."
+        )

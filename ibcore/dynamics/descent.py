@@ -14,7 +14,12 @@ from torch import Tensor
 from ibcore.dynamics.directions import Direction, Gradient, State
 from ibcore.dynamics.protocols import Model, TailLoss, pullback
 from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, WALL_LIMIT, Trajectory
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 _PENDING = 1000  # step sizes gathered before they are added to log t
 
@@ -29,7 +34,9 @@ class Schedule:
     log_size: Callable[[int], float | Tensor]
     over_loss: bool | Tensor = False
 
-    def log_step(self, step: int, log_loss: Callable[[], Tensor], theta: Tensor) -> Tensor:
+    def log_step(
+        self, step: int, log_loss: Callable[[], Tensor], theta: Tensor
+    ) -> Tensor:
         """log eta_k for every run, (B,); log L is computed only where it is needed."""
         log_step = theta.new_zeros(len(theta)) + self.log_size(step)
         if isinstance(self.over_loss, Tensor):
@@ -49,22 +56,30 @@ def constant(step_size: float) -> Schedule:
     return Schedule(_Decay(step_size))
 
 
-def decaying(step_size: float | Tensor, power: float | Tensor, *, over: float = 1.0) -> Schedule:
+def decaying(
+    step_size: float | Tensor, power: float | Tensor, *, over: float = 1.0
+) -> Schedule:
     """eta (1 + k / over)^-power at step k; eta and the power are numbers or (B,)."""
     return Schedule(_Decay(step_size, power, over))
 
 
-def loss_scaled(step_size: float | Tensor, power: float | Tensor = 0.0, *, over: float = 1.0) -> Schedule:
+def loss_scaled(
+    step_size: float | Tensor, power: float | Tensor = 0.0, *, over: float = 1.0
+) -> Schedule:
     """eta (1 + k / over)^-power / L; eta and the power are numbers or (B,) (Nacson et al. 2019; Lyu and Li 2020)."""
     return Schedule(_Decay(step_size, power, over), over_loss=True)
 
 
 class _Decay:
-    def __init__(self, step_size: float | Tensor, power: float | Tensor = 0.0, over: float = 1.0) -> None:
+    def __init__(
+        self, step_size: float | Tensor, power: float | Tensor = 0.0, over: float = 1.0
+    ) -> None:
         self.log_first: float | Tensor
         if isinstance(step_size, Tensor):
             if not bool(((step_size > 0) & step_size.isfinite()).all()):
-                raise InvalidInput("step_size has entries that are not finite numbers above 0.")
+                raise InvalidInput(
+                    "step_size has entries that are not finite numbers above 0."
+                )
             self.log_first = torch.log(step_size)
         else:
             self.log_first = math.log(positive_number("step_size", step_size))
@@ -105,14 +120,30 @@ def descend(
     if batch_size is not None:
         positive_integer("batch_size", batch_size)
         if generator is None:
-            raise InvalidInput("batch_size was given without a generator; pass torch.Generator().manual_seed(...).")
-    began, recorder, state = time.perf_counter(), _Recorder(theta, stops), direction.begin(theta)
-    clock, status, point = _Clock(theta), REACHED, (_Rows if model.linear else _Margins)(model, loss)
+            raise InvalidInput(
+                "batch_size was given without a generator; pass torch.Generator().manual_seed(...)."
+            )
+    began, recorder, state = (
+        time.perf_counter(),
+        _Recorder(theta, stops),
+        direction.begin(theta),
+    )
+    clock, status, point = (
+        _Clock(theta),
+        REACHED,
+        (_Rows if model.linear else _Margins)(model, loss),
+    )
     for step in range(stops[-1] + 1):
         point.move(theta)
         ended = until is not None and bool(until(theta).all())
         if ended or step == stops[recorder.count]:
-            recorder.keep(theta, point.log_loss(), clock.log_time(), step, time.perf_counter() - began)
+            recorder.keep(
+                theta,
+                point.log_loss(),
+                clock.log_time(),
+                step,
+                time.perf_counter() - began,
+            )
         if ended or recorder.count == len(stops):
             break
         if time.perf_counter() - began > max_seconds:
@@ -128,10 +159,14 @@ def descend(
     return recorder.trajectory(status, step, state)
 
 
-def _drawn(margins: Tensor, batch_size: int | None, generator: torch.Generator | None) -> Tensor | None:
+def _drawn(
+    margins: Tensor, batch_size: int | None, generator: torch.Generator | None
+) -> Tensor | None:
     if batch_size is None:
         return None
-    return torch.randint(margins.shape[-1], (batch_size,), generator=generator).to(margins.device)
+    return torch.randint(margins.shape[-1], (batch_size,), generator=generator).to(
+        margins.device
+    )
 
 
 class _Margins:
@@ -149,7 +184,9 @@ class _Margins:
 
     def log_loss(self) -> Tensor:
         """log L, (B,)."""
-        return torch.logsumexp(self.loss.log_value(self.margins), -1) - math.log(self.margins.shape[-1])
+        return torch.logsumexp(self.loss.log_value(self.margins), -1) - math.log(
+            self.margins.shape[-1]
+        )
 
     def slope(self, drawn: Tensor | None) -> tuple[Tensor, Tensor]:
         """The negative gradient over all data or the drawn indices as a vector (B, P) and log of its unit (B,)."""
@@ -182,7 +219,9 @@ class _Rows(_Margins):
 def _rising(stops: Sequence[int]) -> list[int]:
     stops = list(stops)
     if not stops or stops[0] < 0 or any(b <= a for a, b in pairwise(stops)):
-        raise InvalidInput(f"stops are {stops[:6]}, expected a rising list of step counts from 0 on.")
+        raise InvalidInput(
+            f"stops are {stops[:6]}, expected a rising list of step counts from 0 on."
+        )
     return stops
 
 
@@ -209,10 +248,19 @@ class _Recorder:
     def __init__(self, theta: Tensor, stops: list[int]) -> None:
         shape = (len(stops), len(theta))
         self.theta = theta.new_full((*shape, theta.shape[-1]), torch.nan)
-        self.log_loss, self.log_time, self.work, self.seconds = (theta.new_full(shape, torch.nan) for _ in range(4))
+        self.log_loss, self.log_time, self.work, self.seconds = (
+            theta.new_full(shape, torch.nan) for _ in range(4)
+        )
         self.count = 0
 
-    def keep(self, theta: Tensor, log_loss: Tensor, log_time: Tensor, step: int, seconds: float) -> None:
+    def keep(
+        self,
+        theta: Tensor,
+        log_loss: Tensor,
+        log_time: Tensor,
+        step: int,
+        seconds: float,
+    ) -> None:
         i, self.count = self.count, self.count + 1
         self.theta[i], self.log_loss[i], self.log_time[i] = theta, log_loss, log_time
         self.work[i], self.seconds[i] = step, seconds
@@ -220,5 +268,15 @@ class _Recorder:
     def trajectory(self, status: str, steps: int, memory: State) -> Descent:
         batch = self.theta.shape[1]
         taken = torch.full((batch,), steps, device=self.theta.device)
-        return Descent(self.theta, self.log_loss, self.log_time, (status,) * batch, taken, torch.zeros_like(taken),
-                       taken, self.work, self.seconds, memory=memory)
+        return Descent(
+            self.theta,
+            self.log_loss,
+            self.log_time,
+            (status,) * batch,
+            taken,
+            torch.zeros_like(taken),
+            taken,
+            self.work,
+            self.seconds,
+            memory=memory,
+        )

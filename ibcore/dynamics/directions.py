@@ -26,7 +26,9 @@ class Direction(Protocol):
     def begin(self, theta: Tensor) -> State:
         """What the method remembers before the first step from theta (B, P)."""
 
-    def __call__(self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State) -> tuple[Tensor, State]:
+    def __call__(
+        self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State
+    ) -> tuple[Tensor, State]:
         """The step (B, P) to be added to theta, and the new memory."""
 
 
@@ -43,7 +45,9 @@ class _Memoryless:
 class Gradient(_Memoryless):
     """eta times the negative gradient."""
 
-    def __call__(self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State) -> tuple[Tensor, State]:
+    def __call__(
+        self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State
+    ) -> tuple[Tensor, State]:
         return _times(log_step + log_scale, slope), state
 
 
@@ -61,9 +65,13 @@ class Steepest(_Memoryless):
 
     def __post_init__(self) -> None:
         if not self.p >= 1:
-            raise InvalidInput(f"p is {self.p!r}, expected a number of at least 1, or math.inf.")
+            raise InvalidInput(
+                f"p is {self.p!r}, expected a number of at least 1, or math.inf."
+            )
 
-    def __call__(self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State) -> tuple[Tensor, State]:
+    def __call__(
+        self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State
+    ) -> tuple[Tensor, State]:
         unit, dual_norm = self._unit(slope)
         if self.normalized:
             return _times(log_step, unit), state
@@ -74,7 +82,9 @@ class Steepest(_Memoryless):
         size = slope.abs()
         if self.p == 1:
             largest, index = size.max(-1, keepdim=True)
-            picked = torch.zeros_like(slope).scatter_(-1, index, slope.gather(-1, index).sign())
+            picked = torch.zeros_like(slope).scatter_(
+                -1, index, slope.gather(-1, index).sign()
+            )
             return picked, largest
         if math.isinf(self.p):
             return slope.sign(), size.sum(-1, keepdim=True)
@@ -102,7 +112,9 @@ class Momentum:
     def begin(self, theta: Tensor) -> State:
         return torch.zeros_like(theta), theta.new_full((len(theta),), -torch.inf)
 
-    def __call__(self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State) -> tuple[Tensor, State]:
+    def __call__(
+        self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State
+    ) -> tuple[Tensor, State]:
         velocity, unit = state
         now = log_step + log_scale
         new = torch.maximum(unit + _log(self.beta), now)
@@ -121,15 +133,30 @@ class Grouped:
     def begin(self, theta: Tensor) -> State:
         counts = [count for _, count in self.groups]
         if sum(counts) != len(theta):
-            raise InvalidInput(f"the groups have {sum(counts)} runs together, but theta has {len(theta)} rows.")
-        return tuple(one.begin(part) for (one, _), part in zip(self.groups, theta.split(counts), strict=True))
+            raise InvalidInput(
+                f"the groups have {sum(counts)} runs together, but theta has {len(theta)} rows."
+            )
+        return tuple(
+            one.begin(part)
+            for (one, _), part in zip(self.groups, theta.split(counts), strict=True)
+        )
 
-    def __call__(self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State) -> tuple[Tensor, State]:
+    def __call__(
+        self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State
+    ) -> tuple[Tensor, State]:
         counts = [count for _, count in self.groups]
-        parts = zip(self.groups, slope.split(counts), log_scale.split(counts), log_step.split(counts), state,
-                    strict=True)
+        parts = zip(
+            self.groups,
+            slope.split(counts),
+            log_scale.split(counts),
+            log_step.split(counts),
+            state,
+            strict=True,
+        )
         moved = [one(*rest) for (one, _), *rest in parts]
-        return torch.cat([update for update, _ in moved]), tuple(memory for _, memory in moved)
+        return torch.cat([update for update, _ in moved]), tuple(
+            memory for _, memory in moved
+        )
 
 
 @dataclass(frozen=True)
@@ -144,10 +171,14 @@ class AdaGrad:
     def begin(self, theta: Tensor) -> State:
         return torch.zeros_like(theta), theta.new_full((len(theta),), -torch.inf)
 
-    def __call__(self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State) -> tuple[Tensor, State]:
+    def __call__(
+        self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State
+    ) -> tuple[Tensor, State]:
         squares, unit = state
         new = torch.maximum(unit, log_scale)
-        squares = _times(2 * (unit - new), squares) + _times(log_scale - new, slope).square()
+        squares = (
+            _times(2 * (unit - new), squares) + _times(log_scale - new, slope).square()
+        )
         step = _ratio(slope, _add(squares.sqrt(), self.eps, new))
         return _times(log_step + log_scale - new, step), (squares, new)
 
@@ -178,7 +209,9 @@ class Adam:
         zero = torch.zeros_like(theta)
         return zero, zero, theta.new_full((len(theta),), -torch.inf), 1.0, 1.0
 
-    def __call__(self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State) -> tuple[Tensor, State]:
+    def __call__(
+        self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State
+    ) -> tuple[Tensor, State]:
         mean, square, unit, power1, power2 = state
         new = torch.maximum(unit + _log(self.beta2) / 2, log_scale)
         old, now = torch.exp(unit - new)[:, None], _times(log_scale - new, slope)
@@ -186,7 +219,13 @@ class Adam:
         square = torch.lerp(old.square() * square, now.square(), 1 - self.beta2)
         power1, power2 = power1 * self.beta1, power2 * self.beta2
         size = _add((square / (1 - power2)).sqrt(), self.eps, new)
-        return _times(log_step - math.log1p(-power1), _ratio(mean, size)), (mean, square, new, power1, power2)
+        return _times(log_step - math.log1p(-power1), _ratio(mean, size)), (
+            mean,
+            square,
+            new,
+            power1,
+            power2,
+        )
 
 
 def _log(decay: float) -> float:
@@ -207,9 +246,15 @@ def _ratio(above: Tensor, below: Tensor) -> Tensor:
 
 def _decay(name: str, value: float) -> None:
     if not 0 <= value < 1:
-        raise InvalidInput(f"{name} is {value!r}, expected a number from 0 up to but not including 1.")
+        raise InvalidInput(
+            f"{name} is {value!r}, expected a number from 0 up to but not including 1."
+        )
 
 
 def _at_least_zero(name: str, value: float | Tensor) -> None:
-    if not bool(((torch.as_tensor(value) >= 0) & torch.isfinite(torch.as_tensor(value))).all()):
-        raise InvalidInput(f"{name} is {value!r}, expected a finite number of at least 0.")
+    if not bool(
+        ((torch.as_tensor(value) >= 0) & torch.isfinite(torch.as_tensor(value))).all()
+    ):
+        raise InvalidInput(
+            f"{name} is {value!r}, expected a finite number of at least 0."
+        )

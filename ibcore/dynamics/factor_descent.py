@@ -19,7 +19,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 LossGradient = Callable[[Tensor], Tensor]
 """W (B, d, d) -> gradient of a quadratic loss with respect to W, (B, d, d): an affine function."""
@@ -40,8 +45,9 @@ class FactorRun:
     steps: tuple[int, ...]
 
 
-def descend_factors(gradient: LossGradient, layers: object, stops: Sequence[int], *,
-                    safety: float = 0.5) -> FactorRun:
+def descend_factors(
+    gradient: LossGradient, layers: object, stops: Sequence[int], *, safety: float = 0.5
+) -> FactorRun:
     """Gradient descent from `layers` (k, B, d, d), the input's first, until the last of `stops`, rising step counts.
 
     safety: the step size times the estimated smoothness, at most 1; close to 1 the descent overshoots.
@@ -49,9 +55,13 @@ def descend_factors(gradient: LossGradient, layers: object, stops: Sequence[int]
     """
     weights = real_tensor("layers", layers, ndim=4).clone()
     if weights.shape[-1] != weights.shape[-2]:
-        raise InvalidInput(f"layers have shape {tuple(weights.shape)}, expected (k, B, d, d): square layers.")
+        raise InvalidInput(
+            f"layers have shape {tuple(weights.shape)}, expected (k, B, d, d): square layers."
+        )
     if not stops or any(b <= a for a, b in zip((0, *stops), stops, strict=False)):
-        raise InvalidInput(f"stops are {list(stops)[:6]}, expected rising step counts from 1 on.")
+        raise InvalidInput(
+            f"stops are {list(stops)[:6]}, expected rising step counts from 1 on."
+        )
     if positive_number("safety", safety) > 1:
         raise InvalidInput(f"safety is {safety!r}, expected a number from 0 to 1.")
     smoothness = _Smoothness(gradient, weights)
@@ -69,7 +79,9 @@ def descend_factors(gradient: LossGradient, layers: object, stops: Sequence[int]
             kept.append(partial_products(weights)[-1])
             times.append(time)
     if not bool(torch.isfinite(weights).all()):
-        raise InvalidInput(f"the descent diverged with safety {safety}. Take a smaller safety.")
+        raise InvalidInput(
+            f"the descent diverged with safety {safety}. Take a smaller safety."
+        )
     return FactorRun(weights, torch.stack(kept), torch.stack(times), tuple(stops))
 
 
@@ -115,14 +127,19 @@ class _Smoothness:
         shape, self.rounds = layers.shape, _FIRST
         self.right, self.probe, self.turned = (
             torch.randn(size, generator=draw, dtype=layers.dtype).to(layers.device)
-            for size in ((*shape[:-1], 1), shape[1:], (*shape[1:-1], 1)))
+            for size in ((*shape[:-1], 1), shape[1:], (*shape[1:-1], 1))
+        )
 
-    def estimate(self, layers: Tensor, below: Sequence[Tensor], slope: Tensor) -> Tensor:
+    def estimate(
+        self, layers: Tensor, below: Sequence[Tensor], slope: Tensor
+    ) -> Tensor:
         """The local smoothness, (B,)."""
         for _ in range(self.rounds):
             self.right, _length = _unit(layers.mT @ (layers @ self.right), (-1, -2))
             self.turned, _length = _unit(slope.mT @ (slope @ self.turned), (-1, -2))
-            push = _pushed_forward(layers, below, pulled_back(layers, below, self.probe))
+            push = _pushed_forward(
+                layers, below, pulled_back(layers, below, self.probe)
+            )
             self.probe, curvature = _unit(self.gradient(push) - self.offset, (-1, -2))
         self.rounds = 1
         longest = _unit(layers @ self.right, (-1, -2))[1].amax(0)

@@ -10,7 +10,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 Objective = Callable[[Tensor], tuple[Tensor, Tensor]]
 """theta (B, P) -> loss (B,) and its gradient (B, P)."""
@@ -33,38 +38,77 @@ class _Rule(Protocol):
     def __call__(self, theta: Tensor, gradient: Tensor, step: int) -> Tensor: ...
 
 
-def gradient_descent(objective: Objective, start: Tensor, step_size: Tensor | float, *, steps: int,
-                     gradient_tolerance: float = 0.0) -> Descent:
+def gradient_descent(
+    objective: Objective,
+    start: Tensor,
+    step_size: Tensor | float,
+    *,
+    steps: int,
+    gradient_tolerance: float = 0.0,
+) -> Descent:
     """theta <- theta - eta grad L(theta) from `start` (B, P), at most `steps` times.
 
     step_size: eta, one number or (B,).   Ends early once every gradient is shorter than
     `gradient_tolerance`.   Raises `InvalidInput` for a step size that is not positive.
     """
-    eta = real_tensor("step_size", torch.as_tensor(step_size, dtype=start.dtype, device=start.device))
+    eta = real_tensor(
+        "step_size", torch.as_tensor(step_size, dtype=start.dtype, device=start.device)
+    )
     if not bool((eta > 0).all()):
-        raise InvalidInput(f"step_size has the smallest entry {float(eta.min()):g}, expected numbers above 0.")
+        raise InvalidInput(
+            f"step_size has the smallest entry {float(eta.min()):g}, expected numbers above 0."
+        )
     rule: _Rule = lambda theta, gradient, step: theta - eta.reshape(-1, 1) * gradient  # noqa: E731, ARG005
-    return _run(objective, start, rule, steps, lambda _, gradient: bool(
-        (torch.linalg.vector_norm(gradient, dim=-1) <= gradient_tolerance).all()))
+    return _run(
+        objective,
+        start,
+        rule,
+        steps,
+        lambda _, gradient: bool(
+            (torch.linalg.vector_norm(gradient, dim=-1) <= gradient_tolerance).all()
+        ),
+    )
 
 
-def adam(objective: Objective, start: Tensor, step_size: float, *, steps: int, target_loss: float = 0.0) -> Descent:
+def adam(
+    objective: Objective,
+    start: Tensor,
+    step_size: float,
+    *,
+    steps: int,
+    target_loss: float = 0.0,
+) -> Descent:
     """Adam (Kingma and Ba 2015) from `start` (B, P), its step size falling to 0 along half a cosine in `steps` steps.
 
     beta = (0.9, 0.999), epsilon = 1e-8.   Ends early once every loss is at most `target_loss`.
     """
-    state = _Adam(start, positive_number("step_size", step_size), positive_integer("steps", steps))
-    return _run(objective, start, state, steps, lambda loss, _: bool((loss <= target_loss).all()))
+    state = _Adam(
+        start, positive_number("step_size", step_size), positive_integer("steps", steps)
+    )
+    return _run(
+        objective,
+        start,
+        state,
+        steps,
+        lambda loss, _: bool((loss <= target_loss).all()),
+    )
 
 
-def _run(objective: Objective, start: Tensor, rule: _Rule, steps: int,
-         done: Callable[[Tensor, Tensor], bool]) -> Descent:
+def _run(
+    objective: Objective,
+    start: Tensor,
+    rule: _Rule,
+    steps: int,
+    done: Callable[[Tensor, Tensor], bool],
+) -> Descent:
     theta = real_tensor("start", start, ndim=2)
     limit = positive_integer("steps", steps)
     for step in range(limit + 1):
         loss, gradient = objective(theta)
         if not bool(torch.isfinite(loss).all()):
-            raise InvalidInput(f"the loss is not finite after {step} steps. Take a smaller step size.")
+            raise InvalidInput(
+                f"the loss is not finite after {step} steps. Take a smaller step size."
+            )
         if done(loss, gradient):
             return Descent(theta, loss, step, CONVERGED)
         if step < limit:
@@ -82,4 +126,6 @@ class _Adam:
         self.square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
         scale = (self.square / (1 - 0.999 ** (step + 1))).sqrt_().add_(1e-8)
         eta = self.step_size * (1 + math.cos(math.pi * step / self.steps)) / 2
-        return torch.addcdiv(theta, self.mean, scale, value=-eta / (1 - 0.9 ** (step + 1)))
+        return torch.addcdiv(
+            theta, self.mean, scale, value=-eta / (1 - 0.9 ** (step + 1))
+        )

@@ -26,15 +26,31 @@ from ibcore.dynamics.prox_linear import prox_linear_step
 from ibcore.dynamics.runge_kutta import explicit_step, rosenbrock_step
 from ibcore.dynamics.scaled_field import Point, evaluate, log_duration, stiffness
 from ibcore.dynamics.tableaus import DORMAND_PRINCE_8, RODAS_4
-from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, UNDERFLOW, WALL_LIMIT, Trajectory
-from ibcore.validation import InvalidInput, one_of, positive_integer, positive_number, real_tensor
+from ibcore.dynamics.trajectory import (
+    REACHED,
+    STEP_LIMIT,
+    UNDERFLOW,
+    WALL_LIMIT,
+    Trajectory,
+)
+from ibcore.validation import (
+    InvalidInput,
+    one_of,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 METHODS = ("auto", "explicit", "stiff")
 _STABLE = 6.0  # step times spectral radius beyond which stability, not accuracy, limits the explicit method
-_TAIL = 30.0  # margins beyond which logistic and exponential loss agree to double precision
+_TAIL = (
+    30.0  # margins beyond which logistic and exponential loss agree to double precision
+)
 _SAFETY, _SHRINK = 0.9, 0.2
 _TIME_ORDER = 4
-_ROUNDING = 32  # neither the landing nor the tolerance is finer than this many machine epsilons
+_ROUNDING = (
+    32  # neither the landing nor the tolerance is finer than this many machine epsilons
+)
 
 
 class Step(Protocol):
@@ -85,23 +101,33 @@ class _Stops:
 
     def met(self, target: Tensor, landing: float) -> Tensor:
         """How far from `target` still counts as on it."""
-        return max(landing, _ROUNDING * torch.finfo(target.dtype).eps) * target.abs().clamp_min(1)
+        return max(
+            landing, _ROUNDING * torch.finfo(target.dtype).eps
+        ) * target.abs().clamp_min(1)
 
     def speed(self, point: Point, log_time: Tensor) -> Tensor:
         if self.variable == "log_time":
             return torch.exp(-point.log_slope - log_time)
-        return torch.exp(point.log_slope - point.log_loss) * point.field.square().sum(-1)
+        return torch.exp(point.log_slope - point.log_loss) * point.field.square().sum(
+            -1
+        )
 
 
 def _stops(log_loss: object, log_time: object, like: Tensor) -> _Stops:
     if (log_loss is None) == (log_time is None):
-        raise InvalidInput("flow got both or neither of log_loss and log_time; pass the stops in exactly one of them.")
+        raise InvalidInput(
+            "flow got both or neither of log_loss and log_time; pass the stops in exactly one of them."
+        )
     variable = "log_loss" if log_time is None else "log_time"
-    values = torch.atleast_1d(real_tensor(variable, log_time if log_loss is None else log_loss)).to(like)
+    values = torch.atleast_1d(
+        real_tensor(variable, log_time if log_loss is None else log_loss)
+    ).to(like)
     values = values if variable == "log_time" else -values
     if values.ndim != 1 or bool((values.diff() <= 0).any()):
         order = "rise" if variable == "log_time" else "fall"
-        raise InvalidInput(f"{variable} has stops that do not {order}; sort them and drop repetitions.")
+        raise InvalidInput(
+            f"{variable} has stops that do not {order}; sort them and drop repetitions."
+        )
     return _Stops(variable, values)
 
 
@@ -143,15 +169,22 @@ def flow(
     theta = real_tensor("theta", theta, ndim=2)
     stops = _stops(log_loss, log_time, theta)
     one_of("method", method, METHODS)
-    for name, value in (("tolerance", tolerance), ("implicit_tolerance", implicit_tolerance),
-                        ("max_seconds", max_seconds)):
+    for name, value in (
+        ("tolerance", tolerance),
+        ("implicit_tolerance", implicit_tolerance),
+        ("max_seconds", max_seconds),
+    ):
         positive_number(name, value)
     positive_integer("max_steps", max_steps)
     if method == "stiff" and not model.linear:
-        raise InvalidInput("method is 'stiff' but the model is not linear; use method='auto' or 'explicit'.")
+        raise InvalidInput(
+            "method is 'stiff' but the model is not linear; use method='auto' or 'explicit'."
+        )
     tolerance = max(tolerance, _ROUNDING * torch.finfo(theta.dtype).eps)
     limits = _Limits(tolerance, implicit_tolerance, max_steps, max_seconds)
-    return _Run(model, loss, stops, limits, dict(invariants or {})).integrate(theta, method)
+    return _Run(model, loss, stops, limits, dict(invariants or {})).integrate(
+        theta, method
+    )
 
 
 @dataclass(frozen=True)
@@ -167,9 +200,21 @@ class _Limits:
 class _Run:
     """The state of one batch of runs; every tensor has the batch as its first dimension."""
 
-    def __init__(self, model: Model, loss: TailLoss, stops: _Stops, limits: _Limits,
-                 invariants: dict[str, Callable[[Tensor], Tensor]]) -> None:
-        self.model, self.loss, self.stops, self.limits, self.invariants = model, loss, stops, limits, invariants
+    def __init__(
+        self,
+        model: Model,
+        loss: TailLoss,
+        stops: _Stops,
+        limits: _Limits,
+        invariants: dict[str, Callable[[Tensor], Tensor]],
+    ) -> None:
+        self.model, self.loss, self.stops, self.limits, self.invariants = (
+            model,
+            loss,
+            stops,
+            limits,
+            invariants,
+        )
 
     def integrate(self, theta: Tensor, method: str) -> Trajectory:
         self._start(theta)
@@ -178,7 +223,10 @@ class _Run:
         while bool(self.active.any()) and self._within_limits():
             if method == "auto":
                 stiff |= self._grown_stiff()
-            for chosen, phase in ((self.active & ~stiff, _EXPLICIT), (self.active & stiff, stiff_phase)):
+            for chosen, phase in (
+                (self.active & ~stiff, _EXPLICIT),
+                (self.active & stiff, stiff_phase),
+            ):
                 if bool(chosen.any()):
                     self._advance(phase, chosen)
         return self._trajectory()
@@ -198,12 +246,18 @@ class _Run:
         self.h = 0.01 / (1e-300 + self.point.field.square().sum(-1))
         self.limit = torch.full_like(self.h, torch.inf)
         self.active = torch.ones(batch, dtype=torch.bool, device=theta.device)
-        self.refused = torch.zeros_like(self.active)  # no growth right after a refused step
+        self.refused = torch.zeros_like(
+            self.active
+        )  # no growth right after a refused step
         self.status = [STEP_LIMIT] * batch
         self.next = torch.zeros(batch, dtype=torch.long, device=theta.device)
-        self.steps, self.rejected, self.evaluations = (torch.zeros_like(self.next) for _ in range(3))
+        self.steps, self.rejected, self.evaluations = (
+            torch.zeros_like(self.next) for _ in range(3)
+        )
         kept_names = ("log_loss", "log_time", "work", "seconds")
-        self.kept = {name: theta.new_full((kept, batch), torch.nan) for name in kept_names}
+        self.kept = {
+            name: theta.new_full((kept, batch), torch.nan) for name in kept_names
+        }
         self.kept_theta = theta.new_full((kept, *theta.shape), torch.nan)
         self.reference = {name: law(theta) for name, law in self.invariants.items()}
         self.drift = {name: torch.zeros_like(self.h) for name in self.invariants}
@@ -219,16 +273,29 @@ class _Run:
 
     def _advance(self, phase: _Phase, chosen: Tensor) -> None:
         h = torch.minimum(self.h, self.limit)
-        tolerance = self.limits.implicit_tolerance if phase.coarse else self.limits.tolerance
+        tolerance = (
+            self.limits.implicit_tolerance if phase.coarse else self.limits.tolerance
+        )
         theta, error, evaluations = phase.step(
-            self.model, self.loss, self.point, torch.where(chosen, h, 0.0), tolerance)
-        end = evaluate(self.model, self.loss, torch.where(chosen[:, None], theta, self.point.theta))
+            self.model, self.loss, self.point, torch.where(chosen, h, 0.0), tolerance
+        )
+        end = evaluate(
+            self.model, self.loss, torch.where(chosen[:, None], theta, self.point.theta)
+        )
         duration, doubt = log_duration(self.model, self.loss, self.point, end, h)
         log_time = torch.logaddexp(self.log_time, duration)
         if not phase.coarse:
-            late = doubt * torch.exp(duration - log_time) / (tolerance * (1 + log_time.abs()))
+            late = (
+                doubt
+                * torch.exp(duration - log_time)
+                / (tolerance * (1 + log_time.abs()))
+            )
             error = torch.maximum(error, late ** (phase.order / _TIME_ORDER))
-        finite = torch.isfinite(error) & torch.isfinite(end.log_loss) & torch.isfinite(log_time)
+        finite = (
+            torch.isfinite(error)
+            & torch.isfinite(end.log_loss)
+            & torch.isfinite(log_time)
+        )
         slack = self.limits.tolerance * (1 + self.point.log_loss.abs())
         fits = finite & (error <= 1) & (end.log_loss <= self.point.log_loss + slack)
         overshoot = self._overshoots(end, log_time, h, chosen & fits, phase)
@@ -236,13 +303,21 @@ class _Run:
         self.evaluations += chosen * evaluations
         self.steps += accepted
         self.rejected += chosen & ~accepted
-        factor = (_SAFETY * error.clamp_min(1e-12) ** (-1 / phase.order)).clamp(_SHRINK, phase.growth)
-        retry = torch.where(finite & (error > 1), factor.clamp(max=0.7), torch.full_like(factor, 0.3))
+        factor = (_SAFETY * error.clamp_min(1e-12) ** (-1 / phase.order)).clamp(
+            _SHRINK, phase.growth
+        )
+        retry = torch.where(
+            finite & (error > 1), factor.clamp(max=0.7), torch.full_like(factor, 0.3)
+        )
         factor = torch.where(self.refused, factor.clamp(max=1.0), factor)
         factor = torch.where(fits, factor, retry)
         self.refused = torch.where(chosen, ~fits, self.refused)
         if phase.coarse:
-            factor = torch.where(accepted, factor * self._time_scale(end) / self._time_scale(self.point), factor)
+            factor = torch.where(
+                accepted,
+                factor * self._time_scale(end) / self._time_scale(self.point),
+                factor,
+            )
         self._accept(end, log_time, accepted, phase)
         limited = accepted & (h < self.h)
         self.h = torch.where(chosen & ~overshoot & ~limited, h * factor, self.h)
@@ -251,9 +326,13 @@ class _Run:
     @staticmethod
     def _time_scale(point: Point) -> Tensor:
         """|theta| / |d theta/ds|: a step is a share of it, however fast a homogeneous model grows."""
-        return torch.linalg.vector_norm(point.theta, dim=-1) / torch.linalg.vector_norm(point.field, dim=-1)
+        return torch.linalg.vector_norm(point.theta, dim=-1) / torch.linalg.vector_norm(
+            point.field, dim=-1
+        )
 
-    def _overshoots(self, end: Point, log_time: Tensor, h: Tensor, fits: Tensor, phase: _Phase) -> Tensor:
+    def _overshoots(
+        self, end: Point, log_time: Tensor, h: Tensor, fits: Tensor, phase: _Phase
+    ) -> Tensor:
         """Members whose step passed their stop; their next step is shortened to land on it."""
         target = self.stops.values[self.next.clamp(max=len(self.stops.values) - 1)]
         here = self.stops.progress(self.point, self.log_time)
@@ -262,21 +341,33 @@ class _Run:
         if phase.coarse:
             share = torch.log(target / here) / torch.log(there / here)
         else:
-            share = torch.where(torch.isfinite(here), (target - here) / (there - here), torch.exp(target - there))
+            share = torch.where(
+                torch.isfinite(here),
+                (target - here) / (there - here),
+                torch.exp(target - there),
+            )
         self.limit = torch.where(over, h * share.clamp(0.01, 1 - 1e-3), self.limit)
         return over
 
-    def _accept(self, end: Point, log_time: Tensor, accepted: Tensor, phase: _Phase) -> None:
+    def _accept(
+        self, end: Point, log_time: Tensor, accepted: Tensor, phase: _Phase
+    ) -> None:
         merged = {}
         for name in vars(end):
             new, old = getattr(end, name), getattr(self.point, name)
-            merged[name] = torch.where(accepted.view(-1, *[1] * (new.ndim - 1)), new, old)
+            merged[name] = torch.where(
+                accepted.view(-1, *[1] * (new.ndim - 1)), new, old
+            )
         self.point = replace(end, **merged)
         self.log_time = torch.where(accepted, log_time, self.log_time)
         for name, law in self.invariants.items():
             reference = self.reference[name]
-            change = ((law(self.point.theta) - reference) / reference.abs().clamp_min(1)).abs()
-            self.drift[name] = torch.maximum(self.drift[name], change.reshape(len(change), -1).amax(-1))
+            change = (
+                (law(self.point.theta) - reference) / reference.abs().clamp_min(1)
+            ).abs()
+            self.drift[name] = torch.maximum(
+                self.drift[name], change.reshape(len(change), -1).amax(-1)
+            )
         self._keep(accepted, phase)
 
     def _keep(self, changed: Tensor, phase: _Phase) -> None:
@@ -285,7 +376,11 @@ class _Run:
         while True:
             target = values[self.next.clamp(max=len(values) - 1)]
             here = self.stops.progress(self.point, self.log_time)
-            on_stop = changed & self.active & (here >= target - self.stops.met(target, phase.landing))
+            on_stop = (
+                changed
+                & self.active
+                & (here >= target - self.stops.met(target, phase.landing))
+            )
             if not bool(on_stop.any()):
                 break
             for i in torch.nonzero(on_stop)[:, 0].tolist():
@@ -298,7 +393,11 @@ class _Run:
         distance = here * torch.log(target / here) if phase.coarse else target - here
         ahead = distance / self.stops.speed(self.point, self.log_time)
         near = torch.isfinite(ahead) & (ahead < self.h)
-        self.limit = torch.where(changed, torch.where(near, ahead, torch.full_like(ahead, torch.inf)), self.limit)
+        self.limit = torch.where(
+            changed,
+            torch.where(near, ahead, torch.full_like(ahead, torch.inf)),
+            self.limit,
+        )
 
     def _record(self, stop: int, member: int) -> None:
         self.kept_theta[stop, member] = self.point.theta[member]
@@ -316,5 +415,12 @@ class _Run:
         self.active &= ~stuck
 
     def _trajectory(self) -> Trajectory:
-        return Trajectory(self.kept_theta, **self.kept, status=tuple(self.status), steps=self.steps,
-                          rejected=self.rejected, evaluations=self.evaluations, drift=self.drift)
+        return Trajectory(
+            self.kept_theta,
+            **self.kept,
+            status=tuple(self.status),
+            steps=self.steps,
+            rejected=self.rejected,
+            evaluations=self.evaluations,
+            drift=self.drift,
+        )

@@ -30,8 +30,15 @@ class Snapshots:
         return bool((self.steps >= 0).all())
 
 
-def descend_to_levels(gradient: Gradient, weights: Sequence[Tensor], levels: Sequence[float], *, step_size: float = 0.1,
-                      momentum: float = 0.9, max_steps: int = 3000) -> Snapshots:
+def descend_to_levels(
+    gradient: Gradient,
+    weights: Sequence[Tensor],
+    levels: Sequence[float],
+    *,
+    step_size: float = 0.1,
+    momentum: float = 0.9,
+    max_steps: int = 3000,
+) -> Snapshots:
     """v <- momentum v - step_size g / L,  A <- A + v, until the loss L of every network is at most the last level.
 
     gradient: maps weights to losses (B,) and gradients, shaped as the weights. Dividing by L makes up for the slope
@@ -41,11 +48,15 @@ def descend_to_levels(gradient: Gradient, weights: Sequence[Tensor], levels: Seq
     positive_number("step_size", step_size)
     positive_integer("max_steps", max_steps)
     if not levels or levels[-1] <= 0 or any(b >= a for a, b in pairwise(levels)):
-        raise InvalidInput(f"levels are {list(levels)}, expected positive losses that fall. Sort them.")
+        raise InvalidInput(
+            f"levels are {list(levels)}, expected positive losses that fall. Sort them."
+        )
     state = [matrix.clone() for matrix in weights]
     velocity = [torch.zeros_like(matrix) for matrix in state]
     before, slopes_before = state, velocity
-    loss_before = torch.full((len(state[0]),), torch.inf, dtype=state[0].dtype, device=state[0].device)
+    loss_before = torch.full(
+        (len(state[0]),), torch.inf, dtype=state[0].dtype, device=state[0].device
+    )
     rate = torch.full_like(loss_before, step_size)
     kept = tuple([torch.zeros_like(matrix) for matrix in state] for _ in levels)
     steps = torch.full((len(levels), len(state[0])), -1, device=state[0].device)
@@ -66,11 +77,17 @@ def descend_to_levels(gradient: Gradient, weights: Sequence[Tensor], levels: Seq
             break
         before, slopes_before, loss_before = state, slopes, loss
         scale = (rate / loss.clamp_min(levels[-1] / 2))[:, None, None]
-        velocity = [momentum * v - scale * g for v, g in zip(velocity, slopes, strict=True)]
-        state = _where(running, [a + v for a, v in zip(state, velocity, strict=True)], state)
+        velocity = [
+            momentum * v - scale * g for v, g in zip(velocity, slopes, strict=True)
+        ]
+        state = _where(
+            running, [a + v for a, v in zip(state, velocity, strict=True)], state
+        )
     return Snapshots(kept, steps)
 
 
 def _where(chosen: Tensor, yes: Sequence[Tensor], no: Sequence[Tensor]) -> list[Tensor]:
     """Members `chosen` (B,) of the first list, the others of the second."""
-    return [torch.where(chosen[:, None, None], a, b) for a, b in zip(yes, no, strict=True)]
+    return [
+        torch.where(chosen[:, None, None], a, b) for a, b in zip(yes, no, strict=True)
+    ]

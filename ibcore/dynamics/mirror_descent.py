@@ -17,7 +17,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 CONVERGED = "converged"
 STEP_LIMIT = "step limit"
@@ -94,8 +99,16 @@ class MirrorRun:
     path: Tensor
 
 
-def mirror_descent(X: Tensor, y: Tensor, start: Tensor, potential: Mirror, *, tolerance: float = 1e-14,
-                   max_steps: int = 50_000, stops: frozenset[int] = frozenset()) -> MirrorRun:
+def mirror_descent(
+    X: Tensor,
+    y: Tensor,
+    start: Tensor,
+    potential: Mirror,
+    *,
+    tolerance: float = 1e-14,
+    max_steps: int = 50_000,
+    stops: frozenset[int] = frozenset(),
+) -> MirrorRun:
     """Mirror descent on L(w) = (1/n) |X w - y|^2 for B problems at once, each with its own step sizes.
 
     X: (B, n, d).      y: (B, n), nonzero.      start: w_0 (B, d) in the domain of psi.      potential: a `Mirror`.
@@ -122,8 +135,13 @@ def mirror_descent(X: Tensor, y: Tensor, start: Tensor, potential: Mirror, *, to
         r = torch.where(taken[:, None], r_new, r)
         if step in stops:
             path.append(w)
-    return MirrorRun(w, torch.linalg.vector_norm(r, dim=-1) / scale, step, status,
-                     torch.stack(path) if path else w.new_zeros(0))
+    return MirrorRun(
+        w,
+        torch.linalg.vector_norm(r, dim=-1) / scale,
+        step,
+        status,
+        torch.stack(path) if path else w.new_zeros(0),
+    )
 
 
 def _proposed(eta: Tensor, r: Tensor, r_new: Tensor) -> Tensor:
@@ -135,8 +153,16 @@ def _proposed(eta: Tensor, r: Tensor, r_new: Tensor) -> Tensor:
     return eta * torch.where(ratio > 0, ratio, torch.ones_like(ratio)).clamp(max=_LEAP)
 
 
-def natural_descent(X: Tensor, y: Tensor, start: Tensor, potential: Mirror, *, step_size: float,
-                    tolerance: float = 1e-12, max_steps: int = 50_000) -> MirrorRun:
+def natural_descent(
+    X: Tensor,
+    y: Tensor,
+    start: Tensor,
+    potential: Mirror,
+    *,
+    step_size: float,
+    tolerance: float = 1e-12,
+    max_steps: int = 50_000,
+) -> MirrorRun:
     """w <- w - eta psi''(w)^-1 grad L(w), the natural gradient: mirror descent only in the limit of small eta.
 
     Arguments as for `mirror_descent`; eta is `step_size` over an upper bound of the curvature of L in the
@@ -144,7 +170,12 @@ def natural_descent(X: Tensor, y: Tensor, start: Tensor, potential: Mirror, *, s
     """
     w, _ = _begin(X, y, start, potential, tolerance, max_steps)
     positive_number("step_size", step_size)
-    n, scale, status, step = y.shape[-1], torch.linalg.vector_norm(y, dim=-1), STEP_LIMIT, 0
+    n, scale, status, step = (
+        y.shape[-1],
+        torch.linalg.vector_norm(y, dim=-1),
+        STEP_LIMIT,
+        0,
+    )
     for step in range(max_steps + 1):  # noqa: B007
         r = _apply(X, w) - y
         if bool((torch.linalg.vector_norm(r, dim=-1) <= tolerance * scale).all()):
@@ -153,22 +184,34 @@ def natural_descent(X: Tensor, y: Tensor, start: Tensor, potential: Mirror, *, s
         metric = 1 / potential.curvature(w)
         bound = 2 / n * torch.linalg.matrix_norm((X * metric[:, None, :]) @ X.mT)
         w = w - (step_size / bound)[:, None] * metric * (2 / n) * _apply(X.mT, r)
-    return MirrorRun(w, torch.linalg.vector_norm(r, dim=-1) / scale, step, status, w.new_zeros(0))
+    return MirrorRun(
+        w, torch.linalg.vector_norm(r, dim=-1) / scale, step, status, w.new_zeros(0)
+    )
 
 
-def _begin(X: Tensor, y: Tensor, start: Tensor, potential: Mirror, tolerance: float,
-           max_steps: int) -> tuple[Tensor, Tensor]:
+def _begin(
+    X: Tensor,
+    y: Tensor,
+    start: Tensor,
+    potential: Mirror,
+    tolerance: float,
+    max_steps: int,
+) -> tuple[Tensor, Tensor]:
     positive_number("tolerance", tolerance)
     positive_integer("max_steps", max_steps)
     inputs, targets = real_tensor("X", X, ndim=3), real_tensor("y", y, ndim=2)
     w = real_tensor("start", start, ndim=2)
     if targets.shape != inputs.shape[:2] or w.shape != (len(inputs), inputs.shape[-1]):
-        raise InvalidInput(f"X, y and start have shapes {tuple(inputs.shape)}, {tuple(targets.shape)} and "
-                           f"{tuple(w.shape)}, expected (B, n, d), (B, n) and (B, d).")
+        raise InvalidInput(
+            f"X, y and start have shapes {tuple(inputs.shape)}, {tuple(targets.shape)} and "
+            f"{tuple(w.shape)}, expected (B, n, d), (B, n) and (B, d)."
+        )
     z = potential.mirror(w)
     if not bool(torch.isfinite(z).all()):
-        raise InvalidInput(f"start has entries outside the domain of the potential (smallest {float(w.min()):g}). "
-                           f"For the entropy, start from positive entries.")
+        raise InvalidInput(
+            f"start has entries outside the domain of the potential (smallest {float(w.min()):g}). "
+            f"For the entropy, start from positive entries."
+        )
     return w, z
 
 

@@ -23,15 +23,28 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.protocols import Model, TailLoss
-from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, UNDERFLOW, WALL_LIMIT, Trajectory
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.dynamics.trajectory import (
+    REACHED,
+    STEP_LIMIT,
+    UNDERFLOW,
+    WALL_LIMIT,
+    Trajectory,
+)
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 _GAMMA = 1 - math.sqrt(0.5)  # of the L-stable two-stage SDIRK method of order two
 _START = 1e-2  # largest change of a margin in the first step from theta = 0
 _CLOSE = 1e-10  # largest last Newton correction of a weight, where rounding of the margins allows
 _NEAR = 1e-8  # largest last Newton correction of theta relative to its largest entry
 _NEWTON = 40
-_LEAP = 2.0  # largest rise of log lambda in one Newton step once lambda is no longer small
+_LEAP = (
+    2.0  # largest rise of log lambda in one Newton step once lambda is no longer small
+)
 _LANDING = 1e-3
 _LEAST_GROWTH = 1e-6
 
@@ -89,7 +102,9 @@ def _finish(rows: Tensor, theta: Tensor, u: Tensor, solved: Tensor) -> _Stage:
     return _Stage(theta, u, weights, _pull(rows, weights), solved)
 
 
-def _normalized(constant: Tensor, multiplier: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def _normalized(
+    constant: Tensor, multiplier: Tensor, weights: Tensor
+) -> tuple[Tensor, Tensor]:
     """du = constant + kappa multiplier with kappa such that sum lambda + sum lambda du = 1; kappa (B, 1) as well."""
     short = 1 - weights.sum(-1) - (weights * constant).sum(-1)
     kappa = (short / (weights * multiplier).sum(-1))[:, None]
@@ -101,7 +116,9 @@ def _clipped(du: Tensor, u: Tensor) -> Tensor:
     return torch.minimum(du, (-3 - u).clamp_min(_LEAP))
 
 
-def primal_stage(model: Model, loss: TailLoss, p: Tensor, base: Tensor, c: Tensor, guess: _State) -> _Stage:
+def primal_stage(
+    model: Model, loss: TailLoss, p: Tensor, base: Tensor, c: Tensor, guess: _State
+) -> _Stage:
     """theta with grad psi(theta) = base + c sum_i lambda_i grad m_i(theta), by Newton's method in (theta, log lambda).
 
     p, c: (B, 1).      base: (B, P).      For p >= 2.
@@ -109,21 +126,38 @@ def primal_stage(model: Model, loss: TailLoss, p: Tensor, base: Tensor, c: Tenso
     theta, u = guess.theta, guess.u
     solved = torch.zeros_like(c, dtype=torch.bool)
     for _ in range(_NEWTON):
-        margins, rows, weights = model.outputs(theta), model.jacobian(theta), torch.exp(u)
+        margins, rows, weights = (
+            model.outputs(theta),
+            model.jacobian(theta),
+            torch.exp(u),
+        )
         rate = -loss.log_slope_rate(margins)
         push = c * _pull(rows, weights)
         defect = u - loss.log_slope(margins)
         hessian = torch.diag_embed((p - 1) * theta.abs() ** (p - 2)) + c[..., None] * (
-            rows.mT @ ((weights * rate)[..., None] * rows))
+            rows.mT @ ((weights * rate)[..., None] * rows)
+        )
         scale = torch.diagonal(hessian, dim1=-2, dim2=-1).clamp_min(1e-300).rsqrt()
-        system = scale[:, :, None] * hessian * scale[:, None, :] + 1e-15 * torch.eye(theta.shape[-1]).to(theta)
-        right = torch.stack([base + push - mirror(theta, p) - c * _pull(rows, weights * defect), push], -1)
+        system = scale[:, :, None] * hessian * scale[:, None, :] + 1e-15 * torch.eye(
+            theta.shape[-1]
+        ).to(theta)
+        right = torch.stack(
+            [base + push - mirror(theta, p) - c * _pull(rows, weights * defect), push],
+            -1,
+        )
         change = scale[..., None] * torch.linalg.solve(system, scale[..., None] * right)
         effect = rate[..., None] * (rows @ change)
         du, kappa = _normalized(-defect - effect[..., 0], 1 - effect[..., 1], weights)
-        step, largest = change[..., 0] + kappa * change[..., 1], theta.abs().amax(-1, keepdim=True)
-        now = (_largest(weights * du) <= _exactness(rows, theta, rate)) & (_largest(step) <= _NEAR * largest)
-        theta = torch.where(solved, theta, theta + torch.maximum(torch.minimum(step, largest), -largest))
+        step, largest = (
+            change[..., 0] + kappa * change[..., 1],
+            theta.abs().amax(-1, keepdim=True),
+        )
+        now = (_largest(weights * du) <= _exactness(rows, theta, rate)) & (
+            _largest(step) <= _NEAR * largest
+        )
+        theta = torch.where(
+            solved, theta, theta + torch.maximum(torch.minimum(step, largest), -largest)
+        )
         u = torch.where(solved, u, u + _clipped(du, u))
         solved = solved | now
         if bool(solved.all()):
@@ -131,7 +165,9 @@ def primal_stage(model: Model, loss: TailLoss, p: Tensor, base: Tensor, c: Tenso
     return _finish(model.jacobian(theta), theta, u, solved[:, 0])
 
 
-def dual_stage(model: Model, loss: TailLoss, p: Tensor, base: Tensor, c: Tensor, guess: _State) -> _Stage:
+def dual_stage(
+    model: Model, loss: TailLoss, p: Tensor, base: Tensor, c: Tensor, guess: _State
+) -> _Stage:
     """The same equation by Newton's method in log lambda alone, with theta its image.      For 1 < p < 2."""
     theta, u = guess.theta, guess.u
     solved = torch.zeros_like(c, dtype=torch.bool)
@@ -142,12 +178,20 @@ def dual_stage(model: Model, loss: TailLoss, p: Tensor, base: Tensor, c: Tensor,
         moved, theta = theta, torch.where(solved, theta, unmirror(z, p))
         margins, rows = model.outputs(theta), model.jacobian(theta)
         rate, defect = -loss.log_slope_rate(margins), u - loss.log_slope(margins)
-        response = c[..., None] * (rows @ ((power * z.abs() ** (power - 1))[..., None] * rows.mT))
-        system = torch.eye(u.shape[-1]).to(u) + rate[..., None] * response * weights[:, None, :]
-        change = torch.linalg.solve(system, torch.stack([-defect, torch.ones_like(defect)], -1))
+        response = c[..., None] * (
+            rows @ ((power * z.abs() ** (power - 1))[..., None] * rows.mT)
+        )
+        system = (
+            torch.eye(u.shape[-1]).to(u)
+            + rate[..., None] * response * weights[:, None, :]
+        )
+        change = torch.linalg.solve(
+            system, torch.stack([-defect, torch.ones_like(defect)], -1)
+        )
         du, _ = _normalized(change[..., 0], change[..., 1], weights)
         now = (_largest(weights * du) <= _exactness(rows, theta, rate)) & (
-            _largest(theta - moved) <= _NEAR * _largest(theta))
+            _largest(theta - moved) <= _NEAR * _largest(theta)
+        )
         u = torch.where(solved, u, u + _clipped(du, u))
         solved = solved | now
         if bool(solved.all()):
@@ -157,7 +201,11 @@ def dual_stage(model: Model, loss: TailLoss, p: Tensor, base: Tensor, c: Tensor,
 
 def _exactness(rows: Tensor, theta: Tensor, rate: Tensor) -> Tensor:
     """How exactly weights can be known, (B, 1), from margins that are sums with rounding errors."""
-    rounding = 8 * torch.finfo(theta.dtype).eps * _largest(rate * _apply(rows.abs(), theta.abs()))
+    rounding = (
+        8
+        * torch.finfo(theta.dtype).eps
+        * _largest(rate * _apply(rows.abs(), theta.abs()))
+    )
     return rounding.clamp_min(_CLOSE)
 
 
@@ -194,7 +242,9 @@ def mirror_flow(
     orders = _orders(p, theta)
     stops = torch.atleast_1d(real_tensor("log_time", log_time)).to(theta)
     if stops.ndim != 1 or bool((stops.diff() <= 0).any()):
-        raise InvalidInput("log_time has stops that do not rise; sort them and drop repetitions.")
+        raise InvalidInput(
+            "log_time has stops that do not rise; sort them and drop repetitions."
+        )
     positive_integer("max_steps", max_steps)
     run = _Run(model, loss, orders, theta, stops, positive_number("growth", growth))
     return run.to_the_end(max_steps, max_seconds)
@@ -203,16 +253,26 @@ def mirror_flow(
 def _orders(p: float | Tensor, theta: Tensor) -> Tensor:
     orders = real_tensor("p", p).to(theta)
     if not bool((orders > 1).all()):
-        raise InvalidInput(f"p is {p}, expected numbers above 1: otherwise |theta|^p / p is not strictly convex. "
-                           f"Take p = 1.1 to come close to p = 1.")
+        raise InvalidInput(
+            f"p is {p}, expected numbers above 1: otherwise |theta|^p / p is not strictly convex. "
+            f"Take p = 1.1 to come close to p = 1."
+        )
     if bool((orders < 2).any()) and bool((orders >= 2).any()):
-        raise InvalidInput("p has orders below 2 and others from 2 on, which are solved in different variables. "
-                           "Call once for each kind.")
+        raise InvalidInput(
+            "p has orders below 2 and others from 2 on, which are solved in different variables. "
+            "Call once for each kind."
+        )
     return orders.expand(len(theta))[:, None]
 
 
 def mirror_descent(
-    model: Model, loss: TailLoss, theta: Tensor, p: float | Tensor, *, step_size: float, steps: int
+    model: Model,
+    loss: TailLoss,
+    theta: Tensor,
+    p: float | Tensor,
+    *,
+    step_size: float,
+    steps: int,
 ) -> Tensor:
     """theta (B, P) after `steps` explicit steps grad psi(theta) <- grad psi(theta) - eta grad L(theta).
 
@@ -230,23 +290,40 @@ def mirror_descent(
 
 
 class _Run:
-    def __init__(self, model: Model, loss: TailLoss, p: Tensor, theta: Tensor, stops: Tensor, growth: float) -> None:
+    def __init__(
+        self,
+        model: Model,
+        loss: TailLoss,
+        p: Tensor,
+        theta: Tensor,
+        stops: Tensor,
+        growth: float,
+    ) -> None:
         self.model, self.loss, self.p, self.stops = model, loss, p, stops
         self.stage = dual_stage if bool((p < 2).all()) else primal_stage
         count, points = len(theta), model.outputs(theta).shape[-1]
         weights = torch.softmax(loss.log_slope(model.outputs(theta)), -1)
         self.field = _pull(model.jacobian(theta), weights)
-        self.state = _State(theta, mirror(theta, p), torch.log(weights), torch.zeros_like(weights))
+        self.state = _State(
+            theta, mirror(theta, p), torch.log(weights), torch.zeros_like(weights)
+        )
         self.log_slope = _log_mean_slope(model, loss, theta)
         self.log_time = theta.new_full((count,), -math.inf)
         self.growth, self.allowed = growth, theta.new_full((count, 1), growth)
-        self.pace = theta.new_full((count,), math.inf)  # d log t / d log(growth factor) in the last step
+        self.pace = theta.new_full(
+            (count,), math.inf
+        )  # d log t / d log(growth factor) in the last step
         self.next = torch.zeros(count, dtype=torch.long, device=theta.device)
-        self.steps, self.rejected, self.evaluations = (torch.zeros_like(self.next) for _ in range(3))
+        self.steps, self.rejected, self.evaluations = (
+            torch.zeros_like(self.next) for _ in range(3)
+        )
         kept = len(stops), count
         self.theta = theta.new_full((*kept, theta.shape[1]), math.nan)
         self.push = theta.new_full((*kept, points), math.nan)
-        self.kept = {name: theta.new_full(kept, math.nan) for name in ("log_loss", "log_time", "work", "seconds")}
+        self.kept = {
+            name: theta.new_full(kept, math.nan)
+            for name in ("log_loss", "log_time", "work", "seconds")
+        }
         self.began = time.perf_counter()
 
     @property
@@ -263,45 +340,88 @@ class _Run:
                 break
             self._step()
         stuck = (self.allowed[:, 0] <= _LEAST_GROWTH).tolist()
-        status = tuple((UNDERFLOW if lost else limit) if on else REACHED
-                       for on, lost in zip(self.active.tolist(), stuck, strict=True))
-        return MirrorPath(self.theta, self.kept["log_loss"], self.kept["log_time"], status, self.steps, self.rejected,
-                          self.evaluations, self.kept["work"], self.kept["seconds"], push=self.push)
+        status = tuple(
+            (UNDERFLOW if lost else limit) if on else REACHED
+            for on, lost in zip(self.active.tolist(), stuck, strict=True)
+        )
+        return MirrorPath(
+            self.theta,
+            self.kept["log_loss"],
+            self.kept["log_time"],
+            status,
+            self.steps,
+            self.rejected,
+            self.evaluations,
+            self.kept["work"],
+            self.kept["seconds"],
+            push=self.push,
+        )
 
     def _length(self) -> tuple[Tensor, Tensor]:
         """The step in s (B, 1) and the factor by which it lets theta grow, shortened to land on the next stop."""
         target = self.stops[self.next.clamp(max=len(self.stops) - 1)]
         ahead = ((target - self.log_time) / self.pace)[:, None]
-        factor = 1 + torch.where(ahead > 0, torch.minimum(ahead, self.allowed), self.allowed)
-        first = _START / _largest(_apply(self.model.jacobian(self.state.theta), unmirror(self.field, self.p)))
-        size, slope = (torch.linalg.vector_norm(v, dim=-1, keepdim=True) for v in (self.state.z, self.field))
-        return torch.where(size > 0, (factor ** (self.p - 1) - 1) * size / slope, first ** (self.p - 1)), factor
+        factor = 1 + torch.where(
+            ahead > 0, torch.minimum(ahead, self.allowed), self.allowed
+        )
+        first = _START / _largest(
+            _apply(self.model.jacobian(self.state.theta), unmirror(self.field, self.p))
+        )
+        size, slope = (
+            torch.linalg.vector_norm(v, dim=-1, keepdim=True)
+            for v in (self.state.z, self.field)
+        )
+        return torch.where(
+            size > 0, (factor ** (self.p - 1) - 1) * size / slope, first ** (self.p - 1)
+        ), factor
 
     def _step(self) -> None:
         h, factor = self._length()
         old = self.state
-        start = torch.where(old.z == 0, unmirror(h * _GAMMA * self.field, self.p), old.theta * factor)
-        first = self.stage(self.model, self.loss, self.p, old.z, _GAMMA * h, old._replace(theta=start))
+        start = torch.where(
+            old.z == 0, unmirror(h * _GAMMA * self.field, self.p), old.theta * factor
+        )
+        first = self.stage(
+            self.model, self.loss, self.p, old.z, _GAMMA * h, old._replace(theta=start)
+        )
         base = old.z + (1 - _GAMMA) * h * first.field
-        second = self.stage(self.model, self.loss, self.p, base, _GAMMA * h, old._replace(theta=first.theta, u=first.u))
+        second = self.stage(
+            self.model,
+            self.loss,
+            self.p,
+            base,
+            _GAMMA * h,
+            old._replace(theta=first.theta, u=first.u),
+        )
         push = old.push + h * ((1 - _GAMMA) * first.weights + _GAMMA * second.weights)
         new = _State(second.theta, base + _GAMMA * h * second.field, second.u, push)
         good = first.solved & second.solved & torch.isfinite(new.theta).all(-1)
         self._settle(new, second.field, h[:, 0], factor[:, 0], good)
 
-    def _settle(self, new: _State, field: Tensor, h: Tensor, factor: Tensor, good: Tensor) -> None:
+    def _settle(
+        self, new: _State, field: Tensor, h: Tensor, factor: Tensor, good: Tensor
+    ) -> None:
         active = self.active
         take = active & good
         log_slope = _log_mean_slope(self.model, self.loss, new.theta)
         fall = self.log_slope - log_slope
-        mean = torch.where(fall.abs() > 1e-8, torch.log(-torch.expm1(-fall) / fall), -fall / 2)
+        mean = torch.where(
+            fall.abs() > 1e-8, torch.log(-torch.expm1(-fall) / fall), -fall / 2
+        )
         later = torch.logaddexp(self.log_time, torch.log(h) - log_slope + mean)
         self.pace = torch.where(take, (later - self.log_time) / (factor - 1), self.pace)
         self.log_time = torch.where(take, later, self.log_time)
         self.log_slope = torch.where(take, log_slope, self.log_slope)
         self.field = torch.where(take[:, None], field, self.field)
-        self.state = _State(*(torch.where(take[:, None], b, a) for a, b in zip(self.state, new, strict=True)))
-        self.allowed = torch.where(good[:, None], (2 * self.allowed).clamp(max=self.growth), self.allowed / 2)
+        self.state = _State(
+            *(
+                torch.where(take[:, None], b, a)
+                for a, b in zip(self.state, new, strict=True)
+            )
+        )
+        self.allowed = torch.where(
+            good[:, None], (2 * self.allowed).clamp(max=self.growth), self.allowed / 2
+        )
         self.steps += take
         self.rejected += active & ~good
         self.evaluations += 2 * active
@@ -313,12 +433,19 @@ class _Run:
         log_loss = torch.logsumexp(values, -1) - math.log(values.shape[-1])
         while True:
             target = self.stops[self.next.clamp(max=len(self.stops) - 1)]
-            arrived = taken & self.active & (self.log_time >= target - _LANDING * target.abs())
+            arrived = (
+                taken
+                & self.active
+                & (self.log_time >= target - _LANDING * target.abs())
+            )
             if not bool(arrived.any()):
                 break
             for i in torch.nonzero(arrived)[:, 0].tolist():
                 k = int(self.next[i])
-                self.theta[k, i], self.push[k, i] = self.state.theta[i], self.state.push[i]
+                self.theta[k, i], self.push[k, i] = (
+                    self.state.theta[i],
+                    self.state.push[i],
+                )
                 self.kept["log_loss"][k, i] = log_loss[i]
                 self.kept["log_time"][k, i] = self.log_time[i]
                 self.kept["work"][k, i] = self.evaluations[i]

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 BoundedObjective = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 """theta (B, P) -> loss (B,), its gradient (B, P), and a bound on the curvature (B,)."""
@@ -24,15 +29,24 @@ class PacedDescent:
     steps: int
 
 
-def paced_descent(objective: BoundedObjective, start: Tensor, *, steps: int, share: float | Tensor = 1.0,
-                  target_loss: float = 1e-26) -> PacedDescent:
+def paced_descent(
+    objective: BoundedObjective,
+    start: Tensor,
+    *,
+    steps: int,
+    share: float | Tensor = 1.0,
+    target_loss: float = 1e-26,
+) -> PacedDescent:
     """theta <- theta - (`share` / bound) grad L from `start` (B, P): at most `steps` steps.
 
     share: one number or (B,); below 2 the loss falls where the bound holds along the step.   A run whose loss is at
     most `target_loss` has converged and stays where it is.   Raises `InvalidInput` where a loss is not finite.
     """
     theta = real_tensor("start", start, ndim=2).clone()
-    limit, goal = positive_integer("steps", steps), positive_number("target_loss", target_loss)
+    limit, goal = (
+        positive_integer("steps", steps),
+        positive_number("target_loss", target_loss),
+    )
     pace = torch.as_tensor(share, dtype=theta.dtype, device=theta.device)
     loss, gradient, bound = objective(theta)
     for step in range(limit):
@@ -42,5 +56,7 @@ def paced_descent(objective: BoundedObjective, start: Tensor, *, steps: int, sha
         theta = theta - (moving * pace / bound)[:, None] * gradient
         loss, gradient, bound = objective(theta)
     if not bool(torch.isfinite(loss).all()):
-        raise InvalidInput(f"the loss is not finite after {limit} steps. Take a smaller share.")
+        raise InvalidInput(
+            f"the loss is not finite after {limit} steps. Take a smaller share."
+        )
     return PacedDescent(theta, loss, loss <= goal, limit)

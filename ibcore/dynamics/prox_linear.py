@@ -35,13 +35,21 @@ def prox_linear_step(
     stage did not converge.
     """
     step, log_p = _GAMMA * h, torch.log_softmax(-start.margins, -1)
-    first = _solve_stage(model, start.theta, step, start.theta + step[:, None] * start.field, log_p)
+    first = _solve_stage(
+        model, start.theta, step, start.theta + step[:, None] * start.field, log_p
+    )
     base = start.theta + (1 - _GAMMA) * h[:, None] * first.field
-    second = _solve_stage(model, base, step, base + step[:, None] * first.field, first.log_p)
+    second = _solve_stage(
+        model, base, step, base + step[:, None] * first.field, first.log_p
+    )
     change = step * torch.linalg.vector_norm(second.field - first.field, dim=-1)
     error = change / torch.linalg.vector_norm(second.theta, dim=-1) / tolerance
     unsolved = torch.maximum(first.missed, second.missed) > _LOOSE
-    return second.theta, torch.where(unsolved, torch.inf, error), first.evaluations + second.evaluations
+    return (
+        second.theta,
+        torch.where(unsolved, torch.inf, error),
+        first.evaluations + second.evaluations,
+    )
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,9 @@ class _Stage:
     evaluations: int
 
 
-def _solve_stage(model: Model, base: Tensor, step: Tensor, theta: Tensor, log_p: Tensor) -> _Stage:
+def _solve_stage(
+    model: Model, base: Tensor, step: Tensor, theta: Tensor, log_p: Tensor
+) -> _Stage:
     """theta = base + step G(theta)^T p(theta), from the guesses `theta` (B, P) and `log_p` (B, n).
 
     Linearizing the margins again and again converges linearly, the error mostly along theta itself;
@@ -67,11 +77,15 @@ def _solve_stage(model: Model, base: Tensor, step: Tensor, theta: Tensor, log_p:
         margins, rows = model.outputs(theta), model.jacobian(theta)
         cost = margins + (rows @ (base - theta)[..., None])[..., 0]
         accuracy = (0.01 * _MARGINS * missed).clamp(_WEIGHTS, 1e-4)
-        log_p = softmax_fixed_point(cost, step[:, None, None] * (rows @ rows.mT), log_p, accuracy)
+        log_p = softmax_fixed_point(
+            cost, step[:, None, None] * (rows @ rows.mT), log_p, accuracy
+        )
         field = (torch.exp(log_p)[:, None, :] @ rows)[:, 0]
         new = base + step[:, None] * field
         residual = new - theta
-        change = torch.linalg.vector_norm(residual, dim=-1) / torch.linalg.vector_norm(new, dim=-1)
+        change = torch.linalg.vector_norm(residual, dim=-1) / torch.linalg.vector_norm(
+            new, dim=-1
+        )
         missed = change / (_MARGINS / margins.abs().amax(-1)).clamp(32 * eps, 1e-5)
         if bool((missed <= 1).all()):
             break
@@ -80,13 +94,17 @@ def _solve_stage(model: Model, base: Tensor, step: Tensor, theta: Tensor, log_p:
     return _Stage(new, field, log_p, missed, evaluations)
 
 
-def _extrapolated(new: Tensor, residual: Tensor, before: Tensor, residual_before: Tensor) -> Tensor:
+def _extrapolated(
+    new: Tensor, residual: Tensor, before: Tensor, residual_before: Tensor
+) -> Tensor:
     change = residual - residual_before
     share = (residual * change).sum(-1) / change.square().sum(-1).clamp_min(1e-300)
     return new - share.clamp(-0.5, 0.5)[:, None] * (new - before)
 
 
-def softmax_fixed_point(cost: Tensor, gram: Tensor, log_p: Tensor, accuracy: Tensor) -> Tensor:
+def softmax_fixed_point(
+    cost: Tensor, gram: Tensor, log_p: Tensor, accuracy: Tensor
+) -> Tensor:
     """log p (B, n) with p = softmax(-(cost + gram p)), from the guess `log_p`.
 
     cost: (B, n).      gram: (B, n, n), positive semidefinite.      accuracy: (B,), of the mean of log p.
@@ -103,7 +121,9 @@ def softmax_fixed_point(cost: Tensor, gram: Tensor, log_p: Tensor, accuracy: Ten
         right = torch.stack([gap, torch.ones_like(gap)], -1)
         solved = torch.linalg.solve(identity + gram * p[:, None, :], right)
         shares = (p[..., None] * solved).sum(-2)
-        direction = solved[..., 0] - (shares[:, 0] / shares[:, 1])[:, None] * solved[..., 1]
+        direction = (
+            solved[..., 0] - (shares[:, 0] / shares[:, 1])[:, None] * solved[..., 1]
+        )
         log_p, value, moved = _descend(cost, gram, log_p, direction, value)
         if not moved:
             break
@@ -117,8 +137,9 @@ def _free_energy(cost: Tensor, gram: Tensor, log_p: Tensor) -> Tensor:
     return (p * (log_p.clamp_min(-1e300) + pull)).sum(-1)
 
 
-def _descend(cost: Tensor, gram: Tensor, log_p: Tensor, direction: Tensor,
-             value: Tensor) -> tuple[Tensor, Tensor, bool]:
+def _descend(
+    cost: Tensor, gram: Tensor, log_p: Tensor, direction: Tensor, value: Tensor
+) -> tuple[Tensor, Tensor, bool]:
     """The first of the steps 1, 1/2, 1/4, ... along `direction` that does not raise the free energy beyond rounding."""
     length = torch.ones_like(value)
     done = torch.zeros_like(value, dtype=torch.bool)

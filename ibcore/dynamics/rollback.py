@@ -12,12 +12,26 @@ from torch import Tensor
 
 from ibcore.dynamics.protocols import Model, TailLoss, pullback
 from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, WALL_LIMIT, Trajectory
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 
-def descend_with_rollback(model: Model, loss: TailLoss, theta: Tensor, *, log_loss: Sequence[float],
-                          multiplier: float = 0.1, grow: float = 2**0.2, shrink: float = 2**0.1,
-                          max_steps: int = 10**6, max_seconds: float = 300.0) -> Trajectory:
+def descend_with_rollback(
+    model: Model,
+    loss: TailLoss,
+    theta: Tensor,
+    *,
+    log_loss: Sequence[float],
+    multiplier: float = 0.1,
+    grow: float = 2**0.2,
+    shrink: float = 2**0.1,
+    max_steps: int = 10**6,
+    max_seconds: float = 300.0,
+) -> Trajectory:
     """theta <- theta - a_k grad L / L for B runs, until log L has fallen below each of the `log_loss` levels.
 
     A step that lowers the loss is kept and multiplies a by `grow`; one that does not is taken back and
@@ -27,12 +41,20 @@ def descend_with_rollback(model: Model, loss: TailLoss, theta: Tensor, *, log_lo
     """
     theta, levels = real_tensor("theta", theta, ndim=2).clone(), list(log_loss)
     if not levels or any(b >= a for a, b in pairwise(levels)):
-        raise InvalidInput(f"log_loss is {levels[:6]}, expected a falling list of levels.")
+        raise InvalidInput(
+            f"log_loss is {levels[:6]}, expected a falling list of levels."
+        )
     if not min(grow, shrink) > 1:
-        raise InvalidInput(f"grow and shrink are {grow!r} and {shrink!r}, expected numbers above 1.")
+        raise InvalidInput(
+            f"grow and shrink are {grow!r} and {shrink!r}, expected numbers above 1."
+        )
     began, B = time.perf_counter(), len(theta)
     log_a = theta.new_full((B,), math.log(positive_number("multiplier", multiplier)))
-    log_time, taken, refused = theta.new_full((B,), -torch.inf), torch.zeros_like(log_a), torch.zeros_like(log_a)
+    log_time, taken, refused = (
+        theta.new_full((B,), -torch.inf),
+        torch.zeros_like(log_a),
+        torch.zeros_like(log_a),
+    )
     kept = theta.new_full((4, len(levels), B), torch.nan)
     states = theta.new_full((len(levels), *theta.shape), torch.nan)
     log_now, slope = _point(model, loss, theta)
@@ -41,7 +63,11 @@ def descend_with_rollback(model: Model, loss: TailLoss, theta: Tensor, *, log_lo
         new = (log_now <= targets[:, None]) & kept[0].isnan()
         states = torch.where(new[..., None], theta, states)
         seconds = torch.full_like(log_now, time.perf_counter() - began)
-        kept = torch.where(new, torch.stack([log_now, log_time, taken + refused, seconds])[:, None], kept)
+        kept = torch.where(
+            new,
+            torch.stack([log_now, log_time, taken + refused, seconds])[:, None],
+            kept,
+        )
         if not bool(kept[0].isnan().any()):
             status = REACHED
             break
@@ -52,17 +78,37 @@ def descend_with_rollback(model: Model, loss: TailLoss, theta: Tensor, *, log_lo
             trial = theta + torch.exp(log_a)[:, None] * slope
             log_trial, slope_trial = _point(model, loss, trial)
             good = log_trial < log_now
-            log_time = torch.where(good, torch.logaddexp(log_time, log_a - log_now), log_time)
-            theta, slope = (torch.where(good[:, None], a, b) for a, b in ((trial, theta), (slope_trial, slope)))
-            log_now, taken, refused = torch.where(good, log_trial, log_now), taken + good, refused + ~good
+            log_time = torch.where(
+                good, torch.logaddexp(log_time, log_a - log_now), log_time
+            )
+            theta, slope = (
+                torch.where(good[:, None], a, b)
+                for a, b in ((trial, theta), (slope_trial, slope))
+            )
+            log_now, taken, refused = (
+                torch.where(good, log_trial, log_now),
+                taken + good,
+                refused + ~good,
+            )
             log_a = log_a + torch.where(good, math.log(grow), -math.log(shrink))
-    return Trajectory(states, kept[0], kept[1], (status,) * B, taken.long(), refused.long(), (taken + refused).long(),
-                      kept[2], kept[3])
+    return Trajectory(
+        states,
+        kept[0],
+        kept[1],
+        (status,) * B,
+        taken.long(),
+        refused.long(),
+        (taken + refused).long(),
+        kept[2],
+        kept[3],
+    )
 
 
 def _point(model: Model, loss: TailLoss, theta: Tensor) -> tuple[Tensor, Tensor]:
     """log L (B,) and -grad L / L (B, P)."""
     margins = model.outputs(theta)
-    log_loss = torch.logsumexp(loss.log_value(margins), -1) - math.log(margins.shape[-1])
+    log_loss = torch.logsumexp(loss.log_value(margins), -1) - math.log(
+        margins.shape[-1]
+    )
     weights = torch.exp(loss.log_slope(margins) - log_loss[:, None]) / margins.shape[-1]
     return log_loss, pullback(model, theta, weights)

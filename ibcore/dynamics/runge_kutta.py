@@ -13,7 +13,9 @@ from ibcore.dynamics.tableaus import DORMAND_PRINCE_8, RODAS_4
 
 def combine(coefficients: np.ndarray, stages: list[Tensor]) -> Tensor:
     """Linear combination of the stages computed so far; the coefficients of later ones are zero."""
-    used = torch.as_tensor(coefficients[: len(stages)], dtype=stages[0].dtype, device=stages[0].device)
+    used = torch.as_tensor(
+        coefficients[: len(stages)], dtype=stages[0].dtype, device=stages[0].device
+    )
     return torch.tensordot(used, torch.stack(stages), 1)
 
 
@@ -28,7 +30,10 @@ def explicit_step(
         stages.append(scaled_field(model, loss, theta))
     end = start.theta + step * combine(pair.b, stages)
     scale = tolerance * (1 + torch.maximum(start.theta.abs(), end.abs()))
-    fifth, third = ((combine(weights, stages) / scale).square().mean(-1) for weights in (pair.e5, pair.e3))
+    fifth, third = (
+        (combine(weights, stages) / scale).square().mean(-1)
+        for weights in (pair.e5, pair.e3)
+    )
     error = h * fifth / (fifth + 0.01 * third).clamp_min(1e-300).sqrt()
     return end, error, len(pair.b)
 
@@ -46,18 +51,26 @@ def rosenbrock_step(
     sensitivity = weight_sensitivity(loss, start)
     scaled = h[:, None] * method.gamma
     identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-    factors = torch.linalg.lu_factor(identity - scaled[..., None] * (sensitivity @ gram))
+    factors = torch.linalg.lu_factor(
+        identity - scaled[..., None] * (sensitivity @ gram)
+    )
     stages: list[Tensor] = []
     right = scaled * start.weights
     for a, c in zip(method.a[1:], method.c[1:], strict=True):
         stages.append(torch.linalg.lu_solve(*factors, right[..., None])[..., 0])
         margins = start.margins + (gram @ combine(a, stages)[..., None])[..., 0]
-        right = scaled * torch.softmax(loss.log_slope(margins), -1) + method.gamma * combine(c, stages)
+        right = scaled * torch.softmax(
+            loss.log_slope(margins), -1
+        ) + method.gamma * combine(c, stages)
     stages.append(torch.linalg.lu_solve(*factors, right[..., None])[..., 0])
     theta = start.theta + (combine(method.b, stages)[:, None, :] @ start.rows)[:, 0]
     margin_error = gram @ stages[-1][..., None]
     weight_error = (sensitivity @ margin_error)[..., 0].abs().amax(-1)
     relative = (margin_error[..., 0].abs() / (1 + start.margins.abs())).amax(-1)
-    rounding = 1024 * torch.finfo(theta.dtype).eps * (start.margins * loss.log_slope_rate(start.margins)).abs().amax(-1)
+    rounding = (
+        1024
+        * torch.finfo(theta.dtype).eps
+        * (start.margins * loss.log_slope_rate(start.margins)).abs().amax(-1)
+    )
     error = torch.maximum(weight_error / (tolerance + rounding), relative / tolerance)
     return theta, error, len(method.b)

@@ -46,7 +46,16 @@ def evaluate(model: Model, loss: TailLoss, theta: Tensor) -> Point:
     field = (weights[:, None, :] @ rows)[:, 0]
     speed = (rows @ field[..., None])[..., 0]
     rate = (weights * loss.log_slope_rate(margins) * speed).sum(-1)
-    return Point(theta, margins, rows, weights, field, _log_mean(loss.log_value(margins)), _log_mean(log_slopes), rate)
+    return Point(
+        theta,
+        margins,
+        rows,
+        weights,
+        field,
+        _log_mean(loss.log_value(margins)),
+        _log_mean(log_slopes),
+        rate,
+    )
 
 
 def _log_mean(values: Tensor) -> Tensor:
@@ -61,18 +70,26 @@ def weight_sensitivity(loss: TailLoss, point: Point) -> Tensor:
 
 def stiffness(loss: TailLoss, point: Point) -> Tensor:
     """Upper estimate (tr J^4)^(1/4) of the spectral radius of the field's Jacobian for constant rows, (B,)."""
-    jacobian = weight_sensitivity(loss, point) @ (point.rows @ point.rows.transpose(-1, -2))
+    jacobian = weight_sensitivity(loss, point) @ (
+        point.rows @ point.rows.transpose(-1, -2)
+    )
     squared = jacobian @ jacobian
     return (squared * squared.transpose(-1, -2)).sum((-1, -2)).abs() ** 0.25
 
 
-def _hermite(x: Tensor, ends: tuple[Tensor, Tensor], slopes: tuple[Tensor, Tensor]) -> Tensor:
+def _hermite(
+    x: Tensor, ends: tuple[Tensor, Tensor], slopes: tuple[Tensor, Tensor]
+) -> Tensor:
     """Cubic with the given values and slopes at 0 and 1, at `x`."""
     (v0, v1), (d0, d1) = ends, slopes
-    return v0 + x * (d0 + x * (3 * (v1 - v0) - 2 * d0 - d1 + x * (2 * (v0 - v1) + d0 + d1)))
+    return v0 + x * (
+        d0 + x * (3 * (v1 - v0) - 2 * d0 - d1 + x * (2 * (v0 - v1) + d0 + d1))
+    )
 
 
-def log_duration(model: Model, loss: TailLoss, start: Point, end: Point, h: Tensor) -> tuple[Tensor, Tensor]:
+def log_duration(
+    model: Model, loss: TailLoss, start: Point, end: Point, h: Tensor
+) -> tuple[Tensor, Tensor]:
     """log of the time that a step of length h in s takes, int_0^h exp(-log_slope) ds, and its error, (B,) each.
 
     log_slope is interpolated by its values and rates at both ends (cubic Hermite), and only the last
@@ -86,11 +103,20 @@ def log_duration(model: Model, loss: TailLoss, start: Point, end: Point, h: Tens
     length = torch.minimum(h, _E_FOLDS * fold)
 
     def log_slope(x: Tensor) -> Tensor:
-        return _hermite(x, (start.log_slope[:, None], end.log_slope[:, None]),
-                        ((h * start.slope_rate)[:, None], (h * end.slope_rate)[:, None]))
+        return _hermite(
+            x,
+            (start.log_slope[:, None], end.log_slope[:, None]),
+            ((h * start.slope_rate)[:, None], (h * end.slope_rate)[:, None]),
+        )
 
     middle = 1 - torch.minimum(h / 2, fold)[:, None] / h[:, None]
-    theta = _hermite(middle, (start.theta, end.theta), (h[:, None] * start.field, h[:, None] * end.field))
+    theta = _hermite(
+        middle,
+        (start.theta, end.theta),
+        (h[:, None] * start.field, h[:, None] * end.field),
+    )
     there = _log_mean(loss.log_slope(model.outputs(theta)))
     x = 1 - (length / h)[:, None] * nodes
-    return torch.logsumexp(log_weights - log_slope(x), -1) + torch.log(length), (there - log_slope(middle)[:, 0]).abs()
+    return torch.logsumexp(log_weights - log_slope(x), -1) + torch.log(length), (
+        there - log_slope(middle)[:, 0]
+    ).abs()

@@ -33,14 +33,28 @@ from scipy.special import expit
 from torch import Tensor
 
 from ibcore.dynamics.protocols import Model, TailLoss
-from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, UNDERFLOW, WALL_LIMIT, Trajectory
-from ibcore.validation import InvalidInput, one_of, positive_integer, positive_number, real_tensor
+from ibcore.dynamics.trajectory import (
+    REACHED,
+    STEP_LIMIT,
+    UNDERFLOW,
+    WALL_LIMIT,
+    Trajectory,
+)
+from ibcore.validation import (
+    InvalidInput,
+    one_of,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 Array = NDArray[np.float64]
 NOT_FINITE = "state not finite"
 LOSS_ROSE = "loss rose"
 _SOLVERS: dict[str, Any] = {"LSODA": LSODA, "BDF": BDF, "Radau": Radau}
-_FIRST = -17.0  # log of r at the start; the second-order term of theta, r^2, is below rounding
+_FIRST = (
+    -17.0
+)  # log of r at the start; the second-order term of theta, r^2, is below rounding
 _DIFFERENCE = 1e-5
 _RISE = 100  # rises of log L below this many tolerances are errors of the integrator, not of the method
 
@@ -69,7 +83,11 @@ class _Single:
         return self.model.outputs(torch.from_numpy(theta)[None])[0].numpy()
 
     def rows(self, theta: Array) -> Array:
-        return self.fixed[0] if self.fixed else self.model.jacobian(torch.from_numpy(theta)[None])[0].numpy()
+        return (
+            self.fixed[0]
+            if self.fixed
+            else self.model.jacobian(torch.from_numpy(theta)[None])[0].numpy()
+        )
 
     def bend(self, theta: Array, weights: Array) -> Array | float:
         """sum_i weights_i of the second derivatives of m_i, (P, P)."""
@@ -78,7 +96,7 @@ class _Single:
         step = _DIFFERENCE * max(1.0, float(np.abs(theta).max())) * np.eye(len(theta))
         both = torch.from_numpy(np.concatenate([theta + step, theta - step]))
         push = (self.model.jacobian(both).mT @ torch.from_numpy(weights)).numpy()
-        difference = (push[: len(theta)] - push[len(theta):]) / (2 * step[0, 0])
+        difference = (push[: len(theta)] - push[len(theta) :]) / (2 * step[0, 0])
         return (difference + difference.T) / 2
 
     def log_loss(self, margins: Array) -> float:
@@ -96,7 +114,11 @@ class _Single:
         """dp/dm (n, n) and dS/dm (n,). A loss that couples its margins says so by `log_slope_jacobian`."""
         coupled = getattr(self.loss, "log_slope_jacobian", None)
         m = torch.from_numpy(margins)
-        tilt = p[:, None] * coupled(m).numpy() if coupled else np.diag(p * self.loss.log_slope_rate(m).numpy())
+        tilt = (
+            p[:, None] * coupled(m).numpy()
+            if coupled
+            else np.diag(p * self.loss.log_slope_rate(m).numpy())
+        )
         pull = tilt.sum(0)
         return tilt - np.outer(p, pull), pull
 
@@ -121,7 +143,9 @@ class _Plain:
 
     def start(self, theta: Array) -> Array:
         p, mean_slope = self.single.weights(self.single.margins(theta))
-        return np.append(theta + np.exp(_FIRST) * p @ self.single.rows(theta), _FIRST - mean_slope)
+        return np.append(
+            theta + np.exp(_FIRST) * p @ self.single.rows(theta), _FIRST - mean_slope
+        )
 
     def theta(self, state: Array) -> Array:
         return state[:-1]
@@ -176,7 +200,9 @@ class _Polar:
         unit, rows, _, p, share = self._push(state)
         push = p @ rows / self.degree
         along = unit @ push
-        return np.concatenate([share * (push - along * unit), [share * along, 1 - share]])
+        return np.concatenate(
+            [share * (push - along * unit), [share * along, 1 - share]]
+        )
 
     def jacobian(self, _x: float, state: Array) -> Array:
         unit, rows, margins, p, share = self._push(state)
@@ -185,14 +211,22 @@ class _Polar:
         scale = np.exp(k * state[-2])
         push, along = p @ rows / k, unit @ (p @ rows) / k
         bent = np.zeros((size, size + 2))  # derivative of push
-        bent[:, :size] = (scale * rows.T @ spread @ rows + self.single.bend(unit, p)) / k
+        bent[:, :size] = (
+            scale * rows.T @ spread @ rows + self.single.bend(unit, p)
+        ) / k
         bent[:, size] = rows.T @ (spread @ margins)
         level = np.zeros(size + 2)  # derivative of `along`
         level[:] = unit @ bent
         level[:size] += push
-        tilt = share * (1 - share) * np.concatenate([scale * pull @ rows, [k * pull @ margins + k - 2, 1.0]])
+        tilt = (
+            share
+            * (1 - share)
+            * np.concatenate([scale * pull @ rows, [k * pull @ margins + k - 2, 1.0]])
+        )
         out = np.zeros((size + 2, size + 2))
-        out[:size] = share * (bent - np.outer(unit, level)) + np.outer(push - along * unit, tilt)
+        out[:size] = share * (bent - np.outer(unit, level)) + np.outer(
+            push - along * unit, tilt
+        )
         out[:size, :size] -= share * along * np.eye(size)
         out[size] = share * level + along * tilt
         out[-1] = -tilt
@@ -236,9 +270,17 @@ def scipy_flow(
     stops = _stops(log_loss, log_time)
     singles = _singles(model, loss, theta)
     runs = []
-    for member, single in zip(theta.detach().cpu().double().numpy(), singles, strict=True):
+    for member, single in zip(
+        theta.detach().cpu().double().numpy(), singles, strict=True
+    ):
         chart: _Chart = _Plain(single) if degree is None else _Polar(single, degree)
-        run = _Run(single, chart, stops, by_time=log_time is not None, invariants=dict(invariants or {}))
+        run = _Run(
+            single,
+            chart,
+            stops,
+            by_time=log_time is not None,
+            invariants=dict(invariants or {}),
+        )
         run.integrate(member, _SOLVERS[method], tolerance, max_steps, max_seconds)
         runs.append(run)
     return _trajectory(runs, theta)
@@ -247,46 +289,86 @@ def scipy_flow(
 def _stops(log_loss: object, log_time: object) -> Array:
     """The stops in the rising variable: log t, or -log L."""
     if (log_loss is None) == (log_time is None):
-        raise InvalidInput("scipy_flow got both or neither of log_loss and log_time; pass the stops in exactly one.")
-    name, given, sign = ("log_loss", log_loss, -1.0) if log_time is None else ("log_time", log_time, 1.0)
+        raise InvalidInput(
+            "scipy_flow got both or neither of log_loss and log_time; pass the stops in exactly one."
+        )
+    name, given, sign = (
+        ("log_loss", log_loss, -1.0)
+        if log_time is None
+        else ("log_time", log_time, 1.0)
+    )
     values = sign * np.atleast_1d(real_tensor(name, given).cpu().double().numpy())
     if values.ndim != 1 or bool((np.diff(values) <= 0).any()):
-        raise InvalidInput(f"{name} has stops that do not {'rise' if sign > 0 else 'fall'}; "
-                           f"sort them and drop repetitions.")
+        raise InvalidInput(
+            f"{name} has stops that do not {'rise' if sign > 0 else 'fall'}; "
+            f"sort them and drop repetitions."
+        )
     return values
 
 
 def _singles(model: Model, loss: TailLoss, theta: Tensor) -> list[_Single]:
     if not model.linear:
         if len(model.outputs(theta[:1])) != 1:
-            raise InvalidInput("the model is not linear and has another data set for every member of the batch; "
-                               "call scipy_flow once for each data set.")
+            raise InvalidInput(
+                "the model is not linear and has another data set for every member of the batch; "
+                "call scipy_flow once for each data set."
+            )
         return [_Single(model, loss, None)] * len(theta)
     rows = model.jacobian(theta)
     offset = model.outputs(theta) - (rows @ theta[..., None])[..., 0]
-    return [_Single(model, loss, (a, b)) for a, b in zip(*(x.detach().cpu().double().numpy() for x in (rows, offset)),
-                                                         strict=True)]
+    return [
+        _Single(model, loss, (a, b))
+        for a, b in zip(
+            *(x.detach().cpu().double().numpy() for x in (rows, offset)), strict=True
+        )
+    ]
 
 
 class _Run:
     """One run: what it recorded at its stops and why it ended."""
 
-    def __init__(self, single: _Single, chart: _Chart, stops: Array, *, by_time: bool,
-                 invariants: dict[str, Callable[[Tensor], Tensor]]) -> None:
-        self.single, self.chart, self.stops, self.by_time, self.invariants = single, chart, stops, by_time, invariants
+    def __init__(
+        self,
+        single: _Single,
+        chart: _Chart,
+        stops: Array,
+        *,
+        by_time: bool,
+        invariants: dict[str, Callable[[Tensor], Tensor]],
+    ) -> None:
+        self.single, self.chart, self.stops, self.by_time, self.invariants = (
+            single,
+            chart,
+            stops,
+            by_time,
+            invariants,
+        )
         self.kept: list[tuple[Array, float, float, int, float]] = []
         self.drift = dict.fromkeys(invariants, 0.0)
         self.status, self.steps, self.evaluations = STEP_LIMIT, 0, 0
 
-    def integrate(self, theta: Array, solver_type: Any, tolerance: float, max_steps: int, max_seconds: float) -> None:
+    def integrate(
+        self,
+        theta: Array,
+        solver_type: Any,
+        tolerance: float,
+        max_steps: int,
+        max_seconds: float,
+    ) -> None:
         self.began = time.perf_counter()
-        self.reference = {name: law(torch.from_numpy(theta)[None]) for name, law in self.invariants.items()}
+        self.reference = {
+            name: law(torch.from_numpy(theta)[None])
+            for name, law in self.invariants.items()
+        }
         state = self.chart.start(theta)
         if not np.isfinite(state).all():
             self.status = NOT_FINITE
             return
         self.level = self._log_loss(state)
-        while len(self.kept) < len(self.stops) and self._progress(state) >= self.stops[len(self.kept)]:
+        while (
+            len(self.kept) < len(self.stops)
+            and self._progress(state) >= self.stops[len(self.kept)]
+        ):
             self._keep(state)
         deadline = self.began + max_seconds
 
@@ -296,11 +378,21 @@ class _Run:
                 raise OutOfTime
             return self.chart.field(x, state)
 
-        solver = solver_type(field, 0.0, state, np.inf, jac=self.chart.jacobian, rtol=tolerance, atol=tolerance)
+        solver = solver_type(
+            field,
+            0.0,
+            state,
+            np.inf,
+            jac=self.chart.jacobian,
+            rtol=tolerance,
+            atol=tolerance,
+        )
         try:
             while len(self.kept) < len(self.stops) and self.steps < max_steps:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # LSODA warns where it fails; the status says so
+                    warnings.simplefilter(
+                        "ignore"
+                    )  # LSODA warns where it fails; the status says so
                     solver.step()
                 if not self._accept(solver, _RISE * tolerance):
                     return
@@ -325,11 +417,17 @@ class _Run:
         self.steps += 1
         for name, law in self.invariants.items():
             reference = self.reference[name]
-            change = (law(torch.from_numpy(self.chart.theta(solver.y))[None]) - reference).abs()
-            self.drift[name] = max(self.drift[name], float((change / reference.abs().clamp_min(1)).max()))
+            change = (
+                law(torch.from_numpy(self.chart.theta(solver.y))[None]) - reference
+            ).abs()
+            self.drift[name] = max(
+                self.drift[name], float((change / reference.abs().clamp_min(1)).max())
+            )
         between = None
         arrived = float(solver.y[-1]) if self.by_time else -self.level
-        while len(self.kept) < len(self.stops) and arrived >= self.stops[len(self.kept)]:
+        while (
+            len(self.kept) < len(self.stops) and arrived >= self.stops[len(self.kept)]
+        ):
             between = between or solver.dense_output()
             self._keep(between(self._crossing(between, solver)))
         return True
@@ -344,7 +442,15 @@ class _Run:
             return float(solver.t_old)
         if ahead(solver.t) <= 0:
             return float(solver.t)
-        return float(brentq(ahead, solver.t_old, solver.t, xtol=1e-14 * max(1.0, solver.t), rtol=1e-14))
+        return float(
+            brentq(
+                ahead,
+                solver.t_old,
+                solver.t,
+                xtol=1e-14 * max(1.0, solver.t),
+                rtol=1e-14,
+            )
+        )
 
     def _log_loss(self, state: Array) -> float:
         return self.single.log_loss(self.single.margins(self.chart.theta(state)))
@@ -353,8 +459,15 @@ class _Run:
         return float(state[-1]) if self.by_time else -self._log_loss(state)
 
     def _keep(self, state: Array) -> None:
-        self.kept.append((self.chart.theta(state).copy(), self._log_loss(state), float(state[-1]), self.evaluations,
-                          time.perf_counter() - self.began))
+        self.kept.append(
+            (
+                self.chart.theta(state).copy(),
+                self._log_loss(state),
+                float(state[-1]),
+                self.evaluations,
+                time.perf_counter() - self.began,
+            )
+        )
 
 
 def _trajectory(runs: list[_Run], like: Tensor) -> Trajectory:
@@ -367,7 +480,23 @@ def _trajectory(runs: list[_Run], like: Tensor) -> Trajectory:
             for column, value in zip(scalars, values, strict=True):
                 column[k, b] = value
     log_loss, log_time, work, seconds = scalars
-    steps, evaluations = (torch.tensor([getattr(run, name) for run in runs]) for name in ("steps", "evaluations"))
-    drift = {name: like.new_tensor([run.drift[name] for run in runs]) for name in runs[0].drift}
-    return Trajectory(theta, log_loss, log_time, tuple(run.status for run in runs), steps,
-                      torch.zeros_like(steps), evaluations, work, seconds, drift)
+    steps, evaluations = (
+        torch.tensor([getattr(run, name) for run in runs])
+        for name in ("steps", "evaluations")
+    )
+    drift = {
+        name: like.new_tensor([run.drift[name] for run in runs])
+        for name in runs[0].drift
+    }
+    return Trajectory(
+        theta,
+        log_loss,
+        log_time,
+        tuple(run.status for run in runs),
+        steps,
+        torch.zeros_like(steps),
+        evaluations,
+        work,
+        seconds,
+        drift,
+    )

@@ -27,12 +27,24 @@ class SGDRun:
     @property
     def fits(self) -> Tensor:
         """True for the runs whose event came, (B,)."""
-        return torch.tensor([word == "converged" for word in self.status], device=self.theta.device)
+        return torch.tensor(
+            [word == "converged" for word in self.status], device=self.theta.device
+        )
 
 
-def sgd(gradient: Callable[[Tensor, Tensor, Tensor], Tensor], done: Callable[[Tensor, Tensor], Tensor],
-        theta: Tensor, *, samples: int, batch_size: int, step_size: float, momentum: float, generator: torch.Generator,
-        max_steps: int, max_seconds: float = 600.0) -> SGDRun:
+def sgd(
+    gradient: Callable[[Tensor, Tensor, Tensor], Tensor],
+    done: Callable[[Tensor, Tensor], Tensor],
+    theta: Tensor,
+    *,
+    samples: int,
+    batch_size: int,
+    step_size: float,
+    momentum: float,
+    generator: torch.Generator,
+    max_steps: int,
+    max_seconds: float = 600.0,
+) -> SGDRun:
     """Heavy-ball SGD, v <- momentum v - step_size g, theta <- theta + v, in epochs over `samples` rows.
 
     gradient(theta, runs, rows): the gradient (A, P) of the A unfinished runs with indices `runs`
@@ -45,9 +57,15 @@ def sgd(gradient: Callable[[Tensor, Tensor, Tensor], Tensor], done: Callable[[Te
     """
     positive_number("step_size", step_size)
     if not 0 <= momentum < 1:
-        raise InvalidInput(f"momentum is {momentum!r}, expected a number from 0 up to but not including 1.")
-    if not positive_integer("batch_size", batch_size) <= positive_integer("samples", samples):
-        raise InvalidInput(f"batch_size is {batch_size}, expected at most the {samples} samples. Make it smaller.")
+        raise InvalidInput(
+            f"momentum is {momentum!r}, expected a number from 0 up to but not including 1."
+        )
+    if not positive_integer("batch_size", batch_size) <= positive_integer(
+        "samples", samples
+    ):
+        raise InvalidInput(
+            f"batch_size is {batch_size}, expected at most the {samples} samples. Make it smaller."
+        )
     theta, velocity = theta.clone(), torch.zeros_like(theta)
     steps = torch.zeros(len(theta), dtype=torch.int64, device=theta.device)
     words, runs = ["steps"] * len(theta), torch.arange(len(theta), device=theta.device)
@@ -60,10 +78,16 @@ def sgd(gradient: Callable[[Tensor, Tensor, Tensor], Tensor], done: Callable[[Te
         late = time.monotonic() - started > max_seconds
         if late or len(runs) == 0 or taken >= max_steps:
             break
-        orders = torch.rand(len(theta), samples, generator=generator).argsort(-1).to(theta.device)
+        orders = (
+            torch.rand(len(theta), samples, generator=generator)
+            .argsort(-1)
+            .to(theta.device)
+        )
         for start in range(0, samples - batch_size + 1, batch_size):
-            rows = orders[runs, start:start + batch_size]
-            velocity[runs] = momentum * velocity[runs] - step_size * gradient(theta[runs], runs, rows)
+            rows = orders[runs, start : start + batch_size]
+            velocity[runs] = momentum * velocity[runs] - step_size * gradient(
+                theta[runs], runs, rows
+            )
             theta[runs] += velocity[runs]
             taken += 1
             steps[runs] += 1

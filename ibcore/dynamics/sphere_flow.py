@@ -14,7 +14,12 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.protocols import Model
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,16 @@ class SphereRun:
 
 
 def sphere_flow(
-    model: Model, theta: Tensor, *, degree: int, steps: int = 4000, coarsest: float = 0.05, finest: float = 1e-5,
-    heat: float = 0.5, window: int = 400, records: int = 100,
+    model: Model,
+    theta: Tensor,
+    *,
+    degree: int,
+    steps: int = 4000,
+    coarsest: float = 0.05,
+    finest: float = 1e-5,
+    heat: float = 0.5,
+    window: int = 400,
+    records: int = 100,
 ) -> SphereRun:
     """Follow theta/|theta| for margins of `degree` k and an exponential tail, with steps that shrink to `finest`.
 
@@ -70,7 +83,9 @@ def sphere_flow(
     for name, value in (("coarsest", coarsest), ("finest", finest), ("heat", heat)):
         positive_number(name, value)
     if not bool((theta != 0).any(-1).all()):
-        raise InvalidInput("theta has a run that starts at zero, which has no direction; start from a random point.")
+        raise InvalidInput(
+            "theta has a run that starts at zero, which has no direction; start from a random point."
+        )
     log_norm = torch.log(torch.linalg.vector_norm(theta, dim=-1))
     unit, pull = theta / torch.exp(log_norm)[:, None], torch.zeros_like(theta)
     kept = torch.unique(torch.linspace(0, steps - 1, records).long()).tolist()
@@ -94,8 +109,12 @@ def sphere_flow(
         unit = unit + size * field
         growth = torch.linalg.vector_norm(unit, dim=-1)
         unit, log_norm = unit / growth[:, None], log_norm + torch.log(growth)
-    margins, log_norms, smoothed = (torch.stack(rows) for rows in (kept_margins, kept_norms, kept_smoothed))
-    return SphereRun(unit, pull, margins, log_norms, smoothed, torch.tensor(kept), sizes[kept])
+    margins, log_norms, smoothed = (
+        torch.stack(rows) for rows in (kept_margins, kept_norms, kept_smoothed)
+    )
+    return SphereRun(
+        unit, pull, margins, log_norms, smoothed, torch.tensor(kept), sizes[kept]
+    )
 
 
 def _smoothed(margins: Tensor, log_scale: Tensor) -> Tensor:

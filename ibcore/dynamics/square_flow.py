@@ -48,12 +48,23 @@ class SquareFlow:
     @property
     def fits(self) -> Tensor:
         """True for the members that reached the target loss, (B,)."""
-        return torch.tensor([word == "converged" for word in self.status], device=self.theta.device)
+        return torch.tensor(
+            [word == "converged" for word in self.status], device=self.theta.device
+        )
 
 
-def square_flow(model: Model, theta: Tensor, targets: Tensor, *, target_loss: float = 1e-8, tolerance: float = 0.02,
-                levels: tuple[float, ...] = (), shortest_step: float = 0.5, max_steps: int = 20_000,
-                max_seconds: float = 600.0) -> SquareFlow:
+def square_flow(
+    model: Model,
+    theta: Tensor,
+    targets: Tensor,
+    *,
+    target_loss: float = 1e-8,
+    tolerance: float = 0.02,
+    levels: tuple[float, ...] = (),
+    shortest_step: float = 0.5,
+    max_steps: int = 20_000,
+    max_seconds: float = 600.0,
+) -> SquareFlow:
     """Gradient flow of the mean square loss (1/n) sum_i r_i^2 from `theta` (B, P) until loss <= `target_loss`.
 
     Exponential midpoint rule in function space: a step of length h moves the residuals by exp(-2 h K/n)
@@ -100,7 +111,9 @@ class _Tangent:
         return cls(jacobian, basis, rates, (basis.mT @ residual[..., None])[..., 0])
 
     def residual(self, h: Tensor) -> Tensor:
-        return _apply(self.basis, torch.exp(-self.rates * h[:, None]) * self.coefficients)
+        return _apply(
+            self.basis, torch.exp(-self.rates * h[:, None]) * self.coefficients
+        )
 
     def displacement(self, h: Tensor) -> Tensor:
         """The change of theta, -(2/n) J^T int_0^h r(s) ds."""
@@ -113,7 +126,9 @@ class _Tangent:
     def speed(self) -> Tensor:
         """Relative decay of the loss per time of the fastest mode; 0 if nothing moves any more."""
         energy = self.coefficients.square()
-        return (self.rates * energy).sum(-1) / (self.rates[:, -1] * energy.sum(-1)).clamp(min=1e-300)
+        return (self.rates * energy).sum(-1) / (
+            self.rates[:, -1] * energy.sum(-1)
+        ).clamp(min=1e-300)
 
     def shorten(self, h: Tensor, keep: float) -> Tensor:
         """`h`, halved until the frozen flow keeps at least the share `keep` of the loss."""
@@ -132,17 +147,25 @@ _STALLED = 1e-12
 class _Run:
     """The state of a batch, advanced together; finished members are left out of the work."""
 
-    def __init__(self, model: Model, theta: Tensor, targets: Tensor, levels: tuple[float, ...]) -> None:
+    def __init__(
+        self, model: Model, theta: Tensor, targets: Tensor, levels: tuple[float, ...]
+    ) -> None:
         if theta.ndim != 2:
-            raise InvalidInput(f"theta has shape {tuple(theta.shape)}, expected (B, P).")
+            raise InvalidInput(
+                f"theta has shape {tuple(theta.shape)}, expected (B, P)."
+            )
         self.model, self.theta, self.levels = model, theta.clone(), levels
         outputs = model.outputs(theta)
         if targets.shape[-1] != outputs.shape[-1]:
-            raise InvalidInput(f"targets have {targets.shape[-1]} entries, expected {outputs.shape[-1]}, one an input.")
+            raise InvalidInput(
+                f"targets have {targets.shape[-1]} entries, expected {outputs.shape[-1]}, one an input."
+            )
         self.residual = outputs - targets
         self.targets = targets.expand_as(outputs)
         self.step = torch.full_like(self.loss, math.nan)
-        self.time, self.steps, self.tries = (torch.zeros_like(self.step) for _ in range(3))
+        self.time, self.steps, self.tries = (
+            torch.zeros_like(self.step) for _ in range(3)
+        )
         self.done = torch.zeros(len(theta), dtype=torch.bool, device=theta.device)
         self.words = [""] * len(theta)
         self.snapshots = theta.new_full((len(levels), *theta.shape), math.nan)
@@ -164,9 +187,13 @@ class _Run:
         tangent = _Tangent.at(model, self.theta[on], before)
         fastest = tangent.rates[:, -1].clamp(min=1e-300)
         floor = shortest_step / fastest
-        h = torch.maximum(torch.where(self.step[on].isnan(), 1 / fastest, self.step[on]), floor)
+        h = torch.maximum(
+            torch.where(self.step[on].isnan(), 1 / fastest, self.step[on]), floor
+        )
         h = tangent.shorten(h, keep)
-        middle = _Tangent.at(model, self.theta[on] + tangent.displacement(h / 2), before)
+        middle = _Tangent.at(
+            model, self.theta[on] + tangent.displacement(h / 2), before
+        )
         theta = self.theta[on] + middle.displacement(h)
         after = model.outputs(theta) - self.targets[on]
         error = (after - middle.residual(h)).norm(dim=-1) / before.norm(dim=-1)
@@ -180,7 +207,9 @@ class _Run:
         stuck[on] = tangent.speed() < _STALLED
         self.finish(stuck & (self.loss > 0), "stalled")
 
-    def _accept(self, members: Tensor, theta: Tensor, residual: Tensor, h: Tensor) -> None:
+    def _accept(
+        self, members: Tensor, theta: Tensor, residual: Tensor, h: Tensor
+    ) -> None:
         self.theta[members], self.residual[members] = theta, residual
         self.time[members] += h
         self.steps[members] += 1
@@ -193,7 +222,14 @@ class _Run:
             kept[new] = self.theta[new]
 
     def result(self) -> SquareFlow:
-        return SquareFlow(self.theta, self.loss, self.time, self.steps.long(), tuple(self.words), self.snapshots)
+        return SquareFlow(
+            self.theta,
+            self.loss,
+            self.time,
+            self.steps.long(),
+            tuple(self.words),
+            self.snapshots,
+        )
 
 
 def _apply(matrix: Tensor, vector: Tensor) -> Tensor:

@@ -23,7 +23,13 @@ from torch import Tensor
 
 from ibcore.dynamics.protocols import Model, pullback
 from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, UNDERFLOW, WALL_LIMIT
-from ibcore.validation import InvalidInput, one_of, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    one_of,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 Array = NDArray[np.float64]
 Field = Callable[[Array], Array]
@@ -31,7 +37,12 @@ CONVERGED = "converged"
 NOT_FINITE = "state not finite"
 NO_EVENT = "the event did not come"
 _FOREVER = 1e200  # times beyond which SciPy's solvers overflow
-_SOLVERS: dict[str, Any] = {"LSODA": LSODA, "BDF": BDF, "Radau": Radau, "DOP853": DOP853}
+_SOLVERS: dict[str, Any] = {
+    "LSODA": LSODA,
+    "BDF": BDF,
+    "Radau": Radau,
+    "DOP853": DOP853,
+}
 
 
 class CurvedModel(Model, Protocol):
@@ -64,11 +75,21 @@ class StiffRun:
         return self.status in (CONVERGED, REACHED)
 
 
-def integrate(vector_field: Field, jacobian: Field | None, start: object, *, times: Sequence[float] = (),
-              horizon: float | None = None, done: Callable[[Array], bool] | None = None, method: str = "LSODA",
-              tolerance: float = 1e-10, floor: float | None = None,
-              invariants: Mapping[str, Callable[[Array], float]] | None = None,
-              max_steps: int = 100_000, max_seconds: float = 60.0) -> StiffRun:
+def integrate(
+    vector_field: Field,
+    jacobian: Field | None,
+    start: object,
+    *,
+    times: Sequence[float] = (),
+    horizon: float | None = None,
+    done: Callable[[Array], bool] | None = None,
+    method: str = "LSODA",
+    tolerance: float = 1e-10,
+    floor: float | None = None,
+    invariants: Mapping[str, Callable[[Array], float]] | None = None,
+    max_steps: int = 100_000,
+    max_seconds: float = 60.0,
+) -> StiffRun:
     """The autonomous system x' = `vector_field`(x) from `start` (P,) at time 0 until `done`, or to the last stop.
 
     times: rising times above 0 whose states are kept.   horizon: the last stop, by default the last of `times` or
@@ -82,30 +103,64 @@ def integrate(vector_field: Field, jacobian: Field | None, start: object, *, tim
     positive_number("tolerance", tolerance)
     stops = np.asarray(times, dtype=float)
     if stops.ndim != 1 or bool((np.diff(stops, prepend=0.0) <= 0).any()):
-        raise InvalidInput("times do not rise from above 0; sort them and drop repetitions.")
-    end = horizon if horizon is not None else (float(stops[-1]) if len(stops) else np.inf)
+        raise InvalidInput(
+            "times do not rise from above 0; sort them and drop repetitions."
+        )
+    end = (
+        horizon if horizon is not None else (float(stops[-1]) if len(stops) else np.inf)
+    )
     if not np.isfinite(end) and done is None:
-        raise InvalidInput("the run has no end: give times, a horizon, or an event `done`.")
-    absolute = floor if floor is not None else tolerance * min(1.0, float(np.abs(x).max()) or 1.0)
+        raise InvalidInput(
+            "the run has no end: give times, a horizon, or an event `done`."
+        )
+    absolute = (
+        floor
+        if floor is not None
+        else tolerance * min(1.0, float(np.abs(x).max()) or 1.0)
+    )
     run = _Run(vector_field, stops, end, dict(invariants or {}), x)
-    status = run.follow(_SOLVERS[method], jacobian, tolerance, positive_number("floor", absolute), done,
-                        positive_integer("max_steps", max_steps), positive_number("max_seconds", max_seconds))
-    return StiffRun(torch.from_numpy(run.x), run.t, torch.from_numpy(run.path), status, run.steps, run.evaluations,
-                    run.drift)
+    status = run.follow(
+        _SOLVERS[method],
+        jacobian,
+        tolerance,
+        positive_number("floor", absolute),
+        done,
+        positive_integer("max_steps", max_steps),
+        positive_number("max_seconds", max_seconds),
+    )
+    return StiffRun(
+        torch.from_numpy(run.x),
+        run.t,
+        torch.from_numpy(run.path),
+        status,
+        run.steps,
+        run.evaluations,
+        run.drift,
+    )
 
 
-def stiff_flow(model: CurvedModel, targets: object, theta: object, *, target_loss: float = 1e-26,
-               **settings: Any) -> StiffRun:
+def stiff_flow(
+    model: CurvedModel,
+    targets: object,
+    theta: object,
+    *,
+    target_loss: float = 1e-26,
+    **settings: Any,
+) -> StiffRun:
     """Gradient flow of the mean square loss (1/n) sum_i (f_i(theta) - y_i)^2 from `theta` (P,) to `target_loss`.
 
     targets: y (n,).   target_loss: 0 for a run that ends at its `times` or `horizon`.   settings: those of `integrate`.
     Raises `InvalidInput` for targets that do not match the outputs, and what `integrate` raises.
     """
     y = real_tensor("targets", targets, ndim=1).detach().cpu().double()
-    first = model.outputs(real_tensor("theta", theta, ndim=1).detach().cpu().double()[None])
+    first = model.outputs(
+        real_tensor("theta", theta, ndim=1).detach().cpu().double()[None]
+    )
     if first.shape != (1, len(y)):
-        raise InvalidInput(f"targets have shape {tuple(y.shape)}, expected one for each of the {first.shape[-1]} "
-                           f"outputs of the model.")
+        raise InvalidInput(
+            f"targets have shape {tuple(y.shape)}, expected one for each of the {first.shape[-1]} "
+            f"outputs of the model."
+        )
 
     def residual(x: Array) -> tuple[Tensor, Tensor]:
         point = torch.from_numpy(x)[None]
@@ -120,7 +175,11 @@ def stiff_flow(model: CurvedModel, targets: object, theta: object, *, target_los
         rows = model.jacobian(point)[0]
         return -2 / len(y) * (rows.mT @ rows + model.hessian(point, rest)[0]).numpy()
 
-    done = (lambda x: float(residual(x)[1].square().mean()) <= target_loss) if target_loss > 0 else None
+    done = (
+        (lambda x: float(residual(x)[1].square().mean()) <= target_loss)
+        if target_loss > 0
+        else None
+    )
     return integrate(descent, curvature, theta, done=done, **settings)
 
 
@@ -131,16 +190,39 @@ class _OutOfTime(Exception):
 class _Run:
     """The state of one integration."""
 
-    def __init__(self, vector_field: Field, stops: Array, end: float,
-                 invariants: dict[str, Callable[[Array], float]], x: Array) -> None:
-        self.field, self.stops, self.end, self.x, self.t = vector_field, stops, end, x.copy(), 0.0
+    def __init__(
+        self,
+        vector_field: Field,
+        stops: Array,
+        end: float,
+        invariants: dict[str, Callable[[Array], float]],
+        x: Array,
+    ) -> None:
+        self.field, self.stops, self.end, self.x, self.t = (
+            vector_field,
+            stops,
+            end,
+            x.copy(),
+            0.0,
+        )
         self.path, self.kept = np.full((len(stops), len(x)), np.nan), 0
         self.steps = self.evaluations = 0
-        self.invariants, self.reference = invariants, {name: law(x) for name, law in invariants.items()}
+        self.invariants, self.reference = (
+            invariants,
+            {name: law(x) for name, law in invariants.items()},
+        )
         self.drift = dict.fromkeys(invariants, 0.0)
 
-    def follow(self, solver_type: Any, jacobian: Field | None, tolerance: float, floor: float,
-               done: Callable[[Array], bool] | None, max_steps: int, max_seconds: float) -> str:
+    def follow(
+        self,
+        solver_type: Any,
+        jacobian: Field | None,
+        tolerance: float,
+        floor: float,
+        done: Callable[[Array], bool] | None,
+        max_steps: int,
+        max_seconds: float,
+    ) -> str:
         """Step to the end; the reason why it ended."""
         deadline = time.perf_counter() + max_seconds
 
@@ -153,12 +235,16 @@ class _Run:
         implicit = solver_type is not DOP853 and jacobian is not None
         extra = {"jac": lambda _t, x, at=jacobian: at(x)} if implicit else {}
         try:
-            solver = solver_type(counted, 0.0, self.x, self.end, rtol=tolerance, atol=floor, **extra)
+            solver = solver_type(
+                counted, 0.0, self.x, self.end, rtol=tolerance, atol=floor, **extra
+            )
             while self.steps < max_steps:
                 if reason := self._arrived(done):
                     return reason
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # LSODA warns where it fails; the status says so
+                    warnings.simplefilter(
+                        "ignore"
+                    )  # LSODA warns where it fails; the status says so
                     solver.step()
                 if solver.status == "failed" or not np.isfinite(solver.y).all():
                     return UNDERFLOW if solver.status == "failed" else NOT_FINITE
@@ -179,7 +265,9 @@ class _Run:
         self.x, self.t, self.steps = solver.y.copy(), float(solver.t), self.steps + 1
         for name, law in self.invariants.items():
             start = self.reference[name]
-            self.drift[name] = max(self.drift[name], abs(law(self.x) - start) / max(1.0, abs(start)))
+            self.drift[name] = max(
+                self.drift[name], abs(law(self.x) - start) / max(1.0, abs(start))
+            )
         between = None
         while self.kept < len(self.stops) and self.stops[self.kept] <= self.t:
             between = between or solver.dense_output()

@@ -76,20 +76,32 @@ class Explorer:
     def _html(self) -> str:
         sizes = [len(choice.values) for choice in self.controls.values()]
         if math.prod(sizes) > MAX_FRAMES:
-            raise InvalidInput(f"explorer {self.title!r} has {math.prod(sizes)} pictures, expected at most "
-                               f"{MAX_FRAMES}. Use fewer values or fewer controls.")
+            raise InvalidInput(
+                f"explorer {self.title!r} has {math.prod(sizes)} pictures, expected at most "
+                f"{MAX_FRAMES}. Use fewer values or fewer controls."
+            )
         for position in itertools.product(*map(range, sizes)):
             self._frames[position] = self._compute(position, phone=True)
         frames = [self._frames[position] for position in sorted(self._frames)]
         return fragment(self.uid, self.title, list(self.controls.values()), frames)
 
     def _compute(self, position: Position, *, phone: bool = False) -> Frame:
-        values = {name: choice.values[i] for (name, choice), i in zip(self.controls.items(), position, strict=True)}
+        values = {
+            name: choice.values[i]
+            for (name, choice), i in zip(self.controls.items(), position, strict=True)
+        }
         result = self._draw(**values)
-        if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Figure)
-                and isinstance(result[1], str) and result[1].strip()):
-            raise InvalidInput(f"draw returned {_shape(result)} for {values}, expected a pair: a Matplotlib "
-                               f"figure and a sentence. End it with `return fig, 'What this picture shows.'`.")
+        if not (
+            isinstance(result, tuple)
+            and len(result) == 2
+            and isinstance(result[0], Figure)
+            and isinstance(result[1], str)
+            and result[1].strip()
+        ):
+            raise InvalidInput(
+                f"draw returned {_shape(result)} for {values}, expected a pair: a Matplotlib "
+                f"figure and a sentence. End it with `return fig, 'What this picture shows.'`."
+            )
         fig, sentence = result
         prefix = "".join([self.uid, *(f"-{i}" for i in position)])
         narrow = figure_svg(fig, f"{prefix}n", width=PHONE_INCHES) if phone else ""
@@ -100,11 +112,15 @@ class Explorer:
 
     def __repr__(self) -> str:
         """The same text on every machine: title, controls, what the starting picture shows."""
-        rows = [f"  {choice.label}: {choice.readouts[choice.start]} (of {_listed(choice.readouts)})"
-                for choice in self.controls.values()]
-        return "\n".join([f"Explorer: {self.title}", *rows, self.frame(self.start).sentence])
+        rows = [
+            f"  {choice.label}: {choice.readouts[choice.start]} (of {_listed(choice.readouts)})"
+            for choice in self.controls.values()
+        ]
+        return "\n".join(
+            [f"Explorer: {self.title}", *rows, self.frame(self.start).sentence]
+        )
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002
+    def _repr_mimebundle_(self, **_kinds: object) -> dict[str, Any]:
         """HTML in the book, widgets in a notebook, text everywhere."""
         if os.environ.get("IBCORE_BUILDING_BOOK") == "1":
             return {"text/plain": repr(self), "text/html": self.to_html()}

@@ -23,10 +23,14 @@ def sliders(explorer: Explorer) -> ipywidgets.VBox:
         try:
             frame = explorer.frame(position)
         except Exception as error:  # noqa: BLE001  a widget's callback would lose it
-            caption.value = _caption(f"This picture could not be drawn. {type(error).__name__}: {error}")
+            caption.value = _caption(
+                f"This picture could not be drawn. {type(error).__name__}: {error}"
+            )
             return
-        picture.value = (f'<div role="img" aria-label="{html.escape(frame.sentence)}" style="max-width:40rem">'
-                         f"{frame.wide}</div>")
+        picture.value = (
+            f'<div role="img" aria-label="{html.escape(frame.sentence)}" style="max-width:40rem">'
+            f"{frame.wide}</div>"
+        )
         caption.value = _caption(frame.sentence)
 
     for control in controls:
@@ -39,8 +43,13 @@ def sliders(explorer: Explorer) -> ipywidgets.VBox:
 def _slider(choice: Choice) -> ipywidgets.SelectionSlider:
     options = [(text, index) for index, text in enumerate(choice.readouts)]
     return ipywidgets.SelectionSlider(
-        options=options, index=choice.start, description=choice.label, continuous_update=False,
-        style={"description_width": "initial"}, layout=ipywidgets.Layout(width="100%", max_width="32rem"))
+        options=options,
+        index=choice.start,
+        description=choice.label,
+        continuous_update=False,
+        style={"description_width": "initial"},
+        layout=ipywidgets.Layout(width="100%", max_width="32rem"),
+    )
 
 
 def _caption(text: str) -> str:

@@ -24,8 +24,30 @@ _URL = re.compile(r"url\(#([^)]+)\)")
 _GRAY = re.compile(r"#([0-9a-f]{2})\1\1\b")
 _FILL = re.compile(r"fill: [^;]+|$")
 _DARK_GRAY = 0x59
-_COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "Z"}
-_GEOMETRY = {"d", "x", "y", "width", "height", "points", "transform", "style", "cx", "cy", "r", "x1", "x2", "y1", "y2"}
+_COMMANDS = {
+    Path.MOVETO: "M",
+    Path.LINETO: "L",
+    Path.CURVE3: "Q",
+    Path.CURVE4: "C",
+    Path.CLOSEPOLY: "Z",
+}
+_GEOMETRY = {
+    "d",
+    "x",
+    "y",
+    "width",
+    "height",
+    "points",
+    "transform",
+    "style",
+    "cx",
+    "cy",
+    "r",
+    "x1",
+    "x2",
+    "y1",
+    "y2",
+}
 
 
 def figure_svg(fig: Figure, prefix: str, *, width: float | None = None) -> str:
@@ -35,13 +57,20 @@ def figure_svg(fig: Figure, prefix: str, *, width: float | None = None) -> str:
     and the dark page. Coordinates are rounded to a tenth of a point, of markers to a hundredth.
     """
     size, dpi, canvas = fig.get_size_inches().copy(), fig.dpi, fig.canvas
-    backgrounds = [patch for patch in (fig.patch, *(ax.patch for ax in fig.axes)) if patch.get_visible()]
+    backgrounds = [
+        patch
+        for patch in (fig.patch, *(ax.patch for ax in fig.axes))
+        if patch.get_visible()
+    ]
     buffer = io.StringIO()
     try:
         fig.set_size_inches(min(width or size[0], size[0]), size[1])
         for patch in backgrounds:
             patch.set_visible(False)
-        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ibcore"}), _one_parser_of_formulas():
+        with (
+            mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ibcore"}),
+            _one_parser_of_formulas(),
+        ):
             FigureCanvasSVG(fig).print_svg(buffer, metadata={"Date": None})
     finally:
         for patch in backgrounds:
@@ -62,17 +91,26 @@ def slim(svg: str, prefix: str) -> str:
     root = ET.fromstring(svg)  # noqa: S314  written by Matplotlib a moment ago
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
-        element.attrib = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
+        element.attrib = {
+            name.rpartition("}")[2]: value for name, value in element.attrib.items()
+        }
     _prune(root)
     _rename_ids(root, prefix)
     for group in list(root.iter("g")):
         for text in group.findall("text"):
             _join_glyphs(text, group)
     for element, digits in _with_digits(root, 1):
-        element.attrib = {name: _attribute(name, value, digits) for name, value in element.attrib.items()
-                          if not value.startswith("rotate(-0 ")}
-    root.attrib = {"viewBox": root.attrib["viewBox"], "class": "ibx-svg", "fill": "currentColor",
-                   "style": "stroke-linejoin:round;stroke-linecap:butt"}
+        element.attrib = {
+            name: _attribute(name, value, digits)
+            for name, value in element.attrib.items()
+            if not value.startswith("rotate(-0 ")
+        }
+    root.attrib = {
+        "viewBox": root.attrib["viewBox"],
+        "class": "ibx-svg",
+        "fill": "currentColor",
+        "style": "stroke-linejoin:round;stroke-linecap:butt",
+    }
     return _written(root)
 
 
@@ -80,14 +118,24 @@ def _prune(root: ET.Element) -> None:
     """Drop metadata, style sheets (they would style the whole page) and invisible patches."""
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in ("metadata", "style") or (child.tag == "path" and child.get("style") == "fill: none"):
+            if child.tag in ("metadata", "style") or (
+                child.tag == "path" and child.get("style") == "fill: none"
+            ):
                 parent.remove(child)
 
 
 def _rename_ids(root: ET.Element, prefix: str) -> None:
     """Keep only the ids that are referred to, under names that no other picture has."""
-    used = [target for element in root.iter() for item in element.attrib.items() for target in _targets(*item)]
-    names = {target: f"{prefix}-{number}" for number, target in enumerate(dict.fromkeys(used))}
+    used = [
+        target
+        for element in root.iter()
+        for item in element.attrib.items()
+        for target in _targets(*item)
+    ]
+    names = {
+        target: f"{prefix}-{number}"
+        for number, target in enumerate(dict.fromkeys(used))
+    }
     for element in root.iter():
         identifier = element.attrib.pop("id", "")
         if identifier in names:
@@ -99,7 +147,9 @@ def _rename_ids(root: ET.Element, prefix: str) -> None:
 
 def _targets(name: str, value: str) -> list[str]:
     """The ids that an attribute refers to."""
-    return [value[1:]] if name == "href" and value.startswith("#") else _URL.findall(value)
+    return (
+        [value[1:]] if name == "href" and value.startswith("#") else _URL.findall(value)
+    )
 
 
 def _join_glyphs(text: ET.Element, group: ET.Element) -> None:
@@ -113,13 +163,21 @@ def _join_glyphs(text: ET.Element, group: ET.Element) -> None:
     end, baseline, last = float("nan"), 0.0, ET.Element("tspan")
     for x, y, style, letter in glyphs:
         if _family(style) != "DejaVu Sans":
-            ET.SubElement(group, "path", {"d": _outline(letter, style, x, y), "style": _FILL.findall(style)[0]})
+            ET.SubElement(
+                group,
+                "path",
+                {"d": _outline(letter, style, x, y), "style": _FILL.findall(style)[0]},
+            )
             continue
         adjacent = abs(x - end) < 0.6
         if adjacent and y == baseline and style == last.get("style"):
             last.text = f"{last.text}{letter}"
         else:
-            place = {"dy": _short(str(y - baseline), 1)} if adjacent else {"x": str(x), "y": str(y)}
+            place = (
+                {"dy": _short(str(y - baseline), 1)}
+                if adjacent
+                else {"x": str(x), "y": str(y)}
+            )
             last = ET.SubElement(text, "tspan", {**place, "style": style})
             last.text = letter
         end, baseline = x + _advance(letter, style), y
@@ -129,7 +187,12 @@ def _glyphs(text: ET.Element) -> Iterator[tuple[float, float, str, str]]:
     """Position, style and letter of each glyph of a formula."""
     for span in text:
         for x, letter in zip(span.get("x", "0").split(), span.text or "", strict=False):
-            yield float(x), float(span.get("y", "0").split()[0]), span.get("style", ""), letter
+            yield (
+                float(x),
+                float(span.get("y", "0").split()[0]),
+                span.get("style", ""),
+                letter,
+            )
 
 
 def _family(style: str) -> str:
@@ -140,9 +203,16 @@ def _family(style: str) -> str:
 def _font(style: str) -> FontProperties:
     """The font that Matplotlib laid a glyph out in."""
     size = re.search(r"font-size: ([\d.]+)px", style)
-    slant: Literal["oblique", "normal"] = "oblique" if "oblique" in style or "italic" in style else "normal"
+    slant: Literal["oblique", "normal"] = (
+        "oblique" if "oblique" in style or "italic" in style else "normal"
+    )
     weight = "bold" if "weight: 700" in style else "normal"
-    return FontProperties(family=_family(style), size=float(size[1]) if size else 10.0, style=slant, weight=weight)
+    return FontProperties(
+        family=_family(style),
+        size=float(size[1]) if size else 10.0,
+        style=slant,
+        weight=weight,
+    )
 
 
 @cache
@@ -151,15 +221,25 @@ def _advance(letter: str, style: str) -> float:
     properties = _font(style)
     font = get_font(findfont(properties))
     font.set_size(100, 72)
-    return font.load_char(ord(letter)).linearHoriAdvance / 65536 / 100 * properties.get_size_in_points()
+    return (
+        font.load_char(ord(letter)).linearHoriAdvance
+        / 65536
+        / 100
+        * properties.get_size_in_points()
+    )
 
 
 def _outline(letter: str, style: str, x: float, y: float) -> str:
     """A glyph as the path data of its outline, its origin at (x, y)."""
     properties = _font(style)
-    path = TextPath((0, 0), letter, size=properties.get_size_in_points(), prop=properties)
-    pieces = [_COMMANDS[code] + " ".join(f"{x + px:.2f} {y - py:.2f}" for px, py in points.reshape(-1, 2))
-              for points, code in path.iter_segments()]
+    path = TextPath(
+        (0, 0), letter, size=properties.get_size_in_points(), prop=properties
+    )
+    pieces = [
+        _COMMANDS[code]
+        + " ".join(f"{x + px:.2f} {y - py:.2f}" for px, py in points.reshape(-1, 2))
+        for points, code in path.iter_segments()
+    ]
     return "".join("Z" if piece[0] == "Z" else piece for piece in pieces)
 
 
@@ -175,7 +255,10 @@ def _attribute(name: str, value: str, digits: int) -> str:
         return value
     if name == "style":
         return _style(value)
-    value = _NUMBER.sub(lambda match: _short(match[0], 4 if "matrix" in value else digits), " ".join(value.split()))
+    value = _NUMBER.sub(
+        lambda match: _short(match[0], 4 if "matrix" in value else digits),
+        " ".join(value.split()),
+    )
     return re.sub(r" ?([MLQCzZ]) ?", r"\1", value) if name == "d" else value
 
 
@@ -186,7 +269,11 @@ def _style(value: str) -> str:
     for name, setting in rules:
         if name == "font-family":
             continue
-        short = setting if "url(" in setting else _NUMBER.sub(lambda match: _short(match[0], 2), setting)
+        short = (
+            setting
+            if "url(" in setting
+            else _NUMBER.sub(lambda match: _short(match[0], 2), setting)
+        )
         kept.append(f"{name}:{_GRAY.sub(_page_color, short)}")
     return ";".join(kept)
 
@@ -211,9 +298,23 @@ def _written(element: ET.Element) -> str:
         return ""
     if element.tag == "g" and not element.attrib:
         return inner
-    attributes = "".join(f" {name}='{_escaped(value)}'" for name, value in element.attrib.items() if value)
-    return f"<{element.tag}{attributes}>{inner}</{element.tag}>" if inner else f"<{element.tag}{attributes}/>"
+    attributes = "".join(
+        f" {name}='{_escaped(value)}'"
+        for name, value in element.attrib.items()
+        if value
+    )
+    return (
+        f"<{element.tag}{attributes}>{inner}</{element.tag}>"
+        if inner
+        else f"<{element.tag}{attributes}/>"
+    )
 
 
 def _escaped(text: str | None) -> str:
-    return (text or "").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
+    return (
+        (text or "")
+        .replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace("'", "&#39;")
+    )

@@ -18,33 +18,74 @@ def draw_coefficients(ax: Axes, beta: Array, sparse: Array) -> None:
     """Bars of the coefficients `beta` (d,), over the outlines of the `sparse` ones, both in units of their l1 norm."""
     order = np.argsort(-np.abs(sparse), kind="stable")
     places = np.arange(len(beta))
-    ax.bar(places, sparse[order] / np.abs(sparse).sum(), width=0.9, color=PALETTE["gray"], alpha=0.35)
+    ax.bar(
+        places,
+        sparse[order] / np.abs(sparse).sum(),
+        width=0.9,
+        color=PALETTE["gray"],
+        alpha=0.35,
+    )
     ax.bar(places, beta[order] / np.abs(beta).sum(), width=0.5, color=PALETTE["blue"])
     ax.axhline(0, color=PALETTE["gray"], linewidth=0.8)
-    ax.set(xlabel="coefficient", ylabel="share of the $\\ell_1$ norm", xticks=[], ylim=(-0.6, 0.6),
-           title="The classifier")
+    ax.set(
+        xlabel="coefficient",
+        ylabel="share of the $\\ell_1$ norm",
+        xticks=[],
+        ylim=(-0.6, 0.6),
+        title="The classifier",
+    )
 
 
-def draw_ratio_paths(ax: Axes, powers: Array, ratios: Array, names: Sequence[str], current: tuple[int, int]) -> None:
+def draw_ratio_paths(
+    ax: Axes,
+    powers: Array,
+    ratios: Array,
+    names: Sequence[str],
+    current: tuple[int, int],
+) -> None:
     """l1 margin ratios (K, S) of S scales over log10 log(1/L), with a mark at (time, scale) `current`."""
     for j, (name, (color, line, _)) in enumerate(zip(names, _LINES, strict=False)):
-        ax.plot(powers, ratios[:, j], color=PALETTE[color], linestyle=line, linewidth=2.6 if j == current[1] else 1.2,
-                label=name)
+        ax.plot(
+            powers,
+            ratios[:, j],
+            color=PALETTE[color],
+            linestyle=line,
+            linewidth=2.6 if j == current[1] else 1.2,
+            label=name,
+        )
     row, column = current
     ax.plot(powers[row], ratios[row, column], "o", color=PALETTE["red"], markersize=9)
     ax.axhline(1, color=PALETTE["gray"], linestyle=":", linewidth=1.2)
     ax.legend(loc="lower right", title="scale of the start")
     ticks = [0, 2, 4, 6, 8]
     ax.set_xticks(ticks, [f"$10^{tick}$" for tick in ticks])
-    ax.set(xlabel=r"$\log(1/L)$", ylabel="$\\ell_1$ margin / largest", ylim=(0.1, 1.05), title="How sparse it could be")
+    ax.set(
+        xlabel=r"$\log(1/L)$",
+        ylabel="$\\ell_1$ margin / largest",
+        ylim=(0.1, 1.05),
+        title="How sparse it could be",
+    )
 
 
 def draw_exponents(ax: Axes, slacks: Array, exponents: Array) -> None:
     """Measured exponents over dual slacks, with the line of equality."""
     ends = np.array([0.15, 0.57])
     ax.plot(ends, ends, color=PALETTE["gray"], linestyle="--", linewidth=1.3)
-    ax.annotate("exponent = slack", (0.5, 0.5), (0, -22), textcoords="offset points", color=PALETTE["gray"])
-    ax.plot(slacks, exponents, "o", color=PALETTE["blue"], markersize=6, markerfacecolor="none")
+    ax.annotate(
+        "exponent = slack",
+        (0.5, 0.5),
+        (0, -22),
+        textcoords="offset points",
+        color=PALETTE["gray"],
+    )
+    ax.plot(
+        slacks,
+        exponents,
+        "o",
+        color=PALETTE["blue"],
+        markersize=6,
+        markerfacecolor="none",
+    )
     ax.set(xlabel="dual slack of the linear program", ylabel="measured exponent")
 
 
@@ -53,38 +94,82 @@ def draw_minimizers(ax: Axes, values: Array, counts: Array, depth: int) -> None:
     shown = min(len(values), max(8, int(np.flatnonzero(counts).max()) + 1))
     places = np.arange(shown)
     ax.bar(places, counts[:shown], width=0.6, color=PALETTE["blue"])
-    ax.plot(places, np.zeros(shown), "|", color=PALETTE["gray"], markersize=12, clip_on=False)
+    ax.plot(
+        places,
+        np.zeros(shown),
+        "|",
+        color=PALETTE["gray"],
+        markersize=12,
+        clip_on=False,
+    )
     ax.set_xticks(places, [f"{value / values[0]:.3g}" for value in values[:shown]])
-    ax.set(xlabel="quasi-norm, relative to the least", ylabel="starts", xlim=(-0.6, shown - 0.4),
-           title=f"Depth {depth}: {len(values)} local minimizers")
+    ax.set(
+        xlabel="quasi-norm, relative to the least",
+        ylabel="starts",
+        xlim=(-0.6, shown - 0.4),
+        title=f"Depth {depth}: {len(values)} local minimizers",
+    )
 
 
 def draw_scale_map(ax: Axes, scales: Array, accuracies: Array, ratios: Array) -> None:
     """l1 margin ratios (K, S) over the scale alpha and log(1/L), with the line log(1/L) = alpha^2."""
     x, y = np.log10(scales), np.log10(accuracies)
-    filled = ax.contourf(x, y, ratios, levels=np.linspace(0.7, 1, 13), extend="min", cmap="cividis")
+    filled = ax.contourf(
+        x, y, ratios, levels=np.linspace(0.7, 1, 13), extend="min", cmap="cividis"
+    )
     ax.figure.colorbar(filled, ax=ax, label="$\\ell_1$ margin / largest", format="%.2f")
     line = np.linspace(max(x.min(), y.min() / 2), x.max(), 20)
     ax.plot(line, 2 * line, color="white", linestyle="--", linewidth=2)
-    ax.annotate("$\\log(1/L) = \\alpha^2$", (0.55, 1.1), (0.7, 0.55), color="white", rotation=0)
+    ax.annotate(
+        "$\\log(1/L) = \\alpha^2$", (0.55, 1.1), (0.7, 0.55), color="white", rotation=0
+    )
     ax.set_xticks([-1, 0, 1, 2], ["0.1", "1", "10", "100"])
     ax.set_yticks([0, 2, 4, 6], ["1", "$10^2$", "$10^4$", "$10^6$"])
-    ax.set(xlabel="scale $\\alpha$ of the start", ylabel="$\\log(1/L)$", xlim=(x.min(), x.max()),
-           ylim=(y.min(), y.max()))
+    ax.set(
+        xlabel="scale $\\alpha$ of the start",
+        ylabel="$\\log(1/L)$",
+        xlim=(x.min(), x.max()),
+        ylim=(y.min(), y.max()),
+    )
 
 
 def draw_spectrum(ax: Axes, limits: Array, best: Array, plain: Array) -> None:
     """Sizes of the Fourier coefficients, in units of their sum: networks (B, d), the Fourier l1 and the l2 optimum."""
+
     def sizes(beta: Array) -> Array:
         full = np.abs(np.fft.fft(beta))
         return (full / full.sum(-1, keepdims=True))[..., : beta.shape[-1] // 2 + 1]
 
     frequencies = np.arange(best.shape[-1] // 2 + 1)
     ax.bar(frequencies, sizes(best), width=0.8, color=PALETTE["gray"], alpha=0.35)
-    ax.plot(frequencies, sizes(plain), "s--", color=PALETTE["orange"], markersize=5, linewidth=1.2)
+    ax.plot(
+        frequencies,
+        sizes(plain),
+        "s--",
+        color=PALETTE["orange"],
+        markersize=5,
+        linewidth=1.2,
+    )
     for one in sizes(limits):
-        ax.plot(frequencies, one, "o", color=PALETTE["blue"], markersize=6, markerfacecolor="none")
+        ax.plot(
+            frequencies,
+            one,
+            "o",
+            color=PALETTE["blue"],
+            markersize=6,
+            markerfacecolor="none",
+        )
     peak = int(np.argmin(sizes(best) - sizes(plain)))
-    ax.annotate("$\\ell_2$ max margin", (peak, sizes(plain)[peak]), (0, 9), textcoords="offset points", ha="center",
-                color=PALETTE["orange"])
-    ax.set(xlabel="frequency", ylabel="share of the Fourier $\\ell_1$ norm", xticks=frequencies)
+    ax.annotate(
+        "$\\ell_2$ max margin",
+        (peak, sizes(plain)[peak]),
+        (0, 9),
+        textcoords="offset points",
+        ha="center",
+        color=PALETTE["orange"],
+    )
+    ax.set(
+        xlabel="frequency",
+        ylabel="share of the Fourier $\\ell_1$ norm",
+        xticks=frequencies,
+    )

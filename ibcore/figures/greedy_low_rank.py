@@ -11,9 +11,19 @@ from numpy.typing import NDArray
 from ibcore.figures.style import PALETTE
 
 Array = NDArray[np.float64]
-_LINES = (("blue", "-"), ("orange", "--"), ("green", "-."), ("purple", ":"), ("gray", (0, (5, 1))))
-_METHODS = {"nuclear norm": ("gray", "-", "o"), "depth 2": ("blue", "--", "s"), "depth 3": ("orange", "-.", "D"),
-            "depth 4": ("red", ":", "^")}
+_LINES = (
+    ("blue", "-"),
+    ("orange", "--"),
+    ("green", "-."),
+    ("purple", ":"),
+    ("gray", (0, (5, 1))),
+)
+_METHODS = {
+    "nuclear norm": ("gray", "-", "o"),
+    "depth 2": ("blue", "--", "s"),
+    "depth 3": ("orange", "-.", "D"),
+    "depth 4": ("red", ":", "^"),
+}
 
 
 def draw_growth(ax: Axes, steps: Sequence[int], values: Array, truth: Array) -> None:
@@ -22,35 +32,73 @@ def draw_growth(ax: Axes, steps: Sequence[int], values: Array, truth: Array) -> 
         ax.axhline(value, color=PALETTE["gray"], linewidth=1.0, linestyle=":")
     for j, (color, style) in enumerate(_LINES):
         ax.plot(steps, values[:, j], color=PALETTE[color], linestyle=style)
-    ax.set(xscale="log", xlabel="step of descent", ylabel="singular values of $W$", ylim=(-0.05, 1.6),
-           title="While it is trained")
-    ax.annotate("truth", (steps[0], float(truth[0])), (2, 3), textcoords="offset points", color=PALETTE["gray"],
-                fontsize=9)
+    ax.set(
+        xscale="log",
+        xlabel="step of descent",
+        ylabel="singular values of $W$",
+        ylim=(-0.05, 1.6),
+        title="While it is trained",
+    )
+    ax.annotate(
+        "truth",
+        (steps[0], float(truth[0])),
+        (2, 3),
+        textcoords="offset points",
+        color=PALETTE["gray"],
+        fontsize=9,
+    )
 
 
 def draw_spectra(ax: Axes, spectra: Mapping[str, Array]) -> None:
     """Singular values of the truth, of the least nuclear norm and of descent, on a logarithmic scale."""
-    looks = {"truth": ("gray", "_", 16), "nuclear": ("orange", "s", 5), "descent": ("blue", "o", 6)}
+    looks = {
+        "truth": ("gray", "_", 16),
+        "nuclear": ("orange", "s", 5),
+        "descent": ("blue", "o", 6),
+    }
     for name, values in spectra.items():
         color, mark, size = looks[name]
         shift = {"truth": 0.0, "nuclear": -0.12, "descent": 0.12}[name]
-        ax.plot(np.arange(1, len(values) + 1) + shift, np.maximum(values, 1e-8), mark, color=PALETTE[color],
-                markersize=size, markeredgewidth=2 if mark == "_" else 1, linestyle="none")
+        ax.plot(
+            np.arange(1, len(values) + 1) + shift,
+            np.maximum(values, 1e-8),
+            mark,
+            color=PALETTE[color],
+            markersize=size,
+            markeredgewidth=2 if mark == "_" else 1,
+            linestyle="none",
+        )
     labels = {"truth": "truth", "nuclear": "least nuclear norm", "descent": "descent"}
     for row, (name, text) in enumerate(labels.items()):
-        ax.annotate(text, (0.97, 0.95 - 0.085 * row), xycoords="axes fraction", ha="right", va="top",
-                    color=PALETTE[looks[name][0]])
+        ax.annotate(
+            text,
+            (0.97, 0.95 - 0.085 * row),
+            xycoords="axes fraction",
+            ha="right",
+            va="top",
+            color=PALETTE[looks[name][0]],
+        )
     ax.set(yscale="log", ylim=(1e-7, 60), xlabel="index", title="In the end")
     ax.set_xticks([1, 2, 4, 6, 8, 10])
 
 
-def draw_dynamics(axes: Sequence[Axes], times: Array, measured: Mapping[int, Array],
-                  predicted: Mapping[int, Array]) -> None:
+def draw_dynamics(
+    axes: Sequence[Axes],
+    times: Array,
+    measured: Mapping[int, Array],
+    predicted: Mapping[int, Array],
+) -> None:
     """One panel a depth: singular values (K, d) of the layers as lines, of the flow of W alone as dots."""
     for ax, depth in zip(axes, measured, strict=True):
         for j, (color, style) in enumerate(_LINES):
             ax.plot(times, measured[depth][:, j], color=PALETTE[color], linestyle=style)
-            ax.plot(times[::5], predicted[depth][::5, j], "o", color=PALETTE[color], markersize=3.6)
+            ax.plot(
+                times[::5],
+                predicted[depth][::5, j],
+                "o",
+                color=PALETTE[color],
+                markersize=3.6,
+            )
         ax.set(xscale="log", xlabel="time", title=f"depth {depth}", ylim=(-0.03, 1.12))
     axes[0].set_ylabel("singular values")
 
@@ -59,51 +107,120 @@ def draw_approach(ax: Axes, scales: Array, far: Array) -> None:
     """Distances (instances, scales) of the flow from the path of the algorithm over the scale of the start."""
     ax.plot(scales, far.T, "o-", color=PALETTE["blue"], linewidth=1.3)
     ax.axhline(1e-3, color=PALETTE["gray"], linestyle="--", linewidth=1.2)
-    ax.annotate("bar", (scales[-1], 1e-3), (4, 4), textcoords="offset points", color=PALETTE["gray"])
-    ax.set(xscale="log", yscale="log", xlabel=r"scale $\varepsilon$ of the start", ylabel="farthest from the path",
-           title="Closer from smaller starts")
+    ax.annotate(
+        "bar",
+        (scales[-1], 1e-3),
+        (4, 4),
+        textcoords="offset points",
+        color=PALETTE["gray"],
+    )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel=r"scale $\varepsilon$ of the start",
+        ylabel="farthest from the path",
+        title="Closer from smaller starts",
+    )
 
 
 def draw_stages(ax: Axes, path: Array, flows: Mapping[str, Array]) -> None:
     """Eigenvalues of W over tr W along the path of the algorithm (K, d, d) and along flows."""
+
     def plot(products: Array, **style: object) -> None:
         values = np.linalg.eigvalsh(products)[:, ::-1]
         ax.plot(values.sum(1), values[:, :4], **style)  # type: ignore[arg-type]
 
-    plot(path[::max(1, len(path) // 300)], color=PALETTE["gray"], linewidth=5, alpha=0.45, linestyle="-")
-    for (name, products), (color, style) in zip(flows.items(), (("orange", "--"), ("blue", "-")), strict=False):
+    plot(
+        path[:: max(1, len(path) // 300)],
+        color=PALETTE["gray"],
+        linewidth=5,
+        alpha=0.45,
+        linestyle="-",
+    )
+    for (name, products), (color, style) in zip(
+        flows.items(), (("orange", "--"), ("blue", "-")), strict=False
+    ):
         plot(products, color=PALETTE[color], linestyle=style, linewidth=1.4)
-        ax.annotate(name, (0.03, 0.93 - 0.09 * (color == "blue")), xycoords="axes fraction", color=PALETTE[color])
-    ax.annotate("algorithm (wide)", (0.03, 0.75), xycoords="axes fraction", color=PALETTE["gray"])
+        ax.annotate(
+            name,
+            (0.03, 0.93 - 0.09 * (color == "blue")),
+            xycoords="axes fraction",
+            color=PALETTE[color],
+        )
+    ax.annotate(
+        "algorithm (wide)",
+        (0.03, 0.75),
+        xycoords="axes fraction",
+        color=PALETTE["gray"],
+    )
     ax.set(xlabel="tr $W$", ylabel="eigenvalues of $W$", title="One at a time")
 
 
 def draw_errors(ax: Axes, nuclear: Array, errors: Mapping[int, Array]) -> None:
     """Error of descent over the error of the least nuclear norm, one mark an instance, by depth."""
     ends = np.array([8e-3, 1.0])
-    ax.fill_between(ends, ends / 10, 1e-6, color=PALETTE["green"], alpha=0.12, linewidth=0)
+    ax.fill_between(
+        ends, ends / 10, 1e-6, color=PALETTE["green"], alpha=0.12, linewidth=0
+    )
     ax.plot(ends, ends, color=PALETTE["gray"], linestyle="-", linewidth=1.0)
     for depth, values in errors.items():
         color, _, mark = _METHODS[f"depth {depth}"]
-        ax.plot(nuclear, values, mark, color=PALETTE[color], linestyle="none",
-                fillstyle="full" if depth == 3 else "none")
+        ax.plot(
+            nuclear,
+            values,
+            mark,
+            color=PALETTE[color],
+            linestyle="none",
+            fillstyle="full" if depth == 3 else "none",
+        )
     ax.annotate("no better", (9e-3, 0.25), color=PALETTE["gray"])
     ax.annotate("ten times better", (9e-3, 2e-5), color=PALETTE["green"])
     for row, depth in enumerate(errors):
-        ax.annotate(f"depth {depth}", (0.03, 0.33 - 0.09 * row), xycoords="axes fraction",
-                    color=PALETTE[_METHODS[f"depth {depth}"][0]])
-    ax.set(xscale="log", yscale="log", xlabel="error, least nuclear norm", ylabel="error, descent", ylim=(1e-5, 1.5),
-           xlim=(8e-3, 1.0))
+        ax.annotate(
+            f"depth {depth}",
+            (0.03, 0.33 - 0.09 * row),
+            xycoords="axes fraction",
+            color=PALETTE[_METHODS[f"depth {depth}"][0]],
+        )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="error, least nuclear norm",
+        ylabel="error, descent",
+        ylim=(1e-5, 1.5),
+        xlim=(8e-3, 1.0),
+    )
 
 
-def draw_recovery(ax: Axes, shares: Sequence[float], recovered: Mapping[str, Sequence[float]], freedom: float) -> None:
+def draw_recovery(
+    ax: Axes,
+    shares: Sequence[float],
+    recovered: Mapping[str, Sequence[float]],
+    freedom: float,
+) -> None:
     """The fraction of matrices recovered over the share of entries observed; `freedom`: unknowns over entries."""
     for name, values in recovered.items():
         color, style, mark = _METHODS[name]
         ax.plot(shares, values, marker=mark, color=PALETTE[color], linestyle=style)
         half = int(np.argmin(np.abs(np.asarray(values) - 0.6)))
-        ax.annotate(name, (shares[half], values[half]), (7, -10), textcoords="offset points", color=PALETTE[color])
+        ax.annotate(
+            name,
+            (shares[half], values[half]),
+            (7, -10),
+            textcoords="offset points",
+            color=PALETTE[color],
+        )
     ax.axvline(freedom, color=PALETTE["gray"], linewidth=1.0, linestyle=":")
-    ax.annotate("as many entries\nas unknowns", (freedom, 0.8), (4, 0), textcoords="offset points",
-                color=PALETTE["gray"], fontsize=9)
-    ax.set(xlabel="share of the entries observed", ylabel="matrices recovered", ylim=(-0.05, 1.08))
+    ax.annotate(
+        "as many entries\nas unknowns",
+        (freedom, 0.8),
+        (4, 0),
+        textcoords="offset points",
+        color=PALETTE["gray"],
+        fontsize=9,
+    )
+    ax.set(
+        xlabel="share of the entries observed",
+        ylabel="matrices recovered",
+        ylim=(-0.05, 1.08),
+    )

@@ -13,67 +13,152 @@ from ibcore.figures.style import PALETTE
 Array = NDArray[np.float64]
 
 
-def draw_neurons(ax: Axes, X: Array, y: Array, a: Array, w: Array, *, reach: float = 1.25) -> None:
+def draw_neurons(
+    ax: Axes, X: Array, y: Array, a: Array, w: Array, *, reach: float = 1.25
+) -> None:
     """Points of two classes on a circle, the rays orthogonal to them (kinks), and each neuron along w, of length |a w|.
 
     Lengths are relative to the largest. Neurons with a > 0 are solid, the others dashed.
     """
     for point in X:
         normal = np.array([-point[1], point[0]]) / np.linalg.norm(point)
-        ax.plot(*np.outer([-reach, reach], normal).T, color=PALETTE["gray"], linestyle=":", linewidth=1)
+        ax.plot(
+            *np.outer([-reach, reach], normal).T,
+            color=PALETTE["gray"],
+            linestyle=":",
+            linewidth=1,
+        )
     lengths = np.abs(a) * np.linalg.norm(w, axis=1)
-    for sign, direction, length in zip(np.sign(a), w, lengths / lengths.max(), strict=True):
-        color, line = (PALETTE["orange"], "-") if sign > 0 else (PALETTE["purple"], "--")
+    for sign, direction, length in zip(
+        np.sign(a), w, lengths / lengths.max(), strict=True
+    ):
+        color, line = (
+            (PALETTE["orange"], "-") if sign > 0 else (PALETTE["purple"], "--")
+        )
         tip = 0.9 * length * direction / np.linalg.norm(direction)
         ax.plot([0, tip[0]], [0, tip[1]], color=color, linestyle=line, linewidth=2.2)
         ax.plot(*tip, ".", color=color, markersize=8)
     ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=9)
     ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=8)
-    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[], title="Points and neurons")
+    ax.set(
+        xlim=(-reach, reach),
+        ylim=(-reach, reach),
+        aspect="equal",
+        xticks=[],
+        yticks=[],
+        title="Points and neurons",
+    )
     ax.grid(visible=False)
 
 
-def draw_history(ax: Axes, clock: Array, margins: Array, residuals: Array, current: int) -> None:
+def draw_history(
+    ax: Axes, clock: Array, margins: Array, residuals: Array, current: int
+) -> None:
     """Normalized margin, relative to its last value, and KKT residual over the growth of log |theta|."""
     ax.plot(clock, margins, color=PALETTE["blue"], linestyle="-")
     ax.plot(clock, residuals, color=PALETTE["red"], linestyle="--")
     for values, color, mark in ((margins, "blue", "o"), (residuals, "red", "D")):
-        ax.plot(clock[current], values[current], mark, color=PALETTE[color], markersize=8)
-    ax.annotate("margin", (clock[-1], margins[-1]), (-4, -14), textcoords="offset points", ha="right",
-                color=PALETTE["blue"])
-    ax.annotate("KKT residual", (clock[-1], residuals[-1]), (-4, 8), textcoords="offset points", ha="right",
-                color=PALETTE["red"])
-    ax.set(xlabel=r"$\log\|\theta\|$, from the start", ylim=(-0.03, 1.08), title="How far along")
+        ax.plot(
+            clock[current], values[current], mark, color=PALETTE[color], markersize=8
+        )
+    ax.annotate(
+        "margin",
+        (clock[-1], margins[-1]),
+        (-4, -14),
+        textcoords="offset points",
+        ha="right",
+        color=PALETTE["blue"],
+    )
+    ax.annotate(
+        "KKT residual",
+        (clock[-1], residuals[-1]),
+        (-4, 8),
+        textcoords="offset points",
+        ha="right",
+        color=PALETTE["red"],
+    )
+    ax.set(
+        xlabel=r"$\log\|\theta\|$, from the start",
+        ylim=(-0.03, 1.08),
+        title="How far along",
+    )
 
 
-def draw_residuals(ax: Axes, groups: Sequence[tuple[str, Sequence[float]]], bars: Sequence[float]) -> None:
+def draw_residuals(
+    ax: Axes, groups: Sequence[tuple[str, Sequence[float]]], bars: Sequence[float]
+) -> None:
     """Residuals of groups of networks as dots on a logarithmic axis, with a tick mark at each group's bar."""
     colors = ("green", "blue", "red", "gray")
     for row, ((_, values), color) in enumerate(zip(groups, colors, strict=False)):
-        ax.plot(values, np.full(len(values), -row) + np.linspace(-0.18, 0.18, len(values)), "o", color=PALETTE[color],
-                markersize=5, alpha=0.75)
+        ax.plot(
+            values,
+            np.full(len(values), -row) + np.linspace(-0.18, 0.18, len(values)),
+            "o",
+            color=PALETTE[color],
+            markersize=5,
+            alpha=0.75,
+        )
     for row, bar in enumerate(bars):
-        ax.plot([bar, bar], [-row - 0.38, -row + 0.38], color=PALETTE["orange"], linewidth=2.5)
-    ax.set(xscale="log", xlabel="residual", ylim=(0.6 - len(groups), 0.6), xlim=(1e-5, 2))
+        ax.plot(
+            [bar, bar],
+            [-row - 0.38, -row + 0.38],
+            color=PALETTE["orange"],
+            linewidth=2.5,
+        )
+    ax.set(
+        xscale="log", xlabel="residual", ylim=(0.6 - len(groups), 0.6), xlim=(1e-5, 2)
+    )
     ax.set_yticks([-row for row in range(len(groups))], [name for name, _ in groups])
 
 
 def draw_smoothed(ax: Axes, log_loss: Array, smoothed: Array, wrong: Array) -> None:
     """Smoothed margins (K, B) with the right and a wrong degree, relative to their largest, over -log L."""
-    ax.plot(-log_loss, smoothed / smoothed.max(0), color=PALETTE["blue"], linestyle="-", linewidth=1.3)
-    ax.plot(-log_loss, wrong / wrong.max(0), color=PALETTE["orange"], linestyle="--", linewidth=1.3)
-    ax.annotate("degree 3", (-log_loss[-1, 0], 0.93), (-6, -12), textcoords="offset points", ha="right",
-                color=PALETTE["blue"])
-    ax.annotate("degree 4", (-log_loss[-1, 0], 0.3), (-6, 10), textcoords="offset points", ha="right",
-                color=PALETTE["orange"])
-    ax.set(xscale="log", xlabel=r"$\log(1/L)$", ylabel="relative to the largest", ylim=(0, 1.06))
+    ax.plot(
+        -log_loss,
+        smoothed / smoothed.max(0),
+        color=PALETTE["blue"],
+        linestyle="-",
+        linewidth=1.3,
+    )
+    ax.plot(
+        -log_loss,
+        wrong / wrong.max(0),
+        color=PALETTE["orange"],
+        linestyle="--",
+        linewidth=1.3,
+    )
+    ax.annotate(
+        "degree 3",
+        (-log_loss[-1, 0], 0.93),
+        (-6, -12),
+        textcoords="offset points",
+        ha="right",
+        color=PALETTE["blue"],
+    )
+    ax.annotate(
+        "degree 4",
+        (-log_loss[-1, 0], 0.3),
+        (-6, 10),
+        textcoords="offset points",
+        ha="right",
+        color=PALETTE["orange"],
+    )
+    ax.set(
+        xscale="log",
+        xlabel=r"$\log(1/L)$",
+        ylabel="relative to the largest",
+        ylim=(0, 1.06),
+    )
 
 
 def draw_products(ax: Axes, log_times: Array, products: Sequence[Array]) -> None:
     """The product that should tend to 1, (K, B) for k = 1, 2, 3, over log t."""
-    for k, (values, color, line) in enumerate(zip(products, ("gray", "blue", "orange"), ("-", "--", "-."),
-                                                  strict=True), 1):
-        curves = ax.plot(log_times, values, color=PALETTE[color], linestyle=line, linewidth=1.3)
+    for k, (values, color, line) in enumerate(
+        zip(products, ("gray", "blue", "orange"), ("-", "--", "-."), strict=True), 1
+    ):
+        curves = ax.plot(
+            log_times, values, color=PALETTE[color], linestyle=line, linewidth=1.3
+        )
         curves[0].set_label(f"k = {k}")
     ax.legend()
     ax.set(xscale="log", xlabel=r"$\log t$", ylabel="product", ylim=(0.9, 1.25))
@@ -83,18 +168,44 @@ def draw_alignment(ax: Axes, log_loss: Array, gaps: Array, sign: Array) -> None:
     """1 - cos of theta and the negative gradient (K, B) over log(1/L), and where sign descent ends."""
     ax.plot(-log_loss, gaps, color=PALETTE["blue"], linestyle="-", linewidth=1.2)
     ax.axhline(float(np.median(sign)), color=PALETTE["red"], linestyle="--")
-    ax.annotate("sign descent", (-log_loss[0, 0], float(np.median(sign))), (2, -13), textcoords="offset points",
-                color=PALETTE["red"])
-    ax.annotate("gradient flow", (-log_loss[1, 0], float(np.median(gaps[1]))), (6, 10), textcoords="offset points",
-                color=PALETTE["blue"])
+    ax.annotate(
+        "sign descent",
+        (-log_loss[0, 0], float(np.median(sign))),
+        (2, -13),
+        textcoords="offset points",
+        color=PALETTE["red"],
+    )
+    ax.annotate(
+        "gradient flow",
+        (-log_loss[1, 0], float(np.median(gaps[1]))),
+        (6, 10),
+        textcoords="offset points",
+        color=PALETTE["blue"],
+    )
     ax.set(xscale="log", yscale="log", xlabel=r"$\log(1/L)$", ylabel=r"$1 - \cos$")
 
 
-def draw_shares(ax: Axes, log_loss: Array, families: Sequence[tuple[str, Array]]) -> None:
+def draw_shares(
+    ax: Axes, log_loss: Array, families: Sequence[tuple[str, Array]]
+) -> None:
     """Share of the first part in the output (K, B), for families of sums, over log(1/L)."""
-    styles = (("blue", "-", (6, 8)), ("orange", "--", (-34, -22)), ("gray", ":", (0, -16)))
+    styles = (
+        ("blue", "-", (6, 8)),
+        ("orange", "--", (-34, -22)),
+        ("gray", ":", (0, -16)),
+    )
     for (name, shares), (color, line, offset) in zip(families, styles, strict=True):
         ax.plot(-log_loss, shares, color=PALETTE[color], linestyle=line, linewidth=1.2)
-        ax.annotate(name, (-log_loss[-2, 0], float(np.median(shares[-2]))), offset, textcoords="offset points",
-                    color=PALETTE[color])
-    ax.set(xscale="log", yscale="log", xlabel=r"$\log(1/L)$", ylabel="share of the first part")
+        ax.annotate(
+            name,
+            (-log_loss[-2, 0], float(np.median(shares[-2]))),
+            offset,
+            textcoords="offset points",
+            color=PALETTE[color],
+        )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel=r"$\log(1/L)$",
+        ylabel="share of the first part",
+    )

@@ -11,10 +11,25 @@ from numpy.typing import NDArray
 from ibcore.figures.style import PALETTE
 
 Array = NDArray[np.float64]
-_STYLES = (("blue", "-"), ("green", "-."), ("purple", (0, (5, 1))), ("red", ":"), ("orange", "--"), ("gray", "-"))
+_STYLES = (
+    ("blue", "-"),
+    ("green", "-."),
+    ("purple", (0, (5, 1))),
+    ("red", ":"),
+    ("orange", "--"),
+    ("gray", "-"),
+)
 
 
-def draw_plane(ax: Axes, x: Array, y: float, path: Array, predicted: Array, ball: Array, limit: float) -> None:
+def draw_plane(
+    ax: Axes,
+    x: Array,
+    y: float,
+    path: Array,
+    predicted: Array,
+    ball: Array,
+    limit: float,
+) -> None:
     """The line x.w = y of interpolants in the plane, a run (K, 2) towards it, and the prediction.
 
     ball: (M, M) values on a square grid over [-limit, limit] of the function that the prediction minimizes on the
@@ -25,26 +40,65 @@ def draw_plane(ax: Axes, x: Array, y: float, path: Array, predicted: Array, ball
     ends = foot + np.outer([-8.0, 8.0], along)
     ax.plot(*ends.T, color=PALETTE["green"], linestyle="-", linewidth=2)
     grid = np.linspace(-limit, limit, len(ball))
-    ax.contour(grid, grid, ball, levels=[0.0], colors=[PALETTE["orange"]], linewidths=1.4, linestyles="--")
+    ax.contour(
+        grid,
+        grid,
+        ball,
+        levels=[0.0],
+        colors=[PALETTE["orange"]],
+        linewidths=1.4,
+        linestyles="--",
+    )
     ax.plot(*path.T, "-", color=PALETTE["blue"], linewidth=2)
     ax.plot(*path[0], "s", color=PALETTE["blue"], markersize=7)
-    ax.plot(*predicted, "D", color=PALETTE["gray"], markersize=11, markerfacecolor="none", markeredgewidth=1.8)
+    ax.plot(
+        *predicted,
+        "D",
+        color=PALETTE["gray"],
+        markersize=11,
+        markerfacecolor="none",
+        markeredgewidth=1.8,
+    )
     ax.plot(*path[-1], "o", color=PALETTE["blue"], markersize=7)
-    ax.annotate("start", path[0], (7, -11), textcoords="offset points", color=PALETTE["blue"])
+    ax.annotate(
+        "start", path[0], (7, -11), textcoords="offset points", color=PALETTE["blue"]
+    )
     ax.annotate("fits the data", (-0.75 * limit, 0.8 * limit), color=PALETTE["green"])
-    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="$w_1$", ylabel="$w_2$")
+    ax.set(
+        xlim=(-limit, limit),
+        ylim=(-limit, limit),
+        aspect="equal",
+        xlabel="$w_1$",
+        ylabel="$w_2$",
+    )
 
 
 def draw_distances(ax: Axes, paths: Mapping[str, tuple[Array, Array]]) -> None:
     """Relative distance to the closest interpolant over the steps, one curve a method, labeled at its end."""
-    for (name, (steps, distance)), (color, style) in zip(paths.items(), _STYLES, strict=False):
-        ax.plot(steps, np.maximum(distance, 1e-16), color=PALETTE[color], linestyle=style)
+    for (name, (steps, distance)), (color, style) in zip(
+        paths.items(), _STYLES, strict=False
+    ):
+        ax.plot(
+            steps, np.maximum(distance, 1e-16), color=PALETTE[color], linestyle=style
+        )
         first = name == next(iter(paths))
-        ax.annotate(name, (steps[-1], max(float(distance[-1]), 1e-16)), (-6 if first else 6, -3),
-                    textcoords="offset points", color=PALETTE[color], ha="right" if first else "left")
+        ax.annotate(
+            name,
+            (steps[-1], max(float(distance[-1]), 1e-16)),
+            (-6 if first else 6, -3),
+            textcoords="offset points",
+            color=PALETTE[color],
+            ha="right" if first else "left",
+        )
     longest = max(float(steps[-1]) for steps, _ in paths.values())
-    ax.set(xscale="log", yscale="log", xlim=(1, longest * 12), ylim=(1e-16, 10), xlabel="step",
-           ylabel="relative distance")
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlim=(1, longest * 12),
+        ylim=(1e-16, 10),
+        xlabel="step",
+        ylabel="relative distance",
+    )
 
 
 def draw_table(ax: Axes, distances: Array, names: Sequence[str]) -> None:
@@ -54,24 +108,53 @@ def draw_table(ax: Axes, distances: Array, names: Sequence[str]) -> None:
     for i, row in enumerate(distances):
         for j, value in enumerate(row):
             text = "$<10^{-10}$" if value < 1e-10 else f"{value:.2f}"
-            ax.text(j, i, text, ha="center", va="center", fontsize=9.5,
-                    color="black" if shown[i, j] > -7 else "white")
+            ax.text(
+                j,
+                i,
+                text,
+                ha="center",
+                va="center",
+                fontsize=9.5,
+                color="black" if shown[i, j] > -7 else "white",
+            )
     ax.set_xticks(range(len(names)), [f"{name}" for name in names])
     ax.set_yticks(range(len(names)), [f"{name}" for name in names])
     ax.set(xlabel="projection with", ylabel="mirror descent with")
     ax.grid(visible=False)
 
 
-def draw_risks(ax: Axes, norms: Array, risks: Array, base: float, least: float, title: str) -> None:
+def draw_risks(
+    ax: Axes, norms: Array, risks: Array, base: float, least: float, title: str
+) -> None:
     """Test error over the norm for many interpolants of one problem, and least + |w|^2 - base^2 as a line.
 
     base, least: norm and expected test error of the interpolant of least norm.
     """
     ax.plot(norms, risks, ".", color=PALETTE["blue"], markersize=3, alpha=0.6)
     line = np.linspace(base, norms.max(), 60)
-    ax.plot(line, least + line**2 - base**2, color=PALETTE["orange"], linestyle="-", linewidth=2)
-    ax.plot(base, least, "D", color=PALETTE["red"], markersize=8, markerfacecolor="none", markeredgewidth=2)
-    ax.annotate("least norm", (base, least), (9, -13), textcoords="offset points", color=PALETTE["red"])
+    ax.plot(
+        line,
+        least + line**2 - base**2,
+        color=PALETTE["orange"],
+        linestyle="-",
+        linewidth=2,
+    )
+    ax.plot(
+        base,
+        least,
+        "D",
+        color=PALETTE["red"],
+        markersize=8,
+        markerfacecolor="none",
+        markeredgewidth=2,
+    )
+    ax.annotate(
+        "least norm",
+        (base, least),
+        (9, -13),
+        textcoords="offset points",
+        color=PALETTE["red"],
+    )
     ax.set(xlabel=r"$\|w\|$", ylabel="test error", title=title)
     ax.set_ylim(bottom=0)
 
@@ -79,10 +162,19 @@ def draw_risks(ax: Axes, norms: Array, risks: Array, base: float, least: float, 
 def draw_shares(ax: Axes, k: Array, shares: Mapping[str, Array], title: str) -> None:
     """Gap over bound (B, K) along k for several kinds of problems, one thin line a problem; the bound is 1."""
     ax.axhline(1, color=PALETTE["gray"], linestyle="-", linewidth=1.6)
-    ax.annotate("bound", (k[0], 1), (2, 4), textcoords="offset points", color=PALETTE["gray"])
+    ax.annotate(
+        "bound", (k[0], 1), (2, 4), textcoords="offset points", color=PALETTE["gray"]
+    )
     for (name, values), (color, style) in zip(shares.items(), _STYLES, strict=False):
         for row in values:
-            ax.plot(k, np.maximum(row, 1e-12), color=PALETTE[color], linestyle=style, linewidth=0.9, alpha=0.8)
+            ax.plot(
+                k,
+                np.maximum(row, 1e-12),
+                color=PALETTE[color],
+                linestyle=style,
+                linewidth=0.9,
+                alpha=0.8,
+            )
         ax.plot([], [], color=PALETTE[color], linestyle=style, label=name)
     ax.legend(loc="lower right", fontsize=9)
     ax.set(xscale="log", yscale="log", ylim=(1e-4, 4), xlabel="step $k$", title=title)

@@ -18,43 +18,127 @@ def draw_separators(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None
     ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
     ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
     ends = np.array([-8.0, 8.0])
-    for direction, color, style, width in ((best, "gray", "--", 1.5), (w, "blue", "-", 2.4)):
+    for direction, color, style, width in (
+        (best, "gray", "--", 1.5),
+        (w, "blue", "-", 2.4),
+    ):
         along = np.array([-direction[1], direction[0]]) / np.linalg.norm(direction)
-        ax.plot(along[0] * ends, along[1] * ends, color=PALETTE[color], linestyle=style, linewidth=width)
-    ax.set(xlim=(-4.6, 4.6), ylim=(-3.4, 3.4), aspect="equal", xlabel="$x_1$", ylabel="$x_2$",
-           title="Where training ends")
+        ax.plot(
+            along[0] * ends,
+            along[1] * ends,
+            color=PALETTE[color],
+            linestyle=style,
+            linewidth=width,
+        )
+    ax.set(
+        xlim=(-4.6, 4.6),
+        ylim=(-3.4, 3.4),
+        aspect="equal",
+        xlabel="$x_1$",
+        ylabel="$x_2$",
+        title="Where training ends",
+    )
 
 
-def draw_tail_angles(ax: Axes, powers: Array, degrees: Array, current: int | None) -> None:
+def draw_tail_angles(
+    ax: Axes, powers: Array, degrees: Array, current: int | None
+) -> None:
     """Degrees between the limit for the tail m^-a and the max-margin direction, over a, with one marked."""
     ax.plot(powers, degrees, color=PALETTE["blue"], linestyle="-", marker=".")
     if current is not None:
-        ax.plot(powers[current], degrees[current], "o", color=PALETTE["red"], markersize=9)
+        ax.plot(
+            powers[current], degrees[current], "o", color=PALETTE["red"], markersize=9
+        )
     else:
-        ax.annotate("exponential: 0", (powers[-1], degrees[-1]), (0, 16), textcoords="offset points", ha="right",
-                    color=PALETTE["red"])
-    ax.set(xscale="log", ylim=(0, None), xlabel="power $a$ of the tail $m^{-a}$",
-           title="Degrees between them")
+        ax.annotate(
+            "exponential: 0",
+            (powers[-1], degrees[-1]),
+            (0, 16),
+            textcoords="offset points",
+            ha="right",
+            color=PALETTE["red"],
+        )
+    ax.set(
+        xscale="log",
+        ylim=(0, None),
+        xlabel="power $a$ of the tail $m^{-a}$",
+        title="Degrees between them",
+    )
 
 
 def draw_chase(ax: Axes, log_times: Array, to_limit: Array, to_path: Array) -> None:
     """sin of the angles from the flow to its limit and to its path over log t, one line a data set, (B, K)."""
-    for angles, color, style, name, above in ((to_limit, "orange", "--", "to the max-margin direction", 30),
-                                              (to_path, "blue", "-", "to the regularization path", -9)):
-        ax.plot(log_times, angles.T, color=PALETTE[color], linestyle=style, linewidth=1, alpha=0.7)
+    for angles, color, style, name, above in (
+        (to_limit, "orange", "--", "to the max-margin direction", 30),
+        (to_path, "blue", "-", "to the regularization path", -9),
+    ):
+        ax.plot(
+            log_times,
+            angles.T,
+            color=PALETTE[color],
+            linestyle=style,
+            linewidth=1,
+            alpha=0.7,
+        )
         end = angles[:, -1].max() if above > 0 else angles[:, -1].min()
-        ax.annotate(name, (log_times[-1], end), (0, above), textcoords="offset points", ha="right",
-                    color=PALETTE[color])
-    ax.set(xscale="log", yscale="log", xlabel=r"$\log t$", ylabel="sin of the angle", ylim=(1e-12, 2))
+        ax.annotate(
+            name,
+            (log_times[-1], end),
+            (0, above),
+            textcoords="offset points",
+            ha="right",
+            color=PALETTE[color],
+        )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel=r"$\log t$",
+        ylabel="sin of the angle",
+        ylim=(1e-12, 2),
+    )
 
 
-def draw_class_angles(ax: Axes, log_losses: Sequence[float], sines: Array, elsewhere: Array) -> None:
+def draw_class_angles(
+    ax: Axes, log_losses: Sequence[float], sines: Array, elsewhere: Array
+) -> None:
     """sin of the angle to the multiclass solution (K, B) over log(1/L), and where the power tail ends (B,)."""
     heights = -np.asarray(log_losses)
-    ax.plot(heights, sines, color=PALETTE["blue"], linestyle="-", marker="o", markersize=4, linewidth=1.2)
-    ax.hlines(elsewhere, heights[0], heights[-1], color=PALETTE["orange"], linestyle="--", linewidth=1)
-    ax.annotate("cross entropy", (heights[0], float(np.min(sines[0]))), (6, -18), textcoords="offset points",
-                color=PALETTE["blue"])
-    ax.annotate("tail 1/m on every pair", (heights[-1], float(np.max(elsewhere))), (0, 5), ha="right",
-                textcoords="offset points", color=PALETTE["orange"])
-    ax.set(xscale="log", yscale="log", ylim=(None, 2), xlabel=r"$\log(1/L)$", ylabel="sin of the angle")
+    ax.plot(
+        heights,
+        sines,
+        color=PALETTE["blue"],
+        linestyle="-",
+        marker="o",
+        markersize=4,
+        linewidth=1.2,
+    )
+    ax.hlines(
+        elsewhere,
+        heights[0],
+        heights[-1],
+        color=PALETTE["orange"],
+        linestyle="--",
+        linewidth=1,
+    )
+    ax.annotate(
+        "cross entropy",
+        (heights[0], float(np.min(sines[0]))),
+        (6, -18),
+        textcoords="offset points",
+        color=PALETTE["blue"],
+    )
+    ax.annotate(
+        "tail 1/m on every pair",
+        (heights[-1], float(np.max(elsewhere))),
+        (0, 5),
+        ha="right",
+        textcoords="offset points",
+        color=PALETTE["orange"],
+    )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        ylim=(None, 2),
+        xlabel=r"$\log(1/L)$",
+        ylabel="sin of the angle",
+    )

@@ -22,18 +22,39 @@ def draw_distributions(ax: Axes, margins: Mapping[str, Array], label: str) -> No
         grid = np.quantile(values, np.linspace(0, 1, 101))
         ax.plot(grid, np.linspace(0, 1, 101), color=PALETTE[color], linestyle=line)
         ax.plot(np.median(values), 0.5, "o", color=PALETTE[color], markersize=7)
-        ax.annotate(name, (0.97, 0.05 + 0.1 * place), xycoords="axes fraction", ha="right", color=PALETTE[color])
-    ax.set(xlim=(min(0.0, *(float(values.min()) for values in margins.values())), top), ylim=(0, 1), xlabel=label,
-           ylabel="share of examples below")
+        ax.annotate(
+            name,
+            (0.97, 0.05 + 0.1 * place),
+            xycoords="axes fraction",
+            ha="right",
+            color=PALETTE[color],
+        )
+    ax.set(
+        xlim=(min(0.0, *(float(values.min()) for values in margins.values())), top),
+        ylim=(0, 1),
+        xlabel=label,
+        ylabel="share of examples below",
+    )
 
 
 def draw_ratios(ax: Axes, ratios: Sequence[tuple[str, str, Array]]) -> None:
     """Ratios of medians, true labels over another labeling: rows of (text, labeling, values), one mark a seed."""
     for row, (_, name, values) in enumerate(ratios):
-        ax.plot(values, np.full(len(values), row), "o", color=PALETTE[STYLES[name][0]], markersize=5, alpha=0.6)
+        ax.plot(
+            values,
+            np.full(len(values), row),
+            "o",
+            color=PALETTE[STYLES[name][0]],
+            markersize=5,
+            alpha=0.6,
+        )
     ax.axvline(1, color=PALETTE["gray"], linestyle="-", linewidth=1.2)
     ax.axvline(2, color=PALETTE["gray"], linestyle="--", linewidth=1.2)
-    ax.set(xscale="log", ylim=(len(ratios) - 0.4, -0.6), xlabel="ratio of median margins, true labels over the other")
+    ax.set(
+        xscale="log",
+        ylim=(len(ratios) - 0.4, -0.6),
+        xlabel="ratio of median margins, true labels over the other",
+    )
     ax.set_yticks(range(len(ratios)), [text for text, _, _ in ratios])
     ax.set_xticks([0.5, 1, 2, 5, 10], ["1/2", "1", "2", "5", "10"])
     ax.minorticks_off()

@@ -25,33 +25,86 @@ def draw_matrix(ax: Axes, matrix: Array) -> None:
     ax.plot([0, 2], [1, 1], color=PALETTE["gray"], linestyle="-", linewidth=0.8)
     for (row, column), value in np.ndenumerate(matrix):
         free = row == column == 0
-        ax.annotate(_written(float(value)), (column + 0.5, 1.5 - row), ha="center", va="center",
-                    fontsize=13 if free else 11, color=PALETTE["orange" if free else "gray"])
+        ax.annotate(
+            _written(float(value)),
+            (column + 0.5, 1.5 - row),
+            ha="center",
+            va="center",
+            fontsize=13 if free else 11,
+            color=PALETTE["orange" if free else "gray"],
+        )
 
 
-def draw_runaway(ax: Axes, times: Array, entry: Array, loss: Array, laws: tuple[Array, Array], now: int) -> None:
+def draw_runaway(
+    ax: Axes,
+    times: Array,
+    entry: Array,
+    loss: Array,
+    laws: tuple[Array, Array],
+    now: int,
+) -> None:
     """W_11 and the loss over time, each with its law dotted, up to a mark at position `now`."""
-    for values, law, color, style, name in ((entry, laws[0], "orange", "-", "$W_{11}$"),
-                                            (loss, laws[1], "blue", "--", "loss")):
+    for values, law, color, style, name in (
+        (entry, laws[0], "orange", "-", "$W_{11}$"),
+        (loss, laws[1], "blue", "--", "loss"),
+    ):
         ax.plot(times, law, color=PALETTE["gray"], linestyle=":", linewidth=1.5)
-        ax.plot(times[:now + 1], values[:now + 1], color=PALETTE[color], linestyle=style)
+        ax.plot(
+            times[: now + 1], values[: now + 1], color=PALETTE[color], linestyle=style
+        )
         ax.plot(times[now], values[now], "o", color=PALETTE[color], markersize=7)
-        ax.annotate(name, (times[now], values[now]), (0, 11 if style == "-" else -18), textcoords="offset points",
-                    ha="center", color=PALETTE[color])
-    ax.set(xscale="log", yscale="log", xlabel="$t$", xlim=(times[0], 10 * times[-1]), ylim=(1e-29, 1e18),
-           title="Entry, loss and their laws")
+        ax.annotate(
+            name,
+            (times[now], values[now]),
+            (0, 11 if style == "-" else -18),
+            textcoords="offset points",
+            ha="center",
+            color=PALETTE[color],
+        )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="$t$",
+        xlim=(times[0], 10 * times[-1]),
+        ylim=(1e-29, 1e18),
+        title="Entry, loss and their laws",
+    )
 
 
-def draw_laws(axes: Sequence[Axes], times: Array, entries: Mapping[int, Array], losses: Mapping[int, Array],
-              laws: tuple[Callable[[int, float], float], Callable[[int, float], float]]) -> None:
+def draw_laws(
+    axes: Sequence[Axes],
+    times: Array,
+    entries: Mapping[int, Array],
+    losses: Mapping[int, Array],
+    laws: tuple[Callable[[int, float], float], Callable[[int, float], float]],
+) -> None:
     """W_11 (left) and the loss (right) of runs (B, K) at several depths, with lines at their laws."""
-    for ax, values, law, label in zip(axes, (entries, losses), laws, ("$W_{11}$", "loss"), strict=True):
+    for ax, values, law, label in zip(
+        axes, (entries, losses), laws, ("$W_{11}$", "loss"), strict=True
+    ):
         for depth, runs in values.items():
             color, style, mark = _DEPTHS[depth]
-            ax.plot(times, np.asarray(runs).T, mark, color=PALETTE[color], markersize=5, fillstyle="none")
+            ax.plot(
+                times,
+                np.asarray(runs).T,
+                mark,
+                color=PALETTE[color],
+                markersize=5,
+                fillstyle="none",
+            )
             line = np.array([law(depth, float(t)) for t in times])
-            ax.plot(times, line, color=PALETTE[color], linestyle=style, linewidth=1.2, marker=mark, markersize=5,
-                    fillstyle="none", markevery=len(times), label=f"depth {depth}")
+            ax.plot(
+                times,
+                line,
+                color=PALETTE[color],
+                linestyle=style,
+                linewidth=1.2,
+                marker=mark,
+                markersize=5,
+                fillstyle="none",
+                markevery=len(times),
+                label=f"depth {depth}",
+            )
         ax.set(xscale="log", yscale="log", xlabel="$t$", title=label)
     axes[0].legend(loc="upper left")
 
@@ -63,15 +116,43 @@ def draw_escape(ax: Axes, imbalances: Array, final: Array, rounded: Array) -> No
     """
     x, eps = np.log(1 / imbalances), math.log(2.0**53)
     ends = np.array([x[0], eps])
-    ax.plot(ends, final[-1] ** 2 + 4 * (ends - x[-1]), color=PALETTE["gray"], linestyle="--", linewidth=1.3)
+    ax.plot(
+        ends,
+        final[-1] ** 2 + 4 * (ends - x[-1]),
+        color=PALETTE["gray"],
+        linestyle="--",
+        linewidth=1.3,
+    )
     ax.plot(x, final**2, "o", color=PALETTE["blue"], linestyle="none")
-    ax.plot(np.full(len(rounded), eps), rounded**2, "D", color=PALETTE["red"], fillstyle="none", linestyle="none")
-    ax.annotate("slope 4", (x[2], final[-1] ** 2 + 4 * (x[2] - x[-1])), (12, -12), textcoords="offset points",
-                color=PALETTE["gray"])
-    ax.annotate("balanced up to rounding", (eps, float(rounded.max()) ** 2), (-8, -4), textcoords="offset points",
-                ha="right", color=PALETTE["red"])
-    ax.set(xlabel=r"$\log(1/\varepsilon)$", ylabel=r"$W_{11}(\infty)^2$", ylim=(0, 1.1 * float(rounded.max()) ** 2),
-           xlim=(2, 40))
+    ax.plot(
+        np.full(len(rounded), eps),
+        rounded**2,
+        "D",
+        color=PALETTE["red"],
+        fillstyle="none",
+        linestyle="none",
+    )
+    ax.annotate(
+        "slope 4",
+        (x[2], final[-1] ** 2 + 4 * (x[2] - x[-1])),
+        (12, -12),
+        textcoords="offset points",
+        color=PALETTE["gray"],
+    )
+    ax.annotate(
+        "balanced up to rounding",
+        (eps, float(rounded.max()) ** 2),
+        (-8, -4),
+        textcoords="offset points",
+        ha="right",
+        color=PALETTE["red"],
+    )
+    ax.set(
+        xlabel=r"$\log(1/\varepsilon)$",
+        ylabel=r"$W_{11}(\infty)^2$",
+        ylim=(0, 1.1 * float(rounded.max()) ** 2),
+        xlim=(2, 40),
+    )
 
 
 def _written(value: float) -> str:

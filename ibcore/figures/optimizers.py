@@ -12,71 +12,182 @@ from ibcore.figures.style import PALETTE
 
 Array = NDArray[np.float64]
 
-_NORMS = (("orange", "--", "$\\ell_1$"), ("blue", "-", "$\\ell_2$"), ("green", "-.", "$\\ell_\\infty$"))
+_NORMS = (
+    ("orange", "--", "$\\ell_1$"),
+    ("blue", "-", "$\\ell_2$"),
+    ("green", "-.", "$\\ell_\\infty$"),
+)
 
 
 def draw_points(ax: Axes, X: Array, y: Array, found: Array, predicted: Array) -> None:
     """Points of two classes in the plane, the line of the parameters found, and the predicted line (dashed)."""
     ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
     ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
-    for w, color, style, width in ((predicted, "gray", "--", 1.6), (found, "blue", "-", 2.4)):
+    for w, color, style, width in (
+        (predicted, "gray", "--", 1.6),
+        (found, "blue", "-", 2.4),
+    ):
         along = 9 * np.array([-w[1], w[0]]) / np.linalg.norm(w)
-        ax.plot(*np.stack([-along, along]).T, color=PALETTE[color], linestyle=style, linewidth=width)
-    ax.set(xlim=(-4.4, 4.4), ylim=(-3.6, 3.6), aspect="equal", xlabel="$x_1$", ylabel="$x_2$",
-           title="The decision line")
+        ax.plot(
+            *np.stack([-along, along]).T,
+            color=PALETTE[color],
+            linestyle=style,
+            linewidth=width,
+        )
+    ax.set(
+        xlim=(-4.4, 4.4),
+        ylim=(-3.6, 3.6),
+        aspect="equal",
+        xlabel="$x_1$",
+        ylabel="$x_2$",
+        title="The decision line",
+    )
 
 
 def draw_unit_balls(ax: Axes, found: Array, optima: Sequence[Array]) -> None:
     """The three unit balls with the max-margin point of each norm on its own, and the ray of the parameters found."""
     angle = np.linspace(0, 2 * np.pi, 201)
     circle = np.stack([np.cos(angle), np.sin(angle)])
-    for p, (color, style, name), best in zip((1, 2, np.inf), _NORMS, optima, strict=True):
-        ax.plot(*(circle / np.linalg.norm(circle, p, axis=0)), color=PALETTE[color], linestyle=style, linewidth=1.3)
+    for p, (color, style, name), best in zip(
+        (1, 2, np.inf), _NORMS, optima, strict=True
+    ):
+        ax.plot(
+            *(circle / np.linalg.norm(circle, p, axis=0)),
+            color=PALETTE[color],
+            linestyle=style,
+            linewidth=1.3,
+        )
         point = best / np.linalg.norm(best, p)
         ax.plot(*point, "o", color=PALETTE[color], markersize=7)
-        ax.annotate(name, (point[0], point[1]), (7, 4), textcoords="offset points", color=PALETTE[color])
+        ax.annotate(
+            name,
+            (point[0], point[1]),
+            (7, 4),
+            textcoords="offset points",
+            color=PALETTE[color],
+        )
     ray = 1.45 * found / np.linalg.norm(found)
-    ax.annotate("", (ray[0], ray[1]), (0, 0), arrowprops={"arrowstyle": "-|>", "color": PALETTE["red"], "linewidth": 2})
-    ax.set(xlim=(-1.25, 1.6), ylim=(-1.25, 1.6), aspect="equal", xlabel="$w_1$", ylabel="$w_2$",
-           title="Unit balls")
+    ax.annotate(
+        "",
+        (ray[0], ray[1]),
+        (0, 0),
+        arrowprops={"arrowstyle": "-|>", "color": PALETTE["red"], "linewidth": 2},
+    )
+    ax.set(
+        xlim=(-1.25, 1.6),
+        ylim=(-1.25, 1.6),
+        aspect="equal",
+        xlabel="$w_1$",
+        ylabel="$w_2$",
+        title="Unit balls",
+    )
 
 
 def draw_rates(ax: Axes, steps: Array, gaps: Mapping[str, Array]) -> None:
     """Relative margin gaps (K, B) over the number of steps, one bundle for each schedule, labeled at its end."""
-    for (name, bundle), color, style in zip(gaps.items(), ("blue", "orange", "red"), ("-", "--", ":"), strict=True):
-        ax.plot(steps, bundle, color=PALETTE[color], linestyle=style, linewidth=0.7, alpha=0.35)
+    for (name, bundle), color, style in zip(
+        gaps.items(), ("blue", "orange", "red"), ("-", "--", ":"), strict=True
+    ):
+        ax.plot(
+            steps,
+            bundle,
+            color=PALETTE[color],
+            linestyle=style,
+            linewidth=0.7,
+            alpha=0.35,
+        )
         middle = np.median(bundle, axis=1)
         ax.plot(steps, middle, color=PALETTE[color], linestyle=style, linewidth=2.4)
-        ax.annotate(name, (steps[-1], middle[-1]), (6, -3), textcoords="offset points", color=PALETTE[color],
-                    annotation_clip=False)
-    ax.set(xscale="log", yscale="log", xlabel="steps", ylabel="relative margin gap", xlim=(steps[0], steps[-1] * 4))
+        ax.annotate(
+            name,
+            (steps[-1], middle[-1]),
+            (6, -3),
+            textcoords="offset points",
+            color=PALETTE[color],
+            annotation_clip=False,
+        )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="steps",
+        ylabel="relative margin gap",
+        xlim=(steps[0], steps[-1] * 4),
+    )
 
 
-def draw_norm_gaps(axes: Sequence[Axes], steps: Array, gaps: Mapping[str, Array]) -> None:
+def draw_norm_gaps(
+    axes: Sequence[Axes], steps: Array, gaps: Mapping[str, Array]
+) -> None:
     """For each method a panel with its gaps (K, B, 3) in three norms over the number of steps; bar at 1e-3."""
     for ax, (method, values) in zip(axes, gaps.items(), strict=True):
         for k, (color, style, name) in enumerate(_NORMS):
             curves = np.clip(values[..., k], 1e-6, None)
-            ax.plot(steps, curves, color=PALETTE[color], linestyle=style, linewidth=0.6, alpha=0.3)
+            ax.plot(
+                steps,
+                curves,
+                color=PALETTE[color],
+                linestyle=style,
+                linewidth=0.6,
+                alpha=0.3,
+            )
             middle = np.median(curves, axis=1)
             ax.plot(steps, middle, color=PALETTE[color], linestyle=style, linewidth=2.2)
-            ax.annotate(name, (steps[-1], middle[-1]), (5, -3), textcoords="offset points", color=PALETTE[color],
-                        annotation_clip=False)
+            ax.annotate(
+                name,
+                (steps[-1], middle[-1]),
+                (5, -3),
+                textcoords="offset points",
+                color=PALETTE[color],
+                annotation_clip=False,
+            )
         ax.axhline(1e-3, color=PALETTE["gray"], linewidth=1)
         ax.set(xscale="log", yscale="log", ylim=(5e-5, 2), xlabel="steps", title=method)
     axes[0].set_ylabel("relative margin gap")
 
 
-def draw_distances(ax: Axes, names: Sequence[str], early: Array, late: Array, norms: Array) -> None:
+def draw_distances(
+    ax: Axes, names: Sequence[str], early: Array, late: Array, norms: Array
+) -> None:
     """Distance to the flow's parameters (M, B) at a tenth of the time and at its end, beside the norm (B,) at the end.
 
     One row for each of the M methods.
     """
     for k, name in enumerate(names):
-        ax.plot(early[k], np.full(early.shape[1], k + 0.12), "o", color=PALETTE["orange"], markerfacecolor="none")
-        ax.plot(late[k], np.full(late.shape[1], k - 0.12), "D", color=PALETTE["blue"], markersize=4)
-        ax.annotate(name, (3e-4, k), (0, 0), textcoords="offset points", va="center", ha="left")
-    ax.plot(norms, np.full(len(norms), len(names)), "|", color=PALETTE["gray"], markersize=10)
-    ax.annotate("norm of w itself", (3e-4, len(names)), va="center", ha="left", color=PALETTE["gray"])
-    ax.set(xscale="log", xlim=(2.5e-4, 10), ylim=(-0.6, len(names) + 0.6), yticks=[],
-           xlabel=r"$\|w_{\mathrm{method}} - w_{\mathrm{flow}}\|$")
+        ax.plot(
+            early[k],
+            np.full(early.shape[1], k + 0.12),
+            "o",
+            color=PALETTE["orange"],
+            markerfacecolor="none",
+        )
+        ax.plot(
+            late[k],
+            np.full(late.shape[1], k - 0.12),
+            "D",
+            color=PALETTE["blue"],
+            markersize=4,
+        )
+        ax.annotate(
+            name, (3e-4, k), (0, 0), textcoords="offset points", va="center", ha="left"
+        )
+    ax.plot(
+        norms,
+        np.full(len(norms), len(names)),
+        "|",
+        color=PALETTE["gray"],
+        markersize=10,
+    )
+    ax.annotate(
+        "norm of w itself",
+        (3e-4, len(names)),
+        va="center",
+        ha="left",
+        color=PALETTE["gray"],
+    )
+    ax.set(
+        xscale="log",
+        xlim=(2.5e-4, 10),
+        ylim=(-0.6, len(names) + 0.6),
+        yticks=[],
+        xlabel=r"$\|w_{\mathrm{method}} - w_{\mathrm{flow}}\|$",
+    )

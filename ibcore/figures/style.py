@@ -12,14 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Mid tones of Okabe and Ito's palette, with contrast of 3 or more on white and on the dark page alike.
-PALETTE = MappingProxyType({
-    "blue": "#2f7fc1",
-    "orange": "#d97706",
-    "green": "#0f9d76",
-    "red": "#d1495b",
-    "purple": "#a564c9",
-    "gray": "#7d8590",
-})
+PALETTE = MappingProxyType(
+    {
+        "blue": "#2f7fc1",
+        "orange": "#d97706",
+        "green": "#0f9d76",
+        "red": "#d1495b",
+        "purple": "#a564c9",
+        "gray": "#7d8590",
+    }
+)
 
 _STYLE: Any = {
     "axes.prop_cycle": cycler(color=list(PALETTE.values()))
@@ -64,7 +66,12 @@ class PageFigure(Figure):
 
 
 def figure(
-    columns: int = 1, *, rows: int = 1, height: float = 3.4, width: float = 6.6, **options: Any
+    columns: int = 1,
+    *,
+    rows: int = 1,
+    height: float = 3.4,
+    width: float = 6.6,
+    **options: Any,
 ) -> tuple[Figure, Any]:
     """A figure of the book's width in the book's style; returns it with its Axes as `plt.subplots` does.
 

@@ -16,7 +16,9 @@ def spectral_complexity(weights: Sequence[Tensor]) -> Tensor:
     homogeneous of degree k, as the outputs of the network without biases are.
     """
     spectral = torch.stack([torch.linalg.matrix_norm(matrix, 2) for matrix in weights])
-    rows = torch.stack([torch.linalg.vector_norm(matrix, dim=-1).sum(-1) for matrix in weights])
+    rows = torch.stack(
+        [torch.linalg.vector_norm(matrix, dim=-1).sum(-1) for matrix in weights]
+    )
     return spectral.prod(0) * (rows / spectral).pow(2 / 3).sum(0).pow(3 / 2)
 
 

@@ -65,15 +65,28 @@ def kkt(theta: Tensor, margins: Tensor, rows: Tensor, *, active: float = 0.01) -
     point, values, gradients, near = _checked(theta, margins, rows, active)
     norm = float(np.linalg.norm(point))
     sizes = np.linalg.norm(gradients[near], axis=1).clip(min=1e-300)
-    scaled, distance = nnls((gradients[near] / sizes[:, None]).T, point / norm, maxiter=100 * len(values))
+    scaled, distance = nnls(
+        (gradients[near] / sizes[:, None]).T, point / norm, maxiter=100 * len(values)
+    )
     multipliers = np.zeros_like(values)
     multipliers[near] = scaled * norm / sizes
-    return KKT(torch.from_numpy(multipliers), float(distance), _complementarity(multipliers, values, norm),
-               torch.from_numpy(near))
+    return KKT(
+        torch.from_numpy(multipliers),
+        float(distance),
+        _complementarity(multipliers, values, norm),
+        torch.from_numpy(near),
+    )
 
 
 def clarke_kkt(
-    a: Tensor, w: Tensor, X: Tensor, y: Tensor, *, slope_below: float = 0.0, active: float = 0.01, kink: float = 1e-3
+    a: Tensor,
+    w: Tensor,
+    X: Tensor,
+    y: Tensor,
+    *,
+    slope_below: float = 0.0,
+    active: float = 0.01,
+    kink: float = 1e-3,
 ) -> ClarkeKKT:
     """The KKT conditions of Clarke for f(x) = sum_j a_j phi(w_j.x) with phi(z) = max(z, slope_below z).
 
@@ -86,45 +99,86 @@ def clarke_kkt(
     """
     positive_number("kink", kink)
     if not 0 <= slope_below < 1:
-        raise InvalidInput(f"slope_below is {slope_below!r}, expected a number in [0, 1).")
-    out, weights, inputs, labels = (np.asarray(v.detach().cpu().double()) for v in (a, w, X, y))
-    if weights.shape != (len(out), inputs.shape[-1]) or inputs.ndim != 2 or labels.shape != (len(inputs),):
-        raise InvalidInput(f"a, w, X, y have shapes {out.shape}, {weights.shape}, {inputs.shape}, {labels.shape}; "
-                           f"expected (m,), (m, d), (n, d), (n,).")
+        raise InvalidInput(
+            f"slope_below is {slope_below!r}, expected a number in [0, 1)."
+        )
+    out, weights, inputs, labels = (
+        np.asarray(v.detach().cpu().double()) for v in (a, w, X, y)
+    )
+    if (
+        weights.shape != (len(out), inputs.shape[-1])
+        or inputs.ndim != 2
+        or labels.shape != (len(inputs),)
+    ):
+        raise InvalidInput(
+            f"a, w, X, y have shapes {out.shape}, {weights.shape}, {inputs.shape}, {labels.shape}; "
+            f"expected (m,), (m, d), (n, d), (n,)."
+        )
     z = inputs @ weights.T
     slopes = np.where(z > 0, 1.0, slope_below)
-    values, point = labels * ((z * slopes) @ out), np.concatenate([out, weights.ravel()])
+    values, point = (
+        labels * ((z * slopes) @ out),
+        np.concatenate([out, weights.ravel()]),
+    )
     rows = _rows(out, inputs, labels, z, slopes)
     naive = kkt(*(torch.from_numpy(v) for v in (point, values, rows)), active=active)
     sizes = np.linalg.norm(inputs, axis=1)[:, None] * np.linalg.norm(weights, axis=1)
     on_kink = (np.abs(z) <= kink * sizes) & naive.active.numpy()[:, None] & (sizes > 0)
     closed = _rows(out, inputs, labels, z, np.where(on_kink, slope_below, slopes))
     pairs = np.argwhere(on_kink)
-    opening = (1 - slope_below) * (labels[:, None] * out)[on_kink][:, None] * inputs[pairs[:, 0]]
+    opening = (
+        (1 - slope_below)
+        * (labels[:, None] * out)[on_kink][:, None]
+        * inputs[pairs[:, 0]]
+    )
     near = np.flatnonzero(naive.active.numpy())
-    cone = _Cone(closed[near], _placed(opening, pairs[:, 1], len(out), len(point)), np.searchsorted(near, pairs[:, 0]))
+    cone = _Cone(
+        closed[near],
+        _placed(opening, pairs[:, 1], len(out), len(point)),
+        np.searchsorted(near, pairs[:, 0]),
+    )
     found, products, residual, gap = cone.nearest(point / np.linalg.norm(point))
     multipliers = np.zeros_like(values)
     multipliers[near] = found * np.linalg.norm(point)
-    share = np.divide(products, found[cone.owner], out=np.zeros(len(pairs)), where=found[cone.owner] > 0)
-    return ClarkeKKT(naive, residual, _complementarity(multipliers, values, float(np.linalg.norm(point))),
-                     torch.from_numpy(multipliers), torch.from_numpy(pairs),
-                     torch.from_numpy(slope_below + (1 - slope_below) * share), gap)
+    share = np.divide(
+        products,
+        found[cone.owner],
+        out=np.zeros(len(pairs)),
+        where=found[cone.owner] > 0,
+    )
+    return ClarkeKKT(
+        naive,
+        residual,
+        _complementarity(multipliers, values, float(np.linalg.norm(point))),
+        torch.from_numpy(multipliers),
+        torch.from_numpy(pairs),
+        torch.from_numpy(slope_below + (1 - slope_below) * share),
+        gap,
+    )
 
 
 def _checked(
     theta: Tensor, margins: Tensor, rows: Tensor, active: float
 ) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
-    point, values = real_tensor("theta", theta, ndim=1), real_tensor("margins", margins, ndim=1)
+    point, values = (
+        real_tensor("theta", theta, ndim=1),
+        real_tensor("margins", margins, ndim=1),
+    )
     gradients = real_tensor("rows", rows, ndim=2)
     if gradients.shape != (len(values), len(point)):
-        raise InvalidInput(f"rows have shape {tuple(gradients.shape)}, expected one gradient a margin, "
-                           f"({len(values)}, {len(point)}).")
+        raise InvalidInput(
+            f"rows have shape {tuple(gradients.shape)}, expected one gradient a margin, "
+            f"({len(values)}, {len(point)})."
+        )
     if not bool((values > 0).all()):
-        raise InvalidInput(f"the smallest margin is {float(values.min()):g}; the program's constraints can be met by "
-                           f"scaling only where every margin is positive. Train until all examples are correct.")
+        raise InvalidInput(
+            f"the smallest margin is {float(values.min()):g}; the program's constraints can be met by "
+            f"scaling only where every margin is positive. Train until all examples are correct."
+        )
     positive_number("active", active)
-    p, v, g = (np.asarray(t.detach().cpu().double()) for t in (point, values, gradients))
+    p, v, g = (
+        np.asarray(t.detach().cpu().double()) for t in (point, values, gradients)
+    )
     return p, v, g, v <= (1 + active) * v.min()
 
 
@@ -157,13 +211,21 @@ class _Cone:
     def nearest(self, unit: Array) -> tuple[Array, Array, float, float]:
         """lambda, mu, distance from the unit vector, and how much less the distance could be."""
         scale = 1 / np.linalg.norm(self.rows, axis=1).max()
-        lam, mu = cp.Variable(len(self.rows), nonneg=True), cp.Variable(len(self.openings) + 1, nonneg=True)
+        lam, mu = (
+            cp.Variable(len(self.rows), nonneg=True),
+            cp.Variable(len(self.openings) + 1, nonneg=True),
+        )
         openings = np.concatenate([scale * self.openings, np.zeros((1, len(unit)))])
         combined = (scale * self.rows).T @ lam + openings.T @ mu
-        problem = cp.Problem(cp.Minimize(cp.sum_squares(unit - combined)), [mu <= lam[np.append(self.owner, 0)]])
+        problem = cp.Problem(
+            cp.Minimize(cp.sum_squares(unit - combined)),
+            [mu <= lam[np.append(self.owner, 0)]],
+        )
         problem.solve(solver=cp.CLARABEL)
         if lam.value is None or mu.value is None:
-            raise InvalidInput(f"the quadratic program did not solve (status {problem.status}); rescale the inputs.")
+            raise InvalidInput(
+                f"the quadratic program did not solve (status {problem.status}); rescale the inputs."
+            )
         multipliers = scale * np.maximum(lam.value, 0)
         products = np.clip(scale * mu.value[:-1], 0, multipliers[self.owner])
         left = unit - self.rows.T @ multipliers - self.openings.T @ products

@@ -15,12 +15,16 @@ def imbalances(layers: Sequence[Tensor]) -> tuple[Tensor, ...]:
     Gradient flow on any loss of a linear network conserves every D_j (Arora, Cohen and Hazan 2018;
     Du, Hu and Lee 2018).
     """
-    return tuple(above.mT @ above - below @ below.mT for below, above in pairwise(layers))
+    return tuple(
+        above.mT @ above - below @ below.mT for below, above in pairwise(layers)
+    )
 
 
 def imbalance_size(layers: Sequence[Tensor]) -> Tensor:
     """The largest spectral norm |D_j| of the imbalances, (...)."""
-    return torch.stack([torch.linalg.matrix_norm(gap, 2) for gap in imbalances(layers)]).amax(0)
+    return torch.stack(
+        [torch.linalg.matrix_norm(gap, 2) for gap in imbalances(layers)]
+    ).amax(0)
 
 
 def second_value_bounds(layers: Sequence[Tensor]) -> Tensor:
@@ -29,7 +33,13 @@ def second_value_bounds(layers: Sequence[Tensor]) -> Tensor:
     For a last layer of one row, Weyl's inequality along W_j W_j^T = W_(j+1)^T W_(j+1) - D_j gives
     sigma_2(W_j)^2 <= sum_(i >= j) lambda_max(-D_i), with negative terms counted as zero.
     """
-    tops = torch.stack([torch.linalg.eigvalsh(-gap)[..., -1].clamp_min(0) for gap in imbalances(layers)], -1)
+    tops = torch.stack(
+        [
+            torch.linalg.eigvalsh(-gap)[..., -1].clamp_min(0)
+            for gap in imbalances(layers)
+        ],
+        -1,
+    )
     return tops.flip(-1).cumsum(-1).flip(-1).sqrt()
 
 
@@ -37,8 +47,13 @@ def singular_pairs(layers: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """First and second singular value of each of `layers`, (..., k) each; the second of a vector is 0."""
     values = [torch.linalg.svdvals(layer) for layer in layers]
     first = torch.stack([value[..., 0] for value in values], -1)
-    second = torch.stack([value[..., 1] if value.shape[-1] > 1 else torch.zeros_like(value[..., 0])
-                          for value in values], -1)
+    second = torch.stack(
+        [
+            value[..., 1] if value.shape[-1] > 1 else torch.zeros_like(value[..., 0])
+            for value in values
+        ],
+        -1,
+    )
     return first, second
 
 
@@ -52,5 +67,9 @@ def misalignments(layers: Sequence[Tensor]) -> Tensor:
     sines = []
     for below, above in pairwise(factors):
         out, into = below.U[..., :, 0], above.Vh[..., 0, :]
-        sines.append(torch.linalg.vector_norm(into - (out * into).sum(-1, keepdim=True) * out, dim=-1))
+        sines.append(
+            torch.linalg.vector_norm(
+                into - (out * into).sum(-1, keepdim=True) * out, dim=-1
+            )
+        )
     return torch.stack(sines, -1)

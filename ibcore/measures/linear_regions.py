@@ -44,7 +44,9 @@ def neuron_kinks(a: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(flat, torch.inf, position), a * w[..., 0].abs()
 
 
-def merged_kinks(positions: Tensor, jumps: Tensor, left: float, right: float, radius: float) -> Kinks:
+def merged_kinks(
+    positions: Tensor, jumps: Tensor, left: float, right: float, radius: float
+) -> Kinks:
     """Kinks (m,) strictly inside (left, right); those within `radius` of a larger one count as part of it.
 
     The largest takes all within `radius`, then the largest of the rest, and so on. Groups never chain: none
@@ -62,12 +64,18 @@ def merged_kinks(positions: Tensor, jumps: Tensor, left: float, right: float, ra
             free &= ~group
             rows.append(_merge(positions[group], jumps[group], floor))
     empty = positions.new_zeros(0)
-    merged = [torch.stack(column) for column in zip(*rows, strict=True)] if rows else [empty] * 3
+    merged = (
+        [torch.stack(column) for column in zip(*rows, strict=True)]
+        if rows
+        else [empty] * 3
+    )
     order = merged[0].argsort()
     return Kinks(*(column[order] for column in merged))
 
 
-def _merge(positions: Tensor, jumps: Tensor, floor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _merge(
+    positions: Tensor, jumps: Tensor, floor: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     sizes = jumps.abs()
     heavy = positions[sizes >= floor]
     spread = heavy.max() - heavy.min() if len(heavy) else positions.new_zeros(())

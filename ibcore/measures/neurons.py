@@ -31,7 +31,9 @@ def linear_share(inputs: Tensor, outputs: Tensor) -> Tensor:
 
     The part of the mean square of f that a linear function explains.
     """
-    coefficients = torch.linalg.lstsq(inputs, outputs.mT if outputs.ndim > 1 else outputs[:, None]).solution
+    coefficients = torch.linalg.lstsq(
+        inputs, outputs.mT if outputs.ndim > 1 else outputs[:, None]
+    ).solution
     rest = outputs - (inputs @ coefficients).mT.reshape(outputs.shape)
     return 1 - rest.square().sum(-1) / outputs.square().sum(-1)
 

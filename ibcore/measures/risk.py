@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 
-def risk_given_inputs(fit: Tensor, inputs: Tensor, beta: Tensor, label_variance: float) -> Tensor:
+def risk_given_inputs(
+    fit: Tensor, inputs: Tensor, beta: Tensor, label_variance: float
+) -> Tensor:
     """E (y - x.w)^2 over a fresh pair (x, y) and over the training labels, for the linear rule w = M y.
 
     fit: M, (..., p, n), the weights that the rule returns for the n unit label vectors.

@@ -17,6 +17,8 @@ def roughness(positions: Tensor, jumps: Tensor, left: Tensor, right: Tensor) -> 
     positions, jumps = positions.gather(-1, order), jumps.gather(-1, order)
     inside = (positions > left[..., None]) & (positions < right[..., None])
     jumps = torch.where(inside, jumps, 0.0)
-    new = torch.nn.functional.pad(positions[..., 1:] != positions[..., :-1], (1, 0), value=False)
+    new = torch.nn.functional.pad(
+        positions[..., 1:] != positions[..., :-1], (1, 0), value=False
+    )
     group = new.cumsum(-1)
     return torch.zeros_like(jumps).scatter_add(-1, group, jumps).abs().sum(-1)

@@ -33,13 +33,21 @@ class ReLUClassifier:
         """The number of parameters P."""
         return sum(self._sizes)
 
-    def initial(self, batch: int, generator: torch.Generator, *, dtype: torch.dtype = torch.float64) -> Tensor:
+    def initial(
+        self,
+        batch: int,
+        generator: torch.Generator,
+        *,
+        dtype: torch.dtype = torch.float64,
+    ) -> Tensor:
         """Normal weights of variance 2/features and 1/width, zero biases: (B, P), drawn with a CPU generator."""
         w1, b1, w2, b2 = self._sizes
         draw = torch.randn(batch, w1 + w2, generator=generator, dtype=dtype)
         first = draw[:, :w1] * math.sqrt(2 / self.features)
         second = draw[:, w1:] / math.sqrt(self.width)
-        return torch.cat([first, first.new_zeros(batch, b1), second, first.new_zeros(batch, b2)], -1)
+        return torch.cat(
+            [first, first.new_zeros(batch, b1), second, first.new_zeros(batch, b2)], -1
+        )
 
     def logits(self, theta: Tensor, X: Tensor) -> Tensor:
         """(B, n, classes)."""
@@ -64,8 +72,18 @@ class ReLUClassifier:
 
     @property
     def _sizes(self) -> tuple[int, int, int, int]:
-        return self.width * self.features, self.width, self.classes * self.width, self.classes
+        return (
+            self.width * self.features,
+            self.width,
+            self.classes * self.width,
+            self.classes,
+        )
 
     def _layers(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         W1, b1, W2, b2 = theta.split(self._sizes, -1)
-        return W1.unflatten(-1, (self.width, self.features)), b1, W2.unflatten(-1, (self.classes, self.width)), b2
+        return (
+            W1.unflatten(-1, (self.width, self.features)),
+            b1,
+            W2.unflatten(-1, (self.classes, self.width)),
+            b2,
+        )

@@ -30,9 +30,13 @@ class Convolutional:
     def __post_init__(self) -> None:
         positive_integer("depth", self.depth, least=2)
         if self.inputs.ndim not in (2, 3):
-            raise InvalidInput(f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d).")
+            raise InvalidInput(
+                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d)."
+            )
         if self.kernel is not None and not 1 <= self.kernel <= self.features:
-            raise InvalidInput(f"kernel is {self.kernel}, expected 1 to the width {self.features} of the inputs.")
+            raise InvalidInput(
+                f"kernel is {self.kernel}, expected 1 to the width {self.features} of the inputs."
+            )
 
     @property
     def features(self) -> int:
@@ -55,7 +59,9 @@ class Convolutional:
     def spectra(self, theta: Tensor) -> list[Tensor]:
         """Discrete Fourier transforms of the padded layers of `theta` (..., P), (..., d // 2 + 1) each."""
         if self.kernel in (None, self.features):
-            return list(rfft(theta.unflatten(-1, (self.depth, self.features))).unbind(-2))
+            return list(
+                rfft(theta.unflatten(-1, (self.depth, self.features))).unbind(-2)
+            )
         return [rfft(layer, n=self.features) for layer in theta.split(self.sizes, -1)]
 
     def coefficients(self, theta: Tensor) -> Tensor:
@@ -71,8 +77,10 @@ class Convolutional:
         spectra, seen = self.spectra(theta), rfft(self.inputs)
         blocks = []
         for layer, size in enumerate(self.sizes):
-            others = _product(spectra[:layer] + spectra[layer + 1:])
-            blocks.append(irfft(seen * others.conj()[..., None, :], n=self.features)[..., :size])
+            others = _product(spectra[:layer] + spectra[layer + 1 :])
+            blocks.append(
+                irfft(seen * others.conj()[..., None, :], n=self.features)[..., :size]
+            )
         return torch.cat(blocks, -1)
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
@@ -80,12 +88,23 @@ class Convolutional:
         push = (weights[..., None, :] @ self.inputs)[..., 0, :]
         if self.depth == 2:
             u, v = theta.split(self.sizes, -1)
-            pairs = _sums(push)[..., :u.shape[-1], :]
-            return torch.cat([(pairs @ v[..., None])[..., 0], (u[..., None, :] @ pairs)[..., 0, :]], -1)
+            pairs = _sums(push)[..., : u.shape[-1], :]
+            return torch.cat(
+                [(pairs @ v[..., None])[..., 0], (u[..., None, :] @ pairs)[..., 0, :]],
+                -1,
+            )
         spectra, seen = self.spectra(theta), rfft(push)
-        others = torch.stack([_product(spectra[:layer] + spectra[layer + 1:]) for layer in range(self.depth)], -2)
+        others = torch.stack(
+            [
+                _product(spectra[:layer] + spectra[layer + 1 :])
+                for layer in range(self.depth)
+            ],
+            -2,
+        )
         blocks = irfft(seen[..., None, :] * others.conj(), n=self.features)
-        return torch.cat([blocks[..., layer, :size] for layer, size in enumerate(self.sizes)], -1)
+        return torch.cat(
+            [blocks[..., layer, :size] for layer, size in enumerate(self.sizes)], -1
+        )
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, P, P), for weights (B, n).
@@ -94,13 +113,24 @@ class Convolutional:
         sum_i weights_i x_i with the convolution of all other layers.
         """
         push = (weights[..., None, :] @ self.inputs)[..., 0, :]
-        starts, result = [0, *accumulate(self.sizes)], theta.new_zeros(len(theta), self.dimension, self.dimension)
+        starts, result = (
+            [0, *accumulate(self.sizes)],
+            theta.new_zeros(len(theta), self.dimension, self.dimension),
+        )
         for i, j in combinations(range(self.depth), 2):
-            others = [spectrum.conj() for k, spectrum in enumerate(self.spectra(theta)) if k not in (i, j)]
-            seen = irfft(_product([rfft(push), *others]), n=self.features) if others else push
-            block = _sums(seen)[..., :self.sizes[i], :self.sizes[j]]
-            result[:, starts[i]:starts[i + 1], starts[j]:starts[j + 1]] = block
-            result[:, starts[j]:starts[j + 1], starts[i]:starts[i + 1]] = block.mT
+            others = [
+                spectrum.conj()
+                for k, spectrum in enumerate(self.spectra(theta))
+                if k not in (i, j)
+            ]
+            seen = (
+                irfft(_product([rfft(push), *others]), n=self.features)
+                if others
+                else push
+            )
+            block = _sums(seen)[..., : self.sizes[i], : self.sizes[j]]
+            result[:, starts[i] : starts[i + 1], starts[j] : starts[j + 1]] = block
+            result[:, starts[j] : starts[j + 1], starts[i] : starts[i + 1]] = block.mT
         return result
 
 

@@ -28,7 +28,9 @@ class DeepLinear:
         for width in self.widths:
             positive_integer("width", width)
         if self.inputs.ndim not in (2, 3):
-            raise InvalidInput(f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d).")
+            raise InvalidInput(
+                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d)."
+            )
 
     @property
     def linear(self) -> bool:
@@ -52,7 +54,10 @@ class DeepLinear:
     def layers(self, theta: Tensor) -> tuple[Tensor, ...]:
         """W_1 (..., widths[0], d), ..., W_k (..., 1, widths[-1]) of `theta` (..., P)."""
         parts = theta.split([rows * columns for rows, columns in self.shapes], -1)
-        return tuple(part.reshape(*part.shape[:-1], *shape) for part, shape in zip(parts, self.shapes, strict=True))
+        return tuple(
+            part.reshape(*part.shape[:-1], *shape)
+            for part, shape in zip(parts, self.shapes, strict=True)
+        )
 
     def end_to_end(self, theta: Tensor) -> Tensor:
         """The linear predictor W_k ... W_1 as a vector, (..., d)."""
@@ -98,7 +103,10 @@ class DeepLinear:
         W_(j-1) ... W_(i+1) and of W_(i-1) ... W_1 p.
         """
         layers = self.layers(theta)
-        below, above = [(weights[:, None, :] @ self.inputs)[:, 0]], [theta.new_ones(len(theta), 1)]
+        below, above = (
+            [(weights[:, None, :] @ self.inputs)[:, 0]],
+            [theta.new_ones(len(theta), 1)],
+        )
         for layer in layers[:-1]:
             below.append((layer @ below[-1][..., None])[..., 0])
         for layer in layers[:0:-1]:
@@ -106,26 +114,39 @@ class DeepLinear:
         starts = [0, *accumulate(rows * columns for rows, columns in self.shapes)]
         result = theta.new_zeros(len(theta), self.dimension, self.dimension)
         for i in range(len(layers)):
-            between = torch.eye(self.shapes[i][0], dtype=theta.dtype, device=theta.device).expand(len(theta), -1, -1)
+            between = torch.eye(
+                self.shapes[i][0], dtype=theta.dtype, device=theta.device
+            ).expand(len(theta), -1, -1)
             for j in range(i + 1, len(layers)):
                 block = torch.einsum("zc,zea,zb->zabce", above[j], between, below[i])
-                block = block.reshape(len(theta), starts[i + 1] - starts[i], starts[j + 1] - starts[j])
-                result[:, starts[i]:starts[i + 1], starts[j]:starts[j + 1]] = block
-                result[:, starts[j]:starts[j + 1], starts[i]:starts[i + 1]] = block.mT
+                block = block.reshape(
+                    len(theta), starts[i + 1] - starts[i], starts[j + 1] - starts[j]
+                )
+                result[:, starts[i] : starts[i + 1], starts[j] : starts[j + 1]] = block
+                result[:, starts[j] : starts[j + 1], starts[i] : starts[i + 1]] = (
+                    block.mT
+                )
                 between = layers[j] @ between
         return result
 
 
-def random_start(model: DeepLinear, count: int, scale: float, generator: torch.Generator) -> Tensor:
+def random_start(
+    model: DeepLinear, count: int, scale: float, generator: torch.Generator
+) -> Tensor:
     """`count` parameters (count, P) with entries N(0, scale^2 / columns) in each layer: Gaussian weights."""
     positive_integer("count", count)
     positive_number("scale", scale)
-    blocks = [torch.randn(count, rows * columns, generator=generator, dtype=torch.float64) * (scale / sqrt(columns))
-              for rows, columns in model.shapes]
+    blocks = [
+        torch.randn(count, rows * columns, generator=generator, dtype=torch.float64)
+        * (scale / sqrt(columns))
+        for rows, columns in model.shapes
+    ]
     return torch.cat(blocks, -1).to(model.inputs)
 
 
-def balanced_start(model: DeepLinear, count: int, scale: float, generator: torch.Generator) -> Tensor:
+def balanced_start(
+    model: DeepLinear, count: int, scale: float, generator: torch.Generator
+) -> Tensor:
     """`count` parameters (count, P) with W_j = scale r_j r_(j-1)^T for random unit vectors r_j and r_k = 1.
 
     Then W_(j+1)^T W_(j+1) = W_j W_j^T exactly. With one output every balanced start is of rank one.
@@ -133,8 +154,14 @@ def balanced_start(model: DeepLinear, count: int, scale: float, generator: torch
     positive_integer("count", count)
     positive_number("scale", scale)
     sizes = (model.inputs.shape[-1], *model.widths)
-    axes = [torch.randn(count, size, generator=generator, dtype=torch.float64) for size in sizes]
+    axes = [
+        torch.randn(count, size, generator=generator, dtype=torch.float64)
+        for size in sizes
+    ]
     units = [axis / axis.norm(dim=-1, keepdim=True) for axis in axes]
     units.append(torch.ones(count, 1, dtype=torch.float64))
-    blocks = [scale * (out[:, :, None] * into[:, None, :]).flatten(-2) for into, out in pairwise(units)]
+    blocks = [
+        scale * (out[:, :, None] * into[:, None, :]).flatten(-2)
+        for into, out in pairwise(units)
+    ]
     return torch.cat(blocks, -1).to(model.inputs)

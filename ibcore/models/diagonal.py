@@ -26,7 +26,9 @@ class Diagonal:
     def __post_init__(self) -> None:
         positive_integer("depth", self.depth)
         if self.inputs.ndim not in (2, 3):
-            raise InvalidInput(f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d).")
+            raise InvalidInput(
+                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d)."
+            )
 
     @property
     def linear(self) -> bool:
@@ -61,7 +63,9 @@ class Diagonal:
     def jacobian(self, theta: Tensor) -> Tensor:
         """df(x_i)/dtheta, (B, n, 2 d)."""
         u, v = (self.depth * part ** (self.depth - 1) for part in theta.chunk(2, -1))
-        return torch.cat([self.inputs * u[..., None, :], -self.inputs * v[..., None, :]], -1)
+        return torch.cat(
+            [self.inputs * u[..., None, :], -self.inputs * v[..., None, :]], -1
+        )
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df(x_i)/dtheta, (B, 2 d), for weights (B, n)."""
@@ -71,7 +75,10 @@ class Diagonal:
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, 2 d, 2 d): diagonal."""
-        u, v = (self.depth * (self.depth - 1) * part ** max(self.depth - 2, 0) for part in theta.chunk(2, -1))
+        u, v = (
+            self.depth * (self.depth - 1) * part ** max(self.depth - 2, 0)
+            for part in theta.chunk(2, -1)
+        )
         push = (weights[..., None, :] @ self.inputs)[..., 0, :]
         return torch.diag_embed(torch.cat([u * push, -v * push], -1))
 

@@ -26,13 +26,17 @@ class FilterPair:
 
     def __post_init__(self) -> None:
         if self.X.ndim != 2 or self.y.shape != self.X.shape[:1]:
-            raise InvalidInput(f"X has shape {tuple(self.X.shape)} and y {tuple(self.y.shape)}, "
-                               f"expected (n, d) and (n,).")
+            raise InvalidInput(
+                f"X has shape {tuple(self.X.shape)} and y {tuple(self.y.shape)}, "
+                f"expected (n, d) and (n,)."
+            )
 
     @cached_property
     def _data(self) -> tuple[Array, Array, NDArray[np.intp], NDArray[np.intp]]:
         places = np.arange(self.X.shape[1])
-        sums, differences = ((places[:, None] + sign * places) % len(places) for sign in (1, -1))
+        sums, differences = (
+            (places[:, None] + sign * places) % len(places) for sign in (1, -1)
+        )
         X, y = (part.detach().cpu().double().numpy() for part in (self.X, self.y))
         return X, y, sums, differences
 

@@ -24,9 +24,13 @@ class HiddenLayer:
 
     def __post_init__(self) -> None:
         if self.inputs.ndim not in (2, 3):
-            raise InvalidInput(f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d).")
+            raise InvalidInput(
+                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d)."
+            )
         if self.output_weights.ndim != 1:
-            raise InvalidInput(f"output_weights have shape {tuple(self.output_weights.shape)}, expected (m,).")
+            raise InvalidInput(
+                f"output_weights have shape {tuple(self.output_weights.shape)}, expected (m,)."
+            )
 
     @property
     def width(self) -> int:

@@ -22,14 +22,20 @@ def connect_the_dots(theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """
     width, count = theta.shape[-1] // 3, x.shape[-1]
     if count > width:
-        raise InvalidInput(f"the network has {width} neurons and the polygon {count} points, expected at least one "
-                           f"neuron a point. Make the network wider.")
+        raise InvalidInput(
+            f"the network has {width} neurons and the polygon {count} points, expected at least one "
+            f"neuron a point. Make the network wider."
+        )
     positions, jumps = _polygon(x, y)
     w = (jumps.abs() * math.sqrt(width) / torch.sqrt(1 + positions.square())).sqrt()
     a = jumps.sign() * w * torch.sqrt(1 + positions.square())
     out = theta.clone()
     out[:, :width] = 0
-    out[:, :count], out[:, width:width + count], out[:, 2 * width:2 * width + count] = a, -w * positions, w
+    (
+        out[:, :count],
+        out[:, width : width + count],
+        out[:, 2 * width : 2 * width + count],
+    ) = a, -w * positions, w
     return out
 
 

@@ -40,7 +40,9 @@ class LeakyReLU:
         return torch.where(z > 0, z, self.slope_below * z)
 
     def slope(self, z: Tensor) -> Tensor:
-        return torch.where(z > 0, torch.ones_like(z), torch.full_like(z, self.slope_below))
+        return torch.where(
+            z > 0, torch.ones_like(z), torch.full_like(z, self.slope_below)
+        )
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ class TwoLayer:
     def __post_init__(self) -> None:
         positive_integer("width", self.width)
         if self.inputs.ndim not in (2, 3):
-            raise InvalidInput(f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d).")
+            raise InvalidInput(
+                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d)."
+            )
 
     @property
     def features(self) -> int:
@@ -100,14 +104,22 @@ class TwoLayer:
     def outputs(self, theta: Tensor) -> Tensor:
         """f at every input, (B, n)."""
         a, _ = self.layers(theta)
-        return (self.activation.value(self.preactivations(theta)) @ a[..., None])[..., 0]
+        return (self.activation.value(self.preactivations(theta)) @ a[..., None])[
+            ..., 0
+        ]
 
     def jacobian(self, theta: Tensor) -> Tensor:
         """df(x_i)/dtheta, (B, n, P)."""
         a, z = self.layers(theta)[0], self.preactivations(theta)
         gated = self.activation.slope(z) * a[..., None, :]
         inputs = self.inputs.expand(len(theta), *self.inputs.shape[-2:])
-        return torch.cat([self.activation.value(z), (gated[..., None] * inputs[..., None, :]).flatten(-2)], -1)
+        return torch.cat(
+            [
+                self.activation.value(z),
+                (gated[..., None] * inputs[..., None, :]).flatten(-2),
+            ],
+            -1,
+        )
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n)."""

@@ -11,7 +11,12 @@ from math import sqrt
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,9 @@ class Sensing:
 
     def __post_init__(self) -> None:
         if self.matrices.ndim not in (3, 4):
-            raise InvalidInput(f"matrices have shape {tuple(self.matrices.shape)}, expected (n, p, q) or (B, n, p, q).")
+            raise InvalidInput(
+                f"matrices have shape {tuple(self.matrices.shape)}, expected (n, p, q) or (B, n, p, q)."
+            )
 
     @cached_property
     def shape(self) -> tuple[int, int]:
@@ -42,7 +49,11 @@ class Sensing:
 
     def spread(self, weights: Tensor) -> Tensor:
         """sum_i weights_i A_i for weights (B, n), as (B, p, q)."""
-        flat = weights @ self._rows if self.matrices.ndim == 3 else (weights[..., None, :] @ self._rows)[..., 0, :]
+        flat = (
+            weights @ self._rows
+            if self.matrices.ndim == 3
+            else (weights[..., None, :] @ self._rows)[..., 0, :]
+        )
         return flat.reshape(*flat.shape[:-1], *self.shape)
 
     def dense(self) -> Tensor:
@@ -51,7 +62,11 @@ class Sensing:
 
     def of(self, members: Tensor) -> Sensing:
         """The same observations for some members of the batch, given by indices or booleans."""
-        return self if self.matrices.ndim == 3 else replace(self, matrices=self.matrices[members])
+        return (
+            self
+            if self.matrices.ndim == 3
+            else replace(self, matrices=self.matrices[members])
+        )
 
 
 @dataclass(frozen=True)
@@ -69,12 +84,19 @@ class Entries:
 
     def __post_init__(self) -> None:
         if self.rows.shape != self.columns.shape or self.rows.ndim not in (1, 2):
-            raise InvalidInput(f"rows have shape {tuple(self.rows.shape)} and columns {tuple(self.columns.shape)}; "
-                               f"expected both (n,) or both (B, n).")
-        for name, index, size in (("rows", self.rows, self.shape[0]), ("columns", self.columns, self.shape[1])):
+            raise InvalidInput(
+                f"rows have shape {tuple(self.rows.shape)} and columns {tuple(self.columns.shape)}; "
+                f"expected both (n,) or both (B, n)."
+            )
+        for name, index, size in (
+            ("rows", self.rows, self.shape[0]),
+            ("columns", self.columns, self.shape[1]),
+        ):
             if index.is_floating_point() or bool(((index < 0) | (index >= size)).any()):
-                raise InvalidInput(f"{name} must be integers from 0 to {size - 1}, the indices of a matrix of shape "
-                                   f"{self.shape}; got values from {index.min()} to {index.max()}.")
+                raise InvalidInput(
+                    f"{name} must be integers from 0 to {size - 1}, the indices of a matrix of shape "
+                    f"{self.shape}; got values from {index.min()} to {index.max()}."
+                )
 
     @cached_property
     def places(self) -> Tensor:
@@ -83,17 +105,25 @@ class Entries:
 
     def read(self, product: Tensor) -> Tensor:
         """The observed entries of W (B, p, q), as (B, n)."""
-        return product.flatten(-2).gather(-1, self.places.expand(*product.shape[:-2], -1))
+        return product.flatten(-2).gather(
+            -1, self.places.expand(*product.shape[:-2], -1)
+        )
 
     def spread(self, weights: Tensor) -> Tensor:
         """The matrix with `weights` (B, n) at the observed entries, (B, p, q); repeated entries add up."""
         empty = weights.new_zeros(*weights.shape[:-1], self.shape[0] * self.shape[1])
-        return empty.scatter_add(-1, self.places.expand_as(weights), weights).unflatten(-1, self.shape)
+        return empty.scatter_add(-1, self.places.expand_as(weights), weights).unflatten(
+            -1, self.shape
+        )
 
     def dense(self) -> Tensor:
         """The matrices A_i, (n, p, q) or (B, n, p, q)."""
         size = self.shape[0] * self.shape[1]
-        return torch.nn.functional.one_hot(self.places, size).to(self.like).unflatten(-1, self.shape)
+        return (
+            torch.nn.functional.one_hot(self.places, size)
+            .to(self.like)
+            .unflatten(-1, self.shape)
+        )
 
     def of(self, members: Tensor) -> Entries:
         """The same observations for some members of the batch, given by indices or booleans."""
@@ -132,7 +162,9 @@ class DeepFactorization:
     def shapes(self) -> tuple[tuple[int, int], ...]:
         """Shapes of W_1, ..., W_k."""
         rows, columns = self.observations.shape
-        return tuple((after, before) for before, after in pairwise((columns, *self.widths, rows)))
+        return tuple(
+            (after, before) for before, after in pairwise((columns, *self.widths, rows))
+        )
 
     @property
     def dimension(self) -> int:
@@ -141,7 +173,10 @@ class DeepFactorization:
     def layers(self, theta: Tensor) -> tuple[Tensor, ...]:
         """W_1, ..., W_k, each (..., rows, columns), of `theta` (..., P)."""
         parts = theta.split([rows * columns for rows, columns in self.shapes], -1)
-        return tuple(part.unflatten(-1, shape) for part, shape in zip(parts, self.shapes, strict=True))
+        return tuple(
+            part.unflatten(-1, shape)
+            for part, shape in zip(parts, self.shapes, strict=True)
+        )
 
     def product(self, theta: Tensor) -> Tensor:
         """W = W_k ... W_1 of `theta` (..., P), as (..., p, q)."""
@@ -153,13 +188,21 @@ class DeepFactorization:
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df_i/dtheta, (B, P), for weights (B, n)."""
-        return torch.cat([block.flatten(1) for block in self._pulled(theta, self.observations.spread(weights))], -1)
+        return torch.cat(
+            [
+                block.flatten(1)
+                for block in self._pulled(theta, self.observations.spread(weights))
+            ],
+            -1,
+        )
 
     def jacobian(self, theta: Tensor) -> Tensor:
         """df_i/dtheta, (B, n, P)."""
         matrices = self.observations.dense()
         matrices = matrices.expand(len(theta), *matrices.shape[-3:])
-        return torch.cat([block.flatten(2) for block in self._pulled(theta[:, None], matrices)], -1)
+        return torch.cat(
+            [block.flatten(2) for block in self._pulled(theta[:, None], matrices)], -1
+        )
 
     def _pulled(self, theta: Tensor, matrices: Tensor) -> list[Tensor]:
         """For each layer (W_k ... W_(j+1))^T M (W_(j-1) ... W_1)^T, the derivative of <M, W_k ... W_1>."""
@@ -177,13 +220,26 @@ class DeepFactorization:
         """sum_i weights_i d^2 f_i/dtheta^2, (B, P, P); layers enter linearly, so its diagonal blocks vanish."""
         layers, matrix = self.layers(theta), self.observations.spread(weights)
         sizes = [layer[0].numel() for layer in layers]
-        blocks = [[theta.new_zeros(len(theta), rows, columns) for columns in sizes] for rows in sizes]
+        blocks = [
+            [theta.new_zeros(len(theta), rows, columns) for columns in sizes]
+            for rows in sizes
+        ]
         for low in range(len(layers)):
             right = reduce(lambda rest, layer: rest @ layer.mT, layers[:low], matrix)
-            between = torch.eye(layers[low].shape[-2]).to(theta).expand(len(theta), -1, -1)
+            between = (
+                torch.eye(layers[low].shape[-2]).to(theta).expand(len(theta), -1, -1)
+            )
             for high in range(low + 1, len(layers)):
-                outer = reduce(lambda rest, layer: layer.mT @ rest, reversed(layers[high + 1:]), right)
-                block = torch.einsum("zbp,zaq->zabpq", between, outer).flatten(3).flatten(1, 2)
+                outer = reduce(
+                    lambda rest, layer: layer.mT @ rest,
+                    reversed(layers[high + 1 :]),
+                    right,
+                )
+                block = (
+                    torch.einsum("zbp,zaq->zabpq", between, outer)
+                    .flatten(3)
+                    .flatten(1, 2)
+                )
                 blocks[high][low], blocks[low][high] = block, block.mT
                 between = layers[high] @ between
         return torch.cat([torch.cat(row, -1) for row in blocks], -2)
@@ -191,7 +247,10 @@ class DeepFactorization:
 
 def factorization(observations: Sensing | Entries, depth: int) -> DeepFactorization:
     """W = W_k ... W_1 of `depth` k with hidden layers as wide as the smaller side of W: any rank is possible."""
-    return DeepFactorization(observations, (min(observations.shape),) * (positive_integer("depth", depth) - 1))
+    return DeepFactorization(
+        observations,
+        (min(observations.shape),) * (positive_integer("depth", depth) - 1),
+    )
 
 
 @dataclass(frozen=True)
@@ -210,7 +269,9 @@ class SymmetricFactorization:
     def __post_init__(self) -> None:
         rows, columns = self.observations.shape
         if rows != columns:
-            raise InvalidInput(f"W has shape {(rows, columns)}, expected a square: U U^T is symmetric.")
+            raise InvalidInput(
+                f"W has shape {(rows, columns)}, expected a square: U U^T is symmetric."
+            )
         if self.rank is not None:
             positive_integer("rank", self.rank)
 
@@ -251,7 +312,11 @@ class SymmetricFactorization:
         """sum_i weights_i d^2 f_i/dtheta^2, (B, P, P): (M + M^T) for each column of U, M = sum_i weights_i A_i."""
         matrix = self.observations.spread(weights)
         eye = torch.eye(self.shape[1], dtype=theta.dtype, device=theta.device)
-        return torch.einsum("zap,bq->zabpq", matrix + matrix.mT, eye).flatten(3).flatten(1, 2)
+        return (
+            torch.einsum("zap,bq->zabpq", matrix + matrix.mT, eye)
+            .flatten(3)
+            .flatten(1, 2)
+        )
 
 
 Factorization = DeepFactorization | SymmetricFactorization
@@ -261,21 +326,33 @@ def identity_start(model: Factorization, scale: object) -> Tensor:
     """Every factor equal to alpha I (cut to its shape) for each alpha of `scale` (B,): parameters (B, P)."""
     alpha = real_tensor("scale", scale, ndim=1)
     shapes = model.shapes if isinstance(model, DeepFactorization) else (model.shape,)
-    unit = torch.cat([torch.eye(*shape, dtype=alpha.dtype, device=alpha.device).flatten() for shape in shapes])
+    unit = torch.cat(
+        [
+            torch.eye(*shape, dtype=alpha.dtype, device=alpha.device).flatten()
+            for shape in shapes
+        ]
+    )
     return alpha[:, None] * unit
 
 
-def gaussian_start(model: Factorization, count: int, scale: float, generator: torch.Generator) -> Tensor:
+def gaussian_start(
+    model: Factorization, count: int, scale: float, generator: torch.Generator
+) -> Tensor:
     """`count` parameters (count, P) with entries N(0, scale^2 / columns) in each factor, float64 on the CPU."""
     positive_integer("count", count)
     positive_number("scale", scale)
     shapes = model.shapes if isinstance(model, DeepFactorization) else (model.shape,)
-    blocks = [torch.randn(count, rows * columns, generator=generator, dtype=torch.float64) * (scale / sqrt(columns))
-              for rows, columns in shapes]
+    blocks = [
+        torch.randn(count, rows * columns, generator=generator, dtype=torch.float64)
+        * (scale / sqrt(columns))
+        for rows, columns in shapes
+    ]
     return torch.cat(blocks, -1)
 
 
-def square_objective(model: Factorization, targets: object) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+def square_objective(
+    model: Factorization, targets: object
+) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     """theta (B, P) -> the mean square loss (1/n) sum_i (f_i - y_i)^2, (B,), and its gradient, (B, P).
 
     targets: y (n,), shared by the batch, or (B, n).
@@ -284,6 +361,8 @@ def square_objective(model: Factorization, targets: object) -> Callable[[Tensor]
 
     def objective(theta: Tensor) -> tuple[Tensor, Tensor]:
         residual = model.outputs(theta) - y
-        return residual.square().mean(-1), model.pullback(theta, residual * (2 / residual.shape[-1]))
+        return residual.square().mean(-1), model.pullback(
+            theta, residual * (2 / residual.shape[-1])
+        )
 
     return objective

@@ -33,9 +33,15 @@ def leaky_relu(leak: float) -> Activation:
     Raises `InvalidInput` for a leak outside [0, 1].
     """
     if not 0 <= leak <= 1:
-        raise InvalidInput(f"leak is {leak!r}, expected a number from 0 (ReLU) to 1 (the identity).")
-    return Activation(f"leaky ReLU ({leak:g})", lambda z: torch.where(z > 0, z, leak * z),
-                      lambda z: torch.where(z > 0, 1.0, leak).to(z), torch.zeros_like)
+        raise InvalidInput(
+            f"leak is {leak!r}, expected a number from 0 (ReLU) to 1 (the identity)."
+        )
+    return Activation(
+        f"leaky ReLU ({leak:g})",
+        lambda z: torch.where(z > 0, z, leak * z),
+        lambda z: torch.where(z > 0, 1.0, leak).to(z),
+        torch.zeros_like,
+    )
 
 
 def _tanh_slope(z: Tensor) -> Tensor:
@@ -48,10 +54,22 @@ def _sigmoid_slope(z: Tensor) -> Tensor:
 
 IDENTITY = leaky_relu(1.0)
 RELU = leaky_relu(0.0)
-TANH = Activation("tanh", torch.tanh, _tanh_slope, lambda z: -2 * torch.tanh(z) * _tanh_slope(z))
-SOFTPLUS = Activation("softplus", lambda z: torch.logaddexp(z, torch.zeros_like(z)), torch.sigmoid, _sigmoid_slope)
-SIGMOID = Activation("sigmoid", torch.sigmoid, _sigmoid_slope,
-                     lambda z: (1 - 2 * torch.sigmoid(z)) * _sigmoid_slope(z), 0.25)
+TANH = Activation(
+    "tanh", torch.tanh, _tanh_slope, lambda z: -2 * torch.tanh(z) * _tanh_slope(z)
+)
+SOFTPLUS = Activation(
+    "softplus",
+    lambda z: torch.logaddexp(z, torch.zeros_like(z)),
+    torch.sigmoid,
+    _sigmoid_slope,
+)
+SIGMOID = Activation(
+    "sigmoid",
+    torch.sigmoid,
+    _sigmoid_slope,
+    lambda z: (1 - 2 * torch.sigmoid(z)) * _sigmoid_slope(z),
+    0.25,
+)
 
 
 @dataclass(frozen=True)
@@ -80,11 +98,15 @@ class Neuron:
 
     def jacobian(self, theta: Tensor) -> Tensor:
         """df(x_i)/dw = sigma'(z_i) x_i, (B, n, d)."""
-        return self.activation.slope(self.pre_activations(theta))[..., None] * self.inputs
+        return (
+            self.activation.slope(self.pre_activations(theta))[..., None] * self.inputs
+        )
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df(x_i)/dw, (B, d), for weights (B, n)."""
-        return _combine(self.inputs, weights * self.activation.slope(self.pre_activations(theta)))
+        return _combine(
+            self.inputs, weights * self.activation.slope(self.pre_activations(theta))
+        )
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i sigma''(z_i) x_i x_i^T, (B, d, d)."""
@@ -121,19 +143,31 @@ class HiddenNeuron:
 
     def outputs(self, theta: Tensor) -> Tensor:
         """f at every input, (B, n)."""
-        return theta[..., :1] * self.activation.value(_scores(self.inputs, theta[..., 1:]))
+        return theta[..., :1] * self.activation.value(
+            _scores(self.inputs, theta[..., 1:])
+        )
 
     def jacobian(self, theta: Tensor) -> Tensor:
         """df(x_i)/dtheta = (sigma(z_i), a sigma'(z_i) x_i), (B, n, 1 + d)."""
         a, z = theta[..., :1], _scores(self.inputs, theta[..., 1:])
-        return torch.cat([self.activation.value(z)[..., None],
-                          (a * self.activation.slope(z))[..., None] * self.inputs], -1)
+        return torch.cat(
+            [
+                self.activation.value(z)[..., None],
+                (a * self.activation.slope(z))[..., None] * self.inputs,
+            ],
+            -1,
+        )
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df(x_i)/dtheta, (B, 1 + d), for weights (B, n)."""
         a, z = theta[..., :1], _scores(self.inputs, theta[..., 1:])
-        return torch.cat([(weights * self.activation.value(z)).sum(-1, keepdim=True),
-                          a * _combine(self.inputs, weights * self.activation.slope(z))], -1)
+        return torch.cat(
+            [
+                (weights * self.activation.value(z)).sum(-1, keepdim=True),
+                a * _combine(self.inputs, weights * self.activation.slope(z)),
+            ],
+            -1,
+        )
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, 1 + d, 1 + d)."""
@@ -142,22 +176,30 @@ class HiddenNeuron:
         bend = weights * a * self.activation.curvature(z)
         rest = self.inputs.mT @ (bend[..., None] * self.inputs)
         top = torch.cat([torch.zeros_like(a), mixed], -1)
-        return torch.cat([top[..., None, :], torch.cat([mixed[..., None], rest], -1)], -2)
+        return torch.cat(
+            [top[..., None, :], torch.cat([mixed[..., None], rest], -1)], -2
+        )
 
 
-def mean_square(model: Neuron, targets: object) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+def mean_square(
+    model: Neuron, targets: object
+) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     """theta (B, d) -> L = (1/n) sum_i (f_i - y_i)^2, (B,), and its gradient, (B, d), for targets (n,) or (B, n)."""
     y, sigma = real_tensor("targets", targets), model.activation
 
     def objective(theta: Tensor) -> tuple[Tensor, Tensor]:
         z = model.pre_activations(theta)
         rest = sigma.value(z) - y
-        return rest.square().mean(-1), _combine(model.inputs, rest * sigma.slope(z) * (2 / rest.shape[-1]))
+        return rest.square().mean(-1), _combine(
+            model.inputs, rest * sigma.slope(z) * (2 / rest.shape[-1])
+        )
 
     return objective
 
 
-def leaky_mean_square(model: HiddenNeuron, targets: object) -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]:
+def leaky_mean_square(
+    model: HiddenNeuron, targets: object
+) -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]:
     """theta (B, 1 + d) -> L, (B,), its gradient, (B, 1 + d), and a bound on its curvature, (B,).
 
     For activations without curvature the Hessian of L is (2/n) (J^T J + H), where |J^T J| is at most
@@ -172,7 +214,11 @@ def leaky_mean_square(model: HiddenNeuron, targets: object) -> Callable[[Tensor]
         r = a * h - y
         pull = _combine(inputs, r * sigma.slope(z))
         gradient = torch.cat([(r * h).sum(-1, keepdim=True), a * pull], -1) * (2 / n)
-        bound = (h.square().sum(-1) + a[:, 0].square() * spread + torch.linalg.vector_norm(pull, dim=-1)) * (2 / n)
+        bound = (
+            h.square().sum(-1)
+            + a[:, 0].square() * spread
+            + torch.linalg.vector_norm(pull, dim=-1)
+        ) * (2 / n)
         return r.square().mean(-1), gradient, bound
 
     return objective
@@ -185,8 +231,10 @@ def balanced_to(weights: Tensor, imbalance: Tensor, sign: Tensor) -> Tensor:
     """
     square = imbalance + weights.square().sum(-1)
     if bool((square < 0).any()):
-        raise InvalidInput(f"imbalance a^2 - |w|^2 is {float(square.min()):.3g} below its least value -|w|^2. "
-                           f"Take longer weights or a larger imbalance.")
+        raise InvalidInput(
+            f"imbalance a^2 - |w|^2 is {float(square.min()):.3g} below its least value -|w|^2. "
+            f"Take longer weights or a larger imbalance."
+        )
     return torch.cat([(sign * square.sqrt())[:, None], weights], -1)
 
 
@@ -202,4 +250,6 @@ def _combine(inputs: Tensor, coefficients: Tensor) -> Tensor:
 
 def _check_inputs(inputs: Tensor) -> None:
     if inputs.ndim not in (2, 3):
-        raise InvalidInput(f"inputs have shape {tuple(inputs.shape)}, expected (n, d) or (B, n, d).")
+        raise InvalidInput(
+            f"inputs have shape {tuple(inputs.shape)}, expected (n, d) or (B, n, d)."
+        )

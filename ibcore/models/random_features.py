@@ -28,11 +28,15 @@ class RandomFourier:
 
     def first(self, count: int) -> RandomFourier:
         """The model with the first `count` features only."""
-        return RandomFourier(self.frequencies[:, : self._within(count)], self.phases[:count])
+        return RandomFourier(
+            self.frequencies[:, : self._within(count)], self.phases[:count]
+        )
 
     def features(self, inputs: Tensor) -> Tensor:
         """Phi, (..., n, N), of inputs (..., n, d)."""
-        return math.sqrt(2 / self.count) * torch.cos(inputs @ self.frequencies + self.phases)
+        return math.sqrt(2 / self.count) * torch.cos(
+            inputs @ self.frequencies + self.phases
+        )
 
     def rescaled(self, features: Tensor, count: int) -> Tensor:
         """The features (..., n, count) of `first(count)`, taken from `features` (..., n, N) of this model."""
@@ -40,17 +44,28 @@ class RandomFourier:
 
     def _within(self, count: int) -> int:
         if not 1 <= count <= self.count:
-            raise InvalidInput(f"count is {count!r}, expected a number of features from 1 to {self.count}.")
+            raise InvalidInput(
+                f"count is {count!r}, expected a number of features from 1 to {self.count}."
+            )
         return count
 
 
-def draw_fourier(dimension: int, count: int, length_scale: float, generator: torch.Generator, *,
-                 device: torch.device | str = "cpu", dtype: torch.dtype = torch.float64) -> RandomFourier:
+def draw_fourier(
+    dimension: int,
+    count: int,
+    length_scale: float,
+    generator: torch.Generator,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float64,
+) -> RandomFourier:
     """`count` features of inputs in R^`dimension`: omega ~ N(0, I / l^2), l = `length_scale`, b uniform on [0, 2 pi].
 
     Raises `InvalidInput` for counts below 1 or a length scale that is not positive.
     """
     shape = (positive_integer("dimension", dimension), positive_integer("count", count))
-    frequencies = torch.randn(shape, generator=generator, dtype=dtype) / positive_number("length_scale", length_scale)
+    frequencies = torch.randn(
+        shape, generator=generator, dtype=dtype
+    ) / positive_number("length_scale", length_scale)
     phases = 2 * math.pi * torch.rand(count, generator=generator, dtype=dtype)
     return RandomFourier(frequencies.to(device), phases.to(device))

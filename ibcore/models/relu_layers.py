@@ -22,7 +22,9 @@ class ReLULayers:
 
     def __post_init__(self) -> None:
         if len(self.sizes) < 3:
-            raise InvalidInput(f"sizes are {self.sizes}, expected at least input, one hidden layer and classes.")
+            raise InvalidInput(
+                f"sizes are {self.sizes}, expected at least input, one hidden layer and classes."
+            )
         for size in self.sizes:
             positive_integer("size", size)
 
@@ -31,16 +33,27 @@ class ReLULayers:
         """k, the number of weight matrices."""
         return len(self.sizes) - 1
 
-    def initial(self, batch: int, generator: torch.Generator, *, dtype: torch.dtype = torch.float64) -> list[Tensor]:
+    def initial(
+        self,
+        batch: int,
+        generator: torch.Generator,
+        *,
+        dtype: torch.dtype = torch.float64,
+    ) -> list[Tensor]:
         """Normal weights of variance 2 / (size below), drawn with a CPU generator."""
-        return [torch.randn(batch, out, below, generator=generator, dtype=dtype) * math.sqrt(2 / below)
-                for below, out in zip(self.sizes, self.sizes[1:], strict=False)]
+        return [
+            torch.randn(batch, out, below, generator=generator, dtype=dtype)
+            * math.sqrt(2 / below)
+            for below, out in zip(self.sizes, self.sizes[1:], strict=False)
+        ]
 
     def logits(self, weights: list[Tensor], X: Tensor) -> Tensor:
         """(B, n, classes) at inputs X (B, n, d)."""
         return self._forward(weights, X)[-1]
 
-    def loss_and_gradient(self, weights: list[Tensor], X: Tensor, y: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def loss_and_gradient(
+        self, weights: list[Tensor], X: Tensor, y: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
         """Mean cross entropy (B,) of the labels y (B, n), int64, and its gradients, shaped as the weights."""
         states = self._forward(weights, X)
         log_p = torch.log_softmax(states[-1], -1)

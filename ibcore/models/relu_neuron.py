@@ -29,7 +29,9 @@ class ReLUNeuron:
     def on(cls, inputs: object, targets: object) -> ReLUNeuron:
         """The neuron on data of any array type; raises `InvalidInput` for shapes that do not match."""
         X, y = regression_data(inputs, targets)
-        return cls(X.detach().cpu().double().numpy(), y.detach().cpu().double().numpy().ravel())
+        return cls(
+            X.detach().cpu().double().numpy(), y.detach().cpu().double().numpy().ravel()
+        )
 
     def descent(self, w: Array) -> Array:
         """-grad L(w) for the mean loss L(w) = (1/n) sum_i (max(0, w.x_i) - y_i)^2."""
@@ -44,17 +46,23 @@ class ReLUNeuron:
 
     def misfit(self, w: Array) -> float:
         """max_i |max(0, w.x_i) - y_i| / (|x_i| s), s = |w| or 1 where w is 0: it has the scale of an angle."""
-        rest = np.abs(np.maximum(self.inputs @ w, 0) - self.targets) / np.linalg.norm(self.inputs, axis=1)
+        rest = np.abs(np.maximum(self.inputs @ w, 0) - self.targets) / np.linalg.norm(
+            self.inputs, axis=1
+        )
         return float(rest.max() / (np.linalg.norm(w) or 1.0))
 
     def unrest(self, w: Array) -> float:
         """The `misfit` of the inputs with w.x >= 0 alone, the only ones that move w."""
         z = self.inputs @ w
-        rest = np.where(z >= 0, np.abs(z - self.targets), 0.0) / np.linalg.norm(self.inputs, axis=1)
+        rest = np.where(z >= 0, np.abs(z - self.targets), 0.0) / np.linalg.norm(
+            self.inputs, axis=1
+        )
         return float(rest.max() / (np.linalg.norm(w) or 1.0))
 
 
-def neuron_objective(inputs: Tensor, targets: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+def neuron_objective(
+    inputs: Tensor, targets: Tensor, w: Tensor
+) -> tuple[Tensor, Tensor]:
     """Mean square loss (B,) and its gradient (B, d) of neurons `w` (B, d), each on its own data.
 
     inputs: (B, n, d).   targets: (B, n).

@@ -58,19 +58,27 @@ class RawWeights:
         """-grad L of states (..., 4 k): -(W_k ... W_(j+1))^T G (W_(j-1) ... W_1)^T for each layer, G = dL/dW."""
         layers = state.reshape(*state.shape[:-1], self.depth, 2, 2)
         each = [layers[..., j, :, :] for j in range(self.depth)]
-        below, above = list(accumulate(each, lambda low, layer: layer @ low)), list(
-            accumulate(each[::-1], lambda high, layer: high @ layer))[::-1]
+        below, above = (
+            list(accumulate(each, lambda low, layer: layer @ low)),
+            list(accumulate(each[::-1], lambda high, layer: high @ layer))[::-1],
+        )
         pull = -_gradient(below[-1])
         push = np.empty_like(layers)
         for j in range(self.depth):
             part = pull if j == self.depth - 1 else above[j + 1].swapaxes(-1, -2) @ pull
-            push[..., j, :, :] = part if j == 0 else part @ below[j - 1].swapaxes(-1, -2)
+            push[..., j, :, :] = (
+                part if j == 0 else part @ below[j - 1].swapaxes(-1, -2)
+            )
         return push.reshape(state.shape)
 
     def signs(self, state: Array) -> float:
         """The least of sign det W_j: 1 as long as every layer keeps the orientation +1."""
         layers = state.reshape(self.depth, 2, 2)
-        return float(np.sign(layers[:, 0, 0] * layers[:, 1, 1] - layers[:, 0, 1] * layers[:, 1, 0]).min())
+        return float(
+            np.sign(
+                layers[:, 0, 0] * layers[:, 1, 1] - layers[:, 0, 1] * layers[:, 1, 0]
+            ).min()
+        )
 
 
 @dataclass(frozen=True)
@@ -89,10 +97,14 @@ class Reduced:
         """
         values, _ = _spectrum(matrix)
         if values[0] <= 0 or values[1] - values[0] <= 1e-6 * values[1]:
-            raise InvalidInput(f"the start has eigenvalues {values[0]:.3g} and {values[1]:.3g}, expected two different "
-                               f"positive numbers. Use the raw weights for other starts.")
+            raise InvalidInput(
+                f"the start has eigenvalues {values[0]:.3g} and {values[1]:.3g}, expected two different "
+                f"positive numbers. Use the raw weights for other starts."
+            )
         w = np.asarray(matrix, dtype=float)
-        return np.array([np.log(w[0, 0]), w[0, 0] ** 2 * (w[0, 1] - 1), np.log(values).sum(), 0.0])
+        return np.array(
+            [np.log(w[0, 0]), w[0, 0] ** 2 * (w[0, 1] - 1), np.log(values).sum(), 0.0]
+        )
 
     def entries(self, state: Array) -> tuple[Array, Array, Array]:
         """W_11, W_12 - 1 and W_22 of states (..., 4)."""
@@ -118,19 +130,42 @@ class Reduced:
         c, s = w11 - np.exp(log_2), 1 + miss
         length = np.sqrt(c * c + s * s)
         c, s = c / length, s / length
-        g_1, g_12, g_2 = (2 / 3 * g for g in (2 * c * s * miss + s * s * w22, (c * c - s * s) * miss + c * s * w22,
-                                              -2 * c * s * miss + c * c * w22))
-        along, across = -k * np.exp((2 - power) * log_1) * g_1, -k * np.exp((2 - power) * log_2) * g_2
-        mixed = -g_12 * sum(np.exp(power * ((k - j) * log_1 + (j - 1) * log_2)) for j in range(1, k + 1))
+        g_1, g_12, g_2 = (
+            2 / 3 * g
+            for g in (
+                2 * c * s * miss + s * s * w22,
+                (c * c - s * s) * miss + c * s * w22,
+                -2 * c * s * miss + c * c * w22,
+            )
+        )
+        along, across = (
+            -k * np.exp((2 - power) * log_1) * g_1,
+            -k * np.exp((2 - power) * log_2) * g_2,
+        )
+        mixed = -g_12 * sum(
+            np.exp(power * ((k - j) * log_1 + (j - 1) * log_2)) for j in range(1, k + 1)
+        )
         growth = (c * c * along - 2 * c * s * mixed + s * s * across) / w11
         turn = c * s * (along - across) + (c * c - s * s) * mixed
-        shrink = -k * (np.exp((1 - power) * log_1) * g_1 + np.exp((1 - power) * log_2) * g_2)
+        shrink = -k * (
+            np.exp((1 - power) * log_1) * g_1 + np.exp((1 - power) * log_2) * g_2
+        )
         t = np.exp(state[..., 3])
-        return np.stack([t * growth, t * (turn * w11**2 + 2 * state[..., 1] * growth), t * shrink, 1 + 0 * t], -1)
+        return np.stack(
+            [
+                t * growth,
+                t * (turn * w11**2 + 2 * state[..., 1] * growth),
+                t * shrink,
+                1 + 0 * t,
+            ],
+            -1,
+        )
 
     def _log_largest(self, w11: Array, miss: Array, w22: Array) -> Array:
         """log sigma_1 of W."""
-        return np.asarray(np.log((w11 + w22) / 2 + np.sqrt(((w11 - w22) / 2) ** 2 + (1 + miss) ** 2)))
+        return np.asarray(
+            np.log((w11 + w22) / 2 + np.sqrt(((w11 - w22) / 2) ** 2 + (1 + miss) ** 2))
+        )
 
 
 def _gradient(w: Array) -> Array:
@@ -144,8 +179,12 @@ def _spectrum(matrix: object) -> tuple[Array, Array]:
     """Rising eigenvalues and eigenvectors of a symmetric invertible matrix (2, 2)."""
     w = real_tensor("matrix", matrix, ndim=2).double().numpy()
     if w.shape != (2, 2) or not np.allclose(w, w.T):
-        raise InvalidInput(f"matrix has shape {w.shape} or is not symmetric, expected a symmetric 2 x 2 matrix.")
+        raise InvalidInput(
+            f"matrix has shape {w.shape} or is not symmetric, expected a symmetric 2 x 2 matrix."
+        )
     values, basis = np.linalg.eigh(w)
     if np.abs(values).min() < 1e-12:
-        raise InvalidInput("matrix is singular; its determinant would stay zero. Add a multiple of the identity.")
+        raise InvalidInput(
+            "matrix is singular; its determinant would stay zero. Add a multiple of the identity."
+        )
     return values, basis

@@ -24,8 +24,10 @@ class Sum:
 
     def __post_init__(self) -> None:
         if not self.parts or len(self.parts) != len(self.dimensions):
-            raise InvalidInput(f"{len(self.parts)} parts and {len(self.dimensions)} dimensions, expected one dimension "
-                               f"a part, and at least one part.")
+            raise InvalidInput(
+                f"{len(self.parts)} parts and {len(self.dimensions)} dimensions, expected one dimension "
+                f"a part, and at least one part."
+            )
         for size in self.dimensions:
             positive_integer("dimension", size)
 
@@ -40,9 +42,20 @@ class Sum:
     def contributions(self, theta: Tensor) -> Tensor:
         """Every part's output, (parts, B, n)."""
         pieces = theta.split(list(self.dimensions), -1)
-        return torch.stack([part.outputs(piece) for part, piece in zip(self.parts, pieces, strict=True)])
+        return torch.stack(
+            [
+                part.outputs(piece)
+                for part, piece in zip(self.parts, pieces, strict=True)
+            ]
+        )
 
     def jacobian(self, theta: Tensor) -> Tensor:
         """df(x_i)/dtheta, (B, n, P)."""
         pieces = theta.split(list(self.dimensions), -1)
-        return torch.cat([part.jacobian(piece) for part, piece in zip(self.parts, pieces, strict=True)], -1)
+        return torch.cat(
+            [
+                part.jacobian(piece)
+                for part, piece in zip(self.parts, pieces, strict=True)
+            ],
+            -1,
+        )

@@ -26,7 +26,9 @@ class TwoLayerReLU:
     def __post_init__(self) -> None:
         positive_integer("width", self.width)
         if self.inputs.ndim not in (2, 3):
-            raise InvalidInput(f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d).")
+            raise InvalidInput(
+                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d)."
+            )
 
     @property
     def features(self) -> int:
@@ -70,7 +72,9 @@ class TwoLayerReLU:
         Both (B, m); a neuron with w_j = 0 bends nowhere and gets position infinity and jump 0.
         """
         if self.features != 1:
-            raise InvalidInput(f"kinks are points for scalar inputs only; these inputs have {self.features} features.")
+            raise InvalidInput(
+                f"kinks are points for scalar inputs only; these inputs have {self.features} features."
+            )
         a, b, w = self.layers(theta)
         w = w[..., 0]
         positions = torch.where(w == 0, math.inf, -b / torch.where(w == 0, 1.0, w))
@@ -81,12 +85,16 @@ class TwoLayerReLU:
         return self.inputs @ w.mT + b[..., None, :]
 
 
-def zero_output_start(width: int, features: int, scale: Tensor, generator: torch.Generator) -> Tensor:
+def zero_output_start(
+    width: int, features: int, scale: Tensor, generator: torch.Generator
+) -> Tensor:
     """Parameters (B, P) with a = 0 and w, b normal of standard deviation `scale` (B,), drawn with a CPU generator.
 
     The network starts as the zero function whatever the scale, and no pair of neurons starts as
     two large opposite bends.
     """
-    first = torch.randn(len(scale), width * (1 + features), generator=generator, dtype=scale.dtype)
+    first = torch.randn(
+        len(scale), width * (1 + features), generator=generator, dtype=scale.dtype
+    )
     first = first.to(scale.device) * scale[:, None]
     return torch.cat([first.new_zeros(len(scale), width), first], -1)

@@ -22,7 +22,9 @@ class UnsharedDiagonal:
 
     def __post_init__(self) -> None:
         if self.inputs.ndim != 2:
-            raise InvalidInput(f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d).")
+            raise InvalidInput(
+                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d)."
+            )
 
     @property
     def linear(self) -> bool:
@@ -60,13 +62,21 @@ class UnsharedDiagonal:
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df(x_i)/dtheta, (B, 4 d), for weights (B, n)."""
-        return (weights @ self.inputs).repeat(*([1] * (weights.ndim - 1)), 4) * self._partners(theta)
+        return (weights @ self.inputs).repeat(
+            *([1] * (weights.ndim - 1)), 4
+        ) * self._partners(theta)
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:  # noqa: ARG002
         """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, 4 d, 4 d): pairs u+ with v+ and u- with v-."""
         push = torch.diag_embed(weights @ self.inputs)
-        partners = torch.tensor([[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, -1], [0, 0, -1, 0]]).to(push)
-        return torch.kron(partners, push) if push.ndim == 2 else torch.stack([torch.kron(partners, p) for p in push])
+        partners = torch.tensor(
+            [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, -1], [0, 0, -1, 0]]
+        ).to(push)
+        return (
+            torch.kron(partners, push)
+            if push.ndim == 2
+            else torch.stack([torch.kron(partners, p) for p in push])
+        )
 
     def _partners(self, theta: Tensor) -> Tensor:
         """The other factor of each parameter, with the sign of its product, (..., 4 d)."""
@@ -81,7 +91,9 @@ def shaped_start(features: int, product: float, shape: float) -> Tensor:
     """
     positive_number("product", product)
     if not -1 < shape < 1:
-        raise InvalidInput(f"shape is {shape!r}, expected a number between -1 and 1; at 1 one layer is zero.")
+        raise InvalidInput(
+            f"shape is {shape!r}, expected a number between -1 and 1; at 1 one layer is zero."
+        )
     mean = (product / ((1 - shape) * (1 + shape))) ** 0.5
     pair = torch.tensor([mean * (1 + shape), mean * (1 - shape)], dtype=torch.float64)
     return pair.repeat(2).repeat_interleave(features)

@@ -52,7 +52,9 @@ def basis_pursuit(X: object, y: object) -> BasisPursuit:
 
     Raises `InvalidInput` for malformed data or an unsolved program.
     """
-    inputs, targets = (part.detach().cpu().double().numpy() for part in regression_data(X, y))
+    inputs, targets = (
+        part.detach().cpu().double().numpy() for part in regression_data(X, y)
+    )
     beta = cp.Variable(inputs.shape[1])
     _solved(cp.Problem(cp.Minimize(cp.norm1(beta)), [inputs @ beta == targets]))
     rough = np.asarray(beta.value)
@@ -61,12 +63,18 @@ def basis_pursuit(X: object, y: object) -> BasisPursuit:
     primal[on] = np.linalg.lstsq(inputs[:, on], targets, rcond=None)[0]
     nu, largest = _widest_dual(inputs, on, np.sign(primal[on]))
     norm = np.abs(primal).sum()
-    return BasisPursuit(torch.from_numpy(primal), torch.from_numpy(nu), 1 - largest,
-                        abs(float(norm - nu @ targets)) / float(norm),
-                        float(np.linalg.norm(inputs @ primal - targets) / np.linalg.norm(targets)))
+    return BasisPursuit(
+        torch.from_numpy(primal),
+        torch.from_numpy(nu),
+        1 - largest,
+        abs(float(norm - nu @ targets)) / float(norm),
+        float(np.linalg.norm(inputs @ primal - targets) / np.linalg.norm(targets)),
+    )
 
 
-def _widest_dual(X: np.ndarray, on: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, float]:
+def _widest_dual(
+    X: np.ndarray, on: np.ndarray, signs: np.ndarray
+) -> tuple[np.ndarray, float]:
     if on.sum() == len(X):
         only = np.linalg.solve(X[:, on].T, signs)
         return only, float(np.abs(only @ X[:, ~on]).max(initial=0.0))
@@ -80,8 +88,10 @@ def _widest_dual(X: np.ndarray, on: np.ndarray, signs: np.ndarray) -> tuple[np.n
 def _solved(problem: cp.Problem) -> None:
     problem.solve(solver=cp.HIGHS)
     if problem.status != cp.OPTIMAL:
-        raise InvalidInput(f"the linear program ended as '{problem.status}'; check that X beta = y has a solution and "
-                           f"rescale the data.")
+        raise InvalidInput(
+            f"the linear program ended as '{problem.status}'; check that X beta = y has a solution and "
+            f"rescale the data."
+        )
 
 
 def excess_near(pursuit: BasisPursuit, X: Tensor, beta: Tensor) -> Tensor:
@@ -105,7 +115,11 @@ def excess_bound(pursuit: BasisPursuit, scale: float) -> float:
     if 2 * size <= d * c:
         return math.inf
     b = pursuit.primal.abs()
-    return float((b * torch.asinh(b / c)).sum() + size) / (size * math.log(2 * size / (d * c))) - 1
+    return (
+        float((b * torch.asinh(b / c)).sum() + size)
+        / (size * math.log(2 * size / (d * c)))
+        - 1
+    )
 
 
 def leading_excess(pursuit: BasisPursuit, X: Tensor, depth: int) -> float:
@@ -117,7 +131,9 @@ def leading_excess(pursuit: BasisPursuit, X: Tensor, depth: int) -> float:
     if depth < 3:
         raise InvalidInput(f"depth is {depth!r}, expected at least 3.")
     if int(pursuit.support.sum()) != len(X):
-        raise InvalidInput("the least l1 interpolant has fewer nonzero entries than there are equations.")
+        raise InvalidInput(
+            "the least l1 interpolant has fewer nonzero entries than there are equations."
+        )
     rho, p = (pursuit.dual @ X)[~pursuit.support].abs(), depth / (depth - 2)
     return float((((1 - rho) ** -p - (1 + rho) ** -p) * (1 - rho)).sum()) / pursuit.norm
 
@@ -131,9 +147,13 @@ def quasi_norm_interpolant(X: object, y: object, power: float) -> Tensor:
     inputs, targets = (part.detach().cpu().double() for part in regression_data(X, y))
     n, d = inputs.shape
     if not 0 < power <= 1:
-        raise InvalidInput(f"power is {power!r}, expected a number above 0 and at most 1.")
+        raise InvalidInput(
+            f"power is {power!r}, expected a number above 0 and at most 1."
+        )
     if math.comb(d, n) > _SYSTEMS:
-        raise InvalidInput(f"X has shape {(n, d)}: {math.comb(d, n):,} supports, more than {_SYSTEMS:,}.")
+        raise InvalidInput(
+            f"X has shape {(n, d)}: {math.comb(d, n):,} supports, more than {_SYSTEMS:,}."
+        )
     supports = torch.tensor(list(itertools.combinations(range(d), n)))
     values = torch.linalg.solve(inputs.T[supports].mT, targets.expand(len(supports), n))
     best = values.abs().pow(power).sum(-1).argmin()

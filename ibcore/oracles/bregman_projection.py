@@ -18,7 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_number, real_tensor, regression_data
+from ibcore.validation import (
+    InvalidInput,
+    positive_number,
+    real_tensor,
+    regression_data,
+)
 
 Array = NDArray[Any]
 _STEPS = 500
@@ -46,7 +51,9 @@ class PNorm:
 
     def __init__(self, p: float) -> None:
         if not positive_number("p", p) > 1:
-            raise InvalidInput(f"p is {p!r}, expected a number above 1: at 1 the potential is not strictly convex.")
+            raise InvalidInput(
+                f"p is {p!r}, expected a number above 1: at 1 the potential is not strictly convex."
+            )
         self.p, self.primal = p, p > 2
 
     def value(self, w: Array) -> Array:
@@ -131,7 +138,9 @@ class BregmanProjection:
     gap: float
 
 
-def bregman_projection(X: object, y: object, start: object, potential: Potential) -> BregmanProjection:
+def bregman_projection(
+    X: object, y: object, start: object, potential: Potential
+) -> BregmanProjection:
     """The solution by Newton's method: on the dual, or on w where the conjugate of psi is not smooth.
 
     X: (n, d) with independent rows, n < d.      y: (n,).      start: w_0 (d,), inside the domain of psi.
@@ -144,12 +153,16 @@ def bregman_projection(X: object, y: object, start: object, potential: Potential
         w, nu = solve(rows, targets, potential.gradient(w0), potential)
     result = _certified(rows, targets, w0, w, nu, potential)
     if not result.residual <= 1e-9:
-        raise InvalidInput(f"Newton's method ended with a relative residual of {result.residual:.1e}: there is no "
-                           f"interpolant in the domain of the potential, or none that double precision can tell.")
+        raise InvalidInput(
+            f"Newton's method ended with a relative residual of {result.residual:.1e}: there is no "
+            f"interpolant in the domain of the potential, or none that double precision can tell."
+        )
     return result
 
 
-def program(X: object, y: object, start: object, potential: Potential) -> tuple[Tensor, float]:
+def program(
+    X: object, y: object, start: object, potential: Potential
+) -> tuple[Tensor, float]:
     """The same program in CVXPY as it is stated, by Clarabel: its solution (d,) and least divergence.
 
     Good to about 1e-5 in w. Raises as `bregman_projection` does for malformed data.
@@ -158,40 +171,68 @@ def program(X: object, y: object, start: object, potential: Potential) -> tuple[
     w = cp.Variable(rows.shape[1])
     value, constraints = potential.expression(w)
     z0 = potential.gradient(w0)
-    problem = cp.Problem(cp.Minimize(value - z0 @ w), [rows @ w == targets, *constraints])
+    problem = cp.Problem(
+        cp.Minimize(value - z0 @ w), [rows @ w == targets, *constraints]
+    )
     for tolerance in (1e-11, 1e-9, 1e-7):
         with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
             warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-            problem.solve(solver=cp.CLARABEL, tol_gap_abs=tolerance, tol_gap_rel=tolerance, tol_feas=tolerance)
+            problem.solve(
+                solver=cp.CLARABEL,
+                tol_gap_abs=tolerance,
+                tol_gap_rel=tolerance,
+                tol_feas=tolerance,
+            )
             break
     if w.value is None:
-        raise InvalidInput("the conic solver did not solve the program. Rescale the data, or use "
-                           "`bregman_projection`, whose certificate needs no solver.")
+        raise InvalidInput(
+            "the conic solver did not solve the program. Rescale the data, or use "
+            "`bregman_projection`, whose certificate needs no solver."
+        )
     shift = float(potential.value(w0).sum() - z0 @ w0)
     return torch.from_numpy(np.asarray(w.value)), float(problem.value) - shift
 
 
 def divergence(w: object, start: object, potential: Potential) -> float:
     """D(w, w_0) for w, w_0 (d,)."""
-    a, b = (real_tensor(name, v, ndim=1).detach().cpu().double().numpy() for name, v in (("w", w), ("start", start)))
-    return float((potential.value(a) - potential.value(b) - potential.gradient(b) * (a - b)).sum())
+    a, b = (
+        real_tensor(name, v, ndim=1).detach().cpu().double().numpy()
+        for name, v in (("w", w), ("start", start))
+    )
+    return float(
+        (
+            potential.value(a) - potential.value(b) - potential.gradient(b) * (a - b)
+        ).sum()
+    )
 
 
-def _data(X: object, y: object, start: object, potential: Potential) -> tuple[Array, Array, Array]:
+def _data(
+    X: object, y: object, start: object, potential: Potential
+) -> tuple[Array, Array, Array]:
     inputs, targets = regression_data(X, y)
     w0 = real_tensor("start", start, ndim=1)
     if targets.ndim != 1 or len(w0) != inputs.shape[1]:
-        raise InvalidInput(f"y has shape {tuple(targets.shape)} and start {tuple(w0.shape)}; expected one target a row "
-                           f"and ({inputs.shape[1]},).")
-    rows, right, first = (t.detach().cpu().double().numpy() for t in (inputs, targets, w0))
+        raise InvalidInput(
+            f"y has shape {tuple(targets.shape)} and start {tuple(w0.shape)}; expected one target a row "
+            f"and ({inputs.shape[1]},)."
+        )
+    rows, right, first = (
+        t.detach().cpu().double().numpy() for t in (inputs, targets, w0)
+    )
     if np.linalg.matrix_rank(rows) < len(rows):
-        raise InvalidInput("the rows of X are linearly dependent. Remove the rows that the others determine.")
+        raise InvalidInput(
+            "the rows of X are linearly dependent. Remove the rows that the others determine."
+        )
     if isinstance(potential, Entropy) and not (first > 0).all():
-        raise InvalidInput(f"start has the smallest entry {first.min():g}, expected positive entries for the entropy.")
+        raise InvalidInput(
+            f"start has the smallest entry {first.min():g}, expected positive entries for the entropy."
+        )
     return rows, right, first
 
 
-def _dual_newton(rows: Array, y: Array, z0: Array, psi: Potential) -> tuple[Array, Array]:
+def _dual_newton(
+    rows: Array, y: Array, z0: Array, psi: Potential
+) -> tuple[Array, Array]:
     """nu minimizing psi*(z_0 + X^T nu) - y.nu, by Newton steps shortened until the residual's pairing allows them."""
     gram = rows @ rows.T
     nu = 1e-3 * np.linalg.solve(gram, y)
@@ -206,9 +247,19 @@ def _dual_newton(rows: Array, y: Array, z0: Array, psi: Potential) -> tuple[Arra
             break
         weights = 1 / np.maximum(psi.curvature(w), 1e-300)
         hessian = (rows * weights) @ rows.T
-        step = -np.linalg.solve(hessian + 1e-15 * np.trace(hessian) / len(y) * np.eye(len(y)), rest)
-        nu = nu + _length(lambda t, nu=nu, step=step: step @ (rows @ psi.inverse(z0 + rows.T @ (nu + t * step)) - y),
-                          step @ rest) * step
+        step = -np.linalg.solve(
+            hessian + 1e-15 * np.trace(hessian) / len(y) * np.eye(len(y)), rest
+        )
+        nu = (
+            nu
+            + _length(
+                lambda t, nu=nu, step=step: (
+                    step @ (rows @ psi.inverse(z0 + rows.T @ (nu + t * step)) - y)
+                ),
+                step @ rest,
+            )
+            * step
+        )
     return psi.inverse(z0 + rows.T @ nu), nu
 
 
@@ -220,9 +271,11 @@ def _length(slope: Any, first: float) -> float:
     return t
 
 
-def _primal_newton(rows: Array, y: Array, z0: Array, psi: Potential) -> tuple[Array, Array]:
+def _primal_newton(
+    rows: Array, y: Array, z0: Array, psi: Potential
+) -> tuple[Array, Array]:
     """Newton's method on the interpolants w = X^+ y + N c, N an orthonormal basis of null(X)."""
-    kernel = np.linalg.svd(rows)[2][len(rows):].T
+    kernel = np.linalg.svd(rows)[2][len(rows) :].T
     w = np.linalg.lstsq(rows, y, rcond=None)[0]
     for _ in range(_STEPS):
         rest = kernel.T @ (psi.gradient(w) - z0)
@@ -232,7 +285,9 @@ def _primal_newton(rows: Array, y: Array, z0: Array, psi: Potential) -> tuple[Ar
         hessian = (kernel.T * np.maximum(psi.curvature(w), 1e-300)) @ kernel
         step = -kernel @ np.linalg.solve(hessian, rest)
         slope = step @ (psi.gradient(w) - z0)
-        taken = _length(lambda t, w=w, step=step: step @ (psi.gradient(w + t * step) - z0), slope)
+        taken = _length(
+            lambda t, w=w, step=step: step @ (psi.gradient(w + t * step) - z0), slope
+        )
         moved = w + taken * step
         if np.linalg.norm(moved - w) <= 1e-16 * np.linalg.norm(w):
             break
@@ -241,7 +296,9 @@ def _primal_newton(rows: Array, y: Array, z0: Array, psi: Potential) -> tuple[Ar
     return w, np.linalg.lstsq(rows.T, psi.gradient(w) - z0, rcond=None)[0]
 
 
-def _certified(rows: Array, y: Array, w0: Array, w: Array, nu: Array, psi: Potential) -> BregmanProjection:
+def _certified(
+    rows: Array, y: Array, w0: Array, w: Array, nu: Array, psi: Potential
+) -> BregmanProjection:
     z0, moved = psi.gradient(w0), psi.gradient(w) - psi.gradient(w0)
     outside = moved - rows.T @ np.linalg.lstsq(rows.T, moved, rcond=None)[0]
     dual_point = psi.inverse(z0 + rows.T @ nu)
@@ -249,6 +306,10 @@ def _certified(rows: Array, y: Array, w0: Array, w: Array, nu: Array, psi: Poten
     conjugate = (z0 + rows.T @ nu) @ dual_point - psi.value(dual_point).sum()
     terms = np.abs(psi.value(w)).sum() + np.abs(z0 * w).sum() + np.abs(y * nu).sum()
     size = float(np.linalg.norm(y)) or 1.0
-    return BregmanProjection(torch.from_numpy(w), torch.from_numpy(nu), float(np.linalg.norm(rows @ w - y)) / size,
-                             float(np.linalg.norm(outside)) / max(float(np.linalg.norm(moved)), 1e-300),
-                             float((primal - (y @ nu - conjugate)) / max(terms, 1e-300)))
+    return BregmanProjection(
+        torch.from_numpy(w),
+        torch.from_numpy(nu),
+        float(np.linalg.norm(rows @ w - y)) / size,
+        float(np.linalg.norm(outside)) / max(float(np.linalg.norm(moved)), 1e-300),
+        float((primal - (y @ nu - conjugate)) / max(terms, 1e-300)),
+    )

@@ -7,8 +7,13 @@ import math
 from ibcore.validation import InvalidInput, positive_integer
 
 
-def weak_features_risk(samples: int, used: int, signal_used: float, signal_unused: float,
-                         noise_variance: float) -> float:
+def weak_features_risk(
+    samples: int,
+    used: int,
+    signal_used: float,
+    signal_unused: float,
+    noise_variance: float,
+) -> float:
     """Expected squared test error of minimum-norm least squares on `used` = p of D features, n `samples`.
 
     With v = |b_Tc|^2 + sigma^2, the variance of a label given the used features:
@@ -27,8 +32,13 @@ def weak_features_risk(samples: int, used: int, signal_used: float, signal_unuse
     return signal_used * (1 - n / p) + v * (1 + n / (p - n - 1))
 
 
-def weak_features_spread(samples: int, used: int, signal_used: float, signal_unused: float,
-                           noise_variance: float) -> float:
+def weak_features_spread(
+    samples: int,
+    used: int,
+    signal_used: float,
+    signal_unused: float,
+    noise_variance: float,
+) -> float:
     """Standard deviation over training inputs of the risk given them, label noise averaged out.
 
     Infinite within three of the threshold. The trace of the inverse of a k x k Wishart matrix with
@@ -50,5 +60,7 @@ def weak_features_spread(samples: int, used: int, signal_used: float, signal_unu
 
 def _energies(*energies: float) -> None:
     if not all(math.isfinite(energy) and energy >= 0 for energy in energies):
-        raise InvalidInput(f"signal and noise energies are {energies}, expected finite numbers of 0 or more. "
-                           f"Pass squared norms and a variance.")
+        raise InvalidInput(
+            f"signal and noise energies are {energies}, expected finite numbers of 0 or more. "
+            f"Pass squared norms and a variance."
+        )

@@ -48,10 +48,16 @@ def memorizing_network(X: object, y: object, direction: Tensor) -> MemorizingNet
     projections, order = (inputs @ direction.to(inputs)).sort()
     gaps = projections.diff()
     if not bool((gaps > 0).all()):
-        raise InvalidInput("two points have the same projection on the direction, expected distinct ones. "
-                           "Remove repeated rows of X or draw another direction.")
+        raise InvalidInput(
+            "two points have the same projection on the direction, expected distinct ones. "
+            "Remove repeated rows of X or draw another direction."
+        )
     first = projections[:1] - 1
     thresholds = torch.cat([first, projections[:-1] + gaps / 10])
     activations = (projections[:, None] - thresholds).relu()
-    weights = torch.linalg.solve_triangular(activations, targets[order, None], upper=False)[:, 0]
-    return MemorizingNetwork(direction.to(inputs), thresholds, weights, float(gaps.min()))
+    weights = torch.linalg.solve_triangular(
+        activations, targets[order, None], upper=False
+    )[:, 0]
+    return MemorizingNetwork(
+        direction.to(inputs), thresholds, weights, float(gaps.min())
+    )

@@ -54,26 +54,36 @@ def fourier_max_margin(X: object, y: object) -> FourierMargin:
     """
     inputs, labels = binary_data(X, y)
     if not is_separable(inputs, labels):
-        raise NotSeparable("X, y are not linearly separable through the origin. Append a column of ones for a bias, "
-                           "or remove points.")
+        raise NotSeparable(
+            "X, y are not linearly separable through the origin. Append a column of ones for a bias, "
+            "or remove points."
+        )
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
     scale, d = np.abs(signed).max(), signed.shape[1]
     transform = np.fft.fft(np.eye(d), norm="ortho")
     beta = cp.Variable(d)
     spectrum = cp.vstack([transform.real @ beta, transform.imag @ beta])
     constraint = signed / scale @ beta >= 1
-    problem = cp.Problem(cp.Minimize(cp.sum(cp.norm(spectrum, 2, axis=0))), [constraint])
+    problem = cp.Problem(
+        cp.Minimize(cp.sum(cp.norm(spectrum, 2, axis=0))), [constraint]
+    )
     for tolerance in _TOLERANCES:
         options = {f"tol_{name}": tolerance for name in ("gap_abs", "gap_rel", "feas")}
         with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
             warnings.filterwarnings("ignore", message="Solution may be inaccurate")
             problem.solve(solver=cp.CLARABEL, **options)
             if beta.value is not None and constraint.dual_value is not None:
-                solution = _certified(signed, np.asarray(beta.value) / scale, np.asarray(constraint.dual_value))
+                solution = _certified(
+                    signed,
+                    np.asarray(beta.value) / scale,
+                    np.asarray(constraint.dual_value),
+                )
                 if abs(solution.gap) <= _GAP:
                     return solution
-    raise InvalidInput(f"the cone program did not solve (status {problem.status}): the margin is below what double "
-                       f"precision resolves. Rescale the data or remove nearly contradictory points.")
+    raise InvalidInput(
+        f"the cone program did not solve (status {problem.status}): the margin is below what double "
+        f"precision resolves. Rescale the data or remove nearly contradictory points."
+    )
 
 
 def _certified(signed: np.ndarray, beta: np.ndarray, dual: np.ndarray) -> FourierMargin:
@@ -86,9 +96,18 @@ def _certified(signed: np.ndarray, beta: np.ndarray, dual: np.ndarray) -> Fourie
     value = float(size.sum())
     slack = 1 - float(pull[unused].max(initial=0.0))
     active = dual > _ACTIVE * dual.max()
-    rate = min(slack, _tangent_rate(signed[active], np.fft.fft(beta, norm="ortho"), ~unused))
-    return FourierMargin(torch.from_numpy(beta), torch.from_numpy(dual), value, (value - float(dual.sum())) / value,
-                         slack, float(dual[active].min() / dual.max()), rate)
+    rate = min(
+        slack, _tangent_rate(signed[active], np.fft.fft(beta, norm="ortho"), ~unused)
+    )
+    return FourierMargin(
+        torch.from_numpy(beta),
+        torch.from_numpy(dual),
+        value,
+        (value - float(dual.sum())) / value,
+        slack,
+        float(dual[active].min() / dual.max()),
+        rate,
+    )
 
 
 def _tangent_rate(active: np.ndarray, spectrum: np.ndarray, used: np.ndarray) -> float:
@@ -101,7 +120,7 @@ def _tangent_rate(active: np.ndarray, spectrum: np.ndarray, used: np.ndarray) ->
     d, columns, eigenvalues = len(spectrum), [], []
     for k in np.flatnonzero(used[: d // 2 + 1]):
         real = k == 0 or 2 * k == d
-        for turn in ((1.0,) if real else (1.0, 1.0j)):
+        for turn in (1.0,) if real else (1.0, 1.0j):
             change = np.zeros(d, dtype=complex)
             change[k] = 2 * turn * spectrum[k]
             change[-k] = np.conj(change[k])

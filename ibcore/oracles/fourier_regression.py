@@ -88,27 +88,40 @@ def fourier_interpolant(X: object, y: object) -> FourierInterpolant:
     inputs, targets = regression_data(X, y)
     rows, labels = (part.detach().cpu().double().numpy() for part in (inputs, targets))
     if labels.ndim != 1 or not labels.any():
-        raise InvalidInput("y is zero or has several columns; expected one target a row, not all zero.")
+        raise InvalidInput(
+            "y is zero or has several columns; expected one target a row, not all zero."
+        )
     transform = np.fft.fft(np.eye(rows.shape[1]), norm="ortho")
     scale = float(np.abs(labels).max())
     beta = cp.Variable(rows.shape[1])
     constraint = rows @ beta == labels / scale
     spectrum = cp.vstack([transform.real @ beta, transform.imag @ beta])
-    problem = cp.Problem(cp.Minimize(cp.sum(cp.norm(spectrum, 2, axis=0))), [constraint])
+    problem = cp.Problem(
+        cp.Minimize(cp.sum(cp.norm(spectrum, 2, axis=0))), [constraint]
+    )
     for tolerance in _TOLERANCES:
         options = {f"tol_{name}": tolerance for name in ("gap_abs", "gap_rel", "feas")}
         with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
             warnings.filterwarnings("ignore", message="Solution may be inaccurate")
             problem.solve(solver=cp.CLARABEL, **options)
             if beta.value is not None and constraint.dual_value is not None:
-                found = _certified(rows, labels, scale * np.asarray(beta.value), -np.asarray(constraint.dual_value))
+                found = _certified(
+                    rows,
+                    labels,
+                    scale * np.asarray(beta.value),
+                    -np.asarray(constraint.dual_value),
+                )
                 if max(abs(found.gap), found.residual) <= _GAP:
                     return found
-    raise InvalidInput(f"the cone program did not solve (status {problem.status}): X has no full row rank, or y is not "
-                       f"attained. Remove repeated rows.")
+    raise InvalidInput(
+        f"the cone program did not solve (status {problem.status}): X has no full row rank, or y is not "
+        f"attained. Remove repeated rows."
+    )
 
 
-def _certified(rows: np.ndarray, labels: np.ndarray, beta: np.ndarray, dual: np.ndarray) -> FourierInterpolant:
+def _certified(
+    rows: np.ndarray, labels: np.ndarray, beta: np.ndarray, dual: np.ndarray
+) -> FourierInterpolant:
     """Move beta onto the interpolants and scale the dual solution until it is feasible; compare the values."""
     beta = beta + np.linalg.lstsq(rows, labels - rows @ beta, rcond=None)[0]
     pull = np.abs(np.fft.fft(rows.T @ dual, norm="ortho"))
@@ -117,9 +130,15 @@ def _certified(rows: np.ndarray, labels: np.ndarray, beta: np.ndarray, dual: np.
     unused = size <= _USED * size.max()
     value = float(size.sum())
     return FourierInterpolant(
-        torch.from_numpy(beta), torch.from_numpy(dual), value, (value - float(dual @ labels)) / value,
-        float(np.linalg.norm(rows @ beta - labels) / np.linalg.norm(labels)), _slack(rows, beta, unused),
-        int((~unused).sum()), float(size[~unused].min() / size.max()))
+        torch.from_numpy(beta),
+        torch.from_numpy(dual),
+        value,
+        (value - float(dual @ labels)) / value,
+        float(np.linalg.norm(rows @ beta - labels) / np.linalg.norm(labels)),
+        _slack(rows, beta, unused),
+        int((~unused).sum()),
+        float(size[~unused].min() / size.max()),
+    )
 
 
 def _slack(rows: np.ndarray, beta: np.ndarray, unused: np.ndarray) -> float:
@@ -129,12 +148,17 @@ def _slack(rows: np.ndarray, beta: np.ndarray, unused: np.ndarray) -> float:
     pulls, spectrum = np.fft.fft(rows, norm="ortho"), np.fft.fft(beta, norm="ortho")
     phases = spectrum[~unused] / np.abs(spectrum[~unused])
     used = np.concatenate([pulls[:, ~unused].real, pulls[:, ~unused].imag], 1).T
-    fixed = np.linalg.lstsq(used, np.concatenate([phases.real, phases.imag]), rcond=None)[0]
+    fixed = np.linalg.lstsq(
+        used, np.concatenate([phases.real, phases.imag]), rcond=None
+    )[0]
     free = null_space(used, rcond=1e-10)
     if free.shape[1] == 0:
         return 1 - float(np.abs(fixed @ pulls[:, unused]).max())
     move = cp.Variable(free.shape[1])
-    left = [fixed @ part + (free.T @ part).T @ move for part in (pulls[:, unused].real, pulls[:, unused].imag)]
+    left = [
+        fixed @ part + (free.T @ part).T @ move
+        for part in (pulls[:, unused].real, pulls[:, unused].imag)
+    ]
     worst = cp.norm(cp.vstack(left), 2, axis=0)
     return 1 - float(cp.Problem(cp.Minimize(cp.max(worst))).solve(solver=cp.CLARABEL))
 
@@ -145,15 +169,21 @@ def even_potential(u: object, v: object) -> EvenPotential:
     Raises `InvalidInput` where some c_k is zero: that frequency could not change its sign, and where u^_k = v^_k = 0
     it never moves.
     """
-    first, second = (torch.fft.fft(real_tensor(name, part, ndim=1).detach().cpu().double())
-                     for name, part in (("u", u), ("v", v)))
+    first, second = (
+        torch.fft.fft(real_tensor(name, part, ndim=1).detach().cpu().double())
+        for name, part in (("u", u), ("v", v))
+    )
     if first.shape != second.shape:
-        raise InvalidInput(f"u has {len(first)} entries and v {len(second)}; expected the same number.")
+        raise InvalidInput(
+            f"u has {len(first)} entries and v {len(second)}; expected the same number."
+        )
     product = first * second
     c = torch.hypot((first.abs().square() - second.abs().square()) / 2, product.imag)
     if not bool((c > 0).all()):
-        raise InvalidInput(f"frequency {int(c.argmin())} starts balanced, |u^| = |v^| with a real product, and cannot "
-                           f"change its sign; start from layers of different sizes.")
+        raise InvalidInput(
+            f"frequency {int(c.argmin())} starts balanced, |u^| = |v^| with a real product, and cannot "
+            f"change its sign; start from layers of different sizes."
+        )
     return EvenPotential(c, product.real, product.imag)
 
 
@@ -167,18 +197,27 @@ def even_interpolant(X: object, y: object, potential: EvenPotential) -> EvenInte
     rows, labels = inputs.detach().cpu().double(), targets.detach().cpu().double()
     spectra = torch.fft.fft(rows)
     if rows.shape[1] != len(potential.c):
-        raise InvalidInput(f"X has {rows.shape[1]} columns, the potential {len(potential.c)} frequencies.")
+        raise InvalidInput(
+            f"X has {rows.shape[1]} columns, the potential {len(potential.c)} frequencies."
+        )
     if float(spectra.imag.abs().max()) > 1e-10 * float(spectra.abs().max()):
-        raise InvalidInput("X has rows that are not even, x_j = x_(-j mod d). For other inputs no potential is known: "
-                           "take the even part, (x_j + x_(-j)) / 2.")
+        raise InvalidInput(
+            "X has rows that are not even, x_j = x_(-j mod d). For other inputs no potential is known: "
+            "take the even part, (x_j + x_(-j)) / 2."
+        )
     A, c = (spectra.real / rows.shape[1]).numpy(), potential.c.numpy()
     offset = np.arcsinh(potential.r0.numpy() / c)
     r = torch.from_numpy(c * np.sinh(offset + _dual(A, labels.numpy(), c, offset) @ A))
     primal = torch.fft.ifft(torch.complex(r, potential.fixed)).real
     slopes = potential.slope(r)
-    row_space = torch.linalg.lstsq(torch.from_numpy(A).T, slopes[:, None]).solution[:, 0] @ torch.from_numpy(A)
-    return EvenInterpolant(primal, float((rows @ primal - labels).norm() / labels.norm()),
-                           float((slopes - row_space).norm() / slopes.norm()))
+    row_space = torch.linalg.lstsq(torch.from_numpy(A).T, slopes[:, None]).solution[
+        :, 0
+    ] @ torch.from_numpy(A)
+    return EvenInterpolant(
+        primal,
+        float((rows @ primal - labels).norm() / labels.norm()),
+        float((slopes - row_space).norm() / slopes.norm()),
+    )
 
 
 def _dual(A: Array, y: Array, c: Array, offset: Array) -> Array:
@@ -198,8 +237,10 @@ def _dual(A: Array, y: Array, c: Array, offset: Array) -> Array:
         R = np.linalg.qr((A * np.sqrt(c * np.cosh(pull))).T).R
         step = np.linalg.solve(R, np.linalg.solve(R.T, rest))
         nu = nu + step / max(1.0, np.abs(step @ A).max() / 2)
-    raise InvalidInput(f"Newton's method leaves {missing / size:.0e} of y: X has no "
-                       f"full row rank, or the start is too small for doubles.")
+    raise InvalidInput(
+        f"Newton's method leaves {missing / size:.0e} of y: X has no "
+        f"full row rank, or the start is too small for doubles."
+    )
 
 
 def radial_stationarity(X: object, beta: object, c: float) -> float:
@@ -210,7 +251,11 @@ def radial_stationarity(X: object, beta: object, c: float) -> float:
     c = alpha^2 / 2; where spectra are complex this would be the natural generalization, and it is false.
     """
     spectrum = torch.fft.fft(real_tensor("beta", beta, ndim=1).detach().cpu().double())
-    rows = torch.view_as_real(torch.fft.fft(real_tensor("X", X, ndim=2).detach().cpu().double())).flatten(1)
-    gradient = torch.view_as_real(torch.sgn(spectrum) * torch.asinh(spectrum.abs() / c)).flatten()
+    rows = torch.view_as_real(
+        torch.fft.fft(real_tensor("X", X, ndim=2).detach().cpu().double())
+    ).flatten(1)
+    gradient = torch.view_as_real(
+        torch.sgn(spectrum) * torch.asinh(spectrum.abs() / c)
+    ).flatten()
     fitted = rows.T @ torch.linalg.lstsq(rows.T, gradient[:, None]).solution[:, 0]
     return float((gradient - fitted).norm() / gradient.norm())

@@ -7,7 +7,9 @@ import math
 from ibcore.validation import InvalidInput, positive_integer, positive_number
 
 
-def hard_margin_bound(radius: float, margin: float, n: int, confidence: float = 0.95) -> float:
+def hard_margin_bound(
+    radius: float, margin: float, n: int, confidence: float = 0.95
+) -> float:
     """2 R / (gamma sqrt(n)) + sqrt(2 ln(2 / delta) / n) on the error of the max-margin direction.
 
     Holds with probability `confidence` = 1 - delta over n independent points where the distribution
@@ -18,5 +20,9 @@ def hard_margin_bound(radius: float, margin: float, n: int, confidence: float = 
     positive_number("margin", margin)
     positive_integer("n", n)
     if not 0 < confidence < 1:
-        raise InvalidInput(f"confidence is {confidence!r}, expected a number between 0 and 1.")
-    return 2 * radius / (margin * math.sqrt(n)) + math.sqrt(2 * math.log(2 / (1 - confidence)) / n)
+        raise InvalidInput(
+            f"confidence is {confidence!r}, expected a number between 0 and 1."
+        )
+    return 2 * radius / (margin * math.sqrt(n)) + math.sqrt(
+        2 * math.log(2 / (1 - confidence)) / n
+    )

@@ -18,7 +18,12 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import least_squares
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 Array = NDArray[np.float64]
 _BETWEEN = 16  # points of the path for one step of the integrator
@@ -42,7 +47,9 @@ class Greedy:
     loss: Tensor
 
 
-def greedy_low_rank(matrices: object, targets: object, *, rank: int, seed: float = 1e-12, order: int = 0) -> Greedy:
+def greedy_low_rank(
+    matrices: object, targets: object, *, rank: int, seed: float = 1e-12, order: int = 0
+) -> Greedy:
     """Greedy low-rank learning for (1/n) sum_i (<A_i, W> - y_i)^2 with symmetric `matrices` A (n, d, d), y (n,).
 
     rank: the largest number of stages; fewer are done where no eigenvalue is positive or the loss is below 1e-20.
@@ -52,7 +59,11 @@ def greedy_low_rank(matrices: object, targets: object, *, rank: int, seed: float
     f = _Loss(matrices, targets)
     positive_integer("rank", rank)
     positive_number("seed", seed)
-    factor, corners, paths = np.zeros((f.size, 0)), [np.zeros((f.size, f.size))], [np.zeros((1, f.size, f.size))]
+    factor, corners, paths = (
+        np.zeros((f.size, 0)),
+        [np.zeros((f.size, f.size))],
+        [np.zeros((1, f.size, f.size))],
+    )
     spectra, stationarity, basis = [], [], np.eye(f.size)
     for stage in range(rank):
         values, vectors = np.linalg.eigh(-f.gradient(corners[-1]))
@@ -63,23 +74,44 @@ def greedy_low_rank(matrices: object, targets: object, *, rank: int, seed: float
         new = vectors[:, order if stage == 0 else 0]
         factor, path = f.grown(np.column_stack([factor, np.sqrt(seed) * new]))
         spectra.append(values)
-        stationarity.append(float(np.linalg.norm(2 * f.gradient(factor @ factor.T) @ factor)))
+        stationarity.append(
+            float(np.linalg.norm(2 * f.gradient(factor @ factor.T) @ factor))
+        )
         corners.append(factor @ factor.T)
         paths += [path, corners[-1][None]]
     losses = [f.value(corner) for corner in corners]
-    return Greedy(*(torch.from_numpy(np.array(part)) for part in (
-        np.concatenate(paths), corners, spectra, basis, stationarity, losses)))
+    return Greedy(
+        *(
+            torch.from_numpy(np.array(part))
+            for part in (
+                np.concatenate(paths),
+                corners,
+                spectra,
+                basis,
+                stationarity,
+                losses,
+            )
+        )
+    )
 
 
 class _Loss:
     """f(W), its gradient, and gradient flow of f(U U^T)."""
 
     def __init__(self, matrices: object, targets: object) -> None:
-        self.A: Array = real_tensor("matrices", matrices, ndim=3).detach().cpu().double().numpy()
-        self.y: Array = real_tensor("targets", targets, ndim=1).detach().cpu().double().numpy()
-        if len(self.A) != len(self.y) or not np.allclose(self.A, self.A.transpose(0, 2, 1)):
-            raise InvalidInput(f"matrices have shape {self.A.shape} and targets {self.y.shape}; expected one symmetric "
-                               f"matrix a target. Replace A_i by (A_i + A_i^T) / 2.")
+        self.A: Array = (
+            real_tensor("matrices", matrices, ndim=3).detach().cpu().double().numpy()
+        )
+        self.y: Array = (
+            real_tensor("targets", targets, ndim=1).detach().cpu().double().numpy()
+        )
+        if len(self.A) != len(self.y) or not np.allclose(
+            self.A, self.A.transpose(0, 2, 1)
+        ):
+            raise InvalidInput(
+                f"matrices have shape {self.A.shape} and targets {self.y.shape}; expected one symmetric "
+                f"matrix a target. Replace A_i by (A_i + A_i^T) / 2."
+            )
         self.size, self.rows = self.A.shape[1], self.A.reshape(len(self.A), -1)
 
     def residual(self, W: Array) -> Array:
@@ -89,7 +121,9 @@ class _Loss:
         return float(np.mean(self.residual(W) ** 2))
 
     def gradient(self, W: Array) -> Array:
-        return (2 / len(self.y) * self.residual(W) @ self.rows).reshape(self.size, self.size)
+        return (2 / len(self.y) * self.residual(W) @ self.rows).reshape(
+            self.size, self.size
+        )
 
     def grown(self, factor: Array) -> tuple[Array, Array]:
         """The limit of gradient flow from `factor` (d, r), and U U^T (K, d, d) along the way."""
@@ -109,12 +143,25 @@ class _Loss:
 
         left = [False]
         at_rest.terminal = True  # type: ignore[attr-defined]
-        run = solve_ivp(velocity, (0, _HORIZON), factor.ravel(), method="DOP853", rtol=1e-8, atol=1e-12,
-                        events=[moving, at_rest], dense_output=True)
+        run = solve_ivp(
+            velocity,
+            (0, _HORIZON),
+            factor.ravel(),
+            method="DOP853",
+            rtol=1e-8,
+            atol=1e-12,
+            events=[moving, at_rest],
+            dense_output=True,
+        )
         shares = np.arange(_BETWEEN) / _BETWEEN
         times = (run.t[:-1, None] + np.diff(run.t)[:, None] * shares).ravel()
         path = run.sol(times).T.reshape(-1, *shape)
-        end = least_squares(lambda u: self.residual(u.reshape(shape) @ u.reshape(shape).T), run.y[:, -1],
-                            jac=lambda u: 2 * (self.A @ u.reshape(shape)).reshape(len(self.A), -1),
-                            xtol=1e-15, ftol=1e-15, gtol=1e-15).x.reshape(shape)
+        end = least_squares(
+            lambda u: self.residual(u.reshape(shape) @ u.reshape(shape).T),
+            run.y[:, -1],
+            jac=lambda u: 2 * (self.A @ u.reshape(shape)).reshape(len(self.A), -1),
+            xtol=1e-15,
+            ftol=1e-15,
+            gtol=1e-15,
+        ).x.reshape(shape)
         return end, np.einsum("kir,kjr->kij", path, path)

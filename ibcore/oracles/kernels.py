@@ -26,7 +26,11 @@ def output_layer_kernel(X: Tensor, Z: Tensor) -> Tensor:
     are zero. X (..., n, d), Z (..., k, d).
     """
     angle, lengths = _angle(X, Z)
-    return lengths * (torch.sin(angle) + (math.pi - angle) * torch.cos(angle)) / (2 * math.pi)
+    return (
+        lengths
+        * (torch.sin(angle) + (math.pi - angle) * torch.cos(angle))
+        / (2 * math.pi)
+    )
 
 
 def tangent_kernel(X: Tensor, Z: Tensor) -> Tensor:
@@ -67,18 +71,28 @@ def kernel_interpolant(kernel: Kernel, X: object, y: object) -> KernelInterpolan
     """
     inputs, targets = real_tensor("X", X), real_tensor("y", y)
     if inputs.shape[:-1] != targets.shape:
-        raise InvalidInput(f"X has shape {tuple(inputs.shape)} and y {tuple(targets.shape)}; expected one target "
-                           f"an input: X (..., n, d) and y (..., n).")
+        raise InvalidInput(
+            f"X has shape {tuple(inputs.shape)} and y {tuple(targets.shape)}; expected one target "
+            f"an input: X (..., n, d) and y (..., n)."
+        )
     gram = kernel(inputs, inputs)
     values = torch.linalg.eigvalsh(gram)
-    condition = values[..., -1] / values[..., 0].clamp(min=torch.finfo(values.dtype).tiny)
+    condition = values[..., -1] / values[..., 0].clamp(
+        min=torch.finfo(values.dtype).tiny
+    )
     if not bool((condition < 0.1 / torch.finfo(values.dtype).eps).all()):
-        raise InvalidInput("the kernel matrix is singular to rounding, expected inputs that are clearly distinct. "
-                           "Merge inputs that (almost) coincide.")
+        raise InvalidInput(
+            "the kernel matrix is singular to rounding, expected inputs that are clearly distinct. "
+            "Merge inputs that (almost) coincide."
+        )
     weights = torch.linalg.solve(gram, targets[..., None])
-    weights = (weights + torch.linalg.solve(gram, targets[..., None] - gram @ weights))[..., 0]
+    weights = (weights + torch.linalg.solve(gram, targets[..., None] - gram @ weights))[
+        ..., 0
+    ]
     fitted = (gram @ weights[..., None])[..., 0]
-    residual = (fitted - targets).norm(dim=-1) / targets.norm(dim=-1).clamp(min=torch.finfo(values.dtype).tiny)
+    residual = (fitted - targets).norm(dim=-1) / targets.norm(dim=-1).clamp(
+        min=torch.finfo(values.dtype).tiny
+    )
     norm = (weights * targets).sum(-1).clamp(min=0).sqrt()
     return KernelInterpolant(kernel, inputs, weights, norm, residual, condition)
 
@@ -88,7 +102,9 @@ def _angle(X: Tensor, Z: Tensor) -> tuple[Tensor, Tensor]:
 
     2 atan2(|u - v|, |u + v|) for unit vectors keeps small angles that the inverse cosine rounds away.
     """
-    u, v = (torch.cat([points, torch.ones_like(points[..., :1])], -1) for points in (X, Z))
+    u, v = (
+        torch.cat([points, torch.ones_like(points[..., :1])], -1) for points in (X, Z)
+    )
     length_u, length_v = u.norm(dim=-1, keepdim=True), v.norm(dim=-1, keepdim=True)
     u, v = (u / length_u)[..., :, None, :], (v / length_v)[..., None, :, :]
     angle = 2 * torch.atan2((u - v).norm(dim=-1), (u + v).norm(dim=-1))

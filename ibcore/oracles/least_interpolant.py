@@ -33,10 +33,14 @@ def least_interpolant(X: object, y: object) -> LeastInterpolant:
     distance program in v, which Lawson and Hanson (1974, chapter 23) reduce to NNLS. Raises `InvalidInput` for
     negative labels or for data that no weights fit.
     """
-    inputs, labels = (part.detach().cpu().double().numpy() for part in regression_data(X, y))
+    inputs, labels = (
+        part.detach().cpu().double().numpy() for part in regression_data(X, y)
+    )
     labels = labels.ravel()
     if labels.min() < 0:
-        raise InvalidInput(f"y has a smallest entry of {labels.min():g}; a ReLU neuron fits labels >= 0 only.")
+        raise InvalidInput(
+            f"y has a smallest entry of {labels.min():g}; a ReLU neuron fits labels >= 0 only."
+        )
     lengths = np.linalg.norm(inputs, axis=1)
     lengths[lengths == 0] = 1
     rows, goals, positive = inputs / lengths[:, None], labels / lengths, labels > 0
@@ -45,10 +49,14 @@ def least_interpolant(X: object, y: object) -> LeastInterpolant:
     w = base + null @ v
     size = float(np.linalg.norm(w)) or 1.0
     z = rows @ w
-    violation = float(np.where(positive, np.abs(z - goals), np.maximum(z, 0)).max() / size)
+    violation = float(
+        np.where(positive, np.abs(z - goals), np.maximum(z, 0)).max() / size
+    )
     if violation > 1e-7:
-        raise InvalidInput(f"no weights fit the data: the best leave an error of {violation:.1g} relative to "
-                           f"|x| |w|. Remove contradictory points.")
+        raise InvalidInput(
+            f"no weights fit the data: the best leave an error of {violation:.1g} relative to "
+            f"|x| |w|. Remove contradictory points."
+        )
     return LeastInterpolant(w, violation, gap / size**2)
 
 
@@ -71,6 +79,8 @@ def _least_distance(G: Array, h: Array) -> tuple[Array, float]:
     u = nnls(stacked, goal)[0]
     rest = stacked @ u - goal
     if rest[-1] > -1e-14:
-        raise InvalidInput("no weights fit the data: the points of label 0 contradict the others. Remove one of them.")
+        raise InvalidInput(
+            "no weights fit the data: the points of label 0 contradict the others. Remove one of them."
+        )
     v = -rest[:-1] / rest[-1]
     return v, float(v @ v + u @ h / rest[-1])

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,13 @@ def minimum_norm(features: object, targets: object) -> LeastSquares:
     rest = y - phi @ w
     scale = _norm(y).clamp(min=torch.finfo(y.dtype).tiny)
     outside = _norm(w - solve(phi @ w)) / _norm(w).clamp(min=torch.finfo(y.dtype).tiny)
-    return LeastSquares(w[..., 0] if single else w, _norm(w), _norm(rest) / scale,
-                        _norm(phi.mT @ rest) / (_norm(phi) * scale), outside)
+    return LeastSquares(
+        w[..., 0] if single else w,
+        _norm(w),
+        _norm(rest) / scale,
+        _norm(phi.mT @ rest) / (_norm(phi) * scale),
+        outside,
+    )
 
 
 def ridge(features: object, targets: object, penalty: float) -> Tensor:
@@ -54,13 +64,21 @@ def ridge(features: object, targets: object, penalty: float) -> Tensor:
     phi, y, single = _systems(features, targets)
     shift = positive_number("penalty", penalty) * phi.shape[-2]
     gram, wide = _smaller_gram(phi)
-    shifted = gram + shift * torch.eye(gram.shape[-1], dtype=phi.dtype, device=phi.device)
+    shifted = gram + shift * torch.eye(
+        gram.shape[-1], dtype=phi.dtype, device=phi.device
+    )
     factor = torch.linalg.cholesky(shifted)
-    w = phi.mT @ torch.cholesky_solve(y, factor) if wide else torch.cholesky_solve(phi.mT @ y, factor)
+    w = (
+        phi.mT @ torch.cholesky_solve(y, factor)
+        if wide
+        else torch.cholesky_solve(phi.mT @ y, factor)
+    )
     return w[..., 0] if single else w
 
 
-def descent_from_zero(features: object, targets: object, step_size: Tensor | float, steps: int) -> Tensor:
+def descent_from_zero(
+    features: object, targets: object, step_size: Tensor | float, steps: int
+) -> Tensor:
     """Where `steps` steps of gradient descent on (1/n) |Phi w - y|^2 from w = 0 lead, without taking them.
 
     Along an eigenvector of the Gram matrix with eigenvalue l the iterate has come the share
@@ -71,10 +89,16 @@ def descent_from_zero(features: object, targets: object, step_size: Tensor | flo
     count = positive_integer("steps", steps, least=0)
     gram, wide = _smaller_gram(phi)
     values, basis = torch.linalg.eigh(gram)
-    pace = 2 * torch.as_tensor(step_size, dtype=phi.dtype, device=phi.device)[..., None] / phi.shape[-2]
+    pace = (
+        2
+        * torch.as_tensor(step_size, dtype=phi.dtype, device=phi.device)[..., None]
+        / phi.shape[-2]
+    )
     moves = values > torch.finfo(phi.dtype).eps * values[..., -1:]
     shares = 1 - (1 - pace * values).pow(count)
-    gain = torch.where(moves, shares / values.where(moves, torch.ones_like(values)), count * pace)
+    gain = torch.where(
+        moves, shares / values.where(moves, torch.ones_like(values)), count * pace
+    )
     w = basis @ (gain[..., None] * (basis.mT @ (y if wide else phi.mT @ y)))
     w = phi.mT @ w if wide else w
     return w[..., 0] if single else w
@@ -84,12 +108,16 @@ def _systems(features: object, targets: object) -> tuple[Tensor, Tensor, bool]:
     """Phi (..., n, p), y (..., n, K), and whether the targets came without the dimension K."""
     phi, y = real_tensor("features", features), real_tensor("targets", targets)
     if phi.ndim < 2:
-        raise InvalidInput(f"features have shape {tuple(phi.shape)}, expected (..., n, p). Add the missing dimension.")
+        raise InvalidInput(
+            f"features have shape {tuple(phi.shape)}, expected (..., n, p). Add the missing dimension."
+        )
     single = y.shape == phi.shape[:-1] or y.ndim == 1
     y = y.to(phi)[..., None] if single else y.to(phi)
     if y.shape[-2] != phi.shape[-2]:
-        raise InvalidInput(f"features have shape {tuple(phi.shape)} and targets {tuple(y.shape)}; expected one target "
-                           f"a row: (..., {phi.shape[-2]}) or (..., {phi.shape[-2]}, K).")
+        raise InvalidInput(
+            f"features have shape {tuple(phi.shape)} and targets {tuple(y.shape)}; expected one target "
+            f"a row: (..., {phi.shape[-2]}) or (..., {phi.shape[-2]}, K)."
+        )
     return phi, y, single
 
 
@@ -108,7 +136,11 @@ def _pseudoinverse(phi: Tensor) -> Callable[[Tensor], Tensor]:
         inverse = torch.linalg.pinv(phi, rtol=eps * max(phi.shape[-2:]))
         return lambda right: inverse @ right
     invert = lambda right: basis @ ((basis.mT @ right) / values[..., None])  # noqa: E731
-    return (lambda right: phi.mT @ invert(right)) if wide else (lambda right: invert(phi.mT @ right))
+    return (
+        (lambda right: phi.mT @ invert(right))
+        if wide
+        else (lambda right: invert(phi.mT @ right))
+    )
 
 
 def _norm(matrices: Tensor) -> Tensor:

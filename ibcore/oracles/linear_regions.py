@@ -19,5 +19,7 @@ def least_regions(x: object, y: object) -> int:
     positions, signs = inputs[order, 0], labels[order]
     changes = signs[1:] != signs[:-1]
     if bool((changes & (positions[1:] == positions[:-1])).any()):
-        raise InvalidInput("two points with different labels lie at the same place; no function has both. Remove one.")
+        raise InvalidInput(
+            "two points with different labels lie at the same place; no function has both. Remove one."
+        )
     return max(1, int(changes.sum()))

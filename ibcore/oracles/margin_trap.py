@@ -18,8 +18,12 @@ LENGTH = math.sqrt(17) / 4  # of either point
 TRAP = 1 / 4  # normalized margin min_i m_i / (|theta|^2 / 2) of the KKT point
 BEST = math.sqrt(17) / 8  # of the optimum, one neuron along each point
 MULTIPLIERS = (2.0, 2.0)  # at the KKT point
-RISE = (math.sqrt(17) / 2 - 1) / 16  # slope of `escape_margin` in epsilon^2 at the KKT point
-TRAP_SHARE = (math.atan(1 / 4) / math.pi) ** 2  # of rotation-invariant starts with symmetric signs
+RISE = (
+    math.sqrt(17) / 2 - 1
+) / 16  # slope of `escape_margin` in epsilon^2 at the KKT point
+TRAP_SHARE = (
+    math.atan(1 / 4) / math.pi
+) ** 2  # of rotation-invariant starts with symmetric signs
 
 
 def trapped() -> Tensor:

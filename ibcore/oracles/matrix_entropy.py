@@ -11,7 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 Array = NDArray[np.float64]
 _LIMIT = 200
@@ -30,7 +35,9 @@ class EntropyMinimum:
     residual: Tensor
 
 
-def entropy_minimum(matrices: object, targets: object, scales: Sequence[float]) -> EntropyMinimum:
+def entropy_minimum(
+    matrices: object, targets: object, scales: Sequence[float]
+) -> EntropyMinimum:
     """min tr(W log W - W) - log(alpha^2) tr W subject to <A_i, W> = y_i over W > 0, for falling alpha of `scales` (K,).
 
     matrices: symmetric A (n, d, d), linearly independent.   targets: y (n,), which some positive definite W fits.
@@ -41,8 +48,10 @@ def entropy_minimum(matrices: object, targets: object, scales: Sequence[float]) 
     A: Array = real_tensor("matrices", matrices, ndim=3).detach().cpu().double().numpy()
     y: Array = real_tensor("targets", targets, ndim=1).detach().cpu().double().numpy()
     if len(A) != len(y) or not np.allclose(A, A.transpose(0, 2, 1)):
-        raise InvalidInput(f"matrices have shape {A.shape} and targets {y.shape}; expected n symmetric matrices and n "
-                           f"targets. Take (A + A^T)/2.")
+        raise InvalidInput(
+            f"matrices have shape {A.shape} and targets {y.shape}; expected n symmetric matrices and n "
+            f"targets. Take (A + A^T)/2."
+        )
     levels = [2 * math.log(positive_number("scale", float(scale))) for scale in scales]
     if not levels or sorted(levels, reverse=True) != levels:
         raise InvalidInput("scales do not fall. Sort them from the largest.")
@@ -50,12 +59,23 @@ def entropy_minimum(matrices: object, targets: object, scales: Sequence[float]) 
     for level in levels:
         dual = _newton(A, y, level, dual)
         duals.append(dual)
-    products = [_exponential(A, dual, level)[2] for dual, level in zip(duals, levels, strict=True)]
-    rest = [np.linalg.norm(np.tensordot(A, W, 2) - y) / np.linalg.norm(y) for W in products]
-    return EntropyMinimum(torch.from_numpy(np.stack(products)), torch.from_numpy(np.stack(duals)), torch.tensor(rest))
+    products = [
+        _exponential(A, dual, level)[2]
+        for dual, level in zip(duals, levels, strict=True)
+    ]
+    rest = [
+        np.linalg.norm(np.tensordot(A, W, 2) - y) / np.linalg.norm(y) for W in products
+    ]
+    return EntropyMinimum(
+        torch.from_numpy(np.stack(products)),
+        torch.from_numpy(np.stack(duals)),
+        torch.tensor(rest),
+    )
 
 
-def noise_exponent(matrices: object, targets: object, rank: int, step_size: float = 0.0) -> float:
+def noise_exponent(
+    matrices: object, targets: object, rank: int, step_size: float = 0.0
+) -> float:
     """2 (1 - q): the power of alpha by which the part of U U^T beyond `rank` falls, for U = alpha I at the start.
 
     From a small start U grows like exp(4 t M), M = (1/n) sum_i y_i A_i, until its largest part is of size one; then
@@ -64,11 +84,18 @@ def noise_exponent(matrices: object, targets: object, rank: int, step_size: floa
     matrices: symmetric (n, d, d).   step_size: eta on the mean square loss, 0 for gradient flow.
     Raises `InvalidInput` where the rank leaves no eigenvalue beyond it or the `rank`-th is not positive.
     """
-    A, y = real_tensor("matrices", matrices, ndim=3), real_tensor("targets", targets, ndim=1)
-    values = torch.linalg.eigvalsh(torch.einsum("n,nab->ab", y.to(A), A) / len(y)).flip(0)
+    A, y = (
+        real_tensor("matrices", matrices, ndim=3),
+        real_tensor("targets", targets, ndim=1),
+    )
+    values = torch.linalg.eigvalsh(torch.einsum("n,nab->ab", y.to(A), A) / len(y)).flip(
+        0
+    )
     if positive_integer("rank", rank) >= len(values) or values[rank - 1] <= 0:
-        raise InvalidInput(f"rank is {rank}, expected fewer than {len(values)}, with {rank} positive eigenvalue(s) of "
-                           f"the mean of y_i A_i.")
+        raise InvalidInput(
+            f"rank is {rank}, expected fewer than {len(values)}, with {rank} positive eigenvalue(s) of "
+            f"the mean of y_i A_i."
+        )
     rates = torch.log1p(4 * step_size * values) if step_size else values
     return 2 * (1 - float(rates[rank] / rates[rank - 1]))
 
@@ -92,11 +119,15 @@ def _newton(A: Array, y: Array, level: float, dual: Array) -> Array:
             return best
         turned = (basis.T @ A @ basis).reshape(len(y), -1)
         hessian = (turned * _divided(values + level).ravel()) @ turned.T
-        step = np.asarray(-np.linalg.lstsq(hessian, gradient, rcond=None)[0], dtype=np.float64)
+        step = np.asarray(
+            -np.linalg.lstsq(hessian, gradient, rcond=None)[0], dtype=np.float64
+        )
         dual = dual + _share(A, y, level, dual, step, float(-gradient @ step)) * step
     if least > 1e-9 * np.linalg.norm(y):
-        raise InvalidInput("the entropy program did not solve: no positive definite matrix fits the observations well. "
-                           "Check the targets.")
+        raise InvalidInput(
+            "the entropy program did not solve: no positive definite matrix fits the observations well. "
+            "Check the targets."
+        )
     return best
 
 
@@ -107,10 +138,16 @@ def _divided(values: Array) -> Array:
     return np.asarray(np.exp(middle) * np.where(half == 0, 1, quotient))
 
 
-def _share(A: Array, y: Array, level: float, dual: Array, step: Array, decrement: float) -> float:
+def _share(
+    A: Array, y: Array, level: float, dual: Array, step: Array, decrement: float
+) -> float:
     """How much of a Newton step to take: all of it near the solution, else the first share that descends."""
+
     def value(point: Array) -> float:
-        return float(np.exp(np.linalg.eigvalsh(np.tensordot(point, A, 1)) + level).sum() - y @ point)
+        return float(
+            np.exp(np.linalg.eigvalsh(np.tensordot(point, A, 1)) + level).sum()
+            - y @ point
+        )
 
     start, share = value(dual), 1.0
     with np.errstate(over="ignore"):

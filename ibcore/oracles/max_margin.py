@@ -52,7 +52,8 @@ def max_margin(X: object, y: object) -> MaxMargin:
         raise NotSeparable(
             f"X, y are not linearly separable through the origin: {int((~part.separable).sum())} of {len(labels)} "
             f"points lie on no strictly correct side. Append a column of ones for a bias, remove those points, or "
-            f"use ibcore.oracles.separability.nonseparable_limit.")
+            f"use ibcore.oracles.separability.nonseparable_limit."
+        )
     return certify(signed, _dual(signed))
 
 
@@ -68,13 +69,20 @@ def _dual(signed: np.ndarray) -> np.ndarray:
     problem = cp.Problem(cp.Minimize(cp.sum_squares(w) / 2), [constraint])
     for tolerance in (1e-12, 1e-9):
         try:
-            problem.solve(solver=cp.CLARABEL, tol_gap_abs=tolerance, tol_gap_rel=tolerance, tol_feas=tolerance)
+            problem.solve(
+                solver=cp.CLARABEL,
+                tol_gap_abs=tolerance,
+                tol_gap_rel=tolerance,
+                tol_feas=tolerance,
+            )
         except cp.SolverError:
             continue
         if problem.status == cp.OPTIMAL:
             return np.asarray(constraint.dual_value) / scale**2
-    raise InvalidInput(f"the quadratic program did not solve (status {problem.status}): the margin is below what "
-                       f"double precision resolves. Rescale the data or remove nearly contradictory points.")
+    raise InvalidInput(
+        f"the quadratic program did not solve (status {problem.status}): the margin is below what "
+        f"double precision resolves. Rescale the data or remove nearly contradictory points."
+    )
 
 
 def _polish(signed: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -104,5 +112,13 @@ def _certified(signed: np.ndarray, alpha: np.ndarray) -> MaxMargin:
     root = np.sqrt(alpha[support])[:, None] * signed[support]
     relaxation = np.linalg.eigvalsh(root @ root.T)[0]
     rate = min(float(relaxation), float((margins[~support] - 1).min(initial=np.inf)))
-    return MaxMargin(torch.from_numpy(primal), torch.from_numpy(alpha), energy**-0.5, torch.from_numpy(support),
-                     abs(float(gap)), max(0.0, 1 - float(margins.min())), float(slack), max(rate, 0.0))
+    return MaxMargin(
+        torch.from_numpy(primal),
+        torch.from_numpy(alpha),
+        energy**-0.5,
+        torch.from_numpy(support),
+        abs(float(gap)),
+        max(0.0, 1 - float(margins.min())),
+        float(slack),
+        max(rate, 0.0),
+    )

@@ -22,9 +22,16 @@ def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
     """
     inputs = real_tensor("X", X, ndim=2).detach().cpu().double().numpy()
     labels = torch.as_tensor(classes).cpu().numpy()
-    if labels.shape != (len(inputs),) or labels.dtype.kind != "i" or labels.min() < 0 or labels.max() >= count:
-        raise InvalidInput(f"classes must be {len(inputs)} integers from 0 to {count - 1}, one a row of X; "
-                           f"got an array of shape {labels.shape} and type {labels.dtype}.")
+    if (
+        labels.shape != (len(inputs),)
+        or labels.dtype.kind != "i"
+        or labels.min() < 0
+        or labels.max() >= count
+    ):
+        raise InvalidInput(
+            f"classes must be {len(inputs)} integers from 0 to {count - 1}, one a row of X; "
+            f"got an array of shape {labels.shape} and type {labels.dtype}."
+        )
     scale = np.linalg.norm(inputs, axis=1).max()
     W = cp.Variable((count, inputs.shape[1]))
     scores = inputs / scale @ W.T
@@ -33,18 +40,27 @@ def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
     problem = cp.Problem(cp.Minimize(cp.sum_squares(W) / 2), ahead)
     for tolerance in (1e-12, 1e-9):
         try:
-            problem.solve(solver=cp.CLARABEL, tol_gap_abs=tolerance, tol_gap_rel=tolerance, tol_feas=tolerance)
+            problem.solve(
+                solver=cp.CLARABEL,
+                tol_gap_abs=tolerance,
+                tol_gap_rel=tolerance,
+                tol_feas=tolerance,
+            )
         except cp.SolverError:
             continue
         if problem.status in (cp.OPTIMAL, cp.INFEASIBLE):
             break
     if problem.status != cp.OPTIMAL:
-        raise NotSeparable(f"no linear rule without bias puts all {len(inputs)} examples into their {count} classes "
-                           f"(solver status {problem.status}). Append a column of ones for a bias, or remove points.")
+        raise NotSeparable(
+            f"no linear rule without bias puts all {len(inputs)} examples into their {count} classes "
+            f"(solver status {problem.status}). Append a column of ones for a bias, or remove points."
+        )
     duals = np.full((len(inputs), count), np.nan)
     for k, constraint in enumerate(ahead):
         duals[labels != k, k] = np.asarray(constraint.dual_value) / scale**2
-    return certify(pair_rows(inputs, labels, count), duals[~np.eye(count, dtype=bool)[labels]])
+    return certify(
+        pair_rows(inputs, labels, count), duals[~np.eye(count, dtype=bool)[labels]]
+    )
 
 
 def pair_rows(inputs: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:

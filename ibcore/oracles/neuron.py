@@ -29,15 +29,19 @@ def inverse(activation: str, y: object) -> Tensor:
     targets = real_tensor("y", y)
     z = _INVERSES[activation](targets)
     if not bool(torch.isfinite(z).all()):
-        raise InvalidInput(f"y has entries from {float(targets.min()):.3g} to {float(targets.max()):.3g}, not all in "
-                           f"the open range of {activation}: no neuron fits them exactly.")
+        raise InvalidInput(
+            f"y has entries from {float(targets.min()):.3g} to {float(targets.max()):.3g}, not all in "
+            f"the open range of {activation}: no neuron fits them exactly."
+        )
     return z
 
 
 def inverse_leaky(y: object, leak: float) -> Tensor:
     """sigma^-1(y) of the leaky ReLU with slope `leak` > 0 for z < 0."""
     if not leak > 0:
-        raise InvalidInput(f"leak is {leak!r}, expected a number above 0: ReLU has no inverse.")
+        raise InvalidInput(
+            f"leak is {leak!r}, expected a number above 0: ReLU has no inverse."
+        )
     targets = real_tensor("y", y)
     return torch.where(targets > 0, targets, targets / leak)
 
@@ -77,7 +81,9 @@ class LeastRegularizer:
     residual: Tensor
 
 
-def least_regularizer(X: object, z: object, imbalance: object, tilt: object) -> LeastRegularizer:
+def least_regularizer(
+    X: object, z: object, imbalance: object, tilt: object
+) -> LeastRegularizer:
     """The minimizer of `regularizer` among the solutions of X u = z, by Newton's method in the null space of X.
 
     X: (B, n, d) of full row rank.   z: (B, n), none of them all zeros.   imbalance: (B,).   tilt: (B, d).
@@ -85,15 +91,29 @@ def least_regularizer(X: object, z: object, imbalance: object, tilt: object) -> 
     Raises `InvalidInput` for z = 0, where Q may have no gradient, and for shapes that do not match.
     """
     inputs, targets = real_tensor("X", X, ndim=3), real_tensor("z", z, ndim=2)
-    delta, linear = real_tensor("imbalance", imbalance, ndim=1), real_tensor("tilt", tilt, ndim=2)
+    delta, linear = (
+        real_tensor("imbalance", imbalance, ndim=1),
+        real_tensor("tilt", tilt, ndim=2),
+    )
     count, n, d = inputs.shape
-    if targets.shape != (count, n) or delta.shape != (count,) or linear.shape != (count, d):
-        raise InvalidInput(f"X has shape {tuple(inputs.shape)}, z {tuple(targets.shape)}, imbalance "
-                           f"{tuple(delta.shape)} and tilt {tuple(linear.shape)}; expected (B, n, d), (B, n), (B,) and "
-                           f"(B, d).")
+    if (
+        targets.shape != (count, n)
+        or delta.shape != (count,)
+        or linear.shape != (count, d)
+    ):
+        raise InvalidInput(
+            f"X has shape {tuple(inputs.shape)}, z {tuple(targets.shape)}, imbalance "
+            f"{tuple(delta.shape)} and tilt {tuple(linear.shape)}; expected (B, n, d), (B, n), (B,) and "
+            f"(B, d)."
+        )
     if bool((targets == 0).all(-1).any()):
-        raise InvalidInput("z has rows of zeros, whose solution may be u = 0 where Q has no gradient. Leave them out.")
-    u, free = minimum_norm(inputs, targets).weights, torch.linalg.svd(inputs)[2][:, n:].mT
+        raise InvalidInput(
+            "z has rows of zeros, whose solution may be u = 0 where Q has no gradient. Leave them out."
+        )
+    u, free = (
+        minimum_norm(inputs, targets).weights,
+        torch.linalg.svd(inputs)[2][:, n:].mT,
+    )
     for _ in range(_NEWTON_STEPS):
         move, decrement = _newton(u, delta, linear, free)
         u = _shorten(u, move, decrement, delta, linear)
@@ -101,17 +121,25 @@ def least_regularizer(X: object, z: object, imbalance: object, tilt: object) -> 
             break
     slope = (free.mT @ regularizer_gradient(u, delta, linear)[..., None])[..., 0]
     size = u.norm(dim=-1) / _outer_weight(u.norm(dim=-1), delta)
-    residual = ((inputs @ u[..., None])[..., 0] - targets).norm(dim=-1) / targets.norm(dim=-1)
+    residual = ((inputs @ u[..., None])[..., 0] - targets).norm(dim=-1) / targets.norm(
+        dim=-1
+    )
     return LeastRegularizer(u, slope.norm(dim=-1) / size, residual)
 
 
 def _outer_weight(r: Tensor, imbalance: Tensor) -> Tensor:
     """|a| from a^2 - |w|^2 = delta and |a| |w| = r, without cancellation for negative delta."""
     root = torch.sqrt(imbalance**2 + 4 * r**2)
-    return torch.sqrt(torch.where(imbalance >= 0, (imbalance + root) / 2, 2 * r**2 / (root - imbalance)))
+    return torch.sqrt(
+        torch.where(
+            imbalance >= 0, (imbalance + root) / 2, 2 * r**2 / (root - imbalance)
+        )
+    )
 
 
-def _newton(u: Tensor, delta: Tensor, tilt: Tensor, free: Tensor) -> tuple[Tensor, Tensor]:
+def _newton(
+    u: Tensor, delta: Tensor, tilt: Tensor, free: Tensor
+) -> tuple[Tensor, Tensor]:
     """The Newton step within the constraints, (B, d), and its decrement, (B,).
 
     Hess Q = (I - e e^T) / |a| + e e^T |a| / (a^2 + |w|^2), e = u/|u|.
@@ -120,18 +148,24 @@ def _newton(u: Tensor, delta: Tensor, tilt: Tensor, free: Tensor) -> tuple[Tenso
     a, axis = _outer_weight(r, delta), u / r[:, None]
     along = a / (a**2 + (r / a) ** 2) - 1 / a
     hessian = torch.eye(u.shape[-1]).to(u) / a[:, None, None] + along[:, None, None] * (
-        axis[:, :, None] * axis[:, None, :])
+        axis[:, :, None] * axis[:, None, :]
+    )
     slope = free.mT @ regularizer_gradient(u, delta, tilt)[..., None]
     inner = torch.linalg.solve(free.mT @ hessian @ free, slope)
     return (free @ inner)[..., 0], (slope * inner).sum((-2, -1))
 
 
-def _shorten(u: Tensor, move: Tensor, decrement: Tensor, delta: Tensor, tilt: Tensor) -> Tensor:
+def _shorten(
+    u: Tensor, move: Tensor, decrement: Tensor, delta: Tensor, tilt: Tensor
+) -> Tensor:
     """u - c move with the largest c = 1, 1/2, ... where Q falls enough; c = 1 where rounding hides the fall."""
     value = regularizer(u, delta, tilt)
     hidden, length = decrement <= 1e-10 * (1 + value.abs()), torch.ones_like(decrement)
     for _ in range(40):
-        short = regularizer(u - length[:, None] * move, delta, tilt) > value - 1e-4 * length * decrement
+        short = (
+            regularizer(u - length[:, None] * move, delta, tilt)
+            > value - 1e-4 * length * decrement
+        )
         short &= ~hidden
         if not bool(short.any()):
             break

@@ -54,12 +54,15 @@ def norm_max_margin(X: object, y: object, p: float) -> NormMargin:
     """
     inputs, labels = binary_data(X, y)
     if isinstance(p, bool) or not isinstance(p, (int, float)) or not p >= 1:
-        raise InvalidInput(f"p is {p!r}, expected a number of at least 1 or infinity: below 1 there is no norm.")
+        raise InvalidInput(
+            f"p is {p!r}, expected a number of at least 1 or infinity: below 1 there is no norm."
+        )
     if not is_separable(inputs, labels):
         part = separable_part(inputs, labels)
         raise NotSeparable(
             f"X, y are not linearly separable through the origin: {int((~part.separable).sum())} of {len(labels)} "
-            f"points lie on no strictly correct side. Append a column of ones for a bias, or remove those points.")
+            f"points lie on no strictly correct side. Append a column of ones for a bias, or remove those points."
+        )
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
     return _solve(signed, float(p))
 
@@ -70,26 +73,47 @@ def _solve(signed: np.ndarray, p: float) -> NormMargin:
     w = cp.Variable(signed.shape[1])
     constraint = signed / scale @ w >= 1
     linear = p in (1, math.inf)
-    problem = cp.Problem(cp.Minimize(cp.norm(w, p) if linear else cp.pnorm(w, p, approx=False)),  # type: ignore[arg-type]
-                         [constraint])
+    problem = cp.Problem(
+        cp.Minimize(cp.norm(w, p) if linear else cp.pnorm(w, p, approx=False)),  # type: ignore[arg-type]
+        [constraint],
+    )
     for tolerance in _TOLERANCES:
-        options = {} if linear else {f"tol_{name}": tolerance for name in ("gap_abs", "gap_rel", "feas")}
+        options = (
+            {}
+            if linear
+            else {f"tol_{name}": tolerance for name in ("gap_abs", "gap_rel", "feas")}
+        )
         with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
             warnings.filterwarnings("ignore", message="Solution may be inaccurate")
             problem.solve(solver=cp.HIGHS if linear else cp.CLARABEL, **options)
             if w.value is not None and constraint.dual_value is not None:
-                solution = _certified(signed, p, np.asarray(w.value) / scale, np.asarray(constraint.dual_value))
+                solution = _certified(
+                    signed,
+                    p,
+                    np.asarray(w.value) / scale,
+                    np.asarray(constraint.dual_value),
+                )
                 if abs(solution.gap) <= _GAP:
                     return solution
-    raise InvalidInput(f"the program for p = {p:g} did not solve (status {problem.status}): the margin is below what "
-                       f"double precision resolves. Rescale the data or remove nearly contradictory points.")
+    raise InvalidInput(
+        f"the program for p = {p:g} did not solve (status {problem.status}): the margin is below what "
+        f"double precision resolves. Rescale the data or remove nearly contradictory points."
+    )
 
 
-def _certified(signed: np.ndarray, p: float, w: np.ndarray, dual: np.ndarray) -> NormMargin:
+def _certified(
+    signed: np.ndarray, p: float, w: np.ndarray, dual: np.ndarray
+) -> NormMargin:
     """Scale both solutions until they are feasible and compare their values."""
     w = w / (signed @ w).min()
     dual = np.maximum(dual, 0)
     dual = dual / np.linalg.norm(signed.T @ dual, conjugate(p))
     size = float(np.linalg.norm(w, p))
-    return NormMargin(p, torch.from_numpy(w), torch.from_numpy(dual), 1 / size, (size - float(dual.sum())) / size,
-                      max(0.0, 1 - float((signed @ w).min())))
+    return NormMargin(
+        p,
+        torch.from_numpy(w),
+        torch.from_numpy(dual),
+        1 / size,
+        (size - float(dual.sum())) / size,
+        max(0.0, 1 - float((signed @ w).min())),
+    )

@@ -53,8 +53,13 @@ class NuclearMinimum:
     iterations: int
 
 
-def minimum_nuclear_norm(matrices: object, targets: object, *, semidefinite: bool = False,
-                         tolerance: float = 1e-10) -> NuclearMinimum:
+def minimum_nuclear_norm(
+    matrices: object,
+    targets: object,
+    *,
+    semidefinite: bool = False,
+    tolerance: float = 1e-10,
+) -> NuclearMinimum:
     """The least nuclear norm of W with <A_i, W> = y_i for `matrices` A (n, p, q) and `targets` y (n,).
 
     semidefinite: among symmetric W >= 0 only (A_i is replaced by its symmetric part); some positive definite W must
@@ -66,8 +71,14 @@ def minimum_nuclear_norm(matrices: object, targets: object, *, semidefinite: boo
     return _solve(_DensePlaces(A), y, semidefinite=semidefinite, tolerance=tolerance)
 
 
-def nuclear_completion(rows: object, columns: object, targets: object, shape: tuple[int, int], *,
-                       tolerance: float = 1e-10) -> NuclearMinimum:
+def nuclear_completion(
+    rows: object,
+    columns: object,
+    targets: object,
+    shape: tuple[int, int],
+    *,
+    tolerance: float = 1e-10,
+) -> NuclearMinimum:
     """The least nuclear norm of W (p, q) = `shape` with the entries W[rows_i, columns_i] = y_i; all arguments (n,).
 
     The same as `minimum_nuclear_norm` for matrices with a single 1, without forming them.
@@ -76,15 +87,33 @@ def nuclear_completion(rows: object, columns: object, targets: object, shape: tu
     y = _targets(targets)
     index = [torch.as_tensor(part).detach().cpu().numpy() for part in (rows, columns)]
     for name, part, size in zip(("rows", "columns"), index, shape, strict=True):
-        if part.shape != y.shape or part.dtype.kind not in "iu" or part.min() < 0 or part.max() >= size:
-            raise InvalidInput(f"{name} must be {len(y)} integers from 0 to {size - 1}, one for each target.")
+        if (
+            part.shape != y.shape
+            or part.dtype.kind not in "iu"
+            or part.min() < 0
+            or part.max() >= size
+        ):
+            raise InvalidInput(
+                f"{name} must be {len(y)} integers from 0 to {size - 1}, one for each target."
+            )
     if len(np.unique(index[0] * shape[1] + index[1])) < len(y):
         raise InvalidInput("an entry is observed twice. Keep each entry once.")
-    return _solve(_EntryPlaces(index[0], index[1], shape), y, semidefinite=False, tolerance=tolerance)
+    return _solve(
+        _EntryPlaces(index[0], index[1], shape),
+        y,
+        semidefinite=False,
+        tolerance=tolerance,
+    )
 
 
-def nuclear_program(matrices: object, targets: object, *, semidefinite: bool = False,
-                    solver: str = "CLARABEL", **settings: Any) -> NuclearMinimum:
+def nuclear_program(
+    matrices: object,
+    targets: object,
+    *,
+    semidefinite: bool = False,
+    solver: str = "CLARABEL",
+    **settings: Any,
+) -> NuclearMinimum:
     """The same minimum from a conic solver of CVXPY, with the same certificate; `settings` are the solver's.
 
     The solver's W is moved to the nearest matrix that fits the observations, and its dual variables are scaled to be
@@ -93,37 +122,61 @@ def nuclear_program(matrices: object, targets: object, *, semidefinite: bool = F
     A, y = _dense(matrices, targets, semidefinite=semidefinite)
     W = cp.Variable(A.shape[1:], PSD=semidefinite)
     constraint = A.reshape(len(y), -1) @ cp.vec(W, order="C") == y
-    problem = cp.Problem(cp.Minimize(cp.trace(W) if semidefinite else cp.normNuc(W)), [constraint])
+    problem = cp.Problem(
+        cp.Minimize(cp.trace(W) if semidefinite else cp.normNuc(W)), [constraint]
+    )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an inaccurate solution; the certificate says how inaccurate
+            warnings.simplefilter(
+                "ignore"
+            )  # of an inaccurate solution; the certificate says how inaccurate
             problem.solve(solver=solver, **settings)
     except cp.SolverError as error:
-        raise InvalidInput(f"{solver} did not solve the program ({error}). Rescale the data.") from error
+        raise InvalidInput(
+            f"{solver} did not solve the program ({error}). Rescale the data."
+        ) from error
     if W.value is None:
-        raise InvalidInput(f"{solver} ended with status {problem.status}: no matrix fits the observations.")
-    return _certified(_DensePlaces(A), y, np.asarray(W.value), -np.asarray(constraint.dual_value), 0,
-                      semidefinite=semidefinite)
+        raise InvalidInput(
+            f"{solver} ended with status {problem.status}: no matrix fits the observations."
+        )
+    return _certified(
+        _DensePlaces(A),
+        y,
+        np.asarray(W.value),
+        -np.asarray(constraint.dual_value),
+        0,
+        semidefinite=semidefinite,
+    )
 
 
 def _targets(targets: object) -> Array:
     y: Array = real_tensor("targets", targets, ndim=1).detach().cpu().double().numpy()
     if not y.any():
-        raise InvalidInput("targets are all zero: the minimum is W = 0. Pass observations of a matrix.")
+        raise InvalidInput(
+            "targets are all zero: the minimum is W = 0. Pass observations of a matrix."
+        )
     return y
 
 
-def _dense(matrices: object, targets: object, *, semidefinite: bool) -> tuple[Array, Array]:
+def _dense(
+    matrices: object, targets: object, *, semidefinite: bool
+) -> tuple[Array, Array]:
     A: Array = real_tensor("matrices", matrices, ndim=3).detach().cpu().double().numpy()
     y = _targets(targets)
     if len(A) != len(y):
-        raise InvalidInput(f"matrices have shape {A.shape} and targets {y.shape}; expected one target a matrix.")
+        raise InvalidInput(
+            f"matrices have shape {A.shape} and targets {y.shape}; expected one target a matrix."
+        )
     if semidefinite:
         if A.shape[1] != A.shape[2]:
-            raise InvalidInput(f"matrices have shape {A.shape}, expected squares for a semidefinite W.")
+            raise InvalidInput(
+                f"matrices have shape {A.shape}, expected squares for a semidefinite W."
+            )
         A = (A + A.transpose(0, 2, 1)) / 2
     if np.linalg.matrix_rank(A.reshape(len(A), -1)) < len(A):
-        raise InvalidInput(f"the {len(A)} matrices are linearly dependent. Drop those that repeat what others say.")
+        raise InvalidInput(
+            f"the {len(A)} matrices are linearly dependent. Drop those that repeat what others say."
+        )
     return A, y
 
 
@@ -165,11 +218,18 @@ class _DensePlaces:
         return (left @ self.A @ right).reshape(self.rows.shape) @ self.rows.T
 
     def crossed(self, middle: Array) -> Array:
-        return (middle @ self.A.transpose(0, 2, 1) @ middle).reshape(self.rows.shape) @ self.rows.T
+        return (middle @ self.A.transpose(0, 2, 1) @ middle).reshape(
+            self.rows.shape
+        ) @ self.rows.T
 
 
 class _EntryPlaces:
-    def __init__(self, rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        rows: NDArray[np.int64],
+        columns: NDArray[np.int64],
+        shape: tuple[int, int],
+    ) -> None:
         self.rows, self.columns, self.shape = rows, columns, shape
 
     def read(self, matrix: Array) -> Array:
@@ -184,7 +244,10 @@ class _EntryPlaces:
         return fitted
 
     def pairs(self, left: Array, right: Array) -> Array:
-        return left[np.ix_(self.rows, self.rows)] * right[np.ix_(self.columns, self.columns)]
+        return (
+            left[np.ix_(self.rows, self.rows)]
+            * right[np.ix_(self.columns, self.columns)]
+        )
 
     def crossed(self, middle: Array) -> Array:
         block = middle[np.ix_(self.rows, self.columns)]
@@ -203,10 +266,15 @@ class _Spectral:
 
     def derivatives(self) -> tuple[Array, Array]:
         P = np.eye(len(self.left)) + (self.left * (self.weights - 1)) @ self.left.T
-        R = np.eye(self.right.shape[1]) + (self.right.T * (self.weights - 1)) @ self.right
+        R = (
+            np.eye(self.right.shape[1])
+            + (self.right.T * (self.weights - 1)) @ self.right
+        )
         Q = (self.left * (self.s * self.weights)) @ self.right
         self.P, self.R, self.Q = P, R, Q
-        return 2 * self.places.read(Q), 2 * (self.places.pairs(P, R) + self.places.crossed(Q))
+        return 2 * self.places.read(Q), 2 * (
+            self.places.pairs(P, R) + self.places.crossed(Q)
+        )
 
     def primal(self, weight: float, step: Array) -> Array:
         D = self.places.spread(step)
@@ -225,13 +293,19 @@ class _Semidefinite:
 
     def derivatives(self) -> tuple[Array, Array]:
         self.inverse = (self.basis * self.weights) @ self.basis.T
-        return self.places.read(self.inverse), self.places.pairs(self.inverse, self.inverse)
+        return self.places.read(self.inverse), self.places.pairs(
+            self.inverse, self.inverse
+        )
 
     def primal(self, weight: float, step: Array) -> Array:
-        return weight * (self.inverse + self.inverse @ self.places.spread(step) @ self.inverse)
+        return weight * (
+            self.inverse + self.inverse @ self.places.spread(step) @ self.inverse
+        )
 
 
-def _solve(places: _Places, y: Array, *, semidefinite: bool, tolerance: float) -> NuclearMinimum:
+def _solve(
+    places: _Places, y: Array, *, semidefinite: bool, tolerance: float
+) -> NuclearMinimum:
     """Newton's method on -y.nu / mu + barrier(nu) for falling mu, in units in which |y| = 1.
 
     A Newton step at nu names a matrix that fits y, feasible where the decrement is below 1, so that there are bounds
@@ -250,15 +324,26 @@ def _solve(places: _Places, y: Array, *, semidefinite: bool, tolerance: float) -
             break
         decrement = max(0.0, -float(gradient @ step)) ** 0.5
         if not semidefinite or decrement < 1:
-            found = _certified(places, y, size * point.primal(mu, step), dual, iteration, semidefinite=semidefinite)
+            found = _certified(
+                places,
+                y,
+                size * point.primal(mu, step),
+                dual,
+                iteration,
+                semidefinite=semidefinite,
+            )
             best = found if best is None or found.gap < best.gap else best
             if best.gap <= stop:
                 break
-        point, dual = _line_search(places, barrier, point, dual, step, target / mu, decrement)
+        point, dual = _line_search(
+            places, barrier, point, dual, step, target / mu, decrement
+        )
         mu *= _SHRINK if decrement < _NEAR else 1
     if best is None:
-        raise InvalidInput("the semidefinite program has no certified solution: no positive definite matrix fits the "
-                           "observations. Use fewer observations, or drop semidefinite=True.")
+        raise InvalidInput(
+            "the semidefinite program has no certified solution: no positive definite matrix fits the "
+            "observations. Use fewer observations, or drop semidefinite=True."
+        )
     return best
 
 
@@ -275,7 +360,9 @@ def _newton_step(hessian: Array, gradient: Array) -> Array | None:
     unit = hessian * scale * scale[:, None]
     for shift in (0.0, 1e-15, 1e-14, 1e-13):
         try:
-            factor = cho_factor(unit + len(unit) * shift * np.eye(len(unit)), check_finite=False)
+            factor = cho_factor(
+                unit + len(unit) * shift * np.eye(len(unit)), check_finite=False
+            )
         except LinAlgError:
             continue
         rest = -gradient * scale
@@ -286,8 +373,15 @@ def _newton_step(hessian: Array, gradient: Array) -> Array | None:
     return None
 
 
-def _line_search(places: _Places, barrier: type, point: _Spectral | _Semidefinite, dual: Array, step: Array,
-                 pull: Array, decrement: float) -> tuple[_Spectral | _Semidefinite, Array]:
+def _line_search(
+    places: _Places,
+    barrier: type,
+    point: _Spectral | _Semidefinite,
+    dual: Array,
+    step: Array,
+    pull: Array,
+    decrement: float,
+) -> tuple[_Spectral | _Semidefinite, Array]:
     """The full Newton step where it is known to be safe, else the first of shrinking steps that descends."""
     share, slope = 1.0, decrement**2
     while True:
@@ -301,16 +395,34 @@ def _line_search(places: _Places, barrier: type, point: _Spectral | _Semidefinit
         share *= 0.6
 
 
-def _certified(places: _Places, y: Array, matrix: Array, dual: Array, iterations: int, *,
-               semidefinite: bool) -> NuclearMinimum:
+def _certified(
+    places: _Places,
+    y: Array,
+    matrix: Array,
+    dual: Array,
+    iterations: int,
+    *,
+    semidefinite: bool,
+) -> NuclearMinimum:
     W, G, violation = places.fit(matrix, y), places.spread(dual), 0.0
     if semidefinite:
         W = (W + W.T) / 2
         values, value = np.linalg.eigvalsh(W), float(np.trace(W))
-        violation, size = max(0.0, float(-values[0] / abs(values).max())), float(np.linalg.eigvalsh(G)[-1])
+        violation, size = (
+            max(0.0, float(-values[0] / abs(values).max())),
+            float(np.linalg.eigvalsh(G)[-1]),
+        )
     else:
         value, size = float(np.linalg.norm(W, "nuc")), float(np.linalg.norm(G, 2))
     feasible = dual / max(1.0, size)
     gap = abs(value - float(y @ feasible)) / abs(value)
     residual = float(np.linalg.norm(places.read(W) - y) / np.linalg.norm(y))
-    return NuclearMinimum(torch.from_numpy(W), torch.from_numpy(feasible), value, gap, residual, violation, iterations)
+    return NuclearMinimum(
+        torch.from_numpy(W),
+        torch.from_numpy(feasible),
+        value,
+        gap,
+        residual,
+        violation,
+        iterations,
+    )

@@ -15,7 +15,11 @@ def expected_train_error(count: int, degree: int, noise: float) -> float:
 
     For a truth of at most `degree`: the residual is the noise without its part in the fitted space.
     """
-    return noise**2 * (1 - (positive_integer("degree", degree, least=0) + 1) / positive_integer("count", count))
+    return noise**2 * (
+        1
+        - (positive_integer("degree", degree, least=0) + 1)
+        / positive_integer("count", count)
+    )
 
 
 def expected_excess_risk(x: Tensor, degree: int, noise: float) -> tuple[Tensor, Tensor]:

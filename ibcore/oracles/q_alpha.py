@@ -22,7 +22,13 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor, regression_data
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+    regression_data,
+)
 
 Array = NDArray[np.float64]
 _FALL = 4.0  # of log s in one step of continuation
@@ -98,7 +104,10 @@ def inverse_link(x: Tensor, depth: int = 2) -> Tensor:
         return torch.asinh(x)
     target = x.detach().cpu().double().abs().numpy()
     p = depth / (depth - 2)
-    lower, upper = np.zeros_like(target), np.log1p(target) / p  # of w = -log(1 - |z|): h(z) >= e^(p w) - 1
+    lower, upper = (
+        np.zeros_like(target),
+        np.log1p(target) / p,
+    )  # of w = -log(1 - |z|): h(z) >= e^(p w) - 1
     for _ in range(120):
         w = (lower + upper) / 2
         low = _Link(depth).value(-np.expm1(-w)) < target
@@ -111,7 +120,9 @@ def q_value(beta: Tensor, scale: Tensor | float, depth: int = 2) -> Tensor:
     s = torch.as_tensor(scale, dtype=torch.float64)
     x = beta.detach().cpu().double() / s
     if depth == 2:
-        return (s * (x * torch.asinh(x) - x**2 / (torch.hypot(x, torch.ones_like(x)) + 1))).sum(-1)
+        return (
+            s * (x * torch.asinh(x) - x**2 / (torch.hypot(x, torch.ones_like(x)) + 1))
+        ).sum(-1)
     z = inverse_link(x, depth)
     return (s * (x * z - torch.from_numpy(_Link(depth).integral(z.numpy())))).sum(-1)
 
@@ -119,7 +130,11 @@ def q_value(beta: Tensor, scale: Tensor | float, depth: int = 2) -> Tensor:
 def start_scale(alpha: float, depth: int = 2) -> float:
     """s of the network u^D - v^D with u = v = alpha at the start: 2 alpha^2 at depth 2, alpha^D above."""
     positive_number("alpha", alpha)
-    return 2 * alpha**2 if depth == 2 else alpha ** positive_integer("depth", depth, least=2)
+    return (
+        2 * alpha**2
+        if depth == 2
+        else alpha ** positive_integer("depth", depth, least=2)
+    )
 
 
 def shape_scale(product: Tensor | float, shape: Tensor | float) -> Tensor:
@@ -127,9 +142,13 @@ def shape_scale(product: Tensor | float, shape: Tensor | float) -> Tensor:
 
     shape: s = (u0 - v0) / (u0 + v0), in (-1, 1).  Azulay et al. (2021).
     """
-    alpha, s = (torch.as_tensor(value, dtype=torch.float64) for value in (product, shape))
+    alpha, s = (
+        torch.as_tensor(value, dtype=torch.float64) for value in (product, shape)
+    )
     if bool((alpha <= 0).any()) or bool((s.abs() >= 1).any()):
-        raise InvalidInput("the product of the layers must be above 0 and the shape between -1 and 1.")
+        raise InvalidInput(
+            "the product of the layers must be above 0 and the shape between -1 and 1."
+        )
     return 2 * alpha * (1 + s**2) / (1 - s**2)
 
 
@@ -138,43 +157,59 @@ def q_alpha_minimizer(X: object, y: object, alpha: float, depth: int = 2) -> QMi
     return q_minimizer(X, y, start_scale(alpha, depth), depth)
 
 
-def q_alpha_path(X: object, y: object, alphas: Iterable[float], depth: int = 2) -> list[QMinimizer]:
+def q_alpha_path(
+    X: object, y: object, alphas: Iterable[float], depth: int = 2
+) -> list[QMinimizer]:
     """`q_alpha_minimizer` at each of `alphas`, in their order, by one continuation from the largest down."""
     scales = [start_scale(alpha, depth) for alpha in alphas]
     inputs, targets = _interpolable(X, y)
     order = np.argsort(scales)[::-1]
     found: dict[int, QMinimizer] = {}
-    solver = _Dual(inputs, targets, np.full(inputs.shape[1], scales[order[0]]), _Link(depth))
+    solver = _Dual(
+        inputs, targets, np.full(inputs.shape[1], scales[order[0]]), _Link(depth)
+    )
     for k in order:
         solver.lower(np.full(inputs.shape[1], scales[k]))
         found[int(k)] = solver.solved()
     return [found[k] for k in range(len(scales))]
 
 
-def q_minimizer(X: object, y: object, scale: Tensor | float, depth: int = 2) -> QMinimizer:
+def q_minimizer(
+    X: object, y: object, scale: Tensor | float, depth: int = 2
+) -> QMinimizer:
     """The interpolant of least sum_j s_j q(beta_j / s_j) at s = `scale`, a number or (d,), each above 0.
 
     Raises `InvalidInput` for malformed data, targets that are all zero, rows of X that are linearly dependent, or a
     scale that is not positive or of the wrong shape.
     """
     inputs, targets = _interpolable(X, y)
-    s = real_tensor("scale", torch.as_tensor(scale, dtype=torch.float64).expand(inputs.shape[1])).numpy()
+    s = real_tensor(
+        "scale", torch.as_tensor(scale, dtype=torch.float64).expand(inputs.shape[1])
+    ).numpy()
     if not bool((s > 0).all()):
-        raise InvalidInput(f"the scale has {int((s <= 0).sum())} entries that are not above 0.")
+        raise InvalidInput(
+            f"the scale has {int((s <= 0).sum())} entries that are not above 0."
+        )
     solver = _Dual(inputs, targets, s, _Link(depth))
     solver.lower(s)
     return solver.solved()
 
 
 def _interpolable(X: object, y: object) -> tuple[Array, Array]:
-    inputs, targets = (part.detach().cpu().double().numpy() for part in regression_data(X, y))
+    inputs, targets = (
+        part.detach().cpu().double().numpy() for part in regression_data(X, y)
+    )
     if targets.ndim != 1:
-        raise InvalidInput(f"y has shape {targets.shape}, expected one target a row. Solve for one column at a time.")
+        raise InvalidInput(
+            f"y has shape {targets.shape}, expected one target a row. Solve for one column at a time."
+        )
     if not targets.any():
         raise InvalidInput("y is zero: every scale gives beta = 0.")
     if np.linalg.matrix_rank(inputs) < len(inputs):
-        raise InvalidInput(f"the {len(inputs)} rows of X (in {inputs.shape[1]} dimensions) are linearly dependent; "
-                           f"remove rows until they are not.")
+        raise InvalidInput(
+            f"the {len(inputs)} rows of X (in {inputs.shape[1]} dimensions) are linearly dependent; "
+            f"remove rows until they are not."
+        )
     return inputs, targets
 
 
@@ -202,9 +237,13 @@ class _Dual:
         beta, missing = self._state()
         step = self._solve(missing)
         change = self.s * self.link.slope(self.nu @ self.X) * (step @ self.X)
-        return QMinimizer(torch.from_numpy(beta), torch.from_numpy(self.nu.copy()),
-                          float(np.linalg.norm(missing) / np.linalg.norm(self.y)),
-                          float(np.linalg.norm(change) / np.linalg.norm(beta)), self.steps)
+        return QMinimizer(
+            torch.from_numpy(beta),
+            torch.from_numpy(self.nu.copy()),
+            float(np.linalg.norm(missing) / np.linalg.norm(self.y)),
+            float(np.linalg.norm(change) / np.linalg.norm(beta)),
+            self.steps,
+        )
 
     def _state(self) -> tuple[Array, Array]:
         beta = self.s * self.link.value(self.nu @ self.X)
@@ -220,7 +259,9 @@ class _Dual:
         R = np.linalg.qr(root[:, None] * self.X.T, mode="r")
         pivots = np.abs(np.diag(R))
         if pivots.min() > _PIVOT * pivots.max():
-            return np.asarray(solve_triangular(R, solve_triangular(R, right, trans="T")))
+            return np.asarray(
+                solve_triangular(R, solve_triangular(R, right, trans="T"))
+            )
         values, basis = np.linalg.svd(R)[1:]
         kept = values**2 > _EPS * values[0] ** 2
         return np.asarray(basis[kept].T @ (basis[kept] @ right / values[kept] ** 2))

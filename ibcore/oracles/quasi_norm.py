@@ -60,23 +60,36 @@ def quasi_norm_minimizers(signed: object, power: float) -> LocalMinimizers:
     """
     rows = real_tensor("signed", signed, ndim=2).detach().cpu().double().numpy()
     if not 0 < power < 1:
-        raise InvalidInput(f"power is {power!r}, expected a number between 0 and 1; for 1 use norm_max_margin.")
+        raise InvalidInput(
+            f"power is {power!r}, expected a number between 0 and 1; for 1 use norm_max_margin."
+        )
     n, d = rows.shape
     if math.comb(n + d, d) > _SYSTEMS:
-        raise InvalidInput(f"signed has shape {rows.shape}: {math.comb(n + d, d):,} systems to enumerate, more than "
-                           f"{_SYSTEMS:,}. Use fewer points or dimensions.")
+        raise InvalidInput(
+            f"signed has shape {rows.shape}: {math.comb(n + d, d):,} systems to enumerate, more than "
+            f"{_SYSTEMS:,}. Use fewer points or dimensions."
+        )
     found = [_of_size(rows, power, size) for size in range(1, min(n, d) + 1)]
     betas, duals = (np.concatenate(parts) for parts in zip(*found, strict=True))
     if not len(betas):
-        raise NotSeparable("no vertex has all margins at least 1: no direction separates these data.")
+        raise NotSeparable(
+            "no vertex has all margins at least 1: no direction separates these data."
+        )
     values = (np.abs(betas) ** power).sum(1) ** (1 / power)
     order = np.argsort(values, kind="stable")
     betas, duals = betas[order], duals[order]
-    return LocalMinimizers(torch.from_numpy(betas), torch.from_numpy(duals), torch.from_numpy(values[order]),
-                           _residual(rows, power, betas, duals), math.comb(n + d, d) - 1)
+    return LocalMinimizers(
+        torch.from_numpy(betas),
+        torch.from_numpy(duals),
+        torch.from_numpy(values[order]),
+        _residual(rows, power, betas, duals),
+        math.comb(n + d, d) - 1,
+    )
 
 
-def _of_size(rows: np.ndarray, power: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _of_size(
+    rows: np.ndarray, power: float, size: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Feasible basic solutions with `size` nonzero entries and positive duals: (V, d) and (V, n)."""
     n, d = rows.shape
     supports = np.array(list(itertools.combinations(range(d), size)))
@@ -87,12 +100,20 @@ def _of_size(rows: np.ndarray, power: float, size: int) -> tuple[np.ndarray, np.
         regular = np.abs(np.linalg.det(blocks)) > _SINGULAR
         blocks, active = blocks[regular], actives[regular]
         entries = np.linalg.solve(blocks, np.ones((len(blocks), size, 1)))[..., 0]
-        feasible = (entries @ rows[:, support].T).min(1, initial=np.inf) >= 1 - _FEASIBLE
+        feasible = (entries @ rows[:, support].T).min(
+            1, initial=np.inf
+        ) >= 1 - _FEASIBLE
         blocks, active, entries = blocks[feasible], active[feasible], entries[feasible]
         slopes = power * np.abs(entries) ** (power - 1) * np.sign(entries)
         weights = np.linalg.solve(blocks.swapaxes(1, 2), slopes[..., None])[..., 0]
         stationary = (weights > 0).all(1)
-        betas.append(_placed(entries[stationary], np.broadcast_to(support, (int(stationary.sum()), size)), d))
+        betas.append(
+            _placed(
+                entries[stationary],
+                np.broadcast_to(support, (int(stationary.sum()), size)),
+                d,
+            )
+        )
         duals.append(_placed(weights[stationary], active[stationary], n))
     return np.concatenate(betas), np.concatenate(duals)
 
@@ -104,8 +125,16 @@ def _placed(entries: np.ndarray, places: np.ndarray, length: int) -> np.ndarray:
     return full
 
 
-def _residual(rows: np.ndarray, power: float, betas: np.ndarray, duals: np.ndarray) -> float:
+def _residual(
+    rows: np.ndarray, power: float, betas: np.ndarray, duals: np.ndarray
+) -> float:
     on = betas != 0
-    slopes = power * np.where(on, np.abs(np.where(on, betas, 1.0)), 1.0) ** (power - 1) * np.sign(betas)
-    balance = np.abs(np.where(on, duals @ rows - slopes, 0.0)).max(1) / np.abs(np.where(on, slopes, 0.0)).max(1)
+    slopes = (
+        power
+        * np.where(on, np.abs(np.where(on, betas, 1.0)), 1.0) ** (power - 1)
+        * np.sign(betas)
+    )
+    balance = np.abs(np.where(on, duals @ rows - slopes, 0.0)).max(1) / np.abs(
+        np.where(on, slopes, 0.0)
+    ).max(1)
     return float(max(balance.max(), (1 - betas @ rows.T).max()))

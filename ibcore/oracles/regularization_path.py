@@ -40,29 +40,44 @@ def tail_limit(signed: object, power: float, start: object) -> TailLimit:
     w = real_tensor("start", start, ndim=1).detach().cpu().double().numpy()
     positive_number("power", power)
     if float((rows @ w).min()) <= 0:
-        raise InvalidInput("start does not separate the data; pass ibcore.oracles.max_margin.max_margin(X, y).primal.")
+        raise InvalidInput(
+            "start does not separate the data; pass ibcore.oracles.max_margin.max_margin(X, y).primal."
+        )
     scale = float((rows @ w).min())
     w = w / scale
 
     def value(w: np.ndarray) -> float:
         margins = rows @ w
-        return float((margins**-power).sum() / power + w @ w / 2) if margins.min() > 0 else np.inf
+        return (
+            float((margins**-power).sum() / power + w @ w / 2)
+            if margins.min() > 0
+            else np.inf
+        )
 
     def gradient(w: np.ndarray) -> np.ndarray:
         return w - rows.T @ (rows @ w) ** (-power - 1)
 
     for _ in range(_ITERATIONS):
         slope = gradient(w)
-        hessian = np.eye(len(w)) + (power + 1) * (rows.T * (rows @ w) ** (-power - 2)) @ rows
+        hessian = (
+            np.eye(len(w)) + (power + 1) * (rows.T * (rows @ w) ** (-power - 2)) @ rows
+        )
         step = -np.linalg.solve(hessian, slope)
         size, here = 1.0, value(w)
-        while value(w + size * step) > here + 1e-4 * size * slope @ step + 1e-15 * abs(here) and size > 1e-12:
+        while (
+            value(w + size * step)
+            > here + 1e-4 * size * slope @ step + 1e-15 * abs(here)
+            and size > 1e-12
+        ):
             size /= 2
         w = w + size * step
         if np.linalg.norm(step) <= 1e-15 * np.linalg.norm(w):
             break
     norm = float(np.linalg.norm(w))
-    error, margin = float(np.linalg.norm(gradient(w))) / norm, float((rows @ w).min()) / norm
+    error, margin = (
+        float(np.linalg.norm(gradient(w))) / norm,
+        float((rows @ w).min()) / norm,
+    )
     return TailLimit(torch.from_numpy(w / norm), error, margin)
 
 
@@ -90,7 +105,9 @@ def regularization_path(signed: object, radii: object) -> list[PathPoint]:
     rows = real_tensor("signed", signed, ndim=2).detach().cpu().double().numpy()
     wanted = real_tensor("radii", radii, ndim=1).cpu().double().numpy()
     if wanted[0] <= 0 or (np.diff(wanted) <= 0).any():
-        raise InvalidInput("radii must rise from above 0; sort them and drop repetitions.")
+        raise InvalidInput(
+            "radii must rise from above 0; sort them and drop repetitions."
+        )
     mean = rows.mean(0)
     radius = min(wanted[0], 0.1 / np.linalg.norm(rows, axis=1).max())
     w = radius * mean / np.linalg.norm(mean)
@@ -125,13 +142,20 @@ def _newton(rows: np.ndarray, w: np.ndarray, radius: float) -> np.ndarray:
         p, rate = _weights(rows, w)
         push, tilt = p @ rows, p * rate
         system = np.zeros((size + 1, size + 1))
-        system[:size, :size] = -(rows.T * tilt) @ rows + np.outer(push, tilt @ rows) - nu * np.eye(size)
+        system[:size, :size] = (
+            -(rows.T * tilt) @ rows + np.outer(push, tilt @ rows) - nu * np.eye(size)
+        )
         system[:size, size], system[size, :size] = -w, -w / radius**2
         wrong = _wrong(rows, w, nu, radius)
         step = np.linalg.solve(system, -wrong)
         share, bar = 1.0, np.linalg.norm(wrong) + 1e-13
-        while share > 1e-3 and np.linalg.norm(
-                _wrong(rows, w + share * step[:size], nu + share * step[size], radius)) >= bar:
+        while (
+            share > 1e-3
+            and np.linalg.norm(
+                _wrong(rows, w + share * step[:size], nu + share * step[size], radius)
+            )
+            >= bar
+        ):
             share /= 2
         w, nu = w + share * step[:size], nu + share * step[size]
         if np.linalg.norm(step[:size]) <= 1e-14 * radius:
@@ -141,4 +165,6 @@ def _newton(rows: np.ndarray, w: np.ndarray, radius: float) -> np.ndarray:
 
 def _wrong(rows: np.ndarray, w: np.ndarray, nu: float, radius: float) -> np.ndarray:
     """By how much A^T p(w) = nu w and |w| = radius are violated."""
-    return np.append(_weights(rows, w)[0] @ rows - nu * w, (radius**2 - w @ w) / (2 * radius**2))
+    return np.append(
+        _weights(rows, w)[0] @ rows - nu * w, (radius**2 - w @ w) / (2 * radius**2)
+    )

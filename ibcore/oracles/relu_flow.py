@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor, regression_data
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+    regression_data,
+)
 
 Array = NDArray[np.float64]
 Sides = NDArray[np.bool_]
@@ -35,16 +41,22 @@ class LinearPieces:
     active: Sides
 
 
-def neuron_flow(X: object, y: object, start: object = None, *, max_pieces: int = 1000) -> LinearPieces:
+def neuron_flow(
+    X: object, y: object, start: object = None, *, max_pieces: int = 1000
+) -> LinearPieces:
     """Gradient flow of (1/n) sum_i (max(0, w.x_i) - y_i)^2 for X (n, d) and y (n,) >= 0, by default from w = 0.
 
     At the kink the derivative of ReLU is 1. With labels >= 0 the flow never slides along a kink. Raises
     `InvalidInput` for negative labels, or for more than `max_pieces` pieces.
     """
-    inputs, labels = (part.detach().cpu().double().numpy() for part in regression_data(X, y))
+    inputs, labels = (
+        part.detach().cpu().double().numpy() for part in regression_data(X, y)
+    )
     labels = labels.ravel()
     if labels.min() < 0:
-        raise InvalidInput(f"y has a smallest entry of {labels.min():g}; a ReLU neuron fits labels >= 0 only.")
+        raise InvalidInput(
+            f"y has a smallest entry of {labels.min():g}; a ReLU neuron fits labels >= 0 only."
+        )
     w = np.zeros(inputs.shape[1]) if start is None else np.asarray(start, dtype=float)
     touching = np.full(len(labels), not w.any())
     active = inputs @ w >= 0 if w.any() else _lifted(inputs, labels)
@@ -54,15 +66,19 @@ def neuron_flow(X: object, y: object, start: object = None, *, max_pieces: int =
         piece = _Piece(inputs, labels, w, active)
         wait, crossing = piece.first_change(inputs, active, touching)
         if crossing is None:
-            return LinearPieces(piece.at(np.inf), np.array(times), np.array(states), np.array(sides))
+            return LinearPieces(
+                piece.at(np.inf), np.array(times), np.array(states), np.array(sides)
+            )
         w, now = piece.at(wait), now + wait
         touching = np.arange(len(labels)) == crossing
         active = active ^ touching
         times.append(now)
         states.append(w)
         sides.append(active)
-    raise InvalidInput(f"the flow has more than {max_pieces} pieces. Raise max_pieces, or look at the data: inputs "
-                       f"whose preactivation ends at 0 can change sides without end in finite precision.")
+    raise InvalidInput(
+        f"the flow has more than {max_pieces} pieces. Raise max_pieces, or look at the data: inputs "
+        f"whose preactivation ends at 0 can change sides without end in finite precision."
+    )
 
 
 def _lifted(X: Array, y: Array) -> Sides:
@@ -102,22 +118,30 @@ class _Piece:
         with np.errstate(under="ignore"):
             return self.fixed + np.exp(-self.rates * t) @ self.parts
 
-    def first_change(self, X: Array, active: Sides, touching: Sides) -> tuple[float, int | None]:
+    def first_change(
+        self, X: Array, active: Sides, touching: Sides
+    ) -> tuple[float, int | None]:
         """The first time above 0 at which an input leaves its side, and which one (None if none does)."""
         best, crossing = np.inf, None
         for i, x in enumerate(X):
             side = 1.0 if active[i] else -1.0
             constant, weights = side * (x @ self.fixed), side * (self.parts @ x)
-            size = np.linalg.norm(x) * (np.linalg.norm(self.fixed) + np.linalg.norm(self.parts))
+            size = np.linalg.norm(x) * (
+                np.linalg.norm(self.fixed) + np.linalg.norm(self.parts)
+            )
             if abs(constant) <= _NULL * size:
                 constant = 0.0
-            found = first_negative(constant, weights, self.rates, from_zero=bool(touching[i]))
+            found = first_negative(
+                constant, weights, self.rates, from_zero=bool(touching[i])
+            )
             if found < best:
                 best, crossing = found, i
         return best, crossing
 
 
-def first_negative(constant: float, weights: Array, rates: Array, *, from_zero: bool = False) -> float:
+def first_negative(
+    constant: float, weights: Array, rates: Array, *, from_zero: bool = False
+) -> float:
     """The first t > 0 from which f(t) = constant + sum_j weights_j exp(-rates_j t) is negative, infinity if none.
 
     rates: rising, above 0.   f(0) >= 0 is taken for granted; `from_zero` says that f(0) = 0 up to rounding, and
@@ -158,7 +182,9 @@ def _zeros(weights: Array, rates: Array) -> list[float]:
     return found
 
 
-def _root(value: Callable[[float], float], left: float, right: float, rate: float) -> float:
+def _root(
+    value: Callable[[float], float], left: float, right: float, rate: float
+) -> float:
     """The zero between two times with values of opposite signs; `right` may be infinity."""
     stop = right
     if np.isinf(right):

@@ -41,7 +41,9 @@ def least_roughness(x: object, y: object) -> LeastRoughness:
     signs = torch.sign(slopes.diff())
     padded = torch.nn.functional.pad(signs, (1, 1))
     rise = padded.diff() / gaps
-    certificate = torch.nn.functional.pad(rise, (0, 1)) - torch.nn.functional.pad(rise, (1, 0))
+    certificate = torch.nn.functional.pad(rise, (0, 1)) - torch.nn.functional.pad(
+        rise, (1, 0)
+    )
     return LeastRoughness(slopes.diff().abs().sum(-1), slopes, certificate)
 
 
@@ -71,14 +73,18 @@ class RoughnessProgram:
     residual: float
 
 
-def least_roughness_program(x: object, y: object, *, between: int = 5) -> RoughnessProgram:
+def least_roughness_program(
+    x: object, y: object, *, between: int = 5
+) -> RoughnessProgram:
     """min sum_k |c_k| over f(x) = p + q x + sum_k c_k (x - t_k)_+ through the points `x` (n,), `y` (n,).
 
     Bends t_k are allowed at the inner points and at `between` positions in every gap.
     """
     inputs, labels = (values.numpy(force=True) for values in _curve(x, y))
     if inputs.ndim != 1:
-        raise InvalidInput(f"x has shape {inputs.shape}, expected one data set of shape (n,). Solve them one by one.")
+        raise InvalidInput(
+            f"x has shape {inputs.shape}, expected one data set of shape (n,). Solve them one by one."
+        )
     shares = np.arange(between + 1) / (between + 1)
     positions = (inputs[:-1, None] + np.diff(inputs)[:, None] * shares).ravel()[1:]
     jumps, line = cp.Variable(len(positions)), cp.Variable(2)
@@ -88,15 +94,25 @@ def least_roughness_program(x: object, y: object, *, between: int = 5) -> Roughn
     value = float(problem.solve(solver=cp.CLARABEL))
     dual = abs(float(np.asarray(through.dual_value) @ labels))
     residual = float(np.abs(through.residual).max())
-    return RoughnessProgram(value, positions, np.asarray(jumps.value), abs(value - dual) / max(1.0, value), residual)
+    return RoughnessProgram(
+        value,
+        positions,
+        np.asarray(jumps.value),
+        abs(value - dual) / max(1.0, value),
+        residual,
+    )
 
 
 def _curve(x: object, y: object) -> tuple[Tensor, Tensor]:
     inputs, labels = real_tensor("x", x), real_tensor("y", y)
     if inputs.shape != labels.shape or inputs.shape[-1] < 3:
-        raise InvalidInput(f"x has shape {tuple(inputs.shape)} and y {tuple(labels.shape)}; expected the same shape "
-                           f"with at least 3 points along the last dimension.")
+        raise InvalidInput(
+            f"x has shape {tuple(inputs.shape)} and y {tuple(labels.shape)}; expected the same shape "
+            f"with at least 3 points along the last dimension."
+        )
     if not bool((inputs.diff() > 0).all()):
-        raise InvalidInput("x does not increase from point to point, expected sorted distinct inputs. "
-                           "Sort x and y together and remove repeated inputs.")
+        raise InvalidInput(
+            "x does not increase from point to point, expected sorted distinct inputs. "
+            "Sort x and y together and remove repeated inputs."
+        )
     return inputs, labels.to(inputs)

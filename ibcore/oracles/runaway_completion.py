@@ -42,5 +42,7 @@ def log_ratio_at_depth_two(t: float) -> float:
 def least_entry(loss: float) -> float:
     """A bound below W_11 for det W > 0 and mean loss L < 1/3: (1 - sqrt(3 L / 2))^2 / sqrt(3 L)."""
     if not 0 < loss < 1 / 3:
-        raise InvalidInput(f"loss is {loss!r}, expected a number above 0 and below 1/3: a larger one says nothing.")
+        raise InvalidInput(
+            f"loss is {loss!r}, expected a number above 0 and below 1/3: a larger one says nothing."
+        )
     return (1 - math.sqrt(1.5 * loss)) ** 2 / math.sqrt(3 * loss)

@@ -49,7 +49,12 @@ def is_separable(X: object, y: object) -> bool:
     scale = np.linalg.norm(signed, axis=1).max()
     if scale == 0:
         return False
-    found = linprog(np.zeros(signed.shape[1]), A_ub=-signed / scale, b_ub=-np.ones(len(signed)), bounds=(None, None))
+    found = linprog(
+        np.zeros(signed.shape[1]),
+        A_ub=-signed / scale,
+        b_ub=-np.ones(len(signed)),
+        bounds=(None, None),
+    )
     return found.status == 0
 
 
@@ -62,11 +67,18 @@ def separable_part(X: object, y: object) -> SeparablePart:
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
     scale = np.linalg.norm(signed, axis=1).max()
     if scale == 0:
-        raise InvalidInput("every row of X is zero; no direction can tell the labels apart.")
+        raise InvalidInput(
+            "every row of X is zero; no direction can tell the labels apart."
+        )
     w, z = cp.Variable(signed.shape[1]), cp.Variable(len(signed))
-    problem = cp.Problem(cp.Maximize(cp.sum(z)), [signed / scale @ w >= z, z >= 0, z <= 1])
+    problem = cp.Problem(
+        cp.Maximize(cp.sum(z)), [signed / scale @ w >= z, z >= 0, z <= 1]
+    )
     problem.solve(solver=cp.HIGHS)
-    return SeparablePart(torch.from_numpy(np.asarray(z.value) > 0.5), torch.from_numpy(np.asarray(w.value) / scale))
+    return SeparablePart(
+        torch.from_numpy(np.asarray(z.value) > 0.5),
+        torch.from_numpy(np.asarray(w.value) / scale),
+    )
 
 
 def nonseparable_limit(X: object, y: object) -> NonseparableLimit:
@@ -80,15 +92,24 @@ def nonseparable_limit(X: object, y: object) -> NonseparableLimit:
     rest = signed[~separable]
     if len(rest) == 0:
         empty = signed.new_zeros(signed.shape[1], 0)
-        return NonseparableLimit(separable, empty, signed.new_zeros(signed.shape[1]), 0.0)
+        return NonseparableLimit(
+            separable, empty, signed.new_zeros(signed.shape[1]), 0.0
+        )
     _, values, directions = np.linalg.svd(rest.numpy())
     rank = int((values > 1e-10 * values[0]).sum())
     basis = directions[:rank].T
     coordinates, norm = _newton(rest.numpy() @ basis)
-    return NonseparableLimit(separable, torch.from_numpy(basis.copy()), torch.from_numpy(basis @ coordinates), norm)
+    return NonseparableLimit(
+        separable,
+        torch.from_numpy(basis.copy()),
+        torch.from_numpy(basis @ coordinates),
+        norm,
+    )
 
 
-def minimizer_drift(X: object, y: object, limit: NonseparableLimit, dual: Tensor) -> Tensor:
+def minimizer_drift(
+    X: object, y: object, limit: NonseparableLimit, dual: Tensor
+) -> Tensor:
     """The vector c (d,) in the span with which gradient flow on the mean loss approaches it: minimizer + c / t.
 
     dual: (n_separable,), dual variables of the separable points' max-margin program off the span. Late in
@@ -121,7 +142,10 @@ def _newton(rows: np.ndarray) -> tuple[np.ndarray, float]:
         step = np.linalg.solve(hessian, -gradient)
         size = 1.0
         rounding = 1e-15 * value(v)
-        while value(v + size * step) > value(v) + 1e-4 * size * gradient @ step + rounding and size > 1e-10:
+        while (
+            value(v + size * step) > value(v) + 1e-4 * size * gradient @ step + rounding
+            and size > 1e-10
+        ):
             size /= 2
         v = v + size * step
         if np.linalg.norm(step) <= 1e-14 * (1 + np.linalg.norm(v)):

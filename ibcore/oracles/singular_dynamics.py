@@ -32,8 +32,14 @@ def singular_rates(product: Tensor, gradient: Tensor, depth: int) -> Tensor:
     return -positive_integer("depth", depth) * values ** (2 - 2 / depth) * along
 
 
-def end_to_end_flow(gradient: LossGradient, start: object, depth: int, times: Sequence[float], *,
-                    tolerance: float = 1e-10) -> Tensor:
+def end_to_end_flow(
+    gradient: LossGradient,
+    start: object,
+    depth: int,
+    times: Sequence[float],
+    *,
+    tolerance: float = 1e-10,
+) -> Tensor:
     """W at `times` (rising, above 0), (K, p, q), from `start` (p, q) under the end-to-end equation of `depth`.
 
     start: of full rank; the equation of depth above 2 is not smooth where a singular value vanishes.
@@ -45,15 +51,26 @@ def end_to_end_flow(gradient: LossGradient, start: object, depth: int, times: Se
     def velocity(_t: float, flat: Array) -> Array:
         W = flat.reshape(first.shape)
         left, values, right = np.linalg.svd(W, full_matrices=False)
-        weights = (values**powers[::-1]).T @ values**powers
+        weights = (values ** powers[::-1]).T @ values**powers
         moved = left @ (weights * (left.T @ gradient(W) @ right.T)) @ right
         return -np.asarray(moved.ravel())
 
     if first.shape[0] != first.shape[1]:
-        raise InvalidInput(f"start has shape {first.shape}, expected a square: else directions off its row or column "
-                           f"space move too.")
-    run = solve_ivp(velocity, (0, times[-1]), first.ravel(), method="DOP853", t_eval=list(times), rtol=tolerance,
-                    atol=tolerance * float(np.linalg.norm(first)))
+        raise InvalidInput(
+            f"start has shape {first.shape}, expected a square: else directions off its row or column "
+            f"space move too."
+        )
+    run = solve_ivp(
+        velocity,
+        (0, times[-1]),
+        first.ravel(),
+        method="DOP853",
+        t_eval=list(times),
+        rtol=tolerance,
+        atol=tolerance * float(np.linalg.norm(first)),
+    )
     if not run.success:
-        raise InvalidInput(f"the end-to-end flow was not integrated ({run.message}). Ask for earlier times.")
+        raise InvalidInput(
+            f"the end-to-end flow was not integrated ({run.message}). Ask for earlier times."
+        )
     return torch.from_numpy(run.y.T.reshape(-1, *first.shape).copy())

@@ -38,19 +38,31 @@ def small_start(X: object, y: object, first: object, last: object) -> SmallStart
     Raises `InvalidInput` where X^+ y = 0, or where a + W_1 g = 0: then nothing grows at first order.
     """
     inputs, targets = (part.detach().cpu().double() for part in regression_data(X, y))
-    W, a = (real_tensor(name, part, ndim=size).detach().cpu().double()
-            for name, part, size in (("first", first, 2), ("last", last, 1)))
+    W, a = (
+        real_tensor(name, part, ndim=size).detach().cpu().double()
+        for name, part, size in (("first", first, 2), ("last", last, 1))
+    )
     if W.shape != (len(a), inputs.shape[1]):
-        raise InvalidInput(f"first has shape {tuple(W.shape)}, expected ({len(a)}, {inputs.shape[1]}): one row an "
-                           f"entry of last, one column for each of X.")
+        raise InvalidInput(
+            f"first has shape {tuple(W.shape)}, expected ({len(a)}, {inputs.shape[1]}): one row an "
+            f"entry of last, one column for each of X."
+        )
     inverse = torch.linalg.pinv(inputs)
     limit, pull = inverse @ targets, inputs.T @ targets
     grown = a + W @ (pull / pull.norm())
     if not (float(limit.norm()) > 0 and float(grown.norm()) > 0):
-        raise InvalidInput("X^+ y or a + W_1 g is zero, so the start does not grow; draw another start.")
+        raise InvalidInput(
+            "X^+ y or a + W_1 g is zero, so the start does not grow; draw another start."
+        )
     p = grown / grown.norm()
     frozen = W - W @ inverse @ inputs
     across = torch.eye(len(p), dtype=p.dtype) - torch.outer(p, p)
-    second = torch.linalg.eigvalsh(across @ (W @ W.T - torch.outer(a, a)) @ across)[-1].clamp(min=0).sqrt()
+    second = (
+        torch.linalg.eigvalsh(across @ (W @ W.T - torch.outer(a, a)) @ across)[-1]
+        .clamp(min=0)
+        .sqrt()
+    )
     root = limit.norm().sqrt()
-    return SmallStart(limit, p, float((frozen.T @ p).norm() / root), float(second / root))
+    return SmallStart(
+        limit, p, float((frozen.T @ p).norm() / root), float(second / root)
+    )

@@ -23,8 +23,10 @@ def distinctness(signed: Tensor, dual: Tensor) -> Tensor:
     rows = signed[on]
     gram = rows @ rows.T
     if int(torch.linalg.matrix_rank(rows)) < len(rows):
-        raise InvalidInput(f"the {len(rows)} support vectors are linearly dependent, expected independent ones. "
-                           f"Perturb the data or drop repeated points.")
+        raise InvalidInput(
+            f"the {len(rows)} support vectors are linearly dependent, expected independent ones. "
+            f"Perturb the data or drop repeated points."
+        )
     w_hat = signed.T @ dual
     out = signed @ w_hat - 1
     out[on] = dual[on] / torch.linalg.inv(gram).diagonal()

@@ -24,7 +24,9 @@ from ibcore.validation import InvalidInput, NotSeparable, binary_data
 
 Array = NDArray[np.float64]
 
-_CERTIFIED = 1e-9  # the dual potential may exceed 1 by this before another direction is added
+_CERTIFIED = (
+    1e-9  # the dual potential may exceed 1 by this before another direction is added
+)
 _ROUNDS = 40
 _ACTIVE = 1e-5  # margins above the least by less than this are active
 _EXACT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
@@ -51,7 +53,9 @@ class VariationMargin:
     def distance_to_kinks(self, X: Tensor) -> float:
         """Least |u.x_i| / |x_i| over the directions that carry more than a millionth of the norm."""
         heavy = self.directions[self.masses.abs() > 1e-6 * self.norm]
-        return float((heavy @ (X / X.norm(dim=1, keepdim=True)).T.to(heavy)).abs().min())
+        return float(
+            (heavy @ (X / X.norm(dim=1, keepdim=True)).T.to(heavy)).abs().min()
+        )
 
     def rate(self, X: Tensor, y: Tensor) -> float:
         """kappa such that the flow's gap to this margin is expected to fall like (log 1/L)^-kappa, at most 1.
@@ -62,9 +66,15 @@ class VariationMargin:
         """
         inputs, labels = _plane(X, y)
         u, c = _merged(self.directions.numpy(), self.masses.numpy())
-        seen, outputs, roots = u @ inputs.T > 0, np.maximum(u @ inputs.T, 0), np.sqrt(np.abs(c))
+        seen, outputs, roots = (
+            u @ inputs.T > 0,
+            np.maximum(u @ inputs.T, 0),
+            np.sqrt(np.abs(c)),
+        )
         active = labels * (c @ outputs) < 1 + _ACTIVE
-        by_w = (np.sign(c) * roots)[:, None, None] * (seen[:, :, None] * inputs)[:, active]
+        by_w = (np.sign(c) * roots)[:, None, None] * (seen[:, :, None] * inputs)[
+            :, active
+        ]
         by_a = (roots[:, None] * outputs[:, active]).T
         rows = np.concatenate([by_a, np.swapaxes(by_w, 0, 1).reshape(len(by_a), -1)], 1)
         hessian = np.zeros((rows.shape[1], rows.shape[1]))
@@ -72,7 +82,9 @@ class VariationMargin:
             block = slice(len(c) + 2 * k, len(c) + 2 * k + 2)
             hessian[k, block] = hessian[block, k] = force
         tangent = null_space(rows)
-        return float(1 - np.linalg.eigvalsh(tangent.T @ hessian @ tangent).max(initial=0.0))
+        return float(
+            1 - np.linalg.eigvalsh(tangent.T @ hessian @ tangent).max(initial=0.0)
+        )
 
 
 def _merged(directions: Array, masses: Array) -> tuple[Array, Array]:
@@ -81,8 +93,11 @@ def _merged(directions: Array, masses: Array) -> tuple[Array, Array]:
     for u, c in zip(directions, masses, strict=True):
         if abs(c) < 1e-6 * np.abs(masses).sum():
             continue
-        near = [k for k, (sign, v) in enumerate(groups)
-                if sign * c > 0 and np.linalg.norm(v / np.linalg.norm(v) - u) < 1e-2]
+        near = [
+            k
+            for k, (sign, v) in enumerate(groups)
+            if sign * c > 0 and np.linalg.norm(v / np.linalg.norm(v) - u) < 1e-2
+        ]
         if near:
             groups[near[0]] = (groups[near[0]][0], groups[near[0]][1] + abs(c) * u)
         else:
@@ -127,12 +142,17 @@ def _program(features: Array, y: Array) -> tuple[Array, Array]:
     for options in (_EXACT, {}):
         try:
             problem.solve(solver=cp.HIGHS, highs_options=options)
-        except (cp.SolverError, ValueError):  # an unknown status is reported as a ValueError
+        except (
+            cp.SolverError,
+            ValueError,
+        ):  # an unknown status is reported as a ValueError
             continue
         break
     if problem.status != cp.OPTIMAL:
-        raise NotSeparable(f"no two-layer ReLU network without bias fits these labels (linear program: "
-                           f"{problem.status}). Points on one ray must have one label; append a constant for a bias.")
+        raise NotSeparable(
+            f"no two-layer ReLU network without bias fits these labels (linear program: "
+            f"{problem.status}). Points on one ray must have one label; append a constant for a bias."
+        )
     return np.asarray(masses.value), np.asarray(constraint.dual_value)
 
 
@@ -144,7 +164,9 @@ def variation_margin(X: object, y: object) -> VariationMargin:
     or zero, and `NotSeparable` where no network fits the labels.
     """
     inputs, labels = _plane(X, y)
-    directions = _unit(np.concatenate([kinks(inputs), np.arange(_GRID) * 2 * np.pi / _GRID]))
+    directions = _unit(
+        np.concatenate([kinks(inputs), np.arange(_GRID) * 2 * np.pi / _GRID])
+    )
     for rounds in range(1, _ROUNDS + 1):
         features = np.maximum(directions @ inputs.T, 0).T
         masses, dual = _program(features, labels)
@@ -159,22 +181,35 @@ def variation_margin(X: object, y: object) -> VariationMargin:
 def _plane(X: object, y: object) -> tuple[Array, Array]:
     inputs, labels = binary_data(X, y)
     if inputs.shape[1] != 2:
-        raise InvalidInput(f"X has {inputs.shape[1]} columns, expected points of the plane (n, 2). "
-                           f"For higher dimensions no certificate over all directions is implemented.")
+        raise InvalidInput(
+            f"X has {inputs.shape[1]} columns, expected points of the plane (n, 2). "
+            f"For higher dimensions no certificate over all directions is implemented."
+        )
     if bool((inputs.norm(dim=1) == 0).any()):
-        raise InvalidInput("X has a point at the origin, where every network without bias is zero. Remove it.")
+        raise InvalidInput(
+            "X has a point at the origin, where every network without bias is zero. Remove it."
+        )
     return (part.detach().cpu().double().numpy() for part in (inputs, labels))  # type: ignore[return-value]
 
 
-def _certified(X: Array, y: Array, directions: Array, masses: Array, dual: Array, rounds: int) -> VariationMargin:
+def _certified(
+    X: Array, y: Array, directions: Array, masses: Array, dual: Array, rounds: int
+) -> VariationMargin:
     used = np.abs(masses) > 0
     directions, masses = directions[used], masses[used]
     masses = masses / float((y * (np.maximum(directions @ X.T, 0).T @ masses)).min())
     dual = np.maximum(dual, 0)
     dual = dual / float(np.abs(potential_peaks(X, dual * y)[1]).max())
     norm = float(np.abs(masses).sum())
-    return VariationMargin(torch.from_numpy(directions), torch.from_numpy(masses), torch.from_numpy(dual), norm,
-                           1 / norm, abs(norm - float(dual.sum())) / norm, rounds)
+    return VariationMargin(
+        torch.from_numpy(directions),
+        torch.from_numpy(masses),
+        torch.from_numpy(dual),
+        norm,
+        1 / norm,
+        abs(norm - float(dual.sum())) / norm,
+        rounds,
+    )
 
 
 def margin_bound(X: object, y: object, weights: object) -> float:
@@ -185,8 +220,10 @@ def margin_bound(X: object, y: object, weights: object) -> float:
     inputs, labels = _plane(X, y)
     p = np.asarray(torch.as_tensor(weights).detach().cpu().double())
     if p.shape != labels.shape or bool((p < 0).any()) or not p.sum() > 0:
-        raise InvalidInput(f"weights have shape {p.shape} and least entry {p.min():g}; expected one nonnegative "
-                           f"weight an example, ({len(labels)},), not all zero.")
+        raise InvalidInput(
+            f"weights have shape {p.shape} and least entry {p.min():g}; expected one nonnegative "
+            f"weight an example, ({len(labels)},), not all zero."
+        )
     return float(np.abs(potential_peaks(inputs, p * labels)[1]).max() / p.sum())
 
 
@@ -206,10 +243,15 @@ def gated_norm(X: object, y: object) -> float:
         side = np.where(gate, 1.0, -1.0)[:, None] * inputs
         for sign in (1, -1):
             v = cp.Variable(2)
-            cost, outputs = cost + cp.norm2(v), outputs + sign * cp.multiply(gate, inputs @ v)
+            cost, outputs = (
+                cost + cp.norm2(v),
+                outputs + sign * cp.multiply(gate, inputs @ v),
+            )
             cones.append(side @ v >= 0)
     problem = cp.Problem(cp.Minimize(cost), [cp.multiply(labels, outputs) >= 1, *cones])
     problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
     if problem.status != cp.OPTIMAL:
-        raise NotSeparable(f"the program over gates did not solve ({problem.status}): no network fits these labels.")
+        raise NotSeparable(
+            f"the program over gates did not solve ({problem.status}): no network fits these labels."
+        )
     return float(problem.value)

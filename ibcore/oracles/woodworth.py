@@ -60,8 +60,10 @@ def woodworth_max_margin(X: object, y: object, ratio: float) -> WoodworthMargin:
     inputs, labels = binary_data(X, y)
     positive_number("ratio", ratio)
     if not is_separable(inputs, labels):
-        raise NotSeparable("X, y are not linearly separable through the origin. Append a column of ones for a bias, "
-                           "or remove points.")
+        raise NotSeparable(
+            "X, y are not linearly separable through the origin. Append a column of ones for a bias, "
+            "or remove points."
+        )
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
     p, q = cp.Variable(signed.shape[1]), cp.Variable(signed.shape[1])
     constraint = signed @ (p - q) >= ratio
@@ -70,8 +72,12 @@ def woodworth_max_margin(X: object, y: object, ratio: float) -> WoodworthMargin:
         warnings.filterwarnings("ignore", message="Solution may be inaccurate")
         cp.Problem(cp.Minimize(entropy), [constraint]).solve(solver=cp.CLARABEL)
     if constraint.dual_value is None:
-        raise InvalidInput(f"the cone program did not solve for ratio {ratio:g}; rescale the data or the ratio.")
-    return _certified(signed, _polish(signed, ratio, np.asarray(constraint.dual_value)), ratio)
+        raise InvalidInput(
+            f"the cone program did not solve for ratio {ratio:g}; rescale the data or the ratio."
+        )
+    return _certified(
+        signed, _polish(signed, ratio, np.asarray(constraint.dual_value)), ratio
+    )
 
 
 def _polish(signed: np.ndarray, ratio: float, dual: np.ndarray) -> np.ndarray:
@@ -98,7 +104,9 @@ def _on_active(rows: np.ndarray, ratio: float, weights: np.ndarray) -> np.ndarra
         missing = ratio - 2 * rows @ np.sinh(pull)
         if np.abs(missing).max() <= 1e-13 * ratio:
             break
-        step = np.linalg.lstsq(2 * (rows * np.cosh(pull)) @ rows.T, missing, rcond=None)[0]
+        step = np.linalg.lstsq(
+            2 * (rows * np.cosh(pull)) @ rows.T, missing, rcond=None
+        )[0]
         weights = weights + step * min(1.0, 2 / np.abs(step @ rows).max())
     return weights
 
@@ -110,10 +118,17 @@ def _certified(signed: np.ndarray, dual: np.ndarray, ratio: float) -> WoodworthM
     value = float(woodworth(torch.from_numpy(b), 1.0))
     bound = ratio * dual.sum() - 4 * (np.sinh(pull / 2) ** 2).sum()
     violation = max(0.0, 1 - float((signed @ b).min()) / ratio)
-    return WoodworthMargin(torch.from_numpy(b), torch.from_numpy(dual), abs(value - float(bound)) / value, violation)
+    return WoodworthMargin(
+        torch.from_numpy(b),
+        torch.from_numpy(dual),
+        abs(value - float(bound)) / value,
+        violation,
+    )
 
 
-def stationarity_residual(signed: Tensor, beta: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+def stationarity_residual(
+    signed: Tensor, beta: Tensor, scale: float
+) -> tuple[Tensor, Tensor]:
     """Whether asinh(beta / (2 alpha^2)) = A^T lambda for some lambda >= 0: the relative distance and the best lambda.
 
     signed: (n, d) rows of A.      beta: (K, d).      Returns (K,) and (K, n), by nonnegative least squares.
@@ -123,5 +138,7 @@ def stationarity_residual(signed: Tensor, beta: Tensor, scale: float) -> tuple[T
     slopes = torch.asinh(beta / (2 * scale**2)).detach().cpu().double().numpy()
     found = [nnls(rows.T, slope / np.linalg.norm(slope)) for slope in slopes]
     sizes = np.linalg.norm(slopes, axis=1)
-    return (torch.tensor([distance for _, distance in found], dtype=torch.float64),
-            torch.from_numpy(np.stack([weights for weights, _ in found]) * sizes[:, None]))
+    return (
+        torch.tensor([distance for _, distance in found], dtype=torch.float64),
+        torch.from_numpy(np.stack([weights for weights, _ in found]) * sizes[:, None]),
+    )

@@ -27,13 +27,23 @@ class Clusters(Classification):
         return self.X[:, 0]
 
 
-def alternating_clusters(changes: int, per_cluster: int, generator: torch.Generator) -> Clusters:
+def alternating_clusters(
+    changes: int, per_cluster: int, generator: torch.Generator
+) -> Clusters:
     """`changes` + 1 clusters of `per_cluster` uniform points in [-2, 2]; the leftmost has label +1."""
     positive_integer("changes", changes)
     positive_integer("per_cluster", per_cluster)
     gap = 4 / (1.5 * changes + 0.5)
-    inside = torch.rand(changes + 1, per_cluster, generator=generator, dtype=torch.float64).sort(-1).values
+    inside = (
+        torch.rand(changes + 1, per_cluster, generator=generator, dtype=torch.float64)
+        .sort(-1)
+        .values
+    )
     starts = -2 + 1.5 * gap * torch.arange(changes + 1, dtype=torch.float64)
     x = (starts[:, None] + gap / 2 * inside).flatten()
-    y = (1 - 2 * (torch.arange(changes + 1) % 2)).double().repeat_interleave(per_cluster)
+    y = (
+        (1 - 2 * (torch.arange(changes + 1) % 2))
+        .double()
+        .repeat_interleave(per_cluster)
+    )
     return Clusters(torch.stack([x, torch.ones_like(x)], -1), y, changes, gap)

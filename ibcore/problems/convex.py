@@ -25,7 +25,11 @@ class ConvexProblems:
     @property
     def smoothness(self) -> Tensor:
         """L, the Lipschitz constant of grad f, (B,): c times the largest eigenvalue of X^T X / n, c = 2 or 1/4."""
-        return self._curvature * torch.linalg.matrix_norm(self.X, 2).square() / self.X.shape[-2]
+        return (
+            self._curvature
+            * torch.linalg.matrix_norm(self.X, 2).square()
+            / self.X.shape[-2]
+        )
 
     @property
     def example_smoothness(self) -> Tensor:
@@ -38,9 +42,15 @@ class ConvexProblems:
 
     def loss(self, w: Tensor) -> Tensor:
         """f at w (B, ..., d), (B, ...)."""
-        outputs = w.flatten(1, -2) @ self.X.mT if w.ndim > 2 else (w[:, None] @ self.X.mT)
+        outputs = (
+            w.flatten(1, -2) @ self.X.mT if w.ndim > 2 else (w[:, None] @ self.X.mT)
+        )
         y = self.y[:, None]
-        values = softplus(-y * outputs, threshold=40.0) if self.logistic else (outputs - y).square()
+        values = (
+            softplus(-y * outputs, threshold=40.0)
+            if self.logistic
+            else (outputs - y).square()
+        )
         return values.mean(-1).reshape(w.shape[:-1])
 
     def gradient(self, w: Tensor) -> Tensor:
@@ -63,8 +73,15 @@ class ConvexProblems:
         return -y * torch.sigmoid(-y * outputs) if self.logistic else 2 * (outputs - y)
 
 
-def random_problem(n: int, d: int, generator: torch.Generator, *, logistic: bool, decay: float = 1.0,
-                   noise: float = 0.5) -> tuple[Tensor, Tensor]:
+def random_problem(
+    n: int,
+    d: int,
+    generator: torch.Generator,
+    *,
+    logistic: bool,
+    decay: float = 1.0,
+    noise: float = 0.5,
+) -> tuple[Tensor, Tensor]:
     """Inputs (n, d) with independent Gaussian entries of variance j^-decay in column j, and targets (n,).
 
     The targets are x_i.w plus Gaussian noise of standard deviation `noise`, or labels that are +1 with
@@ -75,6 +92,8 @@ def random_problem(n: int, d: int, generator: torch.Generator, *, logistic: bool
     X = torch.randn(n, d, generator=generator, dtype=torch.float64) * scales
     outputs = X @ torch.randn(d, generator=generator, dtype=torch.float64)
     if not logistic:
-        return X, outputs + noise * torch.randn(n, generator=generator, dtype=torch.float64)
+        return X, outputs + noise * torch.randn(
+            n, generator=generator, dtype=torch.float64
+        )
     coin = torch.rand(n, generator=generator, dtype=torch.float64)
     return X, torch.where(coin < torch.sigmoid(outputs), 1.0, -1.0).double()

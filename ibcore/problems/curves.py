@@ -42,15 +42,24 @@ def points(x: object, y: object) -> Points:
     Raises `InvalidInput` for NaNs, different lengths, fewer than three points, or an input that occurs
     twice: no function takes two values at one point.
     """
-    inputs, labels = real_tensor("x", x, ndim=1).double(), real_tensor("y", y, ndim=1).double()
+    inputs, labels = (
+        real_tensor("x", x, ndim=1).double(),
+        real_tensor("y", y, ndim=1).double(),
+    )
     if len(inputs) != len(labels):
-        raise InvalidInput(f"x has {len(inputs)} entries and y {len(labels)}; expected one label a point.")
+        raise InvalidInput(
+            f"x has {len(inputs)} entries and y {len(labels)}; expected one label a point."
+        )
     if len(inputs) < 3:
-        raise InvalidInput(f"got {len(inputs)} point(s), expected at least 3. Two points lie on a line.")
+        raise InvalidInput(
+            f"got {len(inputs)} point(s), expected at least 3. Two points lie on a line."
+        )
     inputs, order = inputs.sort()
     if bool((inputs.diff() == 0).any()):
         twice = inputs[1:][inputs.diff() == 0][0]
-        raise InvalidInput(f"x = {float(twice):g} occurs twice, expected distinct inputs. Average its labels first.")
+        raise InvalidInput(
+            f"x = {float(twice):g} occurs twice, expected distinct inputs. Average its labels first."
+        )
     return Points(inputs[None], labels[order][None])
 
 
@@ -61,11 +70,15 @@ def jittered_inputs(batch: int, count: int, generator: torch.Generator) -> Tenso
     """
     positive_integer("batch", batch)
     positive_integer("count", count, least=3)
-    offsets = 0.25 + 0.5 * torch.rand(batch, count, generator=generator, dtype=torch.float64)
+    offsets = 0.25 + 0.5 * torch.rand(
+        batch, count, generator=generator, dtype=torch.float64
+    )
     return 2 * (torch.arange(count, dtype=torch.float64) + offsets) / count - 1
 
 
-def sine_points(batch: int, count: int, generator: torch.Generator, *, noise: float = 0.1) -> Points:
+def sine_points(
+    batch: int, count: int, generator: torch.Generator, *, noise: float = 0.1
+) -> Points:
     """y = sin(pi x) + noise N(0, 1) at jittered inputs."""
     x = jittered_inputs(batch, count, generator)
     return Points(x, torch.sin(math.pi * x) + noise * _normal(x, generator))
@@ -85,7 +98,9 @@ def cubic(x: Tensor) -> Tensor:
     return 2 * x**3 - x
 
 
-def cubic_points(batch: int, count: int, generator: torch.Generator, *, noise: float) -> Points:
+def cubic_points(
+    batch: int, count: int, generator: torch.Generator, *, noise: float
+) -> Points:
     """y = 2 x^3 - x + noise N(0, 1) at jittered inputs."""
     x = jittered_inputs(batch, count, generator)
     return Points(x, cubic(x) + noise * _normal(x, generator))
@@ -99,13 +114,25 @@ def zigzag(data: Points, *, between: int = 4) -> Points:
     """
     positive_integer("between", between)
     amplitude = (data.y.amax(-1) - data.y.amin(-1)) / 2
-    steps = torch.arange(between + 1, dtype=data.x.dtype, device=data.x.device) / (between + 1)
-    signs = torch.where(torch.arange(between + 1, device=data.x.device) % 2 == 1, 1.0, -1.0).to(data.x)
+    steps = torch.arange(between + 1, dtype=data.x.dtype, device=data.x.device) / (
+        between + 1
+    )
+    signs = torch.where(
+        torch.arange(between + 1, device=data.x.device) % 2 == 1, 1.0, -1.0
+    ).to(data.x)
     signs[0] = 0.0
-    x, y = (values[:, :-1, None] + values.diff()[..., None] * steps for values in (data.x, data.y))
+    x, y = (
+        values[:, :-1, None] + values.diff()[..., None] * steps
+        for values in (data.x, data.y)
+    )
     y = y + amplitude[:, None, None] * signs
     ends = data.x[:, -1:], data.y[:, -1:]
-    return Points(*(torch.cat([inner.flatten(1), end], -1) for inner, end in zip((x, y), ends, strict=True)))
+    return Points(
+        *(
+            torch.cat([inner.flatten(1), end], -1)
+            for inner, end in zip((x, y), ends, strict=True)
+        )
+    )
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:

@@ -33,8 +33,15 @@ class DigitsSplit:
     redrawn: Tensor
 
 
-def digits_split(train: int, test: int, generator: torch.Generator, corruption: float = 0.0, *,
-                 device: torch.device | str = "cpu", dtype: torch.dtype = torch.float64) -> DigitsSplit:
+def digits_split(
+    train: int,
+    test: int,
+    generator: torch.Generator,
+    corruption: float = 0.0,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float64,
+) -> DigitsSplit:
     """`train` and `test` different digits in random order, drawn with a CPU `generator`.
 
     Every pixel is centered by its mean over the training digits, and all are divided by one number,
@@ -47,18 +54,34 @@ def digits_split(train: int, test: int, generator: torch.Generator, corruption: 
     Raises `InvalidInput` if the sizes exceed the 1797 digits or `corruption` is no probability.
     """
     images, labels = _digits()
-    train, test = positive_integer("train", train, least=2), positive_integer("test", test)
+    train, test = (
+        positive_integer("train", train, least=2),
+        positive_integer("test", test),
+    )
     if train + test > len(images):
-        raise InvalidInput(f"train + test is {train + test}, expected at most {len(images)}, the digits there are. "
-                           f"Ask for fewer.")
+        raise InvalidInput(
+            f"train + test is {train + test}, expected at most {len(images)}, the digits there are. "
+            f"Ask for fewer."
+        )
     if not 0.0 <= corruption <= 1.0:
-        raise InvalidInput(f"corruption is {corruption!r}, expected a probability between 0 and 1.")
+        raise InvalidInput(
+            f"corruption is {corruption!r}, expected a probability between 0 and 1."
+        )
     order = torch.randperm(len(images), generator=generator)
     inputs, classes = images[order].to(dtype), labels[order]
     inputs = _standardize(inputs, train)
     redrawn = torch.rand(train, generator=generator, dtype=torch.float64) < corruption
-    y_train = torch.where(redrawn, torch.randint(CLASSES, (train,), generator=generator), classes[:train])
-    parts = (inputs[:train], y_train, inputs[-test:], classes[-test:], classes[:train], redrawn)
+    y_train = torch.where(
+        redrawn, torch.randint(CLASSES, (train,), generator=generator), classes[:train]
+    )
+    parts = (
+        inputs[:train],
+        y_train,
+        inputs[-test:],
+        classes[-test:],
+        classes[:train],
+        redrawn,
+    )
     return DigitsSplit(*(part.to(device) for part in parts))
 
 

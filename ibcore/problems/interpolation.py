@@ -23,10 +23,20 @@ class Interpolation:
     @classmethod
     def stack(cls, problems: Sequence[Interpolation]) -> Interpolation:
         """One batch of problems of the same size."""
-        return cls(*(torch.stack([getattr(p, name) for p in problems]) for name in ("X", "y", "truth", "start")))
+        return cls(
+            *(
+                torch.stack([getattr(p, name) for p in problems])
+                for name in ("X", "y", "truth", "start")
+            )
+        )
 
     def to(self, device: torch.device) -> Interpolation:
-        return Interpolation(self.X.to(device), self.y.to(device), self.truth.to(device), self.start.to(device))
+        return Interpolation(
+            self.X.to(device),
+            self.y.to(device),
+            self.truth.to(device),
+            self.start.to(device),
+        )
 
     def outputs(self, w: Tensor) -> Tensor:
         """X w for w (..., d)."""
@@ -39,18 +49,27 @@ class Interpolation:
 
     def null_directions(self, count: int, generator: torch.Generator) -> Tensor:
         """`count` directions drawn uniformly from the unit sphere of null(X), for one problem: (count, d)."""
-        kernel = torch.linalg.svd(self.X)[2][self.X.shape[-2]:]
-        v = torch.randn(count, len(kernel), generator=generator, dtype=self.X.dtype).to(self.X.device)
+        kernel = torch.linalg.svd(self.X)[2][self.X.shape[-2] :]
+        v = torch.randn(count, len(kernel), generator=generator, dtype=self.X.dtype).to(
+            self.X.device
+        )
         return (v / torch.linalg.vector_norm(v, dim=-1, keepdim=True)) @ kernel
 
 
-def isotropic_interpolation(n: int, d: int, generator: torch.Generator) -> Interpolation:
+def isotropic_interpolation(
+    n: int, d: int, generator: torch.Generator
+) -> Interpolation:
     """Standard normal inputs, a truth uniform on the unit sphere, and a start of expected squared norm 1/4.
 
     Raises `InvalidInput` unless 1 <= n < d.
     """
     if positive_integer("n", n) >= positive_integer("d", d):
-        raise InvalidInput(f"n is {n} and d is {d}, expected n < d: otherwise the data leave nothing open.")
-    X, truth, start = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((n, d), (d,), (d,)))
+        raise InvalidInput(
+            f"n is {n} and d is {d}, expected n < d: otherwise the data leave nothing open."
+        )
+    X, truth, start = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((n, d), (d,), (d,))
+    )
     truth = truth / torch.linalg.vector_norm(truth)
     return Interpolation(X, X @ truth, truth, start / (2 * d**0.5))

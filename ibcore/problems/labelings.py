@@ -21,10 +21,22 @@ class Labelings:
     y: Tensor
 
 
-def labelings(draws: int, n: int, generator: torch.Generator, *, dtype: torch.dtype = torch.float32) -> Labelings:
+def labelings(
+    draws: int,
+    n: int,
+    generator: torch.Generator,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> Labelings:
     """`draws` samples of `n` digits; random labels are uniform over the ten classes and ignore the digits."""
-    parts = [digits_split(n, 1, generator, dtype=dtype) for _ in range(positive_integer("draws", draws))]
+    parts = [
+        digits_split(n, 1, generator, dtype=dtype)
+        for _ in range(positive_integer("draws", draws))
+    ]
     X = torch.stack([part.X_train / part.X_train.norm(dim=1).mean() for part in parts])
     true = torch.stack([part.y_true for part in parts])
     drawn = torch.randint(CLASSES, true.shape, generator=generator)
-    return Labelings(X[:, None].expand(-1, len(LABELINGS), -1, -1), torch.stack([true, true, drawn], 1))
+    return Labelings(
+        X[:, None].expand(-1, len(LABELINGS), -1, -1),
+        torch.stack([true, true, drawn], 1),
+    )

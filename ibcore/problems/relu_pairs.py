@@ -41,11 +41,15 @@ class Shape:
         for name in ("fast", "slow", "height"):
             positive_number(name, getattr(self, name))
         if not self.height * self.kappa > 1 or not self.tilt >= 0:
-            raise InvalidInput(f"height * kappa is {self.height * self.kappa:g} and tilt {self.tilt:g}; expected a "
-                               f"product above 1, so that the third point is off at (1, height, 0), and tilt >= 0.")
+            raise InvalidInput(
+                f"height * kappa is {self.height * self.kappa:g} and tilt {self.tilt:g}; expected a "
+                f"product above 1, so that the third point is off at (1, height, 0), and tilt >= 0."
+            )
         if not self.fast**2 > self.height * self.kappa * self.slow**2:
-            raise InvalidInput(f"fast is {self.fast:g} and slow {self.slow:g}; expected fast^2 > height * kappa * "
-                               f"slow^2, so that the third point of the second data set is on at first.")
+            raise InvalidInput(
+                f"fast is {self.fast:g} and slow {self.slow:g}; expected fast^2 > height * kappa * "
+                f"slow^2, so that the third point of the second data set is on at first."
+            )
 
 
 def pair(shape: Shape) -> tuple[NeuronData, NeuronData]:
@@ -58,8 +62,10 @@ def pair(shape: Shape) -> tuple[NeuronData, NeuronData]:
     level = (1 - tau * shape.kappa) / (1 + tau)
     seen = np.array([[shape.fast, 0, 0], [0, shape.slow, 0]])
     y = np.array([shape.fast, shape.slow * tau, 0])
-    return (NeuronData(np.vstack([seen, [level, level, tilt]]), y),
-            NeuronData(np.vstack([seen, [1, -shape.kappa, tilt]]), y.copy()))
+    return (
+        NeuronData(np.vstack([seen, [level, level, tilt]]), y),
+        NeuronData(np.vstack([seen, [1, -shape.kappa, tilt]]), y.copy()),
+    )
 
 
 def placed(data: NeuronData, height: float, base: object, rise: object) -> NeuronData:
@@ -68,16 +74,27 @@ def placed(data: NeuronData, height: float, base: object, rise: object) -> Neuro
     (1, height, 0) goes to `base` (d,), and -e_3 to the direction of `rise` (d,), which must be orthogonal to it.
     Raises `InvalidInput` for d < 3, a zero vector or vectors that are not orthogonal.
     """
-    a, u = (real_tensor(name, value, ndim=1).detach().cpu().double().numpy()
-            for name, value in (("base", base), ("rise", rise)))
+    a, u = (
+        real_tensor(name, value, ndim=1).detach().cpu().double().numpy()
+        for name, value in (("base", base), ("rise", rise))
+    )
     lengths = np.linalg.norm(a), np.linalg.norm(u)
-    if a.shape != u.shape or len(a) < 3 or min(lengths) == 0 or abs(a @ u) > 1e-9 * lengths[0] * lengths[1]:
-        raise InvalidInput(f"base has shape {a.shape} and rise {u.shape}; expected two orthogonal nonzero vectors of "
-                           f"the same dimension, at least 3.")
+    if (
+        a.shape != u.shape
+        or len(a) < 3
+        or min(lengths) == 0
+        or abs(a @ u) > 1e-9 * lengths[0] * lengths[1]
+    ):
+        raise InvalidInput(
+            f"base has shape {a.shape} and rise {u.shape}; expected two orthogonal nonzero vectors of "
+            f"the same dimension, at least 3."
+        )
     along, up = a / lengths[0], u / lengths[1]
     side = np.linalg.svd(np.stack([along, up]))[2][2]
     size = math.hypot(1, height)
-    frame = np.stack([(along - height * side) / size, (height * along + side) / size, -up])
+    frame = np.stack(
+        [(along - height * side) / size, (height * along + side) / size, -up]
+    )
     return NeuronData(data.X @ frame, data.y * lengths[0] / size)
 
 
@@ -88,11 +105,21 @@ def chain(start: object, end: object, angle: float) -> Array:
     through the angle between them, then by steps that lengthen, turning to and fro. In the other direction if `end`
     is the shorter one. Raises `InvalidInput` for zero vectors, or an angle outside (0, pi/2).
     """
-    a, b = (real_tensor(name, value, ndim=1).detach().cpu().double().numpy()
-            for name, value in (("start", start), ("end", end)))
-    if a.shape != b.shape or len(a) < 2 or not a.any() or not b.any() or not 0 < angle < math.pi / 2:
-        raise InvalidInput(f"start has shape {a.shape}, end {b.shape} and angle is {angle:g}; expected two nonzero "
-                           f"vectors of one dimension, at least 2, and an angle between 0 and pi/2.")
+    a, b = (
+        real_tensor(name, value, ndim=1).detach().cpu().double().numpy()
+        for name, value in (("start", start), ("end", end))
+    )
+    if (
+        a.shape != b.shape
+        or len(a) < 2
+        or not a.any()
+        or not b.any()
+        or not 0 < angle < math.pi / 2
+    ):
+        raise InvalidInput(
+            f"start has shape {a.shape}, end {b.shape} and angle is {angle:g}; expected two nonzero "
+            f"vectors of one dimension, at least 2, and an angle between 0 and pi/2."
+        )
     if np.linalg.norm(a) > np.linalg.norm(b):
         return chain(b, a, angle)[::-1]
     return _rising(a, b, angle)
@@ -102,11 +129,18 @@ def _rising(a: Array, b: Array, angle: float) -> Array:
     size, growth = np.linalg.norm(a), np.linalg.norm(b) / np.linalg.norm(a)
     along, across, turn = _plane(a, b)
     turns = 2 * math.ceil(turn / (2 * angle) - _ROUNDING)
-    lifts = 2 * math.ceil(-math.log(growth) / (2 * math.log(math.cos(angle))) - _ROUNDING)
+    lifts = 2 * math.ceil(
+        -math.log(growth) / (2 * math.log(math.cos(angle))) - _ROUNDING
+    )
     step, tilt = turn / max(turns, 1), math.acos(growth ** (-1 / max(lifts, 1)))
     polar = [(size / math.cos(step) ** (j % 2), j * step) for j in range(turns + 1)]
-    polar += [(size * growth ** (j / lifts), turn + tilt * (j % 2)) for j in range(1, lifts + 1)]
-    return np.stack([r * (math.cos(t) * along + math.sin(t) * across) for r, t in polar])
+    polar += [
+        (size * growth ** (j / lifts), turn + tilt * (j % 2))
+        for j in range(1, lifts + 1)
+    ]
+    return np.stack(
+        [r * (math.cos(t) * along + math.sin(t) * across) for r, t in polar]
+    )
 
 
 def _plane(a: Array, b: Array) -> tuple[Array, Array, float]:

@@ -10,24 +10,39 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ibcore.problems.relu_pairs import NeuronData
-from ibcore.validation import InvalidInput, positive_integer, positive_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 Array = NDArray[np.float64]
 
 
 def even_turns(count: int) -> Array:
     """`count` equal angles, (count,), that add up to pi (1 - 1 / (2 count))."""
-    return np.full(positive_integer("count", count, least=2), math.pi * (1 - 0.5 / count) / count)
+    return np.full(
+        positive_integer("count", count, least=2), math.pi * (1 - 0.5 / count) / count
+    )
 
 
 def uneven_turns(count: int, spread: float, generator: torch.Generator) -> Array:
     """`even_turns` multiplied by factors uniform in 1 +- `spread`, then scaled to the same sum."""
     even = even_turns(count)
-    factors = 1 + spread * (2 * torch.rand(count, generator=generator, dtype=torch.float64).numpy() - 1)
+    factors = 1 + spread * (
+        2 * torch.rand(count, generator=generator, dtype=torch.float64).numpy() - 1
+    )
     return even * factors * (count / factors.sum())
 
 
-def turning_data(turns: object, *, reach: float = 20.0, separation: float = 1000.0, facing: float = 0.0) -> NeuronData:
+def turning_data(
+    turns: object,
+    *,
+    reach: float = 20.0,
+    separation: float = 1000.0,
+    facing: float = 0.0,
+) -> NeuronData:
     """One point of positive label and N points of label 0 in three dimensions that act one after the other.
 
     turns: angles phi_k (N,) above 0 with a sum below pi.   reach: r, the least weights that fit are (1, z) with
@@ -36,15 +51,27 @@ def turning_data(turns: object, *, reach: float = 20.0, separation: float = 1000
     at w_1 = 1 it asks for a_k.v >= 0, where v = (w_2, w_3) - z. The first point is c e_1 with label c = 3 r sqrt(M).
     """
     phi = real_tensor("turns", turns, ndim=1).detach().cpu().double().numpy()
-    if not (phi > 0).all() or not phi.sum() < math.pi or not phi.sum() - phi[0] / 2 > math.pi / 2 or not separation > 1:
-        raise InvalidInput(f"turns have the sum {phi.sum():.3g} and separation is {separation:g}; expected angles "
-                           f"above 0 whose sum is between pi/2 and pi, and a separation above 1.")
+    if (
+        not (phi > 0).all()
+        or not phi.sum() < math.pi
+        or not phi.sum() - phi[0] / 2 > math.pi / 2
+        or not separation > 1
+    ):
+        raise InvalidInput(
+            f"turns have the sum {phi.sum():.3g} and separation is {separation:g}; expected angles "
+            f"above 0 whose sum is between pi/2 and pi, and a separation above 1."
+        )
     angles = math.pi / 2 - np.cumsum(phi)
     lead = 3 * positive_number("reach", reach) * math.sqrt(separation)
     scale = separation ** (-np.arange(len(phi)) / 2)
     first = scale * reach * np.cos(angles)
-    rest = -scale[:, None] * np.stack([np.cos(angles + facing), np.sin(angles + facing)], 1)
-    return NeuronData(np.vstack([[lead, 0, 0], np.column_stack([first, rest])]), np.append(lead, np.zeros(len(phi))))
+    rest = -scale[:, None] * np.stack(
+        [np.cos(angles + facing), np.sin(angles + facing)], 1
+    )
+    return NeuronData(
+        np.vstack([[lead, 0, 0], np.column_stack([first, rest])]),
+        np.append(lead, np.zeros(len(phi))),
+    )
 
 
 def plane_pair(generator: torch.Generator) -> tuple[NeuronData, NeuronData]:
@@ -54,25 +81,37 @@ def plane_pair(generator: torch.Generator) -> tuple[NeuronData, NeuronData]:
     at least 0.1 apart. Each set has two points of positive label on the first axis, and for either end of the
     interval one point of label 0 that gives it and one that asks for less.
     """
-    low, gap, angle, scale = (float(v) for v in torch.rand(4, generator=generator, dtype=torch.float64))
+    low, gap, angle, scale = (
+        float(v) for v in torch.rand(4, generator=generator, dtype=torch.float64)
+    )
     low = -1.5 + 2.9 * low
     high = low + 0.1 + (1.4 - low) * gap
-    turn = np.array([[math.cos(2 * math.pi * angle), math.sin(2 * math.pi * angle)],
-                     [-math.sin(2 * math.pi * angle), math.cos(2 * math.pi * angle)]])
+    turn = np.array(
+        [
+            [math.cos(2 * math.pi * angle), math.sin(2 * math.pi * angle)],
+            [-math.sin(2 * math.pi * angle), math.cos(2 * math.pi * angle)],
+        ]
+    )
     size = 10 ** (2 * scale - 1)
 
     def one() -> NeuronData:
-        seen, below, above, slack = torch.rand(4, 2, generator=generator, dtype=torch.float64).numpy()
+        seen, below, above, slack = torch.rand(
+            4, 2, generator=generator, dtype=torch.float64
+        ).numpy()
         lengths = 0.5 + 1.5 * seen
         ends = np.array([low, low - slack[0], high, high + slack[1]])
         sides = np.array([-1, -1, 1, 1]) * (0.5 + 1.5 * np.concatenate([below, above]))
-        X = np.concatenate([np.stack([lengths, 0 * lengths], 1), np.stack([-ends * sides, sides], 1)])
+        X = np.concatenate(
+            [np.stack([lengths, 0 * lengths], 1), np.stack([-ends * sides, sides], 1)]
+        )
         return NeuronData(X @ turn, size * np.append(lengths, np.zeros(4)))
 
     return one(), one()
 
 
-def teacher_batch(count: int, points: int, features: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def teacher_batch(
+    count: int, points: int, features: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Gaussian inputs (count, points, features) with the outputs (count, points) of Gaussian ReLU neurons.
 
     Problems whose labels are all 0 are drawn again: there w = 0 fits.
@@ -80,8 +119,12 @@ def teacher_batch(count: int, points: int, features: int, generator: torch.Gener
     kept: list[tuple[Tensor, Tensor]] = []
     missing = positive_integer("count", count)
     while missing > 0:
-        X = torch.randn(missing, points, features, generator=generator, dtype=torch.float64)
-        teacher = torch.randn(missing, features, 1, generator=generator, dtype=torch.float64)
+        X = torch.randn(
+            missing, points, features, generator=generator, dtype=torch.float64
+        )
+        teacher = torch.randn(
+            missing, features, 1, generator=generator, dtype=torch.float64
+        )
         y = (X @ teacher)[..., 0].relu()
         alive = (y > 0).any(1)
         kept.append((X[alive], y[alive]))

@@ -19,7 +19,9 @@ class LinearObservations:
     truth: Tensor
 
 
-def commuting_observations(size: int, count: int, generator: torch.Generator) -> LinearObservations:
+def commuting_observations(
+    size: int, count: int, generator: torch.Generator
+) -> LinearObservations:
     """`count` matrices A_i with N(0, 1) eigenvalues in one random eigenbasis; W* = B B^T / d with B Gaussian (d, d).
 
     W* is positive definite and has another eigenbasis, of which the observations know nothing.
@@ -30,7 +32,9 @@ def commuting_observations(size: int, count: int, generator: torch.Generator) ->
     return _observed(matrices, _gaussian(generator, size, size) / size**0.5)
 
 
-def gaussian_observations(size: int, rank: int, count: int, generator: torch.Generator) -> LinearObservations:
+def gaussian_observations(
+    size: int, rank: int, count: int, generator: torch.Generator
+) -> LinearObservations:
     """`count` matrices A_i = (G + G^T)/2 with N(0, 1) entries of G; W* = Q Q^T, Q with `rank` orthonormal columns.
 
     With `rank` = `size` W* is B B^T / d as in `commuting_observations`. For a symmetric M the mean of <A_i, M>^2 is
@@ -40,7 +44,10 @@ def gaussian_observations(size: int, rank: int, count: int, generator: torch.Gen
     _sizes(size, count)
     if positive_integer("rank", rank) > size:
         raise InvalidInput(f"rank is {rank}, expected at most the size {size}.")
-    matrices, factor = _gaussian(generator, count, size, size), _gaussian(generator, size, rank)
+    matrices, factor = (
+        _gaussian(generator, count, size, size),
+        _gaussian(generator, size, rank),
+    )
     factor = torch.linalg.qr(factor)[0] if rank < size else factor / size**0.5
     return _observed((matrices + matrices.mT) / 2, factor)
 
@@ -64,7 +71,12 @@ def corner_completion(ratio: float) -> SeenEntries:
     R = positive_number("ratio", ratio)
     rows, columns = torch.tensor([0, 0, 1]), torch.tensor([2, 3, 2])
     values = torch.tensor([1.0, R, R], dtype=torch.float64)
-    return SeenEntries(torch.cat([rows, columns]), torch.cat([columns, rows]), torch.cat([values, values]), (4, 4))
+    return SeenEntries(
+        torch.cat([rows, columns]),
+        torch.cat([columns, rows]),
+        torch.cat([values, values]),
+        (4, 4),
+    )
 
 
 def _gaussian(generator: torch.Generator, *shape: int) -> Tensor:

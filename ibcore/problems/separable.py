@@ -73,7 +73,9 @@ def _labels(generator: torch.Generator, n: int) -> Tensor:
     return torch.randint(2, (n,), generator=generator).double() * 2 - 1
 
 
-def planted_margin(n: int, d: int, margin: float, generator: torch.Generator) -> PlantedMargin:
+def planted_margin(
+    n: int, d: int, margin: float, generator: torch.Generator
+) -> PlantedMargin:
     """n points y (margin + |g|) teacher + N(0, I) orthogonal to it, g ~ N(0, 1): separable by construction."""
     positive_integer("n", n)
     positive_integer("d", d, least=2)
@@ -88,7 +90,9 @@ def planted_margin(n: int, d: int, margin: float, generator: torch.Generator) ->
     return PlantedMargin(across + along[:, None] * teacher, y, teacher, margin)
 
 
-def bounded_margin(n: int, d: int, margin: float, generator: torch.Generator) -> BoundedMargin:
+def bounded_margin(
+    n: int, d: int, margin: float, generator: torch.Generator
+) -> BoundedMargin:
     """n points of `BoundedMargin` in d >= 3 dimensions."""
     positive_integer("d", d, least=3)
     plain = planted_margin(n, d, margin, generator)
@@ -96,10 +100,14 @@ def bounded_margin(n: int, d: int, margin: float, generator: torch.Generator) ->
     across = across / across.norm(dim=1, keepdim=True) * (d - 1) ** 0.5
     along = plain.y * (margin + torch.rand(n, generator=generator, dtype=torch.float64))
     X = across + along[:, None] * plain.teacher
-    return BoundedMargin(X, plain.y, plain.teacher, margin, (d - 1 + (margin + 1) ** 2) ** 0.5)
+    return BoundedMargin(
+        X, plain.y, plain.teacher, margin, (d - 1 + (margin + 1) ** 2) ** 0.5
+    )
 
 
-def planted_split(overlap: int, separable: int, d: int, span: int, generator: torch.Generator) -> PlantedSplit:
+def planted_split(
+    overlap: int, separable: int, d: int, span: int, generator: torch.Generator
+) -> PlantedSplit:
     """`overlap` points with random labels in a `span`-dimensional subspace, `separable` points off it.
 
     The separable points have a component of at least 1/2 along one direction orthogonal to the subspace,
@@ -119,7 +127,13 @@ def planted_split(overlap: int, separable: int, d: int, span: int, generator: to
 
 
 def separators(
-    signed: Tensor, level: float | Tensor, start: Tensor, *, count: int, steps: int, generator: torch.Generator
+    signed: Tensor,
+    level: float | Tensor,
+    start: Tensor,
+    *,
+    count: int,
+    steps: int,
+    generator: torch.Generator,
 ) -> Tensor:
     """`count` directions w with signed @ w >= level and |w| <= 1, by hit-and-run from the interior point `start`.
 
@@ -128,19 +142,30 @@ def separators(
     chord of the set in a random direction.
     """
     level = torch.as_tensor(level, dtype=start.dtype)[..., None]
-    if bool(((start @ signed.T) <= level).any()) or bool((start.norm(dim=-1) >= 1).any()):
-        raise InvalidInput("start lies outside {signed @ w > level, |w| < 1}; pass an interior point.")
+    if bool(((start @ signed.T) <= level).any()) or bool(
+        (start.norm(dim=-1) >= 1).any()
+    ):
+        raise InvalidInput(
+            "start lies outside {signed @ w > level, |w| < 1}; pass an interior point."
+        )
     w = start.expand(count, -1)
     for _ in range(steps):
         u = _normal(generator, count, signed.shape[1]).to(start)
         u = u / u.norm(dim=1, keepdim=True)
         slope, room = u @ signed.T, w @ signed.T - level
         crossing = -room / slope
-        low = torch.where(slope > 0, crossing, torch.full_like(slope, -torch.inf)).amax(1)
-        high = torch.where(slope < 0, crossing, torch.full_like(slope, torch.inf)).amin(1)
+        low = torch.where(slope > 0, crossing, torch.full_like(slope, -torch.inf)).amax(
+            1
+        )
+        high = torch.where(slope < 0, crossing, torch.full_like(slope, torch.inf)).amin(
+            1
+        )
         middle = (w * u).sum(1)
         reach = (middle.square() + 1 - w.square().sum(1)).clamp_min(0).sqrt()
-        low, high = torch.maximum(low, -middle - reach), torch.minimum(high, -middle + reach)
+        low, high = (
+            torch.maximum(low, -middle - reach),
+            torch.minimum(high, -middle + reach),
+        )
         share = torch.rand(count, generator=generator, dtype=torch.float64).to(start)
         w = w + (low + share * (high - low).clamp_min(0))[:, None] * u
     return w

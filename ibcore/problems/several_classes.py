@@ -23,12 +23,16 @@ class SeveralClasses:
         """Rows (n (K - 1), K d) whose products with the flattened W (K, d) are (w_{y_i} - w_k).x_i, k != y_i."""
         count = len(self.teacher)
         own = torch.nn.functional.one_hot(self.y, count).to(self.X)
-        signs = own[:, None, :] - torch.eye(count, dtype=self.X.dtype, device=self.X.device)
+        signs = own[:, None, :] - torch.eye(
+            count, dtype=self.X.dtype, device=self.X.device
+        )
         rows = (signs[..., None] * self.X[:, None, None, :]).flatten(-2)
         return rows[own == 0]
 
 
-def planted_classes(n: int, d: int, count: int, margin: float, generator: torch.Generator) -> SeveralClasses:
+def planted_classes(
+    n: int, d: int, count: int, margin: float, generator: torch.Generator
+) -> SeveralClasses:
     """n standard normal points of d dimensions, in the class of the teacher's best score out of K = `count`.
 
     The K teachers are random unit vectors; points whose two best scores differ by less than `margin` are

@@ -39,7 +39,9 @@ def _uniform(generator: torch.Generator, n: int, low: float, high: float) -> Ten
     return low + (high - low) * torch.rand(n, generator=generator, dtype=torch.float64)
 
 
-def sparse_teacher(n: int, d: int, support: int, margin: float, generator: torch.Generator) -> Classification:
+def sparse_teacher(
+    n: int, d: int, support: int, margin: float, generator: torch.Generator
+) -> Classification:
     """n Gaussian points at distance at least `margin` from the hyperplane of a teacher with `support` equal entries.
 
     The entries have random signs; x = y (margin + |g|) teacher + N(0, I) orthogonal to it, g ~ N(0, 1).
@@ -53,7 +55,13 @@ def sparse_teacher(n: int, d: int, support: int, margin: float, generator: torch
     return _beside(teacher, n, margin, generator)
 
 
-def planted_l1(n: int, support: int, slacks: Sequence[float], margin: float, generator: torch.Generator) -> PlantedL1:
+def planted_l1(
+    n: int,
+    support: int,
+    slacks: Sequence[float],
+    margin: float,
+    generator: torch.Generator,
+) -> PlantedL1:
     """n points in support + len(slacks) dimensions around a solution with `support` nonzero entries and active points.
 
     The solution's entries lie between 1/2 and 3/2 before it is scaled to |w|_1 = 1 / margin, so that the l1 margin is
@@ -65,7 +73,9 @@ def planted_l1(n: int, support: int, slacks: Sequence[float], margin: float, gen
     positive_number("margin", margin)
     gaps = torch.tensor(list(slacks), dtype=torch.float64)
     if not bool(((gaps > 0) & (gaps <= 1)).all()):
-        raise InvalidInput(f"slacks are {tuple(slacks)}, expected numbers above 0 and at most 1.")
+        raise InvalidInput(
+            f"slacks are {tuple(slacks)}, expected numbers above 0 and at most 1."
+        )
     signs = _signs(generator, support)
     w = signs * _uniform(generator, support, 0.5, 1.5)
     dual = _uniform(generator, support, 0.5, 1.5)
@@ -79,7 +89,9 @@ def planted_l1(n: int, support: int, slacks: Sequence[float], margin: float, gen
     return _shuffled(signed, w, dual, gaps, margin * float(w.abs().sum()), generator)
 
 
-def _block(w: Tensor, dual: Tensor, signs: Tensor, generator: torch.Generator) -> Tensor:
+def _block(
+    w: Tensor, dual: Tensor, signs: Tensor, generator: torch.Generator
+) -> Tensor:
     """M with M w = 1 and M^T dual = signs (consistent as dual.1 = |w|_1), condition number at most `_CONDITION`.
 
     A random rotation is corrected by two matrices of rank one, again and again until the bound holds.
@@ -97,22 +109,41 @@ def _columns(dual: Tensor, gaps: Tensor, n: int, generator: torch.Generator) -> 
     columns = _normal(generator, n, len(gaps)) / 4
     on = columns[: len(dual)]
     target = _signs(generator, len(gaps)) * (1 - gaps)
-    columns[: len(dual)] = on + dual[:, None] * ((target - on.T @ dual) / dual.square().sum())
+    columns[: len(dual)] = on + dual[:, None] * (
+        (target - on.T @ dual) / dual.square().sum()
+    )
     return columns
 
 
-def _shuffled(signed: Tensor, w: Tensor, dual: Tensor, gaps: Tensor, scale: float,
-              generator: torch.Generator) -> PlantedL1:
+def _shuffled(
+    signed: Tensor,
+    w: Tensor,
+    dual: Tensor,
+    gaps: Tensor,
+    scale: float,
+    generator: torch.Generator,
+) -> PlantedL1:
     n, d = signed.shape
-    rows, columns = torch.randperm(n, generator=generator), torch.randperm(d, generator=generator)
+    rows, columns = (
+        torch.randperm(n, generator=generator),
+        torch.randperm(d, generator=generator),
+    )
     primal = torch.cat([w, torch.zeros_like(gaps)])[columns] / scale
     slacks = torch.cat([torch.full_like(w, torch.nan), gaps])[columns]
     y = _signs(generator, n)
     full_dual = torch.cat([dual, dual.new_zeros(n - len(dual))])[rows] / scale
-    return PlantedL1(y[:, None] * signed[rows][:, columns], y, primal, full_dual, slacks[~slacks.isnan()])
+    return PlantedL1(
+        y[:, None] * signed[rows][:, columns],
+        y,
+        primal,
+        full_dual,
+        slacks[~slacks.isnan()],
+    )
 
 
-def wave_teacher(n: int, d: int, waves: int, margin: float, generator: torch.Generator) -> Classification:
+def wave_teacher(
+    n: int, d: int, waves: int, margin: float, generator: torch.Generator
+) -> Classification:
     """As `sparse_teacher`, for a teacher that is a sum of `waves` cosines of equal size and random phases.
 
     Their frequencies are different integers between 0 and d / 2, both excluded.
@@ -123,12 +154,18 @@ def wave_teacher(n: int, d: int, waves: int, margin: float, generator: torch.Gen
     positive_number("margin", margin)
     frequencies = torch.randperm((d - 1) // 2, generator=generator)[:waves] + 1
     phases = _uniform(generator, waves, 0.0, 2 * torch.pi)
-    teacher = torch.cos(2 * torch.pi * frequencies[:, None] * torch.arange(d) / d + phases[:, None]).sum(0)
+    teacher = torch.cos(
+        2 * torch.pi * frequencies[:, None] * torch.arange(d) / d + phases[:, None]
+    ).sum(0)
     return _beside(teacher / teacher.norm(), n, margin, generator)
 
 
-def _beside(teacher: Tensor, n: int, margin: float, generator: torch.Generator) -> Classification:
+def _beside(
+    teacher: Tensor, n: int, margin: float, generator: torch.Generator
+) -> Classification:
     y = _signs(generator, n)
     across = _normal(generator, n, len(teacher))
     across = across - (across @ teacher)[:, None] * teacher
-    return Classification(across + (y * (margin + _normal(generator, n).abs()))[:, None] * teacher, y)
+    return Classification(
+        across + (y * (margin + _normal(generator, n).abs()))[:, None] * teacher, y
+    )

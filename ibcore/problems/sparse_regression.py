@@ -23,7 +23,9 @@ class Regression:
         return Regression(self.X[:n], self.y[:n], self.truth)
 
 
-def sparse_regression(n: int, d: int, support: int, generator: torch.Generator) -> Regression:
+def sparse_regression(
+    n: int, d: int, support: int, generator: torch.Generator
+) -> Regression:
     """Standard normal inputs; the truth has `support` entries of random sign and of size uniform in [1/2, 3/2].
 
     Raises `InvalidInput` for more nonzero entries than dimensions.
@@ -35,7 +37,9 @@ def sparse_regression(n: int, d: int, support: int, generator: torch.Generator) 
     X = torch.randn(n, d, generator=generator, dtype=torch.float64)
     truth = torch.zeros(d, dtype=torch.float64)
     sizes = 0.5 + torch.rand(support, generator=generator, dtype=torch.float64)
-    signs = torch.where(torch.rand(support, generator=generator) < 0.5, -1.0, 1.0).double()
+    signs = torch.where(
+        torch.rand(support, generator=generator) < 0.5, -1.0, 1.0
+    ).double()
     truth[torch.randperm(d, generator=generator)[:support]] = sizes * signs
     return Regression(X, X @ truth, truth)
 

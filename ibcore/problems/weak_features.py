@@ -25,7 +25,9 @@ class WeakFeatures:
     def __post_init__(self) -> None:
         real_tensor("beta", self.beta, ndim=1)
         if not (math.isfinite(self.noise) and self.noise >= 0):
-            raise InvalidInput(f"noise is {self.noise!r}, expected a standard deviation of 0 or more.")
+            raise InvalidInput(
+                f"noise is {self.noise!r}, expected a standard deviation of 0 or more."
+            )
 
     @property
     def features(self) -> int:
@@ -38,19 +40,31 @@ class WeakFeatures:
         energy = self.beta.square()
         return float(energy[:used].sum()), float(energy[used:].sum())
 
-    def inputs(self, samples: int, repetitions: int, generator: torch.Generator) -> Tensor:
+    def inputs(
+        self, samples: int, repetitions: int, generator: torch.Generator
+    ) -> Tensor:
         """`repetitions` independent training sets of inputs, (repetitions, samples, D), from a CPU `generator`."""
-        size = (positive_integer("repetitions", repetitions), positive_integer("samples", samples), self.features)
-        return torch.randn(size, generator=generator, dtype=self.beta.dtype).to(self.beta.device)
+        size = (
+            positive_integer("repetitions", repetitions),
+            positive_integer("samples", samples),
+            self.features,
+        )
+        return torch.randn(size, generator=generator, dtype=self.beta.dtype).to(
+            self.beta.device
+        )
 
     def labels(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Noisy labels (..., n) of `inputs` (..., n, D)."""
-        noise = torch.randn(inputs.shape[:-1], generator=generator, dtype=self.beta.dtype).to(inputs.device)
+        noise = torch.randn(
+            inputs.shape[:-1], generator=generator, dtype=self.beta.dtype
+        ).to(inputs.device)
         return inputs @ self.beta + self.noise * noise
 
     def _count(self, used: int) -> None:
         if not 0 <= used <= self.features:
-            raise InvalidInput(f"used is {used!r}, expected a number of features from 0 to {self.features}.")
+            raise InvalidInput(
+                f"used is {used!r}, expected a number of features from 0 to {self.features}."
+            )
 
 
 def equally_weak(features: int, *, noise: float) -> WeakFeatures:
@@ -60,11 +74,15 @@ def equally_weak(features: int, *, noise: float) -> WeakFeatures:
     features drawn at random it has the same expectation whatever beta of norm 1.
     """
     count = positive_integer("features", features)
-    return WeakFeatures(torch.full((count,), 1 / math.sqrt(count), dtype=torch.float64), noise)
+    return WeakFeatures(
+        torch.full((count,), 1 / math.sqrt(count), dtype=torch.float64), noise
+    )
 
 
 def prescient(features: int, *, noise: float, decay: float = 1.0) -> WeakFeatures:
     """|beta| = 1 with beta_j proportional to j^-decay: the strongest features come first."""
-    ranks = torch.arange(1, positive_integer("features", features) + 1, dtype=torch.float64)
+    ranks = torch.arange(
+        1, positive_integer("features", features) + 1, dtype=torch.float64
+    )
     beta = ranks.pow(-decay)
     return WeakFeatures(beta / torch.linalg.vector_norm(beta), noise)

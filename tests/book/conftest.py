@@ -11,8 +11,14 @@ from build_book import CODE, HTML, TEXT, digest, is_current
 from find_chromium import REMEDY, find
 from playwright.sync_api import Browser, Page, sync_playwright
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 # MathJax starts by itself; a picture that is still loading has no size yet.
 SETTLED = """async () => {
   await document.fonts.ready;
@@ -41,14 +47,27 @@ class Reader:
         self.browser = browser
 
     @contextmanager
-    def visit(self, name: str, *, scheme: str = "light", width: int = 1280, scripts: bool = True) -> Iterator[Visit]:
+    def visit(
+        self,
+        name: str,
+        *,
+        scheme: str = "light",
+        width: int = 1280,
+        scripts: bool = True,
+    ) -> Iterator[Visit]:
         """The page `name` (below the built book, without suffix) after everything on it has settled."""
         context = self.browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts, offline=True,
-            reduced_motion="reduce")
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            java_script_enabled=scripts,
+            offline=True,
+            reduced_motion="reduce",
+        )
         visit = Visit(context.new_page())
         visit.page.on("request", lambda request: _note_request(visit, request.url))
-        visit.page.on("pageerror", lambda error: visit.complaints.append(f"error: {error}"))
+        visit.page.on(
+            "pageerror", lambda error: visit.complaints.append(f"error: {error}")
+        )
         visit.page.on("console", lambda message: _note_message(visit, message))
         path, _, query = name.partition("?")
         visit.page.goto(f"{(HTML / path).as_uri()}.html{'?' * bool(query)}{query}")
@@ -74,9 +93,15 @@ def _note_message(visit: Visit, message: object) -> None:
 def book() -> None:
     """Fails unless the book on disk was built from the files on disk."""
     if not HTML.exists():
-        pytest.fail("There is no built book in _build/html. Build it first: make book", pytrace=False)
+        pytest.fail(
+            "There is no built book in _build/html. Build it first: make book",
+            pytrace=False,
+        )
     if not is_current({"code": digest(CODE), "text": digest(TEXT)}):
-        pytest.fail("The book in _build/html was built from other files. Build it again: make book", pytrace=False)
+        pytest.fail(
+            "The book in _build/html was built from other files. Build it again: make book",
+            pytrace=False,
+        )
 
 
 @pytest.fixture(scope="session")

@@ -27,9 +27,15 @@ pytestmark = pytest.mark.usefixtures("book")
 
 def barriers(page) -> list[str]:
     """What axe calls a serious or critical barrier; it loads style sheets, so it runs after the console is read."""
-    found = [rule for rule in Axe().run(page).response["violations"] if rule["impact"] in ("serious", "critical")]
-    return [f"{rule['impact']} {rule['id']}: {rule['help']} {[node['html'][:300] for node in rule['nodes']]}"
-            for rule in found]
+    found = [
+        rule
+        for rule in Axe().run(page).response["violations"]
+        if rule["impact"] in ("serious", "critical")
+    ]
+    return [
+        f"{rule['impact']} {rule['id']}: {rule['help']} {[node['html'][:300] for node in rule['nodes']]}"
+        for rule in found
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -39,8 +45,12 @@ def test_a_page_stands_alone(reader, name, scheme):
         page = visit.page
         assert page.locator("h1:visible").count() == 1
         assert page.evaluate("document.documentElement.dataset.theme") == scheme
-        assert not re.findall(r".{0,40}(?:\$|\\[()\[\]]).{0,40}", page.evaluate(TEXT)), "mathematics is not typeset"
-        assert page.locator("mjx-container").count() >= page.locator("main .math").count()
+        assert not re.findall(
+            r".{0,40}(?:\$|\\[()\[\]]).{0,40}", page.evaluate(TEXT)
+        ), "mathematics is not typeset"
+        assert (
+            page.locator("mjx-container").count() >= page.locator("main .math").count()
+        )
         for source, width, alt in page.evaluate(IMAGES):
             assert width > 0, f"{source} does not load"
             assert len(alt.split()) > 2, f"{source} has the alternative text {alt!r}"
@@ -81,7 +91,9 @@ def moves(explorer, slider):
     readout = slider.get_attribute("aria-valuetext")
     slider.focus()
     slider.press("ArrowLeft" if int(slider.input_value()) == last else "ArrowRight")
-    assert slider.evaluate("(element) => getComputedStyle(element).outlineStyle") != "none", "the focus is not visible"
+    assert (
+        slider.evaluate("(element) => getComputedStyle(element).outlineStyle") != "none"
+    ), "the focus is not visible"
     picture, sentence = shown(explorer)
     assert picture != before[0]
     assert sentence != before[1]
@@ -95,7 +107,10 @@ def moves(explorer, slider):
 
 def shown(explorer) -> tuple[str, str]:
     """Picture and sentence; the picture must be drawn, and the sentence announced."""
-    picture, sentence = explorer.locator(".ibx-picture"), explorer.locator("[aria-live=polite]")
+    picture, sentence = (
+        explorer.locator(".ibx-picture"),
+        explorer.locator("[aria-live=polite]"),
+    )
     visible = [svg for svg in picture.locator("svg.ibx-svg").all() if svg.is_visible()]
     assert len(visible) == 1
     assert visible[0].bounding_box()["width"] > 200
@@ -137,7 +152,9 @@ class Links(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        self.targets += [value for name, value in attrs if tag == "a" and name == "href" and value]
+        self.targets += [
+            value for name, value in attrs if tag == "a" and name == "href" and value
+        ]
 
 
 @pytest.mark.parametrize("name", ["index", *LISTED])
@@ -152,4 +169,6 @@ def test_links_within_the_book_lead_somewhere(name):
 @pytest.mark.parametrize("name", [f"book/{page}" for page in PAGES])
 def test_the_notebook_of_a_page_can_be_downloaded(name):
     targets = Links((HTML / f"{name}.html").read_text(encoding="utf-8")).targets
-    assert any(target.endswith(f"{name.rpartition('/')[2]}.ipynb") for target in targets)
+    assert any(
+        target.endswith(f"{name.rpartition('/')[2]}.ipynb") for target in targets
+    )

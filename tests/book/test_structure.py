@@ -9,8 +9,11 @@ from environment import ROOT
 from ibcore.claims import PAGES, all_claims
 
 CLAIMS = ROOT / "ibcore" / "claims"
-MODULES = sorted(path.relative_to(CLAIMS).with_suffix("").as_posix() for path in CLAIMS.rglob("*.py")
-                 if not path.name.startswith("_"))
+MODULES = sorted(
+    path.relative_to(CLAIMS).with_suffix("").as_posix()
+    for path in CLAIMS.rglob("*.py")
+    if not path.name.startswith("_")
+)
 
 
 def test_every_module_of_claims_is_a_page_and_every_page_has_one():
@@ -33,10 +36,15 @@ def test_a_page_makes_claims(page):
 
 def test_the_table_of_contents_lists_files_that_exist():
     for page in pages():
-        assert any((ROOT / f"{page}{suffix}").is_file() for suffix in (".ipynb", ".md")), page
+        assert any(
+            (ROOT / f"{page}{suffix}").is_file() for suffix in (".ipynb", ".md")
+        ), page
 
 
 def test_every_notebook_is_in_the_table_of_contents():
-    written = {path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / "book").rglob("*.ipynb")
-               if ".ipynb_checkpoints" not in path.parts}
+    written = {
+        path.relative_to(ROOT).with_suffix("").as_posix()
+        for path in (ROOT / "book").rglob("*.ipynb")
+        if ".ipynb_checkpoints" not in path.parts
+    }
     assert written <= set(pages())

@@ -10,4 +10,7 @@ from ibcore.claims import Setting
 @pytest.fixture(scope="module")
 def verdicts(request):
     """The claims that the test module lists in `CLAIMS`, by their ids, at quick sizes and seed 0."""
-    return {name: claim.verify(Setting("quick", 0)) for name, claim in request.module.CLAIMS.items()}
+    return {
+        name: claim.verify(Setting("quick", 0))
+        for name, claim in request.module.CLAIMS.items()
+    }

@@ -28,7 +28,9 @@ def linear():
 
 @pytest.fixture(scope="module")
 def digits():
-    return double_descent_rff.verify(SETTING, splits=2, ratios=(0.2, 0.3, 1, 4, 8), networks=4)
+    return double_descent_rff.verify(
+        SETTING, splits=2, ratios=(0.2, 0.3, 1, 4, 8), networks=4
+    )
 
 
 @pytest.mark.parametrize("name", ["linear", "digits"])
@@ -51,8 +53,12 @@ def test_control_risks_what_the_unseen_part_of_the_start_adds(linear):
 
 def test_measured_risk_agrees_with_a_loop_over_pseudoinverses():
     problem = equally_weak(12, noise=0.5)
-    found = measured_risk({"weak": problem}, 5, (3, 9), 4, torch.Generator().manual_seed(3))["weak"]
-    inputs = torch.randn(4, 5, 12, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    found = measured_risk(
+        {"weak": problem}, 5, (3, 9), 4, torch.Generator().manual_seed(3)
+    )["weak"]
+    inputs = torch.randn(
+        4, 5, 12, generator=torch.Generator().manual_seed(3), dtype=torch.float64
+    )
     for row, p in enumerate((3, 9)):
         for k in range(4):
             M = torch.linalg.pinv(inputs[k, :, :p])
@@ -82,16 +88,27 @@ def test_clean_and_noisy_labels_belong_to_the_same_digits(digits):
 
 
 def test_without_label_noise_the_networks_have_a_lower_peak():
-    noisy, clean = (network_curves(SETTING, (12,), 3, 800, corruption=share)["test"].mean() for share in (0.2, 0.0))
+    noisy, clean = (
+        network_curves(SETTING, (12,), 3, 800, corruption=share)["test"].mean()
+        for share in (0.2, 0.0)
+    )
     assert clean < 0.7 * noisy
 
 
 def test_claims_depend_on_the_seed_and_on_nothing_else():
     sizes = {"repetitions": 5, "descents": 1, "counts": (20, 40, 100)}
-    first, again, other = (double_descent_linear.verify(Setting.create("quick", seed=seed, device="cpu"), **sizes)
-                           for seed in (1, 1, 2))
-    assert np.array_equal(first.data["measured"]["equally weak"], again.data["measured"]["equally weak"])
-    assert not np.array_equal(first.data["measured"]["equally weak"], other.data["measured"]["equally weak"])
+    first, again, other = (
+        double_descent_linear.verify(
+            Setting.create("quick", seed=seed, device="cpu"), **sizes
+        )
+        for seed in (1, 1, 2)
+    )
+    assert np.array_equal(
+        first.data["measured"]["equally weak"], again.data["measured"]["equally weak"]
+    )
+    assert not np.array_equal(
+        first.data["measured"]["equally weak"], other.data["measured"]["equally weak"]
+    )
 
 
 def test_explorer_draws_a_frame_and_says_what_it_shows():
@@ -110,4 +127,6 @@ def test_explorer_tells_the_story():
 def test_explored_fits_pass_through_the_points():
     fits = wave_fits(0.1)
     for row in fits["values"][EXPLORER_COUNTS.index(1000) :]:
-        assert np.interp(fits["x"], fits["grid"], row) == pytest.approx(fits["y"], abs=0.02)
+        assert np.interp(fits["x"], fits["grid"], row) == pytest.approx(
+            fits["y"], abs=0.02
+        )

@@ -3,7 +3,10 @@ import torch
 from matplotlib.figure import Figure
 
 from ibcore.demonstrations import convolutional_and_fully_connected as demonstration
-from ibcore.figures.convolutional_and_fully_connected import draw_excess, draw_small_start
+from ibcore.figures.convolutional_and_fully_connected import (
+    draw_excess,
+    draw_small_start,
+)
 from ibcore.figures.style import figure
 
 
@@ -20,9 +23,13 @@ def test_a_frame_and_its_sentence():
 
 def test_even_inputs_follow_the_prediction():
     data, sparse = demonstration.example("even")
-    predicted = demonstration.predicted_excess(data.X, data.y, sparse.value, [10.0, 0.1])
+    predicted = demonstration.predicted_excess(
+        data.X, data.y, sparse.value, [10.0, 0.1]
+    )
     measured = [demonstration.excess("even", alpha) for alpha in (10.0, 0.1)]
-    torch.testing.assert_close(predicted, torch.tensor(measured).double(), rtol=1e-5, atol=1e-8)
+    torch.testing.assert_close(
+        predicted, torch.tensor(measured).double(), rtol=1e-5, atol=1e-8
+    )
 
 
 def test_the_distance_of_a_network_of_depth_three_falls_with_the_scale():

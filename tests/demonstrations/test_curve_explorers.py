@@ -16,7 +16,10 @@ from ibcore.demonstrations.introduction import (
 
 
 def test_polynomials_break_near_ten_coefficients_and_recover():
-    errors = [float(draw_degree(degree, 1)[1].rstrip(".").split()[-1]) for degree in (3, 9, 60)]
+    errors = [
+        float(draw_degree(degree, 1)[1].rstrip(".").split()[-1])
+        for degree in (3, 9, 60)
+    ]
     assert errors[1] > 10 * errors[2] > 5 * errors[0]
 
 
@@ -25,7 +28,10 @@ def test_a_polynomial_says_what_it_shows(degree):
     figure, sentence = draw_degree(degree, 2)
     assert f"{degree + 1} coefficients for 10 points" in sentence
     assert ("training error 0," in sentence) == (degree == 9)
-    assert "test error" in figure.axes[0].get_title(loc="left") + figure.axes[0].get_title()
+    assert (
+        "test error"
+        in figure.axes[0].get_title(loc="left") + figure.axes[0].get_title()
+    )
 
 
 @pytest.mark.parametrize("start", STARTS)
@@ -67,8 +73,16 @@ def test_large_starts_end_near_the_kernel_interpolant():
     assert float(sentence.split("at most ")[1].split(" away")[0]) < 0.1
 
 
-@pytest.mark.parametrize(("explorer", "frames"), [(explore_degree, 26), (explore_smooth_or_wiggly, 21),
-                                                    (explore_initialization, 15)])
+@pytest.mark.parametrize(
+    ("explorer", "frames"),
+    [
+        (explore_degree, 26),
+        (explore_smooth_or_wiggly, 21),
+        (explore_initialization, 15),
+    ],
+)
 def test_explorers_have_few_frames(explorer, frames):
-    counts = torch.tensor([len(choice.values) for choice in explorer().controls.values()])
+    counts = torch.tensor(
+        [len(choice.values) for choice in explorer().controls.values()]
+    )
     assert int(counts.prod()) == frames

@@ -1,4 +1,7 @@
-from ibcore.demonstrations.diagonal_and_convolutional import draw_training, three_of_twelve
+from ibcore.demonstrations.diagonal_and_convolutional import (
+    draw_training,
+    three_of_twelve,
+)
 from ibcore.oracles.norm_margin import norm_max_margin
 
 

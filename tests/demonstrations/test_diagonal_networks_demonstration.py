@@ -22,8 +22,15 @@ def test_recovery_draws_and_says_what_it_shows():
 
 def test_the_explored_truth_is_the_sparsest():
     data = two_of_thirty()
-    torch.testing.assert_close(basis_pursuit(data.X, data.y).primal, data.truth, rtol=1e-9, atol=1e-12)
-    assert float((fitted(data, 0.1) - q_alpha_minimizer(data.X, data.y, 0.1).primal).norm()) < 1e-4
+    torch.testing.assert_close(
+        basis_pursuit(data.X, data.y).primal, data.truth, rtol=1e-9, atol=1e-12
+    )
+    assert (
+        float(
+            (fitted(data, 0.1) - q_alpha_minimizer(data.X, data.y, 0.1).primal).norm()
+        )
+        < 1e-4
+    )
 
 
 def test_the_path_runs_smoothly_to_the_point_of_contact():

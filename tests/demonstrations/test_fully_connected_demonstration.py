@@ -1,7 +1,12 @@
 import pytest
 import torch
 
-from ibcore.demonstrations.fully_connected import compare_routes, draw_network, leaning_clouds, trained
+from ibcore.demonstrations.fully_connected import (
+    compare_routes,
+    draw_network,
+    leaning_clouds,
+    trained,
+)
 from ibcore.oracles.max_margin import max_margin
 from ibcore.oracles.support_vectors import spans
 
@@ -9,7 +14,9 @@ from ibcore.oracles.support_vectors import spans
 def test_the_clouds_have_the_stated_solution():
     data = leaning_clouds()
     solution = max_margin(data.X, data.y)
-    torch.testing.assert_close(solution.primal, torch.tensor([1.0, 0.0]).double(), atol=1e-9, rtol=0)
+    torch.testing.assert_close(
+        solution.primal, torch.tensor([1.0, 0.0]).double(), atol=1e-9, rtol=0
+    )
     assert not spans(data.signed, solution.dual)
     mean = data.signed.mean(0)
     assert float(mean[1] / mean[0]) > 0.5

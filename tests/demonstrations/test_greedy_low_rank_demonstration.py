@@ -15,7 +15,9 @@ def test_a_frame_says_how_far_descent_and_the_nuclear_norm_are_off(monkeypatch):
 
 def test_the_nuclear_completion_of_the_explorer_fits_and_is_not_the_truth():
     truth, rows, columns, nuclear = page.hidden_matrix()
-    torch.testing.assert_close(nuclear[rows, columns], truth[rows, columns], atol=1e-9, rtol=0)
+    torch.testing.assert_close(
+        nuclear[rows, columns], truth[rows, columns], atol=1e-9, rtol=0
+    )
     assert float((nuclear - truth).norm() / truth.norm()) > 0.05
 
 

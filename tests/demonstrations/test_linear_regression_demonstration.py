@@ -8,11 +8,14 @@ from ibcore.figures.style import figure
 from ibcore.problems.interpolation import isotropic_interpolation
 
 
-@pytest.mark.parametrize(("route", "end"), [
-    ("gradient descent", "(0.40, 0.80): the closest interpolant"),
-    ("mirror descent, p = 6", "interpolant of least divergence"),
-    ("Adam", "(0.67, 0.67). That fits as well"),
-])
+@pytest.mark.parametrize(
+    ("route", "end"),
+    [
+        ("gradient descent", "(0.40, 0.80): the closest interpolant"),
+        ("mirror descent, p = 6", "interpolant of least divergence"),
+        ("Adam", "(0.67, 0.67). That fits as well"),
+    ],
+)
 def test_a_frame_of_the_explorer(route, end):
     fig, sentence = demo.draw_route(route, "at the origin")
     assert end in sentence
@@ -49,15 +52,33 @@ def test_following_own_data():
 def test_random_interpolants_without_a_lean_obey_the_identity():
     table = demo.random_interpolants(3, 500, torch.device("cpu"), fresh=40)
     assert table.residual < 1e-12
-    assert float(table.risks[1.0].mean() / table.predicted[1.0]) == pytest.approx(1, abs=0.1)
+    assert float(table.risks[1.0].mean() / table.predicted[1.0]) == pytest.approx(
+        1, abs=0.1
+    )
     assert table.guided < -0.9
 
 
 def test_every_figure_draws():
     fig, axes = figure(2, rows=2, height=6)
-    pictures.draw_distances(axes[0][0], {"a": (np.array([1.0, 5]), np.array([0.5, 1e-20]))})
-    pictures.draw_table(axes[0][1], np.array([[1e-14, 0.5], [0.4, 1e-13]]), ("p = 1.5", "p = 3"))
-    pictures.draw_risks(axes[1][0], np.array([1.0, 2.0]), np.array([1.0, 4.0]), 0.5, 0.9, "risk")
-    pictures.draw_shares(axes[1][1], np.array([1.0, 10.0]), {"squares": np.array([[0.1, 0.2]])}, "gap over bound")
+    pictures.draw_distances(
+        axes[0][0], {"a": (np.array([1.0, 5]), np.array([0.5, 1e-20]))}
+    )
+    pictures.draw_table(
+        axes[0][1], np.array([[1e-14, 0.5], [0.4, 1e-13]]), ("p = 1.5", "p = 3")
+    )
+    pictures.draw_risks(
+        axes[1][0], np.array([1.0, 2.0]), np.array([1.0, 4.0]), 0.5, 0.9, "risk"
+    )
+    pictures.draw_shares(
+        axes[1][1],
+        np.array([1.0, 10.0]),
+        {"squares": np.array([[0.1, 0.2]])},
+        "gap over bound",
+    )
     fig.draw_without_rendering()
-    assert [text.get_text() for text in axes[0][1].texts] == ["$<10^{-10}$", "0.50", "0.40", "$<10^{-10}$"]
+    assert [text.get_text() for text in axes[0][1].texts] == [
+        "$<10^{-10}$",
+        "0.50",
+        "0.40",
+        "$<10^{-10}$",
+    ]

@@ -3,7 +3,13 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from ibcore.demonstrations.logistic_regression import POWERS, draw_training, three_routes, training_path, two_clouds
+from ibcore.demonstrations.logistic_regression import (
+    POWERS,
+    draw_training,
+    three_routes,
+    training_path,
+    two_clouds,
+)
 from ibcore.oracles.max_margin import max_margin
 
 
@@ -12,8 +18,12 @@ def test_the_two_clouds_are_as_described():
     best = max_margin(data.X, data.y)
     assert float(best.primal[0]) == pytest.approx(float(best.primal[1]))
     support = data.X[best.support]
-    assert {tuple(row) for row in support.tolist()} == {(-0.5, 2.5), (1.5, 0.5), (0.5, -2.5), (-1.5, -0.5)} or len(
-        {tuple(row) for row in data.signed[best.support].tolist()}) == 2
+    assert {tuple(row) for row in support.tolist()} == {
+        (-0.5, 2.5),
+        (1.5, 0.5),
+        (0.5, -2.5),
+        (-1.5, -0.5),
+    } or len({tuple(row) for row in data.signed[best.support].tolist()}) == 2
     alpha = {}
     for row, dual in zip(data.signed.tolist(), best.dual.tolist(), strict=True):
         alpha[tuple(row)] = alpha.get(tuple(row), 0.0) + dual
@@ -44,8 +54,16 @@ def test_paths_reach_their_last_stop():
 def test_three_routes_head_to_one_direction():
     routes = three_routes(two_clouds(), steps=300, log_loss=-1e4)
     plain, scaled, log_time = routes
-    assert [route.name for route in routes] == ["gradient descent", "loss-scaled descent", "log-time flow"]
+    assert [route.name for route in routes] == [
+        "gradient descent",
+        "loss-scaled descent",
+        "log-time flow",
+    ]
     for route in routes:
-        assert bool(torch.stack([route.seconds, route.evaluations, route.sines]).isfinite().all())
+        assert bool(
+            torch.stack([route.seconds, route.evaluations, route.sines])
+            .isfinite()
+            .all()
+        )
         assert bool((route.evaluations.diff() >= 0).all())
     assert float(log_time.sines[-1]) < float(scaled.sines[-1]) < float(plain.sines[-1])

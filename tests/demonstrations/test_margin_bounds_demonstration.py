@@ -2,7 +2,9 @@ from ibcore.demonstrations.margin_bounds import draw_margins, explore_margins
 
 
 def ratio(random, divisor):
-    return float(draw_margins(random, 0.01, divisor)[1].split(" is ")[1].split(" times")[0])
+    return float(
+        draw_margins(random, 0.01, divisor)[1].split(" is ")[1].split(" times")[0]
+    )
 
 
 def test_raw_margins_change_their_order_with_training_and_normalized_ones_do_not():

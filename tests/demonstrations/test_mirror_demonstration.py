@@ -34,8 +34,12 @@ def test_following_own_data():
 
 def test_small_steps_stay_far_from_the_limit():
     data = demo.plane_points()
-    best = torch.tensor([[norm_max_margin(data.X, data.y, p).margin for p in (1.5, 3.0)]])
-    gaps = demo.naive_gaps(data.signed[None], best, (1.5, 3.0), step_size=1e-3, steps=50)
+    best = torch.tensor(
+        [[norm_max_margin(data.X, data.y, p).margin for p in (1.5, 3.0)]]
+    )
+    gaps = demo.naive_gaps(
+        data.signed[None], best, (1.5, 3.0), step_size=1e-3, steps=50
+    )
     assert gaps.shape == (2, 1)
     assert float(gaps.min()) > 1e-3
 
@@ -44,9 +48,18 @@ def test_every_figure_draws():
     fig, axes = figure(4, height=3)
     gaps = np.array([[1e-3, 0.2], [0.3, 1e-6]])
     pictures.draw_table(axes[0], gaps, (1.5, 3))
-    pictures.draw_decay(axes[1], np.array([1.0, 10.0, 100.0]), np.array([[0.1, 0.2], [0.05, 0.1], [0.01, 0.01]]),
-                        (1.5, 3), (-1, -1))
-    pictures.draw_network_gaps(axes[2], np.array([1.0, 10.0]), gaps, (1.5, 3), "depth 2")
-    pictures.draw_hidden(axes[3], np.array([1.0, 10.0]), np.array([[1.0, 0.5], [2.0, 0.1]]), 1.5)
+    pictures.draw_decay(
+        axes[1],
+        np.array([1.0, 10.0, 100.0]),
+        np.array([[0.1, 0.2], [0.05, 0.1], [0.01, 0.01]]),
+        (1.5, 3),
+        (-1, -1),
+    )
+    pictures.draw_network_gaps(
+        axes[2], np.array([1.0, 10.0]), gaps, (1.5, 3), "depth 2"
+    )
+    pictures.draw_hidden(
+        axes[3], np.array([1.0, 10.0]), np.array([[1.0, 0.5], [2.0, 0.1]]), 1.5
+    )
     fig.draw_without_rendering()
     assert len(axes[0].texts) == 4

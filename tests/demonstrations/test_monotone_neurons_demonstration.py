@@ -1,6 +1,12 @@
 import pytest
 
-from ibcore.demonstrations.monotone_neurons import ANGLES, IMBALANCES, draw_neuron, drift_by_share, trained
+from ibcore.demonstrations.monotone_neurons import (
+    ANGLES,
+    IMBALANCES,
+    draw_neuron,
+    drift_by_share,
+    trained,
+)
 
 
 @pytest.mark.parametrize("imbalance", IMBALANCES)

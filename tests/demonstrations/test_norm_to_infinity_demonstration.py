@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from ibcore.demonstrations.norm_to_infinity import DEPTHS, TIMES, draw_moment, escape, followed
+from ibcore.demonstrations.norm_to_infinity import (
+    DEPTHS,
+    TIMES,
+    draw_moment,
+    escape,
+    followed,
+)
 from ibcore.models.runaway_completion import Reduced
 from ibcore.oracles import runaway_completion as law
 
@@ -9,7 +15,9 @@ from ibcore.oracles import runaway_completion as law
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_the_paths_of_the_explorer_end_on_the_law(depth):
     states, losses = followed(depth)
-    assert Reduced(depth).entries(states)[0][-1] == pytest.approx(law.entry(depth, TIMES[-1]), rel=1e-6)
+    assert Reduced(depth).entries(states)[0][-1] == pytest.approx(
+        law.entry(depth, TIMES[-1]), rel=1e-6
+    )
     assert losses[-1] == pytest.approx(law.loss(depth, TIMES[-1]), rel=1e-6)
 
 

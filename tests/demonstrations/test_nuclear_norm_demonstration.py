@@ -1,6 +1,12 @@
 import pytest
 
-from ibcore.demonstrations.nuclear_norm import RATIOS, SCALES, completions, draw_completion, sense
+from ibcore.demonstrations.nuclear_norm import (
+    RATIOS,
+    SCALES,
+    completions,
+    draw_completion,
+    sense,
+)
 
 
 def test_a_frame_shows_the_matrix_and_says_where_the_trace_is():

@@ -8,7 +8,9 @@ from ibcore.problems.relu_pairs import Shape, pair
 def test_a_frame_tells_the_ratio():
     figure, sentence = draw_wound(4)
     assert len(figure.axes) == 2
-    assert sentence.startswith("4 points of label 0: the path turns 4 times and ends at 1.33 times")
+    assert sentence.startswith(
+        "4 points of label 0: the path turns 4 times and ends at 1.33 times"
+    )
     assert wound(4) is wound(4)
 
 

@@ -1,12 +1,20 @@
 import numpy as np
 import pytest
 
-from ibcore.demonstrations.two_layer_margins import ANGLES, SIZES, draw_trap, explore_trap, walks
+from ibcore.demonstrations.two_layer_margins import (
+    ANGLES,
+    SIZES,
+    draw_trap,
+    explore_trap,
+    walks,
+)
 from ibcore.oracles.margin_trap import BEST, TRAP
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_walks_end_in_the_trap_exactly_where_the_second_neuron_sees_no_point_or_both(size):
+def test_walks_end_in_the_trap_exactly_where_the_second_neuron_sees_no_point_or_both(
+    size,
+):
     margins = walks(size)[1][-1]
     trapped = np.array([angle in (90, 260, 270) for angle in ANGLES])
     assert np.allclose(margins[trapped], TRAP, rtol=1e-2)

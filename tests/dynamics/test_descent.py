@@ -14,11 +14,15 @@ from ibcore.validation import InvalidInput
 
 PROBLEM = planted_margin(12, 4, 0.2, torch.Generator().manual_seed(0))
 SIGNED = PROBLEM.signed
-START = torch.randn(2, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+START = torch.randn(
+    2, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+)
 
 
 def run(schedule=None, start=START, **options):
-    return descend(Linear(SIGNED), Logistic(), start, schedule or constant(0.3), **options)
+    return descend(
+        Linear(SIGNED), Logistic(), start, schedule or constant(0.3), **options
+    )
 
 
 def gradient(theta):
@@ -31,8 +35,12 @@ def gradient(theta):
 def test_one_step_is_autograds_gradient_of_the_mean_loss():
     out = run(stops=[0, 1])
     torch.testing.assert_close(out.theta[0], START, rtol=0, atol=0)
-    torch.testing.assert_close(out.theta[1], START - 0.3 * gradient(START), rtol=1e-13, atol=1e-14)
-    torch.testing.assert_close(out.log_loss[0], softplus(-(START @ SIGNED.T)).mean(-1).log())
+    torch.testing.assert_close(
+        out.theta[1], START - 0.3 * gradient(START), rtol=1e-13, atol=1e-14
+    )
+    torch.testing.assert_close(
+        out.log_loss[0], softplus(-(START @ SIGNED.T)).mean(-1).log()
+    )
     assert float(out.log_time[1, 0]) == pytest.approx(math.log(0.3))
     assert out.status == (REACHED, REACHED)
 
@@ -40,13 +48,20 @@ def test_one_step_is_autograds_gradient_of_the_mean_loss():
 def test_a_loss_scaled_step_divides_by_the_loss():
     out = run(loss_scaled(0.1), stops=[1])
     loss = softplus(-(START @ SIGNED.T)).mean(-1, keepdim=True)
-    torch.testing.assert_close(out.theta[0], START - 0.1 / loss * gradient(START), rtol=1e-12, atol=1e-13)
+    torch.testing.assert_close(
+        out.theta[0], START - 0.1 / loss * gradient(START), rtol=1e-12, atol=1e-13
+    )
     torch.testing.assert_close(out.log_time[0], torch.log(0.1 / loss[:, 0]))
 
 
 def test_small_steps_approach_the_flow_with_order_one():
-    exact = flow(Linear(SIGNED), Logistic(), START, log_time=math.log(4.0), tolerance=1e-9).theta[0]
-    errors = [float((run(constant(4.0 / count), stops=[count]).theta[0] - exact).norm()) for count in (50, 100, 200)]
+    exact = flow(
+        Linear(SIGNED), Logistic(), START, log_time=math.log(4.0), tolerance=1e-9
+    ).theta[0]
+    errors = [
+        float((run(constant(4.0 / count), stops=[count]).theta[0] - exact).norm())
+        for count in (50, 100, 200)
+    ]
     assert errors[0] / errors[1] == pytest.approx(2, rel=0.05)
     assert errors[1] / errors[2] == pytest.approx(2, rel=0.05)
 
@@ -62,15 +77,26 @@ def test_loss_scaled_descent_continues_below_underflow():
 
 def test_sgd_steps_have_the_full_gradient_as_their_mean():
     generator, start, count = torch.Generator().manual_seed(2), START[:1], 2000
-    steps = torch.stack([start - run(constant(1.0), start, stops=[1], batch_size=5, generator=generator).theta[0]
-                         for _ in range(count)])[:, 0]
+    steps = torch.stack(
+        [
+            start
+            - run(
+                constant(1.0), start, stops=[1], batch_size=5, generator=generator
+            ).theta[0]
+            for _ in range(count)
+        ]
+    )[:, 0]
     standard_error = steps.std(0) / math.sqrt(count)
     assert bool(((steps.mean(0) - gradient(start)[0]).abs() < 5 * standard_error).all())
 
 
 def test_sgd_repeats_with_its_generator():
-    first, again, other = (run(stops=[20], batch_size=3, generator=torch.Generator().manual_seed(seed)).theta
-                           for seed in (0, 0, 1))
+    first, again, other = (
+        run(
+            stops=[20], batch_size=3, generator=torch.Generator().manual_seed(seed)
+        ).theta
+        for seed in (0, 0, 1)
+    )
     assert torch.equal(first, again)
     assert not torch.allclose(first, other)
 
@@ -81,18 +107,24 @@ def test_until_ends_the_run_and_limits_are_told():
     assert ended.steps.tolist() == [0, 0]
     torch.testing.assert_close(ended.theta[0], START, rtol=0, atol=0)
     assert bool(ended.theta[1].isnan().all())
-    assert run(stops=[3], until=lambda theta: theta.norm(dim=-1) < 0).status == (STEP_LIMIT,) * 2
+    assert (
+        run(stops=[3], until=lambda theta: theta.norm(dim=-1) < 0).status
+        == (STEP_LIMIT,) * 2
+    )
     assert run(stops=[10], max_seconds=-1.0).status == (WALL_LIMIT,) * 2
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"stops": []}, "rising"),
-    ({"stops": [3, 3]}, "rising"),
-    ({"stops": [-1]}, "rising"),
-    ({"stops": [1], "batch_size": 0}, "batch_size"),
-    ({"stops": [1], "batch_size": 2}, "generator"),
-    ({"stops": [1], "start": torch.tensor([[math.nan] * 4])}, "NaN"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stops": []}, "rising"),
+        ({"stops": [3, 3]}, "rising"),
+        ({"stops": [-1]}, "rising"),
+        ({"stops": [1], "batch_size": 0}, "batch_size"),
+        ({"stops": [1], "batch_size": 2}, "generator"),
+        ({"stops": [1], "start": torch.tensor([[math.nan] * 4])}, "NaN"),
+    ],
+)
 def test_bad_input_is_refused(options, message):
     with pytest.raises(InvalidInput, match=message):
         run(**options)

@@ -5,7 +5,14 @@ import torch
 from torch.nn.functional import softplus
 
 from ibcore.dynamics.descent import Schedule, constant, decaying, descend, loss_scaled
-from ibcore.dynamics.directions import AdaGrad, Adam, Gradient, Grouped, Momentum, Steepest
+from ibcore.dynamics.directions import (
+    AdaGrad,
+    Adam,
+    Gradient,
+    Grouped,
+    Momentum,
+    Steepest,
+)
 from ibcore.losses import Exponential, Logistic
 from ibcore.models import Linear
 from ibcore.models.homogeneous import SquaredReLU, TwoLayer
@@ -17,8 +24,14 @@ START = torch.ones(1, 4, dtype=torch.float64)
 
 
 def run(direction, steps=50, schedule=None, start=START, loss=None):
-    return descend(Linear(SIGNED), loss or Logistic(), start, schedule or constant(0.3), stops=[steps],
-                   direction=direction)
+    return descend(
+        Linear(SIGNED),
+        loss or Logistic(),
+        start,
+        schedule or constant(0.3),
+        stops=[steps],
+        direction=direction,
+    )
 
 
 def pytorch(optimizer, steps=50, **options):
@@ -31,28 +44,44 @@ def pytorch(optimizer, steps=50, **options):
     return w.detach()
 
 
-@pytest.mark.parametrize(("direction", "optimizer", "options"), [
-    (Gradient(), torch.optim.SGD, {}),
-    (Momentum(0.9), torch.optim.SGD, {"momentum": 0.9}),
-    (Momentum(0.9, nesterov=True), torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
-    (AdaGrad(1e-10), torch.optim.Adagrad, {"eps": 1e-10}),
-    (Adam(), torch.optim.Adam, {}),
-    (Adam(0.5, 0.7, 1e-3), torch.optim.Adam, {"betas": (0.5, 0.7), "eps": 1e-3}),
-    (Adam(eps=0.0), torch.optim.Adam, {"eps": 0.0}),
-])
+@pytest.mark.parametrize(
+    ("direction", "optimizer", "options"),
+    [
+        (Gradient(), torch.optim.SGD, {}),
+        (Momentum(0.9), torch.optim.SGD, {"momentum": 0.9}),
+        (
+            Momentum(0.9, nesterov=True),
+            torch.optim.SGD,
+            {"momentum": 0.9, "nesterov": True},
+        ),
+        (AdaGrad(1e-10), torch.optim.Adagrad, {"eps": 1e-10}),
+        (Adam(), torch.optim.Adam, {}),
+        (Adam(0.5, 0.7, 1e-3), torch.optim.Adam, {"betas": (0.5, 0.7), "eps": 1e-3}),
+        (Adam(eps=0.0), torch.optim.Adam, {"eps": 0.0}),
+    ],
+)
 def test_agrees_with_pytorch(direction, optimizer, options):
-    torch.testing.assert_close(run(direction).theta[0, 0], pytorch(optimizer, **options), rtol=1e-11, atol=1e-11)
+    torch.testing.assert_close(
+        run(direction).theta[0, 0],
+        pytorch(optimizer, **options),
+        rtol=1e-11,
+        atol=1e-11,
+    )
 
 
 @pytest.mark.parametrize("p", [1, 1.5, 2, 4, math.inf])
 def test_the_steepest_step_attains_the_dual_norm(p):
-    slope = torch.randn(5, 7, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    slope = torch.randn(
+        5, 7, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
     zero = torch.zeros(5, dtype=torch.float64)
     unit, _ = Steepest(p, normalized=True)(slope, zero, zero, ())
     step, _ = Steepest(p)(slope, zero, zero, ())
     q = math.inf if p == 1 else 1.0 if p == math.inf else p / (p - 1)
     dual = torch.linalg.vector_norm(slope, q, dim=-1)
-    torch.testing.assert_close(torch.linalg.vector_norm(unit, p, dim=-1), torch.ones_like(zero))
+    torch.testing.assert_close(
+        torch.linalg.vector_norm(unit, p, dim=-1), torch.ones_like(zero)
+    )
     torch.testing.assert_close((unit * slope).sum(-1), dual)
     torch.testing.assert_close(step, unit * dual[:, None])
 
@@ -61,34 +90,62 @@ def test_steepest_descent_in_l2_is_gradient_descent():
     torch.testing.assert_close(run(Steepest(2)).theta, run(Gradient()).theta)
 
 
-@pytest.mark.parametrize("direction", [Momentum(0.9), Adam(0.9, 0.99, 0.0), AdaGrad(), Steepest(1)])
+@pytest.mark.parametrize(
+    "direction", [Momentum(0.9), Adam(0.9, 0.99, 0.0), AdaGrad(), Steepest(1)]
+)
 def test_a_shift_of_all_margins_only_rescales_the_gradient(direction):
     """Far below underflow: with the exponential loss, an offset c of the margins multiplies gradients by e^-c."""
-    schedule = Schedule(constant(0.05).log_size, over_loss=not isinstance(direction, (Adam, AdaGrad)))
-    near, far = (descend(Linear(SIGNED, offset), Exponential(), START, schedule, stops=[80],
-                         direction=direction).theta for offset in (0.0, 5000.0))
+    schedule = Schedule(
+        constant(0.05).log_size, over_loss=not isinstance(direction, (Adam, AdaGrad))
+    )
+    near, far = (
+        descend(
+            Linear(SIGNED, offset),
+            Exponential(),
+            START,
+            schedule,
+            stops=[80],
+            direction=direction,
+        ).theta
+        for offset in (0.0, 5000.0)
+    )
     torch.testing.assert_close(near, far, rtol=1e-8, atol=1e-9)
 
 
 def test_groups_are_the_methods_run_one_by_one():
     maps = (Adam(), Momentum(0.5), Steepest(1))
-    both = run(Grouped(tuple((one, 1) for one in maps)), start=START.repeat(3, 1)).theta[0]
+    both = run(
+        Grouped(tuple((one, 1) for one in maps)), start=START.repeat(3, 1)
+    ).theta[0]
     torch.testing.assert_close(both, torch.cat([run(one).theta[0] for one in maps]))
 
 
 def test_epsilon_may_differ_between_runs():
-    both = run(Adam(eps=torch.tensor([0.0, 1e-2]).double()), start=START.repeat(2, 1)).theta[0]
-    torch.testing.assert_close(both, torch.cat([run(Adam(eps=eps)).theta[0] for eps in (0.0, 1e-2)]))
+    both = run(
+        Adam(eps=torch.tensor([0.0, 1e-2]).double()), start=START.repeat(2, 1)
+    ).theta[0]
+    torch.testing.assert_close(
+        both, torch.cat([run(Adam(eps=eps)).theta[0] for eps in (0.0, 1e-2)])
+    )
 
 
 def test_schedules_decay_and_mix():
-    log_times = [float(run(Gradient(), steps=3, schedule=schedule).log_time[0, 0])
-                 for schedule in (decaying(0.1, 0.5), decaying(torch.tensor([0.1]).double(), 0.5))]
+    log_times = [
+        float(run(Gradient(), steps=3, schedule=schedule).log_time[0, 0])
+        for schedule in (
+            decaying(0.1, 0.5),
+            decaying(torch.tensor([0.1]).double(), 0.5),
+        )
+    ]
     assert log_times == pytest.approx([math.log(0.1 * (1 + 2**-0.5 + 3**-0.5))] * 2)
     mixed = Schedule(constant(0.1).log_size, torch.tensor([True, False]))
     scaled, plain = run(Gradient(), schedule=mixed, start=START.repeat(2, 1)).theta[0]
-    torch.testing.assert_close(scaled, run(Gradient(), schedule=loss_scaled(0.1)).theta[0, 0])
-    torch.testing.assert_close(plain, run(Gradient(), schedule=constant(0.1)).theta[0, 0])
+    torch.testing.assert_close(
+        scaled, run(Gradient(), schedule=loss_scaled(0.1)).theta[0, 0]
+    )
+    torch.testing.assert_close(
+        plain, run(Gradient(), schedule=constant(0.1)).theta[0, 0]
+    )
 
 
 def test_the_preconditioner_is_the_root_of_the_sum_of_squares():
@@ -113,15 +170,18 @@ def test_networks_have_the_gradient_of_autograd():
     torch.testing.assert_close(out.theta[0], theta - 0.1 * leaf.grad)
 
 
-@pytest.mark.parametrize(("make", "message"), [
-    (lambda: Steepest(0.5), "p is"),
-    (lambda: Momentum(1.0), "beta"),
-    (lambda: Adam(beta2=-0.1), "beta2"),
-    (lambda: Adam(eps=-1.0), "eps"),
-    (lambda: AdaGrad(math.nan), "eps"),
-    (lambda: run(Grouped(((Gradient(), 3),))), "groups"),
-    (lambda: decaying(torch.tensor([0.0]), 0.5), "step_size"),
-])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Steepest(0.5), "p is"),
+        (lambda: Momentum(1.0), "beta"),
+        (lambda: Adam(beta2=-0.1), "beta2"),
+        (lambda: Adam(eps=-1.0), "eps"),
+        (lambda: AdaGrad(math.nan), "eps"),
+        (lambda: run(Grouped(((Gradient(), 3),))), "groups"),
+        (lambda: decaying(torch.tensor([0.0]), 0.5), "step_size"),
+    ],
+)
 def test_bad_input_is_refused(make, message):
     with pytest.raises(InvalidInput, match=message):
         make()

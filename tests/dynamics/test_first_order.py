@@ -14,7 +14,9 @@ def bowl(theta):
 
 def test_descent_on_a_quadratic_contracts_each_axis_by_its_own_factor():
     start = torch.tensor([[1.0, 1.0], [2.0, -1.0]], dtype=torch.float64)
-    end = gradient_descent(bowl, start, torch.tensor([0.1, 0.2], dtype=torch.float64), steps=5)
+    end = gradient_descent(
+        bowl, start, torch.tensor([0.1, 0.2], dtype=torch.float64), steps=5
+    )
     factor = 1 - torch.tensor([[0.1], [0.2]]).double() * CURVATURE
     torch.testing.assert_close(end.theta, start * factor**5)
     assert (end.steps, end.status) == (5, STEP_LIMIT)
@@ -39,8 +41,13 @@ def test_descent_from_zero_interpolates_with_least_norm_and_from_elsewhere_does_
 
     eta = 5 / torch.linalg.matrix_norm(Z, 2).square()
     least = minimum_norm(Z, y).weights
-    for start in (torch.zeros(2, 40, dtype=torch.float64), torch.ones(2, 40, dtype=torch.float64)):
-        end = gradient_descent(objective, start, eta, steps=5000, gradient_tolerance=1e-12)
+    for start in (
+        torch.zeros(2, 40, dtype=torch.float64),
+        torch.ones(2, 40, dtype=torch.float64),
+    ):
+        end = gradient_descent(
+            objective, start, eta, steps=5000, gradient_tolerance=1e-12
+        )
         unseen = start - (torch.linalg.pinv(Z) @ (Z @ start[..., None]))[..., 0]
         torch.testing.assert_close(end.theta, least + unseen, atol=1e-10, rtol=0)
 
@@ -55,7 +62,9 @@ def test_adam_takes_the_steps_of_torch():
         bowl(theta)[0].sum().backward()
         optimizer.step()
         schedule.step()
-    torch.testing.assert_close(adam(bowl, start, 0.05, steps=40).theta, theta.detach(), atol=1e-8, rtol=1e-6)
+    torch.testing.assert_close(
+        adam(bowl, start, 0.05, steps=40).theta, theta.detach(), atol=1e-8, rtol=1e-6
+    )
 
 
 def test_adam_ends_at_the_target_loss_and_leaves_its_start_alone():
@@ -74,6 +83,8 @@ def test_divergence_is_refused_with_a_remedy():
 @pytest.mark.parametrize("step_size", [0.0, -1.0, float("nan")])
 def test_step_size_must_be_positive(step_size):
     with pytest.raises(InvalidInput, match="step_size"):
-        gradient_descent(bowl, torch.ones(1, 2, dtype=torch.float64), step_size, steps=1)
+        gradient_descent(
+            bowl, torch.ones(1, 2, dtype=torch.float64), step_size, steps=1
+        )
     with pytest.raises(InvalidInput, match="step_size"):
         adam(bowl, torch.ones(1, 2, dtype=torch.float64), step_size, steps=1)

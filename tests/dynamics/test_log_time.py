@@ -41,7 +41,15 @@ def lsoda(signed, log_time):
         return -math.exp(u) * (rows.T * (q * (1 - q))) @ rows / len(rows)
 
     first = math.exp(-40) * rows.mean(0) / 2
-    out = solve_ivp(field, (-40, log_time), first, method="LSODA", jac=jacobian, rtol=1e-10, atol=1e-13)
+    out = solve_ivp(
+        field,
+        (-40, log_time),
+        first,
+        method="LSODA",
+        jac=jacobian,
+        rtol=1e-10,
+        atol=1e-13,
+    )
     assert out.success
     return torch.from_numpy(out.y[:, -1])
 
@@ -65,12 +73,24 @@ ROW = torch.tensor([[1.5, -2.0]], dtype=torch.float64)  # |x|^2 = 6.25
 
 @pytest.mark.parametrize("method", ["auto", "explicit", "stiff"])
 def test_one_point_follows_its_closed_form_in_time(method):
-    stops = torch.tensor([1.0, 10.0, 100.0] if method == "explicit" else [1.0, 10.0, 1e3, 1e6], dtype=torch.float64)
-    run = flow(Linear(ROW), Exponential(), zeros(1, 2), log_time=stops, method=method, tolerance=1e-9)
+    stops = torch.tensor(
+        [1.0, 10.0, 100.0] if method == "explicit" else [1.0, 10.0, 1e3, 1e6],
+        dtype=torch.float64,
+    )
+    run = flow(
+        Linear(ROW),
+        Exponential(),
+        zeros(1, 2),
+        log_time=stops,
+        method=method,
+        tolerance=1e-9,
+    )
     margins = torch.logaddexp(torch.zeros_like(stops), stops + math.log(6.25))
     assert run.reached
     torch.testing.assert_close(run.log_time[:, 0], stops, rtol=1e-9, atol=0)
-    torch.testing.assert_close(run.theta[:, 0], margins[:, None] * ROW / 6.25, rtol=1e-7, atol=0)
+    torch.testing.assert_close(
+        run.theta[:, 0], margins[:, None] * ROW / 6.25, rtol=1e-7, atol=0
+    )
     torch.testing.assert_close(run.log_loss[:, 0], -margins, rtol=1e-7, atol=0)
 
 
@@ -79,7 +99,9 @@ def test_one_point_follows_its_closed_form_in_loss():
     run = flow(Linear(ROW), Exponential(), zeros(1, 2), log_loss=levels, tolerance=1e-9)
     expected = -levels + torch.log(-torch.expm1(levels)) - math.log(6.25)
     torch.testing.assert_close(run.log_time[:, 0], expected, rtol=1e-7, atol=1e-7)
-    torch.testing.assert_close(run.theta[:, 0], -levels[:, None] * ROW / 6.25, rtol=1e-9, atol=0)
+    torch.testing.assert_close(
+        run.theta[:, 0], -levels[:, None] * ROW / 6.25, rtol=1e-9, atol=0
+    )
 
 
 @pytest.mark.parametrize(("seed", "n", "d"), [(0, 20, 5), (1, 8, 3), (2, 12, 30)])
@@ -96,9 +118,23 @@ def test_agrees_with_an_independent_solver(seed, n, d):
 def test_errors_fall_with_the_tolerance(method):
     signed, stop = separable(3, 12, 5), 2 * LOG_10
     expected = lsoda(signed, stop)
-    errors = [float((flow(Linear(signed), Logistic(), zeros(1, 5), log_time=stop, method=method,
-                          tolerance=tolerance).theta[0, 0] - expected).norm() / expected.norm())
-              for tolerance in (1e-2, 1e-4, 1e-6, 1e-8)]
+    errors = [
+        float(
+            (
+                flow(
+                    Linear(signed),
+                    Logistic(),
+                    zeros(1, 5),
+                    log_time=stop,
+                    method=method,
+                    tolerance=tolerance,
+                ).theta[0, 0]
+                - expected
+            ).norm()
+            / expected.norm()
+        )
+        for tolerance in (1e-2, 1e-4, 1e-6, 1e-8)
+    ]
     assert all(late < early / 2 for early, late in pairwise(errors))
     assert errors[-1] < 1e-7
 
@@ -106,23 +142,47 @@ def test_errors_fall_with_the_tolerance(method):
 def end_of_fixed_steps(step, model, theta, count, length=2.0):
     for _ in range(count):
         start = evaluate(model, Logistic(), theta)
-        theta = step(model, Logistic(), start, torch.full((len(theta),), length / count, dtype=theta.dtype), 1.0)[0]
+        theta = step(
+            model,
+            Logistic(),
+            start,
+            torch.full((len(theta),), length / count, dtype=theta.dtype),
+            1.0,
+        )[0]
     return theta
 
 
-@pytest.mark.parametrize(("step", "counts", "order"), [(explicit_step, [2, 3, 4, 6], 8),
-                                                       (rosenbrock_step, [8, 16, 32], 4)])
+@pytest.mark.parametrize(
+    ("step", "counts", "order"),
+    [(explicit_step, [2, 3, 4, 6], 8), (rosenbrock_step, [8, 16, 32], 4)],
+)
 def test_single_steps_have_the_order_of_their_method(step, counts, order):
-    model = Linear(torch.tensor([[1.0, 0.5], [0.4, -0.3], [-0.2, 0.9]], dtype=torch.float64))
+    model = Linear(
+        torch.tensor([[1.0, 0.5], [0.4, -0.3], [-0.2, 0.9]], dtype=torch.float64)
+    )
     exact = end_of_fixed_steps(explicit_step, model, zeros(1, 2), 16)
-    errors = [float((end_of_fixed_steps(step, model, zeros(1, 2), count) - exact).norm()) for count in counts]
-    assert -np.polyfit(np.log(counts), np.log(errors), 1)[0] == pytest.approx(order, rel=0.1)
+    errors = [
+        float((end_of_fixed_steps(step, model, zeros(1, 2), count) - exact).norm())
+        for count in counts
+    ]
+    assert -np.polyfit(np.log(counts), np.log(errors), 1)[0] == pytest.approx(
+        order, rel=0.1
+    )
 
 
 def test_explicit_and_stiff_methods_agree():
     signed = separable(4)
-    ends = [flow(Linear(signed), Logistic(), zeros(1, 5), log_loss=-5.0, method=method, tolerance=1e-7)
-            for method in ("explicit", "stiff", "auto")]
+    ends = [
+        flow(
+            Linear(signed),
+            Logistic(),
+            zeros(1, 5),
+            log_loss=-5.0,
+            method=method,
+            tolerance=1e-7,
+        )
+        for method in ("explicit", "stiff", "auto")
+    ]
     for other in ends[1:]:
         torch.testing.assert_close(other.theta, ends[0].theta, rtol=1e-6, atol=1e-7)
         torch.testing.assert_close(other.log_time, ends[0].log_time, rtol=1e-6, atol=0)
@@ -141,12 +201,16 @@ def far():
 
 def test_stops_are_met(far):
     run, _ = far
-    targets = torch.tensor([-1.0, -5.0, -40.0, -1e3, -1e6, -1e10], dtype=torch.float64)[:, None].expand(6, 4)
+    targets = torch.tensor([-1.0, -5.0, -40.0, -1e3, -1e6, -1e10], dtype=torch.float64)[
+        :, None
+    ].expand(6, 4)
     torch.testing.assert_close(run.log_loss, targets, rtol=1e-10, atol=0)
     times = torch.tensor([-3.0, 0.5, 7.0, 1e2, 1e5], dtype=torch.float64)
     timed = flow(Linear(BATCH), Logistic(), zeros(4, 4), log_time=times)
     assert timed.reached
-    torch.testing.assert_close(timed.log_time, times[:, None].expand(5, 4), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(
+        timed.log_time, times[:, None].expand(5, 4), rtol=1e-10, atol=1e-10
+    )
 
 
 def test_a_loss_of_exp_minus_1e10_takes_few_steps(far):
@@ -166,24 +230,42 @@ def test_work_seconds_and_time_rise_from_stop_to_stop(far):
 def test_a_batch_is_its_members_one_by_one(far):
     run, _ = far
     for k in (0, 3):
-        alone = flow(Linear(BATCH[k]), Logistic(), zeros(1, 4), log_loss=[-1.0, -5.0, -40.0, -1e3, -1e6, -1e10])
-        torch.testing.assert_close(alone.theta[:, 0], run.theta[:, k], rtol=1e-9, atol=0)
+        alone = flow(
+            Linear(BATCH[k]),
+            Logistic(),
+            zeros(1, 4),
+            log_loss=[-1.0, -5.0, -40.0, -1e3, -1e6, -1e10],
+        )
+        torch.testing.assert_close(
+            alone.theta[:, 0], run.theta[:, k], rtol=1e-9, atol=0
+        )
         assert int(alone.steps[0]) == int(run.steps[k])
 
 
 def test_loss_never_increases_along_time():
-    run = flow(Linear(BATCH), Logistic(), zeros(4, 4), log_time=torch.linspace(-5, 60, 25))
+    run = flow(
+        Linear(BATCH), Logistic(), zeros(4, 4), log_time=torch.linspace(-5, 60, 25)
+    )
     assert bool((run.log_loss.diff(dim=0) < 0).all())
 
 
 def test_the_component_off_the_rows_stays():
     signed = separable(9, 3, 6)
     off = torch.linalg.svd(signed, full_matrices=True).Vh[3:]
-    start = torch.randn(2, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    run = flow(Linear(signed), Logistic(), start, log_loss=[-10, -1e2],
-               invariants={"off the rows": lambda w: w @ off.T})
+    start = torch.randn(
+        2, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
+    run = flow(
+        Linear(signed),
+        Logistic(),
+        start,
+        log_loss=[-10, -1e2],
+        invariants={"off the rows": lambda w: w @ off.T},
+    )
     assert float(run.drift["off the rows"].max()) < 1e-12
-    torch.testing.assert_close(run.theta @ off.T, (start @ off.T).expand(2, 2, 3), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        run.theta @ off.T, (start @ off.T).expand(2, 2, 3), rtol=0, atol=1e-12
+    )
 
 
 def test_what_ended_a_run_is_told_and_missed_stops_are_nan():
@@ -194,14 +276,27 @@ def test_what_ended_a_run_is_told_and_missed_stops_are_nan():
     assert late.status == (WALL_LIMIT,)
     assert not few.reached
     assert bool(few.theta[0].isfinite().all())
-    for kept in (few.theta[1], few.log_loss[1], few.log_time[1], few.work[1], few.seconds[1], late.theta[0]):
+    for kept in (
+        few.theta[1],
+        few.log_loss[1],
+        few.log_time[1],
+        few.work[1],
+        few.seconds[1],
+        late.theta[0],
+    ):
         assert bool(kept.isnan().all())
     assert int(few.steps + few.rejected) == 30
 
 
 def test_single_precision():
     signed = separable(12)
-    run = flow(Linear(signed.float()), Logistic(), zeros(1, 5, dtype=torch.float32), log_loss=-1e3, max_steps=2000)
+    run = flow(
+        Linear(signed.float()),
+        Logistic(),
+        zeros(1, 5, dtype=torch.float32),
+        log_loss=-1e3,
+        max_steps=2000,
+    )
     fine = flow(Linear(signed), Logistic(), zeros(1, 5), log_loss=-1e3)
     assert run.reached
     assert run.theta.dtype == torch.float32
@@ -219,7 +314,13 @@ def test_inseparable_data_converge_to_the_minimizer():
     y = torch.randint(2, (30,), generator=generator).double() * 2 - 1
     limit = nonseparable_limit(X, y)
     assert not bool(limit.separable.any())
-    run = flow(Linear(y[:, None] * X), Logistic(), zeros(1, 3), log_time=[0.0, LOG_10, 4 * LOG_10], tolerance=1e-8)
+    run = flow(
+        Linear(y[:, None] * X),
+        Logistic(),
+        zeros(1, 3),
+        log_time=[0.0, LOG_10, 4 * LOG_10],
+        tolerance=1e-8,
+    )
     distances = (run.theta[:, 0] - limit.minimizer).norm(dim=-1)
     assert float(distances[-1]) < 1e-6
     assert bool((distances.diff() < 0).all())
@@ -230,43 +331,83 @@ def test_other_tails_agree_with_an_independent_solver():
     run = flow(Linear(signed), loss, zeros(1, 5), log_time=stop, tolerance=1e-8)
 
     def field(_, w):
-        return (torch.exp(loss.log_slope(signed @ torch.from_numpy(w))) @ signed / len(signed)).numpy()
+        return (
+            torch.exp(loss.log_slope(signed @ torch.from_numpy(w)))
+            @ signed
+            / len(signed)
+        ).numpy()
 
-    expected = solve_ivp(field, (0, math.exp(stop)), np.zeros(5), method="DOP853", rtol=1e-9, atol=1e-10).y[:, -1]
-    torch.testing.assert_close(run.theta[0, 0], torch.from_numpy(expected), rtol=1e-7, atol=1e-7)
+    expected = solve_ivp(
+        field, (0, math.exp(stop)), np.zeros(5), method="DOP853", rtol=1e-9, atol=1e-10
+    ).y[:, -1]
+    torch.testing.assert_close(
+        run.theta[0, 0], torch.from_numpy(expected), rtol=1e-7, atol=1e-7
+    )
 
 
 def test_a_nonlinear_model_follows_a_fine_solution_and_conserves_its_invariant():
     x = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
     start = torch.tensor([[0.8, 0.1], [0.3, -0.2]], dtype=torch.float64)
     stops = [0.0, math.log(20.0)]
-    run = flow(Product(x), Logistic(), start, log_time=stops, tolerance=1e-9,
-               invariants={"u^2 - v^2": lambda p: p[:, 0].square() - p[:, 1].square()})
+    run = flow(
+        Product(x),
+        Logistic(),
+        start,
+        log_time=stops,
+        tolerance=1e-9,
+        invariants={"u^2 - v^2": lambda p: p[:, 0].square() - p[:, 1].square()},
+    )
     for member in range(2):
+
         def field(_, p):
             return (expit(-p[0] * p[1] * x.numpy()) @ x.numpy() / 3) * p[::-1]
 
-        fine = solve_ivp(field, (0, 20.0), start[member].numpy(), method="DOP853", rtol=1e-10, atol=1e-11,
-                         t_eval=[1.0, 20.0])
-        torch.testing.assert_close(run.theta[:, member], torch.from_numpy(fine.y.T.copy()), rtol=1e-7, atol=1e-8)
+        fine = solve_ivp(
+            field,
+            (0, 20.0),
+            start[member].numpy(),
+            method="DOP853",
+            rtol=1e-10,
+            atol=1e-11,
+            t_eval=[1.0, 20.0],
+        )
+        torch.testing.assert_close(
+            run.theta[:, member],
+            torch.from_numpy(fine.y.T.copy()),
+            rtol=1e-7,
+            atol=1e-8,
+        )
     assert float(run.drift["u^2 - v^2"].max()) < 1e-8
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({}, "exactly one"),
-    ({"log_loss": -1.0, "log_time": 1.0}, "exactly one"),
-    ({"log_loss": [-2.0, -1.0]}, "do not fall"),
-    ({"log_time": [1.0, 1.0]}, "do not rise"),
-    ({"log_time": [0.0, math.nan]}, "NaN"),
-    ({"log_time": []}, "empty"),
-    ({"log_time": 1.0, "method": "euler"}, "method is 'euler'"),
-    ({"log_time": 1.0, "tolerance": 0.0}, "tolerance"),
-    ({"log_time": 1.0, "max_steps": 0}, "max_steps"),
-    ({"log_time": 1.0, "max_seconds": -1.0}, "max_seconds"),
-    ({"log_time": 1.0, "theta": torch.tensor([[math.nan, 0.0]])}, "theta has 1 entries that are NaN"),
-    ({"log_time": 1.0, "theta": torch.zeros(2)}, "expected 2 dimension"),
-    ({"log_time": 1.0, "method": "stiff", "model": Product(torch.ones(1, dtype=torch.float64))}, "not linear"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "exactly one"),
+        ({"log_loss": -1.0, "log_time": 1.0}, "exactly one"),
+        ({"log_loss": [-2.0, -1.0]}, "do not fall"),
+        ({"log_time": [1.0, 1.0]}, "do not rise"),
+        ({"log_time": [0.0, math.nan]}, "NaN"),
+        ({"log_time": []}, "empty"),
+        ({"log_time": 1.0, "method": "euler"}, "method is 'euler'"),
+        ({"log_time": 1.0, "tolerance": 0.0}, "tolerance"),
+        ({"log_time": 1.0, "max_steps": 0}, "max_steps"),
+        ({"log_time": 1.0, "max_seconds": -1.0}, "max_seconds"),
+        (
+            {"log_time": 1.0, "theta": torch.tensor([[math.nan, 0.0]])},
+            "theta has 1 entries that are NaN",
+        ),
+        ({"log_time": 1.0, "theta": torch.zeros(2)}, "expected 2 dimension"),
+        (
+            {
+                "log_time": 1.0,
+                "method": "stiff",
+                "model": Product(torch.ones(1, dtype=torch.float64)),
+            },
+            "not linear",
+        ),
+    ],
+)
 def test_bad_input_is_refused(options, message):
     model, theta = options.pop("model", Linear(ROW)), options.pop("theta", zeros(1, 2))
     with pytest.raises(InvalidInput, match=message):

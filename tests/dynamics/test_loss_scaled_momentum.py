@@ -12,7 +12,13 @@ def exponential(weights):
 
 
 def test_on_an_exponential_the_loss_scaled_step_is_constant():
-    run = descend_to_levels(exponential, [torch.zeros(1, 1, 1).double()], [0.5, 0.1], step_size=0.1, momentum=0.0)
+    run = descend_to_levels(
+        exponential,
+        [torch.zeros(1, 1, 1).double()],
+        [0.5, 0.1],
+        step_size=0.1,
+        momentum=0.0,
+    )
     assert run.reached
     assert run.steps[:, 0].tolist() == [7, 24]
     assert float(run.weights[1][0]) == pytest.approx(2.4)
@@ -26,7 +32,9 @@ def test_members_are_frozen_at_their_own_levels():
 
 
 def test_a_level_that_is_not_reached_is_marked():
-    run = descend_to_levels(exponential, [torch.zeros(1, 1, 1).double()], [0.5, 1e-9], max_steps=10)
+    run = descend_to_levels(
+        exponential, [torch.zeros(1, 1, 1).double()], [0.5, 1e-9], max_steps=10
+    )
     assert not run.reached
     assert int(run.steps[1, 0]) == -1
 

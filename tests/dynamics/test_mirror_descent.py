@@ -14,12 +14,17 @@ from ibcore.validation import InvalidInput
 
 def problems(count=3, n=6, d=18):
     generator = torch.Generator().manual_seed(3)
-    X, w, start = (torch.randn(shape, generator=generator, dtype=torch.float64)
-                   for shape in ((count, n, d), (count, d), (count, d)))
+    X, w, start = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((count, n, d), (count, d), (count, d))
+    )
     return X, (X @ w[..., None])[..., 0], start
 
 
-@pytest.mark.parametrize("mirror", [PowerMirror(1.5), PowerMirror(3.0), HypentropyMirror(0.1), EntropyMirror()])
+@pytest.mark.parametrize(
+    "mirror",
+    [PowerMirror(1.5), PowerMirror(3.0), HypentropyMirror(0.1), EntropyMirror()],
+)
 def test_the_inverse_and_the_curvature_belong_to_the_mirror(mirror):
     w = torch.tensor([0.3, 1.0, 2.5], dtype=torch.float64, requires_grad=True)
     z = mirror.mirror(w)
@@ -43,7 +48,15 @@ def test_no_step_moves_away_from_any_interpolant():
     base = start + minimum_norm(X, y - (X @ start[..., None])[..., 0]).weights
     kernel = torch.linalg.svd(X)[2][:, 6:]
     for seed in range(3):
-        other = base + (torch.randn(3, 1, 12, generator=torch.Generator().manual_seed(seed)).double() @ kernel)[:, 0]
+        other = (
+            base
+            + (
+                torch.randn(
+                    3, 1, 12, generator=torch.Generator().manual_seed(seed)
+                ).double()
+                @ kernel
+            )[:, 0]
+        )
         z = mirror.mirror(run.path)
         conjugate = mirror.beta * torch.cosh(z)
         away = (conjugate - z * other).sum(-1)
@@ -63,8 +76,17 @@ def test_the_natural_gradient_approaches_mirror_descent_as_its_steps_shrink():
     X, y, start = problems()
     start, y = start.abs() + 0.1, (X @ torch.ones(3, 18, 1).double())[..., 0]
     limit = mirror_descent(X, y, start, EntropyMirror()).w
-    gaps = [float((natural_descent(X, y, start, EntropyMirror(), step_size=h, tolerance=1e-6).w - limit).norm())
-            for h in (0.5, 0.25, 0.125)]
+    gaps = [
+        float(
+            (
+                natural_descent(
+                    X, y, start, EntropyMirror(), step_size=h, tolerance=1e-6
+                ).w
+                - limit
+            ).norm()
+        )
+        for h in (0.5, 0.25, 0.125)
+    ]
     assert gaps[0] > 1e-3
     assert gaps[0] / gaps[1] == pytest.approx(2, rel=0.2)
     assert gaps[1] / gaps[2] == pytest.approx(2, rel=0.2)

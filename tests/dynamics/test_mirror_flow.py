@@ -29,24 +29,45 @@ def rows(seed, n=6, d=4):
 
 def from_zero(signed, p, log_time, **options):
     start = torch.zeros(1, signed.shape[1], dtype=torch.float64)
-    return mirror_flow(Linear(signed), Exponential(), start, p, log_time=log_time, **options)
+    return mirror_flow(
+        Linear(signed), Exponential(), start, p, log_time=log_time, **options
+    )
 
 
 @pytest.mark.parametrize("p", [1.5, 2, 3])
 def test_one_point_on_the_line(p):
     x = 0.7
-    run = from_zero(torch.tensor([[x]], dtype=torch.float64), p, [2.0, 5.0, 20.0], growth=0.05)
-    for w, log_time in zip(run.theta[:, 0, 0].tolist(), run.log_time[:, 0].tolist(), strict=True):
-        time = quad(lambda v, w=w: (p - 1) * v ** (p - 2) * math.exp(x * (v - w)), 0, w)[0] / x
+    run = from_zero(
+        torch.tensor([[x]], dtype=torch.float64), p, [2.0, 5.0, 20.0], growth=0.05
+    )
+    for w, log_time in zip(
+        run.theta[:, 0, 0].tolist(), run.log_time[:, 0].tolist(), strict=True
+    ):
+        time = (
+            quad(lambda v, w=w: (p - 1) * v ** (p - 2) * math.exp(x * (v - w)), 0, w)[0]
+            / x
+        )
         assert log_time == pytest.approx(math.log(time) + x * w, abs=5e-3)
 
 
 def test_with_the_euclidean_potential_it_is_gradient_flow():
     signed, stops = rows(0), [5.0, 50.0, 1e4]
     ours = from_zero(signed, 2, stops, growth=0.05)
-    theirs = flow(Linear(signed), Exponential(), torch.zeros(1, 4, dtype=torch.float64), log_time=ours.log_time[:, 0])
+    theirs = flow(
+        Linear(signed),
+        Exponential(),
+        torch.zeros(1, 4, dtype=torch.float64),
+        log_time=ours.log_time[:, 0],
+    )
     assert float((ours.theta - theirs.theta).norm(dim=-1).amax()) < 5e-2
-    assert float(((ours.theta - theirs.theta).norm(dim=-1) / theirs.theta.norm(dim=-1)).amax()) < 1e-3
+    assert (
+        float(
+            (
+                (ours.theta - theirs.theta).norm(dim=-1) / theirs.theta.norm(dim=-1)
+            ).amax()
+        )
+        < 1e-3
+    )
 
 
 def scipy_path(signed, p, log_time, size):
@@ -59,26 +80,45 @@ def scipy_path(signed, p, log_time, size):
         slope = -m.min() + math.log(np.exp(m.min() - m).mean())
         weights = np.exp(m.min() - m) / np.exp(m.min() - m).sum()
         rate = math.exp(x)
-        return np.append(rate * A.T @ weights, rate * math.exp(min(-slope - state[-1], 700.0)))
+        return np.append(
+            rate * A.T @ weights, rate * math.exp(min(-slope - state[-1], 700.0))
+        )
 
     start = np.append(1e-8 * A.mean(0), math.log(1e-8))
+
     def reached(_x, state):
         return state[-1] - log_time
 
     reached.terminal = True
-    path = solve_ivp(field, (math.log(1e-8), math.log(size)), start, method="LSODA", rtol=1e-8, atol=1e-10,
-                     events=reached)
+    path = solve_ivp(
+        field,
+        (math.log(1e-8), math.log(size)),
+        start,
+        method="LSODA",
+        rtol=1e-8,
+        atol=1e-10,
+        events=reached,
+    )
     z = path.y_events[0][0][:-1]
     return np.sign(z) * np.abs(z) ** (1 / (p - 1))
 
 
-@pytest.mark.parametrize(("p", "positive"), [(1.1, False), (1.3, False), (2, False), (3, True), (5, True), (10, True)])
+@pytest.mark.parametrize(
+    ("p", "positive"),
+    [(1.1, False), (1.3, False), (2, False), (3, True), (5, True), (10, True)],
+)
 def test_lsoda_agrees(p, positive):
     """For p > 2 on positive inputs, whose coordinates cross no zero: LSODA cannot follow the others."""
-    signed = torch.tensor([[1.0, 0.2], [0.3, 0.8], [0.9, 1.5]], dtype=torch.float64) if positive else rows(1)
+    signed = (
+        torch.tensor([[1.0, 0.2], [0.3, 0.8], [0.9, 1.5]], dtype=torch.float64)
+        if positive
+        else rows(1)
+    )
     run = from_zero(signed, p, 200.0, growth=0.1)
     expected = scipy_path(signed, p, float(run.log_time[0, 0]), 1e40)
-    distance = np.linalg.norm(run.theta[0, 0].numpy() - expected) / np.linalg.norm(expected)
+    distance = np.linalg.norm(run.theta[0, 0].numpy() - expected) / np.linalg.norm(
+        expected
+    )
     assert distance < 5e-3
 
 
@@ -86,18 +126,27 @@ def test_lsoda_agrees(p, positive):
 def test_a_stage_is_the_bregman_proximal_point(p):
     signed = rows(2)
     base, c = 0.05 * signed.sum(0), 0.5
-    order, weight = torch.full((1, 1), float(p), dtype=torch.float64), torch.full((1, 1), c, dtype=torch.float64)
+    order, weight = (
+        torch.full((1, 1), float(p), dtype=torch.float64),
+        torch.full((1, 1), c, dtype=torch.float64),
+    )
     uniform = torch.full((1, 6), -math.log(6), dtype=torch.float64)
-    guess = _State(unmirror(base[None], order), base[None], uniform, torch.zeros(1, 6).double())
+    guess = _State(
+        unmirror(base[None], order), base[None], uniform, torch.zeros(1, 6).double()
+    )
     solve = dual_stage if p < 2 else primal_stage
     stage = solve(Linear(signed), Exponential(), order, base[None], weight, guess)
     assert bool(stage.solved.all())
     w = cp.Variable(4)
     power = cp.sum(cp.power(cp.abs(w), p, approx=False)) / p
-    problem = cp.Problem(cp.Minimize(power - base.numpy() @ w + c * cp.log_sum_exp(-signed.numpy() @ w)))
+    problem = cp.Problem(
+        cp.Minimize(power - base.numpy() @ w + c * cp.log_sum_exp(-signed.numpy() @ w))
+    )
     problem.solve(solver=cp.CLARABEL)
     np.testing.assert_allclose(stage.theta[0], w.value, rtol=1e-3, atol=2e-3)
-    np.testing.assert_allclose(mirror(stage.theta, order) - c * stage.field, base[None], atol=1e-5)
+    np.testing.assert_allclose(
+        mirror(stage.theta, order) - c * stage.field, base[None], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("p", [1.6, 3.0])
@@ -123,9 +172,19 @@ def test_the_push_is_the_dual_state(p):
 def test_members_do_not_touch_each_other():
     signed = torch.stack([rows(5), rows(6)])
     start = torch.zeros(2, 4, dtype=torch.float64)
-    both = mirror_flow(Linear(signed), Logistic(), start, torch.tensor([1.2, 1.6]), log_time=[20.0, 1e4])
-    alone = mirror_flow(Linear(signed[1:]), Logistic(), start[1:], 1.6, log_time=[20.0, 1e4])
-    torch.testing.assert_close(both.theta[:, 1], alone.theta[:, 0], rtol=1e-6, atol=1e-8)
+    both = mirror_flow(
+        Linear(signed),
+        Logistic(),
+        start,
+        torch.tensor([1.2, 1.6]),
+        log_time=[20.0, 1e4],
+    )
+    alone = mirror_flow(
+        Linear(signed[1:]), Logistic(), start[1:], 1.6, log_time=[20.0, 1e4]
+    )
+    torch.testing.assert_close(
+        both.theta[:, 1], alone.theta[:, 0], rtol=1e-6, atol=1e-8
+    )
 
 
 @pytest.mark.parametrize("p", [1.5, 3.0])
@@ -134,8 +193,10 @@ def test_on_a_network_the_layers_keep_equal_growth(p):
     model = DeepLinear(rows(7), (3,))
     start = random_start(model, 2, 1.0, torch.Generator().manual_seed(0))
     run = mirror_flow(model, Exponential(), start, p, log_time=[2.0, 20.0], growth=0.05)
-    powers = [torch.stack([layer.abs().pow(p).sum((-1, -2)) for layer in model.layers(theta)])
-              for theta in (start, *run.theta)]
+    powers = [
+        torch.stack([layer.abs().pow(p).sum((-1, -2)) for layer in model.layers(theta)])
+        for theta in (start, *run.theta)
+    ]
     rise = torch.stack([later - powers[0] for later in powers[1:]])
     torch.testing.assert_close(rise[:, 0], rise[:, 1], rtol=2e-2, atol=1e-2)
 
@@ -145,15 +206,26 @@ def test_small_steps_of_mirror_descent_follow_the_flow():
     run = from_zero(signed, 1.5, math.log(20.0), growth=0.05)
     steps = round(math.exp(float(run.log_time[0, 0])) / 0.01)
     start = torch.zeros(1, 4, dtype=torch.float64)
-    discrete = mirror_descent(Linear(signed), Exponential(), start, 1.5, step_size=0.01, steps=steps)
+    discrete = mirror_descent(
+        Linear(signed), Exponential(), start, 1.5, step_size=0.01, steps=steps
+    )
     assert float((discrete - run.theta[0]).norm() / discrete.norm()) < 1e-2
 
 
-@pytest.mark.parametrize(("p", "log_time", "message"), [
-    (1.0, 1.0, "above 1"),
-    (torch.tensor([1.5, 3.0]), 1.0, "both|others from 2 on"),
-    (1.5, [2.0, 1.0], "rise"),
-])
+@pytest.mark.parametrize(
+    ("p", "log_time", "message"),
+    [
+        (1.0, 1.0, "above 1"),
+        (torch.tensor([1.5, 3.0]), 1.0, "both|others from 2 on"),
+        (1.5, [2.0, 1.0], "rise"),
+    ],
+)
 def test_bad_input_is_refused(p, log_time, message):
     with pytest.raises(InvalidInput, match=message):
-        mirror_flow(Linear(rows(0)), Exponential(), torch.zeros(2, 4).double(), p, log_time=log_time)
+        mirror_flow(
+            Linear(rows(0)),
+            Exponential(),
+            torch.zeros(2, 4).double(),
+            p,
+            log_time=log_time,
+        )

@@ -14,7 +14,9 @@ def _quadratic(theta):
 def test_on_a_quadratic_each_coordinate_shrinks_by_its_factor():
     start = torch.ones(2, 2).double()
     run = paced_descent(_quadratic, start, steps=7, share=0.5, target_loss=1e-30)
-    torch.testing.assert_close(run.theta, (1 - 0.5 * CURVATURES / CURVATURES.amax(-1, keepdim=True)) ** 7)
+    torch.testing.assert_close(
+        run.theta, (1 - 0.5 * CURVATURES / CURVATURES.amax(-1, keepdim=True)) ** 7
+    )
     assert (run.steps, run.converged.tolist()) == (7, [False, False])
 
 

@@ -50,7 +50,9 @@ def squared_network(seed=1, batch=2):
     X = torch.randn(8, 4, generator=generator, dtype=torch.float64)
     y = torch.randint(2, (8,), generator=generator).double() * 2 - 1
     model = TwoLayer(X, 24, SquaredReLU())
-    theta = 0.5 * torch.randn(batch, model.dimension, generator=generator, dtype=torch.float64)
+    theta = 0.5 * torch.randn(
+        batch, model.dimension, generator=generator, dtype=torch.float64
+    )
     return Margins(model, y), theta
 
 
@@ -58,9 +60,14 @@ def squared_network(seed=1, batch=2):
 def test_the_fixed_point_is_one(scale):
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(4, 6, 5, generator=generator, dtype=torch.float64)
-    gram, cost = scale * rows @ rows.mT, scale * torch.randn(4, 6, generator=generator, dtype=torch.float64)
+    gram, cost = (
+        scale * rows @ rows.mT,
+        scale * torch.randn(4, 6, generator=generator, dtype=torch.float64),
+    )
     accuracy = torch.full((4,), max(1e-9, 1e-14 * scale), dtype=torch.float64)
-    log_p = softmax_fixed_point(cost, gram, torch.full((4, 6), -math.log(6), dtype=torch.float64), accuracy)
+    log_p = softmax_fixed_point(
+        cost, gram, torch.full((4, 6), -math.log(6), dtype=torch.float64), accuracy
+    )
     p = torch.exp(log_p)
     residual = torch.softmax(-cost - (gram @ p[..., None])[..., 0], -1) - p
     assert float(residual.abs().max()) <= 2 * float(accuracy[0])
@@ -74,42 +81,65 @@ def test_the_step_has_order_two(degree):
     def end(step, count):
         now = theta
         for _ in range(count):
-            now = step(model, loss, evaluate(model, loss, now), now.new_full((1,), length / count), 1.0)[0]
+            now = step(
+                model,
+                loss,
+                evaluate(model, loss, now),
+                now.new_full((1,), length / count),
+                1.0,
+            )[0]
         return now
 
     exact, counts = end(explicit_step, 20), [1, 2, 4, 8]
     errors = [float((end(prox_linear_step, count) - exact).norm()) for count in counts]
-    assert -np.polyfit(np.log(counts), np.log(errors), 1)[0] == pytest.approx(2, rel=0.15)
+    assert -np.polyfit(np.log(counts), np.log(errors), 1)[0] == pytest.approx(
+        2, rel=0.15
+    )
 
 
 @pytest.mark.parametrize("degree", [2, 3, 4])
 def test_one_margin_keeps_its_closed_form_of_time(degree):
     """For equal factors m' = k m^(2 - 2/k) in s, so t = int e^m m^(2/k - 2) dm / k."""
     m = 1e6
-    run = flow(Power(), Exponential(), torch.ones(1, degree, dtype=torch.float64), log_loss=[-m])
+    run = flow(
+        Power(),
+        Exponential(),
+        torch.ones(1, degree, dtype=torch.float64),
+        log_loss=[-m],
+    )
     m = -float(run.log_loss[0, 0])
     power = 2 / degree - 2
     series = 1 - power / m + power * (power - 1) / m**2
     expected = m + power * math.log(m) + math.log(series / degree)
     assert run.reached
     assert float(run.log_time[0, 0]) == pytest.approx(expected, abs=1e-4)
-    torch.testing.assert_close(run.theta[0, 0], torch.full((degree,), m ** (1 / degree), dtype=torch.float64))
+    torch.testing.assert_close(
+        run.theta[0, 0], torch.full((degree,), m ** (1 / degree), dtype=torch.float64)
+    )
 
 
 def test_on_a_linear_predictor_it_agrees_with_the_rosenbrock_method():
     problem = planted_margin(12, 4, 0.1, torch.Generator().manual_seed(2))
     model, start = Linear(problem.signed), torch.zeros(1, 4, dtype=torch.float64)
-    one, two = (flow(each, Logistic(), start, log_loss=[-1e2, -1e4], tolerance=1e-8)
-                for each in (model, Hidden(model)))
+    one, two = (
+        flow(each, Logistic(), start, log_loss=[-1e2, -1e4], tolerance=1e-8)
+        for each in (model, Hidden(model))
+    )
     assert float(sin_angle(one.theta[:, 0], two.theta[:, 0]).max()) < 1e-5
-    torch.testing.assert_close(one.log_time + one.log_loss, two.log_time + two.log_loss, rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        one.log_time + one.log_loss, two.log_time + two.log_loss, rtol=0, atol=1e-5
+    )
 
 
 def test_halving_the_tolerance_moves_the_path_by_less():
     model, theta = squared_network()
     level = [-1e4]
-    fine, middle, coarse = (flow(model, Exponential(), theta, log_loss=level, implicit_tolerance=tolerance).theta[0]
-                            for tolerance in (2e-4, 2e-3, 2e-2))
+    fine, middle, coarse = (
+        flow(
+            model, Exponential(), theta, log_loss=level, implicit_tolerance=tolerance
+        ).theta[0]
+        for tolerance in (2e-4, 2e-3, 2e-2)
+    )
     distances = [sin_angle(other, fine) for other in (middle, coarse)]
     assert float((distances[0] / distances[1]).max()) < 0.5
     assert float(distances[1].max()) < 0.04
@@ -120,13 +150,19 @@ def test_networks_reach_the_floor_of_double_precision_in_a_few_hundred_steps():
     run = flow(model, Exponential(), theta, log_loss=[-1e2, -1e6, -1e11])
     assert run.status == (REACHED,) * 2
     assert int((run.steps + run.rejected).max()) < 400
-    torch.testing.assert_close(run.log_loss, torch.tensor([[-1e2], [-1e6], [-1e11]]).double().expand(3, 2),
-                               rtol=1.1e-3, atol=0)
+    torch.testing.assert_close(
+        run.log_loss,
+        torch.tensor([[-1e2], [-1e6], [-1e11]]).double().expand(3, 2),
+        rtol=1.1e-3,
+        atol=0,
+    )
 
 
 def test_the_smoothed_margin_rises():
     model, theta = squared_network(seed=4)
-    run = flow(model, Exponential(), theta, log_loss=[-(10.0 ** (k / 2)) for k in range(2, 20)])
+    run = flow(
+        model, Exponential(), theta, log_loss=[-(10.0 ** (k / 2)) for k in range(2, 20)]
+    )
     smoothed = (-run.log_loss - math.log(8)) / run.theta.norm(dim=-1) ** 3
     assert float((smoothed.diff(dim=0) / smoothed[1:]).min()) > -1e-6
 
@@ -134,12 +170,22 @@ def test_the_smoothed_margin_rises():
 def test_a_batch_does_what_its_members_do_alone():
     model, theta = squared_network(seed=6)
     together = flow(model, Exponential(), theta, log_loss=[-1e5]).theta[0]
-    alone = torch.cat([flow(model, Exponential(), one[None], log_loss=[-1e5]).theta[0] for one in theta])
+    alone = torch.cat(
+        [
+            flow(model, Exponential(), one[None], log_loss=[-1e5]).theta[0]
+            for one in theta
+        ]
+    )
     assert float(sin_angle(together, alone).max()) < 5e-3
 
 
 def test_without_an_exponential_tail_the_explicit_method_stays():
-    run = flow(Power(), PolynomialTail(), torch.ones(1, 3, dtype=torch.float64), log_loss=[-9.0])
+    run = flow(
+        Power(),
+        PolynomialTail(),
+        torch.ones(1, 3, dtype=torch.float64),
+        log_loss=[-9.0],
+    )
     assert run.reached
     assert float(run.theta.prod(-1)) > 1000
     assert bool((run.evaluations == 12 * (run.steps + run.rejected)).all())

@@ -19,7 +19,9 @@ HARD = Linear(torch.tensor([[1.0, 0.2], [-0.9, 0.2]]).double())
 
 def test_levels_are_met_in_the_max_margin_direction():
     start = torch.zeros(2, 2, dtype=torch.float64)
-    run = descend_with_rollback(HARD, Logistic(), start, log_loss=[-5.0, -50.0], max_steps=3000)
+    run = descend_with_rollback(
+        HARD, Logistic(), start, log_loss=[-5.0, -50.0], max_steps=3000
+    )
     assert run.status == (REACHED,) * 2
     assert bool((run.log_loss <= torch.tensor([[-5.0], [-50.0]])).all())
     best = max_margin(HARD.inputs, torch.ones(2)).primal
@@ -29,28 +31,46 @@ def test_levels_are_met_in_the_max_margin_direction():
 
 
 def test_the_first_step_is_the_gradient_over_the_loss():
-    run = descend_with_rollback(MODEL, Exponential(), START, log_loss=[-1e-9], multiplier=0.01)
+    run = descend_with_rollback(
+        MODEL, Exponential(), START, log_loss=[-1e-9], multiplier=0.01
+    )
     torch.testing.assert_close(run.theta[0, 0], 0.01 * PROBLEM.signed.mean(0))
     assert run.steps.tolist() == [1, 1]
 
 
 def test_a_step_that_raises_the_loss_is_taken_back():
     start = torch.zeros(1, 2, dtype=torch.float64)
-    run = descend_with_rollback(HARD, Exponential(), start, log_loss=[-1e-3], multiplier=1e3, shrink=10.0)
+    run = descend_with_rollback(
+        HARD, Exponential(), start, log_loss=[-1e-3], multiplier=1e3, shrink=10.0
+    )
     assert bool((run.rejected >= 1).all())
     assert bool((run.log_loss < 0).all())
 
 
 def test_limits_are_told():
-    assert descend_with_rollback(MODEL, Logistic(), START, log_loss=[-1e4], max_steps=3).status == (STEP_LIMIT,) * 2
-    assert descend_with_rollback(MODEL, Logistic(), START, log_loss=[-1e4],
-                                 max_seconds=-1.0).status == (WALL_LIMIT,) * 2
+    assert (
+        descend_with_rollback(
+            MODEL, Logistic(), START, log_loss=[-1e4], max_steps=3
+        ).status
+        == (STEP_LIMIT,) * 2
+    )
+    assert (
+        descend_with_rollback(
+            MODEL, Logistic(), START, log_loss=[-1e4], max_seconds=-1.0
+        ).status
+        == (WALL_LIMIT,) * 2
+    )
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"log_loss": []}, "falling"), ({"log_loss": [-2.0, -1.0]}, "falling"),
-    ({"log_loss": [-1.0], "grow": 1.0}, "above 1"), ({"log_loss": [-1.0], "multiplier": 0.0}, "multiplier"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"log_loss": []}, "falling"),
+        ({"log_loss": [-2.0, -1.0]}, "falling"),
+        ({"log_loss": [-1.0], "grow": 1.0}, "above 1"),
+        ({"log_loss": [-1.0], "multiplier": 0.0}, "multiplier"),
+    ],
+)
 def test_bad_input_is_refused(options, message):
     with pytest.raises(InvalidInput, match=message):
         descend_with_rollback(MODEL, Logistic(), START, **options)

@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.scipy_flow import LOSS_ROSE, NOT_FINITE, _Plain, _Polar, _singles, scipy_flow
+from ibcore.dynamics.scipy_flow import (
+    LOSS_ROSE,
+    NOT_FINITE,
+    _Plain,
+    _Polar,
+    _singles,
+    scipy_flow,
+)
 from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, WALL_LIMIT
 from ibcore.losses import Exponential, Logistic, PolynomialTail
 from ibcore.models import Linear
@@ -47,23 +54,40 @@ class Squares:
 
     def jacobian(self, theta):
         u, v = theta.chunk(2, -1)
-        return torch.cat([2 * u[:, None] * self.inputs, -2 * v[:, None] * self.inputs], -1)
+        return torch.cat(
+            [2 * u[:, None] * self.inputs, -2 * v[:, None] * self.inputs], -1
+        )
 
 
 @pytest.mark.parametrize("method", ["LSODA", "BDF", "Radau"])
 def test_one_example_by_every_method(method):
     x, stops = torch.tensor([[3.0, 4.0]]).double(), [0.0, 10.0, 1000.0]
-    run = scipy_flow(Linear(x), Exponential(), zeros(1, 2), log_time=stops, method=method)
-    expected = torch.tensor([math.log(1 + 25 * math.exp(min(u, 600))) if u < 600 else u + math.log(25) for u in stops])
-    torch.testing.assert_close(run.theta[:, 0], expected.double()[:, None] * x / 25, rtol=1e-6, atol=1e-7)
-    torch.testing.assert_close(run.log_loss[:, 0], -expected.double(), rtol=1e-6, atol=1e-7)
+    run = scipy_flow(
+        Linear(x), Exponential(), zeros(1, 2), log_time=stops, method=method
+    )
+    expected = torch.tensor(
+        [
+            math.log(1 + 25 * math.exp(min(u, 600))) if u < 600 else u + math.log(25)
+            for u in stops
+        ]
+    )
+    torch.testing.assert_close(
+        run.theta[:, 0], expected.double()[:, None] * x / 25, rtol=1e-6, atol=1e-7
+    )
+    torch.testing.assert_close(
+        run.log_loss[:, 0], -expected.double(), rtol=1e-6, atol=1e-7
+    )
     assert run.reached
 
 
 @pytest.mark.parametrize("loss", [Logistic(), Exponential(), PolynomialTail(2.0)])
 @pytest.mark.parametrize("by", ["log_loss", "log_time"])
 def test_both_integrators_agree(loss, by):
-    far = [-1.5, -10.0, -25.0] if isinstance(loss, PolynomialTail) else [-1.5, -100.0, -1e5]
+    far = (
+        [-1.5, -10.0, -25.0]
+        if isinstance(loss, PolynomialTail)
+        else [-1.5, -100.0, -1e5]
+    )
     stops = {by: far if by == "log_loss" else [-value for value in far]}
     rows = torch.stack([signed(1), signed(2)])
     first = flow(Linear(rows), loss, zeros(2, 4), tolerance=1e-8, **stops)
@@ -77,9 +101,15 @@ def test_both_integrators_agree(loss, by):
 
 def test_tighter_tolerances_converge():
     model, stops = Linear(signed(3)), [-10.0, -1e3]
-    fine, *rest = (scipy_flow(model, Logistic(), zeros(1, 4), log_loss=stops, tolerance=tolerance).theta
-                   for tolerance in (1e-12, 1e-9, 1e-6))
-    errors = [float(((theta - fine).norm(dim=-1) / fine.norm(dim=-1)).max()) for theta in rest]
+    fine, *rest = (
+        scipy_flow(
+            model, Logistic(), zeros(1, 4), log_loss=stops, tolerance=tolerance
+        ).theta
+        for tolerance in (1e-12, 1e-9, 1e-6)
+    )
+    errors = [
+        float(((theta - fine).norm(dim=-1) / fine.norm(dim=-1)).max()) for theta in rest
+    ]
     assert errors[0] < 1e-7
     assert errors[0] < errors[1] < 1e-4
 
@@ -87,14 +117,19 @@ def test_tighter_tolerances_converge():
 def test_an_offset_is_an_offset():
     rows, offset = signed(4), torch.linspace(-1, 1, 12).double()
     model = Linear(rows, offset)
-    both = [method(model, Logistic(), zeros(1, 4), log_time=[2.0, 50.0]) for method in (flow, scipy_flow)]
+    both = [
+        method(model, Logistic(), zeros(1, 4), log_time=[2.0, 50.0])
+        for method in (flow, scipy_flow)
+    ]
     torch.testing.assert_close(both[0].theta, both[1].theta, rtol=1e-5, atol=1e-5)
 
 
 def test_a_network_in_polar_coordinates_agrees_with_the_explicit_method():
     model, start = network()
     stops = [-1.0, -3.0, -20.0]
-    first = flow(model, Logistic(), start, log_loss=stops, method="explicit", tolerance=1e-9)
+    first = flow(
+        model, Logistic(), start, log_loss=stops, method="explicit", tolerance=1e-9
+    )
     second = scipy_flow(model, Logistic(), start, log_loss=stops, degree=3)
     third = scipy_flow(model, Logistic(), start, log_loss=stops)
     for other in (second, third):
@@ -106,9 +141,18 @@ def test_a_network_in_polar_coordinates_agrees_with_the_explicit_method():
 @pytest.mark.parametrize("method", ["LSODA", "BDF"])
 def test_a_homogeneous_model_is_followed_far(method):
     model = Squares(signed(1))
-    run = scipy_flow(model, Exponential(), torch.ones(1, 8).double(), log_loss=[-1e2, -1e5], degree=2, method=method)
+    run = scipy_flow(
+        model,
+        Exponential(),
+        torch.ones(1, 8).double(),
+        log_loss=[-1e2, -1e5],
+        degree=2,
+        method=method,
+    )
     assert run.reached
-    normalized = (model.outputs(run.theta[:, 0]) / run.theta[:, 0].square().sum(-1, keepdim=True)).amin(-1)
+    normalized = (
+        model.outputs(run.theta[:, 0]) / run.theta[:, 0].square().sum(-1, keepdim=True)
+    ).amin(-1)
     assert float(normalized[1]) >= float(normalized[0]) > 0
     assert float(run.log_loss[1, 0]) == pytest.approx(-1e5, rel=1e-6)
     assert float(run.log_time[1, 0]) == pytest.approx(1e5, rel=1e-2)
@@ -122,9 +166,14 @@ def test_jacobians_are_derivatives(polar):
     state = chart.start(start[0].numpy())
     state[-1] = 0.3
     step = 1e-6
-    columns = [(chart.field(0, state + step * e) - chart.field(0, state - step * e)) / (2 * step)
-               for e in np.eye(len(state))]
-    np.testing.assert_allclose(chart.jacobian(0, state), np.stack(columns, 1), atol=2e-8)
+    columns = [
+        (chart.field(0, state + step * e) - chart.field(0, state - step * e))
+        / (2 * step)
+        for e in np.eye(len(state))
+    ]
+    np.testing.assert_allclose(
+        chart.jacobian(0, state), np.stack(columns, 1), atol=2e-8
+    )
 
 
 def test_invariants_are_watched():
@@ -134,7 +183,14 @@ def test_invariants_are_watched():
         a, w = model.predictor.layers(theta)
         return 2 * a.square() - w.square().sum(-1)
 
-    run = scipy_flow(model, Logistic(), start, log_loss=-50.0, degree=3, invariants={"balance": balance})
+    run = scipy_flow(
+        model,
+        Logistic(),
+        start,
+        log_loss=-50.0,
+        degree=3,
+        invariants={"balance": balance},
+    )
     assert float(run.drift["balance"][0]) < 1e-5
 
 
@@ -146,7 +202,9 @@ def test_stops_before_the_start_are_the_start():
 
 def test_limits_end_a_run_and_say_so():
     model = Linear(signed(6))
-    few = scipy_flow(model, Logistic(), zeros(1, 4), log_loss=[-1.0, -1e6], max_steps=30)
+    few = scipy_flow(
+        model, Logistic(), zeros(1, 4), log_loss=[-1.0, -1e6], max_steps=30
+    )
     assert few.status == (STEP_LIMIT,)
     assert bool(few.theta[1].isnan().all())
     short = scipy_flow(model, Logistic(), zeros(1, 4), log_loss=-1e6, max_seconds=1e-9)
@@ -176,14 +234,17 @@ def test_wrong_results_are_not_returned_as_reached():
     assert lost.status == (NOT_FINITE,)
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({}, "both or neither"),
-    ({"log_loss": -1.0, "log_time": 1.0}, "both or neither"),
-    ({"log_loss": [-1.0, -1.0]}, "do not fall"),
-    ({"log_time": [2.0, 1.0]}, "do not rise"),
-    ({"log_time": 1.0, "method": "RK45"}, "expected one of LSODA"),
-    ({"log_time": 1.0, "degree": 0}, "degree is 0"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "both or neither"),
+        ({"log_loss": -1.0, "log_time": 1.0}, "both or neither"),
+        ({"log_loss": [-1.0, -1.0]}, "do not fall"),
+        ({"log_time": [2.0, 1.0]}, "do not rise"),
+        ({"log_time": 1.0, "method": "RK45"}, "expected one of LSODA"),
+        ({"log_time": 1.0, "degree": 0}, "degree is 0"),
+    ],
+)
 def test_bad_input_is_refused(options, message):
     with pytest.raises(InvalidInput, match=message):
         scipy_flow(Linear(signed(1)), Logistic(), zeros(1, 4), **options)
@@ -192,8 +253,12 @@ def test_bad_input_is_refused(options, message):
 def test_a_nonlinear_model_with_several_data_sets_is_refused():
     inputs = torch.ones(2, 5, 3, dtype=torch.float64)
     with pytest.raises(InvalidInput, match="another data set"):
-        scipy_flow(TwoLayer(inputs, 2, SquaredReLU()), Logistic(), zeros(2, 8), log_loss=-1.0)
+        scipy_flow(
+            TwoLayer(inputs, 2, SquaredReLU()), Logistic(), zeros(2, 8), log_loss=-1.0
+        )
 
 
 def test_status_names():
-    assert scipy_flow(Linear(signed(1)), Logistic(), zeros(1, 4), log_loss=-1.0).status == (REACHED,)
+    assert scipy_flow(
+        Linear(signed(1)), Logistic(), zeros(1, 4), log_loss=-1.0
+    ).status == (REACHED,)

@@ -18,16 +18,37 @@ def never(theta, _):
     return torch.zeros(len(theta), dtype=torch.bool)
 
 
-def run(gradient=quadratic, *, done=lambda theta, _: theta.norm(dim=-1) < 1e-6, samples=10, batch_size=5,
-        momentum=0.5, max_steps=1000, step_size=0.1, max_seconds=60.0):
-    return sgd(gradient, done, torch.ones(2, 3, dtype=torch.float64), samples=samples, batch_size=batch_size,
-               step_size=step_size, momentum=momentum, generator=torch.Generator().manual_seed(0),
-               max_steps=max_steps, max_seconds=max_seconds)
+def run(
+    gradient=quadratic,
+    *,
+    done=lambda theta, _: theta.norm(dim=-1) < 1e-6,
+    samples=10,
+    batch_size=5,
+    momentum=0.5,
+    max_steps=1000,
+    step_size=0.1,
+    max_seconds=60.0,
+):
+    return sgd(
+        gradient,
+        done,
+        torch.ones(2, 3, dtype=torch.float64),
+        samples=samples,
+        batch_size=batch_size,
+        step_size=step_size,
+        momentum=momentum,
+        generator=torch.Generator().manual_seed(0),
+        max_steps=max_steps,
+        max_seconds=max_seconds,
+    )
 
 
 def test_follows_the_heavy_ball_recursion():
     out = run(done=never, max_steps=6)
-    theta, velocity = torch.ones(2, 3, dtype=torch.float64), torch.zeros(2, 3, dtype=torch.float64)
+    theta, velocity = (
+        torch.ones(2, 3, dtype=torch.float64),
+        torch.zeros(2, 3, dtype=torch.float64),
+    )
     for _ in range(6):
         velocity = 0.5 * velocity - 0.1 * A * theta
         theta = theta + velocity
@@ -47,7 +68,13 @@ def test_a_run_that_is_done_is_frozen():
 
 def test_an_epoch_visits_every_row_once_in_an_order_of_its_own():
     seen = []
-    run(lambda theta, _, rows: (seen.append(rows), theta)[1], samples=12, batch_size=4, max_steps=6, done=never)
+    run(
+        lambda theta, _, rows: (seen.append(rows), theta)[1],
+        samples=12,
+        batch_size=4,
+        max_steps=6,
+        done=never,
+    )
     epochs = torch.cat(seen, -1).view(2, 2, 12)
     assert bool((epochs.sort(-1).values == torch.arange(12)).all())
     assert not torch.equal(epochs[0, 0], epochs[0, 1])
@@ -58,10 +85,15 @@ def test_the_clock_ends_it_too():
     assert run(done=never, max_seconds=-1.0).status == ("wall", "wall")
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"momentum": 1.0}, "momentum"), ({"batch_size": 11}, "at most the 10 samples"),
-    ({"step_size": math.nan}, "step_size"), ({"batch_size": 0}, "batch_size"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"momentum": 1.0}, "momentum"),
+        ({"batch_size": 11}, "at most the 10 samples"),
+        ({"step_size": math.nan}, "step_size"),
+        ({"batch_size": 0}, "batch_size"),
+    ],
+)
 def test_bad_settings_are_refused(options, message):
     with pytest.raises(InvalidInput, match=message):
         run(**options)

@@ -29,22 +29,33 @@ class LinearModel:
 
 def linear(batch=3, samples=4, parameters=6):
     generator = torch.Generator().manual_seed(8)
-    features = torch.randn(batch, samples, parameters, generator=generator, dtype=torch.float64)
-    return LinearModel(features), torch.randn(batch, samples, generator=generator, dtype=torch.float64)
+    features = torch.randn(
+        batch, samples, parameters, generator=generator, dtype=torch.float64
+    )
+    return LinearModel(features), torch.randn(
+        batch, samples, generator=generator, dtype=torch.float64
+    )
 
 
 def network(scale, *, batch=3, width=40, seed=5):
     generator = torch.Generator().manual_seed(seed)
     data = sine_points(batch, 6, generator)
-    theta = zero_output_start(width, 1, torch.full((batch,), scale, dtype=torch.float64), generator)
+    theta = zero_output_start(
+        width, 1, torch.full((batch,), scale, dtype=torch.float64), generator
+    )
     return TwoLayerReLU(data.inputs, width), theta, data.y
 
 
 def test_a_linear_model_follows_the_matrix_exponential():
     model, y = linear()
-    out = square_flow(model, torch.zeros(3, 6, dtype=torch.float64), y, target_loss=1e-3)
+    out = square_flow(
+        model, torch.zeros(3, 6, dtype=torch.float64), y, target_loss=1e-3
+    )
     kernel = model.features @ model.features.mT
-    expected = torch.linalg.matrix_exp(-2 / 4 * kernel * out.time[:, None, None]) @ -y[..., None]
+    expected = (
+        torch.linalg.matrix_exp(-2 / 4 * kernel * out.time[:, None, None])
+        @ -y[..., None]
+    )
     torch.testing.assert_close(model.outputs(out.theta) - y, expected[..., 0])
     assert out.status == ("converged",) * 3
     torch.testing.assert_close(out.loss, expected[..., 0].square().mean(-1))
@@ -52,7 +63,9 @@ def test_a_linear_model_follows_the_matrix_exponential():
 
 def test_a_linear_model_ends_at_the_least_norm_interpolant():
     model, y = linear()
-    out = square_flow(model, torch.zeros(3, 6, dtype=torch.float64), y, target_loss=1e-24)
+    out = square_flow(
+        model, torch.zeros(3, 6, dtype=torch.float64), y, target_loss=1e-24
+    )
     expected = (torch.linalg.pinv(model.features) @ y[..., None])[..., 0]
     torch.testing.assert_close(out.theta, expected, rtol=0, atol=1e-10)
     assert int(out.steps.max()) < 40
@@ -60,10 +73,12 @@ def test_a_linear_model_ends_at_the_least_norm_interpolant():
 
 def exact_flow(net, theta, y, end):
     """The flow of one network by a general integrator on the gradient from automatic differentiation."""
+
     def velocity(_, flat):
         p = torch.from_numpy(flat)[None].requires_grad_()
         (grad,) = torch.autograd.grad((net.outputs(p) - y).square().mean(), p)
         return -grad[0].numpy()
+
     solution = solve_ivp(velocity, (0, end), theta.numpy(), rtol=1e-6, atol=1e-8)
     return torch.from_numpy(solution.y[:, -1])
 
@@ -72,9 +87,19 @@ def test_agrees_with_an_independent_integrator_the_better_the_smaller_the_tolera
     net, theta, y = network(3.0, batch=1)
     errors = []
     for tolerance in (1e-2, 1e-4):
-        out = square_flow(net, theta, y, target_loss=0.05, tolerance=tolerance, levels=(0.05,), shortest_step=1e-6)
+        out = square_flow(
+            net,
+            theta,
+            y,
+            target_loss=0.05,
+            tolerance=tolerance,
+            levels=(0.05,),
+            shortest_step=1e-6,
+        )
         expected = exact_flow(net, theta[0], y, float(out.time))
-        errors.append(float((out.theta[0] - expected).norm() / (expected - theta[0]).norm()))
+        errors.append(
+            float((out.theta[0] - expected).norm() / (expected - theta[0]).norm())
+        )
     assert errors[1] < 2e-3
     assert errors[1] < errors[0] / 10
 
@@ -87,7 +112,9 @@ def test_gradient_descent_with_small_steps_follows_the_flow():
     for member in range(3):
         one, eta = net.select(torch.tensor([member])), 0.05 / fastest[[member]]
         objective = partial(mean_square_objective, one, y[[member]])
-        descent = gradient_descent(objective, theta[[member]], eta, steps=round(float(flow.time[member] / eta)))
+        descent = gradient_descent(
+            objective, theta[[member]], eta, steps=round(float(flow.time[member] / eta))
+        )
         moved = (flow.theta[member] - theta[member]).norm()
         assert float((descent.theta[0] - flow.theta[member]).norm() / moved) < 0.02
 
@@ -96,10 +123,22 @@ def test_balancedness_is_conserved_up_to_the_tolerance():
     net, theta, y = network(2.0)
     drifts = []
     for tolerance in (3e-2, 3e-4):
-        out = square_flow(net, theta, y, target_loss=0.1, tolerance=tolerance, levels=(0.1,), shortest_step=1e-6)
+        out = square_flow(
+            net,
+            theta,
+            y,
+            target_loss=0.1,
+            tolerance=tolerance,
+            levels=(0.1,),
+            shortest_step=1e-6,
+        )
         a, b, w = net.layers(out.theta)
         _, b0, w0 = net.layers(theta)
-        drift = (a.square() - b.square() - w[..., 0].square()) + b0.square() + w0[..., 0].square()
+        drift = (
+            (a.square() - b.square() - w[..., 0].square())
+            + b0.square()
+            + w0[..., 0].square()
+        )
         drifts.append(float(drift.abs().max()))
     assert drifts[1] < drifts[0] / 5
 
@@ -114,7 +153,9 @@ def test_a_network_that_sees_nothing_is_called_stalled():
     torch.testing.assert_close(out.loss[0], y[0].square().mean())
 
 
-@pytest.mark.parametrize(("limits", "word"), [({"max_steps": 1}, "steps"), ({"max_seconds": -1.0}, "wall")])
+@pytest.mark.parametrize(
+    ("limits", "word"), [({"max_steps": 1}, "steps"), ({"max_seconds": -1.0}, "wall")]
+)
 def test_limits_end_it_and_are_named(limits, word):
     net, theta, y = network(0.5)
     assert square_flow(net, theta, y, **limits).status == (word,) * 3
@@ -138,9 +179,14 @@ def test_members_of_a_batch_do_not_disturb_each_other():
     torch.testing.assert_close(together.theta[1], alone.theta[0], rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"target_loss": 0.0}, "target_loss"), ({"tolerance": -1.0}, "tolerance"), ({"max_steps": 0}, "max_steps"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target_loss": 0.0}, "target_loss"),
+        ({"tolerance": -1.0}, "tolerance"),
+        ({"max_steps": 0}, "max_steps"),
+    ],
+)
 def test_bad_settings_are_refused(change, message):
     net, theta, y = network(1.0)
     with pytest.raises(InvalidInput, match=message):

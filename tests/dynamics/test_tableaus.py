@@ -15,9 +15,19 @@ def pendulum_jacobian(y):
 def explicit_step(f, y, h):
     stages = []
     for row in DORMAND_PRINCE_8.a:
-        stages.append(f(y + h * sum((a * k for a, k in zip(row, stages, strict=False)), np.zeros_like(y))))
-    third, fifth = (h * weights @ np.array([*stages, f(y)])[: len(weights)] for weights in
-                    (DORMAND_PRINCE_8.e3, DORMAND_PRINCE_8.e5))
+        stages.append(
+            f(
+                y
+                + h
+                * sum(
+                    (a * k for a, k in zip(row, stages, strict=False)), np.zeros_like(y)
+                )
+            )
+        )
+    third, fifth = (
+        h * weights @ np.array([*stages, f(y)])[: len(weights)]
+        for weights in (DORMAND_PRINCE_8.e3, DORMAND_PRINCE_8.e5)
+    )
     return y + h * DORMAND_PRINCE_8.b @ np.array(stages), fifth, third
 
 
@@ -43,26 +53,40 @@ def observed_order(step, counts):
 
 
 def test_dormand_prince_has_order_eight():
-    order = observed_order(lambda y, h: explicit_step(pendulum, y, h), [4, 6, 8, 12, 16])
+    order = observed_order(
+        lambda y, h: explicit_step(pendulum, y, h), [4, 6, 8, 12, 16]
+    )
     assert order == pytest.approx(DORMAND_PRINCE_8.order, abs=0.6)
 
 
 def test_rodas_has_order_four():
-    order = observed_order(lambda y, h: rosenbrock_step(pendulum, pendulum_jacobian, y, h), [32, 64, 128, 256])
+    order = observed_order(
+        lambda y, h: rosenbrock_step(pendulum, pendulum_jacobian, y, h),
+        [32, 64, 128, 256],
+    )
     assert order == pytest.approx(RODAS_4.order, abs=0.2)
 
 
-@pytest.mark.parametrize(("estimate", "order"), [(1, 6), (2, 4)], ids=["fifth", "third"])
+@pytest.mark.parametrize(
+    ("estimate", "order"), [(1, 6), (2, 4)], ids=["fifth", "third"]
+)
 def test_error_weights_of_dormand_prince_have_their_order(estimate, order):
     y, sizes = np.array([1.0, 0.5]), np.array([0.4, 0.2, 0.1, 0.05])
     errors = [np.linalg.norm(explicit_step(pendulum, y, h)[estimate]) for h in sizes]
-    assert np.polyfit(np.log(sizes), np.log(errors), 1)[0] == pytest.approx(order, abs=0.3)
+    assert np.polyfit(np.log(sizes), np.log(errors), 1)[0] == pytest.approx(
+        order, abs=0.3
+    )
 
 
 def test_last_stage_of_rodas_estimates_an_error_of_order_four():
     y, sizes = np.array([1.0, 0.5]), np.array([0.2, 0.1, 0.05, 0.025])
-    errors = [np.linalg.norm(rosenbrock_step(pendulum, pendulum_jacobian, y, h)[1]) for h in sizes]
-    assert np.polyfit(np.log(sizes), np.log(errors), 1)[0] == pytest.approx(RODAS_4.order, abs=0.3)
+    errors = [
+        np.linalg.norm(rosenbrock_step(pendulum, pendulum_jacobian, y, h)[1])
+        for h in sizes
+    ]
+    assert np.polyfit(np.log(sizes), np.log(errors), 1)[0] == pytest.approx(
+        RODAS_4.order, abs=0.3
+    )
 
 
 def test_first_order_conditions():

@@ -13,7 +13,10 @@ def test_lines_have_the_predicted_slopes_through_the_last_marks():
     draw_directions(axes, np.array([True, False]), {2: LEVELS}, {2: sines})
     for ax, exponent, last in zip(axes, (-1.0, -0.5), (1e-9, 1e-4), strict=True):
         line = next(line for line in ax.lines if line.get_marker() == "None")
-        x, y = np.log(np.asarray(line.get_xdata())), np.log(np.asarray(line.get_ydata()))
+        x, y = (
+            np.log(np.asarray(line.get_xdata())),
+            np.log(np.asarray(line.get_ydata())),
+        )
         assert (y[1] - y[0]) / (x[1] - x[0]) == pytest.approx(exponent)
         assert y[1] == pytest.approx(np.log(last))
     assert fig.axes == list(axes)

@@ -31,8 +31,14 @@ def test_stages_draw_eigenvalues_over_the_trace():
 
 def test_each_depth_is_named_beside_its_marks():
     fig, (left, right) = figure(2)
-    draw_errors(left, np.array([0.1, 0.2]), {2: np.array([0.01, 0.3]), 3: np.array([1e-3, 1e-4])})
-    draw_recovery(right, (0.4, 0.6), {"nuclear norm": (0.0, 0.3), "depth 2": (0.3, 1.0)}, 0.2)
+    draw_errors(
+        left,
+        np.array([0.1, 0.2]),
+        {2: np.array([0.01, 0.3]), 3: np.array([1e-3, 1e-4])},
+    )
+    draw_recovery(
+        right, (0.4, 0.6), {"nuclear norm": (0.0, 0.3), "depth 2": (0.3, 1.0)}, 0.2
+    )
     words = {text.get_text() for ax in (left, right) for text in ax.texts}
     assert {"depth 2", "depth 3", "nuclear norm"} <= words
     fig.draw_without_rendering()
@@ -40,6 +46,13 @@ def test_each_depth_is_named_beside_its_marks():
 
 def test_spectra_keep_vanishing_singular_values_on_the_axis():
     fig, ax = figure()
-    draw_spectra(ax, {"truth": np.array([1.0]), "nuclear": np.array([1.0, 0.0]), "descent": np.array([1.0, 0.0])})
+    draw_spectra(
+        ax,
+        {
+            "truth": np.array([1.0]),
+            "nuclear": np.array([1.0, 0.0]),
+            "descent": np.array([1.0, 0.0]),
+        },
+    )
     assert min(line.get_ydata().min() for line in ax.get_lines()) > 0
     fig.draw_without_rendering()

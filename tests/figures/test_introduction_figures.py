@@ -36,9 +36,14 @@ def test_a_network_that_does_not_fit_looks_different(ax, fits):
 
 
 def test_every_dot_of_the_roughness_figure_is_inside(ax):
-    draw_roughness(ax, {64: np.array([1.2, 1.4]), 256: np.array([1.1, 1.3])},
-                   {64: np.array([40.0, 60.0]), 256: np.array([50.0, 90.0])})
-    assert {"least rough", "twice that", "random start", "wiggly start"} == set(texts(ax))
+    draw_roughness(
+        ax,
+        {64: np.array([1.2, 1.4]), 256: np.array([1.1, 1.3])},
+        {64: np.array([40.0, 60.0]), 256: np.array([50.0, 90.0])},
+    )
+    assert {"least rough", "twice that", "random start", "wiggly start"} == set(
+        texts(ax)
+    )
     low, high = ax.get_ylim()
     assert low < 1.1
     assert high > 90

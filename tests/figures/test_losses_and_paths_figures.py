@@ -24,7 +24,9 @@ def test_separators_are_the_lines_of_their_directions(ax):
 
 @pytest.mark.parametrize(("current", "texts"), [(1, 0), (None, 1)])
 def test_tail_angles_mark_the_chosen_power(ax, current, texts):
-    figures.draw_tail_angles(ax, np.array([1.0, 2.0, 5.0]), np.array([9.0, 5.0, 2.0]), current)
+    figures.draw_tail_angles(
+        ax, np.array([1.0, 2.0, 5.0]), np.array([9.0, 5.0, 2.0]), current
+    )
     assert len(ax.lines) == 2 - texts
     assert len(ax.texts) == texts
 
@@ -36,6 +38,8 @@ def test_chase_draws_two_bundles(ax):
 
 
 def test_class_angles_draw_runs_and_levels(ax):
-    figures.draw_class_angles(ax, [-10.0, -100.0], np.array([[0.1, 0.2], [0.01, 0.02]]), np.array([0.3, 0.4]))
+    figures.draw_class_angles(
+        ax, [-10.0, -100.0], np.array([[0.1, 0.2], [0.01, 0.02]]), np.array([0.3, 0.4])
+    )
     assert len(ax.lines) == 2
     assert len(ax.collections) == 1

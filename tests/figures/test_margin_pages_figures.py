@@ -2,16 +2,26 @@ import numpy as np
 
 from ibcore.figures.margin_bounds import draw_distributions, draw_ratios
 from ibcore.figures.style import figure
-from ibcore.figures.two_layer_margins import draw_potential, draw_trap_gaps, draw_width_gaps
+from ibcore.figures.two_layer_margins import (
+    draw_potential,
+    draw_trap_gaps,
+    draw_width_gaps,
+)
 
 
 def test_gaps_of_both_groups_are_drawn_and_named():
-    depths, gaps = np.array([1e2, 1e4, 1e10]), np.array([[1e-3, 2e-3], [1e-5, 2e-5], [1e-11, 2e-11]])
+    depths, gaps = (
+        np.array([1e2, 1e4, 1e10]),
+        np.array([[1e-3, 2e-3], [1e-5, 2e-5], [1e-11, 2e-11]]),
+    )
     fig, ax = figure()
     draw_trap_gaps(ax, depths, gaps, 2 * gaps)
     fig.canvas.draw()
     assert len(ax.lines) == 4
-    assert [text.get_text() for text in ax.texts] == ["in the trap, to 1/4", r"one neuron a point, to $\sqrt{17}/8$"]
+    assert [text.get_text() for text in ax.texts] == [
+        "in the trap, to 1/4",
+        r"one neuron a point, to $\sqrt{17}/8$",
+    ]
 
 
 def test_the_potential_passes_through_its_neurons():
@@ -39,12 +49,23 @@ def test_distributions_are_those_of_the_margins():
     fig, ax = figure()
     draw_distributions(ax, {"true": values, "random": values / 2}, "margin")
     fig.canvas.draw()
-    medians = [float(line.get_xdata()[0]) for line in ax.lines if len(line.get_xdata()) == 1]
+    medians = [
+        float(line.get_xdata()[0]) for line in ax.lines if len(line.get_xdata()) == 1
+    ]
     assert medians == [0.5, 0.25]
 
 
 def test_ratios_have_one_row_a_measure():
     fig, ax = figure()
-    draw_ratios(ax, [("raw, random", "random", np.array([1.0, 1.2])), ("raw, again", "true again", np.array([1.0]))])
+    draw_ratios(
+        ax,
+        [
+            ("raw, random", "random", np.array([1.0, 1.2])),
+            ("raw, again", "true again", np.array([1.0])),
+        ],
+    )
     fig.canvas.draw()
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["raw, random", "raw, again"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "raw, random",
+        "raw, again",
+    ]

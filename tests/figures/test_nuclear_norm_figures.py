@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from ibcore.figures.nuclear_norm import draw_errors, draw_excess, draw_matrix, draw_spectrum_ratio, draw_traces
+from ibcore.figures.nuclear_norm import (
+    draw_errors,
+    draw_excess,
+    draw_matrix,
+    draw_spectrum_ratio,
+    draw_traces,
+)
 from ibcore.figures.style import figure
 
 SCALES = np.array([1e-1, 1e-4, 1e-8])
@@ -15,13 +21,23 @@ def ax():
 
 def test_known_entries_are_framed_and_all_entries_written(ax):
     draw_matrix(ax, np.arange(6.0).reshape(2, 3), [0, 1], [2, 0])
-    assert [text.get_text() for text in ax.texts] == ["0.00", "1.00", "2.00", "3.00", "4.00", "5.00"]
+    assert [text.get_text() for text in ax.texts] == [
+        "0.00",
+        "1.00",
+        "2.00",
+        "3.00",
+        "4.00",
+        "5.00",
+    ]
     assert [patch.get_xy() for patch in ax.patches] == [(1.54, -0.46), (-0.46, 0.54)]
 
 
 def test_traces_lie_between_two_named_levels_and_scales_fall_to_the_right(ax):
     draw_traces(ax, SCALES, 12 + 10 * ROWS, 12, 20, chosen=1)
-    assert {text.get_text() for text in ax.texts} == {"least nuclear norm, 12", "rank one, 20"}
+    assert {text.get_text() for text in ax.texts} == {
+        "least nuclear norm, 12",
+        "rank one, 20",
+    }
     left, right = ax.get_xlim()
     assert left > right
     assert ax.lines[-1].get_xdata()[0] == 1e-4

@@ -1,6 +1,12 @@
 import numpy as np
 
-from ibcore.figures.relu_neuron import draw_bound, draw_chain, draw_pair, draw_ratios, draw_winding
+from ibcore.figures.relu_neuron import (
+    draw_bound,
+    draw_chain,
+    draw_pair,
+    draw_ratios,
+    draw_winding,
+)
 from ibcore.figures.style import figure
 
 
@@ -21,18 +27,27 @@ def test_a_pair_shares_its_ray():
     ends = [np.array([[0, 0, 0], [1, 2, end]]) for end in (0.0, -1.0)]
     draw_pair(axes, ends, 2.0, 0.1)
     assert axes[1].lines[0].get_xdata().tolist() == [2, 2]
-    assert [text.get_text() for text in axes[1].texts] == ["$D_1$", "$D_2$", "zero\nloss"]
+    assert [text.get_text() for text in axes[1].texts] == [
+        "$D_1$",
+        "$D_2$",
+        "zero\nloss",
+    ]
 
 
 def test_a_chain_is_flat_and_begins_on_the_first_axis():
     _, ax = figure()
     points = np.array([[0.0, 2.0, 0.0], [0.0, 2.0, 1.0], [0.0, 0.0, 3.0]])
     draw_chain(ax, points, points[0], points[-1])
-    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[1, 0], [1, 0.5], [0, 1.5]], atol=1e-12)
+    np.testing.assert_allclose(
+        ax.lines[0].get_xydata(), [[1, 0], [1, 0.5], [0, 1.5]], atol=1e-12
+    )
 
 
 def test_measured_and_predicted_ratios_are_told_apart():
     _, axes = figure(2)
     draw_bound(axes, np.array([1.0, 1.2, 1.1]), {4: (1.3, 1.33), 8: (1.5, 1.56)})
     assert axes[0].lines[0].get_ydata()[0] == 1.2
-    assert [line.get_ydata().tolist() for line in axes[1].lines[:2]] == [[1.33, 1.56], [1.3, 1.5]]
+    assert [line.get_ydata().tolist() for line in axes[1].lines[:2]] == [
+        [1.33, 1.56],
+        [1.3, 1.5],
+    ]

@@ -19,15 +19,23 @@ def test_rows_are_counted_and_not_columns():
 
 def test_both_are_homogeneous_and_rotating_the_outputs_of_a_layer_keeps_the_frobenius_one():
     generator = torch.Generator().manual_seed(0)
-    layers = [torch.randn(3, *shape, generator=generator, dtype=torch.float64) for shape in ((5, 4), (2, 5))]
+    layers = [
+        torch.randn(3, *shape, generator=generator, dtype=torch.float64)
+        for shape in ((5, 4), (2, 5))
+    ]
     for measure in (spectral_complexity, frobenius_complexity):
-        assert torch.allclose(measure([2 * layer for layer in layers]), 4 * measure(layers))
+        assert torch.allclose(
+            measure([2 * layer for layer in layers]), 4 * measure(layers)
+        )
         assert torch.allclose(measure([3 * layers[0], layers[1] / 3]), measure(layers))
 
 
 def test_no_margin_exceeds_the_product_of_spectral_norms():
     generator = torch.Generator().manual_seed(1)
-    layers = [torch.randn(1, *shape, generator=generator, dtype=torch.float64) for shape in ((6, 4), (3, 6))]
+    layers = [
+        torch.randn(1, *shape, generator=generator, dtype=torch.float64)
+        for shape in ((6, 4), (3, 6))
+    ]
     X = torch.randn(50, 4, generator=generator, dtype=torch.float64)
     outputs = (X @ layers[0][0].T).relu() @ layers[1][0].T
     spread = (outputs.amax(1) - outputs.amin(1)) / X.norm(dim=1)

@@ -7,7 +7,9 @@ from ibcore.models.two_layer import TwoLayerReLU
 
 
 def one(positions, jumps, left=-1.0, right=1.0):
-    tensors = (torch.tensor([values], dtype=torch.float64) for values in (positions, jumps))
+    tensors = (
+        torch.tensor([values], dtype=torch.float64) for values in (positions, jumps)
+    )
     return float(roughness(*tensors, torch.tensor([left]), torch.tensor([right]))[0])
 
 
@@ -35,4 +37,6 @@ def test_agrees_with_second_differences_on_a_fine_grid():
     theta = torch.randn(3, net.dimension, generator=generator, dtype=torch.float64)
     on_grid = (net.outputs(theta).diff() / grid.diff()).diff().abs().sum(-1)
     ends = torch.full((3,), 1.0, dtype=torch.float64)
-    torch.testing.assert_close(roughness(*net.kinks(theta), -ends, ends), on_grid, rtol=1e-6, atol=0)
+    torch.testing.assert_close(
+        roughness(*net.kinks(theta), -ends, ends), on_grid, rtol=1e-6, atol=0
+    )

@@ -24,17 +24,26 @@ def test_a_support_vector_machine_is_a_kkt_point_with_its_duals(scale):
     found = kkt(scale * best.primal, scale * signed @ best.primal, signed)
     assert found.residual < 1e-10
     assert found.complementarity < 1e-10
-    torch.testing.assert_close(found.multipliers, scale * best.dual, rtol=1e-6, atol=1e-9 * scale)
+    torch.testing.assert_close(
+        found.multipliers, scale * best.dual, rtol=1e-6, atol=1e-9 * scale
+    )
 
 
 def test_residual_agrees_with_another_solver_and_ignores_scale():
     X, y, signed = linear_problem()
     theta = max_margin(X, y).primal + 0.1 * signed.mean(0)
     values = signed @ theta
-    found, other = kkt(theta, values, signed, active=1e9), kkt(7 * theta, 7 * values, signed, active=1e9)
+    found, other = (
+        kkt(theta, values, signed, active=1e9),
+        kkt(7 * theta, 7 * values, signed, active=1e9),
+    )
     reference = lsq_linear(signed.T.numpy(), theta.numpy(), (0, math.inf), tol=1e-13)
-    assert found.residual == pytest.approx(math.sqrt(2 * reference.cost) / float(theta.norm()), abs=1e-8)
-    assert (other.residual, other.complementarity) == pytest.approx((found.residual, found.complementarity))
+    assert found.residual == pytest.approx(
+        math.sqrt(2 * reference.cost) / float(theta.norm()), abs=1e-8
+    )
+    assert (other.residual, other.complementarity) == pytest.approx(
+        (found.residual, found.complementarity)
+    )
     expected = found.multipliers @ (values - values.min()) / theta.square().sum()
     assert found.complementarity == pytest.approx(float(expected), rel=1e-12)
 
@@ -56,14 +65,23 @@ def test_a_point_on_kinks_in_closed_form(c, slope_below):
     assert found.residual < 1e-6
     assert -1e-9 <= found.gap < 1e-5
     assert sorted(map(tuple, found.kinks.tolist())) == [(0, 1), (1, 0)]
-    torch.testing.assert_close(found.gates, torch.full((2,), c).double(), rtol=0, atol=1e-4)
-    torch.testing.assert_close(found.multipliers, torch.full((2,), (1 - c * c) ** -0.5).double(), rtol=1e-4, atol=0)
+    torch.testing.assert_close(
+        found.gates, torch.full((2,), c).double(), rtol=0, atol=1e-4
+    )
+    torch.testing.assert_close(
+        found.multipliers,
+        torch.full((2,), (1 - c * c) ** -0.5).double(),
+        rtol=1e-4,
+        atol=0,
+    )
 
 
 def test_the_naive_residual_of_that_point_in_closed_form():
     c = 0.6
     found = clarke_kkt(*on_kinks(c))
-    assert found.naive.residual == pytest.approx(math.sqrt(c * c / (2 - c * c)), abs=1e-7)
+    assert found.naive.residual == pytest.approx(
+        math.sqrt(c * c / (2 - c * c)), abs=1e-7
+    )
 
 
 def test_a_slope_out_of_reach_leaves_a_residual():
@@ -74,11 +92,16 @@ def test_off_kinks_both_residuals_agree():
     generator = torch.Generator().manual_seed(3)
     X = torch.randn(4, 3, generator=generator).double()
     net = TwoLayer(X, 6, LeakyReLU(0.1))
-    a, w = torch.randn(6, generator=generator).double(), torch.randn(6, 3, generator=generator).double()
+    a, w = (
+        torch.randn(6, generator=generator).double(),
+        torch.randn(6, 3, generator=generator).double(),
+    )
     y = torch.sign(net.outputs(joined(a, w)[None])[0])
     model = Margins(net, y)
     theta = joined(a, w)
-    direct = kkt(theta, model.outputs(theta[None])[0], model.jacobian(theta[None])[0], active=5.0)
+    direct = kkt(
+        theta, model.outputs(theta[None])[0], model.jacobian(theta[None])[0], active=5.0
+    )
     found = clarke_kkt(a, w, X, y, slope_below=0.1, active=5.0, kink=1e-12)
     assert len(found.kinks) == 0
     assert found.naive.residual == pytest.approx(direct.residual, abs=1e-10)

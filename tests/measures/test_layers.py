@@ -3,13 +3,22 @@ import math
 import pytest
 import torch
 
-from ibcore.measures.layers import imbalance_size, imbalances, misalignments, second_value_bounds, singular_pairs
+from ibcore.measures.layers import (
+    imbalance_size,
+    imbalances,
+    misalignments,
+    second_value_bounds,
+    singular_pairs,
+)
 
 
 def layers(batch=3, sizes=(4, 5, 3, 1)):
     generator = torch.Generator().manual_seed(1)
     shapes = zip(sizes[1:], sizes[:-1], strict=True)
-    return [torch.randn(batch, rows, columns, generator=generator, dtype=torch.float64) for rows, columns in shapes]
+    return [
+        torch.randn(batch, rows, columns, generator=generator, dtype=torch.float64)
+        for rows, columns in shapes
+    ]
 
 
 def test_imbalances_by_hand():
@@ -23,7 +32,10 @@ def test_second_values_are_within_their_bounds_which_some_networks_attain():
     network = layers()
     _, second = singular_pairs(network)
     assert bool((second[:, :-1] <= second_value_bounds(network) + 1e-12).all())
-    attained = [torch.diag(torch.tensor([5.0, 2.0])).double(), torch.tensor([[5.0, 0.0]]).double()]
+    attained = [
+        torch.diag(torch.tensor([5.0, 2.0])).double(),
+        torch.tensor([[5.0, 0.0]]).double(),
+    ]
     assert float(second_value_bounds(attained)) == pytest.approx(2)
     assert float(singular_pairs(attained)[1][0]) == pytest.approx(2)
 
@@ -42,4 +54,6 @@ def test_misalignment_of_rotated_axes_is_the_sine_of_the_angle():
     for angle in (0.0, 1e-9, 0.3, math.pi / 2, math.pi):
         into = torch.tensor([[math.cos(angle), math.sin(angle)]]).double()
         below = torch.tensor([[3.0, 0.0], [0.0, 1.0]]).double()
-        assert float(misalignments([below, 2 * into])) == pytest.approx(abs(math.sin(angle)), abs=1e-15, rel=1e-7)
+        assert float(misalignments([below, 2 * into])) == pytest.approx(
+            abs(math.sin(angle)), abs=1e-15, rel=1e-7
+        )

@@ -25,18 +25,26 @@ def test_kinks_are_those_of_the_second_difference():
 
 def test_kinks_that_cancel_leave_no_region():
     positions = torch.tensor([0.0, 0.001, 0.5, 2.0]).double()
-    kinks = merged_kinks(positions, torch.tensor([1.0, -1.0, 2.0, 1.0]).double(), -1, 1, 0.01)
+    kinks = merged_kinks(
+        positions, torch.tensor([1.0, -1.0, 2.0, 1.0]).double(), -1, 1, 0.01
+    )
     assert kinks.regions(1e-3) == 2
-    assert merged_kinks(positions, torch.ones(4).double(), -1, 1, 1e-4).regions(1e-3) == 4
+    assert (
+        merged_kinks(positions, torch.ones(4).double(), -1, 1, 1e-4).regions(1e-3) == 4
+    )
 
 
 def test_dense_kinks_do_not_chain_into_one_group():
     positions = torch.linspace(0.005, 0.995, 100, dtype=torch.float64)
-    kinks = merged_kinks(positions, torch.linspace(1, 1.1, 100, dtype=torch.float64), 0, 1, 0.095)
+    kinks = merged_kinks(
+        positions, torch.linspace(1, 1.1, 100, dtype=torch.float64), 0, 1, 0.095
+    )
     assert len(kinks.positions) == 10
     assert float(kinks.spread.max()) <= 0.095
     assert region_counts(kinks).tolist() == [11, 11, 11]
-    both = merged_kinks(positions, torch.ones(100).double() - 0.5 * (positions - 0.5).abs(), 0, 1, 0.095)
+    both = merged_kinks(
+        positions, torch.ones(100).double() - 0.5 * (positions - 0.5).abs(), 0, 1, 0.095
+    )
     assert float(both.spread.max()) <= 0.19
     assert bool((both.positions.diff() > 0).all())
 
@@ -49,7 +57,10 @@ def test_a_small_kink_does_not_split_a_pair():
 
 
 def test_no_kink_is_one_region():
-    assert merged_kinks(torch.tensor([5.0]), torch.tensor([1.0]), -1, 1, 0.1).regions(0.1) == 1
+    assert (
+        merged_kinks(torch.tensor([5.0]), torch.tensor([1.0]), -1, 1, 0.1).regions(0.1)
+        == 1
+    )
     with pytest.raises(InvalidInput, match="radius"):
         merged_kinks(torch.tensor([0.0]), torch.tensor([1.0]), -1, 1, 0)
 
@@ -62,12 +73,20 @@ def test_disagreement_counts_the_minority():
 
 
 def test_linear_functions_have_full_share_and_are_odd():
-    x = torch.randn(200, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    x = torch.randn(
+        200, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
     w = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
     assert float(linear_share(x, x @ w)) == pytest.approx(1, abs=1e-14)
     assert float(oddness_defect(x @ w, -x @ w)) == 0
-    both = linear_share(torch.cat([x, -x]), torch.cat([x, -x]) @ w + torch.cat([x, -x]).norm(dim=1))
-    energy = (x @ w).square().mean() / ((x @ w).square().mean() + x.square().sum(1).mean())
+    both = linear_share(
+        torch.cat([x, -x]), torch.cat([x, -x]) @ w + torch.cat([x, -x]).norm(dim=1)
+    )
+    energy = (x @ w).square().mean() / (
+        (x @ w).square().mean() + x.square().sum(1).mean()
+    )
     assert float(both) == pytest.approx(float(energy))
-    torch.testing.assert_close(masses(torch.tensor([2.0, -1.0]), torch.tensor([[3.0, 4.0], [0.0, 1.0]])),
-                               torch.tensor([10.0, 1.0]))
+    torch.testing.assert_close(
+        masses(torch.tensor([2.0, -1.0]), torch.tensor([[3.0, 4.0], [0.0, 1.0]])),
+        torch.tensor([10.0, 1.0]),
+    )

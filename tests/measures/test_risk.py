@@ -1,7 +1,12 @@
 import pytest
 import torch
 
-from ibcore.measures.risk import classification_error, one_hot_mean_square, risk_given_inputs, squared_risk
+from ibcore.measures.risk import (
+    classification_error,
+    one_hot_mean_square,
+    risk_given_inputs,
+    squared_risk,
+)
 
 
 @pytest.mark.parametrize(("n", "p"), [(8, 3), (8, 20)])
@@ -10,14 +15,21 @@ def test_averaging_the_labels_exactly_agrees_with_drawing_them(n, p):
     Z = torch.randn(n, p, generator=generator, dtype=torch.float64)
     beta = torch.randn(p, generator=generator, dtype=torch.float64)
     M = torch.linalg.pinv(Z)
-    labels = Z @ beta + 0.7 * torch.randn(20_000, n, generator=generator, dtype=torch.float64)
+    labels = Z @ beta + 0.7 * torch.randn(
+        20_000, n, generator=generator, dtype=torch.float64
+    )
     risks = squared_risk(labels @ M.T, beta, 0.49)
     error = float(risks.std()) / len(risks) ** 0.5
-    assert float(risk_given_inputs(M, Z, beta, 0.49)) == pytest.approx(float(risks.mean()), abs=4 * error)
+    assert float(risk_given_inputs(M, Z, beta, 0.49)) == pytest.approx(
+        float(risks.mean()), abs=4 * error
+    )
 
 
 def test_a_rule_that_ignores_the_labels_has_the_variance_of_a_label():
-    Z, beta = torch.ones(5, 4, 2, dtype=torch.float64), torch.tensor([3.0, 4.0], dtype=torch.float64)
+    Z, beta = (
+        torch.ones(5, 4, 2, dtype=torch.float64),
+        torch.tensor([3.0, 4.0], dtype=torch.float64),
+    )
     risk = risk_given_inputs(torch.zeros(5, 2, 4).double(), Z, beta, 0.5)
     torch.testing.assert_close(risk, torch.full((5,), 25.5).double())
 

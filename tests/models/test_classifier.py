@@ -17,14 +17,18 @@ def case():
 def test_gradient_is_the_derivative_of_cross_entropy(case):
     net, theta, X, y = case
     theta.requires_grad_()
-    loss = torch.nn.functional.cross_entropy(net.logits(theta, X).flatten(0, 1), y.flatten(), reduction="none")
+    loss = torch.nn.functional.cross_entropy(
+        net.logits(theta, X).flatten(0, 1), y.flatten(), reduction="none"
+    )
     (expected,) = torch.autograd.grad(loss.view(2, 9).mean(-1).sum(), theta)
     torch.testing.assert_close(net.gradient(theta.detach(), X, y), expected)
 
 
 def test_logits_are_those_of_torch_layers(case):
     net, theta, X, _ = case
-    layers = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 3)).double()
+    layers = torch.nn.Sequential(
+        torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 3)
+    ).double()
     torch.nn.utils.vector_to_parameters(theta[1], layers.parameters())
     torch.testing.assert_close(net.logits(theta, X)[1], layers(X[1]).detach())
 

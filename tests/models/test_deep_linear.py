@@ -15,7 +15,9 @@ def generator():
 
 
 def network(widths, *, shared=True):
-    inputs = torch.randn(*(() if shared else (2,)), 7, 3, generator=generator(), dtype=torch.float64)
+    inputs = torch.randn(
+        *(() if shared else (2,)), 7, 3, generator=generator(), dtype=torch.float64
+    )
     model = DeepLinear(inputs, widths)
     return model, random_start(model, 2, 1.0, generator())
 
@@ -26,24 +28,39 @@ def test_the_jacobian_is_that_of_automatic_differentiation(widths, shared):
     model, theta = network(widths, shared=shared)
     for member in range(2):
         alone = model if shared else DeepLinear(model.inputs[member], widths)
-        automatic = vmap(jacrev(lambda one, alone=alone: alone.outputs(one[None])[0]))(theta[member:member + 1])
-        torch.testing.assert_close(model.jacobian(theta)[member:member + 1], automatic)
+        automatic = vmap(jacrev(lambda one, alone=alone: alone.outputs(one[None])[0]))(
+            theta[member : member + 1]
+        )
+        torch.testing.assert_close(
+            model.jacobian(theta)[member : member + 1], automatic
+        )
 
 
 @pytest.mark.parametrize("widths", WIDTHS)
 def test_outputs_are_homogeneous_and_euler_holds(widths):
     model, theta = network(widths)
     assert model.degree == len(widths) + 1
-    torch.testing.assert_close(model.outputs(2 * theta), 2**model.degree * model.outputs(theta))
-    torch.testing.assert_close((model.jacobian(theta) @ theta[..., None])[..., 0], model.degree * model.outputs(theta))
+    torch.testing.assert_close(
+        model.outputs(2 * theta), 2**model.degree * model.outputs(theta)
+    )
+    torch.testing.assert_close(
+        (model.jacobian(theta) @ theta[..., None])[..., 0],
+        model.degree * model.outputs(theta),
+    )
 
 
 def test_layers_multiply_to_the_predictor():
     model, theta = network((5, 2))
     first, second, third = model.layers(theta)
-    assert [tuple(layer.shape[1:]) for layer in (first, second, third)] == [(5, 3), (2, 5), (1, 2)]
+    assert [tuple(layer.shape[1:]) for layer in (first, second, third)] == [
+        (5, 3),
+        (2, 5),
+        (1, 2),
+    ]
     torch.testing.assert_close(model.end_to_end(theta), (third @ second @ first)[:, 0])
-    torch.testing.assert_close(torch.cat([layer.flatten(1) for layer in (first, second, third)], 1), theta)
+    torch.testing.assert_close(
+        torch.cat([layer.flatten(1) for layer in (first, second, third)], 1), theta
+    )
     assert model.dimension == theta.shape[1]
 
 
@@ -57,7 +74,9 @@ def test_random_start_has_the_stated_scale_and_repeats():
     model = DeepLinear(torch.zeros(1, 100, dtype=torch.float64), (200, 300))
     theta = random_start(model, 1, 0.5, generator())
     for layer in model.layers(theta):
-        assert float(layer.square().mean()) * layer.shape[-1] == pytest.approx(0.25, rel=0.2)
+        assert float(layer.square().mean()) * layer.shape[-1] == pytest.approx(
+            0.25, rel=0.2
+        )
     assert torch.equal(theta, random_start(model, 1, 0.5, generator()))
 
 
@@ -67,7 +86,10 @@ def test_balanced_start_is_balanced_and_of_the_stated_norm():
     layers = model.layers(theta)
     for below, above in pairwise(layers):
         torch.testing.assert_close(above.mT @ above, below @ below.mT)
-    torch.testing.assert_close(model.end_to_end(theta).norm(dim=-1), torch.full((3,), 0.7**3, dtype=torch.float64))
+    torch.testing.assert_close(
+        model.end_to_end(theta).norm(dim=-1),
+        torch.full((3,), 0.7**3, dtype=torch.float64),
+    )
 
 
 @pytest.mark.parametrize("start", [random_start, balanced_start])
@@ -91,13 +113,20 @@ def test_wrong_shapes_are_refused():
 def test_pulling_weights_back_is_a_product_with_the_jacobian(widths, shared):
     model, theta = network(widths, shared=shared)
     weights = torch.linspace(-1, 1, 14, dtype=torch.float64).reshape(2, 7)
-    torch.testing.assert_close(model.pullback(theta, weights), (weights[:, None, :] @ model.jacobian(theta))[:, 0])
+    torch.testing.assert_close(
+        model.pullback(theta, weights),
+        (weights[:, None, :] @ model.jacobian(theta))[:, 0],
+    )
 
 
 @pytest.mark.parametrize("widths", WIDTHS)
 def test_the_hessian_is_that_of_automatic_differentiation(widths):
     model, theta = network(widths)
     weights = torch.randn(2, 7, generator=generator(), dtype=torch.float64)
-    for one, row, found in zip(theta, weights, model.hessian(theta, weights), strict=True):
-        expected = jacrev(jacrev(lambda at, row=row: model.outputs(at[None])[0] @ row))(one)
+    for one, row, found in zip(
+        theta, weights, model.hessian(theta, weights), strict=True
+    ):
+        expected = jacrev(jacrev(lambda at, row=row: model.outputs(at[None])[0] @ row))(
+            one
+        )
         torch.testing.assert_close(found, expected)

@@ -13,7 +13,9 @@ from ibcore.validation import InvalidInput
 def case():
     generator = torch.Generator().manual_seed(2)
     data = zigzag(scattered_points(5, 8, generator))
-    start = zero_output_start(64, 1, torch.full((5,), 0.7, dtype=torch.float64), generator)
+    start = zero_output_start(
+        64, 1, torch.full((5,), 0.7, dtype=torch.float64), generator
+    )
     return data, start, connect_the_dots(start, data.x, data.y)
 
 
@@ -27,12 +29,19 @@ def test_is_straight_between_them(case):
     data, _, theta = case
     middles = (data.x[:, 1:] + data.x[:, :-1]) / 2
     expected = (data.y[:, 1:] + data.y[:, :-1]) / 2
-    torch.testing.assert_close(TwoLayerReLU(middles[..., None], 64).outputs(theta), expected, rtol=0, atol=1e-11)
+    torch.testing.assert_close(
+        TwoLayerReLU(middles[..., None], 64).outputs(theta),
+        expected,
+        rtol=0,
+        atol=1e-11,
+    )
 
 
 def test_its_roughness_is_that_of_the_polygon(case):
     data, _, theta = case
-    measured = roughness(*TwoLayerReLU(data.inputs, 64).kinks(theta), data.x[:, 0], data.x[:, -1])
+    measured = roughness(
+        *TwoLayerReLU(data.inputs, 64).kinks(theta), data.x[:, 0], data.x[:, -1]
+    )
     torch.testing.assert_close(measured, least_roughness(data.x, data.y).value)
 
 
@@ -40,7 +49,9 @@ def test_neurons_are_balanced_and_the_others_keep_their_start(case):
     data, start, theta = case
     net = TwoLayerReLU(data.inputs, 64)
     a, b, w = net.layers(theta)
-    torch.testing.assert_close(a[:, :36].square(), (b.square() + w[..., 0].square())[:, :36])
+    torch.testing.assert_close(
+        a[:, :36].square(), (b.square() + w[..., 0].square())[:, :36]
+    )
     assert not a[:, 36:].any()
     _, b0, w0 = net.layers(start)
     assert torch.equal(b[:, 36:], b0[:, 36:])

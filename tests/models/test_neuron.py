@@ -23,7 +23,10 @@ KINDS = [Neuron, HiddenNeuron]
 def _case(kind, activation):
     generator = torch.Generator().manual_seed(3)
     model = kind(torch.randn(4, 3, generator=generator).double(), activation)
-    return model, *(torch.randn(2, size, generator=generator).double() for size in (model.dimension, 4))
+    return model, *(
+        torch.randn(2, size, generator=generator).double()
+        for size in (model.dimension, 4)
+    )
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
@@ -31,8 +34,12 @@ def _case(kind, activation):
 def test_derivatives_are_those_of_autograd(kind, activation):
     model, theta, weights = _case(kind, activation)
     for b in range(2):
-        rows = torch.autograd.functional.jacobian(lambda t: model.outputs(t[None])[0], theta[b])
-        bend = torch.autograd.functional.hessian(lambda t, b=b: model.outputs(t[None])[0] @ weights[b], theta[b])
+        rows = torch.autograd.functional.jacobian(
+            lambda t: model.outputs(t[None])[0], theta[b]
+        )
+        bend = torch.autograd.functional.hessian(
+            lambda t, b=b: model.outputs(t[None])[0] @ weights[b], theta[b]
+        )
         torch.testing.assert_close(model.jacobian(theta)[b], rows)
         torch.testing.assert_close(model.pullback(theta, weights)[b], weights[b] @ rows)
         torch.testing.assert_close(model.hessian(theta, weights)[b], bend)
@@ -41,34 +48,55 @@ def test_derivatives_are_those_of_autograd(kind, activation):
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
 def test_no_slope_exceeds_the_lipschitz_constant(activation):
     z = torch.linspace(-6, 6, 1001).double()
-    assert activation.lipschitz * (1 - 1e-2) <= float(activation.slope(z).max()) <= activation.lipschitz * (1 + 1e-12)
+    assert (
+        activation.lipschitz * (1 - 1e-2)
+        <= float(activation.slope(z).max())
+        <= activation.lipschitz * (1 + 1e-12)
+    )
 
 
 def test_the_objectives_are_the_mean_square_with_its_gradient():
-    for model, objective in ((_case(Neuron, TANH)[0], mean_square), (_case(HiddenNeuron, RELU)[0], leaky_mean_square)):
-        theta = torch.randn(2, model.dimension, generator=torch.Generator().manual_seed(5)).double().requires_grad_()
+    for model, objective in (
+        (_case(Neuron, TANH)[0], mean_square),
+        (_case(HiddenNeuron, RELU)[0], leaky_mean_square),
+    ):
+        theta = (
+            torch.randn(2, model.dimension, generator=torch.Generator().manual_seed(5))
+            .double()
+            .requires_grad_()
+        )
         y = torch.tensor([0.3, -0.2, 0.5, 0.1]).double()
         loss, gradient = objective(model, y)(theta)[:2]
         expected = (model.outputs(theta) - y).square().mean(-1)
         torch.testing.assert_close(loss, expected)
-        torch.testing.assert_close(gradient, torch.autograd.grad(expected.sum(), theta)[0])
+        torch.testing.assert_close(
+            gradient, torch.autograd.grad(expected.sum(), theta)[0]
+        )
 
 
 def test_no_eigenvalue_of_the_hessian_exceeds_the_bound_on_curvature():
     model, theta, y = _case(HiddenNeuron, leaky_relu(0.5))
     bound = leaky_mean_square(model, y)(theta)[2]
     rows, rest = model.jacobian(theta), model.outputs(theta) - y
-    curvature = torch.linalg.eigvalsh((rows.mT @ rows + model.hessian(theta, rest)) * 2 / 4).abs().amax(-1)
+    curvature = (
+        torch.linalg.eigvalsh((rows.mT @ rows + model.hessian(theta, rest)) * 2 / 4)
+        .abs()
+        .amax(-1)
+    )
     assert bool((curvature <= bound).all())
     assert bool((curvature >= bound / 20).all())
 
 
 def test_the_hidden_neuron_starts_with_the_imbalance_asked_for():
     w = torch.tensor([[3.0, 4.0], [0.6, 0.8]]).double()
-    theta = balanced_to(w, torch.tensor([-9.0, 0.0]).double(), torch.tensor([1.0, -1.0]).double())
+    theta = balanced_to(
+        w, torch.tensor([-9.0, 0.0]).double(), torch.tensor([1.0, -1.0]).double()
+    )
     torch.testing.assert_close(theta[:, 0], torch.tensor([4.0, -1.0]).double())
     model = HiddenNeuron(torch.eye(2).double(), IDENTITY)
-    torch.testing.assert_close(model.imbalance(theta), torch.tensor([-9.0, 0.0]).double())
+    torch.testing.assert_close(
+        model.imbalance(theta), torch.tensor([-9.0, 0.0]).double()
+    )
     torch.testing.assert_close(model.product(theta), theta[:, :1] * w)
 
 
@@ -76,13 +104,19 @@ def test_the_gradient_of_leaky_relu_keeps_the_imbalance():
     """a da/dt - w.dw/dt = 0 for any weights of the outputs, since sigma(z) = sigma'(z) z."""
     model, theta, weights = _case(HiddenNeuron, leaky_relu(0.2))
     push = model.pullback(theta, weights)
-    torch.testing.assert_close(theta[:, 0] * push[:, 0], (theta[:, 1:] * push[:, 1:]).sum(-1))
+    torch.testing.assert_close(
+        theta[:, 0] * push[:, 0], (theta[:, 1:] * push[:, 1:]).sum(-1)
+    )
 
 
 def test_what_cannot_be_is_refused():
     with pytest.raises(InvalidInput, match="leak is -0"):
         leaky_relu(-0.1)
     with pytest.raises(InvalidInput, match="below its least value"):
-        balanced_to(torch.ones(1, 2).double(), torch.tensor([-3.0]).double(), torch.ones(1).double())
+        balanced_to(
+            torch.ones(1, 2).double(),
+            torch.tensor([-3.0]).double(),
+            torch.ones(1).double(),
+        )
     with pytest.raises(InvalidInput, match="expected"):
         Neuron(torch.ones(3), TANH)

@@ -10,7 +10,9 @@ from ibcore.validation import InvalidInput
 @pytest.mark.parametrize("degree", [0, 1, 2, 30])
 def test_recurrence_agrees_with_numpy(degree):
     x = torch.linspace(-1, 1, 50, dtype=torch.float64)
-    np.testing.assert_allclose(legendre_features(x, degree), legendre.legvander(x.numpy(), degree), atol=1e-12)
+    np.testing.assert_allclose(
+        legendre_features(x, degree), legendre.legvander(x.numpy(), degree), atol=1e-12
+    )
 
 
 def test_mean_squares_agree_with_quadrature():

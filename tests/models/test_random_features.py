@@ -14,8 +14,12 @@ def test_features_average_to_the_gaussian_kernel():
 
 def test_smaller_models_are_nested():
     model = draw_fourier(3, 20, 1.0, torch.Generator().manual_seed(0))
-    X = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(model.rescaled(model.features(X), 7), model.first(7).features(X))
+    X = torch.randn(
+        5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+    )
+    torch.testing.assert_close(
+        model.rescaled(model.features(X), 7), model.first(7).features(X)
+    )
     assert model.first(7).count == 7
 
 

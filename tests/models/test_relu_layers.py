@@ -14,11 +14,18 @@ def test_gradient_is_that_of_autograd(sizes):
     X = torch.randn(2, 9, sizes[0], generator=generator, dtype=torch.float64)
     y = torch.randint(3, (2, 9), generator=generator)
     tracked = [matrix.clone().requires_grad_() for matrix in weights]
-    losses = torch.stack([cross_entropy(out, target) for out, target in zip(net.logits(tracked, X), y, strict=True)])
+    losses = torch.stack(
+        [
+            cross_entropy(out, target)
+            for out, target in zip(net.logits(tracked, X), y, strict=True)
+        ]
+    )
     losses.sum().backward()
     loss, gradients = net.loss_and_gradient(weights, X, y)
     assert torch.allclose(loss, losses.detach())
-    assert all(torch.allclose(g, t.grad) for g, t in zip(gradients, tracked, strict=True))
+    assert all(
+        torch.allclose(g, t.grad) for g, t in zip(gradients, tracked, strict=True)
+    )
 
 
 def test_outputs_are_homogeneous_of_the_depth():
@@ -26,7 +33,9 @@ def test_outputs_are_homogeneous_of_the_depth():
     weights = net.initial(1, torch.Generator().manual_seed(1))
     X = torch.randn(1, 3, 4, dtype=torch.float64)
     assert net.depth == 3
-    assert torch.allclose(net.logits([2 * matrix for matrix in weights], X), 8 * net.logits(weights, X))
+    assert torch.allclose(
+        net.logits([2 * matrix for matrix in weights], X), 8 * net.logits(weights, X)
+    )
 
 
 def test_the_margin_is_against_the_largest_other_logit():

@@ -24,11 +24,25 @@ MATRIX = np.array([[0.3, 0.05], [0.05, 0.1]])
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 def test_the_field_is_that_of_the_deep_factorization(depth):
-    model = factorization(Entries(torch.tensor(ROWS), torch.tensor(COLUMNS), (2, 2)), depth)
-    theta = torch.randn(3, 4 * depth, generator=torch.Generator().manual_seed(depth), dtype=torch.float64)
+    model = factorization(
+        Entries(torch.tensor(ROWS), torch.tensor(COLUMNS), (2, 2)), depth
+    )
+    theta = torch.randn(
+        3,
+        4 * depth,
+        generator=torch.Generator().manual_seed(depth),
+        dtype=torch.float64,
+    )
     value, gradient = square_objective(model, torch.tensor(TARGETS).double())(theta)
-    np.testing.assert_allclose(RawWeights(depth).field(theta.numpy()), -gradient.numpy(), rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(loss(product(theta.numpy().reshape(3, depth, 2, 2))), value.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(
+        RawWeights(depth).field(theta.numpy()),
+        -gradient.numpy(),
+        rtol=1e-12,
+        atol=1e-14,
+    )
+    np.testing.assert_allclose(
+        loss(product(theta.numpy().reshape(3, depth, 2, 2))), value.numpy(), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("depth", [2, 3, 5])
@@ -49,16 +63,32 @@ def test_reduced_coordinates_agree_with_the_raw_weights(depth):
     times = [0.5, 2.0, 10.0]
     raw, reduced = RawWeights(depth), Reduced(depth)
     layers = torch.from_numpy(balanced_layers(MATRIX, depth).ravel())
-    run = integrate(raw.field, complex_jacobian(raw.field), layers, times=times, tolerance=1e-11)
-    log_run = integrate(reduced.field, complex_jacobian(reduced.field), reduced.start(MATRIX),
-                        times=[float(np.log1p(t)) for t in times], tolerance=1e-11)
+    run = integrate(
+        raw.field, complex_jacobian(raw.field), layers, times=times, tolerance=1e-11
+    )
+    log_run = integrate(
+        reduced.field,
+        complex_jacobian(reduced.field),
+        reduced.start(MATRIX),
+        times=[float(np.log1p(t)) for t in times],
+        tolerance=1e-11,
+    )
     matrices = product(run.path.numpy().reshape(3, depth, 2, 2))
     w11, miss, w22 = reduced.entries(log_run.path.numpy())
-    for found, expected in ((w11, matrices[:, 0, 0]), (1 + miss, matrices[:, 0, 1]), (1 + miss, matrices[:, 1, 0]),
-                            (w22, matrices[:, 1, 1]), (reduced.loss(log_run.path.numpy()), loss(matrices))):
+    for found, expected in (
+        (w11, matrices[:, 0, 0]),
+        (1 + miss, matrices[:, 0, 1]),
+        (1 + miss, matrices[:, 1, 0]),
+        (w22, matrices[:, 1, 1]),
+        (reduced.loss(log_run.path.numpy()), loss(matrices)),
+    ):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
     values = np.linalg.svd(matrices, compute_uv=False)
-    np.testing.assert_allclose(reduced.log_ratio(log_run.path.numpy()), np.log(values[:, 1] / values[:, 0]), rtol=1e-6)
+    np.testing.assert_allclose(
+        reduced.log_ratio(log_run.path.numpy()),
+        np.log(values[:, 1] / values[:, 0]),
+        rtol=1e-6,
+    )
 
 
 def test_starts_without_reduced_coordinates_are_refused():

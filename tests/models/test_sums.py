@@ -14,7 +14,9 @@ def test_a_sum_adds_outputs_and_stacks_gradients():
     net = TwoLayer(X, 4, SquaredReLU())
     model = Sum((Linear(X), net), (3, net.dimension))
     theta = torch.randn(2, 3 + net.dimension, generator=generator).double()
-    torch.testing.assert_close(model.outputs(theta), theta[:, :3] @ X.T + net.outputs(theta[:, 3:]))
+    torch.testing.assert_close(
+        model.outputs(theta), theta[:, :3] @ X.T + net.outputs(theta[:, 3:])
+    )
     torch.testing.assert_close(model.contributions(theta).sum(0), model.outputs(theta))
     automatic = vmap(jacrev(lambda t: model.outputs(t[None])[0]))(theta)
     torch.testing.assert_close(model.jacobian(theta), automatic)

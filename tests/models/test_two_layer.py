@@ -7,12 +7,16 @@ from ibcore.models.two_layer import TwoLayerReLU, zero_output_start
 from ibcore.validation import InvalidInput
 
 
-@pytest.fixture(params=[(1, False), (3, False), (3, True)], ids=["scalar", "shared", "batched"])
+@pytest.fixture(
+    params=[(1, False), (3, False), (3, True)], ids=["scalar", "shared", "batched"]
+)
 def case(request):
     features, batched = request.param
     generator = torch.Generator().manual_seed(3)
     shape = (4, 6, features) if batched else (6, features)
-    net = TwoLayerReLU(torch.randn(shape, generator=generator, dtype=torch.float64), width=5)
+    net = TwoLayerReLU(
+        torch.randn(shape, generator=generator, dtype=torch.float64), width=5
+    )
     return net, torch.randn(4, net.dimension, generator=generator, dtype=torch.float64)
 
 
@@ -20,9 +24,20 @@ def test_outputs_are_the_sum_over_neurons(case):
     net, theta = case
     a, b, w = net.layers(theta)
     inputs = net.inputs.expand(4, 6, net.features)
-    by_hand = [[sum(float(a[k, j]) * max(0.0, float(w[k, j] @ inputs[k, i] + b[k, j])) for j in range(5)) / math.sqrt(5)
-                for i in range(6)] for k in range(4)]
-    torch.testing.assert_close(net.outputs(theta), torch.tensor(by_hand, dtype=torch.float64))
+    by_hand = [
+        [
+            sum(
+                float(a[k, j]) * max(0.0, float(w[k, j] @ inputs[k, i] + b[k, j]))
+                for j in range(5)
+            )
+            / math.sqrt(5)
+            for i in range(6)
+        ]
+        for k in range(4)
+    ]
+    torch.testing.assert_close(
+        net.outputs(theta), torch.tensor(by_hand, dtype=torch.float64)
+    )
 
 
 def test_jacobian_is_the_derivative(case):
@@ -30,7 +45,9 @@ def test_jacobian_is_the_derivative(case):
     jacobian = net.jacobian(theta)
     for k in range(4):
         member = net.select(torch.tensor([k]))
-        expected = torch.autograd.functional.jacobian(lambda p, m=member: m.outputs(p[None])[0], theta[k])
+        expected = torch.autograd.functional.jacobian(
+            lambda p, m=member: m.outputs(p[None])[0], theta[k]
+        )
         torch.testing.assert_close(jacobian[k], expected)
 
 
@@ -40,11 +57,15 @@ def test_zero_output_start_is_the_zero_function():
     net = TwoLayerReLU(torch.linspace(-1, 1, 7, dtype=torch.float64)[:, None], 4000)
     assert not net.outputs(theta).any()
     _, b, w = net.layers(theta)
-    torch.testing.assert_close(torch.cat([b, w[..., 0]], -1).std(-1), scale, rtol=0.05, atol=0)
+    torch.testing.assert_close(
+        torch.cat([b, w[..., 0]], -1).std(-1), scale, rtol=0.05, atol=0
+    )
 
 
 def test_kinks_are_where_the_slope_jumps():
-    theta = torch.tensor([[2.0, -3.0, 1.0, -1.0, 1.0, 0.5, 2.0, -4.0, 0.0]], dtype=torch.float64)
+    theta = torch.tensor(
+        [[2.0, -3.0, 1.0, -1.0, 1.0, 0.5, 2.0, -4.0, 0.0]], dtype=torch.float64
+    )
     net = TwoLayerReLU(torch.zeros(1, 1, dtype=torch.float64), 3)
     positions, jumps = net.kinks(theta)
     assert positions[0].tolist() == [0.5, 0.25, math.inf]

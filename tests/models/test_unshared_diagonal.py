@@ -9,20 +9,30 @@ from ibcore.validation import InvalidInput
 
 @pytest.fixture
 def net():
-    return UnsharedDiagonal(torch.randn(3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
+    return UnsharedDiagonal(
+        torch.randn(
+            3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+        )
+    )
 
 
 @pytest.fixture
 def theta():
-    return torch.randn(2, 16, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    return torch.randn(
+        2, 16, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
 
 
 def test_derivatives_agree_with_automatic_ones(net, theta):
-    weights = torch.randn(2, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    weights = torch.randn(
+        2, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64
+    )
     for b in range(2):
         rows = jacobian(lambda x: net.outputs(x[None])[0], theta[b])
         torch.testing.assert_close(net.jacobian(theta)[b], rows)
-        curvature = hessian(lambda x, b=b: weights[b] @ net.outputs(x[None])[0], theta[b])
+        curvature = hessian(
+            lambda x, b=b: weights[b] @ net.outputs(x[None])[0], theta[b]
+        )
         torch.testing.assert_close(net.hessian(theta, weights)[b], curvature)
     pulled = (weights[:, None] @ net.jacobian(theta))[:, 0]
     torch.testing.assert_close(net.pullback(theta, weights), pulled)
@@ -30,7 +40,9 @@ def test_derivatives_agree_with_automatic_ones(net, theta):
 
 def test_it_is_homogeneous_and_computes_its_coefficients(net, theta):
     torch.testing.assert_close(net.outputs(3 * theta), 9 * net.outputs(theta))
-    torch.testing.assert_close(net.outputs(theta), net.coefficients(theta) @ net.inputs.T)
+    torch.testing.assert_close(
+        net.outputs(theta), net.coefficients(theta) @ net.inputs.T
+    )
     assert (net.features, net.dimension, net.degree, net.linear) == (4, 16, 2, False)
     assert net.on(net.inputs[:1]).outputs(theta).shape == (2, 1)
 
@@ -38,7 +50,9 @@ def test_it_is_homogeneous_and_computes_its_coefficients(net, theta):
 def test_the_start_has_the_scale_and_the_shape_asked_for():
     u, v, minus_u, minus_v = shaped_start(3, 0.02, 0.9).chunk(4)
     torch.testing.assert_close(u * v, torch.full((3,), 0.02, dtype=torch.float64))
-    torch.testing.assert_close((u - v) / (u + v), torch.full((3,), 0.9, dtype=torch.float64))
+    torch.testing.assert_close(
+        (u - v) / (u + v), torch.full((3,), 0.9, dtype=torch.float64)
+    )
     assert torch.equal(u, minus_u)
     assert torch.equal(v, minus_v)
 

@@ -2,34 +2,61 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore.oracles.bregman_projection import Entropy, Hypentropy, PNorm, bregman_projection, divergence, program
+from ibcore.oracles.bregman_projection import (
+    Entropy,
+    Hypentropy,
+    PNorm,
+    bregman_projection,
+    divergence,
+    program,
+)
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.validation import InvalidInput
 
-POTENTIALS = (PNorm(1.1), PNorm(1.5), PNorm(3.0), PNorm(10.0), Hypentropy(1.0), Hypentropy(1e-4), Hypentropy(1e-8))
+POTENTIALS = (
+    PNorm(1.1),
+    PNorm(1.5),
+    PNorm(3.0),
+    PNorm(10.0),
+    Hypentropy(1.0),
+    Hypentropy(1e-4),
+    Hypentropy(1e-8),
+)
 
 
 def problem(seed, n=8, d=24):
     generator = torch.Generator().manual_seed(seed)
-    X, w, start = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((n, d), (d,), (d,)))
+    X, w, start = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((n, d), (d,), (d,))
+    )
     return X, w, start / 2
 
 
 @pytest.mark.parametrize("from_zero", [False, True])
-@pytest.mark.parametrize("psi", POTENTIALS, ids=lambda psi: f"{type(psi).__name__} {vars(psi)}")
+@pytest.mark.parametrize(
+    "psi", POTENTIALS, ids=lambda psi: f"{type(psi).__name__} {vars(psi)}"
+)
 def test_certificates(psi, from_zero):
     for seed in range(3):
         X, w, start = problem(seed)
-        found = bregman_projection(X, X @ w, torch.zeros_like(start) if from_zero else start, psi)
+        found = bregman_projection(
+            X, X @ w, torch.zeros_like(start) if from_zero else start, psi
+        )
         assert found.residual < 1e-13
         assert found.outside < 1e-12
         assert abs(found.gap) < 1e-13
 
 
-@pytest.mark.parametrize("psi", [PNorm(1.5), PNorm(3.0), Hypentropy(1.0), Hypentropy(1e-3)])
+@pytest.mark.parametrize(
+    "psi", [PNorm(1.5), PNorm(3.0), Hypentropy(1.0), Hypentropy(1e-3)]
+)
 def test_agrees_with_the_program_as_stated(psi):
     X, w, start = problem(5)
-    found, (conic, least) = bregman_projection(X, X @ w, start, psi), program(X, X @ w, start, psi)
+    found, (conic, least) = (
+        bregman_projection(X, X @ w, start, psi),
+        program(X, X @ w, start, psi),
+    )
     assert float((found.w - conic).norm() / found.w.norm()) < 1e-5
     assert least == pytest.approx(divergence(found.w, start, psi), rel=1e-7, abs=1e-8)
 
@@ -45,7 +72,12 @@ def test_entropy_agrees_with_the_program_and_stays_positive():
 def test_p_of_two_is_the_closest_interpolant():
     X, w, start = problem(7)
     found = bregman_projection(X, X @ w, start, PNorm(2.0))
-    torch.testing.assert_close(found.w, start + minimum_norm(X, X @ (w - start)).weights, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        found.w,
+        start + minimum_norm(X, X @ (w - start)).weights,
+        rtol=1e-12,
+        atol=1e-12,
+    )
 
 
 def test_hypentropy_goes_from_least_euclidean_to_least_l1_norm():
@@ -53,7 +85,10 @@ def test_hypentropy_goes_from_least_euclidean_to_least_l1_norm():
     y, zero = X @ w, torch.zeros(24, dtype=torch.float64)
     wide = bregman_projection(X, y, zero, Hypentropy(1e4)).w
     torch.testing.assert_close(wide, minimum_norm(X, y).weights, rtol=0, atol=1e-7)
-    sizes = [float(bregman_projection(X, y, zero, Hypentropy(b)).w.abs().sum()) for b in (1e2, 1, 1e-2, 1e-4, 1e-8)]
+    sizes = [
+        float(bregman_projection(X, y, zero, Hypentropy(b)).w.abs().sum())
+        for b in (1e2, 1, 1e-2, 1e-4, 1e-8)
+    ]
     assert sizes == sorted(sizes, reverse=True)
 
 
@@ -62,8 +97,12 @@ def test_one_row_in_closed_form():
     a = torch.tensor([[2.0, -1.0, 0.5]], dtype=torch.float64)
     for p in (1.2, 3.0):
         shape = a[0].sign() * a[0].abs() ** (1 / (p - 1))
-        found = bregman_projection(a, torch.ones(1).double(), torch.zeros(3).double(), PNorm(p))
-        torch.testing.assert_close(found.w, shape / (a[0] @ shape), rtol=1e-10, atol=1e-12)
+        found = bregman_projection(
+            a, torch.ones(1).double(), torch.zeros(3).double(), PNorm(p)
+        )
+        torch.testing.assert_close(
+            found.w, shape / (a[0] @ shape), rtol=1e-10, atol=1e-12
+        )
 
 
 def test_no_other_interpolant_has_a_smaller_divergence():
@@ -71,9 +110,15 @@ def test_no_other_interpolant_has_a_smaller_divergence():
     psi = Hypentropy(0.1)
     best = bregman_projection(X, X @ w, start, psi).w
     kernel = torch.from_numpy(np.linalg.svd(X.numpy())[2][8:].T.copy())
-    moves = kernel @ torch.randn(16, 200, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    moves = kernel @ torch.randn(
+        16, 200, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
     least = divergence(best, start, psi)
-    assert all(divergence(best + size * move, start, psi) > least for move in moves.T for size in (1e-3, 1.0))
+    assert all(
+        divergence(best + size * move, start, psi) > least
+        for move in moves.T
+        for size in (1e-3, 1.0)
+    )
 
 
 def test_bad_input_is_refused():
@@ -84,7 +129,9 @@ def test_bad_input_is_refused():
     with pytest.raises(InvalidInput, match="positive entries"):
         bregman_projection(X, y, start, Entropy())
     with pytest.raises(InvalidInput, match="dependent"):
-        bregman_projection(torch.cat([X, X[:1]]), torch.cat([y, y[:1]]), start, PNorm(2.0))
+        bregman_projection(
+            torch.cat([X, X[:1]]), torch.cat([y, y[:1]]), start, PNorm(2.0)
+        )
     with pytest.raises(InvalidInput, match="one target a row"):
         bregman_projection(X, y, start[:-1], PNorm(2.0))
     with pytest.raises(InvalidInput, match="no interpolant in the domain"):

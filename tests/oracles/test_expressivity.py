@@ -17,8 +17,12 @@ def case(count=60, features=7, seed=0):
 def test_three_points_by_hand():
     X = torch.tensor([[0.0], [1.0], [2.0]], dtype=torch.float64)
     net = memorizing_network(X, [1.0, 2.0, 0.0], torch.ones(1))
-    torch.testing.assert_close(net.thresholds, torch.tensor([-1.0, 0.1, 1.1], dtype=torch.float64))
-    torch.testing.assert_close(net.weights, torch.tensor([1.0, 0.0, -10 / 3], dtype=torch.float64))
+    torch.testing.assert_close(
+        net.thresholds, torch.tensor([-1.0, 0.1, 1.1], dtype=torch.float64)
+    )
+    torch.testing.assert_close(
+        net.weights, torch.tensor([1.0, 0.0, -10 / 3], dtype=torch.float64)
+    )
 
 
 def test_any_labels_are_fitted_with_2n_plus_d_weights():
@@ -32,7 +36,9 @@ def test_it_is_a_two_layer_network():
     X, y, direction = case()
     built = memorizing_network(X, y, direction)
     net = TwoLayerReLU(X, 60)
-    theta = torch.cat([built.weights * math.sqrt(60), -built.thresholds, direction.repeat(60)])
+    theta = torch.cat(
+        [built.weights * math.sqrt(60), -built.thresholds, direction.repeat(60)]
+    )
     torch.testing.assert_close(net.outputs(theta[None])[0], y, rtol=0, atol=1e-8)
 
 

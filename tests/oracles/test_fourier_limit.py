@@ -9,13 +9,18 @@ from ibcore.validation import InvalidInput
 
 
 def test_kernel_at_known_distances():
-    kernel = gaussian_kernel(2.0)(torch.zeros(1, 2).double(), torch.tensor([[0.0, 0.0], [0.0, 2.0]]).double())
+    kernel = gaussian_kernel(2.0)(
+        torch.zeros(1, 2).double(), torch.tensor([[0.0, 0.0], [0.0, 2.0]]).double()
+    )
     assert kernel[0].tolist() == pytest.approx([1.0, 2.718281828**-0.5])
 
 
 def test_minimum_norm_random_features_tend_to_its_interpolant_as_one_over_root_count():
     generator = torch.Generator().manual_seed(0)
-    X, Z = (torch.randn(count, 4, generator=generator, dtype=torch.float64) for count in (15, 10))
+    X, Z = (
+        torch.randn(count, 4, generator=generator, dtype=torch.float64)
+        for count in (15, 10)
+    )
     y = torch.randn(15, generator=generator, dtype=torch.float64)
     limit = kernel_interpolant(gaussian_kernel(1.0), X, y)(Z)
     gaps = []

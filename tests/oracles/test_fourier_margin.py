@@ -11,11 +11,15 @@ from ibcore.validation import NotSeparable
 
 
 def draw(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(
+        *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
 
 
 def test_one_point_is_separated_best_by_its_strongest_frequency():
-    x = torch.cos(2 * torch.pi * 2 * torch.arange(8) / 8).double()[None] + 0.1 * draw(1, 8)
+    x = torch.cos(2 * torch.pi * 2 * torch.arange(8) / 8).double()[None] + 0.1 * draw(
+        1, 8
+    )
     solution = fourier_max_margin(x, torch.ones(1))
     strength = torch.fft.fft(x, norm="ortho").abs().max()
     assert solution.value == pytest.approx(1 / float(strength), rel=1e-7)

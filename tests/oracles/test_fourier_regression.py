@@ -31,7 +31,9 @@ def test_one_point_puts_everything_on_its_largest_frequency(even):
     data = problem(even=even, n=1, seed=3)
     found = fourier_interpolant(data.X, data.y)
     sizes = torch.fft.rfft(data.X[0], norm="ortho").abs().sort(descending=True).values
-    assert found.value == pytest.approx(abs(float(data.y[0])) / float(sizes[0]), rel=1e-7)
+    assert found.value == pytest.approx(
+        abs(float(data.y[0])) / float(sizes[0]), rel=1e-7
+    )
     assert found.slack == pytest.approx(1 - float(sizes[1] / sizes[0]), rel=1e-5)
     assert abs(found.gap) < 1e-7
     assert found.used in (1, 2)
@@ -44,8 +46,12 @@ def test_no_interpolant_has_a_smaller_norm(even):
     moves = torch.from_numpy(null_space(data.X.numpy()))
     generator = torch.Generator().manual_seed(5)
     for size in (1e-3, 0.1, 1.0):
-        step = size * torch.randn(50, moves.shape[1], generator=generator, dtype=torch.float64)
-        assert float(fourier_norm(found.primal + step @ moves.T).min()) >= found.value * (1 - 1e-7)
+        step = size * torch.randn(
+            50, moves.shape[1], generator=generator, dtype=torch.float64
+        )
+        assert float(
+            fourier_norm(found.primal + step @ moves.T).min()
+        ) >= found.value * (1 - 1e-7)
     assert float(fourier_norm(data.beta)) >= found.value * (1 - 1e-7)
 
 
@@ -53,42 +59,69 @@ def test_the_slack_is_the_best_of_all_dual_solutions():
     data = problem()
     found = fourier_interpolant(data.X, data.y)
     assert 1 > found.slack > 0
-    assert float(torch.fft.fft(data.X.T @ found.dual, norm="ortho").abs().max()) == pytest.approx(1)
+    assert float(
+        torch.fft.fft(data.X.T @ found.dual, norm="ortho").abs().max()
+    ) == pytest.approx(1)
 
 
 def test_the_minimizer_agrees_with_quasi_newton_on_the_interpolants():
     data = problem()
     d = data.X.shape[1]
-    layers = 0.4 * torch.randn(2, d, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+    layers = 0.4 * torch.randn(
+        2, d, generator=torch.Generator().manual_seed(7), dtype=torch.float64
+    )
     potential = even_potential(*layers)
     found = even_interpolant(data.X, data.y, potential)
     c, r0 = potential.c.numpy(), potential.r0.numpy()
-    least, moves = (np.linalg.pinv(data.X.numpy()) @ data.y.numpy()), null_space(data.X.numpy())
+    least, moves = (
+        (np.linalg.pinv(data.X.numpy()) @ data.y.numpy()),
+        null_space(data.X.numpy()),
+    )
 
     def value(at):
         r = np.fft.fft(least + moves @ at).real
         slopes = np.arcsinh(r / c) - np.arcsinh(r0 / c)
         gradient = moves.T @ np.fft.fft(slopes).real
-        return np.sum(r * np.arcsinh(r / c) - np.hypot(r, c) - r * np.arcsinh(r0 / c)), gradient
+        return np.sum(
+            r * np.arcsinh(r / c) - np.hypot(r, c) - r * np.arcsinh(r0 / c)
+        ), gradient
 
-    best = minimize(value, np.zeros(moves.shape[1]), jac=True, method="BFGS", options={"gtol": 1e-9}).x
-    np.testing.assert_allclose(np.fft.fft(least + moves @ best).real, torch.fft.fft(found.primal).real.numpy(),
-                               rtol=1e-6, atol=1e-6)
+    best = minimize(
+        value, np.zeros(moves.shape[1]), jac=True, method="BFGS", options={"gtol": 1e-9}
+    ).x
+    np.testing.assert_allclose(
+        np.fft.fft(least + moves @ best).real,
+        torch.fft.fft(found.primal).real.numpy(),
+        rtol=1e-6,
+        atol=1e-6,
+    )
     assert max(found.residual, found.stationarity) < 1e-12
-    torch.testing.assert_close(torch.fft.fft(found.primal).imag, torch.fft.fft(layers).prod(0).imag)
+    torch.testing.assert_close(
+        torch.fft.fft(found.primal).imag, torch.fft.fft(layers).prod(0).imag
+    )
 
 
 def test_from_an_impulse_it_is_the_minimizer_of_a_diagonal_network_on_the_spectra():
     data = problem(seed=2)
     found = even_interpolant(data.X, data.y, even_potential(*impulse(12, 0.03)))
-    diagonal = q_minimizer(torch.fft.fft(data.X).real / data.X.shape[1], data.y, 0.03**2 / 2)
-    torch.testing.assert_close(torch.fft.fft(found.primal).real, diagonal.primal, rtol=1e-8, atol=1e-10)
+    diagonal = q_minimizer(
+        torch.fft.fft(data.X).real / data.X.shape[1], data.y, 0.03**2 / 2
+    )
+    torch.testing.assert_close(
+        torch.fft.fft(found.primal).real, diagonal.primal, rtol=1e-8, atol=1e-10
+    )
 
 
 def test_the_limits_are_the_least_l2_and_the_least_l1_norm():
     data = problem(seed=1)
-    dense, sparse = torch.linalg.pinv(data.X) @ data.y, fourier_interpolant(data.X, data.y)
-    large, small = (even_interpolant(data.X, data.y, even_potential(*impulse(12, alpha))) for alpha in (1e3, 1e-6))
+    dense, sparse = (
+        torch.linalg.pinv(data.X) @ data.y,
+        fourier_interpolant(data.X, data.y),
+    )
+    large, small = (
+        even_interpolant(data.X, data.y, even_potential(*impulse(12, alpha)))
+        for alpha in (1e3, 1e-6)
+    )
     torch.testing.assert_close(large.primal, dense, rtol=1e-6, atol=1e-8)
     assert float(fourier_norm(small.primal)) < sparse.value * 1.02
 

@@ -2,7 +2,11 @@ import pytest
 import torch
 
 from ibcore.oracles.greedy_low_rank import greedy_low_rank
-from ibcore.problems.planted_low_rank import gaussian_matrices, random_orthogonal, semidefinite
+from ibcore.problems.planted_low_rank import (
+    gaussian_matrices,
+    random_orthogonal,
+    semidefinite,
+)
 from ibcore.validation import InvalidInput
 
 
@@ -26,9 +30,15 @@ def test_with_everything_observed_the_stages_are_the_best_approximations():
     found = greedy_low_rank(A, (A * truth).sum((1, 2)), rank=4)
     assert len(found.corners) == 4
     for rank in range(4):
-        best = frame[:, :rank] * torch.tensor(values[:rank], dtype=torch.float64) @ frame[:, :rank].mT
+        best = (
+            frame[:, :rank]
+            * torch.tensor(values[:rank], dtype=torch.float64)
+            @ frame[:, :rank].mT
+        )
         torch.testing.assert_close(found.corners[rank], best, atol=1e-7, rtol=0)
-    torch.testing.assert_close(found.eigenvalues[:, 0] * len(A) / 2, torch.tensor(values, dtype=torch.float64))
+    torch.testing.assert_close(
+        found.eigenvalues[:, 0] * len(A) / 2, torch.tensor(values, dtype=torch.float64)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +64,9 @@ def test_the_broken_rule_takes_another_path(sensed):
     _, A, y = sensed
     right, wrong = (greedy_low_rank(A, y, rank=1, order=order).path for order in (0, 1))
     early = [path[(path.flatten(1).norm(dim=1) > 0.02)][0] for path in (right, wrong)]
-    assert float((early[0] * early[1]).sum()) < 0.5 * float(early[0].norm() * early[1].norm())
+    assert float((early[0] * early[1]).sum()) < 0.5 * float(
+        early[0].norm() * early[1].norm()
+    )
 
 
 def test_bad_input_is_refused(sensed):

@@ -5,19 +5,30 @@ import torch
 
 from ibcore.measures import slope
 from ibcore.models.two_layer import TwoLayerReLU
-from ibcore.oracles.kernels import kernel_interpolant, output_layer_kernel, tangent_kernel
+from ibcore.oracles.kernels import (
+    kernel_interpolant,
+    output_layer_kernel,
+    tangent_kernel,
+)
 from ibcore.validation import InvalidInput
 
 
 def inputs(features, *, count=5, seed=0):
-    return torch.randn(count, features, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(
+        count,
+        features,
+        generator=torch.Generator().manual_seed(seed),
+        dtype=torch.float64,
+    )
 
 
 def empirical(X, width, networks, *, seed):
     """Tangent kernels of finite networks at a standard normal start, output layer alone and all weights."""
     net = TwoLayerReLU(X, width)
     generator = torch.Generator().manual_seed(seed)
-    jacobian = net.jacobian(torch.randn(networks, net.dimension, generator=generator, dtype=X.dtype))
+    jacobian = net.jacobian(
+        torch.randn(networks, net.dimension, generator=generator, dtype=X.dtype)
+    )
     output_layer = jacobian[..., :width]
     return output_layer @ output_layer.mT, jacobian @ jacobian.mT
 
@@ -25,7 +36,11 @@ def empirical(X, width, networks, *, seed):
 @pytest.mark.parametrize("features", [1, 3])
 def test_finite_networks_have_these_kernels_on_average(features):
     X = inputs(features)
-    for kernels, limit in zip(empirical(X, 50, 2000, seed=1), (output_layer_kernel, tangent_kernel), strict=True):
+    for kernels, limit in zip(
+        empirical(X, 50, 2000, seed=1),
+        (output_layer_kernel, tangent_kernel),
+        strict=True,
+    ):
         error = (kernels.mean(0) - limit(X, X)).abs()
         assert bool((error <= 5 * kernels.std(0) / math.sqrt(2000)).all())
 
@@ -33,7 +48,13 @@ def test_finite_networks_have_these_kernels_on_average(features):
 def test_finite_kernels_approach_the_limit_at_the_root_rate():
     X = inputs(1)
     widths = torch.tensor([64.0, 256.0, 1024.0, 4096.0])
-    distances = [(empirical(X, int(m), 60, seed=2)[1] - tangent_kernel(X, X)).square().mean().sqrt() for m in widths]
+    distances = [
+        (empirical(X, int(m), 60, seed=2)[1] - tangent_kernel(X, X))
+        .square()
+        .mean()
+        .sqrt()
+        for m in widths
+    ]
     assert abs(float(slope(widths.log(), torch.stack(distances).log())) + 0.5) < 0.1
 
 
@@ -63,8 +84,13 @@ def test_the_interpolant_is_the_wide_network_with_frozen_hidden_weights():
     X, y = inputs(1, count=6), inputs(1, count=6, seed=5)[:, 0]
     Z = torch.linspace(-1, 1, 9, dtype=torch.float64)[:, None]
     net = TwoLayerReLU(torch.cat([X, Z]), 40_000)
-    theta = torch.randn(1, net.dimension, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    features = net.jacobian(theta)[0, :, :net.width]
+    theta = torch.randn(
+        1,
+        net.dimension,
+        generator=torch.Generator().manual_seed(0),
+        dtype=torch.float64,
+    )
+    features = net.jacobian(theta)[0, :, : net.width]
     by_features = features[6:] @ torch.linalg.pinv(features[:6]) @ y
     expected = kernel_interpolant(output_layer_kernel, X, y)(Z)
     assert float((by_features - expected).abs().max()) < 0.15 * float(y.abs().max())
@@ -74,8 +100,10 @@ def test_only_the_tangent_kernel_bends_at_the_data():
     X, y = inputs(1, count=6).sort(0).values, inputs(1, count=6, seed=5)[:, 0]
     step = 1e-5
     Z = X[2] + step * torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64)
-    bends = [float(kernel_interpolant(kernel, X, y)(Z).diff().diff().abs()) / step
-             for kernel in (output_layer_kernel, tangent_kernel)]
+    bends = [
+        float(kernel_interpolant(kernel, X, y)(Z).diff().diff().abs()) / step
+        for kernel in (output_layer_kernel, tangent_kernel)
+    ]
     assert bends[0] < 1e-2
     assert bends[1] > 0.1
 

@@ -12,7 +12,8 @@ def program(X, y):
     positive = y > 0
     constraints = [X[positive] @ w == y[positive], X[~positive] @ w <= 0]
     cp.Problem(cp.Minimize(cp.sum_squares(w)), constraints).solve(
-        solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
+        solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12
+    )
     return w.value
 
 
@@ -30,7 +31,9 @@ def test_against_the_program_as_stated(points, features):
 def test_the_turning_family_in_closed_form():
     data = turning_data(even_turns(8), reach=7.0, facing=0.4)
     found = least_interpolant(data.X, data.y)
-    np.testing.assert_allclose(found.weights, [1, 7 * np.cos(0.4), 7 * np.sin(0.4)], atol=1e-11)
+    np.testing.assert_allclose(
+        found.weights, [1, 7 * np.cos(0.4), 7 * np.sin(0.4)], atol=1e-11
+    )
 
 
 def test_labels_of_zero_only_are_fitted_by_zero():
@@ -40,7 +43,9 @@ def test_labels_of_zero_only_are_fitted_by_zero():
 
 
 def test_one_direction_with_positive_labels_only():
-    np.testing.assert_allclose(least_interpolant([[3.0, 4.0]], [5.0]).weights, [0.6, 0.8], atol=1e-14)
+    np.testing.assert_allclose(
+        least_interpolant([[3.0, 4.0]], [5.0]).weights, [0.6, 0.8], atol=1e-14
+    )
 
 
 def test_contradictions_and_negative_labels_are_refused():

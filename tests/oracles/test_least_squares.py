@@ -12,11 +12,15 @@ def system(n, p, *batch, seed=0, outputs=None):
     return phi, torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
-@pytest.mark.parametrize(("n", "p"), [(20, 7), (20, 20), (20, 21), (20, 90), (1, 1), (5, 1)])
+@pytest.mark.parametrize(
+    ("n", "p"), [(20, 7), (20, 20), (20, 21), (20, 90), (1, 1), (5, 1)]
+)
 def test_agrees_with_the_singular_value_decomposition(n, p):
     phi, y = system(n, p, outputs=3)
     reference = torch.linalg.lstsq(phi, y, driver="gelsd").solution
-    torch.testing.assert_close(minimum_norm(phi, y).weights, reference, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(
+        minimum_norm(phi, y).weights, reference, rtol=1e-9, atol=1e-9
+    )
 
 
 def test_certificate_of_an_interpolant_and_of_a_regression():
@@ -55,25 +59,37 @@ def test_no_direction_is_cut_before_rounding_does():
     V = torch.linalg.qr(system(10, 10, seed=1)[0]).Q
     singular = torch.logspace(0, -10, 10, dtype=torch.float64)
     w = V.sum(1)
-    fit = minimum_norm(U @ torch.diag(singular) @ V.T, U @ torch.diag(singular) @ V.T @ w)
+    fit = minimum_norm(
+        U @ torch.diag(singular) @ V.T, U @ torch.diag(singular) @ V.T @ w
+    )
     assert torch.linalg.vector_norm(fit.weights - w) < 1e-4
 
 
 def test_batches_are_independent():
     phi, y = system(10, 25, 5)
     whole = minimum_norm(phi, y).weights
-    torch.testing.assert_close(whole[3], minimum_norm(phi[3], y[3]).weights, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        whole[3], minimum_norm(phi[3], y[3]).weights, rtol=1e-12, atol=1e-12
+    )
     shared = minimum_norm(phi, y[0]).weights
-    torch.testing.assert_close(shared[3], minimum_norm(phi[3], y[0]).weights, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        shared[3], minimum_norm(phi[3], y[0]).weights, rtol=1e-12, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize(("n", "p"), [(15, 6), (15, 40)])
 def test_ridge_is_stationary_and_tends_to_the_minimum_norm(n, p):
     phi, y = system(n, p, 2)
     w = ridge(phi, y, 0.3)
-    gradient = 2 / n * (phi.mT @ ((phi @ w[..., None])[..., 0] - y)[..., None])[..., 0] + 2 * 0.3 * w
+    gradient = (
+        2 / n * (phi.mT @ ((phi @ w[..., None])[..., 0] - y)[..., None])[..., 0]
+        + 2 * 0.3 * w
+    )
     assert gradient.abs().max() < 1e-13
-    gap = [float((ridge(phi, y, penalty) - minimum_norm(phi, y).weights).abs().max()) for penalty in (1e-4, 1e-6)]
+    gap = [
+        float((ridge(phi, y, penalty) - minimum_norm(phi, y).weights).abs().max())
+        for penalty in (1e-4, 1e-6)
+    ]
     assert gap[1] == pytest.approx(gap[0] / 100, rel=0.05)
 
 
@@ -84,23 +100,36 @@ def test_descent_in_closed_form_is_descent(n, p, factor):
     eta = factor / (2 / n * torch.linalg.matrix_norm(phi, 2).square())
     w = torch.zeros(2, p, dtype=torch.float64)
     for _ in range(57):
-        w = w - eta[:, None] * 2 / n * (phi.mT @ ((phi @ w[..., None])[..., 0] - y)[..., None])[..., 0]
-    torch.testing.assert_close(descent_from_zero(phi, y, eta, 57), w, rtol=1e-10, atol=1e-12)
+        w = (
+            w
+            - eta[:, None]
+            * 2
+            / n
+            * (phi.mT @ ((phi @ w[..., None])[..., 0] - y)[..., None])[..., 0]
+        )
+    torch.testing.assert_close(
+        descent_from_zero(phi, y, eta, 57), w, rtol=1e-10, atol=1e-12
+    )
 
 
 def test_descent_without_steps_stays_at_zero_and_with_many_arrives():
     phi, y = system(15, 40)
     assert torch.count_nonzero(descent_from_zero(phi, y, 0.01, 0)) == 0
     eta = 1 / (2 / 15 * torch.linalg.matrix_norm(phi, 2).square())
-    torch.testing.assert_close(descent_from_zero(phi, y, eta, 10_000), minimum_norm(phi, y).weights)
+    torch.testing.assert_close(
+        descent_from_zero(phi, y, eta, 10_000), minimum_norm(phi, y).weights
+    )
 
 
-@pytest.mark.parametrize(("phi", "y", "message"), [
-    (torch.ones(3), torch.ones(3), "expected \\(..., n, p\\)"),
-    (torch.ones(3, 2), torch.ones(4), "one target a row"),
-    (torch.full((3, 2), float("nan")), torch.ones(3), "NaN or infinite"),
-    (torch.ones(0, 2), torch.ones(0), "is empty"),
-])
+@pytest.mark.parametrize(
+    ("phi", "y", "message"),
+    [
+        (torch.ones(3), torch.ones(3), "expected \\(..., n, p\\)"),
+        (torch.ones(3, 2), torch.ones(4), "one target a row"),
+        (torch.full((3, 2), float("nan")), torch.ones(3), "NaN or infinite"),
+        (torch.ones(0, 2), torch.ones(0), "is empty"),
+    ],
+)
 def test_bad_input_is_refused(phi, y, message):
     with pytest.raises(InvalidInput, match=message):
         minimum_norm(phi, y)

@@ -8,7 +8,9 @@ from ibcore.validation import InvalidInput
 
 
 def gaussian(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(
+        *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
 
 
 def symmetric(seed, count, size):
@@ -46,17 +48,29 @@ def test_diagonal_observations_minimize_the_entropy_of_a_vector():
 
     def objective(free):
         vector = start + null @ free
-        return np.sum(vector * np.log(vector / 0.09) - vector) if vector.min() > 0 else np.inf
+        return (
+            np.sum(vector * np.log(vector / 0.09) - vector)
+            if vector.min() > 0
+            else np.inf
+        )
 
-    best = minimize(objective, np.zeros(3), method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-13,
-                                                                          "maxiter": 4000})
-    np.testing.assert_allclose(np.diag(found.matrix[0].numpy()), start + null @ best.x, atol=1e-4)
+    best = minimize(
+        objective,
+        np.zeros(3),
+        method="Nelder-Mead",
+        options={"xatol": 1e-9, "fatol": 1e-13, "maxiter": 4000},
+    )
+    np.testing.assert_allclose(
+        np.diag(found.matrix[0].numpy()), start + null @ best.x, atol=1e-4
+    )
 
 
 def test_no_other_matrix_that_fits_has_less_entropy():
     A = symmetric(4, 2, 2)
     found = entropy_minimum(A, observed(A, 5), [0.7]).matrix[0].numpy()
-    free = np.linalg.svd(np.stack([[a[0, 0], 2 * a[0, 1], a[1, 1]] for a in A.numpy()]))[2][2]
+    free = np.linalg.svd(
+        np.stack([[a[0, 0], 2 * a[0, 1], a[1, 1]] for a in A.numpy()])
+    )[2][2]
     along = np.array([[free[0], free[1]], [free[1], free[2]]])
 
     def objective(share):
@@ -69,7 +83,12 @@ def test_no_other_matrix_that_fits_has_less_entropy():
 def test_the_trace_falls_with_the_scale_to_the_linear_program():
     x = gaussian(6, 3, 6)
     y = x @ gaussian(7, 6).abs()
-    traces = [float(W.trace()) for W in entropy_minimum(torch.diag_embed(x), y, [1, 0.1, 1e-2, 1e-4, 1e-8]).matrix]
+    traces = [
+        float(W.trace())
+        for W in entropy_minimum(
+            torch.diag_embed(x), y, [1, 0.1, 1e-2, 1e-4, 1e-8]
+        ).matrix
+    ]
     least = linprog(np.ones(6), A_eq=x.numpy(), b_eq=y.numpy()).fun
     assert sorted(traces, reverse=True) == traces
     assert traces[-1] == pytest.approx(least, rel=1e-3)
@@ -85,16 +104,19 @@ def test_the_noise_exponent_is_two_less_twice_the_ratio_of_eigenvalues():
     assert noise_exponent(A, [1.0], 1, step_size=1e-7) == pytest.approx(1, rel=1e-5)
 
 
-@pytest.mark.parametrize("broken", [
-    lambda: entropy_minimum(gaussian(0, 1, 3, 3), [1.0], [1.0]),
-    lambda: entropy_minimum(symmetric(0, 2, 3), [1.0], [1.0]),
-    lambda: entropy_minimum(symmetric(0, 1, 3), [1.0], [0.1, 1.0]),
-    lambda: entropy_minimum(symmetric(0, 1, 3), [1.0], [0.0]),
-    lambda: entropy_minimum(symmetric(0, 1, 3), [1.0], []),
-    lambda: entropy_minimum(torch.eye(3).double()[None], [-1.0], [1.0]),
-    lambda: noise_exponent(torch.eye(3).double()[None], [1.0], 3),
-    lambda: noise_exponent(torch.eye(3).double()[None], [-1.0], 1),
-])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda: entropy_minimum(gaussian(0, 1, 3, 3), [1.0], [1.0]),
+        lambda: entropy_minimum(symmetric(0, 2, 3), [1.0], [1.0]),
+        lambda: entropy_minimum(symmetric(0, 1, 3), [1.0], [0.1, 1.0]),
+        lambda: entropy_minimum(symmetric(0, 1, 3), [1.0], [0.0]),
+        lambda: entropy_minimum(symmetric(0, 1, 3), [1.0], []),
+        lambda: entropy_minimum(torch.eye(3).double()[None], [-1.0], [1.0]),
+        lambda: noise_exponent(torch.eye(3).double()[None], [1.0], 3),
+        lambda: noise_exponent(torch.eye(3).double()[None], [-1.0], 1),
+    ],
+)
 def test_bad_input_is_refused(broken):
     with pytest.raises(InvalidInput):
         broken()

@@ -27,8 +27,12 @@ def least_distance(signed):
 def test_two_points():
     solution = max_margin([[1.0, 2.0], [-2.0, 1.0]], [1, -1])
     signed = np.array([[1.0, 2.0], [2.0, -1.0]])
-    np.testing.assert_allclose(solution.primal, np.linalg.solve(signed, ONES), atol=1e-12)
-    assert solution.margin == pytest.approx(1 / math.hypot(*np.linalg.solve(signed, ONES)))
+    np.testing.assert_allclose(
+        solution.primal, np.linalg.solve(signed, ONES), atol=1e-12
+    )
+    assert solution.margin == pytest.approx(
+        1 / math.hypot(*np.linalg.solve(signed, ONES))
+    )
     assert solution.support.tolist() == [True, True]
 
 
@@ -41,11 +45,19 @@ def test_one_support_vector():
 
 def test_orthogonal_rows():
     norms = torch.tensor([0.5, 1.0, 3.0], dtype=torch.float64)
-    rows = norms[:, None] * torch.linalg.qr(
-        torch.randn(5, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)).Q[:3]
+    rows = (
+        norms[:, None]
+        * torch.linalg.qr(
+            torch.randn(
+                5, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+            )
+        ).Q[:3]
+    )
     labels = torch.tensor([1.0, -1.0, 1.0])
     solution = max_margin(labels[:, None] * rows, labels)
-    torch.testing.assert_close(solution.primal, (rows / norms.square()[:, None]).sum(0), rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(
+        solution.primal, (rows / norms.square()[:, None]).sum(0), rtol=1e-10, atol=1e-12
+    )
     torch.testing.assert_close(solution.dual, 1 / norms.square(), rtol=1e-10, atol=0)
 
 
@@ -60,9 +72,15 @@ def test_agrees_with_nonnegative_least_squares(seed):
     assert solution.gap < 1e-10
     assert solution.violation < 1e-10
     assert float(solution.dual.min()) >= 0
-    assert float((solution.dual * (margins - 1)).abs().max() / solution.dual.max()) < 1e-9
-    torch.testing.assert_close(signed.T @ solution.dual, solution.primal, rtol=1e-10, atol=1e-12)
-    assert solution.margin == pytest.approx(float((margins / solution.primal.norm()).min()), rel=1e-9)
+    assert (
+        float((solution.dual * (margins - 1)).abs().max() / solution.dual.max()) < 1e-9
+    )
+    torch.testing.assert_close(
+        signed.T @ solution.dual, solution.primal, rtol=1e-10, atol=1e-12
+    )
+    assert solution.margin == pytest.approx(
+        float((margins / solution.primal.norm()).min()), rel=1e-9
+    )
 
 
 def test_duplicated_rows_are_degenerate_and_solved():
@@ -70,13 +88,18 @@ def test_duplicated_rows_are_degenerate_and_solved():
     once = max_margin(problem.X, problem.y)
     twice = max_margin(torch.cat([problem.X] * 2), torch.cat([problem.y] * 2))
     torch.testing.assert_close(twice.primal, once.primal, rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(twice.dual[:10] + twice.dual[10:], once.dual, rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close(
+        twice.dual[:10] + twice.dual[10:], once.dual, rtol=1e-7, atol=1e-9
+    )
     assert twice.gap < 1e-10
 
 
 def test_scale_of_the_data_scales_the_solution():
     problem = planted_margin(10, 3, 0.2, torch.Generator().manual_seed(4))
-    plain, large = max_margin(problem.X, problem.y), max_margin(1e4 * problem.X, problem.y)
+    plain, large = (
+        max_margin(problem.X, problem.y),
+        max_margin(1e4 * problem.X, problem.y),
+    )
     torch.testing.assert_close(large.primal * 1e4, plain.primal, rtol=1e-8, atol=0)
 
 
@@ -85,17 +108,26 @@ def measured_decay(rows, log_times):
     y = torch.ones(len(rows), dtype=torch.float64)
     w_hat = max_margin(rows, y).primal
     stops = torch.tensor([*log_times, 60.0], dtype=torch.float64)
-    run = flow(Linear(rows), Exponential(), torch.zeros(1, rows.shape[1], dtype=torch.float64), log_time=stops,
-               tolerance=1e-10)
+    run = flow(
+        Linear(rows),
+        Exponential(),
+        torch.zeros(1, rows.shape[1], dtype=torch.float64),
+        log_time=stops,
+        tolerance=1e-10,
+    )
     remainder = run.theta[:, 0] - stops[:, None] * w_hat
     distances = (remainder[:2] - remainder[2]).norm(dim=-1)
     return -math.log(float(distances[1] / distances[0])) / (log_times[1] - log_times[0])
 
 
-@pytest.mark.parametrize(("rows", "log_times"), [
-    ([[1.0, 0.4], [1.0, -0.8]], (6.0, 12.0)),
-    ([[1.0, 0.0], [1.5, 0.3]], (8.0, 14.0)),
-], ids=["relaxation on the support", "slack off the support"])
+@pytest.mark.parametrize(
+    ("rows", "log_times"),
+    [
+        ([[1.0, 0.4], [1.0, -0.8]], (6.0, 12.0)),
+        ([[1.0, 0.0], [1.5, 0.3]], (8.0, 14.0)),
+    ],
+    ids=["relaxation on the support", "slack off the support"],
+)
 def test_rate_is_that_of_the_remainder_of_the_flow(rows, log_times):
     rows = torch.tensor(rows, dtype=torch.float64)
     rate = max_margin(rows, torch.ones(2)).rate
@@ -104,20 +136,25 @@ def test_rate_is_that_of_the_remainder_of_the_flow(rows, log_times):
 
 
 def test_inseparable_data_are_refused_with_a_remedy():
-    with pytest.raises(NotSeparable, match=r"2 of 3 points.*column of ones.*nonseparable_limit"):
+    with pytest.raises(
+        NotSeparable, match=r"2 of 3 points.*column of ones.*nonseparable_limit"
+    ):
         max_margin([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]], [1, -1, 1])
 
 
-@pytest.mark.parametrize(("X", "y", "message"), [
-    ([[1.0], [2.0]], [0, 1], "2 \\* y - 1"),
-    ([[1.0], [math.nan]], [1, -1], "NaN"),
-    ([[1.0], [2.0]], [1], "one label a row"),
-    ([1.0, 2.0], [1, -1], "2 dimension"),
-    ([], [], "dimension"),
-    (torch.zeros(0, 3), torch.zeros(0), "empty"),
-    ([[0.0, 0.0]], [1], "every row of X is zero"),
-    ([["a"]], [1], "no array of numbers"),
-])
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        ([[1.0], [2.0]], [0, 1], "2 \\* y - 1"),
+        ([[1.0], [math.nan]], [1, -1], "NaN"),
+        ([[1.0], [2.0]], [1], "one label a row"),
+        ([1.0, 2.0], [1, -1], "2 dimension"),
+        ([], [], "dimension"),
+        (torch.zeros(0, 3), torch.zeros(0), "empty"),
+        ([[0.0, 0.0]], [1], "every row of X is zero"),
+        ([["a"]], [1], "no array of numbers"),
+    ],
+)
 def test_bad_input_is_refused(X, y, message):
     with pytest.raises(InvalidInput, match=message):
         max_margin(X, y)

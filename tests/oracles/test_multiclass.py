@@ -18,7 +18,12 @@ def test_two_classes_share_the_binary_solution():
     data = problem(0, n=12, d=3, count=2)
     both = multiclass_max_margin(data.X, data.y, 2)
     binary = max_margin(data.X, 1 - 2 * data.y)
-    torch.testing.assert_close(both.primal, torch.cat([binary.primal, -binary.primal]) / 2, rtol=1e-9, atol=1e-10)
+    torch.testing.assert_close(
+        both.primal,
+        torch.cat([binary.primal, -binary.primal]) / 2,
+        rtol=1e-9,
+        atol=1e-10,
+    )
     torch.testing.assert_close(both.dual, binary.dual / 2, rtol=1e-8, atol=1e-10)
 
 
@@ -38,15 +43,21 @@ def test_certificate_and_zero_sum(seed):
     assert solution.violation < 1e-12
     rows = pair_rows(data.X.numpy(), data.y.numpy(), 3)
     np.testing.assert_array_equal(rows, data.pairs.numpy())
-    np.testing.assert_allclose(rows.T @ solution.dual.numpy(), solution.primal.numpy(), atol=1e-12)
+    np.testing.assert_allclose(
+        rows.T @ solution.dual.numpy(), solution.primal.numpy(), atol=1e-12
+    )
     assert float(solution.primal.unflatten(0, (3, -1)).sum(0).abs().max()) < 1e-12
 
 
 def test_the_plain_program_agrees():
     data = problem(4)
     v = cp.Variable(12)
-    cp.Problem(cp.Minimize(cp.sum_squares(v)), [data.pairs.numpy() @ v >= 1]).solve(solver=cp.CLARABEL)
-    np.testing.assert_allclose(multiclass_max_margin(data.X, data.y, 3).primal.numpy(), v.value, atol=1e-6)
+    cp.Problem(cp.Minimize(cp.sum_squares(v)), [data.pairs.numpy() @ v >= 1]).solve(
+        solver=cp.CLARABEL
+    )
+    np.testing.assert_allclose(
+        multiclass_max_margin(data.X, data.y, 3).primal.numpy(), v.value, atol=1e-6
+    )
 
 
 def test_bad_input_is_refused():

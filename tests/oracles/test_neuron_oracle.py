@@ -16,10 +16,15 @@ from ibcore.validation import InvalidInput
 
 def _batch(count=4, n=3, d=6, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return (torch.randn(*size, generator=generator).double() for size in ((count, n, d), (count, n), (count, d)))
+    return (
+        torch.randn(*size, generator=generator).double()
+        for size in ((count, n, d), (count, n), (count, d))
+    )
 
 
-@pytest.mark.parametrize(("name", "sigma"), [("tanh", TANH), ("sigmoid", SIGMOID), ("softplus", SOFTPLUS)])
+@pytest.mark.parametrize(
+    ("name", "sigma"), [("tanh", TANH), ("sigmoid", SIGMOID), ("softplus", SOFTPLUS)]
+)
 def test_the_inverse_undoes_the_activation(name, sigma):
     z = torch.linspace(-4, 4, 33).double()
     torch.testing.assert_close(inverse(name, sigma.value(z)), z)
@@ -40,9 +45,14 @@ def test_targets_out_of_range_and_relu_have_no_inverse():
 def test_the_nearest_solution_is_the_projection_that_cvxpy_finds():
     X, z, start = _batch()
     w = cp.Variable(6)
-    program = cp.Problem(cp.Minimize(cp.sum_squares(w - start[0].numpy())), [X[0].numpy() @ w == z[0].numpy()])
+    program = cp.Problem(
+        cp.Minimize(cp.sum_squares(w - start[0].numpy())),
+        [X[0].numpy() @ w == z[0].numpy()],
+    )
     program.solve(solver=cp.CLARABEL)
-    torch.testing.assert_close(nearest_solution(X, z, start)[0], torch.from_numpy(w.value), atol=1e-7, rtol=0)
+    torch.testing.assert_close(
+        nearest_solution(X, z, start)[0], torch.from_numpy(w.value), atol=1e-7, rtol=0
+    )
 
 
 @pytest.mark.parametrize("imbalance", [-2.0, 0.0, 3.0])
@@ -51,7 +61,9 @@ def test_the_gradient_of_the_regularizer_is_the_weight_less_its_start(imbalance)
     _, _, u = _batch()
     _, _, tilt = _batch(seed=1)
     delta = torch.full((4,), imbalance).double()
-    slope = torch.autograd.functional.jacobian(lambda v: regularizer(v, delta, tilt).sum(), u)
+    slope = torch.autograd.functional.jacobian(
+        lambda v: regularizer(v, delta, tilt).sum(), u
+    )
     torch.testing.assert_close(regularizer_gradient(u, delta, tilt), slope)
     w = regularizer_gradient(u, delta, torch.zeros_like(tilt)).norm(dim=-1)
     torch.testing.assert_close((u.norm(dim=-1) / w) ** 2 - w**2, delta)
@@ -68,12 +80,19 @@ def test_the_minimizer_is_certified_and_nothing_nearby_is_better(imbalance):
     for step in (1e-2, 1.0):
         for row in range(3):
             for sign in (-1, 1):
-                assert bool((regularizer(best.u + sign * step * free[:, row], delta, tilt) > value).all())
+                assert bool(
+                    (
+                        regularizer(best.u + sign * step * free[:, row], delta, tilt)
+                        > value
+                    ).all()
+                )
 
 
 def test_without_tilt_the_minimizer_is_the_shortest_solution():
     X, z, _ = _batch()
-    best = least_regularizer(X, z, torch.tensor([-1.0, 0.0, 1.0, 10.0]).double(), torch.zeros(4, 6).double())
+    best = least_regularizer(
+        X, z, torch.tensor([-1.0, 0.0, 1.0, 10.0]).double(), torch.zeros(4, 6).double()
+    )
     torch.testing.assert_close(best.u, (torch.linalg.pinv(X) @ z[..., None])[..., 0])
 
 
@@ -82,7 +101,9 @@ def test_a_large_imbalance_makes_q_a_square():
     X, z, tilt = _batch()
     delta = torch.full((4,), 1e10).double()
     best = least_regularizer(X, z, delta, tilt / 1e5)
-    torch.testing.assert_close(best.u, nearest_solution(X, z, tilt), rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(
+        best.u, nearest_solution(X, z, tilt), rtol=1e-7, atol=1e-7
+    )
 
 
 def test_zero_targets_and_wrong_shapes_are_refused():

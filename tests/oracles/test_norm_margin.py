@@ -37,7 +37,11 @@ def test_certificate(seed, p):
 def test_primal_and_dual_are_linked_by_the_gradient_of_the_norm(seed, p):
     data = problem(seed)
     solution = norm_max_margin(data.X, data.y, p)
-    flat, steep, power = solution.primal * solution.margin, data.signed.T @ solution.dual, p - 1
+    flat, steep, power = (
+        solution.primal * solution.margin,
+        data.signed.T @ solution.dual,
+        p - 1,
+    )
     if p < 2:
         flat, steep, power = steep, flat, 1 / power
     assert float((steep - flat.sign() * flat.abs() ** power).abs().max()) < 1e-3
@@ -49,7 +53,9 @@ def test_two_is_the_support_vector_machine(seed):
     solution, reference = norm_max_margin(data.X, data.y, 2), max_margin(data.X, data.y)
     assert solution.margin == pytest.approx(reference.margin, rel=1e-8)
     torch.testing.assert_close(solution.primal, reference.primal, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(solution.dual, reference.dual * reference.margin, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        solution.dual, reference.dual * reference.margin, rtol=1e-4, atol=1e-5
+    )
 
 
 def dual_value(signed, p):
@@ -59,7 +65,13 @@ def dual_value(signed, p):
         system, bound = np.vstack([signed.T, -signed.T]), np.ones(2 * d)
         return -linprog(-np.ones(n), A_ub=system, b_ub=bound).fun
     identity = np.eye(d)
-    system = np.block([[signed.T, -identity], [-signed.T, -identity], [np.zeros((1, n)), np.ones((1, d))]])
+    system = np.block(
+        [
+            [signed.T, -identity],
+            [-signed.T, -identity],
+            [np.zeros((1, n)), np.ones((1, d))],
+        ]
+    )
     bound = np.append(np.zeros(2 * d), 1)
     return -linprog(np.append(-np.ones(n), np.zeros(d)), A_ub=system, b_ub=bound).fun
 
@@ -68,21 +80,30 @@ def dual_value(signed, p):
 @pytest.mark.parametrize("seed", range(4))
 def test_the_linear_programs_against_their_duals(seed, p):
     data = problem(seed)
-    assert 1 / norm_max_margin(data.X, data.y, p).margin == pytest.approx(dual_value(data.signed.numpy(), p), rel=1e-9)
+    assert 1 / norm_max_margin(data.X, data.y, p).margin == pytest.approx(
+        dual_value(data.signed.numpy(), p), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("p", ORDERS)
 def test_one_point_has_its_conjugate_norm_as_margin(p):
     x = torch.tensor([[0.5, -2.0, 1.0]], dtype=torch.float64)
     solution = norm_max_margin(x, [1], p)
-    assert solution.margin == pytest.approx(np.linalg.norm(x[0], conjugate(p)), rel=1e-8)
+    assert solution.margin == pytest.approx(
+        np.linalg.norm(x[0], conjugate(p)), rel=1e-8
+    )
     assert float(solution.dual[0]) == pytest.approx(1 / solution.margin, rel=1e-8)
 
 
 @pytest.mark.parametrize("p", ORDERS)
 def test_two_points_on_the_axes(p):
     solution = norm_max_margin([[2.0, 0.0], [0.0, -0.5]], [1, -1], p)
-    torch.testing.assert_close(solution.primal, torch.tensor([0.5, 2.0], dtype=torch.float64), rtol=1e-4, atol=0)
+    torch.testing.assert_close(
+        solution.primal,
+        torch.tensor([0.5, 2.0], dtype=torch.float64),
+        rtol=1e-4,
+        atol=0,
+    )
     assert 1 / solution.margin == pytest.approx(np.linalg.norm([0.5, 2.0], p), rel=1e-8)
 
 

@@ -2,17 +2,25 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore.oracles.nuclear_minimization import minimum_nuclear_norm, nuclear_completion, nuclear_program
+from ibcore.oracles.nuclear_minimization import (
+    minimum_nuclear_norm,
+    nuclear_completion,
+    nuclear_program,
+)
 from ibcore.validation import InvalidInput
 
 
 def gaussian(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(
+        *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
 
 
 def completion(size, rank, share, seed):
     truth = gaussian(seed, size, rank) @ gaussian(seed + 1, rank, size) / size**0.5
-    seen = torch.randperm(size * size, generator=torch.Generator().manual_seed(seed))[:round(share * size * size)]
+    seen = torch.randperm(size * size, generator=torch.Generator().manual_seed(seed))[
+        : round(share * size * size)
+    ]
     return truth, seen // size, seen % size
 
 
@@ -26,7 +34,9 @@ def test_the_gap_of_a_completion_is_certified(share):
     dense = torch.zeros(20, 20, dtype=torch.float64)
     dense[rows, columns] = found.dual
     assert float(torch.linalg.matrix_norm(dense, 2)) <= 1 + 1e-12
-    assert float(torch.linalg.matrix_norm(found.matrix, "nuc")) == pytest.approx(found.value, rel=1e-12)
+    assert float(torch.linalg.matrix_norm(found.matrix, "nuc")) == pytest.approx(
+        found.value, rel=1e-12
+    )
     assert found.value <= float(torch.linalg.matrix_norm(truth, "nuc")) * (1 + 1e-10)
 
 
@@ -68,40 +78,54 @@ def test_diagonal_observations_are_basis_pursuit():
     """<diag(x_i), W> sees the diagonal alone, and the least nuclear norm is the least l1 norm: here |y| / max |x|."""
     x = torch.tensor([0.5, -2.0, 1.0], dtype=torch.float64)
     found = minimum_nuclear_norm(torch.diag(x)[None], [3.0])
-    torch.testing.assert_close(found.matrix, torch.diag(torch.tensor([0, -1.5, 0]).double()), rtol=0, atol=1e-8)
+    torch.testing.assert_close(
+        found.matrix, torch.diag(torch.tensor([0, -1.5, 0]).double()), rtol=0, atol=1e-8
+    )
     assert found.value == pytest.approx(1.5, rel=1e-9)
 
 
 def test_one_observation_has_a_closed_form():
     """min |W|_* with <A, W> = 1 is 1/|A|_2, for a rectangle too; with W >= 0 it is 1 over the largest eigenvalue."""
     A = gaussian(4, 1, 3, 5)
-    assert minimum_nuclear_norm(A, [1.0]).value == pytest.approx(1 / float(torch.linalg.matrix_norm(A[0], 2)), rel=1e-9)
+    assert minimum_nuclear_norm(A, [1.0]).value == pytest.approx(
+        1 / float(torch.linalg.matrix_norm(A[0], 2)), rel=1e-9
+    )
     square = gaussian(5, 1, 4, 4)
     top = float(np.linalg.eigvalsh((square[0] + square[0].mT) / 2)[-1])
-    assert minimum_nuclear_norm(square, [1.0], semidefinite=True).value == pytest.approx(1 / top, rel=1e-9)
+    assert minimum_nuclear_norm(
+        square, [1.0], semidefinite=True
+    ).value == pytest.approx(1 / top, rel=1e-9)
 
 
-@pytest.mark.parametrize(("rows", "columns", "values", "shape"), [
-    ([0, 0], [1, 1], [1.0, 1.0], (2, 2)),
-    ([2], [0], [1.0], (2, 2)),
-    ([0.0], [0.0], [1.0], (2, 2)),
-    ([0, 1], [0], [1.0], (2, 2)),
-    ([0], [0], [0.0], (2, 2)),
-])
+@pytest.mark.parametrize(
+    ("rows", "columns", "values", "shape"),
+    [
+        ([0, 0], [1, 1], [1.0, 1.0], (2, 2)),
+        ([2], [0], [1.0], (2, 2)),
+        ([0.0], [0.0], [1.0], (2, 2)),
+        ([0, 1], [0], [1.0], (2, 2)),
+        ([0], [0], [0.0], (2, 2)),
+    ],
+)
 def test_bad_entries_are_refused(rows, columns, values, shape):
     with pytest.raises(InvalidInput):
         nuclear_completion(rows, columns, values, shape)
 
 
-@pytest.mark.parametrize("broken", [
-    lambda: minimum_nuclear_norm(torch.ones(2, 3, 3), [1.0, 1.0]),
-    lambda: minimum_nuclear_norm(gaussian(0, 2, 3, 3), [1.0]),
-    lambda: minimum_nuclear_norm(gaussian(0, 1, 2, 3), [1.0], semidefinite=True),
-    lambda: minimum_nuclear_norm(gaussian(0, 1, 3, 3), [float("nan")]),
-    lambda: minimum_nuclear_norm(gaussian(0, 1, 3, 3), [1.0], tolerance=0.0),
-    lambda: minimum_nuclear_norm(torch.eye(3).double()[None], [-1.0], semidefinite=True),
-    lambda: nuclear_program(torch.eye(3).double()[None], [-1.0], semidefinite=True),
-])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda: minimum_nuclear_norm(torch.ones(2, 3, 3), [1.0, 1.0]),
+        lambda: minimum_nuclear_norm(gaussian(0, 2, 3, 3), [1.0]),
+        lambda: minimum_nuclear_norm(gaussian(0, 1, 2, 3), [1.0], semidefinite=True),
+        lambda: minimum_nuclear_norm(gaussian(0, 1, 3, 3), [float("nan")]),
+        lambda: minimum_nuclear_norm(gaussian(0, 1, 3, 3), [1.0], tolerance=0.0),
+        lambda: minimum_nuclear_norm(
+            torch.eye(3).double()[None], [-1.0], semidefinite=True
+        ),
+        lambda: nuclear_program(torch.eye(3).double()[None], [-1.0], semidefinite=True),
+    ],
+)
 def test_bad_programs_are_refused(broken):
     with pytest.raises(InvalidInput):
         broken()

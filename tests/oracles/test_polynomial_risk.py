@@ -12,7 +12,9 @@ def test_more_coefficients_leave_smaller_residuals():
 
 def test_moments_agree_with_many_draws_of_the_noise():
     x = jittered_inputs(1, 12, torch.Generator().manual_seed(0))
-    noise = 0.3 * torch.randn(40_000, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    noise = 0.3 * torch.randn(
+        40_000, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
     for degree in (3, 8):
         errors = noise @ torch.linalg.pinv(legendre_features(x[0], degree)).T
         excess = (errors.square() * mean_squares(degree)).sum(-1)

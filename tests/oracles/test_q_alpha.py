@@ -27,13 +27,20 @@ def _data(n=4, d=9, seed=0):
 def test_depth_two_is_the_function_of_woodworth():
     beta = torch.linspace(-3, 3, 25, dtype=torch.float64).reshape(5, 5)
     for alpha in (0.01, 0.3, 2.0):
-        torch.testing.assert_close(q_value(beta, start_scale(alpha)), woodworth(beta, alpha), rtol=1e-13, atol=0)
+        torch.testing.assert_close(
+            q_value(beta, start_scale(alpha)),
+            woodworth(beta, alpha),
+            rtol=1e-13,
+            atol=0,
+        )
 
 
 @pytest.mark.parametrize("depth", [2, 3, 4, 6])
 def test_the_slope_of_q_inverts_the_link(depth):
     z = torch.linspace(-0.95, 0.95, 21, dtype=torch.float64)
-    torch.testing.assert_close(inverse_link(link(z, depth), depth), z, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(
+        inverse_link(link(z, depth), depth), z, rtol=1e-12, atol=1e-14
+    )
     x, step = link(z, depth)[:, None], 1e-5
     slope = (q_value(x + step, 1.0, depth) - q_value(x - step, 1.0, depth)) / (2 * step)
     torch.testing.assert_close(slope, z, rtol=1e-6, atol=1e-9)
@@ -44,9 +51,13 @@ def test_depth_two_agrees_with_the_cone_program(alpha):
     X, y = _data()
     p, q = cp.Variable(9), cp.Variable(9)
     entropy = cp.sum(cp.kl_div(p, 1) + cp.kl_div(q, 1))
-    cp.Problem(cp.Minimize(entropy), [alpha**2 * X.numpy() @ (p - q) == y.numpy()]).solve(solver=cp.CLARABEL)
+    cp.Problem(
+        cp.Minimize(entropy), [alpha**2 * X.numpy() @ (p - q) == y.numpy()]
+    ).solve(solver=cp.CLARABEL)
     found = q_alpha_minimizer(X, y, alpha).primal
-    np.testing.assert_allclose(found, alpha**2 * (p.value - q.value), atol=1e-3)  # a value to 1e-8
+    np.testing.assert_allclose(
+        found, alpha**2 * (p.value - q.value), atol=1e-3
+    )  # a value to 1e-8
 
 
 @pytest.mark.parametrize("depth", [3, 4])
@@ -55,7 +66,12 @@ def test_deep_minimizers_are_least_and_stationary_in_the_null_space(depth):
     best = q_alpha_minimizer(X, y, 0.5, depth)
     null = torch.linalg.svd(X).Vh[4:]
     height = q_value(best.primal, start_scale(0.5, depth), depth)
-    nearby = best.primal + 1e-3 * torch.randn(50, 5, generator=torch.Generator().manual_seed(1)).double() @ null
+    nearby = (
+        best.primal
+        + 1e-3
+        * torch.randn(50, 5, generator=torch.Generator().manual_seed(1)).double()
+        @ null
+    )
     assert bool((q_value(nearby, start_scale(0.5, depth), depth) > height).all())
     slope = inverse_link(best.primal / start_scale(0.5, depth), depth)
     assert float((null @ slope).norm()) < 1e-11
@@ -65,18 +81,33 @@ def test_deep_minimizers_are_least_and_stationary_in_the_null_space(depth):
 def test_one_feature_and_one_equation_in_closed_form(depth):
     x, y = torch.tensor([[2.0, -2.0]]).double(), torch.tensor([3.0]).double()
     best = q_alpha_minimizer(x, y, 0.4, depth)
-    torch.testing.assert_close(best.primal, torch.tensor([0.75, -0.75]).double(), rtol=1e-14, atol=0)
-    dual = inverse_link(torch.tensor([0.75]).double() / start_scale(0.4, depth), depth) / 2
+    torch.testing.assert_close(
+        best.primal, torch.tensor([0.75, -0.75]).double(), rtol=1e-14, atol=0
+    )
+    dual = (
+        inverse_link(torch.tensor([0.75]).double() / start_scale(0.4, depth), depth) / 2
+    )
     torch.testing.assert_close(best.dual, dual, rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize(("depth", "alphas"), [(2, (1e-12, 1e-6, 1e-3, 1.0, 1e3)), (3, (1e-2, 0.1, 1.0, 1e3)),
-                                               (4, (0.1, 1.0, 1e2))])
-def test_every_scale_is_certified_and_the_path_agrees_with_single_solutions(depth, alphas):
+@pytest.mark.parametrize(
+    ("depth", "alphas"),
+    [
+        (2, (1e-12, 1e-6, 1e-3, 1.0, 1e3)),
+        (3, (1e-2, 0.1, 1.0, 1e3)),
+        (4, (0.1, 1.0, 1e2)),
+    ],
+)
+def test_every_scale_is_certified_and_the_path_agrees_with_single_solutions(
+    depth, alphas
+):
     X, y = _data(12, 40, 3)
     for alpha, one in zip(alphas, q_alpha_path(X, y, alphas, depth), strict=True):
         assert max(one.residual, one.correction) < 1e-11
-        assert float((q_alpha_minimizer(X, y, alpha, depth).primal - one.primal).norm()) < 1e-10
+        assert (
+            float((q_alpha_minimizer(X, y, alpha, depth).primal - one.primal).norm())
+            < 1e-10
+        )
     assert float((one.primal - minimum_norm(X, y).weights).norm()) < 1e-5
 
 
@@ -89,7 +120,12 @@ def test_shapes_act_through_one_number_and_coordinates_may_differ():
     best = q_minimizer(X, y, c)
     dual = torch.linalg.lstsq(X.T, torch.asinh(best.primal / c)[:, None])
     assert best.residual < 1e-14
-    torch.testing.assert_close((X.T @ dual.solution)[:, 0], torch.asinh(best.primal / c), rtol=1e-11, atol=1e-12)
+    torch.testing.assert_close(
+        (X.T @ dual.solution)[:, 0],
+        torch.asinh(best.primal / c),
+        rtol=1e-11,
+        atol=1e-12,
+    )
 
 
 def test_the_largest_safe_share_never_lowers_the_dual():

@@ -43,10 +43,14 @@ def test_every_minimizer_is_a_strict_one_and_other_vertices_are_not(data, power)
         if bool(((found - vertex).abs().amax(1) < 1e-9).any()):
             listed += 1
             some = torch.rand(5000, 4, generator=generator) < 0.6
-            moves = torch.cat([moves, 1e-5 * some * torch.randn(5000, 4, generator=generator)])
+            moves = torch.cat(
+                [moves, 1e-5 * some * torch.randn(5000, 4, generator=generator)]
+            )
         around = vertex + moves
         around = around[(around @ data.T >= 1 - 1e-12).all(1)]
-        cheaper = bool(((around.abs() ** power).sum(1) < (vertex.abs() ** power).sum()).any())
+        cheaper = bool(
+            ((around.abs() ** power).sum(1) < (vertex.abs() ** power).sum()).any()
+        )
         assert cheaper != bool(((found - vertex).abs().amax(1) < 1e-9).any())
     assert listed == len(found)
 
@@ -55,8 +59,10 @@ def _feasible_vertices(rows):
     """Feasible basic solutions, each with its edges, along which one active margin grows."""
     n, d = rows.shape
     for size in range(1, d + 1):
-        for on, active in itertools.product(itertools.combinations(range(d), size),
-                                            itertools.combinations(range(n), size)):
+        for on, active in itertools.product(
+            itertools.combinations(range(d), size),
+            itertools.combinations(range(n), size),
+        ):
             inverse = torch.linalg.inv(rows[list(active)][:, list(on)])
             beta, edges = torch.zeros(d).double(), torch.zeros(size, d).double()
             beta[list(on)], edges[:, list(on)] = inverse.sum(1), inverse.T
@@ -70,20 +76,31 @@ def test_a_local_solver_ends_at_listed_points(data):
     found = quasi_norm_minimizers(data, 2 / 3)
     values = []
     for _ in range(10):
-        out = minimize(lambda z: z @ z, rng.exponential(size=8), jac=lambda z: 2 * z, method="SLSQP",
-                       constraints={"type": "ineq", "fun": lambda z: rows @ (z[:4] ** 3 - z[4:] ** 3) - 1},
-                       options={"maxiter": 300, "ftol": 1e-12})
+        out = minimize(
+            lambda z: z @ z,
+            rng.exponential(size=8),
+            jac=lambda z: 2 * z,
+            method="SLSQP",
+            constraints={
+                "type": "ineq",
+                "fun": lambda z: rows @ (z[:4] ** 3 - z[4:] ** 3) - 1,
+            },
+            options={"maxiter": 300, "ftol": 1e-12},
+        )
         if out.success and (rows @ (out.x[:4] ** 3 - out.x[4:] ** 3)).min() > 1 - 1e-6:
             values.append(out.fun)
     best = float(found.values[0]) ** (2 / 3)
     assert min(values) == pytest.approx(best, rel=1e-4)
 
 
-@pytest.mark.parametrize(("rows", "power", "error"), [
-    ([[1.0, 0.0]], 1.0, InvalidInput),
-    ([[1.0], [-1.0]], 0.5, NotSeparable),
-    (torch.ones(40, 40), 0.5, InvalidInput),
-])
+@pytest.mark.parametrize(
+    ("rows", "power", "error"),
+    [
+        ([[1.0, 0.0]], 1.0, InvalidInput),
+        ([[1.0], [-1.0]], 0.5, NotSeparable),
+        (torch.ones(40, 40), 0.5, InvalidInput),
+    ],
+)
 def test_bad_input_is_refused(rows, power, error):
     with pytest.raises(error):
         quasi_norm_minimizers(rows, power)

@@ -21,10 +21,16 @@ def problem(seed, n=15, d=3):
 def test_limit_for_two_orthogonal_examples(power):
     """For a_1 = (c, 0), a_2 = (0, 1) the least c^-p u_1^-p + u_2^-p on the circle has u_1/u_2 = c^(-p/(p+2))."""
     c = 3.0
-    limit = tail_limit(torch.tensor([[c, 0.0], [0.0, 1.0]]), power, torch.tensor([1.0, 1.0]))
-    assert float(limit.direction[0] / limit.direction[1]) == pytest.approx(c ** (-power / (power + 2)), rel=1e-12)
+    limit = tail_limit(
+        torch.tensor([[c, 0.0], [0.0, 1.0]]), power, torch.tensor([1.0, 1.0])
+    )
+    assert float(limit.direction[0] / limit.direction[1]) == pytest.approx(
+        c ** (-power / (power + 2)), rel=1e-12
+    )
     assert limit.error < 1e-14
-    assert limit.margin == pytest.approx(float(torch.minimum(c * limit.direction[0], limit.direction[1])))
+    assert limit.margin == pytest.approx(
+        float(torch.minimum(c * limit.direction[0], limit.direction[1]))
+    )
 
 
 @pytest.mark.parametrize("power", [1, 2, 5])
@@ -35,7 +41,9 @@ def test_limit_agrees_with_the_convex_program(power):
     cp.Problem(cp.Minimize(loss), [cp.sum_squares(u) <= 1]).solve(solver=cp.CLARABEL)
     limit = tail_limit(signed, float(power), best)
     assert limit.error < 1e-13
-    np.testing.assert_allclose(limit.direction.numpy(), u.value / np.linalg.norm(u.value), atol=2e-5)
+    np.testing.assert_allclose(
+        limit.direction.numpy(), u.value / np.linalg.norm(u.value), atol=2e-5
+    )
 
 
 def test_the_start_does_not_matter():
@@ -50,8 +58,13 @@ def test_path_agrees_with_a_constrained_minimizer(radius):
     signed, _ = problem(3)
     rows = signed.numpy()
     (point,) = regularization_path(signed, [radius])
-    found = minimize(lambda w: np.log(np.logaddexp(0, -rows @ w).mean()), point.w.numpy() * 0.5 + 0.01, method="SLSQP",
-                     constraints={"type": "ineq", "fun": lambda w: radius**2 - w @ w}, options={"ftol": 1e-15})
+    found = minimize(
+        lambda w: np.log(np.logaddexp(0, -rows @ w).mean()),
+        point.w.numpy() * 0.5 + 0.01,
+        method="SLSQP",
+        constraints={"type": "ineq", "fun": lambda w: radius**2 - w @ w},
+        options={"ftol": 1e-15},
+    )
     np.testing.assert_allclose(point.w.numpy(), found.x, rtol=2e-4, atol=2e-4 * radius)
     assert point.residual < 1e-12
     assert float(point.w.norm()) == pytest.approx(radius, rel=1e-13)
@@ -61,15 +74,24 @@ def test_path_starts_at_the_mean_and_ends_at_the_max_margin_direction():
     signed, best = problem(4)
     first, last = regularization_path(signed, [1e-6, 1e6])
     mean = signed.mean(0)
-    torch.testing.assert_close(first.w / first.w.norm(), mean / mean.norm(), rtol=0, atol=1e-5)
-    torch.testing.assert_close(last.w / last.w.norm(), best / best.norm(), rtol=0, atol=1e-4)
+    torch.testing.assert_close(
+        first.w / first.w.norm(), mean / mean.norm(), rtol=0, atol=1e-5
+    )
+    torch.testing.assert_close(
+        last.w / last.w.norm(), best / best.norm(), rtol=0, atol=1e-4
+    )
     assert last.residual < 1e-8
 
 
 def test_one_example_has_a_straight_path():
     points = regularization_path(torch.tensor([[3.0, 4.0]]), [1.0, 10.0])
     for point, radius in zip(points, (1.0, 10.0), strict=True):
-        torch.testing.assert_close(point.w, radius * torch.tensor([0.6, 0.8], dtype=torch.float64), rtol=1e-13, atol=0)
+        torch.testing.assert_close(
+            point.w,
+            radius * torch.tensor([0.6, 0.8], dtype=torch.float64),
+            rtol=1e-13,
+            atol=0,
+        )
 
 
 def test_bad_input_is_refused():

@@ -27,24 +27,35 @@ def test_against_an_integrator(seed):
         return -2 / 6 * ((z >= 0) * (z - y)) @ X
 
     pieces = neuron_flow(X, y)
-    end = solve_ivp(field, (0, 1e9), np.zeros(3), method="LSODA", rtol=1e-9, atol=1e-11).y[:, -1]
+    end = solve_ivp(
+        field, (0, 1e9), np.zeros(3), method="LSODA", rtol=1e-9, atol=1e-11
+    ).y[:, -1]
     np.testing.assert_allclose(pieces.limit, end, atol=1e-5)
-    for w, before, after in zip(pieces.states[1:], pieces.active[:-1], pieces.active[1:], strict=True):
+    for w, before, after in zip(
+        pieces.states[1:], pieces.active[:-1], pieces.active[1:], strict=True
+    ):
         assert abs(X @ w)[before != after] == pytest.approx(0, abs=1e-12)
 
 
 def test_known_limits_of_the_second_data_set():
     """Values found before by LSODA alone, at two tolerances that agree to 4e-10."""
-    for shape, depth in ((Shape(3, 0.5, 1, 1.1, 1), 0.33818277), (Shape(10, 0.1, 1, 1.1, 1), 0.44454268),
-                         (Shape(4, 0.5, 1, 1.25, 1), 0.29791157)):
+    for shape, depth in (
+        (Shape(3, 0.5, 1, 1.1, 1), 0.33818277),
+        (Shape(10, 0.1, 1, 1.1, 1), 0.44454268),
+        (Shape(4, 0.5, 1, 1.25, 1), 0.29791157),
+    ):
         second = pair(shape)[1]
-        np.testing.assert_allclose(neuron_flow(second.X, second.y).limit, [1, 1, -depth], atol=6e-9)
+        np.testing.assert_allclose(
+            neuron_flow(second.X, second.y).limit, [1, 1, -depth], atol=6e-9
+        )
 
 
 def test_a_short_dip_between_two_positive_stretches_is_found():
     """1 - 4.05 e + 4 e^2 with e = exp(-t) dips below 0 near e = 1/2 although it is positive at 0 and at infinity."""
     found = first_negative(1.0, np.array([-4.05, 4.0]), np.array([1.0, 2.0]))
-    assert np.exp(-found) == pytest.approx((4.05 + np.sqrt(4.05**2 - 16)) / 8, abs=1e-12)
+    assert np.exp(-found) == pytest.approx(
+        (4.05 + np.sqrt(4.05**2 - 16)) / 8, abs=1e-12
+    )
     assert first_negative(1.0, np.array([-3.95, 4.0]), np.array([1.0, 2.0])) == np.inf
 
 

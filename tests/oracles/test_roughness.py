@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore.oracles.roughness import certificate_bound, least_roughness, least_roughness_program
+from ibcore.oracles.roughness import (
+    certificate_bound,
+    least_roughness,
+    least_roughness_program,
+)
 from ibcore.problems.curves import scattered_points, sine_points
 from ibcore.validation import InvalidInput
 
@@ -19,7 +23,9 @@ def test_a_corner_by_hand():
 
 
 def test_points_on_a_line_need_no_bend():
-    assert float(least_roughness([-1.0, 0.5, 2.0, 3.0], [0.0, 1.5, 3.0, 4.0]).value) == 0.0
+    assert (
+        float(least_roughness([-1.0, 0.5, 2.0, 3.0], [0.0, 1.5, 3.0, 4.0]).value) == 0.0
+    )
 
 
 def test_closed_form_is_the_optimum_of_the_linear_program(data):
@@ -36,8 +42,12 @@ def test_certificate_proves_the_value(data):
     c = least.certificate
     torch.testing.assert_close((c * data.y).sum(-1), least.value)
     assert float(certificate_bound(c, data.x).max()) <= 1 + 1e-9
-    torch.testing.assert_close(c.sum(-1), torch.zeros(6, dtype=torch.float64), atol=1e-9, rtol=0)
-    torch.testing.assert_close((c * data.x).sum(-1), torch.zeros(6, dtype=torch.float64), atol=1e-9, rtol=0)
+    torch.testing.assert_close(
+        c.sum(-1), torch.zeros(6, dtype=torch.float64), atol=1e-9, rtol=0
+    )
+    torch.testing.assert_close(
+        (c * data.x).sum(-1), torch.zeros(6, dtype=torch.float64), atol=1e-9, rtol=0
+    )
 
 
 def test_certificate_bounds_the_roughness_of_other_functions(data):
@@ -58,11 +68,16 @@ def test_allowing_more_bends_does_not_help():
     assert np.ptp(values) < 1e-6
 
 
-@pytest.mark.parametrize(("x", "y", "message"), [
-    ([0.0, 1.0], [0.0, 1.0], "at least 3"), ([0.0, 1.0, 1.0], [0.0, 1.0, 2.0], "increase"),
-    ([2.0, 1.0, 0.0], [0.0, 1.0, 2.0], "increase"), ([0.0, 1.0, 2.0], [0.0, 1.0], "same shape"),
-    ([0.0, float("nan"), 2.0], [0.0, 1.0, 2.0], "NaN"),
-])
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        ([0.0, 1.0], [0.0, 1.0], "at least 3"),
+        ([0.0, 1.0, 1.0], [0.0, 1.0, 2.0], "increase"),
+        ([2.0, 1.0, 0.0], [0.0, 1.0, 2.0], "increase"),
+        ([0.0, 1.0, 2.0], [0.0, 1.0], "same shape"),
+        ([0.0, float("nan"), 2.0], [0.0, 1.0, 2.0], "NaN"),
+    ],
+)
 def test_bad_points_are_refused(x, y, message):
     with pytest.raises(InvalidInput, match=message):
         least_roughness(x, y)

@@ -11,10 +11,16 @@ from ibcore.validation import InvalidInput
 @pytest.mark.parametrize("depth", [2, 3, 4, 7])
 def test_the_law_solves_its_equation(depth):
     """d sigma/dt = (2/3) k sigma^(-1 - 2/k), integrated numerically from the law at t = 1 to t = 1e6."""
-    run = solve_ivp(lambda s, y: np.exp(s) * 2 / 3 * depth * y ** (-1 - 2 / depth), (0, math.log(1e6)),
-                    [law.entry(depth, 1)], rtol=1e-10)
+    run = solve_ivp(
+        lambda s, y: np.exp(s) * 2 / 3 * depth * y ** (-1 - 2 / depth),
+        (0, math.log(1e6)),
+        [law.entry(depth, 1)],
+        rtol=1e-10,
+    )
     assert run.y[0, -1] == pytest.approx(law.entry(depth, 1e6), rel=1e-7)
-    assert law.entry(depth, 1e9) / law.entry(depth, 1e6) == pytest.approx(1e3 ** law.exponent(depth))
+    assert law.entry(depth, 1e9) / law.entry(depth, 1e6) == pytest.approx(
+        1e3 ** law.exponent(depth)
+    )
 
 
 def test_exponents_of_three_depths():
@@ -25,21 +31,38 @@ def test_exponents_of_three_depths():
 def test_the_second_singular_value_follows_from_the_first(depth):
     """d sigma_2/dt = -(2/3) k sigma_2^(2 - 2/k) / W_11: its slope at large t, less that of W_11."""
     power = 2 - 2 / depth
-    run = solve_ivp(lambda s, x: [-np.exp(s) * 2 / 3 * depth * np.exp((power - 1) * x[0])
-                                  / law.entry(depth, math.exp(s))],
-                    (0, 100), [-1.0], t_eval=[90, 100], rtol=1e-9)
+    run = solve_ivp(
+        lambda s, x: [
+            -np.exp(s)
+            * 2
+            / 3
+            * depth
+            * np.exp((power - 1) * x[0])
+            / law.entry(depth, math.exp(s))
+        ],
+        (0, 100),
+        [-1.0],
+        t_eval=[90, 100],
+        rtol=1e-9,
+    )
     slope = (run.y[0, 1] - run.y[0, 0]) / 10 - law.exponent(depth)
     assert slope == pytest.approx(law.ratio_exponent(depth), rel=1e-6)
 
 
 def test_at_depth_two_the_ratio_falls_faster_than_powers():
-    assert law.log_ratio_at_depth_two(8.0) == pytest.approx(4 * law.log_ratio_at_depth_two(1.0))
+    assert law.log_ratio_at_depth_two(8.0) == pytest.approx(
+        4 * law.log_ratio_at_depth_two(1.0)
+    )
 
 
 def test_the_bound_is_below_every_matrix_of_positive_determinant():
     rng = np.random.default_rng(0)
     for _ in range(2000):
-        w12, w21, w22 = 1 + rng.normal(scale=0.1), 1 + rng.normal(scale=0.1), abs(rng.normal(scale=0.1))
+        w12, w21, w22 = (
+            1 + rng.normal(scale=0.1),
+            1 + rng.normal(scale=0.1),
+            abs(rng.normal(scale=0.1)),
+        )
         value = ((w12 - 1) ** 2 + (w21 - 1) ** 2 + w22**2) / 3
         assert w12 * w21 / w22 >= law.least_entry(value)
 

@@ -14,17 +14,27 @@ def by_direction_scan(signed):
     angles = torch.linspace(0, 2 * math.pi, 3601, dtype=torch.float64)[:-1]
     margins = torch.stack([angles.cos(), angles.sin()], 1) @ signed.T
     feasible = margins[(margins >= -1e-12).all(1)]
-    return (feasible > 1e-9).any(0) if len(feasible) else torch.zeros(len(signed), dtype=torch.bool)
+    return (
+        (feasible > 1e-9).any(0)
+        if len(feasible)
+        else torch.zeros(len(signed), dtype=torch.bool)
+    )
 
 
-@pytest.mark.parametrize(("rows", "expected"), [
-    ([[1.0, 0.0], [0.0, 1.0]], [True, True]),
-    ([[1.0, 0.0], [-1.0, 0.0]], [False, False]),
-    ([[1.0, 0.0], [-2.0, 0.0], [5.0, 1.0], [-3.0, 0.5]], [False, False, True, True]),
-    ([[1.0, 0.0], [-1.0, 1.0], [-1.0, -1.0]], [False, False, False]),
-    ([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], [False] * 4),
-    ([[0.0, 0.0], [0.0, 1.0]], [False, True]),
-])
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([[1.0, 0.0], [0.0, 1.0]], [True, True]),
+        ([[1.0, 0.0], [-1.0, 0.0]], [False, False]),
+        (
+            [[1.0, 0.0], [-2.0, 0.0], [5.0, 1.0], [-3.0, 0.5]],
+            [False, False, True, True],
+        ),
+        ([[1.0, 0.0], [-1.0, 1.0], [-1.0, -1.0]], [False, False, False]),
+        ([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], [False] * 4),
+        ([[0.0, 0.0], [0.0, 1.0]], [False, True]),
+    ],
+)
 def test_small_examples_by_hand(rows, expected):
     signed = torch.tensor(rows, dtype=torch.float64)
     part = separable_part(signed, torch.ones(len(rows)))
@@ -57,13 +67,25 @@ def test_minimizer_has_no_gradient_and_lies_in_the_span():
     problem = planted_split(16, 12, 6, 2, torch.Generator().manual_seed(3))
     limit = nonseparable_limit(problem.X, problem.y)
     assert torch.equal(~limit.separable, problem.overlap)
-    torch.testing.assert_close(limit.basis @ limit.basis.T, problem.basis @ problem.basis.T, rtol=0, atol=1e-12)
-    torch.testing.assert_close(limit.basis.T @ limit.basis, torch.eye(2, dtype=torch.float64), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        limit.basis @ limit.basis.T, problem.basis @ problem.basis.T, rtol=0, atol=1e-12
+    )
+    torch.testing.assert_close(
+        limit.basis.T @ limit.basis,
+        torch.eye(2, dtype=torch.float64),
+        rtol=0,
+        atol=1e-12,
+    )
     w = limit.minimizer.clone().requires_grad_()
     softplus(-(problem.signed[problem.overlap] @ w)).mean().backward()
     assert float(w.grad.norm()) < 1e-12
     assert limit.gradient_norm < 1e-12
-    torch.testing.assert_close(limit.basis @ (limit.basis.T @ limit.minimizer), limit.minimizer, rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        limit.basis @ (limit.basis.T @ limit.minimizer),
+        limit.minimizer,
+        rtol=0,
+        atol=1e-12,
+    )
 
 
 def test_two_opposed_points_have_a_closed_form():
@@ -73,7 +95,10 @@ def test_two_opposed_points_have_a_closed_form():
 
 
 @pytest.mark.parametrize("function", [separable_part, nonseparable_limit])
-@pytest.mark.parametrize(("X", "y"), [([[1.0]], [0]), ([[math.inf]], [1]), ([[1.0]], [1, 1]), ([[0.0], [0.0]], [1, 1])])
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [([[1.0]], [0]), ([[math.inf]], [1]), ([[1.0]], [1, 1]), ([[0.0], [0.0]], [1, 1])],
+)
 def test_bad_input_is_refused(function, X, y):
     with pytest.raises(InvalidInput):
         function(X, y)

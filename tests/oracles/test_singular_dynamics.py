@@ -7,21 +7,27 @@ from ibcore.validation import InvalidInput
 
 
 def matrix(seed, size=3):
-    return torch.randn(size, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(
+        size, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
 
 
 def test_depth_one_is_the_derivative_of_singular_values():
     W, G = matrix(0), matrix(1)
     ahead, back = (torch.linalg.svdvals(W - sign * 1e-6 * G) for sign in (1, -1))
-    torch.testing.assert_close(singular_rates(W, G, 1), (ahead - back) / 2e-6, rtol=1e-7, atol=1e-8)
+    torch.testing.assert_close(
+        singular_rates(W, G, 1), (ahead - back) / 2e-6, rtol=1e-7, atol=1e-8
+    )
 
 
 def test_rates_are_scaled_by_the_depth():
     W, G = matrix(2), matrix(3)
     values = torch.linalg.svdvals(W)
     for depth in (2, 3, 5):
-        torch.testing.assert_close(singular_rates(W, G, depth),
-                                   depth * values ** (2 - 2 / depth) * singular_rates(W, G, 1))
+        torch.testing.assert_close(
+            singular_rates(W, G, depth),
+            depth * values ** (2 - 2 / depth) * singular_rates(W, G, 1),
+        )
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -30,7 +36,11 @@ def test_the_flow_of_one_number_has_a_closed_form(depth):
     times, g, w = [0.05, 0.1], 1.3, 0.7
     path = end_to_end_flow(lambda W: -g * np.ones_like(W), [[w]], depth, times)[:, 0, 0]
     t = torch.tensor(times, dtype=torch.float64)
-    exact = {1: w + g * t, 2: w * torch.exp(2 * g * t), 3: (w ** (-1 / 3) - g * t) ** -3}[depth]
+    exact = {
+        1: w + g * t,
+        2: w * torch.exp(2 * g * t),
+        3: (w ** (-1 / 3) - g * t) ** -3,
+    }[depth]
     torch.testing.assert_close(path, exact, rtol=1e-8, atol=0)
 
 

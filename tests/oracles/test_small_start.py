@@ -6,7 +6,9 @@ from ibcore.validation import InvalidInput
 
 
 def draw(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(
+        *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
 
 
 def test_a_single_neuron_keeps_what_it_holds_off_the_row_space():
@@ -14,7 +16,9 @@ def test_a_single_neuron_keeps_what_it_holds_off_the_row_space():
     found = small_start(X, y, w, torch.tensor([0.3], dtype=torch.float64))
     off = w[0] - torch.linalg.pinv(X) @ X @ w[0]
     torch.testing.assert_close(found.limit, torch.linalg.pinv(X) @ y)
-    assert found.distance == pytest.approx(float(off.norm() / found.limit.norm().sqrt()))
+    assert found.distance == pytest.approx(
+        float(off.norm() / found.limit.norm().sqrt())
+    )
     assert found.ratio == 0
 
 

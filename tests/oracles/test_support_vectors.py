@@ -10,12 +10,20 @@ from ibcore.validation import InvalidInput
 def test_distinctness_is_the_loss_of_margin_when_a_support_vector_is_left_out():
     data = planted_margin(12, 6, 0.1, torch.Generator().manual_seed(2))
     solution = max_margin(data.X, data.y)
-    values = distinctness(data.signed, solution.dual) * solution.primal.norm() * data.signed.norm(dim=1)
+    values = (
+        distinctness(data.signed, solution.dual)
+        * solution.primal.norm()
+        * data.signed.norm(dim=1)
+    )
     on = torch.nonzero(solution.support)[:, 0].tolist()
     for i in on:
         others = data.signed[[j for j in on if j != i]]
-        shortest = torch.linalg.lstsq(others, torch.ones(len(others), 1).double(), driver="gelsd").solution[:, 0]
-        assert float(values[i]) == pytest.approx(1 - float(data.signed[i] @ shortest), abs=1e-9)
+        shortest = torch.linalg.lstsq(
+            others, torch.ones(len(others), 1).double(), driver="gelsd"
+        ).solution[:, 0]
+        assert float(values[i]) == pytest.approx(
+            1 - float(data.signed[i] @ shortest), abs=1e-9
+        )
     off = ~solution.support
     torch.testing.assert_close(values[off], data.signed[off] @ solution.primal - 1)
     assert bool((values >= 0).all())
@@ -44,4 +52,6 @@ def test_offset_has_the_margins_of_the_limiting_shares():
     losses = torch.exp(-margins[solution.support])
     shares = solution.dual[solution.support] / solution.dual.sum()
     torch.testing.assert_close(losses / losses.sum(), shares)
-    assert float(losses.sum()) / 12 == pytest.approx(torch.tensor(-level).exp().item(), rel=1e-9)
+    assert float(losses.sum()) / 12 == pytest.approx(
+        torch.tensor(-level).exp().item(), rel=1e-9
+    )

@@ -12,13 +12,17 @@ def test_risk_without_features_is_the_variance_of_a_label():
 
 
 def test_risk_is_infinite_around_the_threshold_only():
-    infinite = [p for p in range(100) if math.isinf(weak_features_risk(40, p, 0.5, 0.5, 0.1))]
+    infinite = [
+        p for p in range(100) if math.isinf(weak_features_risk(40, p, 0.5, 0.5, 0.1))
+    ]
     assert infinite == [39, 40, 41]
 
 
 def test_known_values():
     """Equally weak features, D=100, n=40, sigma=1/2."""
-    risk = [weak_features_risk(40, p, p / 100, 1 - p / 100, 0.25) for p in (10, 20, 60, 100)]
+    risk = [
+        weak_features_risk(40, p, p / 100, 1 - p / 100, 0.25) for p in (10, 20, 60, 100)
+    ]
     assert risk == pytest.approx([1.547, 2.155, 2.218, 1.019], abs=5e-4)
 
 
@@ -44,14 +48,22 @@ def test_spread_agrees_with_sampling(p, signal):
     expected = weak_features_spread(n, p, signal, 1 - signal, 0.1)
     assert float(risk.std()) == pytest.approx(expected, rel=0.12)
     mean = weak_features_risk(n, p, signal, 1 - signal, 0.1)
-    assert float(risk.mean()) == pytest.approx(mean, abs=5 * expected / math.sqrt(repetitions))
+    assert float(risk.mean()) == pytest.approx(
+        mean, abs=5 * expected / math.sqrt(repetitions)
+    )
 
 
 def test_spread_is_infinite_where_the_second_moment_is():
-    assert [p for p in range(20, 60) if math.isinf(weak_features_spread(40, p, 1.0, 0.0, 0.1))] == list(range(37, 44))
+    assert [
+        p
+        for p in range(20, 60)
+        if math.isinf(weak_features_spread(40, p, 1.0, 0.0, 0.1))
+    ] == list(range(37, 44))
 
 
-@pytest.mark.parametrize("energies", [(-1.0, 0.0, 0.0), (0.0, math.nan, 0.0), (0.0, 0.0, math.inf)])
+@pytest.mark.parametrize(
+    "energies", [(-1.0, 0.0, 0.0), (0.0, math.nan, 0.0), (0.0, 0.0, math.inf)]
+)
 def test_energies_must_be_finite_and_nonnegative(energies):
     with pytest.raises(InvalidInput, match="expected finite numbers"):
         weak_features_risk(40, 10, *energies)

@@ -28,10 +28,13 @@ def test_inputs_increase_with_room_between_them():
     assert float(x.abs().max()) < 1
 
 
-@pytest.mark.parametrize(("draw", "truth"), [
-    (lambda g: sine_points(400, 8, g, noise=0.2), lambda x: torch.sin(math.pi * x)),
-    (lambda g: cubic_points(400, 8, g, noise=0.2), lambda x: 2 * x**3 - x),
-])
+@pytest.mark.parametrize(
+    ("draw", "truth"),
+    [
+        (lambda g: sine_points(400, 8, g, noise=0.2), lambda x: torch.sin(math.pi * x)),
+        (lambda g: cubic_points(400, 8, g, noise=0.2), lambda x: 2 * x**3 - x),
+    ],
+)
 def test_labels_are_truth_plus_noise(draw, truth):
     data = draw(generator())
     noise = data.y - truth(data.x)
@@ -41,7 +44,9 @@ def test_labels_are_truth_plus_noise(draw, truth):
 
 def test_the_cubic_has_these_legendre_coefficients():
     x = torch.linspace(-1, 1, 9, dtype=torch.float64)
-    torch.testing.assert_close(torch.from_numpy(legendre.legval(x.numpy(), CUBIC)), cubic(x))
+    torch.testing.assert_close(
+        torch.from_numpy(legendre.legval(x.numpy(), CUBIC)), cubic(x)
+    )
 
 
 def test_scattered_labels_are_standard_normal():
@@ -58,11 +63,17 @@ def test_own_points_are_sorted():
     assert data.grid(5).tolist() == [[0.0, 0.5, 1.0, 1.5, 2.0]]
 
 
-@pytest.mark.parametrize(("x", "y", "message"), [
-    ([0.0, 1.0, 1.0], [0.0, 1.0, 2.0], "x = 1 occurs twice"), ([0.0, 1.0], [0.0, 1.0], "at least 3"),
-    ([0.0, 1.0, 2.0], [0.0, 1.0], "one label a point"), ([0.0, 1.0, math.inf], [0.0, 1.0, 2.0], "infinite"),
-    ([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], "expected 1 dimension"), ([], [], "empty"),
-])
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        ([0.0, 1.0, 1.0], [0.0, 1.0, 2.0], "x = 1 occurs twice"),
+        ([0.0, 1.0], [0.0, 1.0], "at least 3"),
+        ([0.0, 1.0, 2.0], [0.0, 1.0], "one label a point"),
+        ([0.0, 1.0, math.inf], [0.0, 1.0, 2.0], "infinite"),
+        ([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], "expected 1 dimension"),
+        ([], [], "empty"),
+    ],
+)
 def test_bad_points_are_refused(x, y, message):
     with pytest.raises(InvalidInput, match=message):
         points(x, y)
@@ -74,8 +85,13 @@ def test_zigzag_keeps_the_points_and_alternates_between_them():
     expected_x = [0.0, 1 / 3, 2 / 3, 1.0, 1 + 2 / 3, 1 + 4 / 3, 3.0]
     line = [0.0, 4 / 3, 8 / 3, 4.0, 4 - 2 / 3, 4 - 4 / 3, 2.0]
     offsets = [0, 2, -2, 0, 2, -2, 0]
-    torch.testing.assert_close(dense.x[0], torch.tensor(expected_x, dtype=torch.float64))
-    torch.testing.assert_close(dense.y[0], torch.tensor(line, dtype=torch.float64) + torch.tensor(offsets).double())
+    torch.testing.assert_close(
+        dense.x[0], torch.tensor(expected_x, dtype=torch.float64)
+    )
+    torch.testing.assert_close(
+        dense.y[0],
+        torch.tensor(line, dtype=torch.float64) + torch.tensor(offsets).double(),
+    )
 
 
 def test_zigzag_of_eight_points_has_thirty_six():

@@ -14,8 +14,12 @@ def test_shapes_and_scale():
     assert data.X_train.shape == (900, 64)
     assert data.X_test.shape == (600, 64)
     assert data.y_train.dtype == torch.int64
-    torch.testing.assert_close(data.X_train.mean(0), torch.zeros(64, dtype=torch.float64), atol=1e-12, rtol=0)
-    torch.testing.assert_close(data.X_train.square().mean(), torch.tensor(1.0, dtype=torch.float64))
+    torch.testing.assert_close(
+        data.X_train.mean(0), torch.zeros(64, dtype=torch.float64), atol=1e-12, rtol=0
+    )
+    torch.testing.assert_close(
+        data.X_train.square().mean(), torch.tensor(1.0, dtype=torch.float64)
+    )
     assert data.X_test.abs().max() < 10
 
 
@@ -55,10 +59,16 @@ def test_same_generator_same_split():
     assert not torch.equal(split().X_train, split(seed=1).X_train)
 
 
-@pytest.mark.parametrize(("sizes", "message"), [
-    ({"train": 1700, "test": 98}, "at most 1797"), ({"train": 1}, "at least 2"), ({"test": 0}, "at least 1"),
-    ({"corruption": 1.5}, "probability"), ({"corruption": float("nan")}, "probability"),
-])
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"train": 1700, "test": 98}, "at most 1797"),
+        ({"train": 1}, "at least 2"),
+        ({"test": 0}, "at least 1"),
+        ({"corruption": 1.5}, "probability"),
+        ({"corruption": float("nan")}, "probability"),
+    ],
+)
 def test_bad_sizes_are_refused(sizes, message):
     with pytest.raises(InvalidInput, match=message):
         split(**sizes)

@@ -28,7 +28,9 @@ def test_entries_are_revealed_once():
 
 def test_semidefinite_matrices_have_their_spectrum():
     values = torch.linalg.eigvalsh(semidefinite(7, (1.0, 0.4), draw()))
-    torch.testing.assert_close(values[-2:], torch.tensor([0.4, 1.0], dtype=torch.float64))
+    torch.testing.assert_close(
+        values[-2:], torch.tensor([0.4, 1.0], dtype=torch.float64)
+    )
     assert float(values[:-2].abs().max()) < 1e-12
 
 

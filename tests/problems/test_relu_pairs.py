@@ -5,12 +5,20 @@ import pytest
 import torch
 
 from ibcore.problems.relu_pairs import Shape, chain, pair, placed
-from ibcore.problems.relu_turns import even_turns, plane_pair, teacher_batch, turning_data, uneven_turns
+from ibcore.problems.relu_turns import (
+    even_turns,
+    plane_pair,
+    teacher_batch,
+    turning_data,
+    uneven_turns,
+)
 from ibcore.validation import InvalidInput
 
 
 def fits(data, w):
-    return np.abs(np.maximum(data.X @ w, 0) - data.y).max() < 1e-9 * (1 + np.abs(data.y).max())
+    return np.abs(np.maximum(data.X @ w, 0) - data.y).max() < 1e-9 * (
+        1 + np.abs(data.y).max()
+    )
 
 
 def test_both_sets_of_a_pair_are_fitted_by_the_same_weights():
@@ -32,19 +40,32 @@ def test_a_placed_pair_is_fitted_by_base_and_by_base_plus_rise(dimension):
         assert moved.X.shape == (3, dimension)
         assert fits(moved, base)
         assert fits(moved, base + 3 * rise)
-        assert np.linalg.norm(moved.X, axis=1) == pytest.approx(np.linalg.norm(data.X, axis=1))
+        assert np.linalg.norm(moved.X, axis=1) == pytest.approx(
+            np.linalg.norm(data.X, axis=1)
+        )
 
 
-@pytest.mark.parametrize(("a", "b"), [
-    ([1, 0, 0], [0, 2, 0]), ([1, 2, -1], [-3, -6, 3.3]), ([0, 0, 3], [0, 0, -1]), ([1, 1, 1], [2, 2, 2]),
-    ([1, 0, 0, 0, 1], [0.3, 1, -1, 0, 0])])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ([1, 0, 0], [0, 2, 0]),
+        ([1, 2, -1], [-3, -6, 3.3]),
+        ([0, 0, 3], [0, 0, -1]),
+        ([1, 1, 1], [2, 2, 2]),
+        ([1, 0, 0, 0, 1], [0.3, 1, -1, 0, 0]),
+    ],
+)
 def test_chains_arrive_by_orthogonal_steps_of_bounded_angle(a, b):
     points = chain(a, b, 0.3)
     np.testing.assert_allclose(points[[0, -1]], [a, b], atol=1e-12)
     for one, other in itertools.pairwise(points):
         low, high = sorted((one, other), key=np.linalg.norm)
         assert (high - low) @ low == pytest.approx(0, abs=1e-12 * (high @ high))
-        assert 0 < np.linalg.norm(high - low) <= np.tan(0.3) * np.linalg.norm(low) * (1 + 1e-9)
+        assert (
+            0
+            < np.linalg.norm(high - low)
+            <= np.tan(0.3) * np.linalg.norm(low) * (1 + 1e-9)
+        )
 
 
 def test_a_chain_of_no_length_has_one_vector():
@@ -71,8 +92,15 @@ def test_pairs_of_the_plane_share_their_interval(seed):
     direction = one.X[0] / np.linalg.norm(one.X[0])
     level = one.y[0] / (one.X[0] @ direction)
     grid = np.linspace(-2, 2, 401)
-    allowed = [[fits(data, level * (direction + s * np.array([-direction[1], direction[0]]))) for s in grid]
-               for data in (one, other)]
+    allowed = [
+        [
+            fits(
+                data, level * (direction + s * np.array([-direction[1], direction[0]]))
+            )
+            for s in grid
+        ]
+        for data in (one, other)
+    ]
     assert allowed[0] == allowed[1]
     assert 0 < sum(allowed[0]) < 401
 

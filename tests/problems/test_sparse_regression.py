@@ -8,7 +8,11 @@ from ibcore.validation import InvalidInput
 def test_the_truth_is_sparse_and_explains_the_targets():
     data = sparse_regression(6, 20, 3, torch.Generator().manual_seed(0))
     assert int((data.truth != 0).sum()) == 3
-    assert bool(((data.truth.abs() >= 0.5) & (data.truth.abs() <= 1.5) | (data.truth == 0)).all())
+    assert bool(
+        (
+            (data.truth.abs() >= 0.5) & (data.truth.abs() <= 1.5) | (data.truth == 0)
+        ).all()
+    )
     assert torch.equal(data.X @ data.truth, data.y)
     assert data.first(2).X.shape == (2, 20)
     assert torch.equal(data.first(2).y, data.y[:2])

@@ -11,7 +11,9 @@ def test_even_signals_have_real_spectra_and_predictors_few_frequencies(d):
     for rows in (data.X, data.beta[None]):
         torch.testing.assert_close(rows[:, 1:], rows[:, 1:].flip(1))
     sizes = torch.fft.rfft(data.beta, norm="ortho").abs()
-    torch.testing.assert_close(sizes.sort(descending=True).values[:3], torch.tensor([1.0, 1.0, 0.0]).double())
+    torch.testing.assert_close(
+        sizes.sort(descending=True).values[:3], torch.tensor([1.0, 1.0, 0.0]).double()
+    )
     torch.testing.assert_close(data.X @ data.beta, data.y)
 
 

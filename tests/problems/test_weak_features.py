@@ -7,7 +7,9 @@ from ibcore.problems.weak_features import WeakFeatures, equally_weak, prescient
 from ibcore.validation import InvalidInput
 
 
-@pytest.mark.parametrize("problem", [equally_weak(50, noise=0.1), prescient(50, noise=0.1)])
+@pytest.mark.parametrize(
+    "problem", [equally_weak(50, noise=0.1), prescient(50, noise=0.1)]
+)
 def test_signal_is_split_between_used_and_unused(problem):
     assert problem.signal(50) == pytest.approx((1.0, 0.0))
     assert sum(problem.signal(17)) == pytest.approx(1.0)

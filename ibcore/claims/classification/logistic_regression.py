@@ -22,7 +22,11 @@ from ibcore.measures import sin_angle, slope
 from ibcore.models import Linear
 from ibcore.oracles.generalization import hard_margin_bound
 from ibcore.oracles.max_margin import MaxMargin, max_margin
-from ibcore.oracles.separability import NonseparableLimit, minimizer_drift, nonseparable_limit
+from ibcore.oracles.separability import (
+    NonseparableLimit,
+    minimizer_drift,
+    nonseparable_limit,
+)
 from ibcore.problems.separable import (
     BoundedMargin,
     Classification,
@@ -66,13 +70,24 @@ def follow(signed: Tensor, loss: TailLoss, **options: Any) -> Trajectory:
     model, start = Linear(signed), torch.zeros_like(signed[:, 0])
     if signed.device.type != "cpu":
         return flow(model, loss, start, **options)
-    return scipy_flow(model, loss, start, degree=1 if isinstance(loss, PolynomialTail) else None, **options)
+    return scipy_flow(
+        model,
+        loss,
+        start,
+        degree=1 if isinstance(loss, PolynomialTail) else None,
+        **options,
+    )
 
 
-def draw_solved(setting: Setting, count: int, purpose: str, shape: tuple[int, int],
-                good: Callable[[MaxMargin], bool] = lambda solution: solution.rate >= LEAST_RATE,
-                ) -> tuple[list[tuple[PlantedMargin, MaxMargin]], int]:
+def draw_solved(
+    setting: Setting,
+    count: int,
+    purpose: str,
+    shape: tuple[int, int],
+    good: Callable[[MaxMargin], bool] = lambda solution: solution.rate >= LEAST_RATE,
+) -> tuple[list[tuple[PlantedMargin, MaxMargin]], int]:
     """`count` separable problems of (n, d) `shape` whose solution is `good`, with it; and how many were rejected."""
+
     def keep(generator: torch.Generator) -> tuple[PlantedMargin, MaxMargin] | None:
         problem = planted_margin(*shape, 0.1, generator)
         solution = max_margin(problem.X, problem.y)
@@ -88,9 +103,13 @@ def draw_batches(setting: Setting, each: int, purpose: str) -> tuple[list[Batch]
         kept, more = draw_solved(setting, each, f"{purpose} {n} {d}", (n, d))
         rejected += more
         problems, solutions = zip(*kept, strict=True)
-        signed, w_hat = (torch.stack(rows).to(setting.device) for rows in (
-            [p.signed for p in problems], [s.primal for s in solutions]))
-        gamma = torch.tensor([s.margin for s in solutions], dtype=signed.dtype, device=setting.device)
+        signed, w_hat = (
+            torch.stack(rows).to(setting.device)
+            for rows in ([p.signed for p in problems], [s.primal for s in solutions])
+        )
+        gamma = torch.tensor(
+            [s.margin for s in solutions], dtype=signed.dtype, device=setting.device
+        )
         batches.append(Batch(problems, solutions, signed, w_hat, gamma))
     return batches, rejected
 
@@ -99,40 +118,100 @@ def draw_batches(setting: Setting, each: int, purpose: str) -> tuple[list[Batch]
     kind="theorem",
     source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3",
     statement="On linearly separable data, gradient flow on the logistic loss converges in direction to the l2 "
-              "max-margin predictor: w(t) = w_hat log t + rho(t) with rho bounded for almost every data set.",
-    quick={"each": 1}, book={"each": 4}, full={"each": 200},
+    "max-margin predictor: w(t) = w_hat log t + rho(t) with rho bounded for almost every data set.",
+    quick={"each": 1},
+    book={"each": 4},
+    full={"each": 200},
 )
 def logistic_max_margin(setting: Setting, *, each: int) -> Evidence:
     """Direction, remainder, softmax weights and loss of the flow against the certified max-margin solution."""
     batches, rejected = draw_batches(setting, each, "max margin")
-    runs = [batch.flow(log_time=[10 * LOG_10, 50 * LOG_10, 6e3, 1e6], tolerance=1e-9) for batch in batches]
+    runs = [
+        batch.flow(log_time=[10 * LOG_10, 50 * LOG_10, 6e3, 1e6], tolerance=1e-9)
+        for batch in batches
+    ]
     tail = [batch.flow(PolynomialTail(), log_time=[50 * LOG_10]) for batch in batches]
-    sines = torch.cat([sin_angle(run.theta[-1], b.w_hat) for b, run in zip(batches, runs, strict=True)])
-    products = torch.cat([torch.exp(run.log_time + run.log_loss) * b.gamma.square() for b, run in
-                          zip(batches, runs, strict=True)], 1)
-    elsewhere = torch.cat([sin_angle(run.theta[-1], b.w_hat) for b, run in zip(batches, tail, strict=True)])
-    remainders, weights = _remainders(batches, [run.theta[2] for run in runs], [run.log_time[2] for run in runs])
+    sines = torch.cat(
+        [
+            sin_angle(run.theta[-1], b.w_hat)
+            for b, run in zip(batches, runs, strict=True)
+        ]
+    )
+    products = torch.cat(
+        [
+            torch.exp(run.log_time + run.log_loss) * b.gamma.square()
+            for b, run in zip(batches, runs, strict=True)
+        ],
+        1,
+    )
+    elsewhere = torch.cat(
+        [
+            sin_angle(run.theta[-1], b.w_hat)
+            for b, run in zip(batches, tail, strict=True)
+        ]
+    )
+    remainders, weights = _remainders(
+        batches, [run.theta[2] for run in runs], [run.log_time[2] for run in runs]
+    )
     solutions = [s for b in batches for s in b.solutions]
     checks = (
-        Check.close("max-margin program: largest relative gap or violation", 0,
-                    max(max(s.gap, s.violation) for s in solutions), atol=1e-10),
-        Check.close("sin of the angle to w_hat at log t = 1e6, largest", 0, float(sines.max()), atol=1e-5),
-        Check.close("|w - w_hat log t - rho| on the support at log t = 6e3, largest", 0, remainders, atol=1e-6),
-        Check.close("|softmax weights - SVM duals| at log t = 6e3, largest", 0, weights, atol=1e-8),
-        Check.close("t L gamma^2 at t = 1e10, farthest from 1", 1, _farthest(products[0], 1.0), atol=0.07),
-        Check.close("t L gamma^2 at t = 1e50, farthest from 1", 1, _farthest(products[1], 1.0), atol=0.01),
+        Check.close(
+            "max-margin program: largest relative gap or violation",
+            0,
+            max(max(s.gap, s.violation) for s in solutions),
+            atol=1e-10,
+        ),
+        Check.close(
+            "sin of the angle to w_hat at log t = 1e6, largest",
+            0,
+            float(sines.max()),
+            atol=1e-5,
+        ),
+        Check.close(
+            "|w - w_hat log t - rho| on the support at log t = 6e3, largest",
+            0,
+            remainders,
+            atol=1e-6,
+        ),
+        Check.close(
+            "|softmax weights - SVM duals| at log t = 6e3, largest",
+            0,
+            weights,
+            atol=1e-8,
+        ),
+        Check.close(
+            "t L gamma^2 at t = 1e10, farthest from 1",
+            1,
+            _farthest(products[0], 1.0),
+            atol=0.07,
+        ),
+        Check.close(
+            "t L gamma^2 at t = 1e50, farthest from 1",
+            1,
+            _farthest(products[1], 1.0),
+            atol=0.01,
+        ),
     )
-    control = Control("polynomial tail l = m^-1: median sin at t = 1e50",
-                      Check.at_least("median sin", float(elsewhere.median()), 1e-2))
+    control = Control(
+        "polynomial tail l = m^-1: median sin at t = 1e50",
+        Check.at_least("median sin", float(elsewhere.median()), 1e-2),
+    )
     notes = {"problems": len(solutions), "rejected (rate below 0.005)": rejected}
-    return Evidence(checks, control, {"batches": batches, "sines": sines.cpu(), "elsewhere": elsewhere.cpu()}, notes)
+    return Evidence(
+        checks,
+        control,
+        {"batches": batches, "sines": sines.cpu(), "elsewhere": elsewhere.cpu()},
+        notes,
+    )
 
 
 def _farthest(values: Tensor, target: float) -> float:
     return float(values[(values - target).abs().argmax()])
 
 
-def _remainders(batches: list[Batch], thetas: list[Tensor], log_times: list[Tensor]) -> tuple[float, float]:
+def _remainders(
+    batches: list[Batch], thetas: list[Tensor], log_times: list[Tensor]
+) -> tuple[float, float]:
     """Largest error of the remainder on the support, and of the softmax weights against the duals.
 
     The remainder rho = w - w_hat log t has to satisfy exp(-y_i x_i.rho) = n alpha_i on the support.
@@ -160,40 +239,98 @@ def _largest(values: Sequence[float]) -> float:
     kind="theorem",
     source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, rates of convergence",
     statement="The direction converges like 1/log t and no faster, the norm grows like |w_hat| log t, and the margin "
-              "gap is O(1/log t): powers of log t, never of t.",
-    quick={"each": 2}, book={"each": 10}, full={"each": 200},
+    "gap is O(1/log t): powers of log t, never of t.",
+    quick={"each": 2},
+    book={"each": 10},
+    full={"each": 200},
 )
 def logistic_log_rates(setting: Setting, *, each: int) -> Evidence:
     """sin(angle) log t over three decades of log t, the slopes, and the growth of the norm."""
     batches, rejected = draw_batches(setting, each, "log rates")
     log_times = torch.logspace(3, 6, 13, dtype=torch.float64)
     early = [100 * LOG_10, 200 * LOG_10]
-    runs = [b.flow(log_time=torch.cat([torch.tensor(early, dtype=torch.float64), log_times])) for b in batches]
-    sines = torch.cat([sin_angle(run.theta[2:], b.w_hat) for b, run in zip(batches, runs, strict=True)], 1)
+    runs = [
+        b.flow(
+            log_time=torch.cat([torch.tensor(early, dtype=torch.float64), log_times])
+        )
+        for b in batches
+    ]
+    sines = torch.cat(
+        [
+            sin_angle(run.theta[2:], b.w_hat)
+            for b, run in zip(batches, runs, strict=True)
+        ],
+        1,
+    )
     constants = sines * log_times.to(sines)[:, None]
     spread = (constants.amax(0) - constants.amin(0)) / constants.amin(0)
     slopes = slope(torch.log(log_times).to(sines)[None], torch.log(sines).T)
-    growth = torch.cat([((run.theta[1] - run.theta[0]) * b.w_hat).sum(-1) / b.w_hat.square().sum(-1)
-                        for b, run in zip(batches, runs, strict=True)]) / (early[1] - early[0])
-    gaps = torch.cat([(b.gamma - _margins(b, run.theta[2:])) * log_times.to(b.gamma)[:, None]
-                      for b, run in zip(batches, runs, strict=True)], 1)
-    control_runs = [b.flow(PolynomialTail(), log_time=[10 * LOG_10, 30 * LOG_10]) for b in batches]
-    falls = torch.cat([sin_angle(run.theta, b.w_hat) for b, run in zip(batches, control_runs, strict=True)], 1)
+    growth = torch.cat(
+        [
+            ((run.theta[1] - run.theta[0]) * b.w_hat).sum(-1) / b.w_hat.square().sum(-1)
+            for b, run in zip(batches, runs, strict=True)
+        ]
+    ) / (early[1] - early[0])
+    gaps = torch.cat(
+        [
+            (b.gamma - _margins(b, run.theta[2:])) * log_times.to(b.gamma)[:, None]
+            for b, run in zip(batches, runs, strict=True)
+        ],
+        1,
+    )
+    control_runs = [
+        b.flow(PolynomialTail(), log_time=[10 * LOG_10, 30 * LOG_10]) for b in batches
+    ]
+    falls = torch.cat(
+        [
+            sin_angle(run.theta, b.w_hat)
+            for b, run in zip(batches, control_runs, strict=True)
+        ],
+        1,
+    )
     control_slope = (torch.log(falls[1]) - torch.log(falls[0])) / np.log(3)
     checks = (
-        fraction("share of problems: sin * log t constant to 1 %, log t from 1e3 to 1e6",
-                 int((spread <= 0.01).sum()), len(spread), at_least=0.9),
-        Check.close("slope of log sin against log log t, farthest from -1", -1, _farthest(slopes, -1.0), atol=0.07),
-        Check.close("growth of w.w_hat/|w_hat|^2 per unit of log t, t = 1e100 to 1e200, farthest from 1", 1,
-                    _farthest(growth, 1.0), atol=1e-3),
-        Check.at_most("rise of margin gap * log t after log t = 1e3, over max|x| sin log t, largest",
-                      _rise(gaps, constants, batches), 0.01),
+        fraction(
+            "share of problems: sin * log t constant to 1 %, log t from 1e3 to 1e6",
+            int((spread <= 0.01).sum()),
+            len(spread),
+            at_least=0.9,
+        ),
+        Check.close(
+            "slope of log sin against log log t, farthest from -1",
+            -1,
+            _farthest(slopes, -1.0),
+            atol=0.07,
+        ),
+        Check.close(
+            "growth of w.w_hat/|w_hat|^2 per unit of log t, t = 1e100 to 1e200, farthest from 1",
+            1,
+            _farthest(growth, 1.0),
+            atol=1e-3,
+        ),
+        Check.at_most(
+            "rise of margin gap * log t after log t = 1e3, over max|x| sin log t, largest",
+            _rise(gaps, constants, batches),
+            0.01,
+        ),
     )
-    control = Control("polynomial tail: median slope + 1, t = 1e10 to 1e30",
-                      Check.at_least("median slope + 1", float(control_slope.median()) + 1, 0.5))
-    data = {"log_times": log_times, "constants": constants.cpu(), "sines": sines.cpu(), "gaps": gaps.cpu(),
-            "falls": falls.cpu()}
-    return Evidence(checks, control, data, {"problems": len(spread), "rejected (rate below 0.005)": rejected})
+    control = Control(
+        "polynomial tail: median slope + 1, t = 1e10 to 1e30",
+        Check.at_least("median slope + 1", float(control_slope.median()) + 1, 0.5),
+    )
+    data = {
+        "log_times": log_times,
+        "constants": constants.cpu(),
+        "sines": sines.cpu(),
+        "gaps": gaps.cpu(),
+        "falls": falls.cpu(),
+    }
+    return Evidence(
+        checks,
+        control,
+        data,
+        {"problems": len(spread), "rejected (rate below 0.005)": rejected},
+    )
 
 
 def _margins(batch: Batch, thetas: Tensor) -> Tensor:
@@ -215,12 +352,14 @@ LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.95)
     kind="empirical",
     source="observed; Theorem 15.4 of Shalev-Shwartz and Ben-David 2014 bounds the error of the largest margin",
     statement="Among the directions that separate the training set, those of larger margin err less on fresh data, "
-              "and the max-margin direction, where gradient flow goes, errs less than every separator drawn uniformly.",
+    "and the max-margin direction, where gradient flow goes, errs less than every separator drawn uniformly.",
     quick={"datasets": 3, "per_level": 40, "steps": 300},
     book={"datasets": 10, "per_level": 40, "steps": 500},
     full={"datasets": 50, "per_level": 200, "steps": 5000},
 )
-def margin_generalization(setting: Setting, *, datasets: int, per_level: int, steps: int) -> Evidence:
+def margin_generalization(
+    setting: Setting, *, datasets: int, per_level: int, steps: int
+) -> Evidence:
     """Separators sampled by margin level; exact test error; the direction of the flow among them."""
     correlations, advantages, beaten = [], [], []
     flow_errors, clouds, bounds = [], [], []
@@ -240,30 +379,62 @@ def margin_generalization(setting: Setting, *, datasets: int, per_level: int, st
         clouds.append((margins / best.margin, errors))
     control = _random_label_error(setting, datasets)
     checks = (
-        Check.at_most("Spearman correlation of margin and test error, weakest data set", max(correlations), -0.8),
-        Check.at_least("test error of the best uniformly drawn separator minus that of the flow, least",
-                       min(advantages), 0.0),
+        Check.at_most(
+            "Spearman correlation of margin and test error, weakest data set",
+            max(correlations),
+            -0.8,
+        ),
+        Check.at_least(
+            "test error of the best uniformly drawn separator minus that of the flow, least",
+            min(advantages),
+            0.0,
+        ),
     )
-    notes: dict[str, float | str] = {"share of all sampled separators worse than the flow": float(np.mean(beaten)),
-                                     "margin bound": round(bounds[0], 2), "bound is vacuous": str(bounds[0] >= 1)}
+    notes: dict[str, float | str] = {
+        "share of all sampled separators worse than the flow": float(np.mean(beaten)),
+        "margin bound": round(bounds[0], 2),
+        "bound is vacuous": str(bounds[0] >= 1),
+    }
     data = {"clouds": clouds, "flow_errors": flow_errors, "bounds": bounds}
-    return Evidence(checks, Control("labels drawn at random: mean test error of the flow's direction",
-                                    Check.at_least("mean test error", control, 0.4)), data, notes)
+    return Evidence(
+        checks,
+        Control(
+            "labels drawn at random: mean test error of the flow's direction",
+            Check.at_least("mean test error", control, 0.4),
+        ),
+        data,
+        notes,
+    )
 
 
-def _separator_cloud(problem: BoundedMargin, best: MaxMargin, per_level: int, steps: int,
-                     generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _separator_cloud(
+    problem: BoundedMargin,
+    best: MaxMargin,
+    per_level: int,
+    steps: int,
+    generator: torch.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
     """Margins and exact test errors of `per_level` random separators at each level of margin."""
     levels = torch.tensor(LEVELS, dtype=torch.float64).repeat_interleave(per_level)
     start = best.primal * best.margin * (1 + levels[:, None]) / 2
-    sampled = separators(problem.signed, levels * best.margin, start, count=len(levels), steps=steps,
-                         generator=generator)
+    sampled = separators(
+        problem.signed,
+        levels * best.margin,
+        start,
+        count=len(levels),
+        steps=steps,
+        generator=generator,
+    )
     margins = (sampled @ problem.signed.T).amin(1) / sampled.norm(dim=1)
     return margins.numpy(), problem.error(sampled).numpy()
 
 
 def _flow_direction(problem: Classification, setting: Setting) -> Tensor:
-    return follow(problem.signed.to(setting.device)[None], Logistic(), log_loss=-1e4).theta[0, 0].cpu()
+    return (
+        follow(problem.signed.to(setting.device)[None], Logistic(), log_loss=-1e4)
+        .theta[0, 0]
+        .cpu()
+    )
 
 
 def _random_label_error(setting: Setting, datasets: int) -> float:
@@ -273,7 +444,13 @@ def _random_label_error(setting: Setting, datasets: int) -> float:
         generator = torch.Generator().manual_seed(seed)
         problem = bounded_margin(50, 100, 1.0, generator)
         flips = torch.randint(2, problem.y.shape, generator=generator).double() * 2 - 1
-        errors.append(float(problem.error(_flow_direction(Classification(problem.X, flips), setting))))
+        errors.append(
+            float(
+                problem.error(
+                    _flow_direction(Classification(problem.X, flips), setting)
+                )
+            )
+        )
     return float(np.mean(errors))
 
 
@@ -281,9 +458,11 @@ def _random_label_error(setting: Setting, datasets: int) -> float:
     kind="theorem",
     source="Ji and Telgarsky 2019, Theorems 1 and 2 (gradient descent); rates of the flow are observed",
     statement="On data that no direction separates, the logistic iterate has a part that converges, to the unique "
-              "minimizer on the span of the inseparable points, and a part that diverges in the max-margin direction "
-              "of the other points projected off that span.",
-    quick={"datasets": 20}, book={"datasets": 20}, full={"datasets": 400},
+    "minimizer on the span of the inseparable points, and a part that diverges in the max-margin direction "
+    "of the other points projected off that span.",
+    quick={"datasets": 20},
+    book={"datasets": 20},
+    full={"datasets": 400},
 )
 def nonseparable_gd(setting: Setting, *, datasets: int) -> Evidence:
     """Projection onto the span at finite times; direction off the span at log t = 1e6 with the projection frozen."""
@@ -291,7 +470,9 @@ def nonseparable_gd(setting: Setting, *, datasets: int) -> Evidence:
     n = len(splits.problems[0].y)
     times = [float(np.log(n)) + power * LOG_10 for power in (4, 6, 8)]
     start = torch.zeros_like(splits.minimizers)
-    whole = flow(Linear(splits.signed), Logistic(), start, log_time=times, tolerance=1e-7).theta
+    whole = flow(
+        Linear(splits.signed), Logistic(), start, log_time=times, tolerance=1e-7
+    ).theta
     errors = (splits.inside(whole) - splits.minimizers).norm(dim=-1)
     log_times = torch.logspace(3, 6, 13, dtype=torch.float64)
     outside = _frozen_flow(splits, whole[2], times[2], log_times)
@@ -301,27 +482,66 @@ def nonseparable_gd(setting: Setting, *, datasets: int) -> Evidence:
     rest = follow(splits.separable, Logistic(), log_time=times).theta[2]
     without = (splits.inside(rest) - splits.minimizers).norm(dim=-1)
     checks = (
-        fraction("share of draws in which the linear program finds the points that surround the origin", datasets,
-                 datasets + disagreed, at_least=1.0),
-        Check.close("norm of the gradient at Newton's minimizer, largest", 0,
-                    _largest([limit.gradient_norm for limit in splits.limits]), atol=1e-12),
-        fraction("share of data sets: projection within 1e-5 of the minimizer at t = 1e6 n",
-                 int((errors[1] <= 1e-5).sum()), datasets, at_least=0.9),
-        Check.close("t * distance over the predicted constant |c| at t = 1e8 n, median", 1,
-                    float((errors[2] * np.exp(times[2]) / splits.drifts).median()), atol=0.25),
-        Check.close("slope of log distance against log t, t = 1e6 n to 1e8 n, median", -1,
-                    float(torch.log10(errors[2] / errors[1]).median()) / 2, atol=0.1),
-        fraction("share of data sets: sin of the angle off the span at most 1e-5 at log t = 1e6",
-                 int((sines[-1] <= 1e-5).sum()), datasets, at_least=0.9),
-        fraction("share of data sets: sin * log t constant to 1 %, log t from 1e3 to 1e6",
-                 int((spread <= 0.01).sum()), datasets, at_least=0.9),
+        fraction(
+            "share of draws in which the linear program finds the points that surround the origin",
+            datasets,
+            datasets + disagreed,
+            at_least=1.0,
+        ),
+        Check.close(
+            "norm of the gradient at Newton's minimizer, largest",
+            0,
+            _largest([limit.gradient_norm for limit in splits.limits]),
+            atol=1e-12,
+        ),
+        fraction(
+            "share of data sets: projection within 1e-5 of the minimizer at t = 1e6 n",
+            int((errors[1] <= 1e-5).sum()),
+            datasets,
+            at_least=0.9,
+        ),
+        Check.close(
+            "t * distance over the predicted constant |c| at t = 1e8 n, median",
+            1,
+            float((errors[2] * np.exp(times[2]) / splits.drifts).median()),
+            atol=0.25,
+        ),
+        Check.close(
+            "slope of log distance against log t, t = 1e6 n to 1e8 n, median",
+            -1,
+            float(torch.log10(errors[2] / errors[1]).median()) / 2,
+            atol=0.1,
+        ),
+        fraction(
+            "share of data sets: sin of the angle off the span at most 1e-5 at log t = 1e6",
+            int((sines[-1] <= 1e-5).sum()),
+            datasets,
+            at_least=0.9,
+        ),
+        fraction(
+            "share of data sets: sin * log t constant to 1 %, log t from 1e3 to 1e6",
+            int((spread <= 0.01).sum()),
+            datasets,
+            at_least=0.9,
+        ),
     )
-    control = Control("inseparable points removed: median distance to the same minimizer at t = 1e8 n",
-                      Check.at_least("median distance", float(without.median()), 0.2))
-    data = {"splits": splits, "times": times, "whole": whole.cpu(), "errors": errors.cpu(), "log_times": log_times,
-            "sines": sines.cpu()}
-    notes = {"data sets": datasets, "rejected (separable, or rate below 0.005)": rejected,
-             "draws in which the split came out otherwise": disagreed}
+    control = Control(
+        "inseparable points removed: median distance to the same minimizer at t = 1e8 n",
+        Check.at_least("median distance", float(without.median()), 0.2),
+    )
+    data = {
+        "splits": splits,
+        "times": times,
+        "whole": whole.cpu(),
+        "errors": errors.cpu(),
+        "log_times": log_times,
+        "sines": sines.cpu(),
+    }
+    notes = {
+        "data sets": datasets,
+        "rejected (separable, or rate below 0.005)": rejected,
+        "draws in which the split came out otherwise": disagreed,
+    }
     return Evidence(checks, control, data, notes)
 
 
@@ -353,7 +573,10 @@ class Splits:
 def _surrounds(rows: Tensor) -> bool:
     """Whether directions (n, 2) leave no open half-plane empty: no two neighbors are half a turn or more apart."""
     angles = torch.atan2(rows[:, 1], rows[:, 0]).sort().values
-    return bool(torch.cat([angles.diff(), angles[:1] - angles[-1:] + 2 * torch.pi]).max() < torch.pi)
+    return bool(
+        torch.cat([angles.diff(), angles[:1] - angles[-1:] + 2 * torch.pi]).max()
+        < torch.pi
+    )
 
 
 def _splits(setting: Setting, count: int) -> tuple[Splits, int, int]:
@@ -374,7 +597,9 @@ def _splits(setting: Setting, count: int) -> tuple[Splits, int, int]:
             disagreed += 1
             continue
         part = problem.X[limit.separable]
-        solution = max_margin(part - part @ limit.basis @ limit.basis.T, problem.y[limit.separable])
+        solution = max_margin(
+            part - part @ limit.basis @ limit.basis.T, problem.y[limit.separable]
+        )
         if solution.rate >= LEAST_RATE:
             kept.append((problem, limit, solution))
         else:
@@ -383,14 +608,30 @@ def _splits(setting: Setting, count: int) -> tuple[Splits, int, int]:
             break
     problems, limits, solutions = zip(*kept, strict=True)
     projectors = torch.stack([limit.basis @ limit.basis.T for limit in limits])
-    separable = torch.stack([p.signed[limit.separable] for p, limit in zip(problems, limits, strict=True)])
-    tensors = (torch.stack([p.signed for p in problems]), separable, separable - separable @ projectors, projectors,
-               torch.stack([limit.minimizer for limit in limits]), torch.stack([s.primal for s in solutions]),
-               torch.stack([minimizer_drift(p.X, p.y, limit, s.dual).norm() for p, limit, s in kept]))
-    return Splits(problems, limits, *(t.to(setting.device) for t in tensors)), rejected, disagreed
+    separable = torch.stack(
+        [p.signed[limit.separable] for p, limit in zip(problems, limits, strict=True)]
+    )
+    tensors = (
+        torch.stack([p.signed for p in problems]),
+        separable,
+        separable - separable @ projectors,
+        projectors,
+        torch.stack([limit.minimizer for limit in limits]),
+        torch.stack([s.primal for s in solutions]),
+        torch.stack(
+            [minimizer_drift(p.X, p.y, limit, s.dual).norm() for p, limit, s in kept]
+        ),
+    )
+    return (
+        Splits(problems, limits, *(t.to(setting.device) for t in tensors)),
+        rejected,
+        disagreed,
+    )
 
 
-def _frozen_flow(splits: Splits, theta: Tensor, log_time: float, log_times: Tensor) -> Tensor:
+def _frozen_flow(
+    splits: Splits, theta: Tensor, log_time: float, log_times: Tensor
+) -> Tensor:
     """The flow off the span, from `theta` (B, d) at `log_time` on, with the part inside held at its own value.
 
     The mean over the separable points alone speeds time up by n / n_separable; log t is shifted back.

@@ -13,16 +13,31 @@ from ibcore.losses import Logistic
 from ibcore.measures import sin_angle
 from ibcore.models import Linear
 
-CLAIMS = {claim.id: claim for claim in (page.logistic_max_margin, page.logistic_log_rates, page.margin_generalization,
-                                        page.nonseparable_gd)}
+CLAIMS = {
+    claim.id: claim
+    for claim in (
+        page.logistic_max_margin,
+        page.logistic_log_rates,
+        page.margin_generalization,
+        page.nonseparable_gd,
+    )
+}
 
 
 @pytest.fixture(scope="module")
 def verdicts():
     """Every claim of the page, at quick sizes for seed 0 and on single draws for seed 1."""
-    first = {(name, 0): claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()}
-    single = {"logistic-log-rates": {"each": 1}, "margin-generalization": {"datasets": 1}}
-    second = {(name, 1): claim.verify(Setting("quick", 1), **single.get(name, {})) for name, claim in CLAIMS.items()}
+    first = {
+        (name, 0): claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()
+    }
+    single = {
+        "logistic-log-rates": {"each": 1},
+        "margin-generalization": {"datasets": 1},
+    }
+    second = {
+        (name, 1): claim.verify(Setting("quick", 1), **single.get(name, {}))
+        for name, claim in CLAIMS.items()
+    }
     return first | second
 
 
@@ -44,17 +59,32 @@ def test_figures_get_finite_arrays_on_the_cpu(verdicts, name):
 
 def test_bars_are_the_same_at_every_seed(verdicts):
     for name in CLAIMS:
-        first, second = ([(check.name, check.relation, check.tolerance) for check in verdict.evidence.checks]
-                         for verdict in (verdicts[name, 0], verdicts[name, 1]))
+        first, second = (
+            [
+                (check.name, check.relation, check.tolerance)
+                for check in verdict.evidence.checks
+            ]
+            for verdict in (verdicts[name, 0], verdicts[name, 1])
+        )
         assert first == second
 
 
 def test_drawn_problems_differ_between_seeds_and_repeat():
-    first, again, other = (page.draw_batches(Setting("quick", seed), 1, "any")[0] for seed in (0, 0, 1))
-    assert all(torch.equal(a.signed, b.signed) for a, b in zip(first, again, strict=True))
+    first, again, other = (
+        page.draw_batches(Setting("quick", seed), 1, "any")[0] for seed in (0, 0, 1)
+    )
+    assert all(
+        torch.equal(a.signed, b.signed) for a, b in zip(first, again, strict=True)
+    )
     assert not torch.equal(first[0].signed, other[0].signed)
-    assert [tuple(batch.signed.shape) for batch in first] == [(1, n, d) for n, d in page.SHAPES]
-    assert all(solution.rate >= page.LEAST_RATE for batch in first for solution in batch.solutions)
+    assert [tuple(batch.signed.shape) for batch in first] == [
+        (1, n, d) for n, d in page.SHAPES
+    ]
+    assert all(
+        solution.rate >= page.LEAST_RATE
+        for batch in first
+        for solution in batch.solutions
+    )
 
 
 def test_a_wrong_direction_would_not_hold(verdicts):
@@ -75,17 +105,35 @@ def lsoda(signed, log_time):
         q = expit(-rows @ w)
         return -math.exp(u) * (rows.T * (q * (1 - q))) @ rows / len(rows)
 
-    out = solve_ivp(field, (-40, log_time), math.exp(-40) * rows.mean(0) / 2, method="LSODA", jac=jacobian, rtol=1e-9,
-                    atol=1e-11)
+    out = solve_ivp(
+        field,
+        (-40, log_time),
+        math.exp(-40) * rows.mean(0) / 2,
+        method="LSODA",
+        jac=jacobian,
+        rtol=1e-9,
+        atol=1e-11,
+    )
     assert out.success
     return torch.from_numpy(out.y[:, -1])
 
 
-@pytest.mark.parametrize(("degrees", "surrounded"), [
-    ([0, 120, 240], True), ([0, 90, 179], False), ([10, 170, 300], True), ([0, 179, 181], True), ([350, 5, 20], False)])
+@pytest.mark.parametrize(
+    ("degrees", "surrounded"),
+    [
+        ([0, 120, 240], True),
+        ([0, 90, 179], False),
+        ([10, 170, 300], True),
+        ([0, 179, 181], True),
+        ([350, 5, 20], False),
+    ],
+)
 def test_points_surround_the_origin_if_no_half_plane_is_free(degrees, surrounded):
     angles = torch.deg2rad(torch.tensor(degrees, dtype=torch.float64))
-    assert page._surrounds(torch.stack([torch.cos(angles), torch.sin(angles)], 1)) == surrounded
+    assert (
+        page._surrounds(torch.stack([torch.cos(angles), torch.sin(angles)], 1))
+        == surrounded
+    )
 
 
 def test_freezing_the_projection_changes_nothing_off_the_span():
@@ -94,8 +142,12 @@ def test_freezing_the_projection_changes_nothing_off_the_span():
     n = splits.signed.shape[1]
     early, late = math.log(n) + 8 * page.LOG_10, math.log(n) + 10 * page.LOG_10
     start = torch.zeros(1, 6, dtype=torch.float64)
-    whole = flow(Linear(splits.signed), Logistic(), start, log_time=early, tolerance=1e-8).theta[0]
-    frozen = page._frozen_flow(splits, whole, early, torch.tensor([late], dtype=torch.float64))[0]
+    whole = flow(
+        Linear(splits.signed), Logistic(), start, log_time=early, tolerance=1e-8
+    ).theta[0]
+    frozen = page._frozen_flow(
+        splits, whole, early, torch.tensor([late], dtype=torch.float64)
+    )[0]
     expected = lsoda(splits.signed[0], late)
     off = expected - splits.projectors[0] @ expected
     assert float(sin_angle(frozen[0], off)) < 1e-6
@@ -109,6 +161,13 @@ def test_random_labels_leave_nothing_to_learn(verdicts):
 
 def test_data_behind_the_split_are_consistent(verdicts):
     splits = verdicts["nonseparable-gd", 0].data["splits"]
-    torch.testing.assert_close(splits.inside(splits.minimizers), splits.minimizers, rtol=0, atol=1e-12)
-    torch.testing.assert_close(splits.inside(splits.directions), torch.zeros_like(splits.directions), rtol=0, atol=1e-9)
+    torch.testing.assert_close(
+        splits.inside(splits.minimizers), splits.minimizers, rtol=0, atol=1e-12
+    )
+    torch.testing.assert_close(
+        splits.inside(splits.directions),
+        torch.zeros_like(splits.directions),
+        rtol=0,
+        atol=1e-9,
+    )
     assert np.all([limit.gradient_norm < 1e-12 for limit in splits.limits])

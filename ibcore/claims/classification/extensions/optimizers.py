@@ -11,7 +11,14 @@ from torch import Tensor
 
 from ibcore.claims import Setting, claim
 from ibcore.dynamics.descent import Schedule, decaying, descend, loss_scaled
-from ibcore.dynamics.directions import AdaGrad, Adam, Gradient, Grouped, Momentum, Steepest
+from ibcore.dynamics.directions import (
+    AdaGrad,
+    Adam,
+    Gradient,
+    Grouped,
+    Momentum,
+    Steepest,
+)
 from ibcore.dynamics.log_time import flow
 from ibcore.evidence import Check, Control, Evidence, fraction
 from ibcore.losses import Exponential, Logistic
@@ -23,18 +30,29 @@ from ibcore.problems.separable import Classification, planted_margin
 
 NORMS = (1.0, 2.0, math.inf)
 NAMES = {1.0: "l1", 2.0: "l2", math.inf: "l_inf"}
-SHARE = 0.75  # of data sets; no theorem bounds the number of steps that one of them takes
+SHARE = (
+    0.75  # of data sets; no theorem bounds the number of steps that one of them takes
+)
 LEAST_MARGIN = 0.3  # of the largest input, both in the norms that the method pairs
 UNITS = torch.tensor([1.0, 0.8, 0.6, 0.4])  # of the coordinates in AdaGrad's data
 BALL_MARGIN = 0.4  # where all norms are l2 and the inputs lie in the unit ball
 LEAST_RATE = 0.1  # the remainder decays like t^-rate
 LEAST_STRICTNESS = (0.01, 0.1)  # complementarity of the examples, of the coordinates
-LEAST_DIFFERENCE = 0.01  # relative margin that each norm's optimum loses in the other norms
+LEAST_DIFFERENCE = (
+    0.01  # relative margin that each norm's optimum loses in the other norms
+)
 
 
-def draw(setting: Setting, count: int, purpose: str, n: int, d: int,
-         keep: Callable[[Classification], object | None]) -> tuple[list, int]:
+def draw(
+    setting: Setting,
+    count: int,
+    purpose: str,
+    n: int,
+    d: int,
+    keep: Callable[[Classification], object | None],
+) -> tuple[list, int]:
     """`count` data sets of the unit ball for which `keep` returns something, as what it returned; and the rejected."""
+
     def keep_scaled(generator: torch.Generator) -> object | None:
         problem = planted_margin(n, d, 1.5, generator)
         return keep(Classification(problem.X / problem.X.norm(dim=1).max(), problem.y))
@@ -58,16 +76,34 @@ def draw_balls(setting: Setting, count: int, purpose: str, angle: float = 0.0) -
 
     The sine of the angle between the l2 and the l_inf optimum is at least `angle`.
     """
+
     def keep(data: Classification) -> tuple[Tensor, MaxMargin] | None:
         solution = max_margin(data.X, data.y)
         good = solution.margin >= BALL_MARGIN and solution.rate >= LEAST_RATE
         if good and angle:
-            good = float(sin_angle(norm_max_margin(data.X, data.y, math.inf).primal, solution.primal)) >= angle
+            good = (
+                float(
+                    sin_angle(
+                        norm_max_margin(data.X, data.y, math.inf).primal,
+                        solution.primal,
+                    )
+                )
+                >= angle
+            )
         return (data.signed, solution) if good else None
+
     kept, rejected = draw(setting, count, purpose, 8, 3, keep)
-    signed, w_hat, support = (torch.stack(rows).to(setting.device) for rows in (
-        [rows for rows, _ in kept], [s.primal for _, s in kept], [s.support for _, s in kept]))
-    gamma = torch.tensor([s.margin for _, s in kept], dtype=signed.dtype, device=setting.device)
+    signed, w_hat, support = (
+        torch.stack(rows).to(setting.device)
+        for rows in (
+            [rows for rows, _ in kept],
+            [s.primal for _, s in kept],
+            [s.support for _, s in kept],
+        )
+    )
+    gamma = torch.tensor(
+        [s.margin for _, s in kept], dtype=signed.dtype, device=setting.device
+    )
     return Balls(signed, w_hat, gamma, support, rejected)
 
 
@@ -78,46 +114,94 @@ def _margins(signed: Tensor, w: Tensor) -> Tensor:
 @claim(
     kind="theorem",
     source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3; Nacson, Srebro and Soudry 2019 (SGD); "
-           "momentum is observed",
+    "momentum is observed",
     statement="Gradient descent, SGD with a fixed small step and momentum converge in direction to the same l2 "
-              "max-margin predictor as gradient flow, at the same rate in the time eta * k.",
-    quick={"problems": 5, "steps": 5000}, book={"problems": 20, "steps": 5000}, full={"problems": 400, "steps": 10**6},
+    "max-margin predictor as gradient flow, at the same rate in the time eta * k.",
+    quick={"problems": 5, "steps": 5000},
+    book={"problems": 20, "steps": 5000},
+    full={"problems": 400, "steps": 10**6},
 )
 def gd_sgd_same_limit(setting: Setting, *, problems: int, steps: int) -> Evidence:
     """Plain steps against the flow at equal time; loss-scaled steps against w_hat; sign descent as the control."""
     balls, B = draw_balls(setting, problems, "same limit", 0.1), problems
     full, stochastic = _same_limit_runs(setting, balls, steps)
     stops = [math.log(4 * k) for k in (steps // 10, steps)]
-    reference = flow(Linear(balls.signed), Logistic(), torch.zeros_like(balls.w_hat), log_time=stops)
+    reference = flow(
+        Linear(balls.signed), Logistic(), torch.zeros_like(balls.w_hat), log_time=stops
+    )
     plain = torch.stack([full[:, 0], full[:, 2], full[:, 4], stochastic[:, 0]], 1)
-    scaled = sin_angle(torch.stack([full[-1, 1], full[-1, 3], full[-1, 5], stochastic[-1, 1]]), balls.w_hat)
+    scaled = sin_angle(
+        torch.stack([full[-1, 1], full[-1, 3], full[-1, 5], stochastic[-1, 1]]),
+        balls.w_hat,
+    )
     losses = _log_loss(balls, plain) - reference.log_loss[:, None]
-    apart = (_margins(balls.signed, plain) - _margins(balls.signed, reference.theta)[:, None]).abs()
+    apart = (
+        _margins(balls.signed, plain) - _margins(balls.signed, reference.theta)[:, None]
+    ).abs()
     apart = (apart * balls.support).amax(-1)
-    turned = torch.rad2deg(sin_angle(plain[-1], balls.w_hat) - sin_angle(reference.theta[-1], balls.w_hat)).abs()
+    turned = torch.rad2deg(
+        sin_angle(plain[-1], balls.w_hat) - sin_angle(reference.theta[-1], balls.w_hat)
+    ).abs()
     distance = (plain - reference.theta[:, None]).norm(dim=-1)
     sign = sin_angle(full[-1, 6], balls.w_hat)
     checks = (
-        Check.close("loss over the flow's at equal time, farthest from 1", 1,
-                    _farthest(torch.exp(losses[-1]), 1.0), atol=0.1),
-        Check.close("GD: degrees to w_hat minus the flow's, largest", 0, float(turned[0].max()), atol=0.5),
-        Check.at_most("without noise: support margins minus the flow's, last over a tenth of the time, median",
-                      float((apart[1] / apart[0])[:3].median(-1).values.max()), 10**-LEAST_RATE),
-        Check.at_most("all: |w - w_flow|, last over a tenth of the time, largest median",
-                      float((distance[1] / distance[0]).median(-1).values.max()), 1.0),
-        Check.close("loss-scaled GD, momentum, Nesterov: largest sin to w_hat", 0, float(scaled[:3].max()), atol=1e-3),
-        Check.close("loss-scaled SGD: largest sin to w_hat", 0, float(scaled[3].max()), atol=2e-3),
+        Check.close(
+            "loss over the flow's at equal time, farthest from 1",
+            1,
+            _farthest(torch.exp(losses[-1]), 1.0),
+            atol=0.1,
+        ),
+        Check.close(
+            "GD: degrees to w_hat minus the flow's, largest",
+            0,
+            float(turned[0].max()),
+            atol=0.5,
+        ),
+        Check.at_most(
+            "without noise: support margins minus the flow's, last over a tenth of the time, median",
+            float((apart[1] / apart[0])[:3].median(-1).values.max()),
+            10**-LEAST_RATE,
+        ),
+        Check.at_most(
+            "all: |w - w_flow|, last over a tenth of the time, largest median",
+            float((distance[1] / distance[0]).median(-1).values.max()),
+            1.0,
+        ),
+        Check.close(
+            "loss-scaled GD, momentum, Nesterov: largest sin to w_hat",
+            0,
+            float(scaled[:3].max()),
+            atol=1e-3,
+        ),
+        Check.close(
+            "loss-scaled SGD: largest sin to w_hat",
+            0,
+            float(scaled[3].max()),
+            atol=2e-3,
+        ),
     )
-    control = Control("loss-scaled sign descent: median sin to w_hat",
-                      Check.at_least("median sin", float(sign.median()), 5e-2))
-    data = {"log_time": torch.tensor(stops), "plain": plain.cpu(), "reference": reference.theta.cpu(),
-            "scaled": scaled.cpu(), "apart": apart.cpu(),
-            "distance": distance.cpu()}
-    notes = {"data sets": B, "rejected (margin below 0.4, rate or angle below 0.1)": balls.rejected}
+    control = Control(
+        "loss-scaled sign descent: median sin to w_hat",
+        Check.at_least("median sin", float(sign.median()), 5e-2),
+    )
+    data = {
+        "log_time": torch.tensor(stops),
+        "plain": plain.cpu(),
+        "reference": reference.theta.cpu(),
+        "scaled": scaled.cpu(),
+        "apart": apart.cpu(),
+        "distance": distance.cpu(),
+    }
+    notes = {
+        "data sets": B,
+        "rejected (margin below 0.4, rate or angle below 0.1)": balls.rejected,
+    }
     return Evidence(checks, control, data, notes)
 
 
-def _same_limit_runs(setting: Setting, balls: Balls, steps: int) -> tuple[Tensor, Tensor]:
+def _same_limit_runs(
+    setting: Setting, balls: Balls, steps: int
+) -> tuple[Tensor, Tensor]:
     """Parameters after a tenth of the steps and after all.
 
     (2, 7, B, d) of GD, momentum and Nesterov, each plain and loss-scaled, and of loss-scaled sign descent;
@@ -127,20 +211,44 @@ def _same_limit_runs(setting: Setting, balls: Balls, steps: int) -> tuple[Tensor
     heavy, nesterov = Momentum(0.9), Momentum(0.9, nesterov=True)
     sizes = [4.0, 4.0, 0.4, 2.0, 0.4, 2.0, 1.0]
     over_loss = [False, True] * 3 + [True]
-    methods = Grouped(((Gradient(), 2 * B), (heavy, 2 * B), (nesterov, 2 * B), (Steepest(math.inf), B)))
+    methods = Grouped(
+        (
+            (Gradient(), 2 * B),
+            (heavy, 2 * B),
+            (nesterov, 2 * B),
+            (Steepest(math.inf), B),
+        )
+    )
     rows, stops = balls.signed, [steps // 10, steps]
-    full = descend(Linear(rows.repeat(7, 1, 1)), Logistic(), rows.new_zeros(7 * B, d),
-                   _schedule(sizes, over_loss, rows), stops=stops, direction=methods)
-    generator = torch.Generator().manual_seed(setting.seeds(1, "same limit, batches")[0])
-    batches = descend(Linear(rows.repeat(2, 1, 1)), Logistic(), rows.new_zeros(2 * B, d),
-                      _schedule([4.0, 2.0], [False, True], rows), stops=stops, batch_size=4, generator=generator)
+    full = descend(
+        Linear(rows.repeat(7, 1, 1)),
+        Logistic(),
+        rows.new_zeros(7 * B, d),
+        _schedule(sizes, over_loss, rows),
+        stops=stops,
+        direction=methods,
+    )
+    generator = torch.Generator().manual_seed(
+        setting.seeds(1, "same limit, batches")[0]
+    )
+    batches = descend(
+        Linear(rows.repeat(2, 1, 1)),
+        Logistic(),
+        rows.new_zeros(2 * B, d),
+        _schedule([4.0, 2.0], [False, True], rows),
+        stops=stops,
+        batch_size=4,
+        generator=generator,
+    )
     return full.theta.reshape(2, 7, B, d), batches.theta.reshape(2, 2, B, d)
 
 
 def _schedule(sizes: list[float], over_loss: list[bool], rows: Tensor) -> Schedule:
     """One step size for each block of as many runs as `rows` has data sets."""
-    each, scaled = (torch.tensor(values, device=rows.device).repeat_interleave(len(rows))
-                    for values in (sizes, over_loss))
+    each, scaled = (
+        torch.tensor(values, device=rows.device).repeat_interleave(len(rows))
+        for values in (sizes, over_loss)
+    )
     return Schedule(decaying(each.to(rows), 0.0).log_size, scaled)
 
 
@@ -157,10 +265,11 @@ def _farthest(values: Tensor, target: float) -> float:
 @claim(
     kind="theorem",
     source="Ji and Telgarsky 2021, Theorem 7 (constant steps over the loss); Nacson, Lee, Gunasekar, Savarese, Srebro "
-           "and Soudry 2019 (steps over the loss and 1/sqrt t)",
+    "and Soudry 2019 (steps over the loss and 1/sqrt t)",
     statement="With steps eta_k / L the margin gap on the exponential loss is at most (1 + log n) / (gamma sum eta_k): "
-              "1/t for constant eta_k, 1/sqrt t for eta_k ~ 1/sqrt k, up to log factors; with steps eta it is 1/log t.",
-    quick={"problems": 12, "steps": 5000}, book={"problems": 30, "steps": 5000},
+    "1/t for constant eta_k, 1/sqrt t for eta_k ~ 1/sqrt k, up to log factors; with steps eta it is 1/log t.",
+    quick={"problems": 12, "steps": 5000},
+    book={"problems": 30, "steps": 5000},
     full={"problems": 1000, "steps": 10**6},
 )
 def normalized_gd_rate(setting: Setting, *, problems: int, steps: int) -> Evidence:
@@ -168,31 +277,73 @@ def normalized_gd_rate(setting: Setting, *, problems: int, steps: int) -> Eviden
     balls, B = draw_balls(setting, problems, "normalized"), problems
     rows = balls.signed
     powers = torch.tensor([0.0, 0.5, 0.0]).to(rows).repeat_interleave(B)
-    over_loss = torch.tensor([True, True, False], device=rows.device).repeat_interleave(B)
-    schedule = Schedule(decaying(torch.ones_like(powers), powers, over=20.0).log_size, over_loss)
+    over_loss = torch.tensor([True, True, False], device=rows.device).repeat_interleave(
+        B
+    )
+    schedule = Schedule(
+        decaying(torch.ones_like(powers), powers, over=20.0).log_size, over_loss
+    )
     stops = sorted({round(steps * 10 ** (k / 8)) for k in range(-8, 1)})
-    run = descend(Linear(rows.repeat(3, 1, 1)), Exponential(), rows.new_zeros(3 * B, rows.shape[-1]), schedule,
-                  stops=stops)
+    run = descend(
+        Linear(rows.repeat(3, 1, 1)),
+        Exponential(),
+        rows.new_zeros(3 * B, rows.shape[-1]),
+        schedule,
+        stops=stops,
+    )
     w = run.theta.reshape(len(stops), 3, B, -1)
     gaps = balls.gamma - _margins(rows, w).amin(-1) / w.norm(dim=-1)
-    slopes = slope(torch.log(torch.tensor(stops)).to(rows), torch.log(gaps.clamp_min(1e-300)).movedim(0, -1))
-    sizes = torch.exp(torch.stack([torch.as_tensor(schedule.log_size(k)) for k in range(steps)]))
-    sums = sizes.cumsum(0)[[k - 1 for k in stops]]
-    bound = (1 + math.log(rows.shape[1])) / (balls.gamma * sums.reshape(len(stops), 3, B))
-    slow = -float(slope(torch.log(torch.tensor(stops)).to(rows), torch.log(sums[:, B])))
-    near = ((slopes[:2] - slopes.new_tensor([[-1.0], [slow]])).abs() <= slopes.new_tensor([[0.1], [0.2]])).all(0)
-    checks = (
-        Check.close("steps 1/L: slope of log gap against log t, median", -1, float(slopes[0].median()), atol=0.05),
-        Check.close("steps 1/(sqrt t L): slope, as of 1/(sum of eta), median", slow, float(slopes[1].median()),
-                    atol=0.1),
-        fraction("share of data sets with both slopes within 0.1 and 0.2 of these", int(near.sum()), B, at_least=0.6),
-        Check.at_most("gap over Ji and Telgarsky's bound, largest", float((gaps / bound)[:, :2].max()), 1.0),
+    slopes = slope(
+        torch.log(torch.tensor(stops)).to(rows),
+        torch.log(gaps.clamp_min(1e-300)).movedim(0, -1),
     )
-    control = Control("plain steps: median slope + 1", Check.at_least("median slope + 1", float(slopes[2].median()) + 1,
-                                                                      0.6))
+    sizes = torch.exp(
+        torch.stack([torch.as_tensor(schedule.log_size(k)) for k in range(steps)])
+    )
+    sums = sizes.cumsum(0)[[k - 1 for k in stops]]
+    bound = (1 + math.log(rows.shape[1])) / (
+        balls.gamma * sums.reshape(len(stops), 3, B)
+    )
+    slow = -float(slope(torch.log(torch.tensor(stops)).to(rows), torch.log(sums[:, B])))
+    near = (
+        (slopes[:2] - slopes.new_tensor([[-1.0], [slow]])).abs()
+        <= slopes.new_tensor([[0.1], [0.2]])
+    ).all(0)
+    checks = (
+        Check.close(
+            "steps 1/L: slope of log gap against log t, median",
+            -1,
+            float(slopes[0].median()),
+            atol=0.05,
+        ),
+        Check.close(
+            "steps 1/(sqrt t L): slope, as of 1/(sum of eta), median",
+            slow,
+            float(slopes[1].median()),
+            atol=0.1,
+        ),
+        fraction(
+            "share of data sets with both slopes within 0.1 and 0.2 of these",
+            int(near.sum()),
+            B,
+            at_least=0.6,
+        ),
+        Check.at_most(
+            "gap over Ji and Telgarsky's bound, largest",
+            float((gaps / bound)[:, :2].max()),
+            1.0,
+        ),
+    )
+    control = Control(
+        "plain steps: median slope + 1",
+        Check.at_least("median slope + 1", float(slopes[2].median()) + 1, 0.6),
+    )
     data = {"stops": stops, "gaps": (gaps / balls.gamma).cpu(), "slopes": slopes.cpu()}
-    notes = {"data sets": B, "rejected (margin below 0.4 or rate below 0.1)": balls.rejected,
-             "gap over the bound, median": round(float((gaps / bound)[-1, 0].median()), 2)}
+    notes = {
+        "data sets": B,
+        "rejected (margin below 0.4 or rate below 0.1)": balls.rejected,
+        "gap over the bound, median": round(float((gaps / bound)[-1, 0].median()), 2),
+    }
     return Evidence(checks, control, data, notes)
 
 
@@ -214,7 +365,9 @@ class NormProblems:
         """1 - margin of w (..., B, d) in l_p over the largest, (..., B, 3)."""
         least = _margins(self.signed, w).amin(-1)
         norms = torch.stack([torch.linalg.vector_norm(w, p, dim=-1) for p in NORMS])
-        return (1 - least / norms / self.margins.reshape(3, *[1] * (w.ndim - 2), -1)).movedim(0, -1)
+        return (
+            1 - least / norms / self.margins.reshape(3, *[1] * (w.ndim - 2), -1)
+        ).movedim(0, -1)
 
 
 def strictness(signed: Tensor, solution: NormMargin) -> tuple[float, float]:
@@ -223,7 +376,9 @@ def strictness(signed: Tensor, solution: NormMargin) -> tuple[float, float]:
     Examples: min_i of dual share + slack of the margin. Coordinates, with w and the dual certificate g
     at length 1 in their norms: for l1, min_j of max(|w_j|, 1 - |g_j|); for l_inf, of max(|g_j|, 1 - |w_j|).
     """
-    examples = torch.maximum(solution.dual / solution.dual.sum(), signed @ solution.primal - 1)
+    examples = torch.maximum(
+        solution.dual / solution.dual.sum(), signed @ solution.primal - 1
+    )
     g, w = solution.dual @ signed, solution.primal * solution.margin
     used, free = (w.abs(), 1 - g.abs()) if solution.p == 1 else (g.abs(), 1 - w.abs())
     return float(examples.min()), float(torch.maximum(used, free).min())
@@ -233,23 +388,38 @@ def draw_norm_problems(setting: Setting, count: int, purpose: str) -> NormProble
     """Ten points in four dimensions on which the three norms have different optima, none of them nearly degenerate."""
     kept, rejected = draw(setting, count, purpose, 10, 4, _three_optima)
     signed = torch.stack([rows for rows, _, _ in kept]).to(setting.device)
-    margins = torch.tensor([[s.margin for s in solutions] for _, solutions, _ in kept]).T.to(signed)
+    margins = torch.tensor(
+        [[s.margin for s in solutions] for _, solutions, _ in kept]
+    ).T.to(signed)
     radii = torch.tensor([radii for _, _, radii in kept]).T.to(signed)
-    return NormProblems(signed, margins, radii, tuple(solutions for _, solutions, _ in kept), rejected)
+    return NormProblems(
+        signed, margins, radii, tuple(solutions for _, solutions, _ in kept), rejected
+    )
 
 
-def _three_optima(data: Classification) -> tuple[Tensor, tuple[NormMargin, ...], list[float]] | None:
+def _three_optima(
+    data: Classification,
+) -> tuple[Tensor, tuple[NormMargin, ...], list[float]] | None:
     signed = data.signed
     found: dict[float, NormMargin] = {}
-    radii = [float(torch.linalg.vector_norm(signed, conjugate(p), dim=1).max()) for p in NORMS]
+    radii = [
+        float(torch.linalg.vector_norm(signed, conjugate(p), dim=1).max())
+        for p in NORMS
+    ]
     for p, radius in sorted(zip(NORMS, radii, strict=True), reverse=True):
         solution = norm_max_margin(data.X, data.y, p)
         if solution.margin < LEAST_MARGIN * radius:
             return None
-        if p != 2 and any(a < b for a, b in zip(strictness(signed, solution), LEAST_STRICTNESS, strict=True)):
+        if p != 2 and any(
+            a < b
+            for a, b in zip(strictness(signed, solution), LEAST_STRICTNESS, strict=True)
+        ):
             return None
         for q, other in found.items():
-            lost = (_lost(signed, solution, q, other.margin), _lost(signed, other, p, solution.margin))
+            lost = (
+                _lost(signed, solution, q, other.margin),
+                _lost(signed, other, p, solution.margin),
+            )
             if min(lost) < LEAST_DIFFERENCE:
                 return None
         found[p] = solution
@@ -269,43 +439,81 @@ _CONDITIONS = "rejected (margin, strictness or difference of the optima)"
     kind="theorem",
     source="Gunasekar, Lee, Soudry and Srebro 2018, steepest descent on separable data",
     statement="Steepest descent in a norm converges to the largest margin in that norm: coordinate descent in l1, "
-              "gradient descent in l2, sign descent in l_inf.",
-    quick={"problems": 4, "steps": 7000}, book={"problems": 20, "steps": 7000},
+    "gradient descent in l2, sign descent in l_inf.",
+    quick={"problems": 4, "steps": 7000},
+    book={"problems": 20, "steps": 7000},
     full={"problems": 400, "steps": 10**5},
 )
-def steepest_descent_norm_margin(setting: Setting, *, problems: int, steps: int) -> Evidence:
+def steepest_descent_norm_margin(
+    setting: Setting, *, problems: int, steps: int
+) -> Evidence:
     """Margins in three norms of the directions that three steepest descents find on the same data."""
     norms, B = draw_norm_problems(setting, problems, "steepest"), problems
     rows = norms.signed
     methods = Grouped(tuple((Steepest(p, normalized=True), B) for p in NORMS))
     stops = sorted({round(steps * 10 ** (k / 8)) for k in range(-16, 1)})
-    run = descend(Linear(rows.repeat(3, 1, 1)), Exponential(), rows.new_zeros(3 * B, rows.shape[-1]),
-                  decaying(0.7 / norms.radii.flatten(), 0.5, over=600.0), stops=stops, direction=methods)
+    run = descend(
+        Linear(rows.repeat(3, 1, 1)),
+        Exponential(),
+        rows.new_zeros(3 * B, rows.shape[-1]),
+        decaying(0.7 / norms.radii.flatten(), 0.5, over=600.0),
+        stops=stops,
+        direction=methods,
+    )
     gaps = norms.gaps(run.theta.reshape(len(stops), 3, B, -1))
     own = gaps[-1].diagonal(dim1=0, dim2=2)
-    others = torch.stack([gaps[-1, i][:, [j for j in range(3) if j != i]].amin(-1) for i in range(3)])
-    certificate = max(max(abs(s.gap), s.violation) for triple in norms.solutions for s in triple)
-    checks = (
-        Check.close("norm programs: largest relative gap or violation", 0, certificate, atol=1e-8),
-        *(fraction(f"{name}: share of data sets with own margin gap <= 1e-3", int((own[:, i] <= 1e-3).sum()), B,
-                   at_least=SHARE)
-          for i, name in enumerate(("coordinate descent, l1", "gradient descent, l2", "sign descent, l_inf"))),
-        Check.at_most("own margin gaps, largest", float(own.max()), 1e-2),
-        Check.at_least("gaps in the other norms over the own one, smallest",
-                       float((others.T / own.clamp_min(1e-12)).min()), 5.0),
+    others = torch.stack(
+        [gaps[-1, i][:, [j for j in range(3) if j != i]].amin(-1) for i in range(3)]
     )
-    control = Control("gradient descent on the l_inf margin: median gap",
-                      Check.at_least("median gap", float(gaps[-1, 1, :, 2].median()), 1e-2))
+    certificate = max(
+        max(abs(s.gap), s.violation) for triple in norms.solutions for s in triple
+    )
+    checks = (
+        Check.close(
+            "norm programs: largest relative gap or violation",
+            0,
+            certificate,
+            atol=1e-8,
+        ),
+        *(
+            fraction(
+                f"{name}: share of data sets with own margin gap <= 1e-3",
+                int((own[:, i] <= 1e-3).sum()),
+                B,
+                at_least=SHARE,
+            )
+            for i, name in enumerate(
+                (
+                    "coordinate descent, l1",
+                    "gradient descent, l2",
+                    "sign descent, l_inf",
+                )
+            )
+        ),
+        Check.at_most("own margin gaps, largest", float(own.max()), 1e-2),
+        Check.at_least(
+            "gaps in the other norms over the own one, smallest",
+            float((others.T / own.clamp_min(1e-12)).min()),
+            5.0,
+        ),
+    )
+    control = Control(
+        "gradient descent on the l_inf margin: median gap",
+        Check.at_least("median gap", float(gaps[-1, 1, :, 2].median()), 1e-2),
+    )
     data = {"stops": stops, "gaps": gaps.cpu()}
-    return Evidence(checks, control, data, {"data sets": B, _CONDITIONS: norms.rejected})
+    return Evidence(
+        checks, control, data, {"data sets": B, _CONDITIONS: norms.rejected}
+    )
 
 
 @claim(
     kind="theorem",
     source="Zhang, Zou and Cao 2024 (Adam without epsilon, decreasing steps); Qian and Qian 2019 (AdaGrad)",
     statement="On separable data Adam without epsilon converges to the largest l_inf margin, and AdaGrad to the "
-              "largest margin in the l2 norm weighted by its own limiting preconditioner.",
-    quick={"problems": 6, "steps": 7000}, book={"problems": 20, "steps": 7000},
+    "largest margin in the l2 norm weighted by its own limiting preconditioner.",
+    quick={"problems": 6, "steps": 7000},
+    book={"problems": 20, "steps": 7000},
     full={"problems": 400, "steps": 10**5},
 )
 def adaptive_methods(setting: Setting, *, problems: int, steps: int) -> Evidence:
@@ -314,39 +522,88 @@ def adaptive_methods(setting: Setting, *, problems: int, steps: int) -> Evidence
     rows, first = norms.signed, 0.5 / norms.radii[2]
     epsilon = torch.cat([torch.zeros_like(first), torch.full_like(first, 1e-8)])
     stops = sorted({round(steps * 10 ** (k / 8)) for k in range(-16, 1)})
-    run = descend(Linear(rows.repeat(2, 1, 1)), Exponential(), rows.new_zeros(2 * B, rows.shape[-1]),
-                  decaying(first.repeat(2), 0.25, over=600.0), stops=stops, direction=Adam(0.5, 0.5, epsilon))
+    run = descend(
+        Linear(rows.repeat(2, 1, 1)),
+        Exponential(),
+        rows.new_zeros(2 * B, rows.shape[-1]),
+        decaying(first.repeat(2), 0.25, over=600.0),
+        stops=stops,
+        direction=Adam(0.5, 0.5, epsilon),
+    )
     gaps = norms.gaps(run.theta.reshape(len(stops), 2, B, -1))
     own, others = gaps[-1, 0, :, 2], gaps[-1, 0, :, :2].amin(-1)
     stretched = rows * UNITS.to(rows)
-    adagrad = descend(Linear(stretched), Exponential(), torch.zeros_like(rows[:, 0]), loss_scaled(4 * first),
-                      stops=[steps], direction=AdaGrad())
-    weighted, l2 = _weighted_gaps(stretched, adagrad.theta[-1], AdaGrad.preconditioner(adagrad.memory))
-    checks = (
-        fraction("Adam, epsilon = 0: share of data sets with l_inf margin gap <= 1e-3", int((own <= 1e-3).sum()), B,
-                 at_least=SHARE),
-        Check.at_least("Adam, epsilon = 0: gaps in l1 and l2 over the gap in l_inf, smallest",
-                       float((others / own.clamp_min(1e-12)).min()), 5.0),
-        Check.close("AdaGrad: margin gap in its own limiting norm, median", 0, float(weighted.median()), atol=1e-3),
-        Check.at_least("AdaGrad: gap in l2 over that gap, median", float((l2 / weighted).quantile(0.5)), 5.0),
+    adagrad = descend(
+        Linear(stretched),
+        Exponential(),
+        torch.zeros_like(rows[:, 0]),
+        loss_scaled(4 * first),
+        stops=[steps],
+        direction=AdaGrad(),
     )
-    control = Control("Adam, epsilon = 1e-8: median l_inf margin gap",
-                      Check.at_least("median gap", float(gaps[-1, 1, :, 2].median()), 1e-2))
-    data = {"stops": stops, "gaps": gaps.cpu(), "log_loss": run.log_loss.reshape(len(stops), 2, B).cpu(),
-            "weighted": weighted, "l2": l2}
-    return Evidence(checks, control, data, {"data sets": B, _CONDITIONS: norms.rejected})
+    weighted, l2 = _weighted_gaps(
+        stretched, adagrad.theta[-1], AdaGrad.preconditioner(adagrad.memory)
+    )
+    checks = (
+        fraction(
+            "Adam, epsilon = 0: share of data sets with l_inf margin gap <= 1e-3",
+            int((own <= 1e-3).sum()),
+            B,
+            at_least=SHARE,
+        ),
+        Check.at_least(
+            "Adam, epsilon = 0: gaps in l1 and l2 over the gap in l_inf, smallest",
+            float((others / own.clamp_min(1e-12)).min()),
+            5.0,
+        ),
+        Check.close(
+            "AdaGrad: margin gap in its own limiting norm, median",
+            0,
+            float(weighted.median()),
+            atol=1e-3,
+        ),
+        Check.at_least(
+            "AdaGrad: gap in l2 over that gap, median",
+            float((l2 / weighted).quantile(0.5)),
+            5.0,
+        ),
+    )
+    control = Control(
+        "Adam, epsilon = 1e-8: median l_inf margin gap",
+        Check.at_least("median gap", float(gaps[-1, 1, :, 2].median()), 1e-2),
+    )
+    data = {
+        "stops": stops,
+        "gaps": gaps.cpu(),
+        "log_loss": run.log_loss.reshape(len(stops), 2, B).cpu(),
+        "weighted": weighted,
+        "l2": l2,
+    }
+    return Evidence(
+        checks, control, data, {"data sets": B, _CONDITIONS: norms.rejected}
+    )
 
 
-def _weighted_gaps(rows: Tensor, w: Tensor, preconditioner: Tensor) -> tuple[Tensor, Tensor]:
+def _weighted_gaps(
+    rows: Tensor, w: Tensor, preconditioner: Tensor
+) -> tuple[Tensor, Tensor]:
     """Margin gaps of w (B, d) in sqrt(sum_j D_j w_j^2), D the preconditioner, and in l2, both (B,).
 
     In v = sqrt(D) w the weighted norm is l2 and the inputs are x / sqrt(D).
     """
     gaps = []
-    for signed, found, scale in zip(rows.cpu(), w.cpu(), preconditioner.cpu().sqrt(), strict=True):
+    for signed, found, scale in zip(
+        rows.cpu(), w.cpu(), preconditioner.cpu().sqrt(), strict=True
+    ):
         ones = torch.ones(len(signed), dtype=signed.dtype)
         least = (signed @ found).min()
-        gaps.append([1 - float(least / (scale * found).norm()) / max_margin(signed / scale, ones).margin,
-                     1 - float(least / found.norm()) / max_margin(signed, ones).margin])
+        gaps.append(
+            [
+                1
+                - float(least / (scale * found).norm())
+                / max_margin(signed / scale, ones).margin,
+                1 - float(least / found.norm()) / max_margin(signed, ones).margin,
+            ]
+        )
     weighted, plain = torch.tensor(gaps, dtype=torch.float64).T
     return weighted, plain

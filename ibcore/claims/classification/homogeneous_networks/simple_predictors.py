@@ -14,7 +14,12 @@ from ibcore.dynamics.sphere_flow import sphere_flow
 from ibcore.evidence import Check, Control, Evidence, fraction
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
-from ibcore.measures.linear_regions import Kinks, merged_kinks, neuron_kinks, region_counts
+from ibcore.measures.linear_regions import (
+    Kinks,
+    merged_kinks,
+    neuron_kinks,
+    region_counts,
+)
 from ibcore.measures.neurons import linear_share, masses, oddness_defect
 from ibcore.models import Linear
 from ibcore.models.hidden_layer import HiddenLayer
@@ -30,7 +35,10 @@ from ibcore.problems.separable import PlantedMargin, planted_margin
 SLOPE = 0.3
 WIDTH = 20
 SMALL, LARGE = 1e-3, 10.0
-FINE, COARSE = 0.02, 0.5  # kinks within this share of a gap from a larger one count as part of it
+FINE, COARSE = (
+    0.02,
+    0.5,
+)  # kinks within this share of a gap from a larger one count as part of it
 LEAST_RATE = 5e-3  # of the max-margin program, as on the page on logistic regression
 LIGHT = 1e-3  # neurons with less than this share of the largest |a_j| |w_j| are left out, and counted
 
@@ -59,9 +67,11 @@ class Teachers:
         return torch.cat([w[:, positive].mean(1), w[:, ~positive].mean(1)], -1)
 
 
-def draw_teachers(setting: Setting, seeds: int, *, n: int = 20, d: int = 5,
-                  margin: float = 1.0) -> tuple[Teachers, int]:
+def draw_teachers(
+    setting: Setting, seeds: int, *, n: int = 20, d: int = 5, margin: float = 1.0
+) -> tuple[Teachers, int]:
     """Data `margin` or more from random hyperplanes whose program is consistent, and how many were rejected."""
+
     def keep(generator: torch.Generator) -> tuple[PlantedMargin, AgreementLimit] | None:
         problem = planted_margin(n, d, margin, generator)
         limit = agreement_limit(problem.X, problem.y, SLOPE)
@@ -70,17 +80,25 @@ def draw_teachers(setting: Setting, seeds: int, *, n: int = 20, d: int = 5,
     kept, rejected = setting.draw(seeds, "linear teacher", keep)
     problems, limits = zip(*kept, strict=True)
     output = torch.ones(WIDTH, dtype=torch.float64) / WIDTH**0.5
-    output[WIDTH // 2:] *= -1
-    inputs, labels = (torch.stack(rows).to(setting.device)
-                      for rows in ([p.X for p in problems], [p.y for p in problems]))
+    output[WIDTH // 2 :] *= -1
+    inputs, labels = (
+        torch.stack(rows).to(setting.device)
+        for rows in ([p.X for p in problems], [p.y for p in problems])
+    )
     net = HiddenLayer(inputs, output.to(setting.device), LeakyReLU(SLOPE))
     return Teachers(problems, limits, labels, net), rejected
 
 
 def random_start(setting: Setting, count: int, dimension: int, purpose: str) -> Tensor:
     """Standard normal parameters (count, dimension)."""
-    rows = [torch.randn(dimension, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-            for seed in setting.seeds(count, purpose)]
+    rows = [
+        torch.randn(
+            dimension,
+            generator=torch.Generator().manual_seed(seed),
+            dtype=torch.float64,
+        )
+        for seed in setting.seeds(count, purpose)
+    ]
     return torch.stack(rows).to(setting.device)
 
 
@@ -104,23 +122,45 @@ class Mirrored:
         return Margins(self.net, self.labels)
 
 
-def draw_mirrored(setting: Setting, seeds: int, slope_below: float, *, half: int = 10, d: int = 5) -> Mirrored:
+def draw_mirrored(
+    setting: Setting, seeds: int, slope_below: float, *, half: int = 10, d: int = 5
+) -> Mirrored:
     """`half` points at least 0.3 from a random hyperplane with their mirror images; the support vectors span R^d.
 
     The notes of the claim count the draws whose support vectors do not, or whose rate is below `LEAST_RATE`.
     """
+
     def keep(generator: torch.Generator) -> tuple[PlantedMargin, MaxMargin] | None:
         problem = planted_margin(half, d, 0.3, generator)
         best = max_margin(problem.X, problem.y)
-        return (problem, best) if int(best.support.sum()) == d and best.rate >= LEAST_RATE else None
+        return (
+            (problem, best)
+            if int(best.support.sum()) == d and best.rate >= LEAST_RATE
+            else None
+        )
 
     kept, rejected = setting.draw(seeds, "mirrored", keep)
-    inputs, labels, w_hat = (torch.stack(rows).to(setting.device) for rows in (
-        [torch.cat([p.X, -p.X]) for p, _ in kept], [torch.cat([p.y, -p.y]) for p, _ in kept],
-        [best.primal for _, best in kept]))
-    gamma = torch.tensor([best.margin for _, best in kept], dtype=inputs.dtype, device=setting.device)
+    inputs, labels, w_hat = (
+        torch.stack(rows).to(setting.device)
+        for rows in (
+            [torch.cat([p.X, -p.X]) for p, _ in kept],
+            [torch.cat([p.y, -p.y]) for p, _ in kept],
+            [best.primal for _, best in kept],
+        )
+    )
+    gamma = torch.tensor(
+        [best.margin for _, best in kept], dtype=inputs.dtype, device=setting.device
+    )
     net = TwoLayer(inputs, WIDTH, LeakyReLU(slope_below))
-    return Mirrored(tuple(best for _, best in kept), labels, w_hat, gamma, net, slope_below, rejected)
+    return Mirrored(
+        tuple(best for _, best in kept),
+        labels,
+        w_hat,
+        gamma,
+        net,
+        slope_below,
+        rejected,
+    )
 
 
 @dataclass(frozen=True)
@@ -144,57 +184,124 @@ def alignment(sample: Mirrored, theta: Tensor, fresh: Tensor) -> Alignment:
     a, w = sample.net.layers(theta)
     mass = masses(a, w)
     heavy = mass >= LIGHT * mass.amax(-1, keepdim=True)
-    sines = torch.where(heavy, sin_angle(w * a.sign()[..., None], sample.w_hat[:, None]), 0.0)
+    sines = torch.where(
+        heavy, sin_angle(w * a.sign()[..., None], sample.w_hat[:, None]), 0.0
+    )
     best = (1 + sample.slope_below) / 4 * sample.gamma
     ratio = sample.margins.outputs(theta).amin(-1) / theta.square().sum(-1) / best
     balance = (mass * (a > 0)).sum(-1) / (mass * (a < 0)).sum(-1)
     outputs = TwoLayer(fresh, WIDTH, sample.net.activation).outputs(theta)
-    return Alignment(sines, (~heavy).sum(-1), ratio, balance, (1 - linear_share(fresh, outputs)).clamp_min(0).sqrt())
+    return Alignment(
+        sines,
+        (~heavy).sum(-1),
+        ratio,
+        balance,
+        (1 - linear_share(fresh, outputs)).clamp_min(0).sqrt(),
+    )
 
 
 @claim(
     kind="theorem",
     source="Lyu, Li, Wang and Arora 2021, on symmetric linearly separable data",
     statement="On linearly separable data closed under (x, y) -> (-x, -y), gradient flow from a small start brings a "
-              "two-layer leaky ReLU network to the largest normalized margin: every neuron is parallel to the linear "
-              "max-margin direction, and the network is a linear function.",
-    quick={"seeds": 2, "slopes": (0.3,)}, book={"seeds": 8, "slopes": (0.3, 0.1)},
+    "two-layer leaky ReLU network to the largest normalized margin: every neuron is parallel to the linear "
+    "max-margin direction, and the network is a linear function.",
+    quick={"seeds": 2, "slopes": (0.3,)},
+    book={"seeds": 8, "slopes": (0.3, 0.1)},
     full={"seeds": 100, "slopes": (0.3, 0.1, 0.6)},
 )
-def leaky_symmetric_max_margin(setting: Setting, *, seeds: int, slopes: tuple[float, ...]) -> Evidence:
+def leaky_symmetric_max_margin(
+    setting: Setting, *, seeds: int, slopes: tuple[float, ...]
+) -> Evidence:
     """Neurons, normalized margin and linearity at log L = -1e10, with and without the mirror images."""
     fresh = _normal(setting, 500, 5)
     samples = [draw_mirrored(setting, seeds, slope) for slope in slopes]
-    start = SMALL * random_start(setting, seeds, samples[0].net.dimension, "mirrored start")
-    stops = [-1e2, -1e4, -1e6, -1e8, -1e10]
-    runs = [flow(sample.margins, Exponential(), start, log_loss=stops) for sample in samples]
-    found = [[alignment(sample, theta, fresh) for theta in run.theta]
-             for sample, run in zip(samples, runs, strict=True)]
-    last = [row[-1] for row in found]
-    worst = {name: torch.cat([getattr(row, name) for row in last]) for name in vars(last[0])}
-    sines = torch.stack([torch.cat([row[k].sines.amax(-1) for row in found]) for k in range(len(stops))])
-    half = _without_mirror(samples[0])
-    alone = alignment(half, sphere_flow(half.margins, start, degree=2, steps=401, coarsest=0.03).direction, fresh)
-    checks = (
-        Check.close("max-margin program: largest relative gap or violation", 0, _largest(
-            [max(best.gap, best.violation) for sample in samples for best in sample.solutions]), atol=1e-10),
-        Check.close("normalized margin over (1 + slope) gamma / 4, farthest from 1", 1,
-                    float(worst["margin_ratio"][(worst["margin_ratio"] - 1).abs().argmax()]), atol=1e-6),
-        Check.close("sin of the angle of a neuron to +-w_hat, largest", 0, float(worst["sines"].max()), atol=1e-5),
-        Check.close("mass of positive over mass of negative neurons, farthest from 1", 1,
-                    _farthest(worst["balance"], 1.0), atol=1e-6),
-        Check.close("relative nonlinearity of f on fresh points, largest", 0, float(worst["bend"].max()), atol=1e-6),
+    start = SMALL * random_start(
+        setting, seeds, samples[0].net.dimension, "mirrored start"
     )
-    control = Control("without the mirror images: median relative nonlinearity",
-                      Check.at_least("median", float(alone.bend.median()), 0.03))
+    stops = [-1e2, -1e4, -1e6, -1e8, -1e10]
+    runs = [
+        flow(sample.margins, Exponential(), start, log_loss=stops) for sample in samples
+    ]
+    found = [
+        [alignment(sample, theta, fresh) for theta in run.theta]
+        for sample, run in zip(samples, runs, strict=True)
+    ]
+    last = [row[-1] for row in found]
+    worst = {
+        name: torch.cat([getattr(row, name) for row in last]) for name in vars(last[0])
+    }
+    sines = torch.stack(
+        [torch.cat([row[k].sines.amax(-1) for row in found]) for k in range(len(stops))]
+    )
+    half = _without_mirror(samples[0])
+    alone = alignment(
+        half,
+        sphere_flow(half.margins, start, degree=2, steps=401, coarsest=0.03).direction,
+        fresh,
+    )
+    checks = (
+        Check.close(
+            "max-margin program: largest relative gap or violation",
+            0,
+            _largest(
+                [
+                    max(best.gap, best.violation)
+                    for sample in samples
+                    for best in sample.solutions
+                ]
+            ),
+            atol=1e-10,
+        ),
+        Check.close(
+            "normalized margin over (1 + slope) gamma / 4, farthest from 1",
+            1,
+            float(worst["margin_ratio"][(worst["margin_ratio"] - 1).abs().argmax()]),
+            atol=1e-6,
+        ),
+        Check.close(
+            "sin of the angle of a neuron to +-w_hat, largest",
+            0,
+            float(worst["sines"].max()),
+            atol=1e-5,
+        ),
+        Check.close(
+            "mass of positive over mass of negative neurons, farthest from 1",
+            1,
+            _farthest(worst["balance"], 1.0),
+            atol=1e-6,
+        ),
+        Check.close(
+            "relative nonlinearity of f on fresh points, largest",
+            0,
+            float(worst["bend"].max()),
+            atol=1e-6,
+        ),
+    )
+    control = Control(
+        "without the mirror images: median relative nonlinearity",
+        Check.at_least("median", float(alone.bend.median()), 0.03),
+    )
     heavy = torch.where(alone.sines > 0, alone.sines, torch.nan)
-    data = {"stops": torch.tensor(stops), "sines": sines.cpu(), "neurons": worst["sines"].cpu(),
-            "alone": alone.sines.cpu(), "bends": alone.bend.cpu()}
-    notes = {"rejected (support vectors do not span, or rate below 0.005)": samples[0].rejected,
-             "networks": len(worst["light"]), "neurons": WIDTH * len(worst["light"]),
-             "neurons left out (below 0.001 of the largest mass)": int(worst["light"].sum()),
-             "control: median over networks of the median sin": round(float(heavy.nanmedian(-1).values.median()), 2),
-             "control: median margin ratio": round(float(alone.margin_ratio.median()), 3)}
+    data = {
+        "stops": torch.tensor(stops),
+        "sines": sines.cpu(),
+        "neurons": worst["sines"].cpu(),
+        "alone": alone.sines.cpu(),
+        "bends": alone.bend.cpu(),
+    }
+    notes = {
+        "rejected (support vectors do not span, or rate below 0.005)": samples[
+            0
+        ].rejected,
+        "networks": len(worst["light"]),
+        "neurons": WIDTH * len(worst["light"]),
+        "neurons left out (below 0.001 of the largest mass)": int(worst["light"].sum()),
+        "control: median over networks of the median sin": round(
+            float(heavy.nanmedian(-1).values.median()), 2
+        ),
+        "control: median margin ratio": round(float(alone.margin_ratio.median()), 3),
+    }
     return Evidence(checks, control, data, notes)
 
 
@@ -211,43 +318,95 @@ def _farthest(values: Tensor, target: float) -> float:
     kind="theorem",
     source="Sarussi, Brutzkus and Globerson 2021, on the neural agreement regime; the program is derived on the page",
     statement="A two-layer leaky ReLU network with fixed output weights +-v whose neurons of equal sign are active on "
-              "the same points of a linearly separable sample has a linear decision boundary in the limit, that of a "
-              "modified support vector machine.",
-    quick={"seeds": 4}, book={"seeds": 12}, full={"seeds": 200},
+    "the same points of a linearly separable sample has a linear decision boundary in the limit, that of a "
+    "modified support vector machine.",
+    quick={"seeds": 4},
+    book={"seeds": 12},
+    full={"seeds": 200},
 )
 def leaky_linear_teacher(setting: Setting, *, seeds: int) -> Evidence:
     """Pairs of neuron directions against a quadratic program, and the network on fresh points."""
     teachers, rejected = draw_teachers(setting, seeds)
     start = random_start(setting, seeds, teachers.net.dimension, "linear teacher start")
-    states = flow(teachers.margins, Exponential(), SMALL * start, log_loss=[-1.0, -20.0, -1e3, -1e5, -1e8]).theta
+    states = flow(
+        teachers.margins,
+        Exponential(),
+        SMALL * start,
+        log_loss=[-1.0, -20.0, -1e3, -1e5, -1e8],
+    ).theta
     agree = _agreement(teachers, states[1:])
-    predicted = torch.stack([torch.cat([limit.plus, limit.minus]) for limit in teachers.limits]).to(start)
+    predicted = torch.stack(
+        [torch.cat([limit.plus, limit.minus]) for limit in teachers.limits]
+    ).to(start)
     sines = sin_angle(teachers.pair(states[-1]), predicted)[agree]
-    large = flow(teachers.margins, Exponential(), LARGE * start, log_loss=-20.0, tolerance=1e-3).theta[0]
+    large = flow(
+        teachers.margins, Exponential(), LARGE * start, log_loss=-20.0, tolerance=1e-3
+    ).theta[0]
     fresh = _normal(setting, 1000, teachers.net.inputs.shape[-1])
-    small_f, small_b, large_f, large_b = (teachers.on(sign * fresh).outputs(theta)
-                                          for theta in (states[-1], large) for sign in (1, -1))
-    shares = linear_share(fresh, small_f)
-    programs = linear_share(fresh, torch.stack([limit.outputs(fresh, SLOPE) for limit in teachers.limits]))
-    checks = (
-        Check.close("program: largest relative gap or violation", 0,
-                    max(max(limit.gap, limit.violation) for limit in teachers.limits), atol=1e-8),
-        fraction("share of networks in agreement from log L = -20 on", int(agree.sum()), seeds, at_least=0.9),
-        Check.close("sin of the angle of (w_+, w_-) to the program's at log L = -1e8, largest", 0, float(sines.max()),
-                    atol=1e-5),
-        Check.close("share of fresh x with f(x), f(-x) on one side, largest", 0,
-                    float(oddness_defect(small_f, small_b)[agree].max()), atol=0),
-        Check.close("linear share R^2 of f minus that of the program, largest", 0,
-                    float((shares - programs)[agree].abs().max()), atol=1e-5),
+    small_f, small_b, large_f, large_b = (
+        teachers.on(sign * fresh).outputs(theta)
+        for theta in (states[-1], large)
+        for sign in (1, -1)
     )
-    control = Control("start 10 instead of 0.001, at log L = -20: median share of fresh x with f(x), f(-x) on one side",
-                      Check.at_least("median share", float(oddness_defect(large_f, large_b).median()), 0.05))
-    data = {"teachers": teachers, "agree": agree.cpu(), "sines": sines.cpu(), "shares": shares.cpu(),
-            "large_shares": linear_share(fresh, large_f).cpu(), "states": states.cpu(),
-            "large": large.cpu()}
-    notes = {"data sets": seeds, "rejected (the program's own neurons break the agreement)": rejected,
-             "median R^2, small start": round(float(shares.median()), 3),
-             "median R^2, large start": round(float(linear_share(fresh, large_f).median()), 3)}
+    shares = linear_share(fresh, small_f)
+    programs = linear_share(
+        fresh, torch.stack([limit.outputs(fresh, SLOPE) for limit in teachers.limits])
+    )
+    checks = (
+        Check.close(
+            "program: largest relative gap or violation",
+            0,
+            max(max(limit.gap, limit.violation) for limit in teachers.limits),
+            atol=1e-8,
+        ),
+        fraction(
+            "share of networks in agreement from log L = -20 on",
+            int(agree.sum()),
+            seeds,
+            at_least=0.9,
+        ),
+        Check.close(
+            "sin of the angle of (w_+, w_-) to the program's at log L = -1e8, largest",
+            0,
+            float(sines.max()),
+            atol=1e-5,
+        ),
+        Check.close(
+            "share of fresh x with f(x), f(-x) on one side, largest",
+            0,
+            float(oddness_defect(small_f, small_b)[agree].max()),
+            atol=0,
+        ),
+        Check.close(
+            "linear share R^2 of f minus that of the program, largest",
+            0,
+            float((shares - programs)[agree].abs().max()),
+            atol=1e-5,
+        ),
+    )
+    control = Control(
+        "start 10 instead of 0.001, at log L = -20: median share of fresh x with f(x), f(-x) on one side",
+        Check.at_least(
+            "median share", float(oddness_defect(large_f, large_b).median()), 0.05
+        ),
+    )
+    data = {
+        "teachers": teachers,
+        "agree": agree.cpu(),
+        "sines": sines.cpu(),
+        "shares": shares.cpu(),
+        "large_shares": linear_share(fresh, large_f).cpu(),
+        "states": states.cpu(),
+        "large": large.cpu(),
+    }
+    notes = {
+        "data sets": seeds,
+        "rejected (the program's own neurons break the agreement)": rejected,
+        "median R^2, small start": round(float(shares.median()), 3),
+        "median R^2, large start": round(
+            float(linear_share(fresh, large_f).median()), 3
+        ),
+    }
     return Evidence(checks, control, data, notes)
 
 
@@ -261,14 +420,23 @@ def _agreement(teachers: Teachers, states: Tensor) -> Tensor:
 
 def _normal(setting: Setting, count: int, d: int) -> Tensor:
     generator = torch.Generator().manual_seed(setting.seeds(1, "fresh points")[0])
-    return torch.randn(count, d, generator=generator, dtype=torch.float64).to(setting.device)
+    return torch.randn(count, d, generator=generator, dtype=torch.float64).to(
+        setting.device
+    )
 
 
 def _without_mirror(sample: Mirrored) -> Mirrored:
     """The same networks on the halves alone."""
     half = sample.labels.shape[1] // 2
     net = TwoLayer(sample.net.inputs[:, :half], WIDTH, sample.net.activation)
-    return Mirrored(sample.solutions, sample.labels[:, :half], sample.w_hat, sample.gamma, net, sample.slope_below)
+    return Mirrored(
+        sample.solutions,
+        sample.labels[:, :half],
+        sample.w_hat,
+        sample.gamma,
+        net,
+        sample.slope_below,
+    )
 
 
 @dataclass(frozen=True)
@@ -290,7 +458,9 @@ class Line:
     def kinks(self, radius: float) -> list[Kinks]:
         """Kinks of every network between the outermost points, merged within `radius` times the gap."""
         a, w = self.net.layers(self.trained)
-        return [self.merged(*neuron_kinks(*row), radius) for row in zip(a, w, strict=True)]
+        return [
+            self.merged(*neuron_kinks(*row), radius) for row in zip(a, w, strict=True)
+        ]
 
     def best_kinks(self) -> Kinks:
         """Those of the network of largest margin."""
@@ -298,16 +468,22 @@ class Line:
 
     def merged(self, positions: Tensor, jumps: Tensor, radius: float) -> Kinks:
         x = self.problem.x
-        return merged_kinks(positions, jumps, float(x.min()), float(x.max()), radius * self.problem.gap)
+        return merged_kinks(
+            positions, jumps, float(x.min()), float(x.max()), radius * self.problem.gap
+        )
 
     def misplaced(self) -> float:
         """Largest distance of as many of the largest merged kinks as the optimum has from its kinks, in gaps."""
         there = self.best_kinks().positions
         distances = []
         for kinks in self.kinks(COARSE):
-            largest = kinks.jumps.abs().argsort(descending=True)[:len(there)]
+            largest = kinks.jumps.abs().argsort(descending=True)[: len(there)]
             found = kinks.positions[largest].sort().values
-            distances.append(float((found - there).abs().max()) if len(found) == len(there) else np.inf)
+            distances.append(
+                float((found - there).abs().max())
+                if len(found) == len(there)
+                else np.inf
+            )
         return _largest(distances) / self.problem.gap
 
 
@@ -319,33 +495,64 @@ def padded_start(widths: tuple[int, ...], generator: torch.Generator) -> Tensor:
     a = torch.zeros(len(widths), max(widths), dtype=torch.float64)
     w = torch.zeros(len(widths), max(widths), 2, dtype=torch.float64)
     for row, width in enumerate(widths):
-        draw = torch.randn(width, 3, generator=generator, dtype=torch.float64) / width**0.5
+        draw = (
+            torch.randn(width, 3, generator=generator, dtype=torch.float64) / width**0.5
+        )
         a[row, :width], w[row, :width] = draw[:, 0], draw[:, 1:]
     return joined(a, w)
 
 
-def train_lines(setting: Setting, case: tuple[int, int, int], widths: tuple[int, ...], effort: int) -> list[Line]:
+def train_lines(
+    setting: Setting, case: tuple[int, int, int], widths: tuple[int, ...], effort: int
+) -> list[Line]:
     """Networks of all `widths` on a case (r, points a cluster, seeds), by `effort` r^2 steps on the sphere."""
     changes, each, seeds = case
-    generators = [torch.Generator().manual_seed(s) for s in setting.seeds(seeds, f"line {changes} {each}")]
+    generators = [
+        torch.Generator().manual_seed(s)
+        for s in setting.seeds(seeds, f"line {changes} {each}")
+    ]
     problems = [alternating_clusters(changes, each, g) for g in generators]
     start = torch.cat([padded_start(widths, g) for g in generators]).to(setting.device)
-    inputs, labels = (torch.stack(rows).repeat_interleave(len(widths), 0).to(setting.device)
-                      for rows in ([p.X for p in problems], [p.y for p in problems]))
+    inputs, labels = (
+        torch.stack(rows).repeat_interleave(len(widths), 0).to(setting.device)
+        for rows in ([p.X for p in problems], [p.y for p in problems])
+    )
     net = TwoLayer(inputs, max(widths), LeakyReLU())
-    run = sphere_flow(Margins(net, labels), start, degree=2, steps=effort * changes**2, coarsest=0.05, finest=1e-4,
-                      window=100)
-    start, trained, margins = (part.cpu().unflatten(0, (seeds, -1)) for part in (start, run.direction, run.margins[-1]))
+    run = sphere_flow(
+        Margins(net, labels),
+        start,
+        degree=2,
+        steps=effort * changes**2,
+        coarsest=0.05,
+        finest=1e-4,
+        window=100,
+    )
+    start, trained, margins = (
+        part.cpu().unflatten(0, (seeds, -1))
+        for part in (start, run.direction, run.margins[-1])
+    )
     best = [variation_margin(p.X, p.y) for p in problems]
-    return [Line(p, least_regions(p.x, p.y), best[k], net, start[k], trained[k], 2 * margins[k] / best[k].margin)
-            for k, p in enumerate(problems)]
+    return [
+        Line(
+            p,
+            least_regions(p.x, p.y),
+            best[k],
+            net,
+            start[k],
+            trained[k],
+            2 * margins[k] / best[k].margin,
+        )
+        for k, p in enumerate(problems)
+    ]
 
 
 def train_output_layer(line: Line) -> Kinks:
     """The widest network of a `Line` with its hidden layer left at the start: the kinks of its limit."""
     a, w = line.net.layers(line.start[-1:])
     features = (line.problem.X @ w.mT).relu()
-    direction = flow(Linear(line.problem.y[:, None] * features), Exponential(), a, log_loss=-1e4).theta[0, 0]
+    direction = flow(
+        Linear(line.problem.y[:, None] * features), Exponential(), a, log_loss=-1e4
+    ).theta[0, 0]
     return line.merged(*neuron_kinks(direction, w[0]), COARSE)
 
 
@@ -353,41 +560,99 @@ def train_output_layer(line: Line) -> Kinks:
     kind="theorem",
     source="Safran, Vardi and Lee 2022, on the number of linear regions at convergence; their constant is not checked",
     statement="A univariate two-layer ReLU network with biases trained by gradient flow on labels with r sign changes "
-              "converges in direction to a network with at most a multiple of r linear regions between the data "
-              "points, however wide it is and however many points there are. Observed for r = 3 and 5: r regions.",
+    "converges in direction to a network with at most a multiple of r linear regions between the data "
+    "points, however wide it is and however many points there are. Observed for r = 3 and 5: r regions.",
     quick={"cases": ((3, 4, 1),), "widths": (100, 500), "effort": 100},
-    book={"cases": ((3, 4, 1), (3, 10, 1), (5, 4, 1)), "widths": (100, 500), "effort": 120},
-    full={"cases": ((3, 4, 50), (3, 40, 50), (4, 4, 50), (5, 4, 50), (6, 4, 50)), "widths": (50, 100, 200, 500, 1000),
-          "effort": 1500},
+    book={
+        "cases": ((3, 4, 1), (3, 10, 1), (5, 4, 1)),
+        "widths": (100, 500),
+        "effort": 120,
+    },
+    full={
+        "cases": ((3, 4, 50), (3, 40, 50), (4, 4, 50), (5, 4, 50), (6, 4, 50)),
+        "widths": (50, 100, 200, 500, 1000),
+        "effort": 1500,
+    },
 )
-def univariate_linear_regions(setting: Setting, *, cases: tuple[tuple[int, int, int], ...], widths: tuple[int, ...],
-                              effort: int) -> Evidence:
+def univariate_linear_regions(
+    setting: Setting,
+    *,
+    cases: tuple[tuple[int, int, int], ...],
+    widths: tuple[int, ...],
+    effort: int,
+) -> Evidence:
     """Linear regions, kinks and margins against the sign changes and the network of largest margin."""
-    lines = [line for case in cases for line in train_lines(setting, case, widths, effort)]
-    fine, coarse = (torch.stack([torch.stack([region_counts(kinks) for kinks in line.kinks(radius)])
-                                 for line in lines]) for radius in (FINE, COARSE))
+    lines = [
+        line for case in cases for line in train_lines(setting, case, widths, effort)
+    ]
+    fine, coarse = (
+        torch.stack(
+            [
+                torch.stack([region_counts(kinks) for kinks in line.kinks(radius)])
+                for line in lines
+            ]
+        )
+        for radius in (FINE, COARSE)
+    )
     least = torch.tensor([line.least for line in lines])[:, None]
     exact = (coarse == least[..., None]).all(-1)
     margins = torch.stack([line.margins for line in lines])
     frozen = [train_output_layer(line) for line in lines]
     counts = torch.tensor([kinks.regions(1e-2) for kinks in frozen]) / least[:, 0]
     checks = (
-        Check.close("largest margin, linear program: largest relative gap", 0,
-                    _largest([line.best.gap for line in lines]), atol=1e-6),
-        fraction("share of networks with all points right", int((margins > 0).sum()), margins.numel(), at_least=1.0),
-        Check.at_most("regions over r, kinks within 0.02 gaps merged, largest",
-                      float((fine / least[..., None]).max()), 2.0),
-        fraction("share with exactly r regions, kinks within 0.5 gaps merged, widest", int(exact[:, -1].sum()),
-                 len(lines), at_least=0.9),
-        Check.at_most("regions minus r, kinks within 0.5 gaps merged, any width, largest",
-                      float((coarse - least[..., None]).abs().max()), 1),
-        Check.at_least("normalized margin over the largest possible, smallest", float(margins.min()), 0.95),
-        Check.at_most("distance of the merged kinks from the optimum's, in gaps, largest",
-                      _largest([line.misplaced() for line in lines]), 0.1),
+        Check.close(
+            "largest margin, linear program: largest relative gap",
+            0,
+            _largest([line.best.gap for line in lines]),
+            atol=1e-6,
+        ),
+        fraction(
+            "share of networks with all points right",
+            int((margins > 0).sum()),
+            margins.numel(),
+            at_least=1.0,
+        ),
+        Check.at_most(
+            "regions over r, kinks within 0.02 gaps merged, largest",
+            float((fine / least[..., None]).max()),
+            2.0,
+        ),
+        fraction(
+            "share with exactly r regions, kinks within 0.5 gaps merged, widest",
+            int(exact[:, -1].sum()),
+            len(lines),
+            at_least=0.9,
+        ),
+        Check.at_most(
+            "regions minus r, kinks within 0.5 gaps merged, any width, largest",
+            float((coarse - least[..., None]).abs().max()),
+            1,
+        ),
+        Check.at_least(
+            "normalized margin over the largest possible, smallest",
+            float(margins.min()),
+            0.95,
+        ),
+        Check.at_most(
+            "distance of the merged kinks from the optimum's, in gaps, largest",
+            _largest([line.misplaced() for line in lines]),
+            0.1,
+        ),
     )
-    control = Control("only the output layer trained, width 500: regions over r, kinks within 0.5 gaps merged, least",
-                      Check.at_least("least", float(counts.min()), 1.5))
+    control = Control(
+        "only the output layer trained, width 500: regions over r, kinks within 0.5 gaps merged, least",
+        Check.at_least("least", float(counts.min()), 1.5),
+    )
     notes: dict[str, float | int | str] = {
-        "problems": len(lines), "networks": margins.numel(),
-        "regions before merging within 0.5 gaps, widest": " ".join(str(int(k)) for k in fine[:, -1].amax(-1))}
-    return Evidence(checks, control, {"lines": lines, "fine": fine, "coarse": coarse, "frozen": frozen}, notes)
+        "problems": len(lines),
+        "networks": margins.numel(),
+        "regions before merging within 0.5 gaps, widest": " ".join(
+            str(int(k)) for k in fine[:, -1].amax(-1)
+        ),
+    }
+    return Evidence(
+        checks,
+        control,
+        {"lines": lines, "fine": fine, "coarse": coarse, "frozen": frozen},
+        notes,
+    )

@@ -17,7 +17,15 @@ from ibcore.measures.kkt import kkt
 from ibcore.models import Linear
 from ibcore.models.homogeneous import LeakyReLU, TwoLayer, joined
 from ibcore.models.margins import Margins
-from ibcore.oracles.margin_trap import BEST, MULTIPLIERS, RISE, TRAP, TRAP_SHARE, escape, trapped
+from ibcore.oracles.margin_trap import (
+    BEST,
+    MULTIPLIERS,
+    RISE,
+    TRAP,
+    TRAP_SHARE,
+    escape,
+    trapped,
+)
 from ibcore.oracles.max_margin import max_margin
 from ibcore.oracles.variation_norm import VariationMargin, gated_norm, variation_margin
 from ibcore.problems.plane import four_clusters, neurons_that_see, shallow_pair
@@ -31,7 +39,9 @@ WIDE = 30
 STOPS = (-1e2, -1e3, -1e4, -1e6, -1e8, -1e10)  # log L
 
 
-def network(data: Classification, width: int, device: torch.device | str = "cpu") -> Margins:
+def network(
+    data: Classification, width: int, device: torch.device | str = "cpu"
+) -> Margins:
     """Margins of a two-layer ReLU network on `data`."""
     return Margins(TwoLayer(data.X.to(device), width, RELU), data.y.to(device))
 
@@ -46,50 +56,103 @@ def normalized_margin(model: Margins, theta: Tensor) -> Tensor:
     kind="theorem",
     source="Vardi, Shamir and Srebro 2022 (the phenomenon); the example, its limits and rates are derived on the page",
     statement="Gradient flow on a two-layer ReLU network can converge in direction to a KKT point of the max-margin "
-              "program that is not even a local optimum, from a set of starts of positive probability: with two "
-              "neurons on (1, 1/4), (-1, 1/4) the normalized margin tends to 1/4 although sqrt(17)/8 is possible.",
-    quick={"starts": 8, "at_random": 0, "size": 0.5}, book={"starts": 48, "at_random": 200, "size": 0.5},
+    "program that is not even a local optimum, from a set of starts of positive probability: with two "
+    "neurons on (1, 1/4), (-1, 1/4) the normalized margin tends to 1/4 although sqrt(17)/8 is possible.",
+    quick={"starts": 8, "at_random": 0, "size": 0.5},
+    book={"starts": 48, "at_random": 200, "size": 0.5},
     full={"starts": 1000, "at_random": 10_000, "size": 0.5},
 )
-def kkt_not_optimal(setting: Setting, *, starts: int, at_random: int, size: float) -> Evidence:
+def kkt_not_optimal(
+    setting: Setting, *, starts: int, at_random: int, size: float
+) -> Evidence:
     """Limits of starts in the trap, of starts with one neuron a point, and of Gaussian starts."""
     generator = torch.Generator().manual_seed(setting.seeds(1, "trap")[0])
     trap = pair_starts("both", "none", starts, size, generator)
     free = pair_starts("right", "left", starts, size, generator)
     free[:, :2] = free[:, :2].abs()
-    anywhere = size * torch.randn(at_random, 6, generator=generator, dtype=torch.float64)
+    anywhere = size * torch.randn(
+        at_random, 6, generator=generator, dtype=torch.float64
+    )
     model = network(shallow_pair(), 2, setting.device)
-    run = flow(model, Exponential(), torch.cat([trap, free, anywhere]).to(setting.device), log_loss=[-1e2, -1e4, -1e10],
-               max_steps=200)
-    caught, escaped, others = normalized_margin(model, run.theta).cpu().split([starts, starts, at_random], 1)
+    run = flow(
+        model,
+        Exponential(),
+        torch.cat([trap, free, anywhere]).to(setting.device),
+        log_loss=[-1e2, -1e4, -1e10],
+        max_steps=200,
+    )
+    caught, escaped, others = (
+        normalized_margin(model, run.theta).cpu().split([starts, starts, at_random], 1)
+    )
     limits, depths = run.theta[-1, :starts], -run.log_loss[:, :starts].cpu()
     law = (TRAP / caught[1] - 1) * depths[1] * 8 / trap[:, [1, 4, 5]].square().sum(-1)
     points = [_multipliers(model, theta) for theta in limits]
     checks = (
-        Check.close("normalized margin from the trap at log L = -1e10, farthest from 1/4", TRAP,
-                    _farthest(caught[-1], TRAP), rtol=1e-6),
-        Check.close("the same with a neuron for either point, farthest from sqrt(17)/8", BEST,
-                    _farthest(escaped[-1], BEST), rtol=1e-6),
-        Check.close("optimum by two convex programs and a dual bound, farthest from sqrt(17)/8", BEST,
-                    _farthest(_optima(), BEST), rtol=1e-8),
-        Check.at_most("KKT residual of the trapped limits, largest", max(point[0] for point in points), 1e-5),
-        Check.close("their multipliers at margin 1, farthest from 2", MULTIPLIERS[0],
-                    _farthest(torch.stack([point[1] for point in points]), MULTIPLIERS[0]), rtol=1e-4),
-        Check.close("gap * 8 log(1/L) / |dead neuron|^2 at log L = -1e4, farthest from 1", 1.0, _farthest(law, 1.0),
-                    atol=0.02),
-        Check.close("gain there per size^2 of a new neuron, farthest from (sqrt(17)/2 - 1)/16", RISE,
-                    _farthest(_gains(model, limits), RISE), rtol=1e-3),
+        Check.close(
+            "normalized margin from the trap at log L = -1e10, farthest from 1/4",
+            TRAP,
+            _farthest(caught[-1], TRAP),
+            rtol=1e-6,
+        ),
+        Check.close(
+            "the same with a neuron for either point, farthest from sqrt(17)/8",
+            BEST,
+            _farthest(escaped[-1], BEST),
+            rtol=1e-6,
+        ),
+        Check.close(
+            "optimum by two convex programs and a dual bound, farthest from sqrt(17)/8",
+            BEST,
+            _farthest(_optima(), BEST),
+            rtol=1e-8,
+        ),
+        Check.at_most(
+            "KKT residual of the trapped limits, largest",
+            max(point[0] for point in points),
+            1e-5,
+        ),
+        Check.close(
+            "their multipliers at margin 1, farthest from 2",
+            MULTIPLIERS[0],
+            _farthest(torch.stack([point[1] for point in points]), MULTIPLIERS[0]),
+            rtol=1e-4,
+        ),
+        Check.close(
+            "gap * 8 log(1/L) / |dead neuron|^2 at log L = -1e4, farthest from 1",
+            1.0,
+            _farthest(law, 1.0),
+            atol=0.02,
+        ),
+        Check.close(
+            "gain there per size^2 of a new neuron, farthest from (sqrt(17)/2 - 1)/16",
+            RISE,
+            _farthest(_gains(model, limits), RISE),
+            rtol=1e-3,
+        ),
     )
-    control = Control("no dead neuron: least margin over 1/4",
-                      Check.at_least("ratio", float(escaped[-1].min()) / TRAP, 2.0))
-    notes: dict[str, float | int | str] = {"starts in the trap": starts,
-                                           "share of Gaussian starts in the trap": round(TRAP_SHARE, 4)}
-    return Evidence(checks, control, {"depths": depths, "caught": caught, "escaped": escaped}, notes | _ends(others))
+    control = Control(
+        "no dead neuron: least margin over 1/4",
+        Check.at_least("ratio", float(escaped[-1].min()) / TRAP, 2.0),
+    )
+    notes: dict[str, float | int | str] = {
+        "starts in the trap": starts,
+        "share of Gaussian starts in the trap": round(TRAP_SHARE, 4),
+    }
+    return Evidence(
+        checks,
+        control,
+        {"depths": depths, "caught": caught, "escaped": escaped},
+        notes | _ends(others),
+    )
 
 
-def pair_starts(first: str, second: str, count: int, size: float, generator: torch.Generator) -> Tensor:
+def pair_starts(
+    first: str, second: str, count: int, size: float, generator: torch.Generator
+) -> Tensor:
     """Gaussian parameters (count, 6) of two neurons that see the stated points, the first with positive output."""
-    (a, w), (b, v) = (neurons_that_see(sector, count, size, generator) for sector in (first, second))
+    (a, w), (b, v) = (
+        neurons_that_see(sector, count, size, generator) for sector in (first, second)
+    )
     return joined(torch.stack([a.abs(), b], -1), torch.stack([w, v], -2))
 
 
@@ -101,12 +164,17 @@ def _optima() -> Tensor:
     """The largest normalized margin by a program over directions, by its dual, and by the program over gates."""
     data = shallow_pair()
     best = variation_margin(data.X, data.y)
-    return torch.tensor([best.margin, 1 / float(best.dual.sum()), 1 / gated_norm(data.X, data.y)], dtype=torch.float64)
+    return torch.tensor(
+        [best.margin, 1 / float(best.dual.sum()), 1 / gated_norm(data.X, data.y)],
+        dtype=torch.float64,
+    )
 
 
 def _at_margin_one(model: Margins, theta: Tensor) -> Tensor:
     """theta (..., P) scaled so that its smallest margin is 1."""
-    return theta / model.outputs(theta.view(-1, theta.shape[-1])).amin(-1).sqrt().view(*theta.shape[:-1], 1)
+    return theta / model.outputs(theta.view(-1, theta.shape[-1])).amin(-1).sqrt().view(
+        *theta.shape[:-1], 1
+    )
 
 
 def _multipliers(model: Margins, theta: Tensor) -> tuple[float, Tensor]:
@@ -120,7 +188,9 @@ def _gains(model: Margins, limits: Tensor) -> Tensor:
     points = _at_margin_one(model, limits)
     moved = points + (escape(STEP) - trapped()).to(points)
     moved[:, [1, 4, 5]] = escape(STEP)[[1, 4, 5]].to(points)
-    return ((normalized_margin(model, moved) - normalized_margin(model, points)) / STEP**2).cpu()
+    return (
+        (normalized_margin(model, moved) - normalized_margin(model, points)) / STEP**2
+    ).cpu()
 
 
 def _ends(margins: Tensor) -> dict[str, float]:
@@ -128,9 +198,17 @@ def _ends(margins: Tensor) -> dict[str, float]:
     if margins.shape[1] == 0:
         return {}
     end = margins[-1]
-    return {"Gaussian starts that end at 1/4": float((end / TRAP - 1).abs().le(1e-3).double().mean()),
-            "Gaussian starts that end at sqrt(17)/8": float((end / BEST - 1).abs().le(1e-3).double().mean()),
-            "Gaussian starts that never fit a point": float(margins[0].isnan().double().mean())}
+    return {
+        "Gaussian starts that end at 1/4": float(
+            (end / TRAP - 1).abs().le(1e-3).double().mean()
+        ),
+        "Gaussian starts that end at sqrt(17)/8": float(
+            (end / BEST - 1).abs().le(1e-3).double().mean()
+        ),
+        "Gaussian starts that never fit a point": float(
+            margins[0].isnan().double().mean()
+        ),
+    }
 
 
 @dataclass(frozen=True)
@@ -143,25 +221,36 @@ class Certified:
 
 def clusters(setting: Setting, count: int) -> tuple[list[Certified], int]:
     """`count` draws of four clusters with optimal neurons off the kinks and a rate of 0.45 or more; how many failed."""
+
     def keep(generator: torch.Generator) -> Certified | None:
         data = four_clusters(2, generator)
         best = variation_margin(data.X, data.y)
-        good = best.distance_to_kinks(data.X) >= OFF_KINKS and best.rate(data.X, data.y) >= LEAST_RATE
+        good = (
+            best.distance_to_kinks(data.X) >= OFF_KINKS
+            and best.rate(data.X, data.y) >= LEAST_RATE
+        )
         return Certified(data, best) if good else None
 
     return setting.draw(count, "four clusters", keep)
 
 
-def wide_start(width: int, count: int, generator: torch.Generator, *, padded: int | None = None) -> Tensor:
+def wide_start(
+    width: int, count: int, generator: torch.Generator, *, padded: int | None = None
+) -> Tensor:
     """Networks (count, P) of `width` neurons with |a_j| = |w_j| = width^-1/2, uniform directions and random signs.
 
     With `padded` neurons in all, the rest are zero; they have no gradient and stay zero.
     """
     total = padded or width
-    a, w = torch.zeros(count, total, dtype=torch.float64), torch.zeros(count, total, 2, dtype=torch.float64)
+    a, w = (
+        torch.zeros(count, total, dtype=torch.float64),
+        torch.zeros(count, total, 2, dtype=torch.float64),
+    )
     drawn = torch.randn(count, width, 3, generator=generator, dtype=torch.float64)
     a[:, :width] = drawn[..., 0].sign() * width**-0.5
-    w[:, :width] = drawn[..., 1:] / drawn[..., 1:].norm(dim=-1, keepdim=True) * width**-0.5
+    w[:, :width] = (
+        drawn[..., 1:] / drawn[..., 1:].norm(dim=-1, keepdim=True) * width**-0.5
+    )
     return joined(a, w)
 
 
@@ -169,79 +258,162 @@ def wide_start(width: int, count: int, generator: torch.Generator, *, padded: in
     kind="theorem",
     source="Chizat and Bach 2020 (infinite width, given that the flow converges); finite widths are observed",
     statement="Both layers of a wide two-layer ReLU network trained by gradient flow on an exponential tail maximize "
-              "the margin in variation norm; with the output layer alone trained, the margin of a kernel.",
+    "the margin in variation norm; with the output layer alone trained, the margin of a kernel.",
     quick={"datasets": 1, "starts": 2, "widths": [30, 100]},
     book={"datasets": 2, "starts": 2, "widths": [10, 30, 100, 1000]},
     full={"datasets": 50, "starts": 10, "widths": [10, 30, 100, 300, 1000, 3000]},
 )
-def wide_2nn_f1_margin(setting: Setting, *, datasets: int, starts: int, widths: list[int]) -> Evidence:
+def wide_2nn_f1_margin(
+    setting: Setting, *, datasets: int, starts: int, widths: list[int]
+) -> Evidence:
     """Normalized margins of trained networks of many widths over the certified largest one."""
     problems, rejected = clusters(setting, datasets)
     generator = torch.Generator().manual_seed(setting.seeds(1, "wide starts")[0])
-    gaps = torch.cat([_gaps_of_widths(problems, group, starts, generator, setting) for group in _groups(widths)], 1)
+    gaps = torch.cat(
+        [
+            _gaps_of_widths(problems, group, starts, generator, setting)
+            for group in _groups(widths)
+        ],
+        1,
+    )
     is_wide = torch.tensor([width >= WIDE for width in widths])
     wide = gaps[-1, is_wide]
-    kernels = [_output_layer_only(problem, max(widths), generator) for problem in problems]
+    kernels = [
+        _output_layer_only(problem, max(widths), generator) for problem in problems
+    ]
     checks = (
-        Check.at_most("largest relative gap of the oracle: program against exact dual",
-                      round(max(problem.best.gap for problem in problems), 8), 1e-8),
-        Check.close("gap to the variation-norm margin, width >= 30, log L = -1e10, largest", 0, float(wide.max()),
-                    atol=1e-6),
-        Check.at_most("by how much a network beats the oracle, largest", round(max(0.0, -float(wide.min())), 8), 1e-8),
-        Check.close("only output layer trained: sin of the angle to its own max margin, largest", 0,
-                    max(sine for sine, _ in kernels), atol=1e-3),
+        Check.at_most(
+            "largest relative gap of the oracle: program against exact dual",
+            round(max(problem.best.gap for problem in problems), 8),
+            1e-8,
+        ),
+        Check.close(
+            "gap to the variation-norm margin, width >= 30, log L = -1e10, largest",
+            0,
+            float(wide.max()),
+            atol=1e-6,
+        ),
+        Check.at_most(
+            "by how much a network beats the oracle, largest",
+            round(max(0.0, -float(wide.min())), 8),
+            1e-8,
+        ),
+        Check.close(
+            "only output layer trained: sin of the angle to its own max margin, largest",
+            0,
+            max(sine for sine, _ in kernels),
+            atol=1e-3,
+        ),
     )
-    control = Control("only output layer trained: largest share of that margin",
-                      Check.at_most("share", max(share for _, share in kernels), 0.9))
+    control = Control(
+        "only output layer trained: largest share of that margin",
+        Check.at_most("share", max(share for _, share in kernels), 0.9),
+    )
     notes: dict[str, float | int | str] = {
-        "data sets": datasets, "rejected (optimal neuron within 0.02 of a kink, or rate below 0.45)": rejected,
-        "median exponent from 1e6 to 1e10 over predicted rate": _exponents(problems, gaps[:, is_wide])}
+        "data sets": datasets,
+        "rejected (optimal neuron within 0.02 of a kink, or rate below 0.45)": rejected,
+        "median exponent from 1e6 to 1e10 over predicted rate": _exponents(
+            problems, gaps[:, is_wide]
+        ),
+    }
     notes |= _narrow(gaps, widths)
-    data = {"widths": widths, "stops": STOPS, "gaps": gaps, "kernel shares": [share for _, share in kernels],
-            "problems": problems}
+    data = {
+        "widths": widths,
+        "stops": STOPS,
+        "gaps": gaps,
+        "kernel shares": [share for _, share in kernels],
+        "problems": problems,
+    }
     return Evidence(checks, control, data, notes)
 
 
 def _groups(widths: list[int]) -> list[list[int]]:
     """Widths that are trained in one batch: narrow ones together, wide ones alone."""
     narrow = [width for width in widths if width <= 100]
-    return [group for group in (narrow, *([width] for width in widths if width > 100)) if group]
+    return [
+        group
+        for group in (narrow, *([width] for width in widths if width > 100))
+        if group
+    ]
 
 
-def _gaps_of_widths(problems: list[Certified], widths: list[int], starts: int, generator: torch.Generator,
-                    setting: Setting) -> Tensor:
+def _gaps_of_widths(
+    problems: list[Certified],
+    widths: list[int],
+    starts: int,
+    generator: torch.Generator,
+    setting: Setting,
+) -> Tensor:
     """1 - normalized margin / the largest one, (stops, widths, problems * starts)."""
     most, runs = max(widths), len(problems) * starts
-    begin = torch.cat([wide_start(width, runs, generator, padded=most) for width in widths])
-    X, y = (torch.stack(parts).repeat_interleave(starts, 0).repeat(len(widths), *[1] * parts[0].ndim)
-            for parts in ([p.data.X for p in problems], [p.data.y for p in problems]))
-    best = torch.tensor([p.best.margin for p in problems], dtype=torch.float64).repeat_interleave(starts)
+    begin = torch.cat(
+        [wide_start(width, runs, generator, padded=most) for width in widths]
+    )
+    X, y = (
+        torch.stack(parts)
+        .repeat_interleave(starts, 0)
+        .repeat(len(widths), *[1] * parts[0].ndim)
+        for parts in ([p.data.X for p in problems], [p.data.y for p in problems])
+    )
+    best = torch.tensor(
+        [p.best.margin for p in problems], dtype=torch.float64
+    ).repeat_interleave(starts)
     model = network(Classification(X, y), most, setting.device)
-    run = flow(model, Exponential(), begin.to(setting.device), log_loss=list(STOPS), tolerance=1e-2, max_steps=400)
-    margins = torch.stack([normalized_margin(model, theta) for theta in run.theta]).cpu()
+    run = flow(
+        model,
+        Exponential(),
+        begin.to(setting.device),
+        log_loss=list(STOPS),
+        tolerance=1e-2,
+        max_steps=400,
+    )
+    margins = torch.stack(
+        [normalized_margin(model, theta) for theta in run.theta]
+    ).cpu()
     return 1 - margins.view(len(STOPS), len(widths), runs) / best
 
 
-def _output_layer_only(problem: Certified, width: int, generator: torch.Generator) -> tuple[float, float]:
+def _output_layer_only(
+    problem: Certified, width: int, generator: torch.Generator
+) -> tuple[float, float]:
     """sin of the angle to the max margin of the fixed features, and the share of the variation-norm margin."""
     a, w = TwoLayer(problem.data.X, width, RELU).layers(wide_start(width, 1, generator))
     features = RELU.value(problem.data.X @ w[0].T)
     rows = problem.data.y[:, None] * features
     end = flow(Linear(rows), Exponential(), a, log_loss=-1e6).theta[-1, 0]
-    share = (rows @ end).min() / (end.abs() * w[0].norm(dim=-1)).sum() / problem.best.margin
-    return float(sin_angle(end, max_margin(features, problem.data.y).primal)), float(share)
+    share = (
+        (rows @ end).min() / (end.abs() * w[0].norm(dim=-1)).sum() / problem.best.margin
+    )
+    return float(sin_angle(end, max_margin(features, problem.data.y).primal)), float(
+        share
+    )
 
 
 def _exponents(problems: list[Certified], gaps: Tensor) -> float:
     """Median over networks of the slope of log gap against log log(1/L) at the last stops, over the oracle's rate."""
     first = STOPS.index(-1e6)
     decades = math.log(STOPS[-1] / STOPS[first])
-    slopes = -torch.log(gaps[-1].clamp_min(1e-16) / gaps[first].clamp_min(1e-16)) / decades
-    rates = torch.tensor([problem.best.rate(problem.data.X, problem.data.y) for problem in problems])
-    return round(float((slopes / rates.repeat_interleave(gaps.shape[-1] // len(problems))).nanmedian()), 2)
+    slopes = (
+        -torch.log(gaps[-1].clamp_min(1e-16) / gaps[first].clamp_min(1e-16)) / decades
+    )
+    rates = torch.tensor(
+        [problem.best.rate(problem.data.X, problem.data.y) for problem in problems]
+    )
+    return round(
+        float(
+            (
+                slopes / rates.repeat_interleave(gaps.shape[-1] // len(problems))
+            ).nanmedian()
+        ),
+        2,
+    )
 
 
 def _narrow(gaps: Tensor, widths: list[int]) -> dict[str, float]:
     narrow = gaps[-1, torch.tensor([w < WIDE for w in widths])]
-    share = {"share of networks narrower than 30 within 1e-6": float((narrow <= 1e-6).double().mean())}
+    share = {
+        "share of networks narrower than 30 within 1e-6": float(
+            (narrow <= 1e-6).double().mean()
+        )
+    }
     return share if narrow.numel() else {}

@@ -15,7 +15,13 @@ from ibcore.dynamics.trajectory import Trajectory
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential, PolynomialTail
 from ibcore.measures.directions import sin_angle
-from ibcore.measures.layers import imbalance_size, imbalances, misalignments, second_value_bounds, singular_pairs
+from ibcore.measures.layers import (
+    imbalance_size,
+    imbalances,
+    misalignments,
+    second_value_bounds,
+    singular_pairs,
+)
 from ibcore.measures.rates import slope
 from ibcore.models.deep_linear import DeepLinear, random_start
 from ibcore.oracles.max_margin import MaxMargin, max_margin
@@ -49,7 +55,9 @@ class Batch:
         return DeepLinear(self.signed, (WIDTH,) * (depth - 1))
 
 
-def draw_batch(setting: Setting, each: int, purpose: str) -> tuple[Batch, dict[str, int]]:
+def draw_batch(
+    setting: Setting, each: int, purpose: str
+) -> tuple[Batch, dict[str, int]]:
     """`each` problems whose support vectors span the space, then as many where they do not; and the draws left out.
 
     Draws with a point that is distinct by less than `DISTINCT` are rejected: there the direction passes
@@ -58,7 +66,9 @@ def draw_batch(setting: Setting, each: int, purpose: str) -> tuple[Batch, dict[s
     kept: dict[bool, list[tuple[PlantedMargin, MaxMargin]]] = {True: [], False: []}
     rejected = surplus = 0
     for seed in setting.seeds(100 * (each + 1), purpose):
-        problem = planted_margin(POINTS, FEATURES, 0.1, torch.Generator().manual_seed(seed))
+        problem = planted_margin(
+            POINTS, FEATURES, 0.1, torch.Generator().manual_seed(seed)
+        )
         solution = max_margin(problem.X, problem.y)
         kind = spans(problem.signed, solution.dual)
         if float(distinctness(problem.signed, solution.dual).min()) < DISTINCT:
@@ -70,16 +80,25 @@ def draw_batch(setting: Setting, each: int, purpose: str) -> tuple[Batch, dict[s
         if all(len(pairs) == each for pairs in kept.values()):
             break
     problems, solutions = zip(*kept[True], *kept[False], strict=True)
-    signed, w_hat = (torch.stack(rows).to(setting.device) for rows in (
-        [p.signed for p in problems], [s.primal for s in solutions]))
+    signed, w_hat = (
+        torch.stack(rows).to(setting.device)
+        for rows in ([p.signed for p in problems], [s.primal for s in solutions])
+    )
     spanned = torch.arange(len(problems), device=setting.device) < each
-    notes = {"problems": len(problems), "rejected (distinct by less than 0.02)": rejected,
-             "left out (enough of their kind)": surplus}
+    notes = {
+        "problems": len(problems),
+        "rejected (distinct by less than 0.02)": rejected,
+        "left out (enough of their kind)": surplus,
+    }
     return Batch(problems, solutions, signed, w_hat, spanned), notes
 
 
-def _starts(setting: Setting, model: DeepLinear, count: int, scale: float, purpose: str) -> Tensor:
-    generator = torch.Generator().manual_seed(setting.seeds(1, f"{purpose} {model.degree}")[0])
+def _starts(
+    setting: Setting, model: DeepLinear, count: int, scale: float, purpose: str
+) -> Tensor:
+    generator = torch.Generator().manual_seed(
+        setting.seeds(1, f"{purpose} {model.degree}")[0]
+    )
     return random_start(model, count, scale, generator)
 
 
@@ -96,49 +115,95 @@ def _farthest(values: Tensor, target: float) -> float:
 @claim(
     kind="theorem",
     source="Ji and Telgarsky 2020, on deep linear networks; with support vectors that span the space, Ji and "
-           "Telgarsky 2019; rates derived on the page",
+    "Telgarsky 2019; rates derived on the page",
     statement="For a fully connected linear network of any depth k on separable data, gradient flow on an "
-              "exponentially tailed loss that reaches zero loss turns W_k ... W_1 to the l2 max-margin direction. The "
-              "angle falls like 1/log(1/L) if the support vectors span the space, else like (log 1/L)^(-1/k).",
-    quick={"depths": (3,), "each": 1}, book={"depths": (1, 2, 3, 4), "each": 3},
+    "exponentially tailed loss that reaches zero loss turns W_k ... W_1 to the l2 max-margin direction. The "
+    "angle falls like 1/log(1/L) if the support vectors span the space, else like (log 1/L)^(-1/k).",
+    quick={"depths": (3,), "each": 1},
+    book={"depths": (1, 2, 3, 4), "each": 3},
     full={"depths": (1, 2, 3, 4), "each": 100},
 )
-def deep_linear_max_margin(setting: Setting, *, depths: Sequence[int], each: int) -> Evidence:
+def deep_linear_max_margin(
+    setting: Setting, *, depths: Sequence[int], each: int
+) -> Evidence:
     """The product of the layers against the certified max-margin direction down to log L = -1e10."""
     batch, notes = draw_batch(setting, each, "deep direction")
     sines, runs = {}, {}
     for depth in depths:
         model = batch.network(depth)
-        start = _starts(setting, model, len(batch.problems), SCALE, "deep direction start")
+        start = _starts(
+            setting, model, len(batch.problems), SCALE, "deep direction start"
+        )
         runs[depth] = flow(model, Exponential(), start, log_loss=list(LEVELS))
         sines[depth] = sin_angle(model.end_to_end(runs[depth].theta), batch.w_hat)
     on, off = batch.spanned, ~batch.spanned
     exponents = {k: _exponents(runs[k], sines[k]) for k in depths}
-    predicted = torch.stack([_offset_angle(p, s) for p, s in zip(batch.problems, batch.solutions, strict=True)])
+    predicted = torch.stack(
+        [
+            _offset_angle(p, s)
+            for p, s in zip(batch.problems, batch.solutions, strict=True)
+        ]
+    )
     found = torch.stack([sines[k][-1, on] * -runs[k].log_loss[-1, on] for k in depths])
-    constants = torch.cat([sines[k][-1, off] * (-runs[k].log_loss[-1, off]) ** (1 / k) for k in depths])
+    constants = torch.cat(
+        [sines[k][-1, off] * (-runs[k].log_loss[-1, off]) ** (1 / k) for k in depths]
+    )
     certificate = max(max(s.gap, s.violation) for s in batch.solutions)
     checks = (
-        Check.close("max-margin program: largest relative gap or violation", 0, certificate, atol=1e-10),
-        *(Check.close(f"depth {k}, spanned: sin at log L = -1e10, largest", 0, float(sines[k][-1, on].max()),
-                      atol=SINES[k]) for k in depths),
-        Check.close("spanned: exponent of sin in log 1/L, farthest", -1,
-                    _farthest(torch.stack([exponents[k][on] for k in depths]), -1), rtol=0.05),
-        Check.close("spanned: sin * log(1/L) over its prediction at the end, median", 1,
-                    float((found / predicted.to(found)[on]).median()), rtol=0.02),
-        Check.close("not spanned: depth * exponent of sin, farthest", -1,
-                    _farthest(torch.stack([k * exponents[k][off] for k in depths]), -1), rtol=0.05),
-        Check.at_most("not spanned: sin * (log 1/L)^(1/depth) at the end, median", float(constants.median()), 1),
+        Check.close(
+            "max-margin program: largest relative gap or violation",
+            0,
+            certificate,
+            atol=1e-10,
+        ),
+        *(
+            Check.close(
+                f"depth {k}, spanned: sin at log L = -1e10, largest",
+                0,
+                float(sines[k][-1, on].max()),
+                atol=SINES[k],
+            )
+            for k in depths
+        ),
+        Check.close(
+            "spanned: exponent of sin in log 1/L, farthest",
+            -1,
+            _farthest(torch.stack([exponents[k][on] for k in depths]), -1),
+            rtol=0.05,
+        ),
+        Check.close(
+            "spanned: sin * log(1/L) over its prediction at the end, median",
+            1,
+            float((found / predicted.to(found)[on]).median()),
+            rtol=0.02,
+        ),
+        Check.close(
+            "not spanned: depth * exponent of sin, farthest",
+            -1,
+            _farthest(torch.stack([k * exponents[k][off] for k in depths]), -1),
+            rtol=0.05,
+        ),
+        Check.at_most(
+            "not spanned: sin * (log 1/L)^(1/depth) at the end, median",
+            float(constants.median()),
+            1,
+        ),
     )
-    data = {"batch": batch, "log_loss": {k: runs[k].log_loss.cpu() for k in depths},
-            "sines": {k: sines[k].cpu() for k in depths}}
+    data = {
+        "batch": batch,
+        "log_loss": {k: runs[k].log_loss.cpu() for k in depths},
+        "sines": {k: sines[k].cpu() for k in depths},
+    }
     deep = next(depth for depth in depths if depth > 1)
     return Evidence(checks, _other_tail(batch, deep, runs[deep].theta[0]), data, notes)
 
 
 def _offset_angle(problem: PlantedMargin, solution: MaxMargin) -> Tensor:
     """The limit of sin(angle to w_hat) * log(1/L) if the support vectors span the space."""
-    offset, axis = offset_at_loss(problem.signed, solution.dual), solution.primal / solution.primal.norm()
+    offset, axis = (
+        offset_at_loss(problem.signed, solution.dual),
+        solution.primal / solution.primal.norm(),
+    )
     return (offset - (offset @ axis) * axis).norm() * solution.margin
 
 
@@ -150,39 +215,70 @@ def _other_tail(batch: Batch, depth: int, start: Tensor) -> Control:
     model = batch.network(depth)
     run = flow(model, PolynomialTail(), start, log_loss=-8.0)
     sines = sin_angle(model.end_to_end(run.theta[0]), batch.w_hat)
-    return Control(f"polynomial tail l = m^-1, depth {depth}: median sin at L = e^-8",
-                   Check.at_least("median sin", float(sines.median()), 1e-2))
+    return Control(
+        f"polynomial tail l = m^-1, depth {depth}: median sin at L = e^-8",
+        Check.at_least("median sin", float(sines.median()), 1e-2),
+    )
 
 
 @claim(
     kind="theorem",
     source="Ji and Telgarsky 2019; conservation: Arora, Cohen and Hazan 2018, Du, Hu and Lee 2018; rates derived on "
-           "the page",
+    "the page",
     statement="Gradient flow conserves W_(j+1)^T W_(j+1) - W_j W_j^T. As the loss goes to zero every layer becomes of "
-              "rank one, sigma_2/sigma_1 falling like (log 1/L)^(-1/k), and adjacent layers align.",
-    quick={"depths": (2,), "each": 1}, book={"depths": (2, 3, 4), "each": 3},
+    "rank one, sigma_2/sigma_1 falling like (log 1/L)^(-1/k), and adjacent layers align.",
+    quick={"depths": (2,), "each": 1},
+    book={"depths": (2, 3, 4), "each": 3},
     full={"depths": (2, 3, 4), "each": 100},
 )
-def deep_linear_alignment(setting: Setting, *, depths: Sequence[int], each: int) -> Evidence:
+def deep_linear_alignment(
+    setting: Setting, *, depths: Sequence[int], each: int
+) -> Evidence:
     """Conservation in the explicit phase; then singular values and vectors of the layers down to log L = -1e10."""
     batch, notes = draw_batch(setting, each, "deep alignment")
     runs = {depth: _aligned(setting, batch, depth) for depth in depths}
     checks = (
-        Check.at_most("imbalance: drift over its size until log L = -30, largest",
-                      max(float(runs[k].drift.max()) for k in depths), 1e-8),
-        Check.at_most("sigma_2 over its bound by the start at log L = -30, largest",
-                      max(float(runs[k].bounded.max()) for k in depths), 1),
-        *(Check.at_most(f"depth {k}: sigma_2/sigma_1 at log L = -1e10, largest", float(runs[k].ratios[-1].max()),
-                        RATIOS[k]) for k in depths),
-        Check.close("depth * exponent of sigma_2/sigma_1 in log 1/L, farthest", -1,
-                    _farthest(torch.cat([k * runs[k].exponents for k in depths]), -1), rtol=0.05),
-        Check.at_most("adjacent layers: sin of the angle at log L = -1e10, largest",
-                      max(float(runs[k].sines[-1].max()) for k in depths), 1e-5),
-        Check.close("adjacent layers: depth * exponent of sin in log 1/L, farthest", -2,
-                    _farthest(torch.cat([k * runs[k].turning for k in depths]), -2), rtol=0.05),
+        Check.at_most(
+            "imbalance: drift over its size until log L = -30, largest",
+            max(float(runs[k].drift.max()) for k in depths),
+            1e-8,
+        ),
+        Check.at_most(
+            "sigma_2 over its bound by the start at log L = -30, largest",
+            max(float(runs[k].bounded.max()) for k in depths),
+            1,
+        ),
+        *(
+            Check.at_most(
+                f"depth {k}: sigma_2/sigma_1 at log L = -1e10, largest",
+                float(runs[k].ratios[-1].max()),
+                RATIOS[k],
+            )
+            for k in depths
+        ),
+        Check.close(
+            "depth * exponent of sigma_2/sigma_1 in log 1/L, farthest",
+            -1,
+            _farthest(torch.cat([k * runs[k].exponents for k in depths]), -1),
+            rtol=0.05,
+        ),
+        Check.at_most(
+            "adjacent layers: sin of the angle at log L = -1e10, largest",
+            max(float(runs[k].sines[-1].max()) for k in depths),
+            1e-5,
+        ),
+        Check.close(
+            "adjacent layers: depth * exponent of sin in log 1/L, farthest",
+            -2,
+            _farthest(torch.cat([k * runs[k].turning for k in depths]), -2),
+            rtol=0.05,
+        ),
     )
-    data = {"log_loss": {k: runs[k].log_loss for k in depths}, "ratios": {k: runs[k].ratios for k in depths},
-            "sines": {k: runs[k].sines for k in depths}}
+    data = {
+        "log_loss": {k: runs[k].log_loss for k in depths},
+        "ratios": {k: runs[k].ratios for k in depths},
+        "sines": {k: runs[k].sines for k in depths},
+    }
     return Evidence(checks, _large_start(setting, batch), data, notes)
 
 
@@ -209,16 +305,33 @@ def _aligned(setting: Setting, batch: Batch, depth: int) -> Alignment:
     size = imbalance_size(model.layers(start))
 
     def conserved(theta: Tensor) -> Tensor:
-        return torch.cat([gap.flatten(1) for gap in imbalances(model.layers(theta))], 1) / size[:, None]
+        return (
+            torch.cat([gap.flatten(1) for gap in imbalances(model.layers(theta))], 1)
+            / size[:, None]
+        )
 
-    early = flow(model, Exponential(), start, log_loss=-30.0, tolerance=1e-7, invariants={"imbalance": conserved})
+    early = flow(
+        model,
+        Exponential(),
+        start,
+        log_loss=-30.0,
+        tolerance=1e-7,
+        invariants={"imbalance": conserved},
+    )
     second = singular_pairs(model.layers(early.theta[0]))[1][:, :-1]
     bounded = (second / second_value_bounds(model.layers(start))).amax(-1)
     late = flow(model, Exponential(), early.theta[0], log_loss=list(LEVELS))
     layers = model.layers(late.theta)
     ratios, sines = layer_ratios(layers), misalignments(layers).amax(-1)
-    return Alignment(early.drift["imbalance"].cpu(), bounded.cpu(), late.log_loss.cpu(), ratios.cpu(), sines.cpu(),
-                     _exponents(late, ratios).cpu(), _exponents(late, sines).cpu())
+    return Alignment(
+        early.drift["imbalance"].cpu(),
+        bounded.cpu(),
+        late.log_loss.cpu(),
+        ratios.cpu(),
+        sines.cpu(),
+        _exponents(late, ratios).cpu(),
+        _exponents(late, sines).cpu(),
+    )
 
 
 def layer_ratios(layers: Sequence[Tensor]) -> Tensor:
@@ -233,5 +346,7 @@ def _large_start(setting: Setting, batch: Batch) -> Control:
     start = _starts(setting, model, len(batch.problems), 15 * SCALE, "large start")
     run = flow(model, Exponential(), start, log_loss=math.log(0.01))
     ratios = layer_ratios(model.layers(run.theta[0]))
-    return Control("start 15 times as large, depth 2: median sigma_2/sigma_1 at L = 0.01",
-                   Check.at_least("median sigma_2/sigma_1", float(ratios.median()), 0.3))
+    return Control(
+        "start 15 times as large, depth 2: median sigma_2/sigma_1 at L = 0.01",
+        Check.at_least("median sigma_2/sigma_1", float(ratios.median()), 0.3),
+    )

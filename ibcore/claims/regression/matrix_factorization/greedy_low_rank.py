@@ -36,39 +36,73 @@ STOPS = tuple(torch.logspace(-1, 2.3, 60).tolist())
 FITTED = 1e-7  # mean square loss at which a flow that learns rank by rank is at its end
 CLOSEST = 0.75  # lambda_2/lambda_1 of -grad f before a stage: closer ones need still smaller starts
 RESOLVED = 1e-4  # distances between curves below this are errors of integration and of segments
-SMALL = {2: 1e-6, 4: 0.3}  # alpha at other depths than 3 for completion: entries of the layers N(0, alpha^2 / d)
-SENSED, READINGS, SENSING_SCALE, SENSING_STEPS = 10, 50, 0.03, 2500  # Gaussian sensing: d, n, alpha, steps
+SMALL = {
+    2: 1e-6,
+    4: 0.3,
+}  # alpha at other depths than 3 for completion: entries of the layers N(0, alpha^2 / d)
+SENSED, READINGS, SENSING_SCALE, SENSING_STEPS = (
+    10,
+    50,
+    0.03,
+    2500,
+)  # Gaussian sensing: d, n, alpha, steps
 SAFETY = 0.8
-FAILS = 0.01  # relative error of the nuclear-norm solution above which an instance is kept
+FAILS = (
+    0.01  # relative error of the nuclear-norm solution above which an instance is kept
+)
 
 
 @claim(
     kind="theorem",
     source="Arora, Cohen, Hu and Luo 2019, on the singular values of the product; conservation and the end-to-end "
-           "equation: Arora, Cohen and Hazan 2018",
+    "equation: Arora, Cohen and Hazan 2018",
     statement="Under gradient flow on a loss l(W) of W = W_k ... W_1 from a balanced start, singular values obey "
-              "sigma_r' = -k sigma_r^(2 - 2/k) <grad l(W), u_r v_r^T>: large ones move fast, the more so the deeper.",
-    quick={"depths": (2, 3), "instances": 1}, book={"depths": (2, 3, 4), "instances": 2},
+    "sigma_r' = -k sigma_r^(2 - 2/k) <grad l(W), u_r v_r^T>: large ones move fast, the more so the deeper.",
+    quick={"depths": (2, 3), "instances": 1},
+    book={"depths": (2, 3, 4), "instances": 2},
     full={"depths": (2, 3, 4, 5), "instances": 20},
 )
-def deep_mf_singular_dynamics(setting: Setting, *, depths: Sequence[int], instances: int) -> Evidence:
+def deep_mf_singular_dynamics(
+    setting: Setting, *, depths: Sequence[int], instances: int
+) -> Evidence:
     """Rates along the raw flow against the formula, and singular values against the flow of W alone."""
-    runs = {k: [followed(seed, k) for seed in setting.seeds(instances, "singular dynamics")] for k in depths}
+    runs = {
+        k: [followed(seed, k) for seed in setting.seeds(instances, "singular dynamics")]
+        for k in depths
+    }
     checks: list[Check] = []
     for depth, found in runs.items():
         checks += (
-            Check.close(f"depth {depth}: rates, largest difference from the formula", 0,
-                        max(r.rates for r in found), atol=1e-4),
-            Check.close(f"depth {depth}: singular values against the flow of W alone", 0,
-                        max(r.drift for r in found), atol=1e-4),
-            Check.at_least(f"depth {depth}: sigma_1 at the end over sigma_1 at the start, smallest",
-                           min(r.growth for r in found), 3),
+            Check.close(
+                f"depth {depth}: rates, largest difference from the formula",
+                0,
+                max(r.rates for r in found),
+                atol=1e-4,
+            ),
+            Check.close(
+                f"depth {depth}: singular values against the flow of W alone",
+                0,
+                max(r.drift for r in found),
+                atol=1e-4,
+            ),
+            Check.at_least(
+                f"depth {depth}: sigma_1 at the end over sigma_1 at the start, smallest",
+                min(r.growth for r in found),
+                3,
+            ),
         )
     seed, depth = setting.seeds(1, "singular dynamics")[0], depths[0]
-    control = Control(f"depth {depth}: the same W at the start, W_1 tripled and W_{depth} divided by three",
-                      Check.at_least("difference of the rates", followed(seed, depth, tilt=3.0).rates, 0.1))
-    data = {"times": torch.tensor(STOPS), "measured": {k: found[0].values for k, found in runs.items()},
-            "predicted": {k: found[0].predicted for k, found in runs.items()}}
+    control = Control(
+        f"depth {depth}: the same W at the start, W_1 tripled and W_{depth} divided by three",
+        Check.at_least(
+            "difference of the rates", followed(seed, depth, tilt=3.0).rates, 0.1
+        ),
+    )
+    data = {
+        "times": torch.tensor(STOPS),
+        "measured": {k: found[0].values for k, found in runs.items()},
+        "predicted": {k: found[0].predicted for k, found in runs.items()},
+    }
     return Evidence(tuple(checks), control, data, {"problems": instances})
 
 
@@ -92,25 +126,46 @@ def followed(seed: int, depth: int, *, tilt: float = 1.0) -> Followed:
     generator = torch.Generator().manual_seed(seed)
     truth = gaussian_product(SIZE, RANK, generator)
     truth = truth / torch.linalg.matrix_norm(truth, 2)
-    model = factorization(Entries(*revealed_entries(SIZE, SHARE, generator), (SIZE, SIZE)), depth)
+    model = factorization(
+        Entries(*revealed_entries(SIZE, SHARE, generator), (SIZE, SIZE)), depth
+    )
     y = model.observations.read(truth[None])[0]
     start = balanced_layers(depth, generator, tilt=tilt).flatten()
     run = stiff_flow(model, y, start, target_loss=0, times=STOPS, tolerance=1e-9)
-    products, slopes = model.product(run.path), _slope(model.observations, y, model.product(run.path))
-    moves = model.jacobian(run.path).mT @ (2 / len(y) * (model.outputs(run.path) - y))[..., None]
+    products, slopes = (
+        model.product(run.path),
+        _slope(model.observations, y, model.product(run.path)),
+    )
+    moves = (
+        model.jacobian(run.path).mT
+        @ (2 / len(y) * (model.outputs(run.path) - y))[..., None]
+    )
     measured = _rates(model, run.path, -moves[..., 0])
     formula = singular_rates(products, slopes, depth)
     predicted = end_to_end_flow(
         lambda W: _slope(model.observations, y, torch.from_numpy(W)[None])[0].numpy(),
-        model.product(start[None])[0], depth, STOPS, tolerance=1e-9)
+        model.product(start[None])[0],
+        depth,
+        STOPS,
+        tolerance=1e-9,
+    )
     values, alone = torch.linalg.svdvals(products), torch.linalg.svdvals(predicted)
     size = measured.abs().amax(-1, keepdim=True)
-    growth = float(values[-1, 0] / torch.linalg.matrix_norm(model.product(start[None])[0], 2))
-    return Followed(float(((measured - formula).abs() / size).max()), float((values / alone - 1).abs().max()), growth,
-                    values, alone)
+    growth = float(
+        values[-1, 0] / torch.linalg.matrix_norm(model.product(start[None])[0], 2)
+    )
+    return Followed(
+        float(((measured - formula).abs() / size).max()),
+        float((values / alone - 1).abs().max()),
+        growth,
+        values,
+        alone,
+    )
 
 
-def balanced_layers(depth: int, generator: torch.Generator, *, tilt: float = 1.0) -> Tensor:
+def balanced_layers(
+    depth: int, generator: torch.Generator, *, tilt: float = 1.0
+) -> Tensor:
     """W_j = Q_j diag(s)^(1/k) Q_(j-1)^T with random orthogonal Q_j and s from 0.01 to 0.1: (k, d, d).
 
     tilt: W_1 is multiplied by it and W_k divided, which leaves the product and breaks the balance.
@@ -141,47 +196,117 @@ def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
 @claim(
     kind="theorem",
     source="Li, Luo and Lyu 2021: proved for depth 2 and symmetric W = U U^T, stage by stage, under assumptions on "
-           "eigenvalues and convergence; the approach of whole paths is measured here",
+    "eigenvalues and convergence; the approach of whole paths is measured here",
     statement="As the start shrinks, gradient flow on f(U U^T) follows greedy low-rank learning: from a stationary "
-              "point of rank r - 1 it leaves along the top eigenvector of -grad f and goes to one of rank r.",
-    quick={"size": 8, "observed": 33, "spectrum": (1.0, 0.25), "scales": (1e-16, 1e-64), "instances": 1},
-    book={"size": 15, "observed": 90, "spectrum": (1.0, 0.4, 0.15), "scales": (1e-12, 1e-16, 1e-32, 1e-64),
-          "instances": 2},
-    full={"size": 15, "observed": 90, "spectrum": (1.0, 0.4, 0.15), "scales": (1e-12, 1e-16, 1e-32, 1e-64),
-          "instances": 20},
+    "point of rank r - 1 it leaves along the top eigenvector of -grad f and goes to one of rank r.",
+    quick={
+        "size": 8,
+        "observed": 33,
+        "spectrum": (1.0, 0.25),
+        "scales": (1e-16, 1e-64),
+        "instances": 1,
+    },
+    book={
+        "size": 15,
+        "observed": 90,
+        "spectrum": (1.0, 0.4, 0.15),
+        "scales": (1e-12, 1e-16, 1e-32, 1e-64),
+        "instances": 2,
+    },
+    full={
+        "size": 15,
+        "observed": 90,
+        "spectrum": (1.0, 0.4, 0.15),
+        "scales": (1e-12, 1e-16, 1e-32, 1e-64),
+        "instances": 20,
+    },
 )
-def mf_glrl(setting: Setting, *, size: int, observed: int, spectrum: Sequence[float], scales: Sequence[float],
-            instances: int) -> Evidence:
+def mf_glrl(
+    setting: Setting,
+    *,
+    size: int,
+    observed: int,
+    spectrum: Sequence[float],
+    scales: Sequence[float],
+    instances: int,
+) -> Evidence:
     """Distance of the flow from the path of the algorithm, for falling scales of the start."""
+
     def keep(generator: torch.Generator) -> tuple[Sensed, Greedy] | None:
         problem = sensed(generator.initial_seed(), size, observed, spectrum)
         path = greedy_low_rank(problem.A, problem.y, rank=len(spectrum))
-        return (problem, path) if float((path.eigenvalues[:, 1] / path.eigenvalues[:, 0]).max()) <= CLOSEST else None
+        return (
+            (problem, path)
+            if float((path.eigenvalues[:, 1] / path.eigenvalues[:, 0]).max()) <= CLOSEST
+            else None
+        )
 
     kept, close = setting.draw(instances, "greedy low rank", keep)
     problems, paths = zip(*kept, strict=True)
-    flows = [[tracked(problem, path.basis, scale) for scale in scales] for problem, path in zip(problems, paths,
-                                                                                               strict=True)]
-    far = torch.tensor([[float(distances(flow.products, path.path).max()) for flow in row]
-                        for row, path in zip(flows, paths, strict=True)])
-    missed = max(_missed(row[-1].products, path) for row, path in zip(flows, paths, strict=True))
+    flows = [
+        [tracked(problem, path.basis, scale) for scale in scales]
+        for problem, path in zip(problems, paths, strict=True)
+    ]
+    far = torch.tensor(
+        [
+            [float(distances(flow.products, path.path).max()) for flow in row]
+            for row, path in zip(flows, paths, strict=True)
+        ]
+    )
+    missed = max(
+        _missed(row[-1].products, path) for row, path in zip(flows, paths, strict=True)
+    )
     checks = (
-        Check.close("corners of the algorithm: largest |grad| of f(U U^T)", 0,
-                    max(float(path.stationarity.max()) for path in paths), atol=1e-6),
-        Check.close("runs that fitted the observations", 1,
-                    sum(flow.run.complete for row in flows for flow in row) / far.numel()),
-        fraction("pairs of scales: smaller distance at the smaller scale, or below 1e-4",
-                 int(((far.diff(dim=1) < 0) | (far[:, 1:] < RESOLVED)).sum()), far.diff(dim=1).numel(), at_least=1),
-        Check.close(f"distance from the path at scale {scales[-1]:.0e}, largest", 0, float(far[:, -1].max()),
-                    atol=1e-3),
-        Check.close(f"saddles passed at scale {scales[-1]:.0e}: largest distance", 0, missed, atol=1e-3),
+        Check.close(
+            "corners of the algorithm: largest |grad| of f(U U^T)",
+            0,
+            max(float(path.stationarity.max()) for path in paths),
+            atol=1e-6,
+        ),
+        Check.close(
+            "runs that fitted the observations",
+            1,
+            sum(flow.run.complete for row in flows for flow in row) / far.numel(),
+        ),
+        fraction(
+            "pairs of scales: smaller distance at the smaller scale, or below 1e-4",
+            int(((far.diff(dim=1) < 0) | (far[:, 1:] < RESOLVED)).sum()),
+            far.diff(dim=1).numel(),
+            at_least=1,
+        ),
+        Check.close(
+            f"distance from the path at scale {scales[-1]:.0e}, largest",
+            0,
+            float(far[:, -1].max()),
+            atol=1e-3,
+        ),
+        Check.close(
+            f"saddles passed at scale {scales[-1]:.0e}: largest distance",
+            0,
+            missed,
+            atol=1e-3,
+        ),
     )
     large = tracked(problems[0], paths[0].basis, 0.02, fitted=1e-4)
-    data = {"scales": torch.tensor(list(scales), dtype=torch.float64), "far": far, "path": paths[0],
-            "flow": flows[0][-1].products, "large": large.products}
-    control = Control("start of scale 0.02 instead: largest distance from the path",
-                      Check.at_least("distance", float(distances(large.products, paths[0].path).max()), 0.06))
-    return Evidence(checks, control, data, {"problems": instances, "rejected (eigenvalues closer than 3/4)": close})
+    data = {
+        "scales": torch.tensor(list(scales), dtype=torch.float64),
+        "far": far,
+        "path": paths[0],
+        "flow": flows[0][-1].products,
+        "large": large.products,
+    }
+    control = Control(
+        "start of scale 0.02 instead: largest distance from the path",
+        Check.at_least(
+            "distance", float(distances(large.products, paths[0].path).max()), 0.06
+        ),
+    )
+    return Evidence(
+        checks,
+        control,
+        data,
+        {"problems": instances, "rejected (eigenvalues closer than 3/4)": close},
+    )
 
 
 @dataclass(frozen=True)
@@ -209,7 +334,9 @@ class Tracked:
     products: Tensor
 
 
-def tracked(problem: Sensed, basis: Tensor, scale: float, *, fitted: float = FITTED) -> Tracked:
+def tracked(
+    problem: Sensed, basis: Tensor, scale: float, *, fitted: float = FITTED
+) -> Tracked:
     """Gradient flow from U U^T = `scale` I until the loss is `fitted`.
 
     U(0) is a multiple of `basis`, the eigenvectors of -grad f(0): then the columns of U, which the flow moves each on
@@ -230,59 +357,146 @@ def tracked(problem: Sensed, basis: Tensor, scale: float, *, fitted: float = FIT
         visited.append(x.copy())
         return float(residual(x)[1].square().mean()) <= fitted
 
-    run = integrate(velocity, None, scale**0.5 * basis.flatten(), done=done, method="DOP853", tolerance=1e-6,
-                    floor=1e-6 * scale**0.5, max_steps=4000)
-    return Tracked(run, model.product(torch.stack([torch.from_numpy(x) for x in visited])))
+    run = integrate(
+        velocity,
+        None,
+        scale**0.5 * basis.flatten(),
+        done=done,
+        method="DOP853",
+        tolerance=1e-6,
+        floor=1e-6 * scale**0.5,
+        max_steps=4000,
+    )
+    return Tracked(
+        run, model.product(torch.stack([torch.from_numpy(x) for x in visited]))
+    )
 
 
 def _missed(products: Tensor, path: Greedy) -> float:
     """The largest distance between the flow and one of the saddles W_1, ..., W_(R-1) of the path."""
-    return float(torch.cdist(path.corners[1:-1].flatten(1), products.flatten(1)).amin(1).max())
+    return float(
+        torch.cdist(path.corners[1:-1].flatten(1), products.flatten(1)).amin(1).max()
+    )
 
 
 @claim(
     kind="empirical",
     source="Arora, Cohen, Hu and Luo 2019, the experiments on matrix completion; sizes, scales and bars are ours",
     statement="Where the completion of least nuclear norm is wrong, gradient descent on W_3 W_2 W_1 from a small start "
-              "is mostly right: closer to the matrix of low rank on 11 of 12 instances, ten times closer on 9 of 12.",
-    quick={"size": 15, "rank": 1, "share": 0.45, "instances": 24, "scale": 0.05, "steps": 600, "depths": (3,),
-           "sensing": 0},
-    book={"size": 30, "rank": 3, "share": 0.4, "instances": 12, "scale": 0.08, "steps": 2000, "depths": (2, 3),
-          "sensing": 12},
-    full={"size": 30, "rank": 3, "share": 0.35, "instances": 48, "scale": 0.08, "steps": 8000, "depths": (2, 3),
-          "sensing": 48},
+    "is mostly right: closer to the matrix of low rank on 11 of 12 instances, ten times closer on 9 of 12.",
+    quick={
+        "size": 15,
+        "rank": 1,
+        "share": 0.45,
+        "instances": 24,
+        "scale": 0.05,
+        "steps": 600,
+        "depths": (3,),
+        "sensing": 0,
+    },
+    book={
+        "size": 30,
+        "rank": 3,
+        "share": 0.4,
+        "instances": 12,
+        "scale": 0.08,
+        "steps": 2000,
+        "depths": (2, 3),
+        "sensing": 12,
+    },
+    full={
+        "size": 30,
+        "rank": 3,
+        "share": 0.35,
+        "instances": 48,
+        "scale": 0.08,
+        "steps": 8000,
+        "depths": (2, 3),
+        "sensing": 48,
+    },
 )
-def mf_completion_rank(setting: Setting, *, size: int, rank: int, share: float, instances: int, scale: float,
-                       steps: int, depths: Sequence[int], sensing: int) -> Evidence:
+def mf_completion_rank(
+    setting: Setting,
+    *,
+    size: int,
+    rank: int,
+    share: float,
+    instances: int,
+    scale: float,
+    steps: int,
+    depths: Sequence[int],
+    sensing: int,
+) -> Evidence:
     """Relative errors of descent and of the certified nuclear-norm solution on matrices of known low rank.
 
     scale: of the start at depth 3.      sensing: problems with Gaussian observations.
     """
     found, exact = draw_hidden(setting, instances, size, rank, share)
     stops = sorted({max(1, round(steps * part)) for part in (0.1, 0.2, 0.4, 0.7, 1.0)})
-    errors = {k: found.errors(descended(setting, found, k, SMALL.get(k, scale), stops).products) for k in depths}
-    checks = [Check.close("nuclear norm: largest relative duality gap", 0, found.gap, atol=1e-4)]
+    errors = {
+        k: found.errors(
+            descended(setting, found, k, SMALL.get(k, scale), stops).products
+        )
+        for k in depths
+    }
+    checks = [
+        Check.close(
+            "nuclear norm: largest relative duality gap", 0, found.gap, atol=1e-4
+        )
+    ]
     for depth in depths:
         ahead = errors[depth][-1] < found.nuclear
         far_ahead = 10 * errors[depth][-1] < found.nuclear
-        checks.append(fraction(f"depth {depth}: closer to the truth than the nuclear-norm solution", int(ahead.sum()),
-                               instances, at_least=11 / 12 if depth == 3 else 9 / 12))
+        checks.append(
+            fraction(
+                f"depth {depth}: closer to the truth than the nuclear-norm solution",
+                int(ahead.sum()),
+                instances,
+                at_least=11 / 12 if depth == 3 else 9 / 12,
+            )
+        )
         if depth == 3:
-            checks.append(fraction("depth 3: ten times closer", int(far_ahead.sum()), instances, at_least=9 / 12))
+            checks.append(
+                fraction(
+                    "depth 3: ten times closer",
+                    int(far_ahead.sum()),
+                    instances,
+                    at_least=9 / 12,
+                )
+            )
     notes: dict[str, float | int | str] = {
-        "instances": instances, "left out (the nuclear norm errs by less than 1 percent)": exact}
-    data = {"nuclear": found.nuclear, "errors": errors, "steps": stops, "truth": found.truth[0]}
+        "instances": instances,
+        "left out (the nuclear norm errs by less than 1 percent)": exact,
+    }
+    data = {
+        "nuclear": found.nuclear,
+        "errors": errors,
+        "steps": stops,
+        "truth": found.truth[0],
+    }
     if sensing:
         other, more = draw_sensed(setting, sensing)
         run = descended(setting, other, 3, SENSING_SCALE, [SENSING_STEPS])
         error = other.errors(run.products)[-1]
-        checks.append(fraction("depth 3, Gaussian observations: ten times closer",
-                               int((10 * error < other.nuclear).sum()), sensing, at_least=6 / 12))
+        checks.append(
+            fraction(
+                "depth 3, Gaussian observations: ten times closer",
+                int((10 * error < other.nuclear).sum()),
+                sensing,
+                at_least=6 / 12,
+            )
+        )
         notes["sensing: left out"] = more
         data |= {"sensing": error, "sensing nuclear": other.nuclear}
-    large = found.errors(descended(setting, found, 3, 1.0, [max(1, steps // 4)]).products)[-1]
-    control = Control("depth 3 from a start of scale 1: median error over that of the nuclear norm",
-                      Check.at_least("median error, ratio", float((large / found.nuclear).median()), 1.5))
+    large = found.errors(
+        descended(setting, found, 3, 1.0, [max(1, steps // 4)]).products
+    )[-1]
+    control = Control(
+        "depth 3 from a start of scale 1: median error over that of the nuclear norm",
+        Check.at_least(
+            "median error, ratio", float((large / found.nuclear).median()), 1.5
+        ),
+    )
     return Evidence(tuple(checks), control, data, notes)
 
 
@@ -304,41 +518,80 @@ class Hidden:
         return norm(products - self.truth) / norm(self.truth)
 
 
-def draw_hidden(setting: Setting, count: int, size: int, rank: int, share: float) -> tuple[Hidden, int]:
+def draw_hidden(
+    setting: Setting, count: int, size: int, rank: int, share: float
+) -> tuple[Hidden, int]:
     """Completions that the least nuclear norm gets wrong by more than `FAILS`, and how many others were drawn."""
-    def keep(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, float, float] | None:
+
+    def keep(
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor, Tensor, float, float] | None:
         truth = gaussian_product(size, rank, generator)
         rows, columns = revealed_entries(size, share, generator)
-        best = nuclear_completion(rows, columns, truth[rows, columns], (size, size), tolerance=1e-6)
+        best = nuclear_completion(
+            rows, columns, truth[rows, columns], (size, size), tolerance=1e-6
+        )
         error = float((best.matrix - truth).norm() / truth.norm())
         return (truth, rows, columns, error, best.gap) if error > FAILS else None
 
     kept, exact = setting.draw(count, f"completion {size} {rank} {share}", keep)
-    truth, rows, columns = (torch.stack(part).to(setting.device) for part in list(zip(*kept, strict=True))[:3])
+    truth, rows, columns = (
+        torch.stack(part).to(setting.device)
+        for part in list(zip(*kept, strict=True))[:3]
+    )
     seen = Entries(rows, columns, (size, size))
-    return Hidden(truth, seen, seen.read(truth), torch.tensor([k[3] for k in kept], device=truth.device,
-                                                               dtype=truth.dtype), max(k[4] for k in kept)), exact
+    return Hidden(
+        truth,
+        seen,
+        seen.read(truth),
+        torch.tensor([k[3] for k in kept], device=truth.device, dtype=truth.dtype),
+        max(k[4] for k in kept),
+    ), exact
 
 
 def draw_sensed(setting: Setting, count: int) -> tuple[Hidden, int]:
     """The same for `READINGS` observations through Gaussian matrices of a matrix of size `SENSED` and rank 2."""
+
     def keep(generator: torch.Generator) -> tuple[Tensor, Tensor, float, float] | None:
-        truth, A = gaussian_product(SENSED, 2, generator), gaussian_matrices(READINGS, SENSED, generator)
+        truth, A = (
+            gaussian_product(SENSED, 2, generator),
+            gaussian_matrices(READINGS, SENSED, generator),
+        )
         best = minimum_nuclear_norm(A, Sensing(A).read(truth[None])[0], tolerance=1e-6)
         error = float((best.matrix - truth).norm() / truth.norm())
         return (truth, A, error, best.gap) if error > FAILS else None
 
     kept, exact = setting.draw(count, "gaussian sensing", keep)
-    truth, A = (torch.stack(part).to(setting.device) for part in list(zip(*kept, strict=True))[:2])
+    truth, A = (
+        torch.stack(part).to(setting.device)
+        for part in list(zip(*kept, strict=True))[:2]
+    )
     seen = Sensing(A)
-    return Hidden(truth, seen, seen.read(truth), torch.tensor([k[2] for k in kept], device=truth.device,
-                                                               dtype=truth.dtype), max(k[3] for k in kept)), exact
+    return Hidden(
+        truth,
+        seen,
+        seen.read(truth),
+        torch.tensor([k[2] for k in kept], device=truth.device, dtype=truth.dtype),
+        max(k[3] for k in kept),
+    ), exact
 
 
-def descended(setting: Setting, hidden: Hidden, depth: int, scale: float, stops: Sequence[int]) -> FactorRun:
+def descended(
+    setting: Setting, hidden: Hidden, depth: int, scale: float, stops: Sequence[int]
+) -> FactorRun:
     """Gradient descent on all problems at once from layers with entries N(0, scale^2 / d)."""
     batch, size, _ = hidden.truth.shape
     generator = torch.Generator().manual_seed(setting.seeds(1, f"layers {depth}")[0])
-    layers = scale / size**0.5 * torch.randn(depth, batch, size, size, generator=generator, dtype=torch.float64)
-    return descend_factors(lambda W: _slope(hidden.observations, hidden.y, W), layers.to(hidden.truth), stops,
-                           safety=SAFETY)
+    layers = (
+        scale
+        / size**0.5
+        * torch.randn(
+            depth, batch, size, size, generator=generator, dtype=torch.float64
+        )
+    )
+    return descend_factors(
+        lambda W: _slope(hidden.observations, hidden.y, W),
+        layers.to(hidden.truth),
+        stops,
+        safety=SAFETY,
+    )

@@ -14,7 +14,13 @@ from ibcore.claims import Setting, claim
 from ibcore.dynamics.complex_step import complex_jacobian
 from ibcore.dynamics.stiff_flow import StiffRun, integrate
 from ibcore.evidence import Check, Control, Evidence, fraction
-from ibcore.models.runaway_completion import RawWeights, Reduced, balanced_layers, loss, product
+from ibcore.models.runaway_completion import (
+    RawWeights,
+    Reduced,
+    balanced_layers,
+    loss,
+    product,
+)
 from ibcore.oracles import runaway_completion as law
 
 Array = NDArray[np.float64]
@@ -42,8 +48,13 @@ Paths = Mapping[int, Sequence[Path]]
 def draw_matrix(seed: int) -> Array:
     """W(0) = R diag(s) R^T, R a uniform rotation, s log-uniform in [0.03, 0.3]."""
     rng = np.random.default_rng(seed)
-    values, angle = np.exp(rng.uniform(math.log(LEAST), math.log(LARGEST), 2)), rng.uniform(0, math.pi)
-    basis = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    values, angle = (
+        np.exp(rng.uniform(math.log(LEAST), math.log(LARGEST), 2)),
+        rng.uniform(0, math.pi),
+    )
+    basis = np.array(
+        [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+    )
     return np.asarray(basis * values @ basis.T)
 
 
@@ -54,20 +65,40 @@ def follow(matrix: Array, depth: int, times: Sequence[float] = REDUCED) -> Path:
     """
     reduced = Reduced(depth)
     for method in ("LSODA", "BDF"):
-        run = integrate(reduced.field, complex_jacobian(reduced.field), reduced.start(matrix),
-                        times=[math.log1p(t) for t in times], tolerance=3e-9, floor=1e-12, method=method)
+        run = integrate(
+            reduced.field,
+            complex_jacobian(reduced.field),
+            reduced.start(matrix),
+            times=[math.log1p(t) for t in times],
+            tolerance=3e-9,
+            floor=1e-12,
+            method=method,
+        )
         if run.complete:
             break
     states = run.path.numpy()
-    return Path(reduced.entries(states)[0], reduced.loss(states), reduced.log_ratio(states), run.complete)
+    return Path(
+        reduced.entries(states)[0],
+        reduced.loss(states),
+        reduced.log_ratio(states),
+        run.complete,
+    )
 
 
-def follow_raw(layers: Array, times: Sequence[float], tolerance: float) -> tuple[StiffRun, Array]:
+def follow_raw(
+    layers: Array, times: Sequence[float], tolerance: float
+) -> tuple[StiffRun, Array]:
     """The flow in the weights from `layers` (k, 2, 2) by LSODA, watching the signs of det W_j; W, (K, 2, 2)."""
     depth = len(layers)
     raw = RawWeights(depth)
-    run = integrate(raw.field, complex_jacobian(raw.field), torch.from_numpy(layers.ravel()), times=times,
-                    tolerance=tolerance, invariants={"sign": raw.signs})
+    run = integrate(
+        raw.field,
+        complex_jacobian(raw.field),
+        torch.from_numpy(layers.ravel()),
+        times=times,
+        tolerance=tolerance,
+        invariants={"sign": raw.signs},
+    )
     return run, product(run.path.numpy().reshape(len(times), depth, 2, 2))
 
 
@@ -81,19 +112,35 @@ def mirrored(matrix: Array) -> Array:
     kind="theorem",
     source="Razin and Cohen 2020, that all norms diverge and the rank falls to one; the laws in t derived on the page",
     statement="Observe W_12 = W_21 = 1 and W_22 = 0 of a 2 x 2 matrix. For W = W_k ... W_1, k >= 2, from a balanced "
-              "start with det W > 0, gradient flow that drives the loss to zero drives every norm to infinity, "
-              "W_11 ~ (4 (k + 1) t / 3)^(k / (2k + 2)), although all solutions of least norm have W_11 = 0.",
-    quick={"starts": 1, "depths": (2, 3)}, book={"starts": 3, "depths": (2, 3, 4)},
+    "start with det W > 0, gradient flow that drives the loss to zero drives every norm to infinity, "
+    "W_11 ~ (4 (k + 1) t / 3)^(k / (2k + 2)), although all solutions of least norm have W_11 = 0.",
+    quick={"starts": 1, "depths": (2, 3)},
+    book={"starts": 3, "depths": (2, 3, 4)},
     full={"starts": 100, "depths": (2, 3, 4)},
 )
-def mf_norm_to_infinity(setting: Setting, *, starts: int, depths: Sequence[int]) -> Evidence:
+def mf_norm_to_infinity(
+    setting: Setting, *, starts: int, depths: Sequence[int]
+) -> Evidence:
     """The free entry against its law to t = 1.5e32, in reduced coordinates that agree with the raw weights."""
-    matrices = [draw_matrix(seed) for seed in setting.seeds(starts, "runaway completion")]
+    matrices = [
+        draw_matrix(seed) for seed in setting.seeds(starts, "runaway completion")
+    ]
     paths = {k: [follow(matrix, k) for matrix in matrices] for k in depths}
-    checks = (*_laws(paths), *_rank(paths), *_raw_checks(matrices, paths), *_unguarded(matrices))
-    data = {"times": np.array(REDUCED),
-            **{name: {k: np.stack([getattr(path, name) for path in paths[k]]) for k in depths}
-               for name in ("entry", "loss", "log_ratio")}}
+    checks = (
+        *_laws(paths),
+        *_rank(paths),
+        *_raw_checks(matrices, paths),
+        *_unguarded(matrices),
+    )
+    data = {
+        "times": np.array(REDUCED),
+        **{
+            name: {
+                k: np.stack([getattr(path, name) for path in paths[k]]) for k in depths
+            }
+            for name in ("entry", "loss", "log_ratio")
+        },
+    }
     return Evidence(checks, _negative(matrices, depths), data, {"starts": starts})
 
 
@@ -102,31 +149,93 @@ def _laws(paths: Paths) -> tuple[Check, ...]:
     middle, end = AT[LATE[-1]], REDUCED[-1]
     every = [(k, path) for k, group in paths.items() for path in group]
     return (
-        *(Check.close(f"depth {k}: W_11 over its law at t = 1.5e8, farthest", 1,
-                      _farthest([path.entry[middle] / law.entry(k, LATE[-1]) for path in group], 1), atol=1e-4)
-          for k, group in paths.items()),
-        Check.close("W_11 over its law at t = 1.5e32, farthest", 1,
-                    _farthest([path.entry[-1] / law.entry(k, end) for k, path in every], 1), atol=1e-6),
-        Check.close("exponent of W_11 in t, less k/(2k + 2), farthest", 0,
-                    _farthest([_exponent(np.log(path.entry)) - law.exponent(k) for k, path in every], 0), atol=1e-4),
-        Check.at_most("loss at t = 1.5e32, largest", max(float(path.loss[-1]) for _, path in every), 1e-20),
-        Check.close("loss over its law there, farthest", 1,
-                    _farthest([path.loss[-1] / law.loss(k, end) for k, path in every], 1), atol=1e-4),
-        Check.at_least("W_11 over its lower bound by the loss to t = 1.5e8, least",
-                       min(path.entry[i] / law.least_entry(float(path.loss[i])) for _, path in every
-                           for i in range(AT[LATE[-1]] + 1) if path.loss[i] < 1 / 3), 1),
+        *(
+            Check.close(
+                f"depth {k}: W_11 over its law at t = 1.5e8, farthest",
+                1,
+                _farthest(
+                    [path.entry[middle] / law.entry(k, LATE[-1]) for path in group], 1
+                ),
+                atol=1e-4,
+            )
+            for k, group in paths.items()
+        ),
+        Check.close(
+            "W_11 over its law at t = 1.5e32, farthest",
+            1,
+            _farthest([path.entry[-1] / law.entry(k, end) for k, path in every], 1),
+            atol=1e-6,
+        ),
+        Check.close(
+            "exponent of W_11 in t, less k/(2k + 2), farthest",
+            0,
+            _farthest(
+                [_exponent(np.log(path.entry)) - law.exponent(k) for k, path in every],
+                0,
+            ),
+            atol=1e-4,
+        ),
+        Check.at_most(
+            "loss at t = 1.5e32, largest",
+            max(float(path.loss[-1]) for _, path in every),
+            1e-20,
+        ),
+        Check.close(
+            "loss over its law there, farthest",
+            1,
+            _farthest([path.loss[-1] / law.loss(k, end) for k, path in every], 1),
+            atol=1e-4,
+        ),
+        Check.at_least(
+            "W_11 over its lower bound by the loss to t = 1.5e8, least",
+            min(
+                path.entry[i] / law.least_entry(float(path.loss[i]))
+                for _, path in every
+                for i in range(AT[LATE[-1]] + 1)
+                if path.loss[i] < 1 / 3
+            ),
+            1,
+        ),
     )
 
 
 def _rank(paths: Paths) -> tuple[Check, ...]:
     """sigma_2/sigma_1 against its laws: below all powers at depth 2, a power for deeper products."""
-    deep = [_exponent(path.log_ratio) / law.ratio_exponent(k) for k in paths if k > 2 for path in paths[k]]
-    two = [path.log_ratio[-1] / law.log_ratio_at_depth_two(REDUCED[-1]) for path in paths.get(2, ())]
+    deep = [
+        _exponent(path.log_ratio) / law.ratio_exponent(k)
+        for k in paths
+        if k > 2
+        for path in paths[k]
+    ]
+    two = [
+        path.log_ratio[-1] / law.log_ratio_at_depth_two(REDUCED[-1])
+        for path in paths.get(2, ())
+    ]
     return (
-        *((Check.close("depth > 2: exponent of sigma_2/sigma_1 over its law, farthest", 1, _farthest(deep, 1),
-                       atol=1e-3),) if deep else ()),
-        *((Check.close("depth 2: log(sigma_2/sigma_1) over its law at t = 1.5e32, farthest", 1, _farthest(two, 1),
-                       atol=1e-4),) if two else ()),
+        *(
+            (
+                Check.close(
+                    "depth > 2: exponent of sigma_2/sigma_1 over its law, farthest",
+                    1,
+                    _farthest(deep, 1),
+                    atol=1e-3,
+                ),
+            )
+            if deep
+            else ()
+        ),
+        *(
+            (
+                Check.close(
+                    "depth 2: log(sigma_2/sigma_1) over its law at t = 1.5e32, farthest",
+                    1,
+                    _farthest(two, 1),
+                    atol=1e-4,
+                ),
+            )
+            if two
+            else ()
+        ),
     )
 
 
@@ -136,11 +245,23 @@ def _raw_checks(matrices: Sequence[Array], paths: Paths) -> tuple[Check, ...]:
     for k, group in paths.items():
         times = (*EARLY, *LATE) if k == 3 else EARLY
         run, matrix = follow_raw(balanced_layers(matrices[0], k), times, 1e-11)
-        gaps.append(float(np.abs(matrix[:, 0, 0] / group[0].entry[[AT[t] for t in times]] - 1).max()))
+        gaps.append(
+            float(
+                np.abs(
+                    matrix[:, 0, 0] / group[0].entry[[AT[t] for t in times]] - 1
+                ).max()
+            )
+        )
         flips = max(flips, run.drift["sign"] if run.complete else math.nan)
-    return (Check.close("W_11 in raw weights over reduced coordinates less 1, farthest", 0, _farthest(gaps, 0),
-                        atol=1e-4),
-            Check.close("raw weights there: changes of sign of det W_j", 0, flips, atol=0))
+    return (
+        Check.close(
+            "W_11 in raw weights over reduced coordinates less 1, farthest",
+            0,
+            _farthest(gaps, 0),
+            atol=1e-4,
+        ),
+        Check.close("raw weights there: changes of sign of det W_j", 0, flips, atol=0),
+    )
 
 
 def _unguarded(matrices: Sequence[Array]) -> tuple[Check, ...]:
@@ -148,11 +269,21 @@ def _unguarded(matrices: Sequence[Array]) -> tuple[Check, ...]:
     false, signs = 0, []
     for matrix in matrices:
         run, found = follow_raw(balanced_layers(matrix, 2), LATE, 1e-8)
-        false += float(loss(found[-1])) < 1e-20 and found[-1, 0, 0] < 0.1 * law.entry(2, LATE[-1])
+        false += float(loss(found[-1])) < 1e-20 and found[-1, 0, 0] < 0.1 * law.entry(
+            2, LATE[-1]
+        )
         signs.append(run.drift["sign"])
-    return (fraction("depth 2, raw: loss below 1e-20 though W_11 is below 0.1 of its law", false, len(signs),
-                     at_least=1),
-            Check.at_least("depth 2, raw: changes of sign of det W_j, least", min(signs), 2))
+    return (
+        fraction(
+            "depth 2, raw: loss below 1e-20 though W_11 is below 0.1 of its law",
+            false,
+            len(signs),
+            at_least=1,
+        ),
+        Check.at_least(
+            "depth 2, raw: changes of sign of det W_j, least", min(signs), 2
+        ),
+    )
 
 
 def _negative(matrices: Sequence[Array], depths: Sequence[int]) -> Control:
@@ -162,9 +293,13 @@ def _negative(matrices: Sequence[Array], depths: Sequence[int]) -> Control:
         for matrix in matrices:
             _, found = follow_raw(balanced_layers(mirrored(matrix), k), LATE[-1:], 1e-8)
             fitted = float(loss(found[-1])) < 1e-20
-            ratios.append(abs(found[-1, 0, 0]) / law.entry(k, LATE[-1]) if fitted else math.nan)
-    return Control("det W(0) < 0, loss below 1e-20: |W_11| over the law at t = 1.5e8, largest",
-                   Check.at_most("|W_11| over the law", _farthest(ratios, 0), 0.05))
+            ratios.append(
+                abs(found[-1, 0, 0]) / law.entry(k, LATE[-1]) if fitted else math.nan
+            )
+    return Control(
+        "det W(0) < 0, loss below 1e-20: |W_11| over the law at t = 1.5e8, largest",
+        Check.at_most("|W_11| over the law", _farthest(ratios, 0), 0.05),
+    )
 
 
 def _exponent(logs: Array) -> float:

@@ -3,7 +3,10 @@ import torch
 
 from ibcore.claims.classification.extensions import mirror_descent as page
 
-CLAIMS = {claim.id: claim for claim in (page.mirror_descent_margin, page.mirror_descent_linear_network)}
+CLAIMS = {
+    claim.id: claim
+    for claim in (page.mirror_descent_margin, page.mirror_descent_linear_network)
+}
 
 
 @pytest.mark.parametrize("name", CLAIMS)

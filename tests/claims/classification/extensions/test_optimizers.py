@@ -12,8 +12,15 @@ from ibcore.models import Linear
 from ibcore.oracles.norm_margin import norm_max_margin
 from ibcore.problems.separable import Classification
 
-CLAIMS = {claim.id: claim for claim in (page.gd_sgd_same_limit, page.normalized_gd_rate,
-                                        page.steepest_descent_norm_margin, page.adaptive_methods)}
+CLAIMS = {
+    claim.id: claim
+    for claim in (
+        page.gd_sgd_same_limit,
+        page.normalized_gd_rate,
+        page.steepest_descent_norm_margin,
+        page.adaptive_methods,
+    )
+}
 
 
 @pytest.mark.parametrize("name", CLAIMS)
@@ -37,17 +44,25 @@ def test_the_conditions_on_the_data_are_met():
     for b, solutions in enumerate(norms.solutions):
         optima = torch.stack([s.primal for s in solutions])
         gaps = norms.gaps(optima[:, None].repeat(1, 2, 1))[:, b]
-        torch.testing.assert_close(gaps.diagonal(), torch.zeros(3, dtype=torch.float64), rtol=0, atol=1e-7)
+        torch.testing.assert_close(
+            gaps.diagonal(), torch.zeros(3, dtype=torch.float64), rtol=0, atol=1e-7
+        )
         assert bool((gaps + torch.eye(3) >= page.LEAST_DIFFERENCE).all())
         for k in (0, 2):
             found = page.strictness(norms.signed[b], solutions[k])
-            assert all(a >= least for a, least in zip(found, page.LEAST_STRICTNESS, strict=True))
+            assert all(
+                a >= least
+                for a, least in zip(found, page.LEAST_STRICTNESS, strict=True)
+            )
 
 
 def test_strictness_of_a_single_point():
     """For x = (2, 1) the l1 optimum (1, 0) has certificate (1, 1/2), the l_inf optimum (1, 1) has (2/3, 1/3)."""
     data = Classification(torch.tensor([[2.0, 1.0]]).double(), torch.ones(1).double())
-    one, infinity = (page.strictness(data.signed, norm_max_margin(data.X, data.y, p)) for p in (1.0, math.inf))
+    one, infinity = (
+        page.strictness(data.signed, norm_max_margin(data.X, data.y, p))
+        for p in (1.0, math.inf)
+    )
     assert one == pytest.approx((1, 0.5))
     assert infinity == pytest.approx((1, 1 / 3))
 
@@ -62,7 +77,17 @@ def test_weighted_gaps_vanish_at_the_weighted_optimum():
 
 
 def test_adam_without_epsilon_has_a_speed_limit():
-    model, start = Linear(torch.tensor([[3.0, 1.0]]).double()), torch.zeros(1, 2).double()
-    run = descend(model, Exponential(), start, constant(0.1), stops=[1000, 2000], direction=Adam(0.9, 0.99, 0.0))
+    model, start = (
+        Linear(torch.tensor([[3.0, 1.0]]).double()),
+        torch.zeros(1, 2).double(),
+    )
+    run = descend(
+        model,
+        Exponential(),
+        start,
+        constant(0.1),
+        stops=[1000, 2000],
+        direction=Adam(0.9, 0.99, 0.0),
+    )
     speed = float(run.log_loss[0, 0] - run.log_loss[1, 0]) / 1000
     assert 0.9 * -math.log(0.99) / 2 < speed < 1.05 * -math.log(0.99) / 2

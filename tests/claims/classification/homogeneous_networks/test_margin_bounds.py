@@ -7,7 +7,10 @@ from ibcore.claims.classification.homogeneous_networks import margin_bounds as p
 
 @pytest.fixture(scope="module")
 def verdicts():
-    return [page.network_margin_bounds.verify(Setting("quick", seed), seeds=seeds) for seed, seeds in ((0, 3), (1, 2))]
+    return [
+        page.network_margin_bounds.verify(Setting("quick", seed), seeds=seeds)
+        for seed, seeds in ((0, 3), (1, 2))
+    ]
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -27,5 +30,9 @@ def test_networks_are_compared_at_the_same_loss_and_fit_every_label(verdicts):
 def test_the_leading_term_is_the_stated_one(verdicts):
     run = verdicts[0].data["runs"][0]
     normalized = run.normalized("spectral")
-    assert torch.allclose(run.leading * normalized, (run.leading * normalized)[0].expand_as(run.leading), rtol=1e-6)
+    assert torch.allclose(
+        run.leading * normalized,
+        (run.leading * normalized)[0].expand_as(run.leading),
+        rtol=1e-6,
+    )
     assert bool((run.leading > 2**1.5 / 2 / 150**0.5).all())

@@ -11,9 +11,17 @@ CLAIMS = {claim.id: claim for claim in (page.kkt_not_optimal, page.wide_2nn_f1_m
 
 @pytest.fixture(scope="module")
 def verdicts():
-    first = {(name, 0): claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()}
-    second = {("kkt-not-optimal", 1): page.kkt_not_optimal.verify(Setting("quick", 1), starts=3, at_random=8),
-              ("wide-2nn-f1-margin", 1): page.wide_2nn_f1_margin.verify(Setting("quick", 1), widths=[12, 40], starts=1)}
+    first = {
+        (name, 0): claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()
+    }
+    second = {
+        ("kkt-not-optimal", 1): page.kkt_not_optimal.verify(
+            Setting("quick", 1), starts=3, at_random=8
+        ),
+        ("wide-2nn-f1-margin", 1): page.wide_2nn_f1_margin.verify(
+            Setting("quick", 1), widths=[12, 40], starts=1
+        ),
+    }
     return first | second
 
 
@@ -35,13 +43,19 @@ def test_trapped_runs_approach_the_trap_from_below_and_the_others_the_optimum(ve
 
 def test_gaussian_starts_end_in_one_of_three_ways(verdicts):
     notes = verdicts["kkt-not-optimal", 1].evidence.notes
-    shares = [value for name, value in notes.items() if name.startswith("Gaussian starts that")]
+    shares = [
+        value
+        for name, value in notes.items()
+        if name.startswith("Gaussian starts that")
+    ]
     assert len(shares) == 3
     assert all(0 <= share <= 1 for share in shares)
     assert sum(shares) <= 1 + 1e-12
 
 
-def test_wider_networks_are_no_worse_than_the_bar_and_narrow_ones_are_only_counted(verdicts):
+def test_wider_networks_are_no_worse_than_the_bar_and_narrow_ones_are_only_counted(
+    verdicts,
+):
     verdict = verdicts["wide-2nn-f1-margin", 1]
     assert verdict.data["gaps"].shape == (len(page.STOPS), 2, 1)
     assert "share of networks narrower than 30 within 1e-6" in verdict.evidence.notes

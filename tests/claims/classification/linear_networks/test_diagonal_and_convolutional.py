@@ -2,14 +2,22 @@ import pytest
 import torch
 
 from ibcore.claims import Setting
-from ibcore.claims.classification.linear_networks import diagonal_and_convolutional as page
+from ibcore.claims.classification.linear_networks import (
+    diagonal_and_convolutional as page,
+)
 from ibcore.dynamics.log_time import flow
 from ibcore.losses import Exponential
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.problems.sparse_margin import planted_l1
 
-CLAIMS = {claim.id: claim for claim in (page.diag_classification_quasinorm, page.diag_init_scale_vs_accuracy,
-                                        page.conv_linear_fourier)}
+CLAIMS = {
+    claim.id: claim
+    for claim in (
+        page.diag_classification_quasinorm,
+        page.diag_init_scale_vs_accuracy,
+        page.conv_linear_fourier,
+    )
+}
 
 
 @pytest.mark.parametrize("name", CLAIMS)
@@ -23,7 +31,11 @@ def test_limits_of_deep_networks_are_fixed_by_their_constraints(verdicts):
     (run,) = verdicts["diag-classification-quasinorm"].data["runs"]
     listed = run.listed.vertices[run.ranks]
     close = run.distances[-1] <= 1e-5
-    assert bool(((listed.abs() < 1e-12) == (run.limits.abs() < 1e-4 * run.limits.abs().amax()))[close].all())
+    assert bool(
+        ((listed.abs() < 1e-12) == (run.limits.abs() < 1e-4 * run.limits.abs().amax()))[
+            close
+        ].all()
+    )
 
 
 def test_the_map_has_both_ends(verdicts):
@@ -35,15 +47,25 @@ def test_the_map_has_both_ends(verdicts):
 
 
 def test_duals_that_fall_are_rejected():
-    drawn = [planted_l1(6, 3, (0.3, 0.5, 0.7, 1.0, 1.0, 1.0, 1.0), 0.3, torch.Generator().manual_seed(seed))
-             for seed in range(6)]
+    drawn = [
+        planted_l1(
+            6,
+            3,
+            (0.3, 0.5, 0.7, 1.0, 1.0, 1.0, 1.0),
+            0.3,
+            torch.Generator().manual_seed(seed),
+        )
+        for seed in range(6)
+    ]
     assert {page.rising_duals(data) for data in drawn} == {True, False}
 
 
 def test_depth_two_conserves_the_product_of_its_layers():
     data = page.planted_problems(Setting("quick", 1), 1)[0]
     start = even_start(7, torch.tensor([0.3]).double())
-    run = flow(Diagonal(data.signed), Exponential(), start, log_loss=-5.0, tolerance=1e-8)
+    run = flow(
+        Diagonal(data.signed), Exponential(), start, log_loss=-5.0, tolerance=1e-8
+    )
     u, v = run.theta[0].chunk(2, -1)
     torch.testing.assert_close(u * v, torch.full_like(u, 0.09), rtol=1e-6, atol=0)
 
@@ -51,9 +73,13 @@ def test_depth_two_conserves_the_product_of_its_layers():
 def test_depth_three_conserves_the_sum_of_inverses_of_its_copies():
     data = page.planted_problems(Setting("quick", 1), 1)[0]
     start = even_start(7, torch.tensor([0.3]).double())
-    run = flow(Diagonal(data.signed, 3), Exponential(), start, log_loss=-5.0, tolerance=1e-8)
+    run = flow(
+        Diagonal(data.signed, 3), Exponential(), start, log_loss=-5.0, tolerance=1e-8
+    )
     u, v = run.theta[0].chunk(2, -1)
-    torch.testing.assert_close(1 / u + 1 / v, torch.full_like(u, 2 / 0.3), rtol=1e-6, atol=0)
+    torch.testing.assert_close(
+        1 / u + 1 / v, torch.full_like(u, 2 / 0.3), rtol=1e-6, atol=0
+    )
 
 
 def test_fourier_baselines_are_apart(verdicts):

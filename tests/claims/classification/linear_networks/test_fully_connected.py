@@ -14,15 +14,23 @@ from ibcore.models.deep_linear import DeepLinear, balanced_start
 from ibcore.oracles.support_vectors import distinctness, spans
 from ibcore.problems.separable import planted_margin
 
-CLAIMS = {claim.id: claim for claim in (page.deep_linear_max_margin, page.deep_linear_alignment)}
+CLAIMS = {
+    claim.id: claim
+    for claim in (page.deep_linear_max_margin, page.deep_linear_alignment)
+}
 
 
 @pytest.fixture(scope="module")
 def verdicts():
     """Each claim at quick sizes for seed 0, and at another depth for seed 1."""
-    first = {(name, 0): claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()}
+    first = {
+        (name, 0): claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()
+    }
     other = {"deep-linear-max-margin": (2,), "deep-linear-alignment": (4,)}
-    return first | {(name, 1): claim.verify(Setting("quick", 1), depths=other[name]) for name, claim in CLAIMS.items()}
+    return first | {
+        (name, 1): claim.verify(Setting("quick", 1), depths=other[name])
+        for name, claim in CLAIMS.items()
+    }
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -43,14 +51,19 @@ def test_figures_get_finite_arrays_on_the_cpu(verdicts, name):
 
 def test_both_kinds_of_data_are_what_they_are_called():
     batch, notes = page.draw_batch(Setting("quick", 3), 2, "any")
-    kinds = [spans(p.signed, s.dual) for p, s in zip(batch.problems, batch.solutions, strict=True)]
+    kinds = [
+        spans(p.signed, s.dual)
+        for p, s in zip(batch.problems, batch.solutions, strict=True)
+    ]
     assert kinds == batch.spanned.tolist() == [True, True, False, False]
     for problem, solution in zip(batch.problems, batch.solutions, strict=True):
         assert float(distinctness(problem.signed, solution.dual).min()) >= page.DISTINCT
     assert notes["problems"] == 4
 
 
-def test_where_the_support_vectors_do_not_span_the_spanned_rate_would_not_hold(verdicts):
+def test_where_the_support_vectors_do_not_span_the_spanned_rate_would_not_hold(
+    verdicts,
+):
     data = verdicts["deep-linear-max-margin", 0].data
     late = -data["log_loss"][3][:, 1], data["sines"][3][:, 1]
     falls = math.log(late[1][-1] / late[1][1]) / math.log(late[0][-1] / late[0][1])
@@ -69,8 +82,17 @@ def test_from_a_balanced_start_the_predictor_follows_its_own_equation(depth):
         g, norm = np.exp(-rows @ w) @ rows / len(rows), np.linalg.norm(w)
         return norm ** (2 - 2 / depth) * (g + (depth - 1) * (g @ w) / norm**2 * w)
 
-    alone = solve_ivp(field, (0, 40), model.end_to_end(start)[0].numpy(), method="DOP853", rtol=1e-10, atol=1e-12)
+    alone = solve_ivp(
+        field,
+        (0, 40),
+        model.end_to_end(start)[0].numpy(),
+        method="DOP853",
+        rtol=1e-10,
+        atol=1e-12,
+    )
     run = flow(model, Exponential(), start, log_time=math.log(40), tolerance=1e-9)
-    np.testing.assert_allclose(model.end_to_end(run.theta[0])[0].numpy(), alone.y[:, -1], rtol=1e-7)
+    np.testing.assert_allclose(
+        model.end_to_end(run.theta[0])[0].numpy(), alone.y[:, -1], rtol=1e-7
+    )
     second = singular_pairs(model.layers(run.theta[0]))[1]
     assert float(second.max()) < 1e-7

@@ -6,8 +6,15 @@ from ibcore.oracles.basis_pursuit import basis_pursuit
 from ibcore.oracles.q_alpha import q_alpha_minimizer
 from ibcore.problems.sparse_regression import sparse_regression
 
-CLAIMS = {claim.id: claim for claim in (page.diag_q_alpha, page.diag_l1_l2_transition, page.diag_depth,
-                                        page.diag_init_shape)}
+CLAIMS = {
+    claim.id: claim
+    for claim in (
+        page.diag_q_alpha,
+        page.diag_l1_l2_transition,
+        page.diag_depth,
+        page.diag_init_shape,
+    )
+}
 
 
 @pytest.mark.parametrize("name", CLAIMS)
@@ -20,7 +27,10 @@ def test_claims_hold_and_controls_are_refuted(verdicts, name):
 def test_networks_leave_the_predictions_for_other_scales_and_depths(verdicts):
     (data,) = verdicts["diag-q-alpha"].data["problems"]
     for one in verdicts["diag-q-alpha"].data["runs"]:
-        for depth, alpha in ((one.depth, one.alpha * 1.1), (2 if one.depth > 2 else 3, one.alpha + 0.1)):
+        for depth, alpha in (
+            (one.depth, one.alpha * 1.1),
+            (2 if one.depth > 2 else 3, one.alpha + 0.1),
+        ):
             other = q_alpha_minimizer(data.X, data.y, alpha, depth).primal
             assert page.relative_distance(one.predictor, other) > page.EXACT
 

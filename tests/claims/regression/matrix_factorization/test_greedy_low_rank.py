@@ -8,7 +8,10 @@ from ibcore.claims.regression.matrix_factorization import greedy_low_rank as pag
 from ibcore.models.matrix_factorization import Entries, factorization
 from ibcore.problems.planted_low_rank import revealed_entries
 
-CLAIMS = {claim.id: claim for claim in (page.deep_mf_singular_dynamics, page.mf_glrl, page.mf_completion_rank)}
+CLAIMS = {
+    claim.id: claim
+    for claim in (page.deep_mf_singular_dynamics, page.mf_glrl, page.mf_completion_rank)
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +28,12 @@ def test_claims_hold_and_controls_are_refuted(verdicts, name):
 
 def test_the_deepest_case_and_sensing_run(monkeypatch):
     monkeypatch.setattr(page, "SENSING_STEPS", 50)
-    assert page.deep_mf_singular_dynamics.verify(Setting("quick", 2), depths=(4,)).stands
-    other = page.mf_completion_rank.verify(Setting("quick", 2), steps=100, depths=(2,), sensing=1)
+    assert page.deep_mf_singular_dynamics.verify(
+        Setting("quick", 2), depths=(4,)
+    ).stands
+    other = page.mf_completion_rank.verify(
+        Setting("quick", 2), steps=100, depths=(2,), sensing=1
+    )
     assert "sensing" in other.data
     assert len(other.evidence.checks) == 3
 
@@ -34,24 +41,44 @@ def test_the_deepest_case_and_sensing_run(monkeypatch):
 @pytest.mark.parametrize("depth", [2, 3, 4])
 def test_starts_are_balanced_unless_tilted(depth):
     def gap(tilt):
-        layers = page.balanced_layers(depth, torch.Generator().manual_seed(0), tilt=tilt)
-        return max(float((up.mT @ up - low @ low.mT).abs().max()) for low, up in pairwise(layers))
+        layers = page.balanced_layers(
+            depth, torch.Generator().manual_seed(0), tilt=tilt
+        )
+        return max(
+            float((up.mT @ up - low @ low.mT).abs().max())
+            for low, up in pairwise(layers)
+        )
 
     assert gap(1.0) < 1e-14
     assert gap(3.0) > 1e-3
 
 
 def test_rates_along_the_layers_are_differences_of_singular_values():
-    model = factorization(Entries(*revealed_entries(4, 0.5, torch.Generator().manual_seed(0)), (4, 4)), 3)
-    theta, velocity = (torch.randn(2, model.dimension, generator=torch.Generator().manual_seed(seed)).double()
-                       for seed in (1, 2))
-    ahead, back = (torch.linalg.svdvals(model.product(theta + sign * 1e-6 * velocity)) for sign in (1, -1))
-    torch.testing.assert_close(page._rates(model, theta, velocity), (ahead - back) / 2e-6, rtol=1e-5, atol=1e-7)
+    model = factorization(
+        Entries(*revealed_entries(4, 0.5, torch.Generator().manual_seed(0)), (4, 4)), 3
+    )
+    theta, velocity = (
+        torch.randn(
+            2, model.dimension, generator=torch.Generator().manual_seed(seed)
+        ).double()
+        for seed in (1, 2)
+    )
+    ahead, back = (
+        torch.linalg.svdvals(model.product(theta + sign * 1e-6 * velocity))
+        for sign in (1, -1)
+    )
+    torch.testing.assert_close(
+        page._rates(model, theta, velocity), (ahead - back) / 2e-6, rtol=1e-5, atol=1e-7
+    )
 
 
 def test_instances_of_completion_are_those_where_the_nuclear_norm_fails():
     hidden, left_out = page.draw_hidden(Setting("quick", 3), 3, 10, 1, 0.5)
     assert float(hidden.nuclear.min()) > page.FAILS
     assert left_out >= 0
-    torch.testing.assert_close(hidden.errors(hidden.truth[None]), torch.zeros(1, 3, dtype=torch.float64))
-    torch.testing.assert_close(hidden.errors(2 * hidden.truth), torch.ones(3, dtype=torch.float64))
+    torch.testing.assert_close(
+        hidden.errors(hidden.truth[None]), torch.zeros(1, 3, dtype=torch.float64)
+    )
+    torch.testing.assert_close(
+        hidden.errors(2 * hidden.truth), torch.ones(3, dtype=torch.float64)
+    )

@@ -30,7 +30,9 @@ def test_starts_are_symmetric_with_eigenvalues_in_the_stated_range():
         values = np.linalg.eigvalsh(matrix)
         np.testing.assert_allclose(matrix, matrix.T, atol=1e-16)
         assert page.LEAST <= values[0] <= values[1] <= page.LARGEST
-        assert np.linalg.det(page.mirrored(matrix)) == pytest.approx(-np.linalg.det(matrix))
+        assert np.linalg.det(page.mirrored(matrix)) == pytest.approx(
+            -np.linalg.det(matrix)
+        )
 
 
 def test_the_alarm_is_silent_where_the_weights_can_be_trusted():

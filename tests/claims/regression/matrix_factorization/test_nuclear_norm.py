@@ -7,7 +7,14 @@ from ibcore.claims.regression.matrix_factorization import nuclear_norm as page
 from ibcore.oracles.nuclear_minimization import minimum_nuclear_norm
 from ibcore.problems.sensing import commuting_observations, corner_completion
 
-CLAIMS = {claim.id: claim for claim in (page.mf_nuclear_commuting, page.mf_sensing_rip, page.mf_nuclear_refuted)}
+CLAIMS = {
+    claim.id: claim
+    for claim in (
+        page.mf_nuclear_commuting,
+        page.mf_sensing_rip,
+        page.mf_nuclear_refuted,
+    )
+}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +39,9 @@ def test_figures_get_finite_arrays_on_the_cpu(verdicts, name):
 
 def test_for_commuting_observations_the_least_nuclear_norm_is_a_linear_program():
     data = commuting_observations(6, 3, torch.Generator().manual_seed(5))
-    basis = torch.linalg.eigh(torch.einsum("n,nab->ab", torch.tensor([1.0, 2.0, 3.0]).double(), data.matrices))[1]
+    basis = torch.linalg.eigh(
+        torch.einsum("n,nab->ab", torch.tensor([1.0, 2.0, 3.0]).double(), data.matrices)
+    )[1]
     rows = (basis.mT @ data.matrices @ basis).diagonal(dim1=1, dim2=2)
     program = linprog([1.0] * 6, A_eq=rows.numpy(), b_eq=data.targets.numpy())
     found = minimum_nuclear_norm(data.matrices, data.targets, semidefinite=True)
@@ -49,6 +58,8 @@ def test_rank_and_nuclear_norm_part_only_for_ratios_above_one(ratio, least):
 def test_starts_are_symmetric_of_norm_one_and_their_own():
     starts = page.random_symmetric_starts(Setting("quick", 0), 3)
     torch.testing.assert_close(starts, starts.mT)
-    torch.testing.assert_close(torch.linalg.matrix_norm(starts, 2), torch.ones(3).double())
+    torch.testing.assert_close(
+        torch.linalg.matrix_norm(starts, 2), torch.ones(3).double()
+    )
     assert not starts[0].equal(starts[1])
     assert starts[:2].equal(page.random_symmetric_starts(Setting("book", 0), 2))

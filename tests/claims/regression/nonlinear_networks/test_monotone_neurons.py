@@ -5,12 +5,19 @@ from ibcore.claims import Setting
 from ibcore.claims.regression.nonlinear_networks import monotone_neurons as page
 from ibcore.models.neuron import HiddenNeuron, leaky_relu
 
-CLAIMS = {claim.id: claim for claim in (page.neuron_monotone_min_distance, page.leaky_one_hidden)}
+CLAIMS = {
+    claim.id: claim
+    for claim in (page.neuron_monotone_min_distance, page.leaky_one_hidden)
+}
 
 
 @pytest.fixture(scope="module")
 def verdicts():
-    return {(name, seed): claim.verify(Setting("quick", seed)) for name, claim in CLAIMS.items() for seed in (0, 1)}
+    return {
+        (name, seed): claim.verify(Setting("quick", seed))
+        for name, claim in CLAIMS.items()
+        for seed in (0, 1)
+    }
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -31,7 +38,9 @@ def test_starts_take_both_signs_of_the_outer_weight():
     data = page.draw_neurons(Setting("quick", 2), 4, "any")
     start = page._starts(data, torch.tensor([-1.0, 0.0, 1.0, 2.0]).double())
     assert start[:, 0].sign().tolist() == [1, -1, 1, -1]
-    torch.testing.assert_close(start[:, 1:].norm(dim=-1), torch.full((4,), page.START).double())
+    torch.testing.assert_close(
+        start[:, 1:].norm(dim=-1), torch.full((4,), page.START).double()
+    )
 
 
 def test_a_negative_outer_weight_is_the_mirror_image_of_a_positive_one():
@@ -40,5 +49,7 @@ def test_a_negative_outer_weight_is_the_mirror_image_of_a_positive_one():
     start = page._starts(data, torch.ones(3).double())
     model, done = HiddenNeuron(data.X, leaky_relu(1.0)), torch.ones(3, dtype=torch.bool)
     one = page.compare(model, data.z, 1.0, start, start, done, model.imbalance(start))
-    other = page.compare(model, data.z, 1.0, -start, -start, done, model.imbalance(start))
+    other = page.compare(
+        model, data.z, 1.0, -start, -start, done, model.imbalance(start)
+    )
     torch.testing.assert_close(one.best, other.best)

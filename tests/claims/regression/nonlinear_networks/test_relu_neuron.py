@@ -7,7 +7,10 @@ from ibcore.claims.regression.nonlinear_networks import relu_neuron as page
 from ibcore.demonstrations.relu_neuron import MAX_ANGLE, rise, shape_for
 from ibcore.problems.relu_pairs import Shape
 
-CLAIMS = {claim.id: claim for claim in (page.relu_neuron_no_regularizer, page.relu_neuron_factor_two)}
+CLAIMS = {
+    claim.id: claim
+    for claim in (page.relu_neuron_no_regularizer, page.relu_neuron_factor_two)
+}
 
 
 @pytest.mark.parametrize("name", CLAIMS)
