@@ -2,8 +2,9 @@
 
     python scripts/run_tests.py [pytest options]
 
-Notebooks run in strict mode: text that differs in one character is a failure. All cells of a notebook
-share a kernel, so the tests of one file stay in one process.
+Notebooks run in strict mode: words that differ in one character are a failure, and numbers that differ by more
+than rounding and processors explain. All cells of a notebook share a kernel, so the tests of one file stay in one
+process.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from environment import ROOT, notebook_environment
 NBVAL = (
     "--nbval",
     "--nbval-current-env",
+    "-p",
+    "scripts.compare_numbers",
     "--nbval-cell-timeout=600",
     "--nbval-sanitize-with",
     str(ROOT / "tests" / "book" / "sanitize.cfg"),

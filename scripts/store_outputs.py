@@ -11,15 +11,19 @@ is built. A cell that fails, that writes to stderr or that shows a format which 
 from __future__ import annotations
 
 import argparse
+import configparser
 import functools
 import hashlib
+import json
 import os
 import re
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
+from compare_numbers import numbers_file, shown_numbers
 from environment import ROOT, notebook_environment
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
@@ -38,13 +42,11 @@ class Unstorable(Exception):
 
 @functools.cache
 def sanitizers(path: Path = SANITIZE) -> list[tuple[re.Pattern[str], str]]:
-    """The (pattern, replacement) pairs of the file that nbval reads too."""
-    pairs = re.findall(
-        r"^regex: (.*)$\n^replace: (.*)$",
-        path.read_text(encoding="utf-8"),
-        re.MULTILINE,
-    )
-    return [(re.compile(pattern), replacement) for pattern, replacement in pairs]
+    """The (pattern, replacement) pair of addresses in the file that nbval reads too; numbers are stored as they are."""
+    sections = configparser.RawConfigParser()
+    sections.read(path, encoding="utf-8")
+    addresses = sections["addresses"]
+    return [(re.compile(addresses["regex"]), addresses["replace"])]
 
 
 def sanitized(text: str) -> str:
@@ -144,8 +146,25 @@ def store(path: Path) -> bool:
         client.execute()
     except (CellExecutionError, CellTimeoutError) as error:
         raise Unstorable(ANSI.sub("", str(error))) from None
+    numbers = {
+        name: one
+        for cell in notebook.cells
+        for name, one in shown_numbers(cell.get("outputs", [])).items()
+    }
+    changed = store_numbers(numbers_file(path), numbers)
     after = nbformat.writes(tidy(notebook), version=4).rstrip("\n") + "\n"
     path.write_text(after, encoding="utf-8")
+    return changed or after != before
+
+
+def store_numbers(path: Path, numbers: Mapping[str, object]) -> bool:
+    """Write the numbers of verdicts and sentences; returns whether the file changed."""
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    after = json.dumps(numbers, indent=1, ensure_ascii=False) + "\n" if numbers else ""
+    if after:
+        path.write_text(after, encoding="utf-8")
+    else:
+        path.unlink(missing_ok=True)
     return after != before
 
 

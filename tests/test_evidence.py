@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ibcore.claims import Claim, Setting
-from ibcore.evidence import Check, Control, Evidence, fraction
+from ibcore.evidence import Check, Control, Evidence, attempt, fraction
 from ibcore.report import show_verdicts, verdict_table
 from ibcore.validation import InvalidInput
 
@@ -57,6 +57,132 @@ def test_an_infinite_measurement_refutes_nothing():
 def test_fraction():
     assert fraction("share", 9, 10, at_least=0.9).holds
     assert not fraction("share", 8, 10, at_least=0.9).holds
+
+
+ABOUT = {"tag": "proved", "reason": "a theorem"}
+
+
+@pytest.mark.parametrize(
+    ("values", "bar", "worst"),
+    [
+        ([1.0, 3.0, 2.0], {"at_most": 3}, (3.0, 3.0, True)),
+        ([1.0, 3.0, 2.0], {"at_most": [0.5, 4, 4]}, (1.0, 0.5, False)),
+        ([1.0, 3.0, 2.0], {"at_least": 1.5}, (1.0, 1.5, False)),
+        ([0.9, 1.2, 1.0], {"equals": 1, "atol": 0.25}, (1.2, 1.0, True)),
+        ([0.95, 21.0], {"equals": [1, 20], "rtol": 0.1}, (0.95, 1.0, True)),
+        ([0.9, 23.0], {"equals": [1, 20], "rtol": 0.1}, (23.0, 20.0, False)),
+        (torch.tensor(2.0), {"at_most": 1}, (2.0, 1.0, False)),
+    ],
+)
+def test_each_reports_the_member_farthest_beyond_its_bar(values, bar, worst):
+    check = Check.each("a", values, **bar, **ABOUT)
+    assert (check.measured, check.predicted, check.holds) == worst
+    assert check.members == torch.as_tensor(values).numel()
+
+
+@pytest.mark.parametrize("poison", range(9))
+@pytest.mark.parametrize(
+    "bar", [{"at_most": 1e9}, {"at_least": -1e9}, {"equals": 0, "atol": INF}]
+)
+def test_one_member_without_a_number_fells_each_and_largest(poison, bar):
+    values = np.ones(9)
+    values[poison] = NAN
+    for check in (
+        Check.each("a", values, **bar, **ABOUT),
+        Check.largest("a", values, growth=0.5, **bar, **ABOUT),
+    ):
+        assert not check.holds
+        assert check.broken == 1
+        assert not Control("broken", check).refuted
+
+
+def test_a_bar_without_a_number_and_no_members_fell_each():
+    assert not Check.each("a", [1.0, 1.0], at_most=[2.0, NAN], **ABOUT).holds
+    assert not Check.each("a", [], at_most=2.0, **ABOUT).holds
+
+
+def test_a_share_loses_exactly_the_member_that_broke_down():
+    values = np.array([0.1] * 15 + [NAN])
+    for few, kind in (({"least": 0.9}, 15 / 16), ({"most": 0.1}, 1 / 16)):
+        bar = {"at_most": 1} if "least" in few else {"at_most": 0.01}
+        check = Check.share("a", values, **bar, **few, **ABOUT)
+        assert check.measured == kind
+        assert (check.members, check.broken, check.typical) == (16, 1, 0.1)
+
+
+def test_broken_members_refute_no_control():
+    values = np.array([0.5] * 4 + [NAN] * 12)
+    check = Check.share("a", values, at_most=0.1, most=0.25, **ABOUT)
+    assert not Control("broken", check).refuted
+    clear = Check.share("a", np.full(16, 0.5), at_most=0.1, most=0.25, **ABOUT)
+    assert Control("clear", clear).refuted
+
+
+@pytest.mark.parametrize("count", [8, 16, 40, 400])
+def test_the_bar_of_a_share_is_missed_with_a_chance_of_one_in_a_thousand(count):
+    check = Check.share("a", np.ones(count, dtype=bool), least=0.95, **ABOUT)
+    required = round(check.predicted * count)
+    below = [
+        math.comb(count, k) * 0.95**k * 0.05 ** (count - k) for k in range(required + 1)
+    ]
+    assert math.fsum(below[:-1]) < 1e-3 <= math.fsum(below)
+
+
+def test_a_share_of_all_needs_all():
+    met = np.ones(50, dtype=bool)
+    assert Check.share("a", met, least=1.0, **ABOUT).holds
+    met[7] = False
+    assert not Check.share("a", met, least=1.0, **ABOUT).holds
+
+
+def test_the_bar_of_the_largest_grows_with_the_members():
+    few, many = (
+        Check.largest("a", np.ones(n), equals=1, atol=0.1, growth=0.5, **ABOUT)
+        for n in (8, 32)
+    )
+    assert (few.tolerance, many.tolerance) == (0.1, pytest.approx(0.2))
+    assert Check.largest(
+        "a", np.ones(32), at_least=1.9, growth=0.5, **ABOUT
+    ).predicted == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: Check.each("a", 1, at_most=2, reason="r"), "needs a tag"),
+        (lambda: Check.each("a", 1, at_most=2, tag="proved"), "reason of its bar"),
+        (lambda: Check.each("a", 1, **ABOUT), "one of equals=, at_most= and at_least="),
+        (lambda: Check.each("a", 1, at_most=2, at_least=0, **ABOUT), "one of equals"),
+        (lambda: Check.each("a", 1, at_most=2, atol=1, **ABOUT), "go with equals"),
+        (lambda: Check.each("a", 1, at_most=2, bar=1, **ABOUT), "no option bar"),
+        (
+            lambda: Check.share("a", [True] * 7, least=0.9, **ABOUT),
+            "share of 7 members",
+        ),
+        (lambda: Check.share("a", [True] * 8, least=0.6, **ABOUT), "from a coin's"),
+        (lambda: Check.share("a", [True] * 8, **ABOUT), "one of least= and most="),
+    ],
+)
+def test_checks_refuse_what_says_nothing(make, complaint):
+    with pytest.raises(InvalidInput, match=complaint):
+        make()
+
+
+def test_members_that_break_down_take_nobody_with_them():
+    def measure(value):
+        if value == 2:
+            raise np.linalg.LinAlgError("singular")
+        return Check.each("a", 1 / value, at_most=2, **ABOUT)
+
+    results, broken = attempt(measure, [1, 2, 0, 4])
+    assert broken == ("LinAlgError: singular", "ZeroDivisionError: division by zero")
+    assert [one.measured for one in results if not math.isnan(one.measured)] == [
+        1,
+        0.25,
+    ]
+    assert math.isnan(float(results[1]))
+    with pytest.raises(TypeError):
+        attempt(len, [1])
 
 
 def test_evidence_needs_a_check_and_all_of_them():
@@ -136,13 +262,13 @@ def test_sizes_can_be_replaced_one_by_one():
 def test_tables_tell_what_failed(capsys):
     show_verdicts(made().verify(), made(measured=NAN, control=0).verify())
     printed = capsys.readouterr().out
-    first, second = printed.split("\n\n")
+    first, second = printed.strip().split("\n\n")
     assert "stands" in first
     assert "refuted" in first
     assert "DOES NOT STAND" in second
     assert "FAILS" in second
     assert "NOT REFUTED" in second
-    assert verdict_table(made().verify()) == first
+    assert verdict_table(made().verify(), numbers=False) == first
 
 
 def test_draws_that_break_the_condition_are_counted_and_the_others_kept_in_order():

@@ -96,30 +96,22 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """The record that `ibcore verify --json` prints."""
         control = self.evidence.control
+        failure = control.failure.as_dict()
+        del failure["holds"]
         return {
             "id": self.claim.id,
             "page": self.claim.page,
             "kind": self.claim.kind,
             "holds": self.evidence.holds,
-            "checks": [
-                {
-                    "name": c.name,
-                    "relation": c.relation,
-                    "predicted": c.predicted,
-                    "measured": c.measured,
-                    "tolerance": c.tolerance,
-                    "holds": c.holds,
-                }
-                for c in self.evidence.checks
-            ],
+            "checks": [check.as_dict() for check in self.evidence.checks],
             "control": {
+                **failure,
                 "name": control.name,
-                "relation": control.failure.relation,
                 "threshold": control.failure.predicted,
-                "measured": control.measured,
                 "refuted": control.refuted,
             },
             "notes": dict(self.evidence.notes),
+            "broken": list(self.evidence.broken),
             "seed": self.setting.seed,
             "preset": self.setting.preset,
             "device": self.setting.device.type,

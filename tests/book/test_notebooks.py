@@ -193,11 +193,11 @@ def test_a_fresh_run_agrees_with_what_is_stored(stored):
     assert "4 passed" in compare(stored, expect=0)
 
 
-def test_a_changed_digit_is_noticed(stored, tmp_path):
+def test_a_changed_word_and_a_changed_number_are_noticed(stored, tmp_path):
     changed = stored.read_text(encoding="utf-8")
     for old, new in (
-        ("risk 0.125", "risk 0.126"),
-        ("The risk is 0.125.", "The risk is 0.126."),
+        ("risk 0.125", "risk 0.250"),
+        ("The risk is 0.125.", "A risk is 0.125."),
         ("1 Axes", "2 Axes"),
     ):
         assert changed.count(old) == 1
@@ -206,6 +206,13 @@ def test_a_changed_digit_is_noticed(stored, tmp_path):
     report = compare(tmp_path / "page.ipynb", expect=1)
     assert "3 failed, 1 passed" in report
     assert all(f"Cell {number}" in report for number in (0, 2, 3))
+    assert "0.125 is printed, 0.250 is stored" in report
+
+
+def test_a_last_digit_is_not(stored, tmp_path):
+    changed = stored.read_text(encoding="utf-8").replace("risk 0.125", "risk 0.131")
+    (tmp_path / "page.ipynb").write_text(changed, encoding="utf-8")
+    assert "4 passed" in compare(tmp_path / "page.ipynb", expect=0)
 
 
 @pytest.mark.parametrize(

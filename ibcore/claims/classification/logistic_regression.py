@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.protocols import TailLoss
 from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.dynamics.trajectory import Trajectory
-from ibcore.evidence import Check, Control, Evidence, fraction
+from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Logistic, PolynomialTail
 from ibcore.measures import sin_angle, slope
 from ibcore.models import Linear
@@ -119,7 +119,7 @@ def draw_batches(setting: Setting, each: int, purpose: str) -> tuple[list[Batch]
     source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3",
     statement="On linearly separable data, gradient flow on the logistic loss converges in direction to the l2 "
     "max-margin predictor: w(t) = w_hat log t + rho(t) with rho bounded for almost every data set.",
-    quick={"each": 1},
+    quick={"each": 2},
     book={"each": 4},
     full={"each": 200},
 )
@@ -155,46 +155,74 @@ def logistic_max_margin(setting: Setting, *, each: int) -> Evidence:
     )
     solutions = [s for b in batches for s in b.solutions]
     checks = (
-        Check.close(
-            "max-margin program: largest relative gap or violation",
-            0,
-            max(max(s.gap, s.violation) for s in solutions),
-            atol=1e-10,
+        Check.each(
+            "relative gap or violation of the max-margin program",
+            [max(s.gap, s.violation) for s in solutions],
+            at_most=1e-10,
+            tag="derived",
+            reason="duality; the tolerance asked of the solver is 1e-12",
+            precision=True,
         ),
-        Check.close(
-            "sin of the angle to w_hat at log t = 1e6, largest",
-            0,
-            float(sines.max()),
-            atol=1e-5,
+        Check.largest(
+            "sin of the angle to w_hat at log t = 1e6",
+            sines,
+            at_most=1e-5,
+            growth=0.25,
+            tag="proved",
+            math=r"$\sin\angle(w, \hat w)$ at $\log t = 10^6$",
+            reason=r"the theorem gives $C/\log t$; $C$ stayed below 5 on 360 problems",
         ),
-        Check.close(
-            "|w - w_hat log t - rho| on the support at log t = 6e3, largest",
-            0,
+        Check.each(
+            "|w - w_hat log t - rho| on the support at log t = 6e3",
             remainders,
-            atol=1e-6,
+            at_most=1e-6,
+            tag="derived",
+            math=r"$|w - \hat w \log t - \rho|$ on the support at $\log t = 6000$",
+            reason=r"$t^{-\kappa} < 10^{-13}$ for $\kappa \ge 0.005$; the flow's "
+            r"tolerance $10^{-9}$ times $\log t$",
+            precision=True,
         ),
-        Check.close(
-            "|softmax weights - SVM duals| at log t = 6e3, largest",
-            0,
+        Check.each(
+            "|softmax weights - SVM duals| at log t = 6e3",
             weights,
-            atol=1e-8,
+            at_most=1e-8,
+            tag="derived",
+            math=r"|softmax weights $- \ \alpha/\sum\alpha$| at $\log t = 6000$",
+            reason="the flow's tolerance of 1e-9 for the margins",
+            precision=True,
         ),
-        Check.close(
-            "t L gamma^2 at t = 1e10, farthest from 1",
-            1,
-            _farthest(products[0], 1.0),
+        Check.largest(
+            "t L gamma^2 at t = 1e10",
+            products[0],
+            equals=1,
             atol=0.07,
+            tag="derived",
+            math=r"$t L \gamma^2$ at $t = 10^{10}$",
+            reason="its logarithm tends to 0 like $t^{-\\kappa}$ plus the weight of the other "
+            "points; at most 0.053 on 360 problems",
         ),
-        Check.close(
-            "t L gamma^2 at t = 1e50, farthest from 1",
-            1,
-            _farthest(products[1], 1.0),
+        Check.largest(
+            "t L gamma^2 at t = 1e50",
+            products[1],
+            equals=1,
             atol=0.01,
+            tag="derived",
+            math=r"$t L \gamma^2$ at $t = 10^{50}$",
+            reason="the same at a later time: at most 0.003 on 360 problems",
         ),
     )
     control = Control(
-        "polynomial tail l = m^-1: median sin at t = 1e50",
-        Check.at_least("median sin", float(elsewhere.median()), 1e-2),
+        "polynomial tail l = m^-1, at t = 1e50",
+        Check.share(
+            "sin of the angle to w_hat at most 0.001",
+            elsewhere,
+            at_most=1e-3,
+            most=0.25,
+            tag="observed",
+            math=r"$\sin\angle(w, \hat w) \le 10^{-3}$",
+            reason="a hundred times the bar of the claim",
+        ),
+        math=r"a polynomial tail $\ell = 1/m$, at $t = 10^{50}$",
     )
     notes = {"problems": len(solutions), "rejected (rate below 0.005)": rejected}
     return Evidence(
@@ -205,18 +233,14 @@ def logistic_max_margin(setting: Setting, *, each: int) -> Evidence:
     )
 
 
-def _farthest(values: Tensor, target: float) -> float:
-    return float(values[(values - target).abs().argmax()])
-
-
 def _remainders(
     batches: list[Batch], thetas: list[Tensor], log_times: list[Tensor]
-) -> tuple[float, float]:
-    """Largest error of the remainder on the support, and of the softmax weights against the duals.
+) -> tuple[list[float], list[float]]:
+    """Errors of the remainder on the support, and of the softmax weights against the duals, one a problem.
 
     The remainder rho = w - w_hat log t has to satisfy exp(-y_i x_i.rho) = n alpha_i on the support.
     """
-    remainders, weights = [0.0], [0.0]
+    remainders, weights = [], []
     for batch, theta, log_time in zip(batches, thetas, log_times, strict=True):
         for k, solution in enumerate(batch.solutions):
             signed, dual = batch.problems[k].signed, solution.dual
@@ -227,12 +251,7 @@ def _remainders(
             remainders.append(float((signed[on] @ rho - limit).abs().max()))
             softmax = torch.softmax(Logistic().log_slope(signed @ w), 0)
             weights.append(float((softmax - dual / dual.sum()).abs().max()))
-    return _largest(remainders), _largest(weights)
-
-
-def _largest(values: Sequence[float]) -> float:
-    """The maximum, NaN if any value is: a run that broke down must not pass."""
-    return float(np.max(values))
+    return remainders, weights
 
 
 @claim(
@@ -240,7 +259,7 @@ def _largest(values: Sequence[float]) -> float:
     source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, rates of convergence",
     statement="The direction converges like 1/log t and no faster, the norm grows like |w_hat| log t, and the margin "
     "gap is O(1/log t): powers of log t, never of t.",
-    quick={"each": 2},
+    quick={"each": 3},
     book={"each": 10},
     full={"each": 200},
 )
@@ -290,33 +309,51 @@ def logistic_log_rates(setting: Setting, *, each: int) -> Evidence:
     )
     control_slope = (torch.log(falls[1]) - torch.log(falls[0])) / np.log(3)
     checks = (
-        fraction(
-            "share of problems: sin * log t constant to 1 %, log t from 1e3 to 1e6",
-            int((spread <= 0.01).sum()),
-            len(spread),
-            at_least=0.9,
-        ),
-        Check.close(
-            "slope of log sin against log log t, farthest from -1",
-            -1,
-            _farthest(slopes, -1.0),
+        _settled(spread),
+        Check.largest(
+            "slope of log sin against log log t",
+            slopes,
+            equals=-1,
             atol=0.07,
+            growth=0.25,
+            tag="proved",
+            math=r"slope of $\log\sin\angle$ against $\log\log t$",
+            reason="a constant that moves by 1 % per decade moves the slope by 0.004; "
+            "0.07 leaves room for the share that is not settled",
         ),
-        Check.close(
-            "growth of w.w_hat/|w_hat|^2 per unit of log t, t = 1e100 to 1e200, farthest from 1",
-            1,
-            _farthest(growth, 1.0),
+        Check.each(
+            "growth of w.w_hat/|w_hat|^2 per unit of log t, t = 1e100 to 1e200",
+            growth,
+            equals=1,
             atol=1e-3,
+            tag="proved",
+            math=r"growth of $w \cdot \hat w / \|\hat w\|^2$ per unit of $\log t$, "
+            r"$t = 10^{100}$ to $10^{200}$",
+            reason=r"the remainder moves by $t^{-\kappa}$, below $e^{-1}$ of its size at "
+            r"the start, over 230 units of $\log t$",
         ),
-        Check.at_most(
-            "rise of margin gap * log t after log t = 1e3, over max|x| sin log t, largest",
-            _rise(gaps, constants, batches),
-            0.01,
+        Check.each(
+            "rise of margin gap * log t after log t = 1e3, over max|x| sin log t",
+            _rises(gaps, constants, batches),
+            at_most=0.01,
+            tag="proved",
+            math=r"rise of margin gap $\times \log t$ after $\log t = 1000$, "
+            r"over $\max|x| \sin\angle \log t$",
+            reason="the gap is at most max|x| sin; 1 % as for the constant",
         ),
     )
     control = Control(
-        "polynomial tail: median slope + 1, t = 1e10 to 1e30",
-        Check.at_least("median slope + 1", float(control_slope.median()) + 1, 0.5),
+        "polynomial tail, t = 1e10 to 1e30",
+        Check.share(
+            "slope of log sin against log log t at most -0.5",
+            control_slope,
+            at_most=-0.5,
+            most=0.25,
+            tag="observed",
+            math=r"slope of $\log\sin\angle$ against $\log\log t$ at most $-0.5$",
+            reason="half way between the predicted slope and none",
+        ),
+        math=r"a polynomial tail, $t = 10^{10}$ to $10^{30}$",
     )
     data = {
         "log_times": log_times,
@@ -339,10 +376,24 @@ def _margins(batch: Batch, thetas: Tensor) -> Tensor:
     return outputs.amin(-1) / torch.linalg.vector_norm(thetas, dim=-1)
 
 
-def _rise(gaps: Tensor, constants: Tensor, batches: list[Batch]) -> float:
+def _rises(gaps: Tensor, constants: Tensor, batches: list[Batch]) -> Tensor:
     """How far gap * log t climbs above its first value, in units of the bound max_i |x_i| * sin * log t."""
     radii = torch.cat([b.signed.square().sum(-1).sqrt().amax(-1) for b in batches])
-    return float(((gaps.amax(0) - gaps[0]) / (radii * constants.amax(0))).max())
+    return (gaps.amax(0) - gaps[0]) / (radii * constants.amax(0))
+
+
+def _settled(spread: Tensor) -> Check:
+    """The share of problems whose constant has settled."""
+    return Check.share(
+        "sin * log t constant to 1 %, log t from 1e3 to 1e6",
+        spread,
+        at_most=0.01,
+        least=0.9,
+        tag="observed",
+        math=r"$\sin\angle \cdot \log t$ constant to 1 %, $\log t$ from $10^3$ to $10^6$",
+        reason=r"$t^{-\kappa} < e^{-5}$ from the start of the window; the theorem names no "
+        "time by which the constant settles",
+    )
 
 
 LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.95)
@@ -353,7 +404,7 @@ LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.95)
     source="observed; Theorem 15.4 of Shalev-Shwartz and Ben-David 2014 bounds the error of the largest margin",
     statement="Among the directions that separate the training set, those of larger margin err less on fresh data, "
     "and the max-margin direction, where gradient flow goes, errs less than every separator drawn uniformly.",
-    quick={"datasets": 3, "per_level": 40, "steps": 300},
+    quick={"datasets": 8, "per_level": 40, "steps": 300},
     book={"datasets": 10, "per_level": 40, "steps": 500},
     full={"datasets": 50, "per_level": 200, "steps": 5000},
 )
@@ -377,17 +428,30 @@ def margin_generalization(
         flow_errors.append(error)
         bounds.append(hard_margin_bound(problem.radius, problem.margin, len(problem.y)))
         clouds.append((margins / best.margin, errors))
-    control = _random_label_error(setting, datasets)
     checks = (
-        Check.at_most(
-            "Spearman correlation of margin and test error, weakest data set",
-            max(correlations),
-            -0.8,
+        Check.largest(
+            "Spearman correlation of margin and test error",
+            correlations,
+            at_most=-0.8,
+            tag="observed",
+            reason="a monotone trend with a fifth of disorder; -0.87 or less on 60 data sets",
         ),
-        Check.at_least(
-            "test error of the best uniformly drawn separator minus that of the flow, least",
-            min(advantages),
-            0.0,
+        Check.each(
+            "test error of the best uniformly drawn separator minus that of the flow",
+            advantages,
+            at_least=0.0,
+            tag="observed",
+            reason="the sign of the difference",
+        ),
+    )
+    control = Control(
+        "labels drawn at random",
+        Check.each(
+            "test error of the flow's direction",
+            _random_label_errors(setting, datasets),
+            at_least=0.25,
+            tag="derived",
+            reason="mean one half; its deviation over data sets is 0.06",
         ),
     )
     notes: dict[str, float | str] = {
@@ -396,15 +460,7 @@ def margin_generalization(
         "bound is vacuous": str(bounds[0] >= 1),
     }
     data = {"clouds": clouds, "flow_errors": flow_errors, "bounds": bounds}
-    return Evidence(
-        checks,
-        Control(
-            "labels drawn at random: mean test error of the flow's direction",
-            Check.at_least("mean test error", control, 0.4),
-        ),
-        data,
-        notes,
-    )
+    return Evidence(checks, control, data, notes)
 
 
 def _separator_cloud(
@@ -437,21 +493,16 @@ def _flow_direction(problem: Classification, setting: Setting) -> Tensor:
     )
 
 
-def _random_label_error(setting: Setting, datasets: int) -> float:
-    """Mean error on teacher labels of the flow's direction when the training labels are coin flips."""
+def _random_label_errors(setting: Setting, datasets: int) -> list[float]:
+    """Errors on teacher labels of the flow's direction when the training labels are coin flips."""
     errors = []
     for seed in setting.seeds(datasets, "margin, random labels"):
         generator = torch.Generator().manual_seed(seed)
         problem = bounded_margin(50, 100, 1.0, generator)
         flips = torch.randint(2, problem.y.shape, generator=generator).double() * 2 - 1
-        errors.append(
-            float(
-                problem.error(
-                    _flow_direction(Classification(problem.X, flips), setting)
-                )
-            )
-        )
-    return float(np.mean(errors))
+        direction = _flow_direction(Classification(problem.X, flips), setting)
+        errors.append(float(problem.error(direction)))
+    return errors
 
 
 @claim(
@@ -482,52 +533,73 @@ def nonseparable_gd(setting: Setting, *, datasets: int) -> Evidence:
     rest = follow(splits.separable, Logistic(), log_time=times).theta[2]
     without = (splits.inside(rest) - splits.minimizers).norm(dim=-1)
     checks = (
-        fraction(
-            "share of draws in which the linear program finds the points that surround the origin",
-            datasets,
-            datasets + disagreed,
-            at_least=1.0,
+        Check.share(
+            "the linear program finds the points that surround the origin",
+            [True] * datasets + [False] * disagreed,
+            least=1.0,
+            tag="proved",
+            reason="the split is unique",
         ),
-        Check.close(
-            "norm of the gradient at Newton's minimizer, largest",
-            0,
-            _largest([limit.gradient_norm for limit in splits.limits]),
-            atol=1e-12,
+        Check.each(
+            "norm of the gradient at Newton's minimizer",
+            [limit.gradient_norm for limit in splits.limits],
+            at_most=1e-12,
+            tag="derived",
+            reason="rounding of a mean of terms of size 1",
+            precision=True,
         ),
-        fraction(
-            "share of data sets: projection within 1e-5 of the minimizer at t = 1e6 n",
-            int((errors[1] <= 1e-5).sum()),
-            datasets,
-            at_least=0.9,
+        Check.share(
+            "distance of the projection to the minimizer at most 1e-5, t = 1e6 n",
+            errors[1],
+            at_most=1e-5,
+            least=0.9,
+            tag="proved",
+            math=r"distance of the projection to $\bar v$ at most $10^{-5}$, $t = 10^6 n$",
+            reason=r"$|c|/t$ with a constant that is above $10$ for few data sets",
         ),
-        Check.close(
-            "t * distance over the predicted constant |c| at t = 1e8 n, median",
-            1,
-            float((errors[2] * np.exp(times[2]) / splits.drifts).median()),
-            atol=0.25,
+        Check.share(
+            "t * distance over the predicted |c| within 50 % of 1, t = 1e8 n",
+            errors[2] * np.exp(times[2]) / splits.drifts,
+            equals=1,
+            atol=0.5,
+            least=0.9,
+            tag="derived",
+            math=r"$t \times$ distance over the predicted $|c|$ within 50 % of 1, $t = 10^8 n$",
+            reason=r"the derivation leaves out $t^{-\kappa}$, which is not small for small $\kappa$",
         ),
-        Check.close(
-            "slope of log distance against log t, t = 1e6 n to 1e8 n, median",
-            -1,
-            float(torch.log10(errors[2] / errors[1]).median()) / 2,
+        Check.share(
+            "slope of log distance against log t within 0.1 of -1, t = 1e6 n to 1e8 n",
+            torch.log10(errors[2] / errors[1]) / 2,
+            equals=-1,
             atol=0.1,
+            least=0.9,
+            tag="derived",
+            math=r"slope of $\log$ distance against $\log t$ within 0.1 of $-1$, "
+            r"$t = 10^6 n$ to $10^8 n$",
+            reason="the constant may still move by a factor of 1.6 over the two decades",
         ),
-        fraction(
-            "share of data sets: sin of the angle off the span at most 1e-5 at log t = 1e6",
-            int((sines[-1] <= 1e-5).sum()),
-            datasets,
-            at_least=0.9,
+        Check.share(
+            "sin of the angle off the span at most 1e-5, log t = 1e6",
+            sines[-1],
+            at_most=1e-5,
+            least=0.9,
+            tag="proved",
+            math=r"$\sin\angle$ off the span at most $10^{-5}$, $\log t = 10^6$",
+            reason=r"$C/\log t$ with a constant that is above 10 for few data sets",
         ),
-        fraction(
-            "share of data sets: sin * log t constant to 1 %, log t from 1e3 to 1e6",
-            int((spread <= 0.01).sum()),
-            datasets,
-            at_least=0.9,
-        ),
+        _settled(spread),
     )
     control = Control(
-        "inseparable points removed: median distance to the same minimizer at t = 1e8 n",
-        Check.at_least("median distance", float(without.median()), 0.2),
+        "inseparable points removed, t = 1e8 n",
+        Check.share(
+            "distance to the same minimizer at most 0.2",
+            without,
+            at_most=0.2,
+            most=0.25,
+            tag="observed",
+            reason="twenty thousand times the bar of the claim",
+        ),
+        math="inseparable points removed, $t = 10^8 n$",
     )
     data = {
         "splits": splits,

@@ -26,19 +26,12 @@ CLAIMS = {
 
 @pytest.fixture(scope="module")
 def verdicts():
-    """Every claim of the page, at quick sizes for seed 0 and on single draws for seed 1."""
-    first = {
-        (name, 0): claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()
-    }
-    single = {
-        "logistic-log-rates": {"each": 1},
-        "margin-generalization": {"datasets": 1},
-    }
-    second = {
-        (name, 1): claim.verify(Setting("quick", 1), **single.get(name, {}))
+    """Every claim of the page at quick sizes, for two seeds."""
+    return {
+        (name, seed): claim.verify(Setting("quick", seed))
         for name, claim in CLAIMS.items()
+        for seed in (0, 1)
     }
-    return first | second
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -90,8 +83,8 @@ def test_drawn_problems_differ_between_seeds_and_repeat():
 def test_a_wrong_direction_would_not_hold(verdicts):
     batch = verdicts["logistic-max-margin", 0].data["batches"][1]
     run = batch.flow(log_loss=-1e6)
-    assert float(sin_angle(run.theta[0], batch.w_hat)) < 1e-5
-    assert float(sin_angle(run.theta[0], batch.signed.mean(1))) > 1e-3
+    assert float(sin_angle(run.theta[0], batch.w_hat).max()) < 1e-5
+    assert float(sin_angle(run.theta[0], batch.signed.mean(1)).min()) > 1e-3
 
 
 def lsoda(signed, log_time):
@@ -154,9 +147,9 @@ def test_freezing_the_projection_changes_nothing_off_the_span():
     assert float(frozen[0].norm()) == pytest.approx(float(off.norm()), rel=1e-6)
 
 
-def test_random_labels_leave_nothing_to_learn(verdicts):
-    control = verdicts["margin-generalization", 0].evidence.control
-    assert control.measured == pytest.approx(0.5, abs=0.1)
+def test_random_labels_leave_nothing_to_learn():
+    errors = page._random_label_errors(Setting("quick", 3), 24)
+    assert np.mean(errors) == pytest.approx(0.5, abs=4 * 0.07 / 24**0.5)
 
 
 def test_data_behind_the_split_are_consistent(verdicts):
