@@ -1,150 +1,140 @@
-"""Run many claims: in parallel, with progress, keeping every finished result on disk."""
+"""Run many claims: in worker processes, with progress, keeping every finished result in a folder."""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import importlib
 import math
-import multiprocessing
+import numbers
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from pathlib import Path
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from ibcore.claims import Setting, all_claims
-from ibcore.validation import InvalidInput
-
-Record = dict[str, Any]
-
-
-def results_file(directory: Path, preset: str, seed: int, device: str) -> Path:
-    """Where the records of one preset, seed and device are kept, one JSON object a line."""
-    return directory / f"{preset}-seed{seed}-{device}.jsonl"
+from ibcore import pool
+from ibcore.claims import Claim, Setting
+from ibcore.ledger import Job, Ledger, Record
+from ibcore.provenance import code_digest
 
 
-def finished(path: Path) -> dict[str, Record]:
-    """Records already in `path`, by claim id; a line cut off by an interruption is left out."""
-    records: dict[str, Record] = {}
-    if path.exists():
-        for line in path.read_text().splitlines():
-            try:
-                record = json.loads(line)
-                records[record["id"]] = record
-            except (json.JSONDecodeError, KeyError):
-                continue
-    return records
-
-
-def open_results(path: Path, *, resume: bool) -> dict[str, Record]:
-    """Create the results file and say what it holds already.
-
-    Raises `InvalidInput` where the directory cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        records = finished(path) if resume else {}
-        path.write_text(
-            "".join(json.dumps(record) + "\n" for record in records.values())
+def jobs_for(claims: Iterable[Claim], setting: Setting) -> list[Job]:
+    """One job a claim, in the same order."""
+    return [
+        Job(
+            claim=claim.id,
+            preset=setting.preset,
+            seed=setting.seed,
+            device=setting.device.type,
+            module=claim.experiment.__module__,
+            code=code_digest(claim.experiment.__module__),
         )
-    except OSError as error:
-        raise InvalidInput(
-            f"results cannot be written to {path.parent} ({error.strerror or error}). "
-            f"Pass another --out."
-        ) from error
-    return records
+        for claim in claims
+    ]
+
+
+def finished(jobs: Iterable[Job], ledger: Ledger) -> dict[str, Record]:
+    """The results of `jobs`, by claim, that need no second run: of this code, and without an error."""
+    found = {job.claim: ledger.find(job) for job in jobs}
+    return {
+        name: record
+        for name, record in found.items()
+        if record is not None and "error" not in record
+    }
 
 
 def verify(
-    identifiers: Iterable[str],
-    setting: Setting,
+    jobs: Sequence[Job],
+    ledger: Ledger,
     *,
-    path: Path,
     workers: int,
     done: dict[str, Record],
     progress: bool,
-) -> Iterator[Record]:
-    """Records of the claims as they finish, those in `done` first; new ones are appended to `path` at once."""
-    identifiers = list(identifiers)
-    yield from (done[name] for name in identifiers if name in done)
-    todo = [name for name in identifiers if name not in done]
+) -> Generator[Record, None, None]:
+    """Records of the jobs as they finish, those in `done` first; new ones are added to `ledger` at once.
+
+    Closing the iterator ends what runs. Raises `ledger.NotKept` where a result cannot be written.
+    """
+    yield from (done[job.claim] for job in jobs if job.claim in done)
+    todo = [job for job in jobs if job.claim not in done]
     with (
         tqdm(
-            total=len(identifiers),
-            initial=len(identifiers) - len(todo),
+            total=len(jobs),
+            initial=len(jobs) - len(todo),
             disable=not progress,
             unit="claim",
             file=sys.stderr,
         ) as bar,
-        path.open("a") as file,
+        contextlib.closing(pool.run_all(todo, workers)) as answers,
     ):
-        for record in _records(todo, setting, workers):
-            file.write(json.dumps(record) + "\n")
-            file.flush()
-            bar.set_postfix_str(record["id"])
+        for job, answer in answers:
+            record = _broken(job, answer) if isinstance(answer, str) else answer
+            record = ledger.add(job, record)
+            bar.set_postfix_str(job.claim)
             bar.update()
             yield record
 
 
-def _records(todo: list[str], setting: Setting, workers: int) -> Iterator[Record]:
-    if workers == 1 or len(todo) <= 1:
-        for name in todo:
-            yield run_claim(name, setting)
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(
-        min(workers, len(todo)), mp_context=context, initializer=_single_thread
-    )
-    futures: list[Future[Record]] = [
-        pool.submit(run_claim, name, setting) for name in todo
-    ]
+def run_job(job: Job) -> Record | str:
+    """The record of one job; where the claim raises, what it said."""
     try:
-        for future in as_completed(futures):
-            yield future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _single_thread() -> None:
-    """A worker computes on one core and leaves Ctrl-C to the process that started it."""
-    import signal  # noqa: PLC0415 - only workers need it
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-
-
-def run_claim(name: str, setting: Setting) -> Record:
-    """The record of one claim. A claim that raises does not hold, and its record says why."""
-    claim = all_claims()[name]
-    try:
-        return _plain(claim.verify(setting).as_dict())
+        claim = _claim(job)
+        if code_digest(job.module) != job.code:
+            return "its code was changed while the run went on"
+        setting = Setting(job.preset, job.seed, torch.device(job.device))
+        return dict(_plain(claim.verify(setting, **job.sizes).as_dict()))
     except Exception as error:  # noqa: BLE001 - one broken claim must not lose the others' results
-        return {
-            "id": claim.id,
-            "page": claim.page,
-            "kind": claim.kind,
-            "holds": False,
-            "checks": [],
-            "control": {"name": "not run", "measured": None, "refuted": False},
-            "notes": {},
-            "error": f"{type(error).__name__}: {error}",
-            "seed": setting.seed,
-            "preset": setting.preset,
-            "device": setting.device.type,
-            "seconds": None,
-        }
+        return f"{type(error).__name__}: {error}"
+
+
+def _claim(job: Job) -> Claim:
+    found = getattr(importlib.import_module(job.module), job.claim.replace("-", "_"))
+    if not isinstance(found, Claim):
+        raise TypeError(f"{job.module} has no claim {job.claim}")
+    return found
+
+
+def _broken(job: Job, error: str) -> Record:
+    """The record of a claim that gave no evidence: it does not hold, and says why."""
+    claim = _claim(job)
+    return {
+        "id": claim.id,
+        "page": claim.page,
+        "kind": claim.kind,
+        "holds": False,
+        "checks": [],
+        "control": {"name": "not run", "measured": None, "refuted": False},
+        "notes": {},
+        "error": error,
+        "seed": job.seed,
+        "preset": job.preset,
+        "device": job.device,
+        "seconds": None,
+    }
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no NaN or infinity; they become null."""
+    """What JSON can hold; it has no NaN or infinity, which become null."""
+    if value is None or isinstance(value, str | bool):
+        return value
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value) if math.isfinite(value) else None
+    raise TypeError(
+        f"a record holds a {type(value).__name__}, expected numbers and text"
+    )
+
+
+def single_thread() -> None:
+    """A worker computes on one core."""
+    torch.set_num_threads(1)
 
 
 def default_workers() -> int:

@@ -1,14 +1,13 @@
 import json
-import math
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from ibcore import __main__, __version__, verify
-from ibcore.claims import Claim, all_claims
-from ibcore.evidence import Check, Control, Evidence
+from ibcore import __main__, __version__, command_line, ledger, pool, stopping, verify
+from ibcore.claims import all_claims
+from tests.made_up import named
 
 RECORD = [
     "id",
@@ -26,79 +25,30 @@ CHECK = ["name", "predicted", "measured", "tolerance", "holds"]
 CONTROL = ["name", "measured", "refuted"]
 
 
-def holding(setting, *, runs):  # noqa: ARG001 - the sizes of a claim are passed by name
-    return Evidence(
-        (Check.close("equal", 1, 1.0, atol=0.1),),
-        Control("broken", Check.at_least("gap", 2, 1)),
-    )
-
-
-def failing(setting, *, runs):  # noqa: ARG001
-    return Evidence(
-        (Check.at_most("small", 2, 1),), Control("broken", Check.at_least("gap", 2, 1))
-    )
-
-
-def unrefuted(setting, *, runs):  # noqa: ARG001
-    return Evidence(
-        (Check.at_most("small", 0, 1),), Control("broken", Check.at_least("gap", 0, 1))
-    )
-
-
-def raising(setting, *, runs):  # noqa: ARG001
-    raise ZeroDivisionError("no steps")
-
-
-def not_a_number(setting, *, runs):  # noqa: ARG001
-    return Evidence(
-        (Check.at_most("small", math.nan, 1),),
-        Control("broken", Check.at_least("gap", math.inf, 1)),
-    )
-
-
-def interrupted(setting, *, runs):  # noqa: ARG001
-    raise KeyboardInterrupt
-
-
 @pytest.fixture
 def cli(monkeypatch, tmp_path, capsys):
-    """Run the command line on made-up claims; returns exit code, standard output and standard error."""
-    calls = []
+    """Run the command line on made-up claims, in this process; returns exit code, output and errors."""
 
-    def claim(experiment):
-        def counted(setting, *, runs):
-            calls.append(experiment.__name__.replace("_", "-"))
-            return experiment(setting, runs=runs)
+    def in_process(jobs, _workers):
+        for job in jobs:
+            run.calls.append(job.claim)
+            yield job, verify.run_job(job)
 
-        name = experiment.__name__.replace("_", "-")
-        return Claim(
-            name,
-            "introduction",
-            "theorem",
-            "nobody",
-            "It holds.",
-            {preset: {"runs": 1} for preset in ("quick", "book", "full")},
-            counted,
+    def run(*arguments, claims=("holding",)):
+        monkeypatch.setattr(command_line, "all_claims", lambda: named(*claims))
+        monkeypatch.setattr(pool, "run_all", run.pool)
+        given = "--out" in arguments or arguments[0] != "verify"
+        code = command_line.run(
+            [*arguments, *([] if given else ["--out", str(tmp_path)])]
         )
-
-    def run(*arguments, claims=(holding,)):
-        registry = {entry.id: entry for entry in map(claim, claims)}
-        for module in (verify, __main__):
-            monkeypatch.setattr(module, "all_claims", lambda: registry)
-        out = (
-            []
-            if "--out" in arguments or arguments[0] != "verify"
-            else ["--out", str(tmp_path), "--workers", "1"]
-        )
-        code = __main__.main([*arguments, *out])
         return code, *capsys.readouterr()
 
-    run.calls, run.directory = calls, tmp_path
+    run.calls, run.directory, run.pool = [], tmp_path, in_process
     return run
 
 
 def test_claims_as_json_lines(capsys):
-    assert __main__.main(["claims", "--json"]) == 0
+    assert command_line.run(["claims", "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [list(row) for row in rows] == [["id", "page", "kind", "source"]] * len(
         all_claims()
@@ -128,24 +78,28 @@ def test_records_have_the_promised_fields(cli):
 
 
 @pytest.mark.parametrize(
-    ("experiment", "code", "told"),
+    ("claim", "code", "told"),
     [
-        (holding, 0, "1 of 1 claims stand"),
-        (failing, 1, "FAILS: small: 2, expected <= 1"),
-        (unrefuted, 1, "NOT REFUTED"),
-        (raising, 1, "ZeroDivisionError: no steps"),
-        (not_a_number, 1, "small: not a finite number"),
+        ("holding", 0, "1 of 1 claims stand"),
+        ("failing", 1, "FAILS: equal: 2, expected = 1 +- 0.1"),
+        ("unrefuted", 1, "NOT REFUTED"),
+        ("raising", 1, "ZeroDivisionError: no steps"),
+        ("not-a-number", 1, "equal: not a finite number"),
     ],
 )
-def test_exit_codes_and_reasons(cli, experiment, code, told):
-    got, out, err = cli("verify", "--device", "cpu", claims=(experiment,))
+def test_exit_codes_and_reasons(cli, claim, code, told):
+    got, out, err = cli("verify", "--device", "cpu", claims=(claim,))
     assert got == code
     assert told in out
-    assert err == ""  # standard error is no terminal: no progress bar
+    assert "claims stand" in out
+    # Standard error is no terminal: no progress bar.
+    assert ("ended with an error" in err) if claim == "raising" else (err == "")
 
 
 def test_one_broken_claim_does_not_lose_the_others(cli):
-    code, out, _ = cli("verify", "--json", claims=(raising, not_a_number, holding))
+    code, out, _ = cli(
+        "verify", "--json", claims=("raising", "not-a-number", "holding")
+    )
     records = [json.loads(line) for line in out.splitlines()]
     assert code == 1
     assert [record["holds"] for record in records] == [False, False, True]
@@ -160,7 +114,7 @@ def test_one_broken_claim_does_not_lose_the_others(cli):
 
 
 def test_an_unknown_claim_names_its_neighbors(cli):
-    code, out, err = cli("verify", "holdin", claims=(holding, failing))
+    code, out, err = cli("verify", "holdin", claims=("holding", "failing"))
     assert (code, out) == (2, "")
     assert "no claim 'holdin'. Did you mean holding" in err
     assert "ibcore claims" in cli("verify", "zzzz")[2]
@@ -179,7 +133,11 @@ def test_a_device_that_is_not_there(cli, monkeypatch):
     [
         ["verify", "--seed", "-1"],
         ["verify", "--seed", "x"],
+        ["verify", "--seed", "1" * 240],
+        ["verify", "--seed", str(2**63)],
+        ["verify", "--seed", "²"],
         ["verify", "--workers", "0"],
+        ["verify", "--workers", "9" * 5000],
         ["verify", "--preset", "huge"],
         ["nonsense"],
         [],
@@ -187,32 +145,74 @@ def test_a_device_that_is_not_there(cli, monkeypatch):
 )
 def test_wrong_usage(arguments, capsys):
     with pytest.raises(SystemExit) as exit_:
-        __main__.main(arguments)
+        command_line.run(arguments)
     assert exit_.value.code == 2
     assert "usage" in capsys.readouterr().err
 
 
 def test_ids_choose_and_repeat_once(cli):
-    cli("verify", "failing", "holding", "failing", claims=(holding, failing, raising))
+    cli(
+        "verify",
+        "failing",
+        "holding",
+        "failing",
+        claims=("holding", "failing", "raising"),
+    )
     assert cli.calls == ["failing", "holding"]
 
 
+def test_a_long_seed_is_not_repeated_in_the_message(capsys):
+    with pytest.raises(SystemExit):
+        command_line.run(["verify", "--seed", "1" * 240])
+    said = capsys.readouterr().err
+    assert "240 characters" in said
+    assert str(2**63 - 1) in said
+    assert "1" * 240 not in said
+
+
+def test_the_largest_seed_is_taken(cli):
+    code, out, _ = cli("verify", "--json", "--seed", str(2**63 - 1))
+    assert code == 0
+    assert json.loads(out)["seed"] == 2**63 - 1
+
+
+BOTH = ("holding", "failing")
+
+
 def test_resume_runs_what_is_missing(cli):
-    cli("verify", "holding", "--device", "cpu", claims=(holding, failing))
-    path = verify.results_file(cli.directory, "quick", 0, "cpu")
-    kept = path.read_text()
-    path.write_text(kept + kept[: len(kept) // 2])
-    code, out, _ = cli(
-        "verify", "--json", "--resume", "--device", "cpu", claims=(holding, failing)
-    )
+    cli("verify", "holding", claims=BOTH)
+    path = cli.directory / ledger.NAME
+    before = path.read_text()
+    path.write_text(before + before[: len(before) // 2])
+    code, out, err = cli("verify", "--json", "--resume", claims=BOTH)
     assert code == 1
     assert cli.calls == ["holding", "failing"]
-    assert [json.loads(line)["id"] for line in out.splitlines()] == [
-        "holding",
-        "failing",
-    ]
-    assert list(verify.finished(path)) == ["holding", "failing"]
-    assert path.read_text().startswith(kept)
+    assert [json.loads(line)["id"] for line in out.splitlines()] == list(BOTH)
+    assert path.read_text().startswith(before)
+    assert "1 line(s) (2)" in err
+    assert "left out" in err
+
+
+def test_one_claim_leaves_the_results_of_the_others(cli):
+    cli("verify", claims=BOTH)
+    cli("verify", "holding", claims=BOTH)
+    cli("verify", "--resume", claims=BOTH)
+    assert cli.calls == ["holding", "failing", "holding"]
+
+
+def test_results_of_other_code_are_run_again_with_a_word(cli, monkeypatch):
+    cli("verify")
+    monkeypatch.setattr(verify, "code_digest", lambda _: "changed")
+    _, _, err = cli("verify", "--resume")
+    assert cli.calls == ["holding"] * 2
+    assert "1 result(s) of other code or other library versions are run again" in err
+
+
+def test_a_claim_that_raised_is_run_again(cli):
+    for _ in range(2):
+        _, _, err = cli("verify", "--resume", claims=("holding", "raising"))
+    assert cli.calls == ["holding", "raising", "raising"]
+    assert "1 of 2 claims ended with an error (raising)" in err
 
 
 def test_another_seed_or_preset_resumes_nothing(cli):
@@ -228,14 +228,34 @@ def test_without_resume_everything_runs_again(cli):
     assert cli.calls == ["holding"] * 2
 
 
-def test_ctrl_c_keeps_what_is_finished(cli):
-    code, out, err = cli("verify", "--json", claims=(holding, interrupted, failing))
+def test_a_signal_keeps_what_is_finished(cli):
+    def stopped(jobs, workers):
+        yield next(original(jobs, workers))
+        raise stopping.Stopped
+
+    original, cli.pool = cli.pool, stopped
+    code, out, err = cli("verify", "--json", claims=BOTH)
     assert code == 130
     assert [json.loads(line)["id"] for line in out.splitlines()] == ["holding"]
-    assert "1 of 3 results" in err
+    assert "1 of 2 results" in err
     assert "--resume" in err
-    (path,) = cli.directory.iterdir()
-    assert list(verify.finished(path)) == ["holding"]
+
+
+def test_a_signal_while_the_program_starts(monkeypatch, capsys):
+    def stopped(_):
+        raise stopping.Stopped
+
+    monkeypatch.setattr(__main__, "stop_on_signals", lambda: None)
+    monkeypatch.setattr(command_line, "run", stopped)
+    assert __main__.main(["claims"]) == 130
+    assert capsys.readouterr().err == "ibcore: stopped.\n"
+
+
+def test_information_for_a_report(capsys):
+    assert command_line.run(["info"]) == 0
+    assert f"ibcore {__version__}" in " ".join(capsys.readouterr().out.split())
+    assert command_line.run(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["versions"]["ibcore"] == __version__
 
 
 def test_results_that_cannot_be_written(cli):
@@ -259,4 +279,21 @@ def test_the_program_starts():
         0,
         f"ibcore {__version__}",
         "",
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is a device of Linux")
+def test_an_output_on_a_full_disk():
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-m", "ibcore", "claims"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr == (
+        "ibcore: the output cannot be written (No space left on device). "
+        "Make room, and run it again.\n"
     )

@@ -1,86 +1,97 @@
 import json
 import os
-from concurrent.futures import Future
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from ibcore import verify
-from ibcore.claims import Setting
-from ibcore.validation import InvalidInput
+from ibcore import pool, verify
+from ibcore.claims import Setting, all_claims
+from ibcore.ledger import Ledger
+from tests import made_up
 
 RECORD = {"holds": True, "control": {"refuted": True}}
 
 
-class InProcess:
-    """Stands for a process pool; finishes tasks at once."""
-
-    made = ()
-
-    def __init__(self, workers, **_):
-        InProcess.made = (*InProcess.made, workers)
-
-    def submit(self, function, *arguments):
-        future = Future()
-        future.set_result(function(*arguments))
-        return future
-
-    def shutdown(self, **_):
-        pass
-
-
-def run(tmp_path, names, *, done, workers=1):
-    path = tmp_path / "out.jsonl"
-    return path, list(
-        verify.verify(
-            names, Setting(), path=path, workers=workers, done=done, progress=False
-        )
-    )
+def jobs(*names, seed=0):
+    return verify.jobs_for(made_up.named(*names).values(), Setting("quick", seed))
 
 
 @pytest.fixture
-def recorded(monkeypatch):
-    monkeypatch.setattr(
-        verify,
-        "run_claim",
-        lambda name, setting: {**RECORD, "id": name, "seed": setting.seed},
+def run(monkeypatch, tmp_path):
+    """Run jobs in this process; returns their records, and keeps the numbers of workers asked for."""
+
+    def in_process(todo, workers):
+        asked.append(workers)
+        yield from ((job, verify.run_job(job)) for job in todo)
+
+    def records(todo, *, resume=True, workers=1):
+        ledger = Ledger(tmp_path)
+        done = verify.finished(todo, ledger) if resume else {}
+        return list(
+            verify.verify(todo, ledger, workers=workers, done=done, progress=False)
+        )
+
+    asked = records.asked = []
+    monkeypatch.setattr(pool, "run_all", in_process)
+    return records
+
+
+def ids(records):
+    return [record["id"] for record in records]
+
+
+def test_finished_records_come_first(run):
+    run(jobs("failing"))
+    assert ids(run(jobs("holding", "failing"), workers=7)) == ["failing", "holding"]
+    assert run.asked == [1, 7]
+
+
+def test_a_record_with_an_error_is_run_again(run, tmp_path):
+    (job,) = jobs("holding")
+    Ledger(tmp_path).add(job, {"id": "holding", "error": "no memory"})
+    (record,) = run([job])
+    assert "error" not in record
+    assert verify.finished([job], Ledger(tmp_path)) == {"holding": record}
+
+
+def test_a_record_of_other_code_is_run_again(run, tmp_path):
+    (job,) = jobs("holding")
+    Ledger(tmp_path).add(replace(job, code="other"), {"id": "holding", "old": True})
+    (record,) = run([job])
+    assert "old" not in record
+
+
+def test_a_job_names_claim_code_and_setting():
+    (job,) = verify.jobs_for(
+        [all_claims()["logistic-max-margin"]], Setting("book", 7, torch.device("cpu"))
     )
+    assert job.key == {
+        "claim": "logistic-max-margin",
+        "preset": "book",
+        "seed": 7,
+        "device": "cpu",
+        "sizes": {},
+    }
+    assert job.module == "ibcore.claims.classification.logistic_regression"
 
 
-@pytest.mark.usefixtures("recorded")
-def test_finished_records_come_first_and_new_ones_are_appended(tmp_path):
-    path, records = run(
-        tmp_path, ["a", "b", "c"], done={"b": {**RECORD, "id": "b"}, "other": {}}
-    )
-    assert [record["id"] for record in records] == ["b", "a", "c"]
-    assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == [
-        "a",
-        "c",
-    ]
+def test_sizes_of_a_job_replace_those_of_the_preset():
+    (job,) = jobs("sized")
+    sizes = (job, replace(job, sizes={"runs": 5}))
+    measured = [verify.run_job(each)["checks"][0]["measured"] for each in sizes]
+    assert measured == [1, 5]
 
 
-@pytest.mark.usefixtures("recorded")
-def test_many_workers_find_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(verify, "ProcessPoolExecutor", InProcess)
-    _, records = run(tmp_path, ["a", "b", "c"], done={}, workers=8)
-    assert sorted(record["id"] for record in records) == ["a", "b", "c"]
-    assert InProcess.made == (3,)
+def test_code_that_changes_while_a_run_goes_on_gives_no_result():
+    (job,) = jobs("holding")
+    assert "changed while the run" in verify.run_job(replace(job, code="older"))
 
 
-def test_what_is_on_disk_survives_a_cut_off_line(tmp_path):
-    path = tmp_path / "deep" / "results.jsonl"
-    assert verify.open_results(path, resume=True) == {}
-    path.write_text('{"id": "a", "holds": true}\n{"no id": 1}\n{"id": "b", "ho')
-    assert verify.open_results(path, resume=True) == {"a": {"id": "a", "holds": True}}
-    assert path.read_text() == '{"id": "a", "holds": true}\n'
-    assert verify.open_results(path, resume=False) == {}
-    assert path.read_text() == ""
-
-
-def test_a_directory_that_is_a_file(tmp_path):
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(InvalidInput, match="cannot be written"):
-        verify.open_results(tmp_path / "taken" / "x.jsonl", resume=False)
+def test_what_is_no_claim_is_an_error():
+    (job,) = jobs("holding")
+    assert "no claim evidence" in verify.run_job(replace(job, claim="evidence"))
 
 
 def test_a_claim_stands_only_with_its_control_refuted():
@@ -94,16 +105,6 @@ def test_workers_follow_the_cores_of_this_process(monkeypatch):
     assert verify.default_workers() == 3
 
 
-def test_results_are_kept_apart(tmp_path):
-    names = {
-        verify.results_file(tmp_path, preset, seed, device)
-        for preset in ("quick", "book")
-        for seed in (0, 1)
-        for device in ("cpu", "cuda")
-    }
-    assert len(names) == 8
-
-
 def test_numbers_that_json_lacks_become_null():
     plain = verify._plain(
         {"a": [float("nan"), 1.0, {"b": float("-inf")}], "c": "nan", "d": True}
@@ -112,11 +113,15 @@ def test_numbers_that_json_lacks_become_null():
     json.dumps(plain, allow_nan=False)
 
 
-def test_a_worker_computes_on_one_core(monkeypatch):
-    import signal
+def test_numbers_of_other_libraries_become_plain():
+    plain = verify._plain({"a": np.int64(2), "b": (np.float32(0.5), np.float64("nan"))})
+    assert json.dumps(plain, allow_nan=False) == '{"a": 2, "b": [0.5, null]}'
+    with pytest.raises(TypeError, match="holds a Tensor"):
+        verify._plain({"a": torch.ones(2)})
 
+
+def test_a_worker_computes_on_one_core(monkeypatch):
     seen = []
-    monkeypatch.setattr(signal, "signal", lambda *arguments: seen.append(arguments))
     monkeypatch.setattr(torch, "set_num_threads", seen.append)
-    verify._single_thread()
-    assert seen == [(signal.SIGINT, signal.SIG_IGN), 1]
+    verify.single_thread()
+    assert seen == [1]

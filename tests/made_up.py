@@ -1,0 +1,99 @@
+"""Claims made up for the tests of the command line; workers import them by the name of this module."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import signal
+import sys
+import threading
+
+from ibcore.claims import Claim
+from ibcore.evidence import Check, Control, Evidence
+
+
+def made_up(experiment):
+    return Claim(
+        experiment.__name__.replace("_", "-"),
+        "introduction",
+        "theorem",
+        "nobody",
+        "It holds.",
+        {preset: {"runs": 1} for preset in ("quick", "book", "full")},
+        experiment,
+    )
+
+
+def evidence(measured=1.0, control=2.0):
+    return Evidence(
+        (Check.close("equal", 1, measured, atol=0.1),),
+        Control("broken", Check.at_least("gap", control, 1)),
+    )
+
+
+def started():
+    print("started", file=sys.stderr, flush=True)
+
+
+@made_up
+def holding(setting, *, runs):  # noqa: ARG001 - the sizes of a claim are passed by name
+    return evidence()
+
+
+@made_up
+def also_holding(setting, *, runs):  # noqa: ARG001
+    print("a claim may print")
+    return evidence()
+
+
+@made_up
+def failing(setting, *, runs):  # noqa: ARG001
+    return evidence(measured=2)
+
+
+@made_up
+def unrefuted(setting, *, runs):  # noqa: ARG001
+    return evidence(control=0)
+
+
+@made_up
+def raising(setting, *, runs):  # noqa: ARG001
+    raise ZeroDivisionError("no steps")
+
+
+@made_up
+def not_a_number(setting, *, runs):  # noqa: ARG001
+    return evidence(measured=math.nan, control=math.inf)
+
+
+@made_up
+def sized(setting, *, runs):  # noqa: ARG001
+    return evidence(measured=runs)
+
+
+@made_up
+def waiting(setting, *, runs):  # noqa: ARG001
+    started()
+    threading.Event().wait()
+
+
+@made_up
+def stubborn(setting, *, runs):  # noqa: ARG001
+    """In a call of C that never gives Python's lock back, as a solver may be."""
+    started()
+    ctypes.PyDLL(None).pause()
+
+
+@made_up
+def dying(setting, *, runs):  # noqa: ARG001
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+CLAIMS = {
+    claim.id: claim for claim in list(globals().values()) if isinstance(claim, Claim)
+}
+
+
+def named(*identifiers):
+    return {name: CLAIMS[name] for name in identifiers}
