@@ -248,6 +248,7 @@ def _table(records: list[Record]) -> str:
         )
         if "error" in record:
             lines.append(f"{'':<{width}}  {record['error']}")
+        lines += [f"{'':<{width}}  broke down: {told}" for told in record["broken"]]
         lines += [
             f"{'':<{width}}  FAILS: {_failure(check)}"
             for check in record["checks"]

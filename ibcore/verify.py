@@ -107,6 +107,7 @@ def _broken(job: Job, error: str) -> Record:
         "checks": [],
         "control": {"name": "not run", "measured": None, "refuted": False},
         "notes": {},
+        "broken": [],
         "error": error,
         "seed": job.seed,
         "preset": job.preset,

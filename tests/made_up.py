@@ -25,10 +25,14 @@ def made_up(experiment):
     )
 
 
-def evidence(measured=1.0, control=2.0):
+ABOUT = {"tag": "observed", "reason": "made up"}
+
+
+def evidence(measured=1.0, control=2.0, **more):
     return Evidence(
-        (Check.close("equal", 1, measured, atol=0.1),),
-        Control("broken", Check.at_least("gap", control, 1)),
+        (Check.each("equal", measured, equals=1, atol=0.1, **ABOUT),),
+        Control("broken", Check.each("gap", control, at_least=1, **ABOUT)),
+        **more,
     )
 
 
@@ -65,6 +69,11 @@ def raising(setting, *, runs):  # noqa: ARG001
 @made_up
 def not_a_number(setting, *, runs):  # noqa: ARG001
     return evidence(measured=math.nan, control=math.inf)
+
+
+@made_up
+def breaking(setting, *, runs):  # noqa: ARG001
+    return evidence(measured=math.nan, broken=("problem 3: singular matrix",))
 
 
 @made_up

@@ -85,6 +85,7 @@ def test_records_have_the_promised_fields(cli):
         ("unrefuted", 1, "NOT REFUTED"),
         ("raising", 1, "ZeroDivisionError: no steps"),
         ("not-a-number", 1, "equal: not a finite number"),
+        ("breaking", 1, "broke down: problem 3: singular matrix"),
     ],
 )
 def test_exit_codes_and_reasons(cli, claim, code, told):

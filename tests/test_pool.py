@@ -123,8 +123,8 @@ def test_a_dead_worker_takes_nobody_with_it_and_its_claim_runs_again(tmp_path):
 
 
 def test_a_full_disk(tmp_path):
-    """The size of files is limited, which fails like a full disk, in the middle of the second line."""
-    program = Program("holding,also-holding", tmp_path, "--json", limit=1000)
+    """The size of files is limited to one line and a half, which fails like a full disk."""
+    program = Program("holding,also-holding", tmp_path, "--json", limit=1500)
     code, out, err = program.end()
     assert code == 3
     assert [json.loads(line)["id"] for line in out.splitlines()] == ["holding"]
