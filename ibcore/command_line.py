@@ -14,7 +14,7 @@ from typing import Any
 from ibcore import __version__, verify
 from ibcore.claims import Setting, all_claims
 from ibcore.ledger import Job, Ledger, NotKept, Record
-from ibcore.output import NoOutput, say, tell
+from ibcore.output import NoOutput, put, say
 from ibcore.stopping import Stopped
 from ibcore.validation import DEVICES, PRESETS, InvalidInput
 
@@ -135,11 +135,11 @@ def _claims(options: argparse.Namespace) -> int:
             told = {
                 name: getattr(claim, name) for name in ("id", "page", "kind", "source")
             }
-            tell(json.dumps(told))
+            put(json.dumps(told))
         return HOLDS
     width = max(map(len, claims))
     for claim in claims.values():
-        tell(
+        put(
             f"{claim.id:<{width}}  {claim.kind:<9}  {claim.page}\n{'':<{width}}  {claim.source}"
         )
     return HOLDS
@@ -148,7 +148,7 @@ def _claims(options: argparse.Namespace) -> int:
 def _info(options: argparse.Namespace) -> int:
     from ibcore.info import as_text, facts  # noqa: PLC0415 - imports all solvers
 
-    tell(json.dumps(facts()) if options.json else as_text(facts()))
+    put(json.dumps(facts()) if options.json else as_text(facts()))
     return HOLDS
 
 
@@ -183,10 +183,10 @@ def _verify(options: argparse.Namespace) -> int:
             for record in results:
                 records.append(record)
                 if options.json:
-                    tell(json.dumps(record))
+                    put(json.dumps(record))
         records.sort(key=lambda record: chosen.index(record["id"]))
         if not options.json:
-            tell(_table(records))
+            put(_table(records))
     except (Stopped, NotKept, NoOutput) as end:
         kept = f"{len(records)} of {len(jobs)} results are kept in {ledger.path}"
         return _ended_early(end, kept)

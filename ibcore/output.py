@@ -16,7 +16,7 @@ class NoOutput(OSError):
         return isinstance(self.__cause__, BrokenPipeError)
 
 
-def tell(text: str) -> None:
+def put(text: str) -> None:
     """Print a result at once; raises `NoOutput` where that is impossible."""
     try:
         print(text, flush=True)

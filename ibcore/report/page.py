@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from ibcore.claims import Verdict
 from ibcore.evidence import Check
-from ibcore.report.text import control_outcome, measured, outcome, required, tally
+from ibcore.report.text import measured, outcome, required, tally
 
 _FORMULA = re.compile(r"\$([^$]+)\$")
 _POWER = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)e([+-]?\d+)")
@@ -27,7 +27,7 @@ def summary_html(verdicts: tuple[Verdict, ...]) -> str:
     rows = "".join(
         f"<tr>{_mark(verdict.stands, 'stands', 'does not stand')}"
         f"<th scope='row'><code>{html.escape(verdict.claim.id)}</code> {html.escape(verdict.claim.statement)}</th>"
-        f"<td data-label='checks:'>{tally(verdict)}</td><td>{control_outcome(verdict)}</td></tr>"
+        f"<td data-label='checks:'>{tally(verdict)}</td><td data-label='control:'>{_refuted(verdict)}</td></tr>"
         for verdict in verdicts
     )
     head = "".join(
@@ -36,6 +36,10 @@ def summary_html(verdicts: tuple[Verdict, ...]) -> str:
     return _framed(
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def _refuted(verdict: Verdict) -> str:
+    return "refuted" if verdict.evidence.control.refuted else "NOT REFUTED"
 
 
 def typeset(text: str) -> str:

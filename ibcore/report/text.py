@@ -57,7 +57,7 @@ def required(check: Check) -> str:
     if check.stated is None:
         if check.relation == "=":
             return f"{check.predicted:.6g} ± {check.tolerance:.2g}"
-        return f"{_SIGNS[check.relation]} {check.predicted:.4g}"
+        return f"{_SIGNS[check.relation]} {check.predicted:.3g}"
     if check.relation == ">=":
         return f"≥ {round(check.predicted * check.members)} of {check.members}"
     return f"≤ {math.floor(check.predicted * check.members)} of {check.members}"
