@@ -1,9 +1,11 @@
-"""A Sphinx extension of this book: links to the repository where there is one, and repairs of the theme."""
+"""A Sphinx extension of this book: links to a repository, downloads that run, repairs of the theme."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from downloads import build_wheel, downloadable, wheel_name
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -46,9 +48,45 @@ def repair_roles(
         context["body"] = body.replace(' role="doc-biblioentry"', "")
 
 
+def offer_package(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object
+) -> None:
+    """Put the package beside the notebook in a page's download menu."""
+    if context.get("page_source_suffix") != ".ipynb":
+        return
+    for group in context["header_buttons"]:
+        if group.get("label") == "download-buttons":
+            group["buttons"].insert(
+                1,
+                {
+                    "type": "link",
+                    "url": context["pathto"](f"_static/{wheel_name()}", 1),
+                    "text": ".whl",
+                    "tooltip": "Download the package that the notebook needs",
+                    "icon": "fas fa-cube",
+                    "label": "download-package-button",
+                },
+            )
+
+
+def write_downloads(app: Sphinx, error: Exception | None) -> None:
+    """Write the package's wheel into the book, and into each notebook offered the cell that gets it."""
+    if error is not None or app.builder.name != "html":
+        return
+    out = Path(app.outdir)
+    build_wheel(out / "_static")
+    for page in app.env.found_docs:
+        path = Path(app.env.doc2path(page))
+        if path.suffix == ".ipynb":
+            text = downloadable(path, address=app.config.html_baseurl)
+            (out / "_sources" / f"{page}.ipynb").write_text(text, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension."""
     app.connect("config-inited", link_repository)
     app.connect("config-inited", leave_out_thebe)
     app.connect("html-page-context", repair_roles)
+    app.connect("html-page-context", offer_package, priority=600)
+    app.connect("build-finished", write_downloads)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -28,7 +28,11 @@ BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 DIGESTS = BUILD / "digests.json"
 CODE = ("ibcore", "requirements.txt", "constraints.txt")
-TEXT = ("book", "_config.yml", "_toc.yml", "scripts")
+# The wheel of the package, which the book carries, is made of the last three too.
+TEXT = (
+    *("book", "_config.yml", "_toc.yml", "scripts"),
+    *("pyproject.toml", "README.md", "LICENSE"),
+)
 UNTRACKED = {"__pycache__", ".ipynb_checkpoints", ".virtual_documents"}
 PAGE_BYTES = 1_500_000
 LOADING = {"src", "srcset", "data", "poster", "action", "background"}
@@ -40,22 +44,29 @@ ENTRANCE = """<!DOCTYPE html>
 """
 
 
-def digest(names: Iterable[str], root: Path = ROOT) -> str:
-    """A digest of the contents of files and folders below `root`, and of this Python."""
-    total = hashlib.sha256(f"{sys.version}\n{platform.platform()}\n".encode())
-    for path in sorted(path for name in names for path in _files(root / name)):
+def contents(names: Iterable[str], root: Path = ROOT) -> str:
+    """A digest of the contents of files and folders below `root`."""
+    total = hashlib.sha256()
+    for path in sorted(path for name in names for path in files(root / name)):
         total.update(
             f"{path.relative_to(root).as_posix()}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
         )
     return total.hexdigest()
 
 
-def _files(path: Path) -> Iterator[Path]:
+def digest(names: Iterable[str], root: Path = ROOT) -> str:
+    """A digest of the contents of files and folders below `root`, and of this Python."""
+    parts = f"{sys.version}\n{platform.platform()}\n{contents(names, root)}"
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def files(path: Path) -> Iterator[Path]:
+    """The file at `path`, or the files in the folder, without traces of running them."""
     if path.is_file():
         yield path
     elif path.is_dir() and path.name not in UNTRACKED:
         for child in path.iterdir():
-            yield from _files(child)
+            yield from files(child)
 
 
 def pages(toc: Path = ROOT / "_toc.yml") -> list[str]:

@@ -9,6 +9,8 @@ from urllib.parse import unquote
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from build_book import HTML, pages
+from downloads import downloadable, wheel_name
+from environment import ROOT
 
 from ibcore.claims import PAGES
 
@@ -21,7 +23,6 @@ TEXT = """() => {
   copy.querySelectorAll("pre, code, script, style, mjx-container").forEach((element) => element.remove());
   return copy.textContent;
 }"""
-
 pytestmark = pytest.mark.usefixtures("book")
 
 
@@ -166,9 +167,12 @@ def test_links_within_the_book_lead_somewhere(name):
             assert (page.parent / path).exists(), target
 
 
-@pytest.mark.parametrize("name", [f"book/{page}" for page in PAGES])
-def test_the_notebook_of_a_page_can_be_downloaded(name):
-    targets = Links((HTML / f"{name}.html").read_text(encoding="utf-8")).targets
-    assert any(
-        target.endswith(f"{name.rpartition('/')[2]}.ipynb") for target in targets
-    )
+@pytest.mark.parametrize("name", WITH_EXPLORERS)
+def test_a_page_can_be_downloaded_with_the_package_that_it_runs_with(name):
+    page = HTML / f"{name}.html"
+    targets = [unquote(target) for target in Links(page.read_text("utf-8")).targets]
+    [notebook] = {page.parent / target for target in targets if ".ipynb" in target}
+    [wheel] = {page.parent / target for target in targets if ".whl" in target}
+    assert wheel.name == wheel_name()
+    assert wheel.is_file()
+    assert notebook.read_text(encoding="utf-8") == downloadable(ROOT / f"{name}.ipynb")
