@@ -12,3 +12,17 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   });
 });
+
+// A formula that is wider than its column scrolls: the tab key reaches it then, and only then.
+const reachIfItScrolls = (formula) => {
+  if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
+  else formula.removeAttribute("tabindex");
+};
+window.addEventListener("load", async () => {
+  await window.MathJax?.startup?.promise;
+  const widths = new ResizeObserver((entries) => entries.forEach(({ target }) => reachIfItScrolls(target)));
+  document.querySelectorAll("mjx-container[display]").forEach((formula) => {
+    reachIfItScrolls(formula);
+    widths.observe(formula);
+  });
+});

@@ -23,6 +23,13 @@ TEXT = """() => {
   copy.querySelectorAll("pre, code, script, style, mjx-container").forEach((element) => element.remove());
   return copy.textContent;
 }"""
+# The formula that has the focus though it needs no scrolling, and whether the foot of the page is reached.
+STOP = """() => {
+  const stop = document.activeElement, formula = stop.closest("mjx-container");
+  const scrolls = formula && formula.scrollWidth > formula.clientWidth;
+  return [formula && !scrolls ? formula.textContent : null, stop.matches(".prev-next-area a")];
+}"""
+
 pytestmark = pytest.mark.usefixtures("book")
 
 
@@ -176,3 +183,22 @@ def test_a_page_can_be_downloaded_with_the_package_that_it_runs_with(name):
     assert wheel.name == wheel_name()
     assert wheel.is_file()
     assert notebook.read_text(encoding="utf-8") == downloadable(ROOT / f"{name}.ipynb")
+
+
+@pytest.mark.parametrize("name", WITH_EXPLORERS)
+def test_the_tab_key_passes_formulas_that_are_still_read_out(reader, name):
+    with reader.visit(name) as visit:
+        page = visit.page
+        formulas = page.locator("mjx-container").count()
+        assert (
+            page.locator("mjx-container > mjx-assistive-mml math").count() == formulas
+        )
+        assert page.locator("mjx-container[aria-hidden=true]").count() == 0
+        page.locator(".ibx input[type=range]").first.focus()
+        for _ in range(1000):
+            page.keyboard.press("Tab")
+            formula, at_foot = page.evaluate(STOP)
+            assert formula is None
+            if at_foot:
+                break
+        assert at_foot, "the tab key does not come to the foot of the page"
