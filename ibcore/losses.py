@@ -150,11 +150,11 @@ class CrossEntropy:
     def log_slope_jacobian(self, margins: Tensor) -> Tensor:
         """d log_slope_i / d m_j, (..., N, N) for N margins."""
         q = self.log_slope_rate(margins) + 1
-        example = torch.arange(margins.shape[-1], device=margins.device) // self.rivals
+        index = torch.arange(margins.shape[-1], device=margins.device)
+        example = index // self.rivals
         same = (example[:, None] == example).to(margins)
-        return same * q[..., None, :] - torch.eye(
-            margins.shape[-1], dtype=margins.dtype, device=margins.device
-        )
+        identity = torch.eye(len(index)).to(margins)
+        return same * q[..., None, :] - identity
 
 
 def log_mean(log_values: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ class Steepest(_Memoryless):
         return _times(log_step + log_scale, unit * dual_norm), state
 
     def _unit(self, slope: Tensor) -> tuple[Tensor, Tensor]:
-        """The steepest direction (B, P) of length 1 in l_p, and |slope|_q (B, 1)."""
+        """The steepest direction (B, P), |.|_p = 1, and |slope|_q (B, 1)."""
         size = slope.abs()
         if self.p == 1:
             largest, index = size.max(-1, keepdim=True)

@@ -46,24 +46,35 @@ class FactorRun:
 
 
 def descend_factors(
-    gradient: LossGradient, layers: object, stops: Sequence[int], *, safety: float = 0.5
+    gradient: LossGradient,
+    layers: object,
+    stops: Sequence[int],
+    *,
+    safety: float = 0.5,
 ) -> FactorRun:
-    """Gradient descent from `layers` (k, B, d, d), the input's first, until the last of `stops`, rising step counts.
+    """Gradient descent from `layers` (k, B, d, d), the input's first.
 
-    safety: the step size times the estimated smoothness, at most 1; close to 1 the descent overshoots.
-    Raises `InvalidInput` for layers that are not square, stops out of order, and where the descent diverges.
+    It ends at the last of `stops`, rising step counts.
+
+    safety: the step size times the estimated smoothness, at most 1; close
+    to 1 the descent overshoots.
+    Raises `InvalidInput` for layers that are not square, stops out of
+    order, and where the descent diverges.
     """
     weights = real_tensor("layers", layers, ndim=4).clone()
     if weights.shape[-1] != weights.shape[-2]:
         raise InvalidInput(
-            f"layers have shape {tuple(weights.shape)}, expected (k, B, d, d): square layers."
+            f"layers have shape {tuple(weights.shape)}, "
+            f"expected (k, B, d, d): square layers."
         )
-    if not stops or any(b <= a for a, b in zip((0, *stops), stops, strict=False)):
+    pairs = zip((0, *stops), stops, strict=False)
+    if not stops or any(after <= before for before, after in pairs):
         raise InvalidInput(
-            f"stops are {list(stops)[:6]}, expected rising step counts from 1 on."
+            f"stops are {list(stops)[:6]}, "
+            f"expected at least one, rising step counts from 1 on."
         )
     if positive_number("safety", safety) > 1:
-        raise InvalidInput(f"safety is {safety!r}, expected a number from 0 to 1.")
+        raise InvalidInput(f"safety is {safety!r}, expected at most 1.")
     smoothness = _Smoothness(gradient, weights)
     kept: list[Tensor] = []
     times: list[Tensor] = []
@@ -80,9 +91,14 @@ def descend_factors(
             times.append(time)
     if not bool(torch.isfinite(weights).all()):
         raise InvalidInput(
-            f"the descent diverged with safety {safety}. Take a smaller safety."
+            f"the descent diverged: take a smaller safety than {safety}."
         )
-    return FactorRun(weights, torch.stack(kept), torch.stack(times), tuple(stops))
+    return FactorRun(
+        weights,
+        torch.stack(kept),
+        torch.stack(times),
+        tuple(stops),
+    )
 
 
 def partial_products(layers: Tensor) -> list[Tensor]:

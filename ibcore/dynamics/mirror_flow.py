@@ -166,9 +166,17 @@ def primal_stage(
 
 
 def dual_stage(
-    model: Model, loss: TailLoss, p: Tensor, base: Tensor, c: Tensor, guess: _State
+    model: Model,
+    loss: TailLoss,
+    p: Tensor,
+    base: Tensor,
+    c: Tensor,
+    guess: _State,
 ) -> _Stage:
-    """The same equation by Newton's method in log lambda alone, with theta its image.      For 1 < p < 2."""
+    """The same equation by Newton's method in log lambda alone.
+
+    theta is the image of lambda.      For 1 < p < 2.
+    """
     theta, u = guess.theta, guess.u
     solved = torch.zeros_like(c, dtype=torch.bool)
     power = 1 / (p - 1)
@@ -177,7 +185,8 @@ def dual_stage(
         z = base + c * _pull(model.jacobian(theta), weights)
         moved, theta = theta, torch.where(solved, theta, unmirror(z, p))
         margins, rows = model.outputs(theta), model.jacobian(theta)
-        rate, defect = -loss.log_slope_rate(margins), u - loss.log_slope(margins)
+        rate = -loss.log_slope_rate(margins)
+        defect = u - loss.log_slope(margins)
         response = c[..., None] * (
             rows @ ((power * z.abs() ** (power - 1))[..., None] * rows.mT)
         )

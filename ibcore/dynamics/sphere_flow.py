@@ -100,7 +100,8 @@ def sphere_flow(
             kept_norms.append(log_norm)
             kept_smoothed.append(_smoothed(values, degree * log_norm))
         scale = torch.where(smallest > 0, smallest, values.abs().amax(-1))
-        cold = torch.minimum(degree * log_norm, torch.log(heat / size / scale)).exp()
+        warmest = torch.log(heat / size / scale)
+        cold = torch.minimum(degree * log_norm, warmest).exp()
         weights = torch.softmax(-cold[:, None] * values, -1)
         field = (weights[:, None, :] @ model.jacobian(unit))[:, 0]
         field = field / torch.linalg.vector_norm(field, dim=-1, keepdim=True)

@@ -45,12 +45,18 @@ def neuron_kinks(a: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def merged_kinks(
-    positions: Tensor, jumps: Tensor, left: float, right: float, radius: float
+    positions: Tensor,
+    jumps: Tensor,
+    left: float,
+    right: float,
+    radius: float,
 ) -> Kinks:
-    """Kinks (m,) strictly inside (left, right); those within `radius` of a larger one count as part of it.
+    """Kinks (m,) strictly inside (left, right), close ones as one.
 
-    The largest takes all within `radius`, then the largest of the rest, and so on. Groups never chain: none
-    reaches farther than `radius` from its largest kink, however densely the kinks lie.
+    Those within `radius` of a larger kink count as part of it: the largest
+    takes all within `radius`, then the largest of the rest, and so on.
+    Groups never chain: none reaches farther than `radius` from its largest
+    kink, however densely the kinks lie.
     """
     positive_number("radius", radius)
     inside = (positions > left) & (positions < right) & (jumps != 0)
@@ -60,7 +66,8 @@ def merged_kinks(
     rows = []
     for largest in jumps.abs().argsort(descending=True).tolist():
         if free[largest]:
-            group = free & ((positions - positions[largest]).abs() <= radius)
+            distances = (positions - positions[largest]).abs()
+            group = free & (distances <= radius)
             free &= ~group
             rows.append(_merge(positions[group], jumps[group], floor))
     empty = positions.new_zeros(0)

@@ -9,17 +9,23 @@ from torch import Tensor
 def risk_given_inputs(
     fit: Tensor, inputs: Tensor, beta: Tensor, label_variance: float
 ) -> Tensor:
-    """E (y - x.w)^2 over a fresh pair (x, y) and over the training labels, for the linear rule w = M y.
+    """E (y - x.w)^2 of the linear rule w = M y, given the training inputs.
 
-    fit: M, (..., p, n), the weights that the rule returns for the n unit label vectors.
-    inputs: Z, (..., n, p), the training inputs.   beta: (p,) true coefficients of these inputs.
-    label_variance: v, the variance of a label given its p inputs: label noise and unused features.
+    The mean is over a fresh pair (x, y) and over the training labels.
 
-    With y = Z beta + e, E e e^T = v I, and x ~ N(0, I_p), the risk given Z is
-    |beta - M Z beta|^2 + v (1 + |M|_F^2). Returns (...).
+    fit: M, (..., p, n), the weights that the rule returns for the n unit
+    label vectors.
+    inputs: Z, (..., n, p), the training inputs.
+    beta: (p,) true coefficients of these inputs.
+    label_variance: v, the variance of a label given its p inputs: label
+    noise and unused features.
+
+    With y = Z beta + e, E e e^T = v I, and x ~ N(0, I_p), the risk given Z
+    is |beta - M Z beta|^2 + v (1 + |M|_F^2). Returns (...).
     """
     bias = beta - (fit @ (inputs @ beta)[..., None])[..., 0]
-    return bias.square().sum(-1) + label_variance * (1 + fit.square().sum((-2, -1)))
+    gain = fit.square().sum((-2, -1))
+    return bias.square().sum(-1) + label_variance * (1 + gain)
 
 
 def squared_risk(weights: Tensor, beta: Tensor, label_variance: float) -> Tensor:

@@ -71,14 +71,18 @@ class DeepLinear:
         return (self.inputs @ self.end_to_end(theta)[..., None])[..., 0]
 
     def jacobian(self, theta: Tensor) -> Tensor:
-        """df(x_i)/dtheta, (B, n, P): for layer j the outer product of W_(j+1)^T ... W_k^T and W_(j-1) ... W_1 x_i."""
+        """df(x_i)/dtheta, (B, n, P).
+
+        For layer j the outer product of W_(j+1)^T ... W_k^T
+        and W_(j-1) ... W_1 x_i.
+        """
         layers = self.layers(theta)
         hidden = [self.inputs]
         for layer in layers[:-1]:
             hidden.append(hidden[-1] @ layer.mT)
         above = theta.new_ones(len(theta), 1, 1)
         blocks = []
-        for layer, below in zip(reversed(layers), reversed(hidden), strict=True):
+        for layer, below in zip(layers[::-1], hidden[::-1], strict=True):
             blocks.append((above[..., None] * below[..., None, :]).flatten(-2))
             above = above @ layer
         return torch.cat(blocks[::-1], -1)

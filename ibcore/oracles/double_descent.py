@@ -14,15 +14,19 @@ def weak_features_risk(
     signal_unused: float,
     noise_variance: float,
 ) -> float:
-    """Expected squared test error of minimum-norm least squares on `used` = p of D features, n `samples`.
+    """Expected squared test error of minimum-norm least squares.
 
-    With v = |b_Tc|^2 + sigma^2, the variance of a label given the used features:
+    With n `samples`, `used` = p of D features, and v = |b_Tc|^2 + sigma^2,
+    the variance of a label given the used features, it is
     v (1 + p/(n-p-1)) for p <= n-2, infinite for n-1 <= p <= n+1, and
-    |b_T|^2 (1 - n/p) + v (1 + n/(p-n-1)) for p >= n+2 (Belkin, Hsu and Xu 2020, Gaussian model).
+    |b_T|^2 (1 - n/p) + v (1 + n/(p-n-1)) for p >= n+2
+    (Belkin, Hsu and Xu 2020, Gaussian model).
 
-    signal_used, signal_unused: |b_T|^2 and |b_Tc|^2.   Raises `InvalidInput` for negative energies.
+    signal_used, signal_unused: |b_T|^2 and |b_Tc|^2.
+    Raises `InvalidInput` for negative energies.
     """
-    n, p = positive_integer("samples", samples), positive_integer("used", used, least=0)
+    n = positive_integer("samples", samples)
+    p = positive_integer("used", used, least=0)
     _energies(signal_used, signal_unused, noise_variance)
     v = signal_unused + noise_variance
     if p <= n - 2:

@@ -33,14 +33,21 @@ class MemorizingNetwork:
         return ((X @ self.direction)[:, None] - self.thresholds).relu() @ self.weights
 
 
-def memorizing_network(X: object, y: object, direction: Tensor) -> MemorizingNetwork:
-    """The network of Zhang, Bengio, Hardt, Recht and Vinyals (2017, Theorem 1) for `X` (n, d) and `y` (n,).
+def memorizing_network(
+    X: object,
+    y: object,
+    direction: Tensor,
+) -> MemorizingNetwork:
+    """The network that takes the values `y` (n,) on the rows of `X` (n, d).
 
-    Project the points on `direction` (d,), put one threshold below each projected point and above the
-    one before it. Point i then switches on exactly the first i neurons, the n x n system for w is
-    triangular with a positive diagonal, and forward substitution solves it for every y. Any threshold
-    between two points would do; at a tenth of the gap the slope of one interval falls to a ninth of
-    it in the next, where one in the middle would carry every steep slope on to the end.
+    Zhang, Bengio, Hardt, Recht and Vinyals (2017, Theorem 1): project the
+    points on `direction` (d,), put one threshold below each projected point
+    and above the one before it. Point i then switches on exactly the first
+    i neurons, the n x n system for w is triangular with a positive
+    diagonal, and forward substitution solves it for every y. Any threshold
+    between two points would do; at a tenth of the gap the slope of one
+    interval falls to a ninth of it in the next, where one in the middle
+    would carry every steep slope on to the end.
 
     Raises `InvalidInput` if two points have the same projection.
     """
@@ -49,7 +56,8 @@ def memorizing_network(X: object, y: object, direction: Tensor) -> MemorizingNet
     gaps = projections.diff()
     if not bool((gaps > 0).all()):
         raise InvalidInput(
-            "two points have the same projection on the direction, expected distinct ones. "
+            "two points have the same projection on the direction, "
+            "expected distinct ones. "
             "Remove repeated rows of X or draw another direction."
         )
     first = projections[:1] - 1

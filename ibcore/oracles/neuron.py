@@ -63,7 +63,11 @@ def regularizer(u: Tensor, imbalance: Tensor, tilt: Tensor) -> Tensor:
     return 2 / 3 * a**3 - imbalance * a - (tilt * u).sum(-1)
 
 
-def regularizer_gradient(u: Tensor, imbalance: Tensor, tilt: Tensor) -> Tensor:
+def regularizer_gradient(
+    u: Tensor,
+    imbalance: Tensor,
+    tilt: Tensor,
+) -> Tensor:
     """grad Q(u) = u / |a| - tilt, (B, d), for u != 0."""
     a = _outer_weight(torch.linalg.vector_norm(u, dim=-1), imbalance)
     return u / a[:, None] - tilt

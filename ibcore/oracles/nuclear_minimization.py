@@ -306,12 +306,14 @@ class _Semidefinite:
 def _solve(
     places: _Places, y: Array, *, semidefinite: bool, tolerance: float
 ) -> NuclearMinimum:
-    """Newton's method on -y.nu / mu + barrier(nu) for falling mu, in units in which |y| = 1.
+    """Newton's method on -y.nu / mu + barrier(nu) for falling mu, |y| = 1.
 
-    A Newton step at nu names a matrix that fits y, feasible where the decrement is below 1, so that there are bounds
-    from both sides after every step (the dual-scaling method of Benson, Ye and Zhang 2000).
+    A Newton step at nu names a matrix that fits y, feasible where the
+    decrement is below 1, so that there are bounds from both sides after
+    every step (the dual-scaling method of Benson, Ye and Zhang 2000).
     """
-    stop, size = positive_number("tolerance", tolerance), float(np.linalg.norm(y))
+    stop = positive_number("tolerance", tolerance)
+    size = float(np.linalg.norm(y))
     barrier = _Semidefinite if semidefinite else _Spectral
     dual, mu, target = np.zeros(len(y)), 1.0, y / size
     best: NuclearMinimum | None = None
@@ -341,8 +343,9 @@ def _solve(
         mu *= _SHRINK if decrement < _NEAR else 1
     if best is None:
         raise InvalidInput(
-            "the semidefinite program has no certified solution: no positive definite matrix fits the "
-            "observations. Use fewer observations, or drop semidefinite=True."
+            "the semidefinite program has no certified solution: "
+            "no positive definite matrix fits the observations. "
+            "Use fewer observations, or drop semidefinite=True."
         )
     return best
 

@@ -81,16 +81,20 @@ class _Link:
         return half * (np.expm1(-np.log1p(-z) / half) + np.expm1(-np.log1p(z) / half))
 
     def share(self, z: Array, step: Array) -> float:
-        """The largest share of a Newton step in z after which the dual cannot have fallen.
+        """The largest safe share of a Newton step in z.
 
-        |h''| <= kappa h' with kappa = 1 at depth 2 and (p + 1) / (1 - |z|) above, so h' grows at most like e^(t d)
-        or (1 - t e)^(-p - 1) along the step, and the share is where that has integrated to 1.
+        After it the dual cannot have fallen: |h''| <= kappa h' with kappa = 1
+        at depth 2 and (p + 1) / (1 - |z|) above, so h' grows at most like
+        e^(t d) or (1 - t e)^(-p - 1) along the step, and the share is where
+        that has integrated to 1.
         """
         if self.depth == 2:
             d = float(np.abs(step).max())
             return float(np.log1p(d)) / d if d > 0.1 else 1.0
         e, p = float((np.abs(step) / (1 - np.abs(z))).max()), self.power
-        return float(-np.expm1(-np.log1p(p * e) / p) / e) if e * (p + 1) > 0.1 else 1.0
+        if e * (p + 1) > 0.1:
+            return float(-np.expm1(-np.log1p(p * e) / p) / e)
+        return 1.0
 
 
 def link(z: Tensor, depth: int = 2) -> Tensor:

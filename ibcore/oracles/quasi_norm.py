@@ -90,7 +90,10 @@ def quasi_norm_minimizers(signed: object, power: float) -> LocalMinimizers:
 def _of_size(
     rows: np.ndarray, power: float, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Feasible basic solutions with `size` nonzero entries and positive duals: (V, d) and (V, n)."""
+    """Feasible basic solutions with `size` nonzero entries, positive duals.
+
+    Returns the solutions (V, d) and their duals (V, n).
+    """
     n, d = rows.shape
     supports = np.array(list(itertools.combinations(range(d), size)))
     actives = np.array(list(itertools.combinations(range(n), size)))
@@ -99,13 +102,15 @@ def _of_size(
         blocks = rows[:, support][actives]
         regular = np.abs(np.linalg.det(blocks)) > _SINGULAR
         blocks, active = blocks[regular], actives[regular]
-        entries = np.linalg.solve(blocks, np.ones((len(blocks), size, 1)))[..., 0]
-        feasible = (entries @ rows[:, support].T).min(
-            1, initial=np.inf
-        ) >= 1 - _FEASIBLE
-        blocks, active, entries = blocks[feasible], active[feasible], entries[feasible]
+        ones = np.ones((len(blocks), size, 1))
+        entries = np.linalg.solve(blocks, ones)[..., 0]
+        margins = (entries @ rows[:, support].T).min(1, initial=np.inf)
+        feasible = margins >= 1 - _FEASIBLE
+        blocks, active = blocks[feasible], active[feasible]
+        entries = entries[feasible]
         slopes = power * np.abs(entries) ** (power - 1) * np.sign(entries)
-        weights = np.linalg.solve(blocks.swapaxes(1, 2), slopes[..., None])[..., 0]
+        transposed = blocks.swapaxes(1, 2)
+        weights = np.linalg.solve(transposed, slopes[..., None])[..., 0]
         stationary = (weights > 0).all(1)
         betas.append(
             _placed(

@@ -119,17 +119,21 @@ def _unit(angles: Array) -> Array:
 
 
 def potential_peaks(X: Array, coefficients: Array) -> tuple[Array, Array]:
-    """Stationary points and kinks of g(u) = sum_i c_i relu(u.x_i) on the unit circle: directions (k, 2), values (k,).
+    """Stationary points and kinks of g(u) = sum_i c_i relu(u.x_i), |u| = 1.
 
-    Between two kinks g is v.u with v the sum of the active c_i x_i, so its extremes there are at +-v/|v|
-    where that lies on the arc, and at the kinks; max |g| over them is the maximum over the circle.
+    Returns directions (k, 2) on the unit circle and values (k,).
+
+    Between two kinks g is v.u with v the sum of the active c_i x_i, so its
+    extremes there are at +-v/|v| where that lies on the arc, and at the
+    kinks; max |g| over them is the maximum over the circle.
     """
     ends = kinks(X)
     widths = np.diff(np.append(ends, ends[0] + 2 * np.pi))
     active = (_unit(ends + widths / 2) @ X.T > 0) * coefficients
     inside = np.arctan2(*(active @ X).T[::-1])
     both = np.concatenate([inside, inside + np.pi])
-    on_arc = np.mod(both - np.tile(ends, 2), 2 * np.pi) <= np.tile(widths, 2)
+    along = np.mod(both - np.tile(ends, 2), 2 * np.pi)
+    on_arc = along <= np.tile(widths, 2)
     directions = _unit(np.concatenate([ends, both[on_arc]]))
     return directions, np.maximum(directions @ X.T, 0) @ coefficients
 

@@ -132,8 +132,10 @@ def _rising(a: Array, b: Array, angle: float) -> Array:
     lifts = 2 * math.ceil(
         -math.log(growth) / (2 * math.log(math.cos(angle))) - _ROUNDING
     )
-    step, tilt = turn / max(turns, 1), math.acos(growth ** (-1 / max(lifts, 1)))
-    polar = [(size / math.cos(step) ** (j % 2), j * step) for j in range(turns + 1)]
+    step = turn / max(turns, 1)
+    tilt = math.acos(growth ** (-1 / max(lifts, 1)))
+    far = size / math.cos(step)
+    polar = [(far if j % 2 else size, j * step) for j in range(turns + 1)]
     polar += [
         (size * growth ** (j / lifts), turn + tilt * (j % 2))
         for j in range(1, lifts + 1)

@@ -1,10 +1,16 @@
-"""One name for one thing: a page, the module with its claims, and their test."""
+"""One name for one thing: a page, the module with its claims, and their test; listings that fit the page."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
 import pytest
 from build_book import pages
 from environment import ROOT
+from sphinx.directives.code import LiteralInclude, LiteralIncludeReader
 
 from ibcore.claims import PAGES, all_claims
 
@@ -48,3 +54,69 @@ def test_every_notebook_is_in_the_table_of_contents():
         if ".ipynb_checkpoints" not in path.parts
     }
     assert written <= set(pages())
+
+
+LISTING = re.compile(
+    r"^[`:]{3,}\{literalinclude\} *(\S+)\n((?::[\w-]+:.*\n)*)", re.MULTILINE
+)
+WIDTH = 76
+
+
+def listings(path: Path) -> list[tuple[str, dict[str, str | None]]]:
+    """The files that a page lists, with the options of the listing as Sphinx reads them."""
+    cells = (
+        [cell.source for cell in nbformat.read(path, as_version=4).cells]
+        if path.suffix == ".ipynb"
+        else [path.read_text(encoding="utf-8")]
+    )
+    found = []
+    for text in cells:
+        assert len(LISTING.findall(text)) == text.count("{literalinclude}")
+        for name, lines in LISTING.findall(text):
+            pairs = re.findall(r"^:([\w-]+):(.*)$", lines, re.MULTILINE)
+            options = {
+                key: LiteralInclude.option_spec[key](value.strip().strip('"') or None)
+                for key, value in pairs
+            }
+            found.append((name, options))
+    return found
+
+
+LISTINGS = [
+    pytest.param(
+        (path.parent / name).resolve(), options, id=f"{path.stem}-{Path(name).stem}"
+    )
+    for path in sorted((ROOT / "book").rglob("*"))
+    if path.suffix in (".ipynb", ".md") and ".ipynb_checkpoints" not in path.parts
+    for name, options in listings(path)
+]
+
+
+def listed(path: Path, options: dict[str, str | None]) -> list[str]:
+    """The lines of code that the page shows."""
+    reader = LiteralIncludeReader(
+        str(path), options, SimpleNamespace(source_encoding="utf-8")
+    )
+    return reader.read()[0].splitlines()
+
+
+def test_pages_list_code():
+    assert len(LISTINGS) >= 20
+
+
+@pytest.mark.parametrize(("path", "options"), LISTINGS)
+def test_a_listing_fits_the_page(path, options):
+    lines = listed(path, options)
+    assert lines
+    assert [line for line in lines if len(line) > WIDTH] == []
+    assert min(len(line) - len(line.lstrip()) for line in lines if line) == 0, (
+        "the listing is indented: give it `:dedent: 4`"
+    )
+
+
+def test_a_line_that_is_too_wide_is_seen(tmp_path):
+    long = "x = " + "1" * (WIDTH - 3)
+    path = tmp_path / "a.py"
+    path.write_text(f"def f():\n    pass\n\n\nclass A:\n    {long}\n")
+    assert [len(line) for line in listed(path, {"pyobject": "A"})] == [8, WIDTH + 5]
+    assert listed(path, {"lines": "6", "dedent": 4}) == [long]

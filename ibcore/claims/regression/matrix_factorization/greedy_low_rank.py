@@ -339,8 +339,9 @@ def tracked(
 ) -> Tracked:
     """Gradient flow from U U^T = `scale` I until the loss is `fitted`.
 
-    U(0) is a multiple of `basis`, the eigenvectors of -grad f(0): then the columns of U, which the flow moves each on
-    its own, grow one after another, and a small one is not lost in the rounding of a large one.
+    U(0) is a multiple of `basis`, the eigenvectors of -grad f(0): then the
+    columns of U, which the flow moves each on its own, grow one after
+    another, and a small one is not lost in the rounding of a large one.
     """
     model, n = SymmetricFactorization(Sensing(problem.A)), len(problem.y)
     visited: list[Array] = []
@@ -367,9 +368,8 @@ def tracked(
         floor=1e-6 * scale**0.5,
         max_steps=4000,
     )
-    return Tracked(
-        run, model.product(torch.stack([torch.from_numpy(x) for x in visited]))
-    )
+    path = torch.stack([torch.from_numpy(x) for x in visited])
+    return Tracked(run, model.product(path))
 
 
 def _missed(products: Tensor, path: Greedy) -> float:
