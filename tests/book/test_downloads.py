@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
 import venv
 import zipfile
 from pathlib import Path
@@ -15,6 +18,7 @@ from pathlib import Path
 import downloads
 import nbformat
 import pytest
+import serve_book
 from environment import ROOT, notebook_environment
 
 # Runs a notebook, and prints what its cells show or the error that ends it.
@@ -89,9 +93,9 @@ def words(output: dict) -> str:
     return output.get("text") or output.get("data", {}).get("text/plain", "")
 
 
-def page(folder: Path, name: str = "index") -> Path:
-    """The page `name` as it is downloaded into `folder`, with a last cell that tells what it ran with."""
-    text = downloads.downloadable(ROOT / "book" / f"{name}.ipynb")
+def page(folder: Path) -> Path:
+    """The landing page as it is downloaded into `folder`, with a last cell that tells what it ran with."""
+    text = downloads.downloadable(ROOT / "book" / "index.ipynb")
     notebook = nbformat.reads(text, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(WHERE))
     folder.mkdir(exist_ok=True)
@@ -154,10 +158,27 @@ def test_a_checkout_is_not_replaced_by_a_page(tmp_path):
     assert str(ROOT) in texts[-1]
 
 
-def test_a_page_of_a_served_book_names_its_address():
-    source = downloads.opening(address="https://example.org/book/").source
-    url = f"https://example.org/book/_static/{downloads.wheel_name()}"
-    assert source.count(f"--find-links . --find-links {url.replace('+', '%2B')} ") == 2
+def test_a_page_of_a_served_book_gets_the_package_from_its_address(
+    wheel, tmp_path, monkeypatch
+):
+    (tmp_path / "html" / "_static").mkdir(parents=True)
+    shutil.copy(wheel, tmp_path / "html" / "_static")
+    monkeypatch.setattr(serve_book, "HTML", tmp_path / "html")
+    with serve_book.server(18_100) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/"
+        source = downloads.opening(address=address).source
+        arguments = re.search(r"%pip install (.*)", source)[1]
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "--isolated", "download"),
+                *("--no-deps", "--no-index", "--no-cache-dir"),
+                *shlex.split(arguments),
+            ],
+            cwd=tmp_path,
+            check=True,
+        )
+    assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
 
 
 def test_a_download_keeps_its_page():
