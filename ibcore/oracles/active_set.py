@@ -61,12 +61,11 @@ def shortest_vector(
                 found[active[: rank + 1]] = np.where(c > _small(c, noise), c, 0)
                 return ShortestVector(w, u, found, finished=True)
             continue
-        y = solve_triangular(r, heights[active], trans="T")
-        best = solve_triangular(r, y)
+        best, near = _on_active(rows[active], heights[active], q, r)
         if best.min() <= 0:
             u, active = _towards(u, active, best)
             continue
-        u[active], w = best, q @ y
+        u[active], w = best, near
         slack = rows @ w - heights
         slack[active] = 0
         low = slack + 4 * EPS * (sizes @ np.abs(w) + heights)
@@ -74,6 +73,14 @@ def shortest_vector(
             return ShortestVector(w, u, None, finished=True)
         active = np.append(active, np.where(low < 0, slack, 0).argmin())
     return ShortestVector(w, u, None, finished=False)
+
+
+def _on_active(rows: Array, heights: Array, q: Array, r: Array) -> tuple[Array, Array]:
+    """u and w = A^T u with A w = heights for A^T = q r, each corrected once by its residual."""
+    w = q @ solve_triangular(r, heights, trans="T")
+    w = w + q @ solve_triangular(r, heights - rows @ w, trans="T")
+    u = solve_triangular(r, q.T @ w)
+    return u + solve_triangular(r, q.T @ (w - rows.T @ u)), w
 
 
 def _rank(r: Array, noise: float) -> int:
