@@ -60,7 +60,7 @@ def max_margin(X: object, y: object) -> MaxMargin:
     inputs, labels = binary_data(X, y)
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
     separating_direction(signed)
-    return certify(signed, _dual(signed))
+    return certify(signed, quadratic_program(signed))
 
 
 def certify(signed: Array, dual: Array) -> MaxMargin:
@@ -94,8 +94,8 @@ def _unresolved(reason: str) -> str:
     )
 
 
-def _dual(signed: Array) -> Array:
-    """Dual variables by Clarabel, (n,), or zeros where it does not end."""
+def quadratic_program(signed: Array) -> Array:
+    """Dual variables by Clarabel in the units of the largest entry, (n,), or zeros where it does not end."""
     scale = np.abs(signed).max()
     w = cp.Variable(signed.shape[1])
     constraint = signed / scale @ w >= 1
