@@ -113,7 +113,7 @@ def _decide(
 
     white: of C.      change: y -> T y.
     """
-    start = _least_squares_weights(white.rows)
+    start = opposing_weights(white.rows)
     y = change(white.direction(white.rows.T @ start))
     if _positive(B, y):
         return y, None
@@ -176,7 +176,7 @@ def _halves(a: Array) -> tuple[Array, Array]:
     return high, a - high
 
 
-def _least_squares_weights(rows: Array) -> Array:
+def opposing_weights(rows: Array) -> Array:
     """u >= 0 with least |A^T u|^2 + (sum u - 1)^2 (Lawson and Hanson); zeros where the method does not end."""
     system = np.vstack([rows.T, np.ones(len(rows))])
     goal = np.zeros(len(system))
