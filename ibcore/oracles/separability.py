@@ -55,7 +55,8 @@ class NonseparableLimit:
 def is_separable(X: object, y: object) -> bool:
     """Whether y_i w.x_i > 0 for all i and some w: said with a direction that was checked, or with a certificate.
 
-    The answer does not depend on the units of columns, nor on positive factors of rows. Raises `InvalidInput` for
+    The answer does not depend on the units of columns, nor on positive factors of rows, except that data which are
+    contradictory only as long as their entries are not rounded anew may become unresolved. Raises `InvalidInput` for
     malformed data, and where double precision tells neither.
     """
     found = separate(_signed(X, y))
@@ -70,7 +71,7 @@ def separating_direction(
     remedy: str = "Append a column of ones for a bias if there is none, remove those points, "
     "or use ibcore.oracles.separability.nonseparable_limit.",
 ) -> Array:
-    """w (d,) with A w > 0 for the rows y_i x_i of A = `signed` (n, d), checked exactly.
+    """w (d,) with A w > 0 for the rows y_i x_i of A = `signed` (n, d), beyond rounding.
 
     Raises `NotSeparable` with `failure` and `remedy` only if a certificate says that there is none, and `InvalidInput`
     where double precision tells neither.

@@ -25,7 +25,7 @@ _PRIMES = (2147483647, 2147483629)
 class Separation:
     """One of the two alternatives, or neither where double precision does not tell.
 
-    direction: w (d,) with A w > 0, checked in exact arithmetic where rounding leaves a doubt.
+    direction: w (d,) with A w > 0, also if the entries of A are rounded anew (exact arithmetic decides in doubt).
     weights: l (n,) >= 0, not all zero, within rounding of one with A^T l = 0 exactly.
     residual: max_j of |A^T l|_j / (|A|^T l)_j at the weights that are returned.
     """
@@ -188,14 +188,16 @@ def opposing_weights(rows: Array) -> Array:
 
 
 def _positive(B: Array, y: Array) -> bool:
-    """Whether B y > 0 in exact arithmetic."""
-    products, bounds = B @ y, (B.shape[1] + 2) * EPS * (np.abs(B) @ np.abs(y))
-    if not np.isfinite(products).all() or (products < -bounds).any():
+    """Whether B y > 0, and stays so when every entry of B is rounded anew: B y > 4 eps |B| |y|."""
+    products, bulk = B @ y, np.abs(B) @ np.abs(y)
+    sure, doubt = (4 + 2 * B.shape[1]) * EPS * bulk, 2 * B.shape[1] * EPS * bulk
+    if not y.any() or not np.isfinite(products).all() or (products <= -doubt).any():
         return False
     exact = [Fraction(v) for v in y.tolist()]
     return all(
-        sum(Fraction(b) * v for b, v in zip(B[i].tolist(), exact, strict=True)) > 0
-        for i in np.flatnonzero(products <= bounds)
+        sum(Fraction(b) * v for b, v in zip(B[i].tolist(), exact, strict=True))
+        > Fraction(4 * EPS * bulk[i])
+        for i in np.flatnonzero(products <= sure)
     )
 
 

@@ -31,6 +31,7 @@ _GAP = 1e-7  # certified relative gap at which a solution is accepted
 _ROUNDS = 40
 _ACTIVE = 1e-5  # margins above the least by less than this are active
 _EXACT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+_ON_KINK = 1e-9  # |u.x| / |x| below which a point stands on the kink of a direction
 _GRID = 64  # directions of the first program, besides the kinks
 
 
@@ -63,12 +64,13 @@ class VariationMargin:
 
         With one neuron a direction, the direction theta / |theta| of gradient flow relaxes, per unit of log |theta|, at
         the rates 1 - e for the eigenvalues e of sum_i l_i Hessian(m_i) on the tangent space of the active margins
-        (derived on the page on two-layer margins); |theta|^2 grows like log 1/L and the gap is quadratic.
+        (derived on the page on two-layer margins); |theta|^2 grows like log 1/L and the gap is quadratic. A point on
+        the kink of a direction counts as unseen by it; see `distance_to_kinks`. Unchanged by a common factor of X.
         """
         inputs, labels = _plane(X, y)
         u, c = _merged(self.directions.numpy(), self.masses.numpy())
         seen, outputs, roots = (
-            u @ inputs.T > 0,
+            u @ inputs.T > _ON_KINK * np.linalg.norm(inputs, axis=1),
             np.maximum(u @ inputs.T, 0),
             np.sqrt(np.abs(c)),
         )
