@@ -2,8 +2,6 @@
 
 import itertools
 import math
-import re
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -19,84 +17,17 @@ from ibcore.oracles.neural_agreement import agreement_limit
 from ibcore.oracles.norm_margin import norm_max_margin
 from ibcore.oracles.quasi_norm import quasi_norm_minimizers
 from ibcore.oracles.regularization_path import regularization_path, tail_limit
-from ibcore.oracles.separability import (
-    is_separable,
-    nonseparable_limit,
-    separable_part,
-)
+from ibcore.oracles.support_vectors import distinctness, offset_at_loss
 from ibcore.oracles.variation_norm import gated_norm, variation_margin
 from ibcore.oracles.woodworth import woodworth_max_margin
 from ibcore.problems.plane import four_clusters
 from ibcore.problems.separable import planted_margin
 from ibcore.validation import InvalidInput, NotSeparable
+from tests.oracles.rational import dot, length, nearest, small_integers
 
 FEW = settings(max_examples=25, derandomize=True, deadline=None)
 UNITS = st.integers(-12, 12).map(lambda k: 10.0**k)
 SEEDS = st.integers(0, 10_000)
-
-
-def solved(matrix, target):
-    """The solution of a square system of fractions by elimination."""
-    n = len(matrix)
-    table = [[*row, value] for row, value in zip(matrix, target, strict=True)]
-    for column in range(n):
-        pivot = next(i for i in range(column, n) if table[i][column])
-        table[column], table[pivot] = table[pivot], table[column]
-        table[column] = [v / table[column][column] for v in table[column]]
-        for i in range(n):
-            if i != column and table[i][column]:
-                factor = table[i][column]
-                table[i] = [
-                    v - factor * w for v, w in zip(table[i], table[column], strict=True)
-                ]
-    return [row[n] for row in table]
-
-
-def dot(a, b):
-    return sum(p * q for p, q in zip(a, b, strict=True))
-
-
-def nearest(X, y):
-    """Wolfe's nearest point of the hull of the rows y_i x_i to the origin, in fractions: {row: weight}, the point.
-
-    The margin through the origin is its length, and the data are separable where it is not zero.
-    """
-    rows = [
-        [Fraction(float(v)) * int(label) for v in x]
-        for x, label in zip(X, y, strict=True)
-    ]
-    shortest = min(range(len(rows)), key=lambda i: dot(rows[i], rows[i]))
-    weights = {shortest: Fraction(1)}
-    while True:
-        point = [
-            sum(v * rows[i][k] for i, v in weights.items()) for k in range(len(rows[0]))
-        ]
-        lowest = min(range(len(rows)), key=lambda i: dot(rows[i], point))
-        if dot(rows[lowest], point) >= dot(point, point):
-            return weights, point
-        weights[lowest] = Fraction(0)
-        while True:
-            on = list(weights)
-            gram = [[dot(rows[i], rows[j]) for j in on] + [Fraction(1)] for i in on]
-            goal = [Fraction(0)] * len(on) + [Fraction(1)]
-            new = solved([*gram, [Fraction(1)] * len(on) + [Fraction(0)]], goal)[:-1]
-            steps = [
-                weights[i] / (weights[i] - v)
-                for i, v in zip(on, new, strict=True)
-                if v < 0
-            ]
-            share = min(steps, default=Fraction(1))
-            weights = {
-                i: weights[i] + share * (v - weights[i])
-                for i, v in zip(on, new, strict=True)
-            }
-            weights = {i: v for i, v in weights.items() if v > 0}
-            if not steps:
-                break
-
-
-def length(point):
-    return math.sqrt(dot(point, point))
 
 
 def matches(best, X, y, rel=1e-9):
@@ -106,84 +37,6 @@ def matches(best, X, y, rel=1e-9):
     w = np.array([float(v / dot(point, point)) for v in point])
     assert np.linalg.norm(best.primal.numpy() - w) <= rel * np.linalg.norm(w)
     assert best.support.nonzero()[:, 0].tolist() == sorted(weights)
-
-
-@st.composite
-def small_integers(draw):
-    n, d = draw(st.integers(1, 6)), draw(st.integers(1, 3))
-    row = st.lists(st.integers(-3, 3), min_size=d, max_size=d)
-    X = np.array(draw(st.lists(row, min_size=n, max_size=n)), dtype=float)
-    y = np.array(draw(st.lists(st.sampled_from([-1.0, 1.0]), min_size=n, max_size=n)))
-    return X, y
-
-
-def answer(X, y):
-    try:
-        return "separable" if is_separable(X, y) else "inseparable"
-    except InvalidInput as refusal:
-        return re.search("not resolved", str(refusal)).group()
-
-
-@settings(FEW, max_examples=150)
-@given(small_integers(), st.data())
-def test_separability_is_that_of_exact_arithmetic_in_every_binary_unit(data, more):
-    X, y = data
-    power = st.integers(-40, 40).map(lambda k: 2.0**k)
-    rows = more.draw(st.lists(power, min_size=len(X), max_size=len(X)))
-    columns = more.draw(st.lists(power, min_size=X.shape[1], max_size=X.shape[1]))
-    expected = length(nearest(X, y)[1]) > 0
-    assert is_separable(np.array(rows)[:, None] * X * columns, y) == expected
-    part = separable_part(X, y).separable if X.any() else None
-    assert part is None or bool(part.all()) == expected
-
-
-@settings(FEW, max_examples=100)
-@given(small_integers(), st.data())
-def test_separability_in_decimal_units_is_never_the_opposite(data, more):
-    """Where the entries are rounded anew, degenerate contradictions may be unresolved, separable data stay so."""
-    X, y = data
-    rows = more.draw(st.lists(UNITS, min_size=len(X), max_size=len(X)))
-    columns = more.draw(st.lists(UNITS, min_size=X.shape[1], max_size=X.shape[1]))
-    scaled = np.array(rows)[:, None] * X * columns
-    if length(nearest(X, y)[1]) > 0:
-        assert is_separable(scaled, y)
-        return
-    assert answer(scaled, y) in ("inseparable", "not resolved")
-
-
-@FEW
-@given(SEEDS, st.lists(UNITS, min_size=4, max_size=4), st.booleans())
-def test_overlap_in_general_position_is_certified_in_every_unit(seed, columns, rows):
-    rng = np.random.default_rng(seed)
-    X, y = rng.normal(size=(40, 4)), rng.choice([-1.0, 1.0], 40)
-    scaled = X * columns * (10.0 ** rng.integers(-12, 13, 40)[:, None] if rows else 1)
-    expected = is_separable(X, y)
-    assert is_separable(scaled, y) == expected
-    assert bool(separable_part(scaled, y).separable.all()) == expected
-
-
-def test_derived_columns_hide_no_overlap():
-    """Standardized dummies add up to a constant only to rounding: neither answer may hang on that."""
-    rng = np.random.default_rng(3)
-    dummies = np.eye(5)[rng.integers(0, 5, 300)]
-    X = np.c_[
-        (dummies - dummies.mean(0)) / dummies.std(0),
-        rng.normal(size=(300, 4)),
-        np.ones(300),
-    ]
-    assert not is_separable(X, rng.choice([-1, 1], 300))
-    assert is_separable(X, np.sign(X @ rng.normal(size=10)))
-
-
-def test_what_rounding_decides_is_called_unresolved():
-    now = 1.7e9
-    with pytest.raises(InvalidInput, match="not resolved") as refusal:
-        max_margin([[now, 1.0], [now + 2**-22, 1.0]], [-1, 1])
-    assert not isinstance(refusal.value, NotSeparable)
-    with pytest.raises(InvalidInput, match="not resolved"):
-        is_separable([[1.0, 1.0], [1.0, 1.0 + 2**-52]], [1, -1])
-    with pytest.raises(NotSeparable, match="2 of 2 points"):
-        max_margin([[now, 1.0], [now, 1.0]], [-1, 1])
 
 
 @settings(FEW, max_examples=60)
@@ -359,6 +212,8 @@ OF_A_COMMON_FACTOR = {
     "tail": lambda X, y, _: (
         tail_limit(y[:, None] * X, 2.0, max_margin(X, y).primal).direction
     ),
+    "distinctness": lambda X, y, _: distinctness(y[:, None] * X, max_margin(X, y).dual),
+    "offset": lambda X, y, s: offset_at_loss(y[:, None] * X, max_margin(X, y).dual) * s,
     "rate": lambda X, y, s: max_margin(X, y).rate + 0 * s,
 }
 
@@ -393,26 +248,6 @@ def test_ratios_of_the_diagonal_network_have_a_certificate_over_all_their_range(
     assert max(best.gap, best.violation) < 1e-8
     pull = (y[:, None] * X).T @ best.dual
     torch.testing.assert_close(best.primal, 2 * torch.sinh(pull), rtol=1e-9, atol=0)
-
-
-@settings(FEW, max_examples=10)
-@given(st.lists(UNITS, min_size=5, max_size=5))
-def test_the_finite_part_of_the_limit_in_other_units_of_the_columns(columns):
-    data = load_iris()
-    X, y = with_bias(data.data[50:]), np.where(data.target[50:] == 2, 1, -1)
-    w = nonseparable_limit(X * columns, y).minimizer.numpy() * columns
-    np.testing.assert_allclose(
-        w, [-2.4652, -6.6809, 9.4294, 18.2861, -42.6378], atol=1e-4
-    )
-
-
-@settings(FEW, max_examples=10)
-@given(st.lists(UNITS, min_size=2, max_size=2))
-def test_quasi_separation_in_other_units(columns):
-    X = np.c_[np.ones(11), np.r_[np.ones(5), np.zeros(6)]] * columns
-    limit = nonseparable_limit(X, [1] * 5 + [1, 1, 1, 1, -1, -1])
-    assert limit.separable.tolist() == [True] * 5 + [False] * 6
-    assert float(limit.minimizer[0]) * columns[0] == pytest.approx(math.log(2))
 
 
 def test_a_path_through_inseparable_rows_is_refused():
