@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cvxpy as cp
 import numpy as np
@@ -66,9 +66,14 @@ def fourier_max_margin(X: object, y: object) -> FourierMargin:
         for tolerance in _TOLERANCES:
             found = _program(rows * heights[:, None], heights, tolerance)
             if found is not None and (rows @ found[0]).min() > 0:
-                solution = _certified(signed, found[0] * unit, found[1] * heights)
+                solution = _certified(rows, found[0], found[1] * heights)
                 if abs(solution.gap) <= _GAP:
-                    return solution
+                    return replace(
+                        solution,
+                        primal=solution.primal * unit,
+                        dual=solution.dual * unit,
+                        value=solution.value * unit,
+                    )
     raise InvalidInput(
         "the cone program did not solve: the margin is below what double precision resolves. "
         "Center and scale the data (the program is then another one), or remove nearly contradictory points."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cvxpy as cp
 import numpy as np
@@ -79,11 +79,13 @@ def certify(signed: Array, dual: Array) -> MaxMargin:
     if found.alternative is not None or not found.finished:
         raise InvalidInput(_unresolved("no support set was found"))
     alpha = _flow_dual(distinct, found.w, found.weights / lengths, counts.astype(float))
-    return _certified(
-        signed,
-        found.w * unit,
-        (alpha / counts)[copies] * unit**2,
-        _rate(distinct, found.w, alpha),
+    best = _certified(signed * unit, found.w, (alpha / counts)[copies])
+    return replace(
+        best,
+        primal=best.primal * unit,
+        dual=best.dual * unit**2,
+        margin=best.margin / unit,
+        rate=_rate(distinct, found.w, alpha),
     )
 
 
@@ -158,8 +160,8 @@ def _rate(rows: Array, w: Array, alpha: Array) -> float:
     return max(0.0, min(float(relaxation), slack))
 
 
-def _certified(signed: Array, w: Array, alpha: Array, rate: float) -> MaxMargin:
-    """Compare the values of both solutions, scaled until they are feasible."""
+def _certified(signed: Array, w: Array, alpha: Array) -> MaxMargin:
+    """Compare the values of both solutions, scaled until they are feasible; the rate is left open."""
     margins, energy, pull = signed @ w, float(w @ w), signed.T @ alpha
     lowest = float(margins.min())
     dual_value = alpha.sum() / np.linalg.norm(pull)
@@ -180,5 +182,5 @@ def _certified(signed: Array, w: Array, alpha: Array, rate: float) -> MaxMargin:
         float(gap),
         violation,
         float(slack),
-        rate,
+        np.nan,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import cvxpy as cp
@@ -81,9 +81,16 @@ def _solve(signed: Array, p: float) -> NormMargin:
         for tolerance in _TOLERANCES:
             found = _program(A, heights, factors / factors.max(), p, tolerance)
             if found is not None:
-                solution = _certified(signed, p, factors * found[0], found[1] * heights)
+                solution = _certified(
+                    signed * unit, p, factors / unit * found[0], found[1] * heights
+                )
                 if solution.gap <= _GAP:
-                    return solution
+                    return replace(
+                        solution,
+                        primal=solution.primal * unit,
+                        dual=solution.dual * unit,
+                        margin=solution.margin / unit,
+                    )
             if p in (1, math.inf):
                 break
     raise InvalidInput(

@@ -15,6 +15,7 @@ from ibcore.validation import InvalidInput, positive_number, real_tensor
 _ITERATIONS = 200
 _ERROR = 1e-8
 _RESIDUAL = 1e-6
+_LOST = 1e-2  # residual on the way at which the path is given up
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def tail_limit(signed: object, power: float, start: object) -> TailLimit:
         hessian = (
             np.eye(len(w)) + (power + 1) * (rows.T * (rows @ w) ** (-power - 2)) @ rows
         )
-        step = -np.linalg.solve(hessian, slope)
+        step = -np.linalg.lstsq(hessian, slope, rcond=None)[0]
         size, here = 1.0, value(w)
         while (
             value(w + size * step)
@@ -137,15 +138,20 @@ def regularization_path(signed: object, radii: object) -> list[PathPoint]:
         while radius < target:
             grown = min(1.25 * radius, target)
             w, radius = _newton(rows, w * grown / radius, grown), grown
+            _resolved(_residual(rows, w), _LOST, radius * unit)
         w = _newton(rows, w, target)
-        residual = _residual(rows, w)
-        if not residual <= _RESIDUAL:
-            raise InvalidInput(
-                f"the path is not resolved in double precision at a radius of {target * unit:g}: a residual of "
-                f"{residual:.0e} is left. Take smaller radii, or center and scale the data."
-            )
+        residual = _resolved(_residual(rows, w), _RESIDUAL, target * unit)
         points.append(PathPoint(torch.from_numpy(w * unit), residual))
     return points
+
+
+def _resolved(residual: float, bar: float, radius: float) -> float:
+    if not residual <= bar:
+        raise InvalidInput(
+            f"the path is not resolved in double precision at a radius of {radius:g}: a residual of "
+            f"{residual:.0e} is left. Take smaller radii, or center and scale the data."
+        )
+    return residual
 
 
 def _weights(rows: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

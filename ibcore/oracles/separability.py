@@ -194,9 +194,17 @@ def minimizer_drift(
     signed = (labels[:, None] * inputs).detach().cpu().double()
     rest, basis = signed[~limit.separable] @ limit.basis, limit.basis
     slopes = torch.sigmoid(-rest @ (basis.T @ limit.minimizer))
-    hessian = rest.T @ ((slopes * (1 - slopes))[:, None] * rest) / len(signed)
+    root = (slopes * (1 - slopes) / len(signed)).sqrt()[:, None] * rest
     push = basis.T @ (signed[limit.separable].T @ dual)
-    return basis @ torch.linalg.solve(hessian, push)
+    r = torch.linalg.qr(root).R
+    half = torch.linalg.solve_triangular(r.T, push[:, None], upper=False)
+    drift = torch.linalg.solve_triangular(r, half, upper=True)[:, 0]
+    if not bool(torch.isfinite(drift).all()):
+        raise InvalidInput(
+            "the Hessian of the mean loss at the minimizer is singular in double precision. Center and scale the "
+            "columns, or drop columns that depend on others."
+        )
+    return basis @ drift
 
 
 def _newton(rows: Array) -> Array:

@@ -145,7 +145,7 @@ def _on_active(rows: Array, ratio: float, weights: Array) -> Array:
         root = rows * np.sqrt(2 * np.cosh(pull))
         change = np.linalg.lstsq(root, missing, rcond=None)[0]
         step = np.linalg.lstsq(root.T, change, rcond=None)[0]
-        weights = weights + step * min(1.0, 2 / np.abs(step @ rows).max())
+        weights = weights + step * 2 / max(2.0, np.abs(step @ rows).max())
     return weights
 
 
