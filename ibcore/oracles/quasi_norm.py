@@ -27,12 +27,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ibcore.oracles.active_set import Array, Indices
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import balanced
 from ibcore.validation import InvalidInput, real_tensor
+
+Flags = NDArray[np.bool_]
 
 _SYSTEMS = 5_000_000
 _FEASIBLE = 1e-12
@@ -79,8 +82,8 @@ def quasi_norm_minimizers(signed: object, power: float) -> LocalMinimizers:
             f"{_SYSTEMS:,}. Use fewer points or dimensions."
         )
     separating_direction(rows, "no vertex has all margins at least 1")
-    scaled = _Scaled(*balanced(rows), power)
-    found = [scaled.of_size(size) for size in range(1, min(n, d) + 1)]
+    program = balanced(rows)
+    found = [_of_size(*program, power, size) for size in range(1, min(n, d) + 1)]
     betas, duals = (np.concatenate(parts) for parts in zip(*found, strict=True))
     residual = _residual(rows, power, betas, duals) if len(betas) else math.inf
     if not residual <= _RESIDUAL:
@@ -99,49 +102,50 @@ def quasi_norm_minimizers(signed: object, power: float) -> LocalMinimizers:
     )
 
 
-@dataclass(frozen=True)
-class _Scaled:
-    """The program in units of its own for each constraint and coordinate: matrix = heights A factors."""
+def _of_size(
+    rows: Array, heights: Array, factors: Array, power: float, size: int
+) -> tuple[Array, Array]:
+    """Feasible basic solutions of `size` entries with positive duals.
 
-    matrix: Array
-    heights: Array
-    factors: Array
-    power: float
-
-    def of_size(self, size: int) -> tuple[Array, Array]:
-        """Feasible basic solutions with `size` nonzero entries and positive duals: (V, d) and (V, n)."""
-        n, d = self.matrix.shape
-        supports = np.array(list(itertools.combinations(range(d), size)))
-        actives = np.array(list(itertools.combinations(range(n), size)))
-        betas, duals = [np.empty((0, d))], [np.empty((0, n))]
-        for support in supports:
-            entries, weights, active = self._on(support, actives)
-            places = np.broadcast_to(support, entries.shape)
-            betas.append(_placed(entries, places, d))
-            duals.append(_placed(weights, active, n))
-        return np.concatenate(betas), np.concatenate(duals)
-
-    def _on(self, support: Indices, actives: Indices) -> tuple[Array, Array, Indices]:
-        """Entries, dual variables and active constraints of the basic solutions with this support."""
-        columns, factors = self.matrix[:, support], self.factors[support]
-        blocks = columns[actives]
-        volumes = np.linalg.norm(blocks, axis=2).prod(1)
-        regular = np.abs(np.linalg.det(blocks)) > _SINGULAR * volumes
+    Returns (V, d) and (V, n), for `rows` = heights * A * factors.
+    """
+    n, d = rows.shape
+    supports = np.array(list(itertools.combinations(range(d), size)))
+    actives = np.array(list(itertools.combinations(range(n), size)))
+    betas, duals = [np.empty((0, d))], [np.empty((0, n))]
+    for support in supports:
+        part, units = rows[:, support], factors[support]
+        blocks = part[actives]
+        regular = _regular(blocks)
         blocks, active = blocks[regular], actives[regular]
-        entries = np.linalg.solve(blocks, self.heights[active][..., None])[..., 0]
-        margins = entries @ columns.T
-        missing = np.abs(entries) @ np.abs(columns).T + self.heights
-        good = (margins - self.heights >= -_FEASIBLE * missing).all(1)
-        sizes = np.abs(entries)
-        good &= (sizes > _SINGULAR * sizes.max(1, initial=0, keepdims=True)).all(1)
-        blocks, active, entries = blocks[good], active[good], entries[good] * factors
-        slopes = self.power * np.abs(entries) ** (self.power - 1) * np.sign(entries)
-        weights = np.linalg.solve(blocks.swapaxes(1, 2), (factors * slopes)[..., None])[
-            ..., 0
-        ]
-        stationary = (weights > 0).all(1)
-        weights, active = weights[stationary], active[stationary]
-        return entries[stationary], weights * self.heights[active], active
+        goals = heights[active][..., None]
+        entries = np.linalg.solve(blocks, goals)[..., 0]
+        good = _feasible(part, heights, entries)
+        blocks, active = blocks[good], active[good]
+        entries = entries[good] * units
+        slopes = power * np.abs(entries) ** (power - 1) * np.sign(entries)
+        pull, turned = (units * slopes)[..., None], blocks.swapaxes(1, 2)
+        weights = np.linalg.solve(turned, pull)[..., 0]
+        kept = (weights > 0).all(1)
+        entries, active = entries[kept], active[kept]
+        places = np.broadcast_to(support, entries.shape)
+        betas.append(_placed(entries, places, d))
+        duals.append(_placed(weights[kept] * heights[active], active, n))
+    return np.concatenate(betas), np.concatenate(duals)
+
+
+def _regular(blocks: Array) -> Flags:
+    """Whether the rows of each block (V, s, s) span a volume, relative to their lengths."""
+    volumes = np.linalg.norm(blocks, axis=2).prod(1)
+    return np.abs(np.linalg.det(blocks)) > _SINGULAR * volumes
+
+
+def _feasible(rows: Array, heights: Array, entries: Array) -> Flags:
+    """Whether each of `entries` (V, s) meets all constraints, beyond rounding, and no entry vanishes."""
+    missing = np.abs(entries) @ np.abs(rows).T + heights
+    met = (entries @ rows.T - heights >= -_FEASIBLE * missing).all(1)
+    sizes = np.abs(entries)
+    return met & (sizes > _SINGULAR * sizes.max(1, initial=0, keepdims=True)).all(1)
 
 
 def _placed(entries: Array, places: Indices, length: int) -> Array:

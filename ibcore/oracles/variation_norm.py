@@ -12,6 +12,7 @@ whose dual is max sum_i l_i over l >= 0 with |sum_i l_i y_i relu(u.x_i)| <= 1 on
 from __future__ import annotations
 
 import contextlib
+import warnings
 from dataclasses import dataclass, replace
 
 import cvxpy as cp
@@ -122,17 +123,19 @@ def _unit(angles: Array) -> Array:
 
 
 def potential_peaks(X: Array, coefficients: Array) -> tuple[Array, Array]:
-    """Stationary points and kinks of g(u) = sum_i c_i relu(u.x_i) on the unit circle: directions (k, 2), values (k,).
+    """Stationary points and kinks of g(u) = sum_i c_i relu(u.x_i) on the circle.
 
-    Between two kinks g is v.u with v the sum of the active c_i x_i, so its extremes there are at +-v/|v|
-    where that lies on the arc, and at the kinks; max |g| over them is the maximum over the circle.
+    Directions (k, 2) and values (k,). Between two kinks g is v.u with v the sum
+    of the active c_i x_i, so its extremes there are at +-v/|v| where that lies on
+    the arc, and at the kinks; max |g| over them is the maximum over the circle.
     """
     ends = kinks(X)
     widths = np.diff(np.append(ends, ends[0] + 2 * np.pi))
     active = (_unit(ends + widths / 2) @ X.T > 0) * coefficients
     inside = np.arctan2(*(active @ X).T[::-1])
     both = np.concatenate([inside, inside + np.pi])
-    on_arc = np.mod(both - np.tile(ends, 2), 2 * np.pi) <= np.tile(widths, 2)
+    past = np.mod(both - np.tile(ends, 2), 2 * np.pi)
+    on_arc = past <= np.tile(widths, 2)
     directions = _unit(np.concatenate([ends, both[on_arc]]))
     return directions, np.maximum(directions @ X.T, 0) @ coefficients
 
@@ -290,7 +293,8 @@ def gated_norm(X: object, y: object) -> float:
             )
             cones.append(side @ v >= 0)
     problem = cp.Problem(cp.Minimize(cost), [cp.multiply(labels, outputs) >= 1, *cones])
-    with contextlib.suppress(cp.SolverError):
+    with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
+        warnings.filterwarnings("ignore", message="Solution may be inaccurate")
         problem.solve(
             solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9
         )
