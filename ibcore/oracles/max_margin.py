@@ -17,9 +17,11 @@ from ibcore.oracles.separation import power_of_two
 from ibcore.validation import InvalidInput, binary_data
 
 _SUPPORT = 1e-6  # dual variables below this share of the largest one start outside the support set
-_RESOLVED = (
-    EPS**0.5
-)  # half of the digits: the gap and the violation at which a solution is accepted
+_ACTIVE = (
+    1e-10  # slack of an active constraint, and error of dual variables, both relative
+)
+# Gap and violation at which a solution is accepted: half of the digits.
+_RESOLVED = EPS**0.5
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def _flow_dual(rows: Array, w: Array, alpha: Array, counts: Array) -> Array:
     """
     lengths = np.linalg.norm(rows, axis=1)
     slack = np.abs(rows @ w - 1)
-    active = slack <= 1e-10 + 16 * EPS * lengths * np.linalg.norm(w)
+    active = slack <= _ACTIVE + 16 * EPS * lengths * np.linalg.norm(w)
     if active.sum() <= (alpha > 0).sum():
         return alpha
     on, size = rows[active], float(np.linalg.norm(w))
@@ -143,9 +145,9 @@ def _flow_dual(rows: Array, w: Array, alpha: Array, counts: Array) -> Array:
             break
         step = np.linalg.lstsq((on.T * weights) @ on, left, rcond=1e-14)[0]
         move = on @ step
-        log_shares -= move * min(1.0, 1 / np.abs(move).max())
+        log_shares -= move / max(1.0, np.abs(move).max())
     weights[weights * lengths[active] <= 1e-12 * (weights * lengths[active]).max()] = 0
-    if np.linalg.norm(weights @ on - w) > _RESOLVED * size:
+    if not np.linalg.norm(weights @ on - w) <= _ACTIVE * size:
         return alpha
     out = np.zeros_like(alpha)
     out[active] = weights

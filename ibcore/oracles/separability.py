@@ -18,6 +18,7 @@ from ibcore.oracles.separation import balanced, power_of_two, separate, whitened
 from ibcore.validation import InvalidInput, NotSeparable, binary_data
 
 _DEPENDENT = 1e-12
+_STATIONARY = 1e-6  # gradient of the mean loss at its minimizer, over the mean of the gradients' lengths
 _ALL_ZERO = "every row of X is zero; no direction can tell the labels apart."
 _UNRESOLVED = (
     "whether X, y are linearly separable is not resolved in double precision: rounding the data decides it. "
@@ -114,7 +115,7 @@ def separable_part(X: object, y: object) -> SeparablePart:
 
 
 def _part(signed: Array) -> tuple[NDArray[np.bool_], Array]:
-    """The separable part (n,) of rows that are not all zero and a direction (d,), zero on the other rows."""
+    """The separable part (n,) of inseparable rows, not all zero, and a direction (d,), zero on the other rows."""
     part, used = np.zeros(len(signed), dtype=bool), signed.any(1)
     B, _, columns = balanced(signed[used])
     white = whitened(B)
@@ -133,7 +134,11 @@ def _part(signed: Array) -> tuple[NDArray[np.bool_], Array]:
         weights = weights - _lstsq(rest.T, rest.T @ weights)
     heights = white.rows[good] @ direction
     rounding = 1e3 * EPS * np.linalg.norm(direction)
-    if heights.min(initial=np.inf) <= rounding or weights.min(initial=1.0) <= 0:
+    if (
+        (len(rest) == 0 and used.all())
+        or heights.min(initial=np.inf) <= rounding
+        or weights.min(initial=1.0) <= 0
+    ):
         raise InvalidInput(_UNRESOLVED)
     part[used] = good
     return part, columns * white.direction(direction)
@@ -171,7 +176,7 @@ def nonseparable_limit(X: object, y: object) -> NonseparableLimit:
         w = basis @ (basis.T @ w)
     slopes = scipy.special.expit(-rest @ w)
     left = np.linalg.norm(rest.T @ slopes)
-    if not left <= 1e-6 * (np.linalg.norm(rest, axis=1) @ slopes):
+    if not left <= _STATIONARY * (np.linalg.norm(rest, axis=1) @ slopes):
         raise InvalidInput(_UNRESOLVED)
     return NonseparableLimit(
         separable,

@@ -19,6 +19,9 @@ from scipy.optimize import nnls
 from ibcore.oracles.active_set import EPS, Array, Indices, shortest_vector
 
 _PRIMES = (2147483647, 2147483629)
+_LOST = (
+    2.0**-80
+)  # share of a column below which nothing but rounding of twice the precision is left
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,8 @@ class Whitened:
 
 
 def power_of_two(sizes: Array) -> Array:
-    """Powers of two by which `sizes` >= 0 come to lie in [1/2, 1); 1 where they are zero."""
-    return np.ldexp(1.0, np.where(sizes > 0, -np.frexp(sizes)[1], 0))
+    """Powers of two by which `sizes` >= 0 come to lie in [1/2, 1), as far as there are such; 1 where they are zero."""
+    return np.ldexp(1.0, np.where(sizes > 0, -np.frexp(sizes)[1], 0).clip(-1022, 1022))
 
 
 def balanced(A: Array) -> tuple[Array, Array, Array]:
@@ -139,6 +142,8 @@ def _without_common_part(
     basis, others = B[:, white.pivots], B[:, white.others]
     share: Array = np.linalg.lstsq(basis, others, rcond=None)[0].astype(float)
     left = _difference(others, basis, share)
+    bulk = np.abs(others) + np.abs(basis) @ np.abs(share)
+    left[:, np.abs(left).max(0) <= _LOST * bulk.max(0)] = 0
     unit = power_of_two(np.abs(left).max(0))
     C = B.copy()
     C[:, white.others] = left * unit
@@ -204,7 +209,8 @@ def _positive(B: Array, y: Array) -> bool:
 def _vanishes(B: Array, C: Array, weights: Array) -> bool:
     """Whether weights near these are positive on the same rows and combine those of B to 0 exactly; C = B T.
 
-    Those rows must have a kernel of one dimension: exactly, which their number or their ranks modulo two primes tell,
+    Those rows must have a kernel of one dimension: exactly, which their number or their ranks modulo two primes tell
+    (a full rank that is lost modulo both is as likely as two divisors of one number among all primes of that size),
     and numerically, which bounds the distance of its vector from `weights` by what is left over the second least
     singular value.
     """
@@ -216,7 +222,10 @@ def _vanishes(B: Array, C: Array, weights: Array) -> bool:
     left = np.linalg.norm(rows.T @ wanted) + noise * np.linalg.norm(wanted)
     if k < 2 or d < k - 1 or not left < (gap - noise) * wanted.min():
         return False
-    return k > d or all(_rank_modulo(B[on], prime) < k for prime in _PRIMES)
+    exact = B[on]
+    return k > exact.any(0).sum() or all(
+        _rank_modulo(exact, prime) < k for prime in _PRIMES
+    )
 
 
 def _rank_modulo(rows: Array, prime: int) -> int:

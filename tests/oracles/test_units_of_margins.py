@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 from ibcore.oracles.fourier_margin import fourier_max_margin
-from ibcore.oracles.max_margin import max_margin
+from ibcore.oracles.max_margin import certify, max_margin
 from ibcore.oracles.multiclass import multiclass_max_margin
 from ibcore.oracles.neural_agreement import agreement_limit
 from ibcore.oracles.norm_margin import norm_max_margin
@@ -84,6 +84,18 @@ def test_one_column_in_another_unit_is_exact(seed, k):
     y = np.sign(X @ rng.normal(size=3))
     X[:, 1] *= 10.0**k
     matches_margin(X, y)
+
+
+@FEW
+@given(SEEDS)
+def test_the_solution_does_not_depend_on_where_the_active_set_starts(seed):
+    data = planted_margin(15, 4, 0.05, torch.Generator().manual_seed(seed))
+    signed = data.signed.numpy()
+    best = max_margin(data.X, data.y)
+    for start in (np.zeros(15), np.random.default_rng(seed).random(15)):
+        other = certify(signed, start)
+        torch.testing.assert_close(other.dual, best.dual, rtol=1e-9, atol=1e-12)
+        assert torch.equal(other.support, best.support)
 
 
 def test_calendar_years():

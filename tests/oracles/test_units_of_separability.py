@@ -2,6 +2,7 @@
 
 import math
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from ibcore.oracles.separability import (
     nonseparable_limit,
     separable_part,
 )
+from ibcore.oracles.separation import separate
 from ibcore.validation import InvalidInput, NotSeparable
-from tests.oracles.rational import length, nearest, small_integers
+from tests.oracles.rational import dot, length, nearest, small_integers
 
 FEW = settings(max_examples=25, derandomize=True, deadline=None)
 UNITS = st.integers(-12, 12).map(lambda k: 10.0**k)
@@ -66,6 +68,33 @@ def test_overlap_in_general_position_is_certified_in_every_unit(seed, columns, r
     expected = is_separable(X, y)
     assert is_separable(scaled, y) == expected
     assert bool(separable_part(scaled, y).separable.all()) == expected
+
+
+@settings(FEW, max_examples=100)
+@given(small_integers())
+def test_either_answer_carries_its_proof(data):
+    X, y = data
+    found = separate(y[:, None] * X)
+    rows = [[Fraction(float(v)) for v in row] for row in y[:, None] * X]
+    assert (found.direction is None) != (found.weights is None)
+    if found.direction is not None:
+        w = [Fraction(v) for v in found.direction.tolist()]
+        assert all(dot(row, w) > 0 for row in rows)
+        return
+    weights = [Fraction(v) for v in found.weights.tolist()]
+    assert min(weights) >= 0
+    assert max(weights) > 0
+    for column in zip(*rows, strict=True):
+        sizes = [abs(v) for v in column]
+        assert abs(dot(column, weights)) <= Fraction(1e-14) * dot(sizes, weights)
+
+
+@FEW
+@given(st.floats(-12, 12).map(lambda k: 10.0**k))
+def test_one_column_in_any_unit(unit):
+    X = np.array([[2.0, 1.0], [1.0, 3.0], [-1.0, -2.0], [-3.0, 0.5]])
+    assert is_separable(X * [1, unit], [1, 1, -1, -1])
+    assert not is_separable(X * [1, unit], [1, 1, 1, 1])
 
 
 def test_derived_columns_hide_no_overlap():
