@@ -64,7 +64,8 @@ def kkt(theta: Tensor, margins: Tensor, rows: Tensor, *, active: float = 0.01) -
     """
     point, values, gradients, near = _checked(theta, margins, rows, active)
     norm = float(np.linalg.norm(point))
-    sizes = np.linalg.norm(gradients[near], axis=1).clip(min=1e-300)
+    sizes = np.linalg.norm(gradients[near], axis=1)
+    sizes[sizes == 0] = 1
     scaled, distance = nnls(
         (gradients[near] / sizes[:, None]).T, point / norm, maxiter=100 * len(values)
     )

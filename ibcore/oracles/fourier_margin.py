@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cvxpy as cp
 import numpy as np
@@ -12,8 +12,10 @@ import torch
 from scipy.linalg import null_space
 from torch import Tensor
 
-from ibcore.oracles.separability import is_separable
-from ibcore.validation import InvalidInput, NotSeparable, binary_data
+from ibcore.oracles.active_set import Array
+from ibcore.oracles.separability import separating_direction
+from ibcore.oracles.separation import power_of_two
+from ibcore.validation import InvalidInput, binary_data
 
 _TOLERANCES = (1e-10, 1e-9, 1e-12)
 _GAP = 1e-7
@@ -50,43 +52,53 @@ def fourier_norm(beta: Tensor) -> Tensor:
 def fourier_max_margin(X: object, y: object) -> FourierMargin:
     """Solve the second-order cone program with Clarabel.
 
-    Raises `InvalidInput` for malformed data and `NotSeparable` where no direction separates them.
+    Equivariant under a common factor s of X (primal / s, dual / s, value / s; the rest stays) and under cyclic shifts
+    of the columns. Raises `InvalidInput` for malformed data and where no solution is certified to 1e-7, and
+    `NotSeparable` where no direction separates the data.
     """
     inputs, labels = binary_data(X, y)
-    if not is_separable(inputs, labels):
-        raise NotSeparable(
-            "X, y are not linearly separable through the origin. Append a column of ones for a bias, "
-            "or remove points."
-        )
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
-    scale, d = np.abs(signed).max(), signed.shape[1]
-    transform = np.fft.fft(np.eye(d), norm="ortho")
-    beta = cp.Variable(d)
+    separating_direction(signed)
+    unit = float(power_of_two(np.abs(signed).max(keepdims=True).ravel())[0])
+    rows = signed * unit
+    own = power_of_two(np.abs(rows).max(1))
+    for heights in (np.ones(len(rows)), own / own.max()):
+        for tolerance in _TOLERANCES:
+            found = _program(rows * heights[:, None], heights, tolerance)
+            if found is not None and (rows @ found[0]).min() > 0:
+                solution = _certified(rows, found[0], found[1] * heights)
+                if abs(solution.gap) <= _GAP:
+                    return replace(
+                        solution,
+                        primal=solution.primal * unit,
+                        dual=solution.dual * unit,
+                        value=solution.value * unit,
+                    )
+    raise InvalidInput(
+        "the cone program did not solve: the margin is below what double precision resolves. "
+        "Center and scale the data (the program is then another one), or remove nearly contradictory points."
+    )
+
+
+def _program(A: Array, heights: Array, tolerance: float) -> tuple[Array, Array] | None:
+    """The least |F beta|_1 with A beta >= heights, and its dual variables; None where the solver fails."""
+    transform = np.fft.fft(np.eye(A.shape[1]), norm="ortho")
+    beta = cp.Variable(A.shape[1])
     spectrum = cp.vstack([transform.real @ beta, transform.imag @ beta])
-    constraint = signed / scale @ beta >= 1
+    constraint = A @ beta >= heights
     problem = cp.Problem(
         cp.Minimize(cp.sum(cp.norm(spectrum, 2, axis=0))), [constraint]
     )
-    for tolerance in _TOLERANCES:
-        options = {f"tol_{name}": tolerance for name in ("gap_abs", "gap_rel", "feas")}
-        with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
-            warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-            problem.solve(solver=cp.CLARABEL, **options)
-            if beta.value is not None and constraint.dual_value is not None:
-                solution = _certified(
-                    signed,
-                    np.asarray(beta.value) / scale,
-                    np.asarray(constraint.dual_value),
-                )
-                if abs(solution.gap) <= _GAP:
-                    return solution
-    raise InvalidInput(
-        f"the cone program did not solve (status {problem.status}): the margin is below what double "
-        f"precision resolves. Rescale the data or remove nearly contradictory points."
-    )
+    options = {f"tol_{name}": tolerance for name in ("gap_abs", "gap_rel", "feas")}
+    with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
+        warnings.filterwarnings("ignore", message="Solution may be inaccurate")
+        problem.solve(solver=cp.CLARABEL, **options)
+    if beta.value is None or constraint.dual_value is None:
+        return None
+    return np.asarray(beta.value), np.asarray(constraint.dual_value)
 
 
-def _certified(signed: np.ndarray, beta: np.ndarray, dual: np.ndarray) -> FourierMargin:
+def _certified(signed: Array, beta: Array, dual: Array) -> FourierMargin:
     """Scale both solutions until they are feasible and compare their values."""
     beta, dual = beta / (signed @ beta).min(), np.maximum(dual, 0)
     size = np.abs(np.fft.fft(beta, norm="ortho"))
@@ -110,7 +122,7 @@ def _certified(signed: np.ndarray, beta: np.ndarray, dual: np.ndarray) -> Fourie
     )
 
 
-def _tangent_rate(active: np.ndarray, spectrum: np.ndarray, used: np.ndarray) -> float:
+def _tangent_rate(active: Array, spectrum: np.ndarray, used: np.ndarray) -> float:
     """1 - e, where e is the largest eigenvalue of sum_i lambda_i Hess m_i that keeps the active margins; 1 if none.
 
     In balanced layers of theta a change of the size of one used frequency has eigenvalue +1 and a change of its

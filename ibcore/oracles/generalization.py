@@ -14,7 +14,7 @@ def hard_margin_bound(
 
     Holds with probability `confidence` = 1 - delta over n independent points where the distribution
     satisfies |x| <= radius and separates its labels with margin gamma (Shalev-Shwartz and Ben-David 2014,
-    Theorem 15.4). A value of 1 or more says nothing.
+    Theorem 15.4). A value of 1 or more says nothing. Unchanged by a common factor of radius and margin.
     """
     positive_number("radius", radius)
     positive_number("margin", margin)

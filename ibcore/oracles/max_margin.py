@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import warnings
+from dataclasses import dataclass, replace
 
 import cvxpy as cp
 import numpy as np
 import torch
 from torch import Tensor
 
-from ibcore.oracles.separability import is_separable, separable_part
-from ibcore.validation import InvalidInput, NotSeparable, binary_data
+from ibcore.oracles.active_set import EPS, Array, shortest_vector
+from ibcore.oracles.separability import separating_direction
+from ibcore.oracles.separation import power_of_two
+from ibcore.validation import InvalidInput, binary_data
 
 _SUPPORT = 1e-6  # dual variables below this share of the largest one start outside the support set
-_KKT = 1e-9
+_ACTIVE = (
+    1e-10  # slack of an active constraint, and error of dual variables, both relative
+)
+# Gap and violation at which a solution is accepted: half of the digits.
+_RESOLVED = EPS**0.5
 
 
 @dataclass(frozen=True)
@@ -21,13 +29,16 @@ class MaxMargin:
     """The solution of min |w|_2^2 / 2 subject to y_i w.x_i >= 1, float64 on the CPU.
 
     primal: w_hat (d,).      dual: alpha (n,) >= 0 with w_hat = sum_i alpha_i y_i x_i.
-    margin: gamma = 1 / |w_hat|.      support: (n,) booleans.
-    gap: primal minus dual value over the primal value.      violation: max(0, 1 - min margin of w_hat).
+    margin: gamma = 1 / |w_hat|.      support: (n,) booleans, alpha > 0.
+    gap: primal minus dual value over the primal value, both scaled until they are feasible.
+    violation: max(0, 1 - min margin of w_hat).
     dual_slack: min_i of alpha_i / sum(alpha) + (y_i w_hat.x_i - 1), which is 0 exactly where
     complementarity is not strict, the degenerate case of Soudry et al. (2018).
     rate: gradient flow on an exponential tail approaches w_hat log t + const like t^-rate on the support:
-    the smaller of the least slack off the support and the least eigenvalue of diag(alpha) G, with G the
+    the smaller of the least slack off the support and the least nonzero eigenvalue of diag(alpha) G, with G the
     Gram matrix of the support (derived on the page on logistic regression).
+    Where support vectors are linearly dependent, alpha is not unique; the one returned is that of the flow, whose
+    shares are alpha_i = exp(-y_i x_i.v) for some v, and which repeated rows carry in equal parts.
     """
 
     primal: Tensor
@@ -41,84 +52,137 @@ class MaxMargin:
 
 
 def max_margin(X: object, y: object) -> MaxMargin:
-    """Solve the program with Clarabel and polish it on its support set, where it is a linear system.
+    """Solve the program with Clarabel and finish it on its support set, where it is a linear system.
 
-    Raises `InvalidInput` for malformed data and `NotSeparable` where no direction separates them.
+    Equivariant under a common factor s of X: primal and margin become primal / s and s margin, dual is divided by s^2,
+    support, gap, violation, dual_slack and rate stay. Repeating every row equally often changes nothing but the dual.
+    Raises `InvalidInput` for malformed data and where the margin is not resolved in double precision, and
+    `NotSeparable` where no direction separates the data.
     """
     inputs, labels = binary_data(X, y)
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
-    if not is_separable(inputs, labels):
-        part = separable_part(inputs, labels)
-        raise NotSeparable(
-            f"X, y are not linearly separable through the origin: {int((~part.separable).sum())} of {len(labels)} "
-            f"points lie on no strictly correct side. Append a column of ones for a bias, remove those points, or "
-            f"use ibcore.oracles.separability.nonseparable_limit."
-        )
-    return certify(signed, _dual(signed))
+    separating_direction(signed)
+    return certify(signed, quadratic_program(signed))
 
 
-def certify(signed: np.ndarray, dual: np.ndarray) -> MaxMargin:
-    """The solution with dual variables near `dual` (n,) for rows `signed` (n, d), polished on its support set."""
-    return _certified(signed, _polish(signed, dual))
+def certify(signed: Array, dual: Array) -> MaxMargin:
+    """The solution for separable rows `signed` (n, d), by an active-set method that starts from `dual` (n,) or zeros.
+
+    Raises `InvalidInput` where the margin is not resolved in double precision.
+    """
+    unit = float(power_of_two(np.abs(signed).max(keepdims=True).ravel())[0])
+    distinct, copies, counts = np.unique(
+        signed * unit + 0.0, axis=0, return_inverse=True, return_counts=True
+    )
+    lengths = np.linalg.norm(distinct, axis=1)
+    start = np.bincount(copies, np.maximum(dual, 0)) * lengths
+    start[start <= _SUPPORT * start.max()] = 0
+    found = shortest_vector(distinct / lengths[:, None], 1 / lengths, start)
+    if found.alternative is not None or not found.finished:
+        raise InvalidInput(_unresolved("no support set was found"))
+    alpha = _flow_dual(distinct, found.w, found.weights / lengths, counts.astype(float))
+    best = _certified(signed * unit, found.w, (alpha / counts)[copies])
+    return replace(
+        best,
+        primal=best.primal * unit,
+        dual=best.dual * unit**2,
+        margin=best.margin / unit,
+        rate=_rate(distinct, found.w, alpha),
+    )
 
 
-def _dual(signed: np.ndarray) -> np.ndarray:
-    scale = np.linalg.norm(signed, axis=1).max()
+def _unresolved(reason: str) -> str:
+    return (
+        f"the margin is not resolved in double precision: {reason}. Center and scale the columns (the program is then "
+        f"another one), or remove nearly contradictory points."
+    )
+
+
+def quadratic_program(signed: Array) -> Array:
+    """Dual variables by Clarabel in the units of the largest entry, (n,), or zeros where it does not end."""
+    scale = np.abs(signed).max()
     w = cp.Variable(signed.shape[1])
     constraint = signed / scale @ w >= 1
     problem = cp.Problem(cp.Minimize(cp.sum_squares(w) / 2), [constraint])
+    solve_closely(problem)
+    if problem.status != cp.OPTIMAL:
+        return np.zeros(len(signed))
+    return np.asarray(constraint.dual_value)
+
+
+def solve_closely(problem: cp.Problem) -> None:
+    """Clarabel at the smallest tolerance of 1e-12 and 1e-9 that it meets; look at the status."""
     for tolerance in (1e-12, 1e-9):
-        try:
+        with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
+            warnings.filterwarnings("ignore", message="Solution may be inaccurate")
             problem.solve(
                 solver=cp.CLARABEL,
                 tol_gap_abs=tolerance,
                 tol_gap_rel=tolerance,
                 tol_feas=tolerance,
             )
-        except cp.SolverError:
-            continue
-        if problem.status == cp.OPTIMAL:
-            return np.asarray(constraint.dual_value) / scale**2
-    raise InvalidInput(
-        f"the quadratic program did not solve (status {problem.status}): the margin is below what "
-        f"double precision resolves. Rescale the data or remove nearly contradictory points."
-    )
+            if problem.status == cp.OPTIMAL:
+                return
 
 
-def _polish(signed: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """An active-set correction: solve on the support, drop negative duals, add violated points, repeat."""
-    support = alpha > _SUPPORT * alpha.max()
-    for _ in range(10 * len(alpha)):
-        rows = signed[support]
-        on_support = np.linalg.lstsq(rows @ rows.T, np.ones(len(rows)), rcond=None)[0]
-        polished = np.zeros_like(alpha)
-        polished[support] = on_support
-        margins = signed @ (rows.T @ on_support)
-        if on_support.min() < 0:
-            support[np.flatnonzero(support)[on_support.argmin()]] = False
-        elif margins.min() < 1 - _KKT:
-            support[margins.argmin()] = True
-        else:
-            return polished
-    return alpha
+def _flow_dual(rows: Array, w: Array, alpha: Array, counts: Array) -> Array:
+    """alpha (n,), or where more rows than its support are active, the dual solution counts_i exp(-a_i.v).
+
+    It minimizes sum_i counts_i exp(-a_i.v) + w.v over v, by Newton's method; rows that carry nothing in any dual
+    solution fall to zero.
+    """
+    lengths = np.linalg.norm(rows, axis=1)
+    slack = np.abs(rows @ w - 1)
+    active = slack <= _ACTIVE + 16 * EPS * lengths * np.linalg.norm(w)
+    if active.sum() <= (alpha > 0).sum():
+        return alpha
+    on, size = rows[active], float(np.linalg.norm(w))
+    log_shares = np.log(counts[active] * alpha.sum() / counts[active].sum())
+    for _ in range(100):
+        weights = np.exp(log_shares)
+        left = weights @ on - w
+        if np.linalg.norm(left) <= 1e-14 * size:
+            break
+        step = np.linalg.lstsq((on.T * weights) @ on, left, rcond=1e-14)[0]
+        move = on @ step
+        log_shares -= move / max(1.0, np.abs(move).max())
+    weights[weights * lengths[active] <= 1e-12 * (weights * lengths[active]).max()] = 0
+    if not np.linalg.norm(weights @ on - w) <= _ACTIVE * size:
+        return alpha
+    out = np.zeros_like(alpha)
+    out[active] = weights
+    return out
 
 
-def _certified(signed: np.ndarray, alpha: np.ndarray) -> MaxMargin:
-    primal = signed.T @ alpha
-    margins, energy = signed @ primal, float(primal @ primal)
-    gap = (energy / 2 - (alpha.sum() - energy / 2)) / (energy / 2)
+def _rate(rows: Array, w: Array, alpha: Array) -> float:
+    on = alpha > 0
+    values = np.linalg.svd(np.sqrt(alpha[on])[:, None] * rows[on], compute_uv=False)
+    relaxation = values[values > EPS * max(rows.shape) * values[0]][-1] ** 2
+    slack = float((rows[~on] @ w - 1).min(initial=np.inf))
+    return max(0.0, min(float(relaxation), slack))
+
+
+def _certified(signed: Array, w: Array, alpha: Array) -> MaxMargin:
+    """Compare the values of both solutions, scaled until they are feasible; the rate is left open."""
+    margins, energy, pull = signed @ w, float(w @ w), signed.T @ alpha
+    lowest = float(margins.min())
+    dual_value = alpha.sum() / np.linalg.norm(pull)
+    gap = abs(1 - (lowest * dual_value) ** 2 / energy)
+    violation = max(0.0, 1 - lowest)
+    if not (gap <= _RESOLVED and violation <= _RESOLVED):
+        raise InvalidInput(
+            _unresolved(
+                f"the solution leaves a gap of {gap:.0e} and misses margins by {violation:.0e}"
+            )
+        )
     slack = np.min(alpha / alpha.sum() + np.maximum(margins - 1, 0))
-    support = alpha > 0
-    root = np.sqrt(alpha[support])[:, None] * signed[support]
-    relaxation = np.linalg.eigvalsh(root @ root.T)[0]
-    rate = min(float(relaxation), float((margins[~support] - 1).min(initial=np.inf)))
     return MaxMargin(
-        torch.from_numpy(primal),
+        torch.from_numpy(w),
         torch.from_numpy(alpha),
         energy**-0.5,
-        torch.from_numpy(support),
-        abs(float(gap)),
-        max(0.0, 1 - float(margins.min())),
+        torch.from_numpy(alpha > 0),
+        float(gap),
+        violation,
         float(slack),
-        max(rate, 0.0),
+        np.nan,
     )

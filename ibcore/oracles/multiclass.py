@@ -6,8 +6,9 @@ import cvxpy as cp
 import numpy as np
 import torch
 
-from ibcore.oracles.max_margin import MaxMargin, certify
-from ibcore.validation import InvalidInput, NotSeparable, real_tensor
+from ibcore.oracles.max_margin import MaxMargin, certify, solve_closely
+from ibcore.oracles.separability import separating_direction
+from ibcore.validation import InvalidInput, real_tensor
 
 
 def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
@@ -18,7 +19,8 @@ def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
     without y_i, in `dual` (n (K - 1)). (Soudry et al. 2018, section on several classes; Crammer and Singer's
     constraints without slack.)
 
-    Raises `InvalidInput` for malformed data and `NotSeparable` where no linear rule gets all classes right.
+    Equivariant, as `max_margin` is, under a common factor of X. Raises `InvalidInput` for malformed data and where
+    the margin is not resolved in double precision, and `NotSeparable` where no linear rule gets all classes right.
     """
     inputs = real_tensor("X", X, ndim=2).detach().cpu().double().numpy()
     labels = torch.as_tensor(classes).cpu().numpy()
@@ -32,35 +34,25 @@ def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
             f"classes must be {len(inputs)} integers from 0 to {count - 1}, one a row of X; "
             f"got an array of shape {labels.shape} and type {labels.dtype}."
         )
-    scale = np.linalg.norm(inputs, axis=1).max()
+    rows = pair_rows(inputs, labels, count)
+    separating_direction(
+        rows,
+        f"no linear rule without bias puts all {len(inputs)} examples into their {count} classes",
+        "Points are counted as pairs of an example and a class. Append a column of ones for a bias if there is none, "
+        "or remove points.",
+    )
+    scale = np.abs(inputs).max()
     W = cp.Variable((count, inputs.shape[1]))
     scores = inputs / scale @ W.T
     own = cp.sum(cp.multiply(scores, np.eye(count)[labels]), axis=1)
     ahead = [own[labels != k] - scores[labels != k, k] >= 1 for k in range(count)]
     problem = cp.Problem(cp.Minimize(cp.sum_squares(W) / 2), ahead)
-    for tolerance in (1e-12, 1e-9):
-        try:
-            problem.solve(
-                solver=cp.CLARABEL,
-                tol_gap_abs=tolerance,
-                tol_gap_rel=tolerance,
-                tol_feas=tolerance,
-            )
-        except cp.SolverError:
-            continue
-        if problem.status in (cp.OPTIMAL, cp.INFEASIBLE):
-            break
-    if problem.status != cp.OPTIMAL:
-        raise NotSeparable(
-            f"no linear rule without bias puts all {len(inputs)} examples into their {count} classes "
-            f"(solver status {problem.status}). Append a column of ones for a bias, or remove points."
-        )
-    duals = np.full((len(inputs), count), np.nan)
-    for k, constraint in enumerate(ahead):
-        duals[labels != k, k] = np.asarray(constraint.dual_value) / scale**2
-    return certify(
-        pair_rows(inputs, labels, count), duals[~np.eye(count, dtype=bool)[labels]]
-    )
+    solve_closely(problem)
+    duals = np.zeros((len(inputs), count))
+    if problem.status == cp.OPTIMAL:
+        for k, constraint in enumerate(ahead):
+            duals[labels != k, k] = np.asarray(constraint.dual_value)
+    return certify(rows, duals[~np.eye(count, dtype=bool)[labels]])
 
 
 def pair_rows(inputs: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:

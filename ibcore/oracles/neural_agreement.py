@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cvxpy as cp
 import numpy as np
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, binary_data, one_of, positive_number
+from ibcore.oracles.max_margin import certify, quadratic_program
+from ibcore.oracles.separability import separating_direction
+from ibcore.validation import binary_data, positive_number
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def agreement_limit(
     the perfect agreement of Sarussi, Brutzkus and Globerson (2021). The program is that of gradient flow
     on a linear model whose two blocks of features are g_i x_i and -h_i x_i.
 
-    Raises `InvalidInput` for malformed data and where no such pair of vectors fits the labels.
+    Equivariant under a common factor s of X: plus / s, minus / s; the rest stays. Raises `InvalidInput` for malformed
+    data, where the margin is not resolved, and where no such pair of vectors fits the labels.
     """
     inputs, labels = binary_data(X, y)
     positive_number("slope_below", slope_below)
@@ -63,41 +65,17 @@ def agreement_limit(
     minus = signs < 0 if active_minus is None else np.asarray(active_minus, dtype=bool)
     g, h = (np.where(active, 1.0, slope_below) for active in (plus, minus))
     rows = signs[:, None] * np.hstack([g[:, None] * data, -h[:, None] * data])
-    w, alpha = _solve(rows)
-    d = data.shape[1]
-    value, margins = float(w @ w), rows @ w
-    gap = (
-        abs(value - (2 * alpha.sum() - float((rows.T @ alpha) @ (rows.T @ alpha))))
-        / value
+    separating_direction(
+        rows,
+        "no pair of vectors fits the labels with these activation patterns",
+        "Pass linearly separable data, or the patterns of a network that classifies them.",
     )
+    best, d = certify(rows, quadratic_program(rows)), data.shape[1]
+    w_plus, w_minus = best.primal[:d], best.primal[d:]
     consistent = bool(
-        (((data @ w[:d] > 0) == plus) & ((data @ w[d:] > 0) == minus)).all()
+        (
+            ((data @ w_plus.numpy() > 0) == plus)
+            & ((data @ w_minus.numpy() > 0) == minus)
+        ).all()
     )
-    return AgreementLimit(
-        torch.from_numpy(w[:d]),
-        torch.from_numpy(w[d:]),
-        gap,
-        max(0.0, 1 - float(margins.min())),
-        consistent,
-    )
-
-
-def _solve(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Minimizer of |w|^2 under rows @ w >= 1, and the dual variables of w = rows^T alpha."""
-    w = cp.Variable(rows.shape[1])
-    constraint = rows @ w >= 1
-    problem = cp.Problem(cp.Minimize(cp.sum_squares(w)), [constraint])
-    problem.solve(
-        solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12
-    )
-    one_of(
-        "status of the quadratic program",
-        problem.status,
-        (cp.OPTIMAL, cp.OPTIMAL_INACCURATE, cp.INFEASIBLE, cp.INFEASIBLE_INACCURATE),
-    )
-    if w.value is None:
-        raise InvalidInput(
-            "no pair of vectors fits the labels with these activation patterns. Pass linearly separable "
-            "data, or the patterns of a network that classifies them."
-        )
-    return np.asarray(w.value), np.asarray(constraint.dual_value) / 2
+    return AgreementLimit(w_plus, w_minus, best.gap, best.violation, consistent)

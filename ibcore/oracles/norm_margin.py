@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 
 import cvxpy as cp
 import numpy as np
 import torch
 from torch import Tensor
 
-from ibcore.oracles.separability import is_separable, separable_part
-from ibcore.validation import InvalidInput, NotSeparable, binary_data
+from ibcore.oracles.active_set import Array
+from ibcore.oracles.separability import separating_direction
+from ibcore.oracles.separation import balanced, power_of_two
+from ibcore.validation import InvalidInput, binary_data
 
 _TOLERANCES = (1e-10, 1e-9, 1e-12)
 _GAP = 1e-8  # certified relative gap at which a solution is accepted
@@ -50,70 +53,89 @@ def norm_max_margin(X: object, y: object, p: float) -> NormMargin:
     """Solve the program as stated: a linear one by HiGHS for p = 1 and infinity, a conic one by Clarabel otherwise.
 
     X: (n, d).      y: (n,) in {-1, +1}.      p: in [1, infinity].
-    Raises `InvalidInput` for malformed data or p, and `NotSeparable` where no direction separates the data.
+    Equivariant under a common factor s of X: primal / s, dual / s, s margin; gap and violation stay.
+    Raises `InvalidInput` for malformed data or p and where no solution is certified to 1e-8, and `NotSeparable` where
+    no direction separates the data.
     """
     inputs, labels = binary_data(X, y)
-    if isinstance(p, bool) or not isinstance(p, (int, float)) or not p >= 1:
+    if isinstance(p, bool) or not isinstance(p, Real) or not p >= 1:
         raise InvalidInput(
             f"p is {p!r}, expected a number of at least 1 or infinity: below 1 there is no norm."
         )
-    if not is_separable(inputs, labels):
-        part = separable_part(inputs, labels)
-        raise NotSeparable(
-            f"X, y are not linearly separable through the origin: {int((~part.separable).sum())} of {len(labels)} "
-            f"points lie on no strictly correct side. Append a column of ones for a bias, or remove those points."
-        )
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
+    separating_direction(signed)
     return _solve(signed, float(p))
 
 
-def _solve(signed: np.ndarray, p: float) -> NormMargin:
-    """A solution whose certified gap is small; the solver's own verdict does not count."""
-    scale = np.abs(signed).max()
-    w = cp.Variable(signed.shape[1])
-    constraint = signed / scale @ w >= 1
-    linear = p in (1, math.inf)
+def _solve(signed: Array, p: float) -> NormMargin:
+    """A solution whose certified gap is small; the solver's own verdict does not count.
+
+    Solved in one unit for all entries, and if that does not do in units of its own for each row and column.
+    """
+    unit = float(power_of_two(np.abs(signed).max(keepdims=True).ravel())[0])
+    ones = np.ones(len(signed))
+    B, rows, columns = balanced(signed)
+    rows /= rows.max()
+    plain = (signed * unit, ones, np.full(signed.shape[1], unit))
+    for A, heights, factors in (plain, (B, rows, columns)):
+        for tolerance in _TOLERANCES:
+            found = _program(A, heights, factors / factors.max(), p, tolerance)
+            if found is not None:
+                solution = _certified(
+                    signed * unit, p, factors / unit * found[0], found[1] * heights
+                )
+                if solution.gap <= _GAP:
+                    return replace(
+                        solution,
+                        primal=solution.primal * unit,
+                        dual=solution.dual * unit,
+                        margin=solution.margin / unit,
+                    )
+            if p in (1, math.inf):
+                break
+    raise InvalidInput(
+        f"the program for p = {p:g} did not solve: the margin is below what double precision resolves. "
+        f"Center and scale the columns (the program is then another one), or remove nearly contradictory points."
+    )
+
+
+def _program(
+    A: Array, heights: Array, factors: Array, p: float, tolerance: float
+) -> tuple[Array, Array] | None:
+    """The least |factors * v|_p with A v >= heights, and its dual variables; None where the solver fails."""
+    v, linear = cp.Variable(A.shape[1]), p in (1, math.inf)
+    w = cp.multiply(factors, v)
+    constraint = A @ v >= heights
     problem = cp.Problem(
         cp.Minimize(cp.norm(w, p) if linear else cp.pnorm(w, p, approx=False)),  # type: ignore[arg-type]
         [constraint],
     )
-    for tolerance in _TOLERANCES:
-        options = (
-            {}
-            if linear
-            else {f"tol_{name}": tolerance for name in ("gap_abs", "gap_rel", "feas")}
-        )
-        with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
-            warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-            problem.solve(solver=cp.HIGHS if linear else cp.CLARABEL, **options)
-            if w.value is not None and constraint.dual_value is not None:
-                solution = _certified(
-                    signed,
-                    p,
-                    np.asarray(w.value) / scale,
-                    np.asarray(constraint.dual_value),
-                )
-                if abs(solution.gap) <= _GAP:
-                    return solution
-    raise InvalidInput(
-        f"the program for p = {p:g} did not solve (status {problem.status}): the margin is below what "
-        f"double precision resolves. Rescale the data or remove nearly contradictory points."
+    options = (
+        {}
+        if linear
+        else {f"tol_{name}": tolerance for name in ("gap_abs", "gap_rel", "feas")}
     )
+    with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
+        warnings.filterwarnings("ignore", message="Solution may be inaccurate")
+        problem.solve(solver=cp.HIGHS if linear else cp.CLARABEL, **options)
+    if v.value is None or constraint.dual_value is None:
+        return None
+    return np.asarray(v.value), np.asarray(constraint.dual_value)
 
 
-def _certified(
-    signed: np.ndarray, p: float, w: np.ndarray, dual: np.ndarray
-) -> NormMargin:
-    """Scale both solutions until they are feasible and compare their values."""
-    w = w / (signed @ w).min()
-    dual = np.maximum(dual, 0)
-    dual = dual / np.linalg.norm(signed.T @ dual, conjugate(p))
+def _certified(signed: Array, p: float, w: Array, dual: Array) -> NormMargin:
+    """Scale both solutions until they are feasible and compare their values; the gap is infinite if one cannot be."""
+    lowest, dual = float((signed @ w).min()), np.maximum(dual, 0)
+    pull = float(np.linalg.norm(signed.T @ dual, conjugate(p)))
+    feasible = lowest > 0 and pull > 0
+    w, dual = (w / lowest, dual / pull) if feasible else (w, dual)
     size = float(np.linalg.norm(w, p))
+    gap = abs(size - float(dual.sum())) / size if feasible else math.inf
     return NormMargin(
         p,
         torch.from_numpy(w),
         torch.from_numpy(dual),
-        1 / size,
-        (size - float(dual.sum())) / size,
+        1 / size if feasible else 0.0,
+        gap,
         max(0.0, 1 - float((signed @ w).min())),
     )

@@ -27,13 +27,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, NotSeparable, real_tensor
+from ibcore.oracles.active_set import Array, Indices
+from ibcore.oracles.separability import separating_direction
+from ibcore.oracles.separation import balanced
+from ibcore.validation import InvalidInput, real_tensor
+
+Flags = NDArray[np.bool_]
 
 _SYSTEMS = 5_000_000
-_FEASIBLE = 1e-9
+_FEASIBLE = 1e-12
 _SINGULAR = 1e-12
+_RESIDUAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -55,84 +62,100 @@ class LocalMinimizers:
 def quasi_norm_minimizers(signed: object, power: float) -> LocalMinimizers:
     """Enumerate the local minimizers for rows y_i x_i `signed` (n, d) and r = `power`.
 
-    Raises `InvalidInput` for r outside (0, 1) or more than five million systems, `NotSeparable` if no vertex is
-    feasible.
+    Equivariant under a common factor s: vertices / s, values / s, duals / s^r. Repeated rows count once and share
+    their dual variable. Which pairs (S, I) give a regular system and a feasible solution does not depend on the units
+    of rows and columns. Raises `InvalidInput` for r outside (0, 1), more than five million systems or a residual above
+    1e-6, and `NotSeparable` if no direction separates the rows.
     """
     rows = real_tensor("signed", signed, ndim=2).detach().cpu().double().numpy()
     if not 0 < power < 1:
         raise InvalidInput(
             f"power is {power!r}, expected a number between 0 and 1; for 1 use norm_max_margin."
         )
+    rows, copies, counts = np.unique(
+        rows + 0.0, axis=0, return_inverse=True, return_counts=True
+    )
     n, d = rows.shape
     if math.comb(n + d, d) > _SYSTEMS:
         raise InvalidInput(
             f"signed has shape {rows.shape}: {math.comb(n + d, d):,} systems to enumerate, more than "
             f"{_SYSTEMS:,}. Use fewer points or dimensions."
         )
-    found = [_of_size(rows, power, size) for size in range(1, min(n, d) + 1)]
+    separating_direction(rows, "no vertex has all margins at least 1")
+    program = balanced(rows)
+    found = [_of_size(*program, power, size) for size in range(1, min(n, d) + 1)]
     betas, duals = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    if not len(betas):
-        raise NotSeparable(
-            "no vertex has all margins at least 1: no direction separates these data."
+    residual = _residual(rows, power, betas, duals) if len(betas) else math.inf
+    if not residual <= _RESIDUAL:
+        raise InvalidInput(
+            f"the local minimizers are not resolved in double precision: of {len(betas)} vertices one leaves a "
+            f"residual of {residual:.0e}. Scale the data, or remove nearly contradictory points."
         )
     values = (np.abs(betas) ** power).sum(1) ** (1 / power)
     order = np.argsort(values, kind="stable")
-    betas, duals = betas[order], duals[order]
     return LocalMinimizers(
-        torch.from_numpy(betas),
-        torch.from_numpy(duals),
+        torch.from_numpy(betas[order]),
+        torch.from_numpy((duals / counts)[order][:, copies]),
         torch.from_numpy(values[order]),
-        _residual(rows, power, betas, duals),
+        residual,
         math.comb(n + d, d) - 1,
     )
 
 
 def _of_size(
-    rows: np.ndarray, power: float, size: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Feasible basic solutions with `size` nonzero entries, positive duals.
+    rows: Array, heights: Array, factors: Array, power: float, size: int
+) -> tuple[Array, Array]:
+    """Feasible basic solutions of `size` entries with positive duals.
 
-    Returns the solutions (V, d) and their duals (V, n).
+    Returns (V, d) and (V, n), for `rows` = heights * A * factors.
     """
     n, d = rows.shape
     supports = np.array(list(itertools.combinations(range(d), size)))
     actives = np.array(list(itertools.combinations(range(n), size)))
     betas, duals = [np.empty((0, d))], [np.empty((0, n))]
     for support in supports:
-        blocks = rows[:, support][actives]
-        regular = np.abs(np.linalg.det(blocks)) > _SINGULAR
+        part, units = rows[:, support], factors[support]
+        blocks = part[actives]
+        regular = _regular(blocks)
         blocks, active = blocks[regular], actives[regular]
-        ones = np.ones((len(blocks), size, 1))
-        entries = np.linalg.solve(blocks, ones)[..., 0]
-        margins = (entries @ rows[:, support].T).min(1, initial=np.inf)
-        feasible = margins >= 1 - _FEASIBLE
-        blocks, active = blocks[feasible], active[feasible]
-        entries = entries[feasible]
+        goals = heights[active][..., None]
+        entries = np.linalg.solve(blocks, goals)[..., 0]
+        good = _feasible(part, heights, entries)
+        blocks, active = blocks[good], active[good]
+        entries = entries[good] * units
         slopes = power * np.abs(entries) ** (power - 1) * np.sign(entries)
-        transposed = blocks.swapaxes(1, 2)
-        weights = np.linalg.solve(transposed, slopes[..., None])[..., 0]
-        stationary = (weights > 0).all(1)
-        betas.append(
-            _placed(
-                entries[stationary],
-                np.broadcast_to(support, (int(stationary.sum()), size)),
-                d,
-            )
-        )
-        duals.append(_placed(weights[stationary], active[stationary], n))
+        pull, turned = (units * slopes)[..., None], blocks.swapaxes(1, 2)
+        weights = np.linalg.solve(turned, pull)[..., 0]
+        kept = (weights > 0).all(1)
+        entries, active = entries[kept], active[kept]
+        places = np.broadcast_to(support, entries.shape)
+        betas.append(_placed(entries, places, d))
+        duals.append(_placed(weights[kept] * heights[active], active, n))
     return np.concatenate(betas), np.concatenate(duals)
 
 
-def _placed(entries: np.ndarray, places: np.ndarray, length: int) -> np.ndarray:
+def _regular(blocks: Array) -> Flags:
+    """Whether the rows of each block (V, s, s) span a volume, relative to their lengths."""
+    volumes = np.linalg.norm(blocks, axis=2).prod(1)
+    return np.abs(np.linalg.det(blocks)) > _SINGULAR * volumes
+
+
+def _feasible(rows: Array, heights: Array, entries: Array) -> Flags:
+    """Whether each of `entries` (V, s) meets all constraints, beyond rounding, and no entry vanishes."""
+    missing = np.abs(entries) @ np.abs(rows).T + heights
+    met = (entries @ rows.T - heights >= -_FEASIBLE * missing).all(1)
+    sizes = np.abs(entries)
+    return met & (sizes > _SINGULAR * sizes.max(1, initial=0, keepdims=True)).all(1)
+
+
+def _placed(entries: Array, places: Indices, length: int) -> Array:
     """Rows of zeros with `entries` (V, s) at `places` (V, s), (V, length)."""
     full = np.zeros((len(entries), length))
     np.put_along_axis(full, places, entries, 1)
     return full
 
 
-def _residual(
-    rows: np.ndarray, power: float, betas: np.ndarray, duals: np.ndarray
-) -> float:
+def _residual(rows: Array, power: float, betas: Array, duals: Array) -> float:
     on = betas != 0
     slopes = (
         power

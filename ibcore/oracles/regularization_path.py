@@ -8,9 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ibcore.oracles.separability import separating_direction
+from ibcore.oracles.separation import power_of_two
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 _ITERATIONS = 200
+_ERROR = 1e-8
+_RESIDUAL = 1e-6
+_LOST = 1e-2  # residual on the way at which the path is given up
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ def tail_limit(signed: object, power: float, start: object) -> TailLimit:
     multiple of u, since the first sum is homogeneous. f is strongly convex with modulus 1, so that
     |w - w*| <= |grad f(w)|. (Ji, Dudik, Schapire and Telgarsky 2020.)
 
-    Raises `InvalidInput` where `start` separates nothing.
+    Equivariant under a common factor s of the rows (margin s, direction and error stay), whatever the length of the
+    start. Raises `InvalidInput` where `start` separates nothing and where the error exceeds 1e-8.
     """
     rows = real_tensor("signed", signed, ndim=2).detach().cpu().double().numpy()
     w = real_tensor("start", start, ndim=1).detach().cpu().double().numpy()
@@ -43,8 +49,11 @@ def tail_limit(signed: object, power: float, start: object) -> TailLimit:
         raise InvalidInput(
             "start does not separate the data; pass ibcore.oracles.max_margin.max_margin(X, y).primal."
         )
-    scale = float((rows @ w).min())
-    w = w / scale
+    unit = float(power_of_two(np.abs(rows).max(keepdims=True).ravel())[0])
+    rows = rows * unit
+    margins = rows @ w / np.linalg.norm(w)
+    share = float(((margins / margins.min()) ** -power).sum()) ** (1 / (power + 2))
+    w = w / np.linalg.norm(w) * share * margins.min() ** (-power / (power + 2))
 
     def value(w: np.ndarray) -> float:
         margins = rows @ w
@@ -62,7 +71,7 @@ def tail_limit(signed: object, power: float, start: object) -> TailLimit:
         hessian = (
             np.eye(len(w)) + (power + 1) * (rows.T * (rows @ w) ** (-power - 2)) @ rows
         )
-        step = -np.linalg.solve(hessian, slope)
+        step = -np.linalg.lstsq(hessian, slope, rcond=None)[0]
         size, here = 1.0, value(w)
         while (
             value(w + size * step)
@@ -74,11 +83,15 @@ def tail_limit(signed: object, power: float, start: object) -> TailLimit:
         if np.linalg.norm(step) <= 1e-15 * np.linalg.norm(w):
             break
     norm = float(np.linalg.norm(w))
-    error, margin = (
-        float(np.linalg.norm(gradient(w))) / norm,
-        float((rows @ w).min()) / norm,
+    error = float(np.linalg.norm(gradient(w))) / norm
+    if not error <= _ERROR:
+        raise InvalidInput(
+            f"the limit is not resolved in double precision: an error of {error:.0e} is left. "
+            f"Scale the data, or take a smaller power."
+        )
+    return TailLimit(
+        torch.from_numpy(w / norm), error, float((rows @ w).min()) / norm / unit
     )
-    return TailLimit(torch.from_numpy(w / norm), error, margin)
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,9 @@ def regularization_path(signed: object, radii: object) -> list[PathPoint]:
     (w, nu), with S the sum of the slopes, so that nothing underflows however large B; B grows by a quarter
     from one solve to the next.
 
-    Raises `InvalidInput` for radii that do not rise from above 0.
+    Equivariant under a common factor s of the rows and 1/s of the radii: w / s, and the residual stays. Raises
+    `InvalidInput` for radii that do not rise from above 0 and where a residual exceeds 1e-6, and `NotSeparable` where
+    no direction separates the rows.
     """
     rows = real_tensor("signed", signed, ndim=2).detach().cpu().double().numpy()
     wanted = real_tensor("radii", radii, ndim=1).cpu().double().numpy()
@@ -108,6 +123,13 @@ def regularization_path(signed: object, radii: object) -> list[PathPoint]:
         raise InvalidInput(
             "radii must rise from above 0; sort them and drop repetitions."
         )
+    separating_direction(
+        rows,
+        "the rows are not linearly separable through the origin",
+        "Append a column of ones for a bias if there is none, or remove those rows.",
+    )
+    unit = float(power_of_two(np.abs(rows).max(keepdims=True).ravel())[0])
+    rows, wanted = rows * unit, wanted / unit
     mean = rows.mean(0)
     radius = min(wanted[0], 0.1 / np.linalg.norm(rows, axis=1).max())
     w = radius * mean / np.linalg.norm(mean)
@@ -116,9 +138,20 @@ def regularization_path(signed: object, radii: object) -> list[PathPoint]:
         while radius < target:
             grown = min(1.25 * radius, target)
             w, radius = _newton(rows, w * grown / radius, grown), grown
+            _resolved(_residual(rows, w), _LOST, radius * unit)
         w = _newton(rows, w, target)
-        points.append(PathPoint(torch.from_numpy(w), _residual(rows, w)))
+        residual = _resolved(_residual(rows, w), _RESIDUAL, target * unit)
+        points.append(PathPoint(torch.from_numpy(w * unit), residual))
     return points
+
+
+def _resolved(residual: float, bar: float, radius: float) -> float:
+    if not residual <= bar:
+        raise InvalidInput(
+            f"the path is not resolved in double precision at a radius of {radius:g}: a residual of "
+            f"{residual:.0e} is left. Take smaller radii, or center and scale the data."
+        )
+    return residual
 
 
 def _weights(rows: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -147,7 +180,13 @@ def _newton(rows: np.ndarray, w: np.ndarray, radius: float) -> np.ndarray:
         )
         system[:size, size], system[size, :size] = -w, -w / radius**2
         wrong = _wrong(rows, w, nu, radius)
-        step = np.linalg.solve(system, -wrong)
+        try:
+            step = np.linalg.solve(system, -wrong)
+        except np.linalg.LinAlgError as error:
+            raise InvalidInput(
+                f"the path is not resolved in double precision: Newton's system is singular ({error}). "
+                f"Take smaller radii, or center and scale the data."
+            ) from error
         share, bar = 1.0, np.linalg.norm(wrong) + 1e-13
         while (
             share > 1e-3

@@ -15,27 +15,36 @@ def distinctness(signed: Tensor, dual: Tensor) -> Tensor:
     Off the support it is the slack y_i w_hat.x_i - 1. For a support vector it is 1 - y_i w.x_i at the shortest
     w with the *other* support vectors at margin 1, alpha_i / (G^-1)_ii with G the Gram matrix of the
     support: what the solution would miss without this point. Both are divided by |w_hat| |x_i|, which makes
-    them differences of sines of angles. Zero means degenerate.
+    them differences of sines of angles, which a common factor of `signed` leaves. Zero means degenerate.
 
     Raises `InvalidInput` if the support vectors are linearly dependent, so that alpha is not unique.
     """
     on = dual > 0
     rows = signed[on]
-    gram = rows @ rows.T
-    if int(torch.linalg.matrix_rank(rows)) < len(rows):
+    lengths = rows.norm(dim=1, keepdim=True)
+    if _rank(rows) < len(rows):
         raise InvalidInput(
             f"the {len(rows)} support vectors are linearly dependent, expected independent ones. "
             f"Perturb the data or drop repeated points."
         )
     w_hat = signed.T @ dual
     out = signed @ w_hat - 1
-    out[on] = dual[on] / torch.linalg.inv(gram).diagonal()
+    r = torch.linalg.qr((rows / lengths).T).R
+    inverse = torch.linalg.solve_triangular(r, torch.eye(len(r)).to(r), upper=True)
+    out[on] = dual[on] * (lengths[:, 0] / inverse.norm(dim=1)) ** 2
     return out / (w_hat.norm() * signed.norm(dim=1))
 
 
 def spans(signed: Tensor, dual: Tensor) -> bool:
     """Whether the support vectors span the whole input space, as Ji and Telgarsky (2019) assume."""
-    return int(torch.linalg.matrix_rank(signed[dual > 0])) == signed.shape[1]
+    return _rank(signed[dual > 0]) == signed.shape[1]
+
+
+def _rank(rows: Tensor) -> int:
+    """The rank of `rows` (k, d) with columns and then rows divided by their largest entries."""
+    columns = rows.abs().amax(0)
+    scaled = rows / torch.where(columns > 0, columns, 1.0)
+    return int(torch.linalg.matrix_rank(scaled / scaled.abs().amax(1, keepdim=True)))
 
 
 def offset_at_loss(signed: Tensor, dual: Tensor) -> Tensor:
@@ -47,4 +56,5 @@ def offset_at_loss(signed: Tensor, dual: Tensor) -> Tensor:
     """
     on = dual > 0
     wanted = -torch.log(len(dual) * dual[on] / dual.sum())
-    return torch.linalg.pinv(signed[on]) @ wanted
+    lengths = signed[on].norm(dim=1)
+    return torch.linalg.pinv(signed[on] / lengths[:, None]) @ (wanted / lengths)

@@ -11,25 +11,28 @@ whose dual is max sum_i l_i over l >= 0 with |sum_i l_i y_i relu(u.x_i)| <= 1 on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import warnings
+from dataclasses import dataclass, replace
 
 import cvxpy as cp
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.linalg import null_space
 from torch import Tensor
 
+from ibcore.oracles.active_set import EPS, Array
+from ibcore.oracles.separation import opposing_weights, power_of_two
 from ibcore.validation import InvalidInput, NotSeparable, binary_data
-
-Array = NDArray[np.float64]
 
 _CERTIFIED = (
     1e-9  # the dual potential may exceed 1 by this before another direction is added
 )
+_GAP = 1e-7  # certified relative gap at which a solution is accepted
 _ROUNDS = 40
 _ACTIVE = 1e-5  # margins above the least by less than this are active
 _EXACT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+_ON_KINK = 1e-9  # |u.x| / |x| below which a point stands on the kink of a direction
 _GRID = 64  # directions of the first program, besides the kinks
 
 
@@ -62,12 +65,13 @@ class VariationMargin:
 
         With one neuron a direction, the direction theta / |theta| of gradient flow relaxes, per unit of log |theta|, at
         the rates 1 - e for the eigenvalues e of sum_i l_i Hessian(m_i) on the tangent space of the active margins
-        (derived on the page on two-layer margins); |theta|^2 grows like log 1/L and the gap is quadratic.
+        (derived on the page on two-layer margins); |theta|^2 grows like log 1/L and the gap is quadratic. A point on
+        the kink of a direction counts as unseen by it; see `distance_to_kinks`. Unchanged by a common factor of X.
         """
         inputs, labels = _plane(X, y)
         u, c = _merged(self.directions.numpy(), self.masses.numpy())
         seen, outputs, roots = (
-            u @ inputs.T > 0,
+            u @ inputs.T > _ON_KINK * np.linalg.norm(inputs, axis=1),
             np.maximum(u @ inputs.T, 0),
             np.sqrt(np.abs(c)),
         )
@@ -121,42 +125,33 @@ def _unit(angles: Array) -> Array:
 def potential_peaks(X: Array, coefficients: Array) -> tuple[Array, Array]:
     """Stationary points and kinks of g(u) = sum_i c_i relu(u.x_i), |u| = 1.
 
-    Returns directions (k, 2) on the unit circle and values (k,).
-
-    Between two kinks g is v.u with v the sum of the active c_i x_i, so its
-    extremes there are at +-v/|v| where that lies on the arc, and at the
-    kinks; max |g| over them is the maximum over the circle.
+    Directions (k, 2) and values (k,). Between two kinks g is v.u with v the
+    sum of the active c_i x_i, so its extremes there are at +-v/|v| where that
+    lies on the arc, and at the kinks; the largest |g| of them is that of all u.
     """
     ends = kinks(X)
     widths = np.diff(np.append(ends, ends[0] + 2 * np.pi))
     active = (_unit(ends + widths / 2) @ X.T > 0) * coefficients
     inside = np.arctan2(*(active @ X).T[::-1])
     both = np.concatenate([inside, inside + np.pi])
-    along = np.mod(both - np.tile(ends, 2), 2 * np.pi)
-    on_arc = along <= np.tile(widths, 2)
+    past = np.mod(both - np.tile(ends, 2), 2 * np.pi)
+    on_arc = past <= np.tile(widths, 2)
     directions = _unit(np.concatenate([ends, both[on_arc]]))
     return directions, np.maximum(directions @ X.T, 0) @ coefficients
 
 
-def _program(features: Array, y: Array) -> tuple[Array, Array]:
-    """Masses and dual variables of the linear program over fixed directions, features (n, k)."""
+def _program(features: Array, y: Array, heights: Array) -> tuple[Array, Array] | None:
+    """Masses and dual variables of the linear program over fixed directions, features (n, k); None if not solved."""
     masses = cp.Variable(features.shape[1])
-    constraint = cp.multiply(y, features @ masses) >= 1
+    constraint = cp.multiply(y, features @ masses) >= heights
     problem = cp.Problem(cp.Minimize(cp.norm1(masses)), [constraint])
     for options in (_EXACT, {}):
-        try:
+        # an unknown status is reported as a ValueError
+        with contextlib.suppress(cp.SolverError, ValueError):
             problem.solve(solver=cp.HIGHS, highs_options=options)
-        except (
-            cp.SolverError,
-            ValueError,
-        ):  # an unknown status is reported as a ValueError
-            continue
-        break
+            break
     if problem.status != cp.OPTIMAL:
-        raise NotSeparable(
-            f"no two-layer ReLU network without bias fits these labels (linear program: "
-            f"{problem.status}). Points on one ray must have one label; append a constant for a bias."
-        )
+        return None
     return np.asarray(masses.value), np.asarray(constraint.dual_value)
 
 
@@ -164,22 +159,62 @@ def variation_margin(X: object, y: object) -> VariationMargin:
     """Solve the semi-infinite linear program by exchange, starting from the kinks and a grid of directions.
 
     After each program the exact peaks of the dual potential above 1 become new directions, until there is
-    none above 1 + 1e-9. Raises `InvalidInput` for malformed data or points that are not in the plane
-    or zero, and `NotSeparable` where no network fits the labels.
+    none above 1 + 1e-9. Equivariant under a common factor s of X: margin s, norm, masses and dual / s, and under
+    rotations. Raises `InvalidInput` for malformed data, for points that are not in the plane or zero and where the
+    gap exceeds 1e-7, and `NotSeparable` where weights certify that no network fits the labels.
     """
     inputs, labels = _plane(X, y)
-    directions = _unit(
-        np.concatenate([kinks(inputs), np.arange(_GRID) * 2 * np.pi / _GRID])
-    )
+    unit = float(power_of_two(np.abs(inputs).max(keepdims=True).ravel())[0])
+    points = inputs * unit
+    lengths = np.linalg.norm(points, axis=1)
+    for scales in (np.ones(len(points)), lengths / lengths.min()):
+        solution = _exchange(points, labels, scales)
+        if solution is not None and solution.gap <= _GAP:
+            return replace(
+                solution,
+                masses=solution.masses * unit,
+                dual=solution.dual * unit,
+                norm=solution.norm * unit,
+                margin=solution.margin / unit,
+            )
+    raise _refusal(points, labels)
+
+
+def _exchange(X: Array, y: Array, scales: Array) -> VariationMargin | None:
+    """The solution with each constraint divided by its entry of `scales` (n,); None where a program does not solve."""
+    directions = _unit(np.concatenate([kinks(X), np.arange(_GRID) * 2 * np.pi / _GRID]))
     for rounds in range(1, _ROUNDS + 1):
-        features = np.maximum(directions @ inputs.T, 0).T
-        masses, dual = _program(features, labels)
-        peaks, values = potential_peaks(inputs, dual * labels)
+        features = np.maximum(directions @ X.T, 0).T / scales[:, None]
+        found = _program(features, y, 1 / scales)
+        if found is None:
+            return None
+        masses, dual = found[0], found[1] / scales
+        peaks, values = potential_peaks(X, dual * y)
         above = np.abs(values) > 1 + _CERTIFIED
         if not above.any() or rounds == _ROUNDS:
             break
         directions = np.concatenate([directions, peaks[above]])
-    return _certified(inputs, labels, directions, masses, dual, rounds)
+    return _certified(X, y, directions, masses, dual, rounds)
+
+
+def _refusal(X: Array, y: Array) -> InvalidInput:
+    """What to say where no program solved: `NotSeparable` only if the potential of some weights vanishes."""
+    lengths = np.linalg.norm(X, axis=1)
+    directions = _unit(np.concatenate([kinks(X), np.arange(_GRID) * 2 * np.pi / _GRID]))
+    rows = (np.maximum(directions @ X.T, 0).T / lengths[:, None]) * y[:, None]
+    weights = opposing_weights(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    weights = weights / np.linalg.norm(rows, axis=1) / lengths
+    left = np.abs(potential_peaks(X, weights * y)[1]).max()
+    if weights.any() and left <= 64 * EPS * len(X) * float(weights @ lengths):
+        return NotSeparable(
+            "no two-layer ReLU network without bias fits these labels: nonnegative weights of the points make "
+            "the potential vanish in every direction. Points on one ray must have one label; append a constant for "
+            "a bias."
+        )
+    return InvalidInput(
+        "the largest margin of two-layer networks is not resolved in double precision. Remove nearly contradictory "
+        "points, or bring the points to similar lengths."
+    )
 
 
 def _plane(X: object, y: object) -> tuple[Array, Array]:
@@ -198,12 +233,15 @@ def _plane(X: object, y: object) -> tuple[Array, Array]:
 
 def _certified(
     X: Array, y: Array, directions: Array, masses: Array, dual: Array, rounds: int
-) -> VariationMargin:
+) -> VariationMargin | None:
     used = np.abs(masses) > 0
     directions, masses = directions[used], masses[used]
-    masses = masses / float((y * (np.maximum(directions @ X.T, 0).T @ masses)).min())
+    lowest = float((y * (np.maximum(directions @ X.T, 0).T @ masses)).min())
     dual = np.maximum(dual, 0)
-    dual = dual / float(np.abs(potential_peaks(X, dual * y)[1]).max())
+    peak = float(np.abs(potential_peaks(X, dual * y)[1]).max())
+    if not (lowest > 0 and peak > 0):
+        return None
+    masses, dual = masses / lowest, dual / peak
     norm = float(np.abs(masses).sum())
     return VariationMargin(
         torch.from_numpy(directions),
@@ -236,9 +274,11 @@ def gated_norm(X: object, y: object) -> float:
 
     For every arc between kinks, whose neurons see the same points, and either sign there is one vector v
     in the cone of the arc that adds sign * v.x to the points it sees, at a cost of |v|. Accurate to about 1e-9;
-    raises as `variation_margin` does.
+    divided by s with a common factor s of X; raises as `variation_margin` does.
     """
-    inputs, labels = _plane(X, y)
+    points, labels = _plane(X, y)
+    unit = float(power_of_two(np.abs(points).max(keepdims=True).ravel())[0])
+    inputs = points * unit
     ends = kinks(inputs)
     widths = np.diff(np.append(ends, ends[0] + 2 * np.pi))
     seen = _unit(ends + widths / 2) @ inputs.T > 0
@@ -253,9 +293,11 @@ def gated_norm(X: object, y: object) -> float:
             )
             cones.append(side @ v >= 0)
     problem = cp.Problem(cp.Minimize(cost), [cp.multiply(labels, outputs) >= 1, *cones])
-    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
-    if problem.status != cp.OPTIMAL:
-        raise NotSeparable(
-            f"the program over gates did not solve ({problem.status}): no network fits these labels."
+    with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
+        warnings.filterwarnings("ignore", message="Solution may be inaccurate")
+        problem.solve(
+            solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9
         )
-    return float(problem.value)
+    if problem.status != cp.OPTIMAL:
+        raise _refusal(inputs, labels)
+    return float(problem.value) * unit

@@ -11,8 +11,9 @@ and |beta| log(|beta| / alpha^2) for large. Moroshko et al. (2020) proved its pa
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cvxpy as cp
 import numpy as np
@@ -20,12 +21,19 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
-from ibcore.oracles.separability import is_separable
-from ibcore.validation import InvalidInput, NotSeparable, binary_data, positive_number
+from ibcore.oracles.active_set import Array
+from ibcore.oracles.max_margin import certify
+from ibcore.oracles.separability import separating_direction
+from ibcore.oracles.separation import power_of_two
+from ibcore.validation import InvalidInput, binary_data, positive_number
 
 _ACTIVE = 1e-6
 _NEWTON_STEPS = 50
 _FEASIBLE = 1e-9
+_LARGEST = (
+    300.0  # of |A^T lambda|, far above its values for any ratio, far below overflow
+)
+_ACCEPTED = 1e-8  # gap and violation at which a solution is accepted
 
 
 @dataclass(frozen=True)
@@ -55,38 +63,66 @@ def woodworth_max_margin(X: object, y: object, ratio: float) -> WoodworthMargin:
     """Solve the program for mu = `ratio`: an exponential cone program, polished by Newton's method on its active set.
 
     In the cone form, b = p - q and Q_1(b) is the least sum of the relative entropies p log p - p + 1 and
-    q log q - q + 1: the network's u^2 and v^2. Raises `InvalidInput` for malformed data and `NotSeparable`.
+    q log q - q + 1: the network's u^2 and v^2. Where that leaves a gap, the solution is followed from the small ratio
+    at which Q_1 is quadratic. Equivariant under a common factor s of X and `ratio`: b stays, the dual is divided by s.
+    Raises `InvalidInput` for malformed data and where gap or violation exceed 1e-8, and `NotSeparable`.
     """
     inputs, labels = binary_data(X, y)
     positive_number("ratio", ratio)
-    if not is_separable(inputs, labels):
-        raise NotSeparable(
-            "X, y are not linearly separable through the origin. Append a column of ones for a bias, "
-            "or remove points."
-        )
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
-    p, q = cp.Variable(signed.shape[1]), cp.Variable(signed.shape[1])
-    constraint = signed @ (p - q) >= ratio
+    separating_direction(signed)
+    unit = float(power_of_two(np.abs(signed).max(keepdims=True).ravel())[0])
+    rows, goal = signed * unit, ratio * unit
+    for start in (_cone_program, _followed):
+        solution = _certified(rows, _polish(rows, goal, start(rows, goal)), goal)
+        if solution.gap <= _ACCEPTED and solution.violation <= _ACCEPTED:
+            return replace(solution, dual=solution.dual * unit)
+    raise InvalidInput(
+        f"the program for ratio {ratio:g} is not resolved in double precision: a gap of {solution.gap:.0e} is left "
+        f"and margins are missed by {solution.violation:.0e}. Center and scale the data, or change the ratio."
+    )
+
+
+def _cone_program(rows: Array, ratio: float) -> Array:
+    """Dual variables (n,) by Clarabel, zeros where it does not end."""
+    p, q = cp.Variable(rows.shape[1]), cp.Variable(rows.shape[1])
+    constraint = rows @ (p - q) >= ratio
     entropy = cp.sum(cp.kl_div(p, 1) + cp.kl_div(q, 1))
     with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
         warnings.filterwarnings("ignore", message="Solution may be inaccurate")
         cp.Problem(cp.Minimize(entropy), [constraint]).solve(solver=cp.CLARABEL)
-    if constraint.dual_value is None:
-        raise InvalidInput(
-            f"the cone program did not solve for ratio {ratio:g}; rescale the data or the ratio."
-        )
-    return _certified(
-        signed, _polish(signed, ratio, np.asarray(constraint.dual_value)), ratio
-    )
+    found = constraint.dual_value
+    usable = found is not None and np.isfinite(found).all()
+    return np.maximum(found, 0) if usable else np.zeros(len(rows))
 
 
-def _polish(signed: np.ndarray, ratio: float, dual: np.ndarray) -> np.ndarray:
+def _followed(rows: Array, ratio: float) -> Array:
+    """Dual variables (n,) near those at `ratio`, from the max-margin solution by steps of a factor of 4."""
+    level = min(ratio, 1e-3)
+    weights = certify(rows, np.zeros(len(rows))).dual.numpy() * level / 2
+    while level < ratio:
+        weights = _polish(rows, level, weights)
+        grown = min(4 * level, ratio)
+        if not weights.any():
+            break
+        if np.abs(weights @ rows).max() < 1:
+            weights = weights * grown / level
+        level = grown
+    return weights
+
+
+def _polish(rows: Array, ratio: float, dual: Array) -> Array:
     """An active-set correction: Newton on the active set, drop negative duals, add violated points, repeat."""
+    if not dual.any() or not np.abs(dual @ rows).max() < _LARGEST:
+        return np.zeros_like(dual)
     active, weights = dual > _ACTIVE * dual.max(), dual.clip(min=0)
     for _ in range(10 * len(dual)):
         polished = np.zeros_like(dual)
-        polished[active] = _on_active(signed[active], ratio, weights[active])
-        margins = 2 * signed @ np.sinh(polished @ signed)
+        polished[active] = _on_active(rows[active], ratio, weights[active])
+        pull = polished @ rows
+        if not np.abs(pull).max() < _LARGEST:
+            return np.zeros_like(dual)
+        margins = 2 * rows @ np.sinh(pull)
         if polished.min() < 0:
             active[polished.argmin()] = False
         elif margins.min() < ratio * (1 - _FEASIBLE):
@@ -97,33 +133,31 @@ def _polish(signed: np.ndarray, ratio: float, dual: np.ndarray) -> np.ndarray:
     return dual
 
 
-def _on_active(rows: np.ndarray, ratio: float, weights: np.ndarray) -> np.ndarray:
+def _on_active(rows: Array, ratio: float, weights: Array) -> Array:
     """Newton's method for 2 A sinh(A^T lambda) = mu, with steps that move A^T lambda by at most 2."""
     for _ in range(_NEWTON_STEPS):
         pull = weights @ rows
+        if not np.abs(pull).max() < _LARGEST:
+            break
         missing = ratio - 2 * rows @ np.sinh(pull)
         if np.abs(missing).max() <= 1e-13 * ratio:
             break
-        step = np.linalg.lstsq(
-            2 * (rows * np.cosh(pull)) @ rows.T, missing, rcond=None
-        )[0]
-        weights = weights + step * min(1.0, 2 / np.abs(step @ rows).max())
+        root = rows * np.sqrt(2 * np.cosh(pull))
+        change = np.linalg.lstsq(root, missing, rcond=None)[0]
+        step = np.linalg.lstsq(root.T, change, rcond=None)[0]
+        weights = weights + step * 2 / max(2.0, np.abs(step @ rows).max())
     return weights
 
 
-def _certified(signed: np.ndarray, dual: np.ndarray, ratio: float) -> WoodworthMargin:
+def _certified(rows: Array, dual: Array, ratio: float) -> WoodworthMargin:
     dual = np.maximum(dual, 0)
-    pull = dual @ signed
+    pull = dual @ rows
     b = 2 * np.sinh(pull)
     value = float(woodworth(torch.from_numpy(b), 1.0))
     bound = ratio * dual.sum() - 4 * (np.sinh(pull / 2) ** 2).sum()
-    violation = max(0.0, 1 - float((signed @ b).min()) / ratio)
-    return WoodworthMargin(
-        torch.from_numpy(b),
-        torch.from_numpy(dual),
-        abs(value - float(bound)) / value,
-        violation,
-    )
+    violation = max(0.0, 1 - float((rows @ b).min()) / ratio)
+    gap = abs(value - float(bound)) / value if value > 0 else math.inf
+    return WoodworthMargin(torch.from_numpy(b), torch.from_numpy(dual), gap, violation)
 
 
 def stationarity_residual(

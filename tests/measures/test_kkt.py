@@ -29,6 +29,16 @@ def test_a_support_vector_machine_is_a_kkt_point_with_its_duals(scale):
     )
 
 
+def test_a_margin_without_gradient_has_no_multiplier():
+    _, _, signed = linear_problem()
+    theta = signed[0]
+    rows = torch.stack([signed[0], torch.zeros(9).double()])
+    values = torch.ones(2).double()
+    found = kkt(theta, values, rows)
+    assert found.residual < 1e-14
+    torch.testing.assert_close(found.multipliers, torch.tensor([1.0, 0.0]).double())
+
+
 def test_residual_agrees_with_another_solver_and_ignores_scale():
     X, y, signed = linear_problem()
     theta = max_margin(X, y).primal + 0.1 * signed.mean(0)

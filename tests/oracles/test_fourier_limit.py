@@ -34,6 +34,20 @@ def test_minimum_norm_random_features_tend_to_its_interpolant_as_one_over_root_c
     assert gaps[1] == pytest.approx(gaps[0] / 8, rel=0.3)
 
 
+def test_neither_units_nor_an_offset_matter():
+    """40 points: from 26 on PyTorch would take distances as differences of squares, which the offset spoils."""
+    X = torch.randint(-8, 8, (40, 3), generator=torch.Generator().manual_seed(1))
+    X = X.double() / 4
+    expected = gaussian_kernel(1.0)(X, X)
+    torch.testing.assert_close(
+        gaussian_kernel(1.0)(X + 2.0**30, X + 2.0**30), expected, rtol=1e-13, atol=0
+    )
+    for unit in (1e-12, 1e12):
+        torch.testing.assert_close(
+            gaussian_kernel(unit)(unit * X, unit * X), expected, rtol=1e-9, atol=0
+        )
+
+
 def test_length_scale_must_be_positive():
     with pytest.raises(InvalidInput, match="length_scale is -1"):
         gaussian_kernel(-1.0)

@@ -98,7 +98,7 @@ def test_a_local_solver_ends_at_listed_points(data):
     [
         ([[1.0, 0.0]], 1.0, InvalidInput),
         ([[1.0], [-1.0]], 0.5, NotSeparable),
-        (torch.ones(40, 40), 0.5, InvalidInput),
+        (torch.eye(40), 0.5, InvalidInput),
     ],
 )
 def test_bad_input_is_refused(rows, power, error):
