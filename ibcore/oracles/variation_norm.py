@@ -125,9 +125,11 @@ def _unit(angles: Array) -> Array:
 def potential_peaks(X: Array, coefficients: Array) -> tuple[Array, Array]:
     """Stationary points and kinks of g(u) = sum_i c_i relu(u.x_i), |u| = 1.
 
-    Directions (k, 2) and values (k,). Between two kinks g is v.u with v the
-    sum of the active c_i x_i, so its extremes there are at +-v/|v| where that
-    lies on the arc, and at the kinks; the largest |g| of them is that of all u.
+    Returns directions (k, 2) on the unit circle and values (k,).
+
+    Between two kinks g is v.u with v the sum of the active c_i x_i, so its
+    extremes there are at +-v/|v| where that lies on the arc, and at the
+    kinks; max |g| over them is the maximum over the circle.
     """
     ends = kinks(X)
     widths = np.diff(np.append(ends, ends[0] + 2 * np.pi))
