@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from decimal import Decimal
+from numbers import Integral, Real
 
+import numpy as np
 import torch
+from scipy.sparse import issparse
 from torch import Tensor
 
 PRESETS = ("quick", "book", "full")
 DEVICES = ("auto", "cpu", "cuda")
+_OTHER = {"U": "text", "S": "text", "M": "dates", "m": "durations", "V": "records"}
 
 
 class InvalidInput(ValueError):
@@ -20,21 +26,19 @@ class NotSeparable(InvalidInput):
 
 
 def real_tensor(name: str, value: object, *, ndim: int | None = None) -> Tensor:
-    """`value` as a finite floating tensor (float64 unless it is a floating array or tensor already)."""
-    try:
-        tensor = torch.as_tensor(value)
-        if tensor.is_floating_point() and not hasattr(value, "dtype"):
-            tensor = torch.as_tensor(value, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InvalidInput(
-            f"{name} is a {type(value).__name__} that is no array of numbers ({error}). "
-            f"Pass a list, a NumPy array or a tensor of real numbers."
-        ) from error
+    """`value` as a finite dense tensor: float32 where it is an array of that dtype, otherwise float64.
+
+    Takes lists, numbers, tensors, and whatever turns into a NumPy array: DataFrames, reversed views, integers, truth
+    values, half precision, any byte order, objects that are numbers. A tensor or array that needs no change is not
+    copied. Raises `InvalidInput` for text, dates, complex numbers, sparse and masked data, NaN, infinities, empty
+    data and another number of dimensions than `ndim`.
+    """
+    tensor = _dense(name, value) if isinstance(value, Tensor) else _array(name, value)
     if tensor.is_complex():
         raise InvalidInput(
             f"{name} is complex, expected real numbers. Pass its real part."
         )
-    if not tensor.is_floating_point():
+    if tensor.dtype not in (torch.float32, torch.float64):
         tensor = tensor.double()
     if ndim is not None and tensor.ndim != ndim:
         raise InvalidInput(
@@ -54,6 +58,87 @@ def real_tensor(name: str, value: object, *, ndim: int | None = None) -> Tensor:
     return tensor
 
 
+def _dense(name: str, tensor: Tensor) -> Tensor:
+    if tensor.layout != torch.strided or tensor.is_nested:
+        raise InvalidInput(
+            f"{name} is a sparse tensor, expected a dense one. Pass {name}.to_dense()."
+        )
+    return tensor
+
+
+def _array(name: str, value: object) -> Tensor:
+    """What is no tensor, by way of NumPy."""
+    if issparse(value):
+        raise InvalidInput(
+            f"{name} is a sparse matrix, expected a dense array. Pass {name}.toarray()."
+        )
+    if isinstance(value, np.ma.MaskedArray):
+        raise InvalidInput(
+            f"{name} is a masked array, expected one without gaps. "
+            f"Pass {name}.filled(number), or the rows that have no masked entry."
+        )
+    try:
+        return torch.from_numpy(_numbers(_unpacked(value)))
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise InvalidInput(
+            f"{name} is a {type(value).__name__} that is no array of numbers ({error}). "
+            f"Pass a list, a NumPy array, a DataFrame or a tensor of real numbers."
+        ) from error
+
+
+def _unpacked(value: object) -> np.ndarray:
+    if value is None:
+        raise TypeError("it holds nothing")
+    if isinstance(value, (list, tuple)):
+        parts = [v.detach().cpu() if isinstance(v, Tensor) else v for v in value]
+        array = np.asarray(parts)
+        return array.astype(np.float64) if array.dtype.kind == "f" else array
+    convert = getattr(value, "to_numpy", None)
+    return np.asarray(convert() if convert else value)
+
+
+def _numbers(array: np.ndarray) -> np.ndarray:
+    """`array` in native byte order, writable and without negative strides, which PyTorch asks for."""
+    kind = array.dtype.kind
+    if kind == "O":
+        array = np.array([_number(entry) for entry in array.flat]).reshape(array.shape)
+    elif kind in _OTHER:
+        raise TypeError(f"it holds {_OTHER[kind]}; encode them as numbers first")
+    wanted = np.dtype(array.dtype.type) if array.dtype.kind == "c" else np.dtype(float)
+    if array.dtype.kind == "f" and array.dtype.itemsize == 4:
+        wanted = np.dtype(np.float32)
+    copied = not array.flags.writeable or any(step < 0 for step in array.strides)
+    return np.array(array, dtype=wanted) if copied else array.astype(wanted, copy=False)
+
+
+def _number(entry: object) -> float:
+    """An entry of an array of objects; what stands for a missing value is NaN."""
+    if type(entry).__name__ in ("NoneType", "NAType", "NaTType"):
+        return math.nan
+    if isinstance(entry, (Real, Decimal, np.bool_)):
+        return float(entry)
+    if isinstance(entry, Tensor) and entry.numel() == 1:
+        return float(entry)
+    raise TypeError(f"one of its entries is {entry!r}; encode it as a number first")
+
+
+def data_tensor(
+    name: str, value: object, *, ndims: tuple[int, ...], shape: str
+) -> Tensor:
+    """`real_tensor` with one of the numbers of dimensions `ndims`, which a refusal calls `shape`."""
+    tensor = real_tensor(name, value)
+    if tensor.ndim not in ndims:
+        raise InvalidInput(
+            f"{name} have shape {tuple(tensor.shape)}, expected {shape}."
+        )
+    return tensor
+
+
+def model_inputs(value: object) -> Tensor:
+    """The inputs of a model, (n, d), shared by a batch, or (B, n, d)."""
+    return data_tensor("inputs", value, ndims=(2, 3), shape="(n, d) or (B, n, d)")
+
+
 def regression_data(X: object, y: object) -> tuple[Tensor, Tensor]:
     """Inputs `X` (n, d) and real targets `y` (n,) or (n, K), finite and of matching length."""
     inputs, targets = real_tensor("X", X, ndim=2), real_tensor("y", y)
@@ -67,34 +152,99 @@ def regression_data(X: object, y: object) -> tuple[Tensor, Tensor]:
 
 def binary_data(X: object, y: object) -> tuple[Tensor, Tensor]:
     """Inputs `X` (n, d) and labels `y` (n,) in {-1, +1}."""
-    inputs, labels = real_tensor("X", X, ndim=2), real_tensor("y", y, ndim=1)
+    inputs, labels = real_tensor("X", X, ndim=2), binary_labels("y", y, ndim=1)
     if len(labels) != len(inputs):
         raise InvalidInput(
             f"X has {len(inputs)} rows and y {len(labels)} labels; expected one label a row."
         )
-    if not bool(((labels == 1) | (labels == -1)).all()):
-        got = ", ".join(f"{v:g}" for v in labels.unique().tolist()[:6])
-        raise InvalidInput(
-            f"y has the values {got}; expected labels -1 and +1 only. "
-            f"For labels 0 and 1 pass 2 * y - 1."
-        )
     return inputs, labels.to(inputs)
 
 
+def binary_labels(name: str, value: object, *, ndim: int | None = None) -> Tensor:
+    """Labels -1 and +1, of any shape or with `ndim` dimensions; truth values are none."""
+    if _truth_values(value):
+        raise InvalidInput(
+            f"{name} holds truth values, expected labels -1 and +1. "
+            f"Pass 2 * np.asarray({name}) - 1."
+        )
+    labels = real_tensor(name, value, ndim=ndim)
+    if not bool((labels.abs() == 1).all()):
+        got = ", ".join(f"{v:g}" for v in labels.unique().tolist()[:6])
+        raise InvalidInput(
+            f"{name} has the values {got}; expected labels -1 and +1 only. "
+            f"For labels 0 and 1 pass 2 * {name} - 1."
+        )
+    return labels
+
+
+def _truth_values(value: object) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(isinstance(entry, (bool, np.bool_)) for entry in value)
+    kind = str(getattr(value, "dtype", "")).removeprefix("torch.")
+    return kind in ("bool", "boolean")
+
+
+def class_labels(name: str, value: object, count: int) -> Tensor:
+    """Classes (n,) from 0 to `count` - 1 as int64."""
+    try:
+        labels = real_tensor(name, value, ndim=1)
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{error} Classes are integers from 0 to {count - 1}: "
+            f"np.unique({name}, return_inverse=True)[1] numbers them."
+        ) from error
+    if not bool(((labels == labels.round()) & (labels >= 0) & (labels < count)).all()):
+        got = ", ".join(f"{v:g}" for v in labels.unique().tolist()[:6])
+        raise InvalidInput(
+            f"{name} has the values {got}; expected integers from 0 to {count - 1}."
+        )
+    return labels.long()
+
+
+def indices(name: str, value: object) -> Tensor:
+    """Integers of any shape as int64, from any array whose dtype is one of integers."""
+    array = value if isinstance(value, Tensor) else np.asarray(value)
+    whole = str(array.dtype).removeprefix("torch.").startswith(("int", "uint"))
+    if not whole:
+        raise InvalidInput(
+            f"{name} are of dtype {array.dtype}, expected integers, as indices are. "
+            f"Convert them first."
+        )
+    if isinstance(array, Tensor):
+        return array.long()
+    return torch.from_numpy(np.array(array, dtype=np.int64, order="C"))
+
+
 def positive_integer(name: str, value: object, *, least: int = 1) -> int:
-    """`value` as an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    """`value`, of Python or NumPy, as an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise InvalidInput(
             f"{name} is {value!r}, expected an integer of at least {least}."
         )
-    return value
+    return int(value)
 
 
-def positive_number(name: str, value: float) -> float:
-    """`value` as a finite number above zero."""
-    if not (isinstance(value, (int, float)) and 0 < value < float("inf")):
-        raise InvalidInput(f"{name} is {value!r}, expected a finite number above 0.")
-    return float(value)
+def real_number(name: str, value: object) -> float:
+    """`value`, of Python or NumPy, as a number that is not NaN; truth values are none."""
+    number = _float(value)
+    if math.isnan(number):
+        raise InvalidInput(f"{name} is {value!r}, expected a number.")
+    return number
+
+
+def _float(value: object) -> float:
+    """`value` where it is a real number, otherwise NaN."""
+    usable = isinstance(value, Real) and not isinstance(value, bool)
+    return float(value) if usable else math.nan  # type: ignore[arg-type]
+
+
+def positive_number(name: str, value: object, *, infinite: bool = False) -> float:
+    """`value` as a finite number above zero, or as `math.inf` where `infinite` numbers make sense."""
+    number = _float(value)
+    if not (number > 0 and (infinite or number < math.inf)):
+        finite = "" if infinite else "finite "
+        raise InvalidInput(f"{name} is {value!r}, expected a {finite}number above 0.")
+    return number
 
 
 def one_of(name: str, value: str, choices: Iterable[str]) -> str:

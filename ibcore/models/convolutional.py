@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.fft import irfft, rfft
 
+from ibcore.models.base import OnInputs
 from ibcore.validation import InvalidInput, positive_integer
 
 
 @dataclass(frozen=True)
-class Convolutional:
+class Convolutional(OnInputs):
     """The linear predictor x -> beta.x with beta = w_1 * ... * w_k, circular convolutions in d dimensions.
 
     The first `depth` - 1 layers are kernels of `kernel` entries (d, the full width, by default) and the
@@ -22,18 +23,16 @@ class Convolutional:
     of degree k. Full width and one channel are the setting of Gunasekar et al. (2018).
     """
 
-    inputs: Tensor
     depth: int = 2
     kernel: int | None = None
     linear = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive_integer("depth", self.depth, least=2)
-        if self.inputs.ndim not in (2, 3):
-            raise InvalidInput(
-                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d)."
-            )
-        if self.kernel is not None and not 1 <= self.kernel <= self.features:
+        if self.kernel is None:
+            return
+        if positive_integer("kernel", self.kernel) > self.features:
             raise InvalidInput(
                 f"kernel is {self.kernel}, expected 1 to the width {self.features} of the inputs."
             )

@@ -9,28 +9,25 @@ from math import sqrt
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number
+from ibcore.models.base import OnInputs
+from ibcore.validation import positive_integer, positive_number
 
 
 @dataclass(frozen=True)
-class DeepLinear:
+class DeepLinear(OnInputs):
     """A linear network with hidden layers of `widths` on `inputs`, (n, d) shared by the batch or (B, n, d).
 
     Parameters `theta` (B, P) hold W_1 (widths[0], d), ..., W_k (1, widths[-1]), each row by row, with
     k = 1 + len(widths) the depth. Without hidden layers it is the linear predictor.
     """
 
-    inputs: Tensor
     widths: tuple[int, ...]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "widths", tuple(self.widths))
         for width in self.widths:
             positive_integer("width", width)
-        if self.inputs.ndim not in (2, 3):
-            raise InvalidInput(
-                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d)."
-            )
 
     @property
     def linear(self) -> bool:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer
+from ibcore.models.base import OnInputs
+from ibcore.validation import positive_integer
 
 
 @dataclass(frozen=True)
-class Diagonal:
+class Diagonal(OnInputs):
     """The linear predictor x -> beta.x with beta = u^k - v^k, entry by entry, homogeneous of degree `depth` k.
 
     Parameters `theta` (B, 2 d) hold u (d) and then v (d). `inputs` are (n, d), shared by the batch, or
@@ -20,15 +21,11 @@ class Diagonal:
     (which gradient flow preserves).
     """
 
-    inputs: Tensor
     depth: int = 2
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive_integer("depth", self.depth)
-        if self.inputs.ndim not in (2, 3):
-            raise InvalidInput(
-                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d)."
-            )
 
     @property
     def linear(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ibcore.validation import InvalidInput
+from ibcore.validation import InvalidInput, regression_data
 
 Array = NDArray[np.float64]
 
@@ -25,7 +25,10 @@ class FilterPair:
     y: Tensor
 
     def __post_init__(self) -> None:
-        if self.X.ndim != 2 or self.y.shape != self.X.shape[:1]:
+        X, y = regression_data(self.X, self.y)
+        object.__setattr__(self, "X", X)
+        object.__setattr__(self, "y", y)
+        if y.ndim != 1:
             raise InvalidInput(
                 f"X has shape {tuple(self.X.shape)} and y {tuple(self.y.shape)}, "
                 f"expected (n, d) and (n,)."

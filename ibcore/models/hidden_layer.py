@@ -6,31 +6,26 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ibcore.models.base import OnInputs
 from ibcore.models.homogeneous import Activation
-from ibcore.validation import InvalidInput
+from ibcore.validation import real_tensor
 
 
 @dataclass(frozen=True)
-class HiddenLayer:
+class HiddenLayer(OnInputs):
     """f(x) = sum_j v_j phi(w_j.x) with fixed output weights v (m,), on `inputs` (n, d) or (B, n, d).
 
     Parameters `theta` (B, m d) hold the input weights w. Homogeneous of the degree of phi.
     """
 
-    inputs: Tensor
     output_weights: Tensor
     activation: Activation
     linear = False
 
     def __post_init__(self) -> None:
-        if self.inputs.ndim not in (2, 3):
-            raise InvalidInput(
-                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d)."
-            )
-        if self.output_weights.ndim != 1:
-            raise InvalidInput(
-                f"output_weights have shape {tuple(self.output_weights.shape)}, expected (m,)."
-            )
+        super().__post_init__()
+        weights = real_tensor("output_weights", self.output_weights, ndim=1)
+        object.__setattr__(self, "output_weights", weights.to(self.inputs))
 
     @property
     def width(self) -> int:

@@ -8,7 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer
+from ibcore.models.base import OnInputs
+from ibcore.validation import positive_integer
 
 
 class Activation(Protocol):
@@ -60,24 +61,20 @@ class SquaredReLU:
 
 
 @dataclass(frozen=True)
-class TwoLayer:
+class TwoLayer(OnInputs):
     """`width` m neurons on `inputs`, (n, d) shared by the batch or (B, n, d), homogeneous of degree 1 + that of phi.
 
     Parameters `theta` (B, m (1 + d)) hold the output weights a (m) and then the input weights w (m d).
     A bias is a constant input.
     """
 
-    inputs: Tensor
     width: int
     activation: Activation
     linear = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive_integer("width", self.width)
-        if self.inputs.ndim not in (2, 3):
-            raise InvalidInput(
-                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d)."
-            )
 
     @property
     def features(self) -> int:

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 from torch import Tensor
 
+from ibcore.models.base import OnInputs
+from ibcore.validation import InvalidInput, data_tensor, real_number
+
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(OnInputs):
     """Linear predictor on `inputs`, (n, d) shared by the batch or (B, n, d) one set a member.
 
     With signed inputs y_i x_i its outputs are the margins y_i w.x_i. `offset`, of shape (n,) or (B, n),
     is added to them.
     """
 
-    inputs: Tensor
     offset: Tensor | float = 0.0
     linear = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.offset, Real):
+            object.__setattr__(self, "offset", real_number("offset", self.offset))
+            return
+        offset = data_tensor(
+            "offset", self.offset, ndims=(1, 2), shape="(n,) or (B, n)"
+        ).to(self.inputs)
+        points = self.inputs.shape[-2]
+        if offset.shape[-1] != points:
+            raise InvalidInput(
+                f"offset has {offset.shape[-1]} entries, expected one for each of the "
+                f"{points} inputs."
+            )
+        object.__setattr__(self, "offset", offset)
 
     @property
     def dimension(self) -> int:

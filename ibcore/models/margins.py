@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from ibcore.validation import binary_labels
+
 
 class Predictor(Protocol):
     """Outputs (B, n) and their Jacobian (B, n, P) at parameters (B, P)."""
@@ -32,6 +34,20 @@ class Margins:
 
     predictor: Predictor
     labels: Tensor
+
+    def __post_init__(self) -> None:
+        labels, like = binary_labels("labels", self.labels), self.like
+        object.__setattr__(self, "labels", labels if like is None else labels.to(like))
+
+    @property
+    def like(self) -> Tensor | None:
+        """A tensor whose dtype and device the parameters take, where the predictor names one."""
+        return getattr(self.predictor, "like", None)
+
+    @property
+    def dimension(self) -> int | None:
+        """The number of parameters, where the predictor tells it."""
+        return getattr(self.predictor, "dimension", None)
 
     @property
     def linear(self) -> bool:

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ibcore.validation import (
     InvalidInput,
+    data_tensor,
+    indices,
     positive_integer,
     positive_number,
     real_tensor,
@@ -26,10 +28,18 @@ class Sensing:
     matrices: Tensor
 
     def __post_init__(self) -> None:
-        if self.matrices.ndim not in (3, 4):
-            raise InvalidInput(
-                f"matrices have shape {tuple(self.matrices.shape)}, expected (n, p, q) or (B, n, p, q)."
-            )
+        matrices = data_tensor(
+            "matrices",
+            self.matrices,
+            ndims=(3, 4),
+            shape="(n, p, q) or (B, n, p, q)",
+        )
+        object.__setattr__(self, "matrices", matrices)
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor whose dtype and device the parameters take."""
+        return self.matrices
 
     @cached_property
     def shape(self) -> tuple[int, int]:
@@ -83,6 +93,10 @@ class Entries:
     like: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
 
     def __post_init__(self) -> None:
+        for name in ("rows", "columns"):
+            object.__setattr__(self, name, indices(name, getattr(self, name)))
+        sides = tuple(positive_integer("shape", side) for side in self.shape)
+        object.__setattr__(self, "shape", sides)
         if self.rows.shape != self.columns.shape or self.rows.ndim not in (1, 2):
             raise InvalidInput(
                 f"rows have shape {tuple(self.rows.shape)} and columns {tuple(self.columns.shape)}; "
@@ -92,7 +106,7 @@ class Entries:
             ("rows", self.rows, self.shape[0]),
             ("columns", self.columns, self.shape[1]),
         ):
-            if index.is_floating_point() or bool(((index < 0) | (index >= size)).any()):
+            if bool(((index < 0) | (index >= size)).any()):
                 raise InvalidInput(
                     f"{name} must be integers from 0 to {size - 1}, the indices of a matrix of shape "
                     f"{self.shape}; got values from {index.min()} to {index.max()}."
@@ -152,6 +166,11 @@ class DeepFactorization:
     @property
     def linear(self) -> bool:
         return not self.widths
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor whose dtype and device the parameters take."""
+        return self.observations.like
 
     @property
     def degree(self) -> int:
@@ -274,6 +293,11 @@ class SymmetricFactorization:
             )
         if self.rank is not None:
             positive_integer("rank", self.rank)
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor whose dtype and device the parameters take."""
+        return self.observations.like
 
     @cached_property
     def shape(self) -> tuple[int, int]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, real_tensor
+from ibcore.models.base import OnInputs
+from ibcore.validation import InvalidInput, real_number, real_tensor
 
 Entrywise = Callable[[Tensor], Tensor]
 
@@ -32,7 +33,7 @@ def leaky_relu(leak: float) -> Activation:
 
     Raises `InvalidInput` for a leak outside [0, 1].
     """
-    if not 0 <= leak <= 1:
+    if not 0 <= real_number("leak", leak) <= 1:
         raise InvalidInput(
             f"leak is {leak!r}, expected a number from 0 (ReLU) to 1 (the identity)."
         )
@@ -73,16 +74,12 @@ SIGMOID = Activation(
 
 
 @dataclass(frozen=True)
-class Neuron:
+class Neuron(OnInputs):
     """f(x; w) = sigma(w.x) with parameters w (B, d).      inputs: (n, d), shared by the batch, or (B, n, d)."""
 
-    inputs: Tensor
     activation: Activation
 
     linear = False
-
-    def __post_init__(self) -> None:
-        _check_inputs(self.inputs)
 
     @property
     def dimension(self) -> int:
@@ -115,19 +112,15 @@ class Neuron:
 
 
 @dataclass(frozen=True)
-class HiddenNeuron:
+class HiddenNeuron(OnInputs):
     """f(x; a, w) = a sigma(w.x): a network of one hidden neuron.      inputs: (n, d) or (B, n, d).
 
     Parameters `theta` (B, 1 + d) hold a and then w.
     """
 
-    inputs: Tensor
     activation: Activation
 
     linear = False
-
-    def __post_init__(self) -> None:
-        _check_inputs(self.inputs)
 
     @property
     def dimension(self) -> int:
@@ -246,10 +239,3 @@ def _scores(inputs: Tensor, weights: Tensor) -> Tensor:
 def _combine(inputs: Tensor, coefficients: Tensor) -> Tensor:
     """sum_i coefficients_i x_i, (B, d)."""
     return (coefficients[..., None, :] @ inputs)[..., 0, :]
-
-
-def _check_inputs(inputs: Tensor) -> None:
-    if inputs.ndim not in (2, 3):
-        raise InvalidInput(
-            f"inputs have shape {tuple(inputs.shape)}, expected (n, d) or (B, n, d)."
-        )

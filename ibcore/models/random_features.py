@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,17 @@ class RandomFourier:
 
     frequencies: Tensor
     phases: Tensor
+
+    def __post_init__(self) -> None:
+        omega = real_tensor("frequencies", self.frequencies, ndim=2)
+        phases = real_tensor("phases", self.phases, ndim=1)
+        if omega.shape[1] != len(phases):
+            raise InvalidInput(
+                f"frequencies have shape {tuple(omega.shape)} and phases "
+                f"{tuple(phases.shape)}, expected (d, N) and (N,)."
+            )
+        object.__setattr__(self, "frequencies", omega)
+        object.__setattr__(self, "phases", phases.to(omega))
 
     @property
     def count(self) -> int:
@@ -43,7 +59,7 @@ class RandomFourier:
         return math.sqrt(self.count / self._within(count)) * features[..., :count]
 
     def _within(self, count: int) -> int:
-        if not 1 <= count <= self.count:
+        if positive_integer("count", count) > self.count:
             raise InvalidInput(
                 f"count is {count!r}, expected a number of features from 1 to {self.count}."
             )

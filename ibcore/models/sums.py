@@ -32,6 +32,15 @@ class Sum:
             positive_integer("dimension", size)
 
     @property
+    def like(self) -> Tensor | None:
+        """A tensor whose dtype and device the parameters take, where the first part names one."""
+        return getattr(self.parts[0], "like", None)
+
+    @property
+    def dimension(self) -> int:
+        return sum(self.dimensions)
+
+    @property
     def linear(self) -> bool:
         return all(part.linear for part in self.parts)
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ibcore.models.base import OnInputs
 from ibcore.validation import InvalidInput, positive_integer
 
 
 @dataclass(frozen=True)
-class TwoLayerReLU:
+class TwoLayerReLU(OnInputs):
     """A network of `width` m hidden neurons on `inputs`, (n, d) shared by the batch or (B, n, d).
 
     Parameters `theta` (B, m (2 + d)) hold the output weights a (m), the biases b (m) and the input
@@ -20,15 +21,11 @@ class TwoLayerReLU:
     kernel has a limit as the width grows (Jacot, Gabriel and Hongler 2018).
     """
 
-    inputs: Tensor
     width: int
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive_integer("width", self.width)
-        if self.inputs.ndim not in (2, 3):
-            raise InvalidInput(
-                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d) or (B, n, d)."
-            )
 
     @property
     def features(self) -> int:

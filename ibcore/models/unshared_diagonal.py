@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_number
+from ibcore.models.base import OnInputs
+from ibcore.validation import InvalidInput, positive_number, real_number
 
 
 @dataclass(frozen=True)
-class UnsharedDiagonal:
+class UnsharedDiagonal(OnInputs):
     """The linear predictor x -> w.x with w = u+ v+ - u- v-, entry by entry, homogeneous of degree 2.
 
     Parameters `theta` (B, 4 d) hold u+, v+, u-, v- (d each). `inputs` are (n, d). This is the network of Azulay et
     al. (2021). Gradient flow conserves u+^2 - v+^2 and u-^2 - v-^2, entry by entry.
     """
 
-    inputs: Tensor
-
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.inputs.ndim != 2:
             raise InvalidInput(
                 f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d)."
@@ -90,7 +90,7 @@ def shaped_start(features: int, product: float, shape: float) -> Tensor:
     product: alpha = u0 v0 > 0, the scale.   shape: s = (u0 - v0) / (u0 + v0) in (-1, 1), 0 for equal layers.
     """
     positive_number("product", product)
-    if not -1 < shape < 1:
+    if not -1 < real_number("shape", shape) < 1:
         raise InvalidInput(
             f"shape is {shape!r}, expected a number between -1 and 1; at 1 one layer is zero."
         )
