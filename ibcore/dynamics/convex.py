@@ -80,7 +80,7 @@ def _check(step_size: Tensor, stops: Sequence[int], least: int = 0) -> None:
         raise InvalidInput(
             f"stops are {list(stops)}, expected rising integers from {least} on."
         )
-    if not bool((step_size > 0).all()):
+    if not bool(((step_size > 0) & step_size.isfinite()).all()):
         raise InvalidInput(
-            f"step_size has the smallest entry {float(step_size.min()):g}, expected numbers above 0."
+            f"step_size has the smallest entry {float(step_size.min()):g}, expected finite numbers above 0."
         )

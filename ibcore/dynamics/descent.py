@@ -12,13 +12,18 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.directions import Direction, Gradient, State
-from ibcore.dynamics.protocols import Model, TailLoss, pullback
-from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, WALL_LIMIT, Trajectory
+from ibcore.dynamics.protocols import Model, TailLoss, pullback, starting_point
+from ibcore.dynamics.trajectory import (
+    NOT_FINITE,
+    REACHED,
+    Trajectory,
+    step_limit,
+    wall_limit,
+)
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
     positive_number,
-    real_tensor,
 )
 
 _PENDING = 1000  # step sizes gathered before they are added to log t
@@ -110,12 +115,14 @@ def descend(
     from `generator`, the same for every run. The schedule sees the loss over all data. Step size and
     slope are multiplied as logarithms, so a loss-scaled step does not underflow however small the
     loss. `until` maps theta to (B,) booleans; when all are true the loop ends and the state is kept
-    as the last stop that was reached. log t accumulates the step sizes.
+    as the last stop that was reached. log t accumulates the step sizes. A run that overflows ends as
+    `state not finite` while the others go on.
 
-    Raises `InvalidInput` for stops that do not rise or are negative, a batch size below 1, or a batch
-    size without a generator.
+    Raises `InvalidInput` for stops that do not rise or are negative, a batch size below 1, a batch size
+    without a generator, and parameters that are not finite or do not fit the model.
     """
-    theta = real_tensor("theta", theta, ndim=2).clone()
+    theta = starting_point(model, theta).clone()
+    max_seconds = positive_number("max_seconds", max_seconds, infinite=True)
     stops, direction = _rising(stops), direction or Gradient()
     if batch_size is not None:
         positive_integer("batch_size", batch_size)
@@ -147,7 +154,7 @@ def descend(
         if ended or recorder.count == len(stops):
             break
         if time.perf_counter() - began > max_seconds:
-            status = WALL_LIMIT
+            status = wall_limit(max_seconds)
             break
         log_step = schedule.log_step(step, point.log_loss, theta)
         slope, log_scale = point.slope(_drawn(point.margins, batch_size, generator))
@@ -155,8 +162,8 @@ def descend(
         theta = theta + update
         clock.add(log_step)
     if status == REACHED and until is not None and not bool(until(theta).all()):
-        status = STEP_LIMIT
-    return recorder.trajectory(status, step, state)
+        status = step_limit(stops[-1])
+    return recorder.trajectory(status, step, state, theta)
 
 
 def _drawn(
@@ -217,8 +224,8 @@ class _Rows(_Margins):
 
 
 def _rising(stops: Sequence[int]) -> list[int]:
-    stops = list(stops)
-    if not stops or stops[0] < 0 or any(b <= a for a, b in pairwise(stops)):
+    stops = [positive_integer("stops", stop, least=0) for stop in stops]
+    if not stops or any(b <= a for a, b in pairwise(stops)):
         raise InvalidInput(
             f"stops are {stops[:6]}, expected a rising list of step counts from 0 on."
         )
@@ -265,14 +272,16 @@ class _Recorder:
         self.theta[i], self.log_loss[i], self.log_time[i] = theta, log_loss, log_time
         self.work[i], self.seconds[i] = step, seconds
 
-    def trajectory(self, status: str, steps: int, memory: State) -> Descent:
-        batch = self.theta.shape[1]
+    def trajectory(
+        self, status: str, steps: int, memory: State, theta: Tensor
+    ) -> Descent:
+        batch, finite = self.theta.shape[1], theta.isfinite().all(-1).tolist()
         taken = torch.full((batch,), steps, device=self.theta.device)
         return Descent(
             self.theta,
             self.log_loss,
             self.log_time,
-            (status,) * batch,
+            tuple(status if good else NOT_FINITE for good in finite),
             taken,
             torch.zeros_like(taken),
             taken,

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput
+from ibcore.validation import InvalidInput, real_number
 
 State = tuple[Any, ...]
 _TINY = 1e-300
@@ -64,7 +64,7 @@ class Steepest(_Memoryless):
     normalized: bool = False
 
     def __post_init__(self) -> None:
-        if not self.p >= 1:
+        if not real_number("p", self.p) >= 1:
             raise InvalidInput(
                 f"p is {self.p!r}, expected a number of at least 1, or math.inf."
             )
@@ -245,16 +245,16 @@ def _ratio(above: Tensor, below: Tensor) -> Tensor:
 
 
 def _decay(name: str, value: float) -> None:
-    if not 0 <= value < 1:
+    if not 0 <= real_number(name, value) < 1:
         raise InvalidInput(
             f"{name} is {value!r}, expected a number from 0 up to but not including 1."
         )
 
 
 def _at_least_zero(name: str, value: float | Tensor) -> None:
-    if not bool(
-        ((torch.as_tensor(value) >= 0) & torch.isfinite(torch.as_tensor(value))).all()
-    ):
+    numbers = value if isinstance(value, Tensor) else real_number(name, value)
+    numbers = torch.as_tensor(numbers)
+    if not bool(((numbers >= 0) & torch.isfinite(numbers)).all()):
         raise InvalidInput(
             f"{name} is {value!r}, expected a finite number of at least 0."
         )

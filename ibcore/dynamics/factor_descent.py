@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ibcore.dynamics.trajectory import NOT_FINITE, REACHED
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -36,13 +37,19 @@ _FIRST = 20  # rounds of the power method at the start
 @dataclass(frozen=True)
 class FactorRun:
     """Batched descent. layers: (k, B, d, d) at the end.   products: (K, B, d, d), W at the stops.   times: (K, B), sums
-    of the step sizes up to the stops.   steps: (K,) the stops.
+    of the step sizes up to the stops.   steps: (K,) the stops.   A problem whose descent diverged is NaN or infinite.
     """
 
     layers: Tensor
     products: Tensor
     times: Tensor
     steps: tuple[int, ...]
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """Why each descent ended, in the words of `ibcore.dynamics.trajectory`."""
+        finite = self.layers.isfinite().flatten(2).all(-1).all(0)
+        return tuple(REACHED if good else NOT_FINITE for good in finite.tolist())
 
 
 def descend_factors(
@@ -59,7 +66,7 @@ def descend_factors(
     safety: the step size times the estimated smoothness, at most 1; close
     to 1 the descent overshoots.
     Raises `InvalidInput` for layers that are not square, stops out of
-    order, and where the descent diverges.
+    order, and where every descent diverges.
     """
     weights = real_tensor("layers", layers, ndim=4).clone()
     if weights.shape[-1] != weights.shape[-2]:
@@ -89,7 +96,7 @@ def descend_factors(
         if step + 1 == stops[len(kept)]:
             kept.append(partial_products(weights)[-1])
             times.append(time)
-    if not bool(torch.isfinite(weights).all()):
+    if not bool(torch.isfinite(weights).flatten(2).all(-1).all(0).any()):
         raise InvalidInput(
             f"the descent diverged: take a smaller safety than {safety}."
         )

@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ibcore.dynamics.trajectory import CONVERGED, NOT_FINITE, step_limit
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -20,18 +21,18 @@ from ibcore.validation import (
 Objective = Callable[[Tensor], tuple[Tensor, Tensor]]
 """theta (B, P) -> loss (B,) and its gradient (B, P)."""
 
-CONVERGED = "converged"
-STEP_LIMIT = "step limit"
-
 
 @dataclass(frozen=True)
 class Descent:
-    """Where B independent runs ended: theta (B, P), loss (B,) there, the steps taken, and what ended them."""
+    """Where B independent runs ended: theta (B, P), loss (B,) there, the steps taken, and what ended each of them.
+
+    status: `converged`, a limit, or `state not finite`, in the words of `ibcore.dynamics.trajectory`.
+    """
 
     theta: Tensor
     loss: Tensor
     steps: int
-    status: str
+    status: tuple[str, ...]
 
 
 class _Rule(Protocol):
@@ -49,8 +50,10 @@ def gradient_descent(
     """theta <- theta - eta grad L(theta) from `start` (B, P), at most `steps` times.
 
     step_size: eta, one number or (B,).   Ends early once every gradient is shorter than
-    `gradient_tolerance`.   Raises `InvalidInput` for a step size that is not positive.
+    `gradient_tolerance`.   Raises `InvalidInput` for a step size that is not positive, and where no run has a
+    finite loss any more.
     """
+    start = real_tensor("start", start, ndim=2)
     eta = real_tensor(
         "step_size", torch.as_tensor(step_size, dtype=start.dtype, device=start.device)
     )
@@ -64,8 +67,8 @@ def gradient_descent(
         start,
         rule,
         steps,
-        lambda _, gradient: bool(
-            (torch.linalg.vector_norm(gradient, dim=-1) <= gradient_tolerance).all()
+        lambda _, gradient: (
+            torch.linalg.vector_norm(gradient, dim=-1) <= gradient_tolerance
         ),
     )
 
@@ -82,6 +85,7 @@ def adam(
 
     beta = (0.9, 0.999), epsilon = 1e-8.   Ends early once every loss is at most `target_loss`.
     """
+    start = real_tensor("start", start, ndim=2)
     state = _Adam(
         start, positive_number("step_size", step_size), positive_integer("steps", steps)
     )
@@ -90,7 +94,7 @@ def adam(
         start,
         state,
         steps,
-        lambda loss, _: bool((loss <= target_loss).all()),
+        lambda loss, _: loss <= target_loss,
     )
 
 
@@ -99,21 +103,25 @@ def _run(
     start: Tensor,
     rule: _Rule,
     steps: int,
-    done: Callable[[Tensor, Tensor], bool],
+    done: Callable[[Tensor, Tensor], Tensor],
 ) -> Descent:
-    theta = real_tensor("start", start, ndim=2)
-    limit = positive_integer("steps", steps)
+    theta, limit = start, positive_integer("steps", steps)
     for step in range(limit + 1):
         loss, gradient = objective(theta)
-        if not bool(torch.isfinite(loss).all()):
+        lost = ~torch.isfinite(loss)
+        if bool(lost.all()):
             raise InvalidInput(
                 f"the loss is not finite after {step} steps. Take a smaller step size."
             )
-        if done(loss, gradient):
-            return Descent(theta, loss, step, CONVERGED)
-        if step < limit:
-            theta = rule(theta, gradient, step)
-    return Descent(theta, loss, limit, STEP_LIMIT)
+        ended = done(loss, gradient) & ~lost
+        if step == limit or bool((ended | lost).all()):
+            break
+        theta = rule(theta, gradient, step)
+    words = (
+        NOT_FINITE if bad else CONVERGED if good else step_limit(limit)
+        for good, bad in zip(ended.tolist(), lost.tolist(), strict=True)
+    )
+    return Descent(theta, loss, step, tuple(words))
 
 
 class _Adam:

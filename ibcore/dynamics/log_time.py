@@ -21,17 +21,29 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.protocols import Model, TailLoss
+from ibcore.dynamics.protocols import Model, TailLoss, starting_point
 from ibcore.dynamics.prox_linear import prox_linear_step
+from ibcore.dynamics.rest import faint, newton, vanished
 from ibcore.dynamics.runge_kutta import explicit_step, rosenbrock_step
-from ibcore.dynamics.scaled_field import Point, evaluate, log_duration, stiffness
+from ibcore.dynamics.scaled_field import (
+    Point,
+    evaluate,
+    log_duration,
+    stepped_doubt,
+    stiffness,
+)
 from ibcore.dynamics.tableaus import DORMAND_PRINCE_8, RODAS_4
 from ibcore.dynamics.trajectory import (
+    NOT_FINITE,
+    PASSED,
     REACHED,
-    STEP_LIMIT,
     UNDERFLOW,
-    WALL_LIMIT,
     Trajectory,
+    passed_message,
+    stationary,
+    stationary_to,
+    step_limit,
+    wall_limit,
 )
 from ibcore.validation import (
     InvalidInput,
@@ -47,6 +59,10 @@ _TAIL = (
     30.0  # margins beyond which logistic and exponential loss agree to double precision
 )
 _SAFETY, _SHRINK = 0.9, 0.2
+_PATIENCE = 500  # steps after which refusals of a linear model by the error of log t are looked into
+_CLOSE = 1e-6  # losses whose logarithms differ by less are not told apart at rest
+_OTHER = "the error of log t kept the steps short, where scipy_flow may go on"
+_REST = 100  # steps between two looks at whether a linear model has come to rest
 _TIME_ORDER = 4
 _ROUNDING = (
     32  # neither the landing nor the tolerance is finer than this many machine epsilons
@@ -160,28 +176,30 @@ def flow(
     margins apart.
 
     A run ends at its last stop, after `max_steps` steps (accepted and rejected), `max_seconds` of wall clock
-    for the batch, or when its step falls below rounding; `Trajectory.status` says which. `invariants` maps
-    names to functions of theta (B, P) -> (B,) or (B, k) that the flow conserves; their drift is reported.
+    for the batch, when its step falls below rounding, or at rest at a positive loss, as where the data are not
+    separable; `Trajectory.status` says which, in the words of `ibcore.dynamics.trajectory`. At rest all later
+    times have the same state, so that stops of `log_time` are met, while lower losses never come. A stop above
+    the loss of the start keeps the start. `invariants` maps names to functions of theta (B, P) -> (B,) or (B, k)
+    that the flow conserves; their drift is reported.
 
-    Raises `InvalidInput` for stops out of order, a method other than auto, explicit and stiff, the
-    stiff method on a model that is not linear, and parameters that are not finite.
+    Raises `InvalidInput` for stops out of order, a last stop that every start has passed, a method other than
+    auto, explicit and stiff, the stiff method on a model that is not linear, and parameters that are not finite
+    or do not fit the model. They are converted to the dtype of its data.
     """
-    theta = real_tensor("theta", theta, ndim=2)
+    theta = starting_point(model, theta)
     stops = _stops(log_loss, log_time, theta)
     one_of("method", method, METHODS)
-    for name, value in (
-        ("tolerance", tolerance),
-        ("implicit_tolerance", implicit_tolerance),
-        ("max_seconds", max_seconds),
-    ):
-        positive_number(name, value)
-    positive_integer("max_steps", max_steps)
+    tolerance = positive_number("tolerance", tolerance)
+    limits = _Limits(
+        max(tolerance, _ROUNDING * torch.finfo(theta.dtype).eps),
+        positive_number("implicit_tolerance", implicit_tolerance),
+        positive_integer("max_steps", max_steps),
+        positive_number("max_seconds", max_seconds, infinite=True),
+    )
     if method == "stiff" and not model.linear:
         raise InvalidInput(
             "method is 'stiff' but the model is not linear; use method='auto' or 'explicit'."
         )
-    tolerance = max(tolerance, _ROUNDING * torch.finfo(theta.dtype).eps)
-    limits = _Limits(tolerance, implicit_tolerance, max_steps, max_seconds)
     return _Run(model, loss, stops, limits, dict(invariants or {})).integrate(
         theta, method
     )
@@ -218,9 +236,13 @@ class _Run:
 
     def integrate(self, theta: Tensor, method: str) -> Trajectory:
         self._start(theta)
+        rounds = 0
         stiff = torch.full_like(self.active, method == "stiff")
         stiff_phase = _ROSENBROCK if self.model.linear else _PROX_LINEAR
         while bool(self.active.any()) and self._within_limits():
+            rounds += 1
+            if rounds % _REST == 0:
+                self._come_to_rest()
             if method == "auto":
                 stiff |= self._grown_stiff()
             for chosen, phase in (
@@ -249,7 +271,8 @@ class _Run:
         self.refused = torch.zeros_like(
             self.active
         )  # no growth right after a refused step
-        self.status = [STEP_LIMIT] * batch
+        self.held = torch.zeros_like(self.h)  # steps that only log t refused
+        self.status = [step_limit(self.limits.max_steps)] * batch
         self.next = torch.zeros(batch, dtype=torch.long, device=theta.device)
         self.steps, self.rejected, self.evaluations = (
             torch.zeros_like(self.next) for _ in range(3)
@@ -261,15 +284,71 @@ class _Run:
         self.kept_theta = theta.new_full((kept, *theta.shape), torch.nan)
         self.reference = {name: law(theta) for name, law in self.invariants.items()}
         self.drift = {name: torch.zeros_like(self.h) for name in self.invariants}
+        self._end(~torch.isfinite(self.point.field).all(-1), NOT_FINITE)
+        self._refuse_passed()
         self._keep(self.active, _EXPLICIT)
+        for i in torch.nonzero(self.active & vanished(self.point))[:, 0].tolist():
+            self._rest(i)
+
+    def _refuse_passed(self) -> None:
+        """End members that start beyond their last stop; where all do, the stops are no logarithms."""
+        if self.stops.variable == "log_time":
+            return
+        last, here = self.stops.values[-1], -self.point.log_loss
+        passed = self.active & (here > last + self.stops.met(last, _EXPLICIT.landing))
+        if bool(passed.all()):
+            raise InvalidInput(passed_message(-float(last), -float(here.min())))
+        self._end(passed, PASSED)
+
+    def _end(self, members: Tensor, status: str) -> None:
+        for i in torch.nonzero(members & self.active)[:, 0].tolist():
+            self.status[i] = status
+        self.active &= ~members
 
     def _within_limits(self) -> bool:
-        if time.perf_counter() - self.began > self.limits.max_seconds:
-            for i in torch.nonzero(self.active)[:, 0].tolist():
-                self.status[i] = WALL_LIMIT
-            return False
-        self.active &= self.steps + self.rejected < self.limits.max_steps
+        late = time.perf_counter() - self.began > self.limits.max_seconds
+        spent = self.steps + self.rejected >= self.limits.max_steps
+        self._end_at_limit(torch.ones_like(spent) if late else spent, late=late)
         return bool(self.active.any())
+
+    def _end_at_limit(self, members: Tensor, *, late: bool) -> None:
+        members = members & self.active
+        if not bool(members.any()):
+            return
+        limits = self.limits
+        word = wall_limit(limits.max_seconds) if late else step_limit(limits.max_steps)
+        resting = stationary_to(limits.tolerance, word)
+        self._end(members & faint(self.point, limits.tolerance), resting)
+        held = self.model.linear & (2 * self.held > self.rejected)
+        self._end(members & held, f"{word}; {_OTHER}")
+        self._end(members, word)
+
+    def _come_to_rest(self) -> None:
+        """End members whose gradient vanished, and linear ones that no step brings closer to a stop."""
+        resting = vanished(self.point)
+        if self.model.linear:
+            resting |= self._at_least_loss()
+        for i in torch.nonzero(self.active & resting)[:, 0].tolist():
+            self._rest(i)
+
+    def _at_least_loss(self) -> Tensor:
+        excess, step = newton(self.loss, self.point)
+        target = self.stops.values[self.next.clamp(max=len(self.stops.values) - 1)]
+        if self.stops.variable == "log_time":
+            size = 1 + self.point.theta.abs()
+            short = (step.abs() <= self.limits.tolerance * size).all(-1)
+            return short & excess.isfinite()
+        return target + self.point.log_loss > 10 * excess + _CLOSE
+
+    def _rest(self, member: int) -> None:
+        """The state stays as it is: later times have it, lower losses do not come."""
+        self.active[member] = False
+        self.status[member] = stationary(float(self.point.log_loss[member]))
+        if self.stops.variable == "log_time":
+            for stop in range(int(self.next[member]), len(self.stops.values)):
+                self._record(stop, member)
+                self.kept["log_time"][stop, member] = self.stops.values[stop]
+            self.next[member], self.status[member] = len(self.stops.values), REACHED
 
     def _advance(self, phase: _Phase, chosen: Tensor) -> None:
         h = torch.minimum(self.h, self.limit)
@@ -282,19 +361,24 @@ class _Run:
         end = evaluate(
             self.model, self.loss, torch.where(chosen[:, None], theta, self.point.theta)
         )
-        duration, doubt = log_duration(self.model, self.loss, self.point, end, h)
+        ends = self.point, end
+        duration, doubt = log_duration(self.model, self.loss, *ends, h)
         log_time = torch.logaddexp(self.log_time, duration)
         if not phase.coarse:
-            late = (
-                doubt
-                * torch.exp(duration - log_time)
-                / (tolerance * (1 + log_time.abs()))
-            )
+            late = self._lateness(doubt, duration, log_time)
+            held = chosen & (error <= 1) & (late > 1)
+            self.held += held
+            held &= self.model.linear & (self.steps + self.rejected > _PATIENCE)
+            if bool(held.any()):
+                doubt = stepped_doubt(phase.step, self.model, self.loss, ends, h)
+                closer = self._lateness(doubt, duration, log_time)
+                late = torch.where(held, torch.minimum(late, closer), late)
             error = torch.maximum(error, late ** (phase.order / _TIME_ORDER))
         finite = (
             torch.isfinite(error)
             & torch.isfinite(end.log_loss)
             & torch.isfinite(log_time)
+            & torch.isfinite(end.field).all(-1)
         )
         slack = self.limits.tolerance * (1 + self.point.log_loss.abs())
         fits = finite & (error <= 1) & (end.log_loss <= self.point.log_loss + slack)
@@ -322,6 +406,11 @@ class _Run:
         limited = accepted & (h < self.h)
         self.h = torch.where(chosen & ~overshoot & ~limited, h * factor, self.h)
         self._retire_stuck(h, chosen & ~accepted & ~overshoot)
+
+    def _lateness(self, doubt: Tensor, duration: Tensor, log_time: Tensor) -> Tensor:
+        """The error of log t that an error `doubt` of the duration makes, over what is allowed."""
+        allowed = self.limits.tolerance * (1 + log_time.abs())
+        return doubt * torch.exp(duration - log_time) / allowed
 
     @staticmethod
     def _time_scale(point: Point) -> Tensor:
@@ -409,10 +498,7 @@ class _Run:
     def _retire_stuck(self, h: Tensor, refused: Tensor) -> None:
         moved = h * self.point.field.square().sum(-1).sqrt()
         size = 1 + self.point.theta.square().sum(-1).sqrt()
-        stuck = refused & (moved < torch.finfo(h.dtype).eps * size)
-        for i in torch.nonzero(stuck)[:, 0].tolist():
-            self.status[i] = UNDERFLOW
-        self.active &= ~stuck
+        self._end(refused & (moved < torch.finfo(h.dtype).eps * size), UNDERFLOW)
 
     def _trajectory(self) -> Trajectory:
         return Trajectory(

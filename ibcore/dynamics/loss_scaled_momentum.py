@@ -9,7 +9,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number
+from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_number,
+)
 
 _RISE = 1.5
 Gradient = Callable[[list[Tensor]], tuple[Tensor, list[Tensor]]]
@@ -24,6 +30,12 @@ class Snapshots:
 
     weights: tuple[list[Tensor], ...]
     steps: Tensor
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """Why each network ended: it reached the last level, or not within the steps it had."""
+        met = (self.steps[-1] >= 0).tolist()
+        return tuple(REACHED if done else STEP_LIMIT for done in met)
 
     @property
     def reached(self) -> bool:
@@ -46,7 +58,11 @@ def descend_to_levels(
     at half the step size without momentum (Lyu and Li 2020). Raises `InvalidInput` for levels that do not fall.
     """
     positive_number("step_size", step_size)
-    positive_integer("max_steps", max_steps)
+    max_steps = positive_integer("max_steps", max_steps)
+    if not 0 <= real_number("momentum", momentum) < 1:
+        raise InvalidInput(
+            f"momentum is {momentum!r}, expected a number from 0 up to but not including 1."
+        )
     if not levels or levels[-1] <= 0 or any(b >= a for a, b in pairwise(levels)):
         raise InvalidInput(
             f"levels are {list(levels)}, expected positive losses that fall. Sort them."

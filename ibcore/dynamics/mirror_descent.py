@@ -17,6 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ibcore.dynamics.trajectory import CONVERGED, NOT_FINITE, step_limit
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -24,8 +25,6 @@ from ibcore.validation import (
     real_tensor,
 )
 
-CONVERGED = "converged"
-STEP_LIMIT = "step limit"
 _FIRST = 1e-6  # step size to begin with; it grows by what the residuals say
 _LEAP = 100.0  # largest growth of the step size from one step to the next
 _CLIP = 100.0  # of exponents, in steps that are refused anyway
@@ -45,6 +44,13 @@ class PowerMirror:
 
     p: float
 
+    def __post_init__(self) -> None:
+        if positive_number("p", self.p) <= 1:
+            raise InvalidInput(
+                f"p is {self.p!r}, expected a number above 1: otherwise psi is not "
+                f"strictly convex."
+            )
+
     def mirror(self, w: Tensor) -> Tensor:
         return w.sign() * w.abs() ** (self.p - 1)
 
@@ -60,6 +66,9 @@ class HypentropyMirror:
     """Of psi(w) = sum_i w_i asinh(w_i / beta) - sqrt(w_i^2 + beta^2), beta > 0."""
 
     beta: float
+
+    def __post_init__(self) -> None:
+        positive_number("beta", self.beta)
 
     def mirror(self, w: Tensor) -> Tensor:
         return torch.asinh(w / self.beta)
@@ -87,15 +96,16 @@ class EntropyMirror:
 
 @dataclass(frozen=True)
 class MirrorRun:
-    """Where B runs ended: w (B, d), |X w - y| / |y| (B,), the steps tried, and what ended them.
+    """Where B runs ended: w (B, d), |X w - y| / |y| (B,), the steps tried, and what ended each of them.
 
+    status: `converged`, a limit, or `state not finite`, in the words of `ibcore.dynamics.trajectory`.
     path: (K, B, d), the iterates after the steps that `stops` asked for, the start first; empty without stops.
     """
 
     w: Tensor
     residual: Tensor
     steps: int
-    status: str
+    status: tuple[str, ...]
     path: Tensor
 
 
@@ -116,14 +126,13 @@ def mirror_descent(
     and halved otherwise. Ends once every |X w - y| <= `tolerance` |y|.
     Raises `InvalidInput` for shapes that do not match and starts outside the domain.
     """
-    w, z = _begin(X, y, start, potential, tolerance, max_steps)
+    X, y, w, z = _begin(X, y, start, potential, tolerance, max_steps)
     columns, scale = X.mT.contiguous(), torch.linalg.vector_norm(y, dim=-1)
     r = _apply(X, w) - y
-    eta, path, status = torch.full_like(scale, _FIRST), [w] if stops else [], STEP_LIMIT
-    for step in range(1, positive_integer("max_steps", max_steps) + 1):
+    eta, path = torch.full_like(scale, _FIRST), [w] if stops else []
+    for step in range(1, max_steps + 1):
         active = torch.linalg.vector_norm(r, dim=-1) > tolerance * scale
         if not bool(active.any()):
-            status = CONVERGED
             break
         z_new = z - (2 / y.shape[-1]) * eta[:, None] * _apply(columns, r)
         w_new = potential.unmirror(z_new)
@@ -135,12 +144,22 @@ def mirror_descent(
         r = torch.where(taken[:, None], r_new, r)
         if step in stops:
             path.append(w)
+    residual = torch.linalg.vector_norm(r, dim=-1)
     return MirrorRun(
         w,
-        torch.linalg.vector_norm(r, dim=-1) / scale,
+        residual / scale,
         step,
-        status,
+        _status(residual, tolerance * scale, max_steps),
         torch.stack(path) if path else w.new_zeros(0),
+    )
+
+
+def _status(residual: Tensor, allowed: Tensor, max_steps: int) -> tuple[str, ...]:
+    return tuple(
+        CONVERGED if done else step_limit(max_steps) if good else NOT_FINITE
+        for done, good in zip(
+            (residual <= allowed).tolist(), residual.isfinite().tolist(), strict=True
+        )
     )
 
 
@@ -168,25 +187,19 @@ def natural_descent(
     Arguments as for `mirror_descent`; eta is `step_size` over an upper bound of the curvature of L in the
     metric psi'' at the current point, so 1 is a full step. Raises as it does.
     """
-    w, _ = _begin(X, y, start, potential, tolerance, max_steps)
+    X, y, w, _ = _begin(X, y, start, potential, tolerance, max_steps)
     positive_number("step_size", step_size)
-    n, scale, status, step = (
-        y.shape[-1],
-        torch.linalg.vector_norm(y, dim=-1),
-        STEP_LIMIT,
-        0,
-    )
+    n, scale, step = y.shape[-1], torch.linalg.vector_norm(y, dim=-1), 0
     for step in range(max_steps + 1):  # noqa: B007
         r = _apply(X, w) - y
-        if bool((torch.linalg.vector_norm(r, dim=-1) <= tolerance * scale).all()):
-            status = CONVERGED
+        residual = torch.linalg.vector_norm(r, dim=-1)
+        if bool(((residual <= tolerance * scale) | residual.isnan()).all()):
             break
         metric = 1 / potential.curvature(w)
         bound = 2 / n * torch.linalg.matrix_norm((X * metric[:, None, :]) @ X.mT)
         w = w - (step_size / bound)[:, None] * metric * (2 / n) * _apply(X.mT, r)
-    return MirrorRun(
-        w, torch.linalg.vector_norm(r, dim=-1) / scale, step, status, w.new_zeros(0)
-    )
+    status = _status(residual, tolerance * scale, max_steps)
+    return MirrorRun(w, residual / scale, step, status, w.new_zeros(0))
 
 
 def _begin(
@@ -196,7 +209,7 @@ def _begin(
     potential: Mirror,
     tolerance: float,
     max_steps: int,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     positive_number("tolerance", tolerance)
     positive_integer("max_steps", max_steps)
     inputs, targets = real_tensor("X", X, ndim=3), real_tensor("y", y, ndim=2)
@@ -206,13 +219,14 @@ def _begin(
             f"X, y and start have shapes {tuple(inputs.shape)}, {tuple(targets.shape)} and "
             f"{tuple(w.shape)}, expected (B, n, d), (B, n) and (B, d)."
         )
+    targets, w = targets.to(inputs), w.to(inputs)
     z = potential.mirror(w)
     if not bool(torch.isfinite(z).all()):
         raise InvalidInput(
             f"start has entries outside the domain of the potential (smallest {float(w.min()):g}). "
             f"For the entropy, start from positive entries."
         )
-    return w, z
+    return inputs, targets, w, z
 
 
 def _apply(matrix: Tensor, vector: Tensor) -> Tensor:

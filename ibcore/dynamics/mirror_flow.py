@@ -22,13 +22,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.protocols import Model, TailLoss
+from ibcore.dynamics.linear_algebra import solve
+from ibcore.dynamics.protocols import Model, TailLoss, starting_point
 from ibcore.dynamics.trajectory import (
+    NOT_FINITE,
     REACHED,
-    STEP_LIMIT,
     UNDERFLOW,
-    WALL_LIMIT,
     Trajectory,
+    broke_down,
+    step_limit,
+    wall_limit,
 )
 from ibcore.validation import (
     InvalidInput,
@@ -47,6 +50,7 @@ _LEAP = (
 )
 _LANDING = 1e-3
 _LEAST_GROWTH = 1e-6
+_SINGULAR = broke_down("the linear systems of its steps have no finite solution")
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ def primal_stage(
             [base + push - mirror(theta, p) - c * _pull(rows, weights * defect), push],
             -1,
         )
-        change = scale[..., None] * torch.linalg.solve(system, scale[..., None] * right)
+        change = scale[..., None] * solve(system, scale[..., None] * right)
         effect = rate[..., None] * (rows @ change)
         du, kappa = _normalized(-defect - effect[..., 0], 1 - effect[..., 1], weights)
         step, largest = (
@@ -194,9 +198,7 @@ def dual_stage(
             torch.eye(u.shape[-1]).to(u)
             + rate[..., None] * response * weights[:, None, :]
         )
-        change = torch.linalg.solve(
-            system, torch.stack([-defect, torch.ones_like(defect)], -1)
-        )
+        change = solve(system, torch.stack([-defect, torch.ones_like(defect)], -1))
         du, _ = _normalized(change[..., 0], change[..., 1], weights)
         now = (_largest(weights * du) <= _exactness(rows, theta, rate)) & (
             _largest(theta - moved) <= _NEAR * _largest(theta)
@@ -242,19 +244,21 @@ def mirror_flow(
 
     p: in (1, infinity), one number or (B,), all below 2 or none.      growth: a step may change z by the share
     (1 + growth)^(p-1) - 1, which lets theta grow by about the share `growth`; the error falls like its square.
-    A step whose equations do not solve is repeated with half the growth. log t is integrated with log-slope
-    linear over a step.
+    A step whose equations do not solve is repeated with half the growth, and a member for which none solves ends
+    with a status of its own while the others go on. log t is integrated with log-slope linear over a step.
 
-    Raises `InvalidInput` for orders at most 1 or on both sides of 2, and stops that do not rise.
+    Raises `InvalidInput` for orders at most 1 or on both sides of 2, stops that do not rise, and parameters that
+    are not finite or do not fit the model.
     """
-    theta = real_tensor("theta", theta, ndim=2).clone()
+    theta = starting_point(model, theta).clone()
     orders = _orders(p, theta)
     stops = torch.atleast_1d(real_tensor("log_time", log_time)).to(theta)
     if stops.ndim != 1 or bool((stops.diff() <= 0).any()):
         raise InvalidInput(
             "log_time has stops that do not rise; sort them and drop repetitions."
         )
-    positive_integer("max_steps", max_steps)
+    max_steps = positive_integer("max_steps", max_steps)
+    max_seconds = positive_number("max_seconds", max_seconds, infinite=True)
     run = _Run(model, loss, orders, theta, stops, positive_number("growth", growth))
     return run.to_the_end(max_steps, max_seconds)
 
@@ -287,8 +291,10 @@ def mirror_descent(
 
     p: in (1, infinity), one number or (B,).      L: the mean loss.
     """
-    theta = real_tensor("theta", theta, ndim=2)
+    theta = starting_point(model, theta)
     orders = real_tensor("p", p).to(theta).expand(len(theta))[:, None]
+    if not bool((orders > 1).all()):
+        raise InvalidInput(f"p is {p}, expected numbers above 1.")
     positive_number("step_size", step_size)
     z = mirror(theta, orders)
     for _ in range(positive_integer("steps", steps)):
@@ -318,6 +324,7 @@ class _Run:
         )
         self.log_slope = _log_mean_slope(model, loss, theta)
         self.log_time = theta.new_full((count,), -math.inf)
+        self.singular = torch.zeros(count, dtype=torch.bool, device=theta.device)
         self.growth, self.allowed = growth, theta.new_full((count, 1), growth)
         self.pace = theta.new_full(
             (count,), math.inf
@@ -340,19 +347,16 @@ class _Run:
         return self.next < len(self.stops)
 
     def to_the_end(self, max_steps: int, max_seconds: float) -> MirrorPath:
-        limit = STEP_LIMIT
+        limit = step_limit(max_steps)
         for _ in range(max_steps):
-            if not bool((self.active & (self.allowed[:, 0] > _LEAST_GROWTH)).any()):
+            going = self.active & (self.allowed[:, 0] > _LEAST_GROWTH)
+            if not bool(going.any()):
                 break
             if time.perf_counter() - self.began > max_seconds:
-                limit = WALL_LIMIT
+                limit = wall_limit(max_seconds)
                 break
             self._step()
-        stuck = (self.allowed[:, 0] <= _LEAST_GROWTH).tolist()
-        status = tuple(
-            (UNDERFLOW if lost else limit) if on else REACHED
-            for on, lost in zip(self.active.tolist(), stuck, strict=True)
-        )
+        status = tuple(self._status(member, limit) for member in range(len(self.next)))
         return MirrorPath(
             self.theta,
             self.kept["log_loss"],
@@ -365,6 +369,15 @@ class _Run:
             self.kept["seconds"],
             push=self.push,
         )
+
+    def _status(self, member: int, limit: str) -> str:
+        if not bool(self.active[member]):
+            return REACHED
+        if not bool(self.field[member].isfinite().all()):
+            return NOT_FINITE
+        if float(self.allowed[member, 0]) > _LEAST_GROWTH:
+            return limit
+        return _SINGULAR if bool(self.singular[member]) else UNDERFLOW
 
     def _length(self) -> tuple[Tensor, Tensor]:
         """The step in s (B, 1) and the factor by which it lets theta grow, shortened to land on the next stop."""
@@ -404,7 +417,8 @@ class _Run:
         )
         push = old.push + h * ((1 - _GAMMA) * first.weights + _GAMMA * second.weights)
         new = _State(second.theta, base + _GAMMA * h * second.field, second.u, push)
-        good = first.solved & second.solved & torch.isfinite(new.theta).all(-1)
+        finite = torch.isfinite(new.theta).all(-1)
+        self.singular, good = ~finite, first.solved & second.solved & finite
         self._settle(new, second.field, h[:, 0], factor[:, 0], good)
 
     def _settle(

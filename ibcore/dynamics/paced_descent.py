@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ibcore.dynamics.trajectory import CONVERGED, NOT_FINITE, step_limit
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -28,6 +29,16 @@ class PacedDescent:
     converged: Tensor
     steps: int
 
+    @property
+    def status(self) -> tuple[str, ...]:
+        """Why each run ended, in the words of `ibcore.dynamics.trajectory`."""
+        return tuple(
+            CONVERGED if done else step_limit(self.steps) if good else NOT_FINITE
+            for done, good in zip(
+                self.converged.tolist(), self.loss.isfinite().tolist(), strict=True
+            )
+        )
+
 
 def paced_descent(
     objective: BoundedObjective,
@@ -40,14 +51,14 @@ def paced_descent(
     """theta <- theta - (`share` / bound) grad L from `start` (B, P): at most `steps` steps.
 
     share: one number or (B,); below 2 the loss falls where the bound holds along the step.   A run whose loss is at
-    most `target_loss` has converged and stays where it is.   Raises `InvalidInput` where a loss is not finite.
+    most `target_loss` has converged and stays where it is.   Raises `InvalidInput` where no loss is finite.
     """
     theta = real_tensor("start", start, ndim=2).clone()
     limit, goal = (
         positive_integer("steps", steps),
         positive_number("target_loss", target_loss),
     )
-    pace = torch.as_tensor(share, dtype=theta.dtype, device=theta.device)
+    pace = real_tensor("share", share).to(theta)
     loss, gradient, bound = objective(theta)
     for step in range(limit):
         moving = ~(loss <= goal)
@@ -55,7 +66,7 @@ def paced_descent(
             return PacedDescent(theta, loss, ~moving, step)
         theta = theta - (moving * pace / bound)[:, None] * gradient
         loss, gradient, bound = objective(theta)
-    if not bool(torch.isfinite(loss).all()):
+    if not bool(torch.isfinite(loss).any()):
         raise InvalidInput(
             f"the loss is not finite after {limit} steps. Take a smaller share."
         )

@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from ibcore.validation import InvalidInput, real_tensor
+
 
 class Model(Protocol):
     """Outputs (B, n) of a batch of parameters (B, P) and their Jacobian (B, n, P).
@@ -36,6 +38,48 @@ class TailLoss(Protocol):
     def log_slope(self, margins: Tensor) -> Tensor: ...
 
     def log_slope_rate(self, margins: Tensor) -> Tensor: ...
+
+
+class Predictor(Protocol):
+    """Outputs (B, n) of a batch of parameters (B, P)."""
+
+    def outputs(self, theta: Tensor) -> Tensor: ...
+
+
+def starting_point(model: Predictor, theta: object) -> Tensor:
+    """`theta` (B, P) in the dtype and on the device of the data of `model`, in which it has finite outputs.
+
+    A model tells its number of parameters P by `dimension`, and a tensor of its data by `like`, if it can.
+    Raises `InvalidInput` for parameters that are not finite, another P, a batch that does not fit the data, and
+    where no member has finite outputs.
+    """
+    start, like = real_tensor("theta", theta, ndim=2), getattr(model, "like", None)
+    size = getattr(model, "dimension", None)
+    if size is not None and start.shape[1] != size:
+        raise InvalidInput(
+            f"theta has shape {tuple(start.shape)}, expected (B, {size}): the model has "
+            f"{size} parameters."
+        )
+    if like is not None:
+        start = start.to(like)
+    try:
+        outputs = model.outputs(start)
+    except RuntimeError as error:
+        raise InvalidInput(
+            f"theta has shape {tuple(start.shape)} and dtype {start.dtype}, which the "
+            f"model does not take ({error})."
+        ) from error
+    if outputs.ndim != 2 or len(outputs) != len(start):
+        raise InvalidInput(
+            f"theta has shape {tuple(start.shape)} and the outputs of the model "
+            f"{tuple(outputs.shape)}; expected one row of outputs a row of theta."
+        )
+    if not bool(outputs.isfinite().all(-1).any()):
+        raise InvalidInput(
+            "the outputs of the model at theta are not finite. Look for NaN in its data, "
+            "or start from smaller parameters."
+        )
+    return start
 
 
 def pullback(model: Model, theta: Tensor, weights: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ibcore.dynamics.linear_algebra import solve
 from ibcore.dynamics.protocols import Model, TailLoss
 from ibcore.dynamics.scaled_field import Point
 
@@ -119,7 +120,7 @@ def softmax_fixed_point(
         if bool(((p * gap.abs()).sum(-1) <= accuracy).all()):
             break
         right = torch.stack([gap, torch.ones_like(gap)], -1)
-        solved = torch.linalg.solve(identity + gram * p[:, None, :], right)
+        solved = solve(identity + gram * p[:, None, :], right)
         shares = (p[..., None] * solved).sum(-2)
         direction = (
             solved[..., 0] - (shares[:, 0] / shares[:, 1])[:, None] * solved[..., 1]

@@ -51,9 +51,9 @@ def rosenbrock_step(
     sensitivity = weight_sensitivity(loss, start)
     scaled = h[:, None] * method.gamma
     identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-    factors = torch.linalg.lu_factor(
+    factors = torch.linalg.lu_factor_ex(
         identity - scaled[..., None] * (sensitivity @ gram)
-    )
+    )[:2]  # a singular member divides by zero and is refused
     stages: list[Tensor] = []
     right = scaled * start.weights
     for a, c in zip(method.a[1:], method.c[1:], strict=True):

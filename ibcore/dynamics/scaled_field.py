@@ -6,6 +6,7 @@ d theta/ds = sum_i p_i grad m_i(theta), p = softmax(log(-l'(m_i))), ds = mean_i(
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,17 +100,8 @@ def log_duration(
     """
     nodes = torch.as_tensor((_NODES + 1) / 2, dtype=h.dtype, device=h.device)
     log_weights = torch.as_tensor(np.log(_WEIGHTS / 2), dtype=h.dtype, device=h.device)
-    fold = 1 / end.slope_rate.abs().clamp_min(1e-300)
-    length = torch.minimum(h, _E_FOLDS * fold)
-
-    def log_slope(x: Tensor) -> Tensor:
-        return _hermite(
-            x,
-            (start.log_slope[:, None], end.log_slope[:, None]),
-            ((h * start.slope_rate)[:, None], (h * end.slope_rate)[:, None]),
-        )
-
-    middle = 1 - torch.minimum(h / 2, fold)[:, None] / h[:, None]
+    length = torch.minimum(h, _E_FOLDS * _fold(end))
+    middle = _middle(end, h)
     theta = _hermite(
         middle,
         (start.theta, end.theta),
@@ -117,6 +109,42 @@ def log_duration(
     )
     there = _log_mean(loss.log_slope(model.outputs(theta)))
     x = 1 - (length / h)[:, None] * nodes
-    return torch.logsumexp(log_weights - log_slope(x), -1) + torch.log(length), (
-        there - log_slope(middle)[:, 0]
-    ).abs()
+    slopes, between = (_log_slope(start, end, h, at) for at in (x, middle))
+    duration = torch.logsumexp(log_weights - slopes, -1) + torch.log(length)
+    return duration, (there - between[:, 0]).abs()
+
+
+def stepped_doubt(
+    step: Callable[..., tuple[Tensor, Tensor, int]],
+    model: Model,
+    loss: TailLoss,
+    ends: tuple[Point, Point],
+    h: Tensor,
+) -> Tensor:
+    """The error of `log_duration` with parameters in the middle that are stepped to, not interpolated, (B,).
+
+    A field known to an error e is interpolated to h e, which for a stiff field is no small part of the step.
+    """
+    middle = _middle(ends[1], h)
+    theta, _, _ = step(model, loss, ends[0], h * middle[:, 0], 1.0)
+    there = _log_mean(loss.log_slope(model.outputs(theta)))
+    return (there - _log_slope(*ends, h, middle)[:, 0]).abs()
+
+
+def _fold(end: Point) -> Tensor:
+    """Length in s of the last e-fold of the slope, (B,)."""
+    return 1 / end.slope_rate.abs().clamp_min(1e-300)
+
+
+def _middle(end: Point, h: Tensor) -> Tensor:
+    """The share of a step at which its duration is checked, (B, 1)."""
+    return 1 - torch.minimum(h / 2, _fold(end))[:, None] / h[:, None]
+
+
+def _log_slope(start: Point, end: Point, h: Tensor, x: Tensor) -> Tensor:
+    """log_slope interpolated at the shares `x` (B, k) of a step."""
+    return _hermite(
+        x,
+        (start.log_slope[:, None], end.log_slope[:, None]),
+        ((h * start.slope_rate)[:, None], (h * end.slope_rate)[:, None]),
+    )

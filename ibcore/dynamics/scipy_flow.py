@@ -32,13 +32,20 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from torch import Tensor
 
-from ibcore.dynamics.protocols import Model, TailLoss
+from ibcore.dynamics.protocols import Model, TailLoss, starting_point
 from ibcore.dynamics.trajectory import (
+    LOSS_ROSE,
+    NOT_FINITE,
+    PASSED,
     REACHED,
-    STEP_LIMIT,
     UNDERFLOW,
-    WALL_LIMIT,
     Trajectory,
+    broke_down,
+    passed_message,
+    stationary,
+    stationary_to,
+    step_limit,
+    wall_limit,
 )
 from ibcore.validation import (
     InvalidInput,
@@ -49,13 +56,18 @@ from ibcore.validation import (
 )
 
 Array = NDArray[np.float64]
-NOT_FINITE = "state not finite"
-LOSS_ROSE = "loss rose"
 _SOLVERS: dict[str, Any] = {"LSODA": LSODA, "BDF": BDF, "Radau": Radau}
 _FIRST = (
     -17.0
 )  # log of r at the start; the second-order term of theta, r^2, is below rounding
 _DIFFERENCE = 1e-5
+_REST = 100  # steps between two looks at whether the loss has a least value and the run has come to it
+_FAINT = (
+    1e-6  # share of the longest gradient of a margin below which the loss hardly falls
+)
+_LANDING = 1e-10  # relative distance at which a stop counts as met
+_SMALL = 0.01  # change of a margin over which the curvature of a loss with an exponential tail stays what it is
+_CLOSE = 1e-6  # losses whose logarithms differ by less are not told apart at rest
 _RISE = 100  # rises of log L below this many tolerances are errors of the integrator, not of the method
 
 
@@ -88,6 +100,32 @@ class _Single:
             if self.fixed
             else self.model.jacobian(torch.from_numpy(theta)[None])[0].numpy()
         )
+
+    def vanished(self, theta: Array) -> bool:
+        """sum_i p_i grad m_i is zero to the rounding of its terms."""
+        rows, (p, _) = self.rows(theta), self.weights(self.margins(theta))
+        terms = p @ np.linalg.norm(rows, axis=1)
+        return bool(np.linalg.norm(p @ rows) <= 32 * np.finfo(float).eps * terms)
+
+    def faint(self, theta: Array) -> bool:
+        """sum_i p_i grad m_i is small compared with the longest gradient of a margin."""
+        rows, (p, _) = self.rows(theta), self.weights(self.margins(theta))
+        longest = np.linalg.norm(rows, axis=1).max()
+        return bool(np.linalg.norm(p @ rows) <= _FAINT * longest)
+
+    def newton(self, theta: Array) -> tuple[float, Array]:
+        """How far log L is above its least value, infinite where the step of Newton's method, (P,), is long.
+
+        For a linear model: by Bach (2010) the decrement says it where no margin changes by more than 0.01.
+        """
+        rows, margins = self.rows(theta), self.margins(theta)
+        p, mean_slope = self.weights(margins)
+        spread, pull = self.sensitivity(margins, p)
+        hessian = -(spread + np.outer(p, pull))
+        step = np.linalg.lstsq(rows.T @ hessian @ rows, p @ rows, rcond=None)[0]
+        share = math.exp(mean_slope - self.log_loss(margins)) * float(p @ rows @ step)
+        near = np.abs(rows @ step).max() <= _SMALL and 0 <= share <= _SMALL
+        return (share if near else math.inf), np.asarray(step, dtype=np.float64)
 
     def bend(self, theta: Array, weights: Array) -> Array | float:
         """sum_i weights_i of the second derivatives of m_i, (P, P)."""
@@ -253,18 +291,20 @@ def scipy_flow(
     solver's interpolant. `method` is LSODA (Petzold 1983), BDF or Radau, `tolerance` the relative and
     absolute local error of every coordinate of the state. `degree` is the k with which the model is
     homogeneous, m(c theta) = c^k m(theta); it selects the coordinates (theta/rho, log rho), without which
-    only linear models can be followed far. `max_steps` and `max_seconds` hold for each run. A loss whose
+    only linear models can be followed far. `max_steps` and `max_seconds` hold for each run, which ends for
+    itself, with a status in the words of `ibcore.dynamics.trajectory`. A loss whose
     log-slopes depend on several margins has to provide `log_slope_jacobian`, (n,) to (n, n).
     Rejected steps are not reported by SciPy: `Trajectory.rejected` is 0.
 
-    Raises `InvalidInput` for stops out of order, unknown methods, parameters that are not finite, and a
-    nonlinear model with another data set for every member.
+    Raises `InvalidInput` for stops out of order, a last stop that every start has passed, unknown methods,
+    parameters that are not finite or do not fit the model, and a nonlinear model with another data set for
+    every member.
     """
-    theta = real_tensor("theta", theta, ndim=2)
+    theta = starting_point(model, theta)
     one_of("method", method, _SOLVERS)
-    positive_number("tolerance", tolerance)
-    positive_number("max_seconds", max_seconds)
-    positive_integer("max_steps", max_steps)
+    tolerance = positive_number("tolerance", tolerance)
+    max_seconds = positive_number("max_seconds", max_seconds, infinite=True)
+    max_steps = positive_integer("max_steps", max_steps)
     if degree is not None:
         positive_number("degree", degree)
     stops = _stops(log_loss, log_time)
@@ -283,6 +323,10 @@ def scipy_flow(
         )
         run.integrate(member, _SOLVERS[method], tolerance, max_steps, max_seconds)
         runs.append(run)
+    if all(run.status == PASSED for run in runs):
+        raise InvalidInput(
+            passed_message(-float(stops[-1]), max(run.first for run in runs))
+        )
     return _trajectory(runs, theta)
 
 
@@ -345,7 +389,7 @@ class _Run:
         )
         self.kept: list[tuple[Array, float, float, int, float]] = []
         self.drift = dict.fromkeys(invariants, 0.0)
-        self.status, self.steps, self.evaluations = STEP_LIMIT, 0, 0
+        self.status, self.steps, self.evaluations, self.first = "", 0, 0, math.nan
 
     def integrate(
         self,
@@ -360,16 +404,7 @@ class _Run:
             name: law(torch.from_numpy(theta)[None])
             for name, law in self.invariants.items()
         }
-        state = self.chart.start(theta)
-        if not np.isfinite(state).all():
-            self.status = NOT_FINITE
-            return
-        self.level = self._log_loss(state)
-        while (
-            len(self.kept) < len(self.stops)
-            and self._progress(state) >= self.stops[len(self.kept)]
-        ):
-            self._keep(state)
+        state = self._begin(theta)
         deadline = self.began + max_seconds
 
         def field(x: float, state: Array) -> Array:
@@ -378,29 +413,93 @@ class _Run:
                 raise OutOfTime
             return self.chart.field(x, state)
 
-        solver = solver_type(
-            field,
-            0.0,
-            state,
-            np.inf,
-            jac=self.chart.jacobian,
-            rtol=tolerance,
-            atol=tolerance,
-        )
-        try:
-            while len(self.kept) < len(self.stops) and self.steps < max_steps:
-                with warnings.catch_warnings():
-                    warnings.simplefilter(
-                        "ignore"
-                    )  # LSODA warns where it fails; the status says so
-                    solver.step()
-                if not self._accept(solver, _RISE * tolerance):
-                    return
-        except OutOfTime:
-            self.status = WALL_LIMIT
+        if state is None:
             return
-        if len(self.kept) == len(self.stops):
-            self.status = REACHED
+        try:
+            solver = solver_type(
+                field,
+                0.0,
+                state,
+                np.inf,
+                jac=self.chart.jacobian,
+                rtol=tolerance,
+                atol=tolerance,
+            )
+            self._follow(solver, tolerance, max_steps)
+        except OutOfTime:
+            self.status = wall_limit(max_seconds)
+        except InvalidInput:
+            raise
+        except (ValueError, np.linalg.LinAlgError) as error:
+            self.status = broke_down(f"the solver stopped ({error})")
+        limited = self.status in (wall_limit(max_seconds), step_limit(max_steps))
+        if limited and self.single.faint(self.theta):
+            self.status = stationary_to(_FAINT, self.status)
+
+    def _begin(self, theta: Array) -> Array | None:
+        """The first state, or nothing, with the reason, where the run ends at its start."""
+        self.theta = theta
+        if self.single.vanished(theta):
+            self._rest(theta)
+            return None
+        with np.errstate(invalid="ignore", over="ignore"):
+            state = self.chart.start(theta)
+        if not np.isfinite(state).all():
+            self.status = NOT_FINITE
+            return None
+        self.level = self.first = self._log_loss(state)
+        while (
+            len(self.kept) < len(self.stops)
+            and self._progress(state) >= self.stops[len(self.kept)]
+        ):
+            self._keep(state)
+        if len(self.kept) < len(self.stops):
+            return state
+        last = float(self.stops[-1])
+        passed = -self.level > last + _LANDING * max(1.0, abs(last))
+        self.status = PASSED if passed and not self.by_time else REACHED
+        return None
+
+    def _follow(self, solver: Any, tolerance: float, max_steps: int) -> None:
+        while len(self.kept) < len(self.stops) and self.steps < max_steps:
+            looks = self.steps % _REST == _REST - 1
+            if looks and self._rested(self.chart.theta(solver.y), tolerance):
+                return
+            if solver.status != "running":
+                self.status = broke_down("the variable of the flow overflowed")
+                return
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore"
+                )  # LSODA warns where it fails; the status says so
+                solver.step()
+            if not self._accept(solver, _RISE * tolerance):
+                return
+        done = len(self.kept) == len(self.stops)
+        self.status = REACHED if done else step_limit(max_steps)
+
+    def _rested(self, theta: Array, tolerance: float) -> bool:
+        """No step of a linear model brings the run closer to its next stop; then it ends here."""
+        if not self.single.fixed:
+            return False
+        excess, step = self.single.newton(theta)
+        if self.by_time:
+            resting = bool((np.abs(step) <= tolerance * (1 + np.abs(theta))).all())
+            resting = resting and math.isfinite(excess)
+        else:
+            level = self.single.log_loss(self.single.margins(theta))
+            resting = self.stops[len(self.kept)] + level > 10 * excess + _CLOSE
+        if resting:
+            self._rest(theta)
+        return bool(resting)
+
+    def _rest(self, theta: Array) -> None:
+        """The state stays as it is: later times have it, lower losses do not come."""
+        level = self.single.log_loss(self.single.margins(theta))
+        seconds = time.perf_counter() - self.began
+        self.status = REACHED if self.by_time else stationary(level)
+        for stop in self.stops[len(self.kept) :] if self.by_time else ():
+            self.kept.append((theta, level, float(stop), self.evaluations, seconds))
 
     def _accept(self, solver: Any, slack: float) -> bool:
         """Record the stops within the last step; False, with the reason, where the run cannot go on."""
@@ -411,6 +510,7 @@ class _Run:
             self.status = NOT_FINITE
             return False
         level, self.level = self.level, self._log_loss(solver.y)
+        self.theta = self.chart.theta(solver.y)
         if self.level > level + slack * (1 + abs(level)):
             self.status = LOSS_ROSE
             return False

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number
+from ibcore.dynamics.trajectory import CONVERGED, NOT_FINITE, step_limit, wall_limit
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_number,
+    real_tensor,
+)
 
 
 @dataclass(frozen=True)
@@ -17,7 +24,8 @@ class SGDRun:
     """Where SGD ended, for a batch of B runs.
 
     theta (B, P); steps (B,), the number of minibatches used.
-    status: a word for each run: `converged` (its event came), `steps` or `wall` (a limit ended it).
+    status: for each run `converged` (its event came), a limit, or `state not finite`, in the words of
+    `ibcore.dynamics.trajectory`.
     """
 
     theta: Tensor
@@ -28,7 +36,7 @@ class SGDRun:
     def fits(self) -> Tensor:
         """True for the runs whose event came, (B,)."""
         return torch.tensor(
-            [word == "converged" for word in self.status], device=self.theta.device
+            [word == CONVERGED for word in self.status], device=self.theta.device
         )
 
 
@@ -56,7 +64,9 @@ def sgd(
     Raises `InvalidInput` for a batch larger than the samples or a momentum outside [0, 1).
     """
     positive_number("step_size", step_size)
-    if not 0 <= momentum < 1:
+    max_seconds = positive_number("max_seconds", max_seconds, infinite=True)
+    max_steps = positive_integer("max_steps", max_steps)
+    if not 0 <= real_number("momentum", momentum) < 1:
         raise InvalidInput(
             f"momentum is {momentum!r}, expected a number from 0 up to but not including 1."
         )
@@ -66,15 +76,22 @@ def sgd(
         raise InvalidInput(
             f"batch_size is {batch_size}, expected at most the {samples} samples. Make it smaller."
         )
-    theta, velocity = theta.clone(), torch.zeros_like(theta)
+    theta = real_tensor("theta", theta, ndim=2).clone()
+    velocity = torch.zeros_like(theta)
     steps = torch.zeros(len(theta), dtype=torch.int64, device=theta.device)
-    words, runs = ["steps"] * len(theta), torch.arange(len(theta), device=theta.device)
+    words, runs = (
+        [step_limit(max_steps)] * len(theta),
+        torch.arange(len(theta), device=theta.device),
+    )
     started, taken = time.monotonic(), 0
     while True:
         ended = done(theta[runs], runs)
         for run in runs[ended].tolist():
-            words[run] = "converged"
-        runs = runs[~ended]
+            words[run] = CONVERGED
+        lost = ~ended & ~theta[runs].isfinite().all(-1)
+        for run in runs[lost].tolist():
+            words[run] = NOT_FINITE
+        runs = runs[~ended & ~lost]
         late = time.monotonic() - started > max_seconds
         if late or len(runs) == 0 or taken >= max_steps:
             break
@@ -92,5 +109,5 @@ def sgd(
             taken += 1
             steps[runs] += 1
     for run in runs.tolist() if late else ():
-        words[run] = "wall"
+        words[run] = wall_limit(max_seconds)
     return SGDRun(theta, steps, tuple(words))

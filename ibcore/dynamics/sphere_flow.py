@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.protocols import Model
+from ibcore.dynamics.protocols import Model, starting_point
+from ibcore.dynamics.trajectory import REACHED, broke_down
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
     positive_number,
-    real_tensor,
 )
 
 
@@ -40,6 +40,13 @@ class SphereRun:
     smoothed: Tensor
     steps: Tensor
     step_sizes: Tensor
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """Why each run ended: it took its steps, or its gradient vanished on the way."""
+        lost = broke_down("its gradient vanished, as no neuron sees its last example")
+        finite = self.direction.isfinite().all(-1).tolist()
+        return tuple(REACHED if good else lost for good in finite)
 
     @property
     def misalignment(self) -> Tensor:
@@ -77,7 +84,7 @@ def sphere_flow(
 
     Raises `InvalidInput` for a start at zero, sizes that are not positive, and fewer steps than the window.
     """
-    theta = real_tensor("theta", theta, ndim=2).clone()
+    theta = starting_point(model, theta).clone()
     positive_integer("degree", degree)
     positive_integer("steps", steps, least=positive_integer("window", window) + 1)
     for name, value in (("coarsest", coarsest), ("finest", finest), ("heat", heat)):

@@ -16,7 +16,22 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, positive_number
+from ibcore.dynamics.linear_algebra import symmetric_eigen
+from ibcore.dynamics.protocols import starting_point
+from ibcore.dynamics.trajectory import (
+    CONVERGED,
+    NOT_FINITE,
+    STALLED,
+    broke_down,
+    step_limit,
+    wall_limit,
+)
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 
 class Model(Protocol):
@@ -32,9 +47,9 @@ class SquareFlow:
     """Where gradient flow of the mean square loss ended, for a batch of B networks.
 
     theta (B, P), loss (B,), time (B,) of the flow, steps (B,) accepted.
-    status: a word for each member: `converged` (loss below the target), `stalled` (the flow no
-    longer moves: the residual lies outside what the tangent kernel can change), `steps` or `wall`
-    (a limit ended it).
+    status: for each member `converged` (loss below the target), `stalled` (the flow no longer moves: the
+    residual lies outside what the tangent kernel can change), a limit, or why it could not go on, in the
+    words of `ibcore.dynamics.trajectory`.
     snapshots (levels, B, P): the first state at or below each loss level, NaN where it was not reached.
     """
 
@@ -49,7 +64,7 @@ class SquareFlow:
     def fits(self) -> Tensor:
         """True for the members that reached the target loss, (B,)."""
         return torch.tensor(
-            [word == "converged" for word in self.status], device=self.theta.device
+            [word == CONVERGED for word in self.status], device=self.theta.device
         )
 
 
@@ -78,16 +93,19 @@ def square_flow(
 
     `targets`: (n,) shared by the batch or (B, n). Raises `InvalidInput` for settings out of range.
     """
-    positive_number("target_loss", target_loss)
-    positive_number("tolerance", tolerance)
+    target_loss = positive_number("target_loss", target_loss)
+    tolerance = positive_number("tolerance", tolerance)
+    shortest_step = positive_number("shortest_step", shortest_step)
+    max_seconds = positive_number("max_seconds", max_seconds, infinite=True)
     run = _Run(model, theta, targets, levels)
     keep, started = (0.5 if levels else 0.0), time.monotonic()
     max_steps = positive_integer("max_steps", max_steps)
     while True:
-        run.finish(run.loss <= target_loss, "converged")
-        run.finish(run.tries >= max_steps, "steps")
+        run.finish(run.loss <= target_loss, CONVERGED)
+        run.finish(~run.loss.isfinite(), NOT_FINITE)
+        run.finish(run.tries >= max_steps, step_limit(max_steps))
         if time.monotonic() - started > max_seconds:
-            run.finish(torch.ones_like(run.done), "wall")
+            run.finish(torch.ones_like(run.done), wall_limit(max_seconds))
         if bool(run.done.all()):
             return run.result()
         run.advance(tolerance, keep, shortest_step)
@@ -106,7 +124,7 @@ class _Tangent:
     def at(cls, model: Model, theta: Tensor, residual: Tensor) -> _Tangent:
         """Linearized at `theta` and started from `residual`."""
         jacobian = model.jacobian(theta)
-        values, basis = torch.linalg.eigh(jacobian @ jacobian.mT)
+        values, basis = symmetric_eigen(jacobian @ jacobian.mT)
         rates = values.clamp(min=0) * 2 / residual.shape[-1]
         return cls(jacobian, basis, rates, (basis.mT @ residual[..., None])[..., 0])
 
@@ -150,10 +168,8 @@ class _Run:
     def __init__(
         self, model: Model, theta: Tensor, targets: Tensor, levels: tuple[float, ...]
     ) -> None:
-        if theta.ndim != 2:
-            raise InvalidInput(
-                f"theta has shape {tuple(theta.shape)}, expected (B, P)."
-            )
+        theta = starting_point(model, theta)
+        targets = real_tensor("targets", targets).to(theta)
         self.model, self.theta, self.levels = model, theta.clone(), levels
         outputs = model.outputs(theta)
         if targets.shape[-1] != outputs.shape[-1]:
@@ -203,9 +219,11 @@ class _Run:
         self.step[on] = h * factor
         self.tries[on] += 1
         self._accept(on[good], theta[good], after[good], h[good])
-        stuck = torch.zeros_like(self.done)
+        stuck, broken = torch.zeros_like(self.done), torch.zeros_like(self.done)
         stuck[on] = tangent.speed() < _STALLED
-        self.finish(stuck & (self.loss > 0), "stalled")
+        broken[on] = (h <= floor) & ~error.isfinite() | ~fastest.isfinite()
+        self.finish(stuck & (self.loss > 0), STALLED)
+        self.finish(broken, broke_down("its shortest step is not finite"))
 
     def _accept(
         self, members: Tensor, theta: Tensor, residual: Tensor, h: Tensor

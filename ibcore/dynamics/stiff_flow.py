@@ -21,8 +21,17 @@ from numpy.typing import NDArray
 from scipy.integrate import BDF, DOP853, LSODA, Radau
 from torch import Tensor
 
-from ibcore.dynamics.protocols import Model, pullback
-from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, UNDERFLOW, WALL_LIMIT
+from ibcore.dynamics.protocols import Model, pullback, starting_point
+from ibcore.dynamics.trajectory import (
+    CONVERGED,
+    NO_EVENT,
+    NOT_FINITE,
+    REACHED,
+    UNDERFLOW,
+    broke_down,
+    step_limit,
+    wall_limit,
+)
 from ibcore.validation import (
     InvalidInput,
     one_of,
@@ -33,9 +42,6 @@ from ibcore.validation import (
 
 Array = NDArray[np.float64]
 Field = Callable[[Array], Array]
-CONVERGED = "converged"
-NOT_FINITE = "state not finite"
-NO_EVENT = "the event did not come"
 _FOREVER = 1e200  # times beyond which SciPy's solvers overflow
 _SOLVERS: dict[str, Any] = {
     "LSODA": LSODA,
@@ -56,7 +62,8 @@ class StiffRun:
     """Where one integration ended.
 
     state: (P,), float64 on the CPU.   time: of the flow.   path: (K, P) states at the requested times, NaN where the
-    run ended before.   status: `converged` (its event came), `reached the last stop`, or what cut it short.
+    run ended before.   status: `converged` (its event came), `reached the last stop`, or what cut it short, in the
+    words of `ibcore.dynamics.trajectory`.
     steps, evaluations: of the field.   drift: the largest change of each invariant, relative to the larger of its
     start and 1.
     """
@@ -100,15 +107,15 @@ def integrate(
     """
     x = real_tensor("start", start, ndim=1).detach().cpu().double().numpy()
     one_of("method", method, _SOLVERS)
-    positive_number("tolerance", tolerance)
+    tolerance = positive_number("tolerance", tolerance)
     stops = np.asarray(times, dtype=float)
-    if stops.ndim != 1 or bool((np.diff(stops, prepend=0.0) <= 0).any()):
+    if stops.ndim != 1 or not bool((np.diff(stops, prepend=0.0) > 0).all()):
         raise InvalidInput(
             "times do not rise from above 0; sort them and drop repetitions."
         )
-    end = (
-        horizon if horizon is not None else (float(stops[-1]) if len(stops) else np.inf)
-    )
+    end = float(stops[-1]) if len(stops) else np.inf
+    if horizon is not None:
+        end = positive_number("horizon", horizon, infinite=True)
     if not np.isfinite(end) and done is None:
         raise InvalidInput(
             "the run has no end: give times, a horizon, or an event `done`."
@@ -126,7 +133,7 @@ def integrate(
         positive_number("floor", absolute),
         done,
         positive_integer("max_steps", max_steps),
-        positive_number("max_seconds", max_seconds),
+        positive_number("max_seconds", max_seconds, infinite=True),
     )
     return StiffRun(
         torch.from_numpy(run.x),
@@ -153,9 +160,8 @@ def stiff_flow(
     Raises `InvalidInput` for targets that do not match the outputs, and what `integrate` raises.
     """
     y = real_tensor("targets", targets, ndim=1).detach().cpu().double()
-    first = model.outputs(
-        real_tensor("theta", theta, ndim=1).detach().cpu().double()[None]
-    )
+    start = real_tensor("theta", theta, ndim=1).detach().cpu().double()
+    first = model.outputs(starting_point(model, start[None]))
     if first.shape != (1, len(y)):
         raise InvalidInput(
             f"targets have shape {tuple(y.shape)}, expected one for each of the {first.shape[-1]} "
@@ -241,6 +247,8 @@ class _Run:
             while self.steps < max_steps:
                 if reason := self._arrived(done):
                     return reason
+                if solver.status != "running":
+                    return broke_down("the time of the flow overflowed")
                 with warnings.catch_warnings():
                     warnings.simplefilter(
                         "ignore"
@@ -250,8 +258,12 @@ class _Run:
                     return UNDERFLOW if solver.status == "failed" else NOT_FINITE
                 self._accept(solver)
         except _OutOfTime:
-            return WALL_LIMIT
-        return STEP_LIMIT
+            return wall_limit(max_seconds)
+        except InvalidInput:
+            raise
+        except (ValueError, np.linalg.LinAlgError) as error:
+            return broke_down(f"the solver stopped ({error})")
+        return step_limit(max_steps)
 
     def _arrived(self, done: Callable[[Array], bool] | None) -> str:
         """Why the run is at its end, or nothing."""

@@ -6,7 +6,7 @@ from torch.nn.functional import softplus
 
 from ibcore.dynamics.descent import constant, descend, loss_scaled
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, WALL_LIMIT
+from ibcore.dynamics.trajectory import REACHED, step_limit, wall_limit
 from ibcore.losses import Logistic
 from ibcore.models import Linear
 from ibcore.problems.separable import planted_margin
@@ -109,9 +109,9 @@ def test_until_ends_the_run_and_limits_are_told():
     assert bool(ended.theta[1].isnan().all())
     assert (
         run(stops=[3], until=lambda theta: theta.norm(dim=-1) < 0).status
-        == (STEP_LIMIT,) * 2
+        == (step_limit(3),) * 2
     )
-    assert run(stops=[10], max_seconds=-1.0).status == (WALL_LIMIT,) * 2
+    assert run(stops=[10], max_seconds=1e-9).status == (wall_limit(1e-9),) * 2
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,8 @@ def test_until_ends_the_run_and_limits_are_told():
     [
         ({"stops": []}, "rising"),
         ({"stops": [3, 3]}, "rising"),
-        ({"stops": [-1]}, "rising"),
+        ({"stops": [-1]}, "at least 0"),
+        ({"stops": [1.5]}, "integer"),
         ({"stops": [1], "batch_size": 0}, "batch_size"),
         ({"stops": [1], "batch_size": 2}, "generator"),
         ({"stops": [1], "start": torch.tensor([[math.nan] * 4])}, "NaN"),

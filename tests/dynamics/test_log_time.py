@@ -11,7 +11,11 @@ from scipy.special import expit
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.runge_kutta import explicit_step, rosenbrock_step
 from ibcore.dynamics.scaled_field import evaluate
-from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, WALL_LIMIT
+from ibcore.dynamics.trajectory import (
+    REACHED,
+    step_limit,
+    wall_limit,
+)
 from ibcore.losses import Exponential, Logistic, PolynomialTail
 from ibcore.models import Linear
 from ibcore.oracles.separability import nonseparable_limit
@@ -272,8 +276,8 @@ def test_what_ended_a_run_is_told_and_missed_stops_are_nan():
     model = Linear(separable(10))
     few = flow(model, Logistic(), zeros(1, 5), log_loss=[-1.0, -1e8], max_steps=30)
     late = flow(model, Logistic(), zeros(1, 5), log_loss=[-1e8], max_seconds=1e-9)
-    assert few.status == (STEP_LIMIT,)
-    assert late.status == (WALL_LIMIT,)
+    assert few.status == (step_limit(30),)
+    assert late.status == (wall_limit(1e-9),)
     assert not few.reached
     assert bool(few.theta[0].isfinite().all())
     for kept in (

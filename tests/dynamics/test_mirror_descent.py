@@ -8,6 +8,7 @@ from ibcore.dynamics.mirror_descent import (
     mirror_descent,
     natural_descent,
 )
+from ibcore.dynamics.trajectory import CONVERGED, step_limit
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.validation import InvalidInput
 
@@ -37,7 +38,7 @@ def test_with_the_euclidean_potential_it_is_gradient_descent():
     X, y, start = problems()
     run = mirror_descent(X, y, start, PowerMirror(2.0))
     fit = minimum_norm(X, y - (X @ start[..., None])[..., 0]).weights
-    assert run.status == "converged"
+    assert run.status == (CONVERGED,) * len(run.w)
     torch.testing.assert_close(run.w, start + fit, rtol=0, atol=1e-12)
 
 
@@ -95,7 +96,7 @@ def test_the_natural_gradient_approaches_mirror_descent_as_its_steps_shrink():
 def test_a_limit_on_the_steps_is_reported():
     X, y, start = problems()
     run = mirror_descent(X, y, start, HypentropyMirror(1e-3), max_steps=5)
-    assert run.status == "step limit"
+    assert set(run.status) == {step_limit(run.steps)}
     assert float(run.residual.max()) > 1e-3
 
 

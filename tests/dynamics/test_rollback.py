@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ibcore.dynamics.rollback import descend_with_rollback
-from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, WALL_LIMIT
+from ibcore.dynamics.trajectory import REACHED, step_limit, wall_limit
 from ibcore.losses import Exponential, Logistic
 from ibcore.measures import sin_angle
 from ibcore.models import Linear
@@ -52,13 +52,13 @@ def test_limits_are_told():
         descend_with_rollback(
             MODEL, Logistic(), START, log_loss=[-1e4], max_steps=3
         ).status
-        == (STEP_LIMIT,) * 2
+        == (step_limit(3),) * 2
     )
     assert (
         descend_with_rollback(
-            MODEL, Logistic(), START, log_loss=[-1e4], max_seconds=-1.0
+            MODEL, Logistic(), START, log_loss=[-1e4], max_seconds=1e-9
         ).status
-        == (WALL_LIMIT,) * 2
+        == (wall_limit(1e-9),) * 2
     )
 
 

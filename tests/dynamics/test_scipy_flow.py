@@ -7,14 +7,18 @@ import torch
 
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.scipy_flow import (
-    LOSS_ROSE,
-    NOT_FINITE,
     _Plain,
     _Polar,
     _singles,
     scipy_flow,
 )
-from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, WALL_LIMIT
+from ibcore.dynamics.trajectory import (
+    LOSS_ROSE,
+    NOT_FINITE,
+    REACHED,
+    step_limit,
+    wall_limit,
+)
 from ibcore.losses import Exponential, Logistic, PolynomialTail
 from ibcore.models import Linear
 from ibcore.models.homogeneous import SquaredReLU, TwoLayer
@@ -205,10 +209,10 @@ def test_limits_end_a_run_and_say_so():
     few = scipy_flow(
         model, Logistic(), zeros(1, 4), log_loss=[-1.0, -1e6], max_steps=30
     )
-    assert few.status == (STEP_LIMIT,)
+    assert few.status == (step_limit(30),)
     assert bool(few.theta[1].isnan().all())
     short = scipy_flow(model, Logistic(), zeros(1, 4), log_loss=-1e6, max_seconds=1e-9)
-    assert short.status == (WALL_LIMIT,)
+    assert short.status == (wall_limit(1e-9),)
     assert not short.reached
 
 

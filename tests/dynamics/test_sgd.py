@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ibcore.dynamics.sgd import sgd
+from ibcore.dynamics.trajectory import step_limit, wall_limit
 from ibcore.validation import InvalidInput
 
 A = torch.tensor([[1.0, 2.0, 4.0], [3.0, 1.0, 0.5]], dtype=torch.float64)
@@ -53,7 +54,7 @@ def test_follows_the_heavy_ball_recursion():
         velocity = 0.5 * velocity - 0.1 * A * theta
         theta = theta + velocity
     torch.testing.assert_close(out.theta, theta)
-    assert out.status == ("steps", "steps")
+    assert out.status == (step_limit(6),) * 2
     assert out.steps.tolist() == [6, 6]
 
 
@@ -82,7 +83,7 @@ def test_an_epoch_visits_every_row_once_in_an_order_of_its_own():
 
 
 def test_the_clock_ends_it_too():
-    assert run(done=never, max_seconds=-1.0).status == ("wall", "wall")
+    assert run(done=never, max_seconds=1e-9).status == (wall_limit(1e-9),) * 2
 
 
 @pytest.mark.parametrize(

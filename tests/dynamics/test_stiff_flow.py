@@ -7,12 +7,10 @@ import torch
 from ibcore.dynamics.stiff_flow import (
     CONVERGED,
     NO_EVENT,
-    REACHED,
-    WALL_LIMIT,
     integrate,
     stiff_flow,
 )
-from ibcore.dynamics.trajectory import STEP_LIMIT
+from ibcore.dynamics.trajectory import REACHED, step_limit, wall_limit
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.validation import InvalidInput
 
@@ -127,8 +125,10 @@ def test_hessian_is_the_derivative_of_the_pullback():
 
 
 def test_a_limit_is_named():
-    assert stiff_flow(Diagonal(X), Y, START, max_steps=3).status == STEP_LIMIT
-    assert stiff_flow(Diagonal(X), Y, START, max_seconds=1e-9).status == WALL_LIMIT
+    assert stiff_flow(Diagonal(X), Y, START, max_steps=3).status == step_limit(3)
+    assert stiff_flow(Diagonal(X), Y, START, max_seconds=1e-9).status == wall_limit(
+        1e-9
+    )
     assert (
         integrate(
             lambda x: -x, lambda _: -np.eye(1), [1.0], done=lambda x: x[0] < -1
