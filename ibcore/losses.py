@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.functional import logsigmoid
 
+from ibcore.validation import positive_integer, positive_number
+
 _TAIL = 30.0  # beyond this margin log(1 + e^-m) = e^-m to double precision
 
 
@@ -71,6 +73,9 @@ class PolynomialTail:
 
     power: float = 1.0
 
+    def __post_init__(self) -> None:
+        positive_number("power", self.power)
+
     def log_value(self, margins: Tensor) -> Tensor:
         return -self.power * torch.log1p(softplus(margins))
 
@@ -93,6 +98,9 @@ class ConvexTail:
     """l(m) = exp(-a asinh(m / 2)), which is m^-a for large margins, |m|^a for large negative ones, convex if a >= 1."""
 
     power: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive_number("power", self.power)
 
     def log_value(self, margins: Tensor) -> Tensor:
         return -self.power * torch.asinh(margins / 2)
@@ -119,6 +127,9 @@ class CrossEntropy:
     """
 
     rivals: int
+
+    def __post_init__(self) -> None:
+        positive_integer("rivals", self.rivals)
 
     def _total(self, margins: Tensor) -> Tensor:
         """log(1 + sum_k e^-m_ik), (..., n, 1)."""

@@ -139,6 +139,11 @@ def model_inputs(value: object) -> Tensor:
     return data_tensor("inputs", value, ndims=(2, 3), shape="(n, d) or (B, n, d)")
 
 
+def not_drawn(asked: str, tries: int, remedy: str) -> InvalidInput:
+    """What a generator raises whose draws never gave what was `asked`."""
+    return InvalidInput(f"none of {tries} draws gave {asked}. {remedy}")
+
+
 def regression_data(X: object, y: object) -> tuple[Tensor, Tensor]:
     """Inputs `X` (n, d) and real targets `y` (n,) or (n, K), finite and of matching length."""
     inputs, targets = real_tensor("X", X, ndim=2), real_tensor("y", y)

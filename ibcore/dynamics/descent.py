@@ -24,6 +24,8 @@ from ibcore.validation import (
     InvalidInput,
     positive_integer,
     positive_number,
+    real_number,
+    real_tensor,
 )
 
 _PENDING = 1000  # step sizes gathered before they are added to log t
@@ -88,7 +90,11 @@ class _Decay:
             self.log_first = torch.log(step_size)
         else:
             self.log_first = math.log(positive_number("step_size", step_size))
-        self.power, self.over = power, positive_number("over", over)
+        if isinstance(power, Tensor):
+            self.power: float | Tensor = real_tensor("power", power)
+        else:
+            self.power = real_number("power", power)
+        self.over = positive_number("over", over)
 
     def __call__(self, step: int) -> float | Tensor:
         return self.log_first - self.power * math.log1p(step / self.over)

@@ -39,6 +39,7 @@ from ibcore.dynamics.trajectory import (
     REACHED,
     UNDERFLOW,
     Trajectory,
+    broke_down,
     passed_message,
     stationary,
     stationary_to,
@@ -62,6 +63,7 @@ _SAFETY, _SHRINK = 0.9, 0.2
 _PATIENCE = 500  # steps after which refusals of a linear model by the error of log t are looked into
 _CLOSE = 1e-6  # losses whose logarithms differ by less are not told apart at rest
 _OTHER = "the error of log t kept the steps short, where scipy_flow may go on"
+_OUT_OF_RANGE = broke_down("its squared gradient is out of range; rescale the inputs")
 _REST = 100  # steps between two looks at whether a linear model has come to rest
 _TIME_ORDER = 4
 _ROUNDING = (
@@ -289,6 +291,8 @@ class _Run:
         self._keep(self.active, _EXPLICIT)
         for i in torch.nonzero(self.active & vanished(self.point))[:, 0].tolist():
             self._rest(i)
+        squared = self.point.field.square().sum(-1)
+        self._end((squared == 0) | ~squared.isfinite(), _OUT_OF_RANGE)
 
     def _refuse_passed(self) -> None:
         """End members that start beyond their last stop; where all do, the stops are no logarithms."""
@@ -498,7 +502,7 @@ class _Run:
     def _retire_stuck(self, h: Tensor, refused: Tensor) -> None:
         moved = h * self.point.field.square().sum(-1).sqrt()
         size = 1 + self.point.theta.square().sum(-1).sqrt()
-        self._end(refused & (moved < torch.finfo(h.dtype).eps * size), UNDERFLOW)
+        self._end(refused & ~(moved >= torch.finfo(h.dtype).eps * size), UNDERFLOW)
 
     def _trajectory(self) -> Trajectory:
         return Trajectory(

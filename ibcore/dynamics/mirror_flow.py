@@ -30,6 +30,7 @@ from ibcore.dynamics.trajectory import (
     UNDERFLOW,
     Trajectory,
     broke_down,
+    stationary,
     step_limit,
     wall_limit,
 )
@@ -375,6 +376,8 @@ class _Run:
             return REACHED
         if not bool(self.field[member].isfinite().all()):
             return NOT_FINITE
+        if not bool(self.field[member].any()):
+            return stationary(float(self._log_loss()[member]))
         if float(self.allowed[member, 0]) > _LEAST_GROWTH:
             return limit
         return _SINGULAR if bool(self.singular[member]) else UNDERFLOW
@@ -450,10 +453,12 @@ class _Run:
         self.evaluations += 2 * active
         self._keep(take)
 
+    def _log_loss(self) -> Tensor:
+        values = self.loss.log_value(self.model.outputs(self.state.theta))
+        return torch.logsumexp(values, -1) - math.log(values.shape[-1])
+
     def _keep(self, taken: Tensor) -> None:
-        margins = self.model.outputs(self.state.theta)
-        values = self.loss.log_value(margins)
-        log_loss = torch.logsumexp(values, -1) - math.log(values.shape[-1])
+        log_loss = self._log_loss()
         while True:
             target = self.stops[self.next.clamp(max=len(self.stops) - 1)]
             arrived = (

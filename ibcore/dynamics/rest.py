@@ -14,15 +14,15 @@ _SMALL = 0.01  # change of a margin over which the curvature of a loss with an e
 
 def vanished(point: Point) -> Tensor:
     """Members whose field sum_i p_i grad m_i is zero to the rounding of its terms, (B,)."""
-    terms = point.weights * torch.linalg.vector_norm(point.rows, dim=-1)
+    terms = (point.weights * point.rows.abs().amax(-1)).sum(-1)
     eps = torch.finfo(point.theta.dtype).eps
-    return _size(point.field) <= _ROUNDING * eps * terms.sum(-1)
+    return point.field.abs().amax(-1) <= _ROUNDING * eps * terms
 
 
 def faint(point: Point, tolerance: float) -> Tensor:
     """Members whose field is below `tolerance` times the longest gradient of a margin, (B,)."""
     longest = torch.linalg.vector_norm(point.rows, dim=-1).amax(-1)
-    return _size(point.field) <= tolerance * longest
+    return torch.linalg.vector_norm(point.field, dim=-1) <= tolerance * longest
 
 
 def newton(loss: TailLoss, point: Point) -> tuple[Tensor, Tensor]:
@@ -45,7 +45,3 @@ def newton(loss: TailLoss, point: Point) -> tuple[Tensor, Tensor]:
     share = torch.exp(point.log_slope - point.log_loss) * decrement
     near = (change <= _SMALL) & (share <= _SMALL) & share.isfinite()
     return torch.where(near, share, torch.inf), step[..., 0]
-
-
-def _size(vectors: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(vectors, dim=-1)

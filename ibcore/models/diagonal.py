@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ibcore.models.base import OnInputs
-from ibcore.validation import positive_integer
+from ibcore.validation import positive_integer, real_tensor
 
 
 @dataclass(frozen=True)
@@ -82,4 +82,6 @@ class Diagonal(OnInputs):
 
 def even_start(features: int, scale: Tensor) -> Tensor:
     """u = v = alpha in every coordinate for each alpha of `scale` (B,): parameters (B, 2 d) with beta = 0."""
-    return scale[:, None].expand(-1, 2 * features).clone()
+    alpha = real_tensor("scale", scale, ndim=1)
+    size = 2 * positive_integer("features", features)
+    return alpha[:, None].expand(-1, size).clone()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ibcore.models.base import OnInputs
-from ibcore.validation import positive_integer
+from ibcore.validation import InvalidInput, positive_integer, real_number
 
 
 class Activation(Protocol):
@@ -32,6 +32,13 @@ class LeakyReLU:
 
     slope_below: float = 0.0
     degree = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= real_number("slope_below", self.slope_below) <= 1:
+            raise InvalidInput(
+                f"slope_below is {self.slope_below!r}, expected a number from 0 (ReLU) "
+                f"to 1 (the identity)."
+            )
 
     @property
     def smooth(self) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ibcore.models.base import OnInputs
-from ibcore.validation import InvalidInput, positive_integer
+from ibcore.validation import InvalidInput, positive_integer, real_tensor
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,9 @@ def zero_output_start(
     The network starts as the zero function whatever the scale, and no pair of neurons starts as
     two large opposite bends.
     """
+    scale = real_tensor("scale", scale, ndim=1)
+    positive_integer("width", width)
+    positive_integer("features", features)
     first = torch.randn(
         len(scale), width * (1 + features), generator=generator, dtype=scale.dtype
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, real_tensor
+from ibcore.validation import InvalidInput, positive_integer, real_number, real_tensor
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ def sine_points(
     batch: int, count: int, generator: torch.Generator, *, noise: float = 0.1
 ) -> Points:
     """y = sin(pi x) + noise N(0, 1) at jittered inputs."""
+    noise = _level(noise)
     x = jittered_inputs(batch, count, generator)
     return Points(x, torch.sin(math.pi * x) + noise * _normal(x, generator))
 
@@ -102,6 +103,7 @@ def cubic_points(
     batch: int, count: int, generator: torch.Generator, *, noise: float
 ) -> Points:
     """y = 2 x^3 - x + noise N(0, 1) at jittered inputs."""
+    noise = _level(noise)
     x = jittered_inputs(batch, count, generator)
     return Points(x, cubic(x) + noise * _normal(x, generator))
 
@@ -133,6 +135,14 @@ def zigzag(data: Points, *, between: int = 4) -> Points:
             for inner, end in zip((x, y), ends, strict=True)
         )
     )
+
+
+def _level(noise: float) -> float:
+    if not 0 <= real_number("noise", noise) < math.inf:
+        raise InvalidInput(
+            f"noise is {noise!r}, expected a finite number of at least 0."
+        )
+    return noise
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:

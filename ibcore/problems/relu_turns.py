@@ -12,12 +12,14 @@ from torch import Tensor
 from ibcore.problems.relu_pairs import NeuronData
 from ibcore.validation import (
     InvalidInput,
+    not_drawn,
     positive_integer,
     positive_number,
     real_tensor,
 )
 
 Array = NDArray[np.float64]
+_ROUNDS = 1000
 
 
 def even_turns(count: int) -> Array:
@@ -118,7 +120,9 @@ def teacher_batch(
     """
     kept: list[tuple[Tensor, Tensor]] = []
     missing = positive_integer("count", count)
-    while missing > 0:
+    points = positive_integer("points", points)
+    features = positive_integer("features", features)
+    for _ in range(_ROUNDS):
         X = torch.randn(
             missing, points, features, generator=generator, dtype=torch.float64
         )
@@ -129,4 +133,12 @@ def teacher_batch(
         alive = (y > 0).any(1)
         kept.append((X[alive], y[alive]))
         missing -= int(alive.sum())
+        if missing == 0:
+            break
+    else:
+        raise not_drawn(
+            f"{count} problems of {points} points with a label above 0",
+            _ROUNDS,
+            "Take more points or another generator.",
+        )
     return torch.cat([X for X, _ in kept]), torch.cat([y for _, y in kept])

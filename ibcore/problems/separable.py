@@ -9,7 +9,7 @@ import torch
 from scipy.special import betainc
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer
+from ibcore.validation import InvalidInput, positive_integer, real_number
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,10 @@ def planted_margin(
     """n points y (margin + |g|) teacher + N(0, I) orthogonal to it, g ~ N(0, 1): separable by construction."""
     positive_integer("n", n)
     positive_integer("d", d, least=2)
-    if not margin >= 0:
-        raise InvalidInput(f"margin is {margin!r}, expected a number of at least 0.")
+    if not 0 <= real_number("margin", margin) < float("inf"):
+        raise InvalidInput(
+            f"margin is {margin!r}, expected a finite number of at least 0."
+        )
     teacher = _normal(generator, d)
     teacher = teacher / teacher.norm()
     y = _labels(generator, n)

@@ -9,8 +9,14 @@ import torch
 from torch import Tensor
 
 from ibcore.problems.separable import Classification
-from ibcore.validation import InvalidInput, positive_integer, positive_number
+from ibcore.validation import (
+    InvalidInput,
+    not_drawn,
+    positive_integer,
+    positive_number,
+)
 
+_DRAWS = 10_000
 _CONDITION = 2.5  # bound on the condition number of the square system that fixes a planted solution
 
 
@@ -67,6 +73,7 @@ def planted_l1(
     The solution's entries lie between 1/2 and 3/2 before it is scaled to |w|_1 = 1 / margin, so that the l1 margin is
     `margin`; the other points have margins from 1.2 up. Off the support, coordinate j is a random column whose
     product with lambda is scaled to 1 - slacks[j] up to sign. The optimality conditions hold by construction.
+    Raises `InvalidInput` for a support so large that random systems of its size are not well conditioned.
     """
     positive_integer("support", support)
     positive_integer("n", n, least=support)
@@ -96,12 +103,18 @@ def _block(
 
     A random rotation is corrected by two matrices of rank one, again and again until the bound holds.
     """
-    while True:
+    for _ in range(_DRAWS):
         rotation = torch.linalg.qr(_normal(generator, len(w), len(w))).Q
         rows = rotation + (1 - rotation @ w)[:, None] * w / w.square().sum()
         rows = rows + dual[:, None] * (signs - rows.T @ dual) / dual.square().sum()
         if torch.linalg.cond(rows) <= _CONDITION:
             return rows
+    raise not_drawn(
+        f"a system of {len(w)} active points with a condition number of at most "
+        f"{_CONDITION}",
+        _DRAWS,
+        "Take a smaller support.",
+    )
 
 
 def _columns(dual: Tensor, gaps: Tensor, n: int, generator: torch.Generator) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer
+from ibcore.validation import InvalidInput, positive_integer, real_number
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def sparse_regression(
 def runners_up(d: int, lag: float) -> Regression:
     """One equation x.beta = 1 with x = (1, 1 - lag, ..., 1 - lag): the first coordinate is best, by little."""
     positive_integer("d", d, least=2)
-    if not 0 < lag < 1:
+    if not 0 < real_number("lag", lag) < 1:
         raise InvalidInput(f"lag is {lag!r}, expected a number between 0 and 1.")
     x = torch.full((d,), 1 - lag, dtype=torch.float64)
     x[0] = 1

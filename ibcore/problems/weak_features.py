@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, real_tensor
+from ibcore.validation import InvalidInput, positive_integer, real_number, real_tensor
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class WeakFeatures:
     noise: float
 
     def __post_init__(self) -> None:
-        real_tensor("beta", self.beta, ndim=1)
-        if not (math.isfinite(self.noise) and self.noise >= 0):
+        object.__setattr__(self, "beta", real_tensor("beta", self.beta, ndim=1))
+        if not 0 <= real_number("noise", self.noise) < math.inf:
             raise InvalidInput(
                 f"noise is {self.noise!r}, expected a standard deviation of 0 or more."
             )
