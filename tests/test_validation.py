@@ -1,8 +1,12 @@
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array, csr_matrix
 
 from ibcore import validation
 from ibcore.validation import InvalidInput
@@ -100,3 +104,131 @@ def test_words_and_devices(monkeypatch):
         validation.pick_device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert validation.pick_device("auto") == torch.device("cuda")
+
+
+TABLE = np.array([[2.0, 1.0], [-3.0, 0.5]])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pd.DataFrame(TABLE, columns=["a", "b"], index=[7, 3]),
+        pd.DataFrame(TABLE).astype("Float64"),
+        pd.DataFrame({"a": [2, -3], "b": [1.0, 0.5]}).astype({"a": "Int64"}),
+        TABLE[::-1].copy()[::-1],
+        TABLE[:, ::-1].copy()[:, ::-1],
+        TABLE.astype(">f8"),
+        TABLE.astype(object),
+        TABLE.astype(np.float16),
+        TABLE.astype(np.longdouble),
+        np.broadcast_to(TABLE, TABLE.shape),
+        np.matrix(TABLE),
+        TABLE.tolist(),
+        [torch.tensor(row) for row in TABLE],
+        [pd.Series(row) for row in TABLE],
+        [[Fraction(2), 1], [Decimal(-3), 0.5]],
+        torch.tensor(TABLE).half(),
+        torch.tensor(TABLE).bfloat16(),
+    ],
+)
+def test_whatever_holds_numbers_is_converted(value):
+    tensor = validation.real_tensor("X", value)
+    assert tensor.dtype == torch.float64
+    np.testing.assert_array_equal(tensor.numpy(), TABLE)
+
+
+def test_a_series_counts_its_places_and_not_its_index():
+    labels = pd.Series([1.0, -1.0], index=[11, 10])
+    assert validation.real_tensor("y", labels).tolist() == [1, -1]
+
+
+@pytest.mark.parametrize("dtype", [">f4", "<f4"])
+def test_single_precision_is_kept_in_any_byte_order(dtype):
+    tensor = validation.real_tensor("X", TABLE.astype(dtype))
+    assert tensor.dtype == torch.float32
+    np.testing.assert_array_equal(tensor.numpy(), TABLE)
+
+
+def test_what_needs_no_change_is_not_copied():
+    array, tensor = TABLE.copy(), torch.ones(2, requires_grad=True)
+    assert validation.real_tensor("X", array).data_ptr() == array.ctypes.data
+    assert validation.real_tensor("X", tensor) is tensor
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (csr_matrix(TABLE), r"X is a sparse matrix.*X\.toarray\(\)"),
+        (csr_array(TABLE), r"X is a sparse matrix.*X\.toarray\(\)"),
+        (torch.tensor(TABLE).to_sparse(), r"X is a sparse tensor.*X\.to_dense\(\)"),
+        (np.ma.array(TABLE, mask=TABLE > 1), r"X is a masked array.*X\.filled"),
+        (TABLE * 1j, "X is complex"),
+        (np.array(["a", "b"]), "it holds text"),
+        (np.array(["1", "2"], dtype=object), "one of its entries is '1'"),
+        (pd.Series(["a", "b"]), "one of its entries is 'a'"),
+        (pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}), "one of its entries is 'x'"),
+        (pd.to_datetime(pd.Series(["2020-01-01"])), "it holds dates"),
+        (pd.Series([1, None], dtype="Int64"), "X has 1 entries that are NaN"),
+        (pd.Series([1.0, None]), "X has 1 entries that are NaN"),
+        ([None, 1.0], "X has 1 entries that are NaN"),
+        ({"a": 1}, "X is a dict"),
+    ],
+)
+def test_what_holds_other_things_is_answered_in_words(value, message):
+    with pytest.raises(InvalidInput, match=message):
+        validation.real_tensor("X", value)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [True, True],
+        np.array([True, True]),
+        torch.tensor([True, True]),
+        pd.Series([True, True]),
+        pd.Series([True, True], dtype="boolean"),
+    ],
+)
+def test_truth_values_are_no_labels(labels):
+    with pytest.raises(InvalidInput, match="truth values, expected labels -1 and"):
+        validation.binary_data(TABLE, labels)
+
+
+def test_class_labels():
+    classes = validation.class_labels("y", pd.Series([0, 2, 1]), 3)
+    assert classes.dtype == torch.int64
+    assert classes.tolist() == [0, 2, 1]
+    for bad in ([0, 3], [-1, 0], [0, 0.5]):
+        with pytest.raises(InvalidInput, match="expected integers from 0 to 2"):
+            validation.class_labels("y", bad, 3)
+    with pytest.raises(InvalidInput, match="Classes are integers from 0 to 2"):
+        validation.class_labels("y", np.array(["a", "b"]), 3)
+
+
+def test_indices_are_integers():
+    for value in (torch.tensor([0, 2]), np.array([2, 0])[::-1], pd.Series([0, 2])):
+        found = validation.indices("rows", value)
+        assert found.dtype == torch.int64
+        assert found.tolist() == [0, 2]
+    for bad in (np.array([0.0, 1.0]), torch.tensor([True]), np.array(["a"])):
+        with pytest.raises(InvalidInput, match="rows are of dtype"):
+            validation.indices("rows", bad)
+
+
+def test_numbers_of_numpy_are_options():
+    assert validation.positive_integer("n", np.int64(3)) == 3
+    assert validation.positive_number("a", np.float32(0.5)) == 0.5
+    assert validation.positive_number("a", np.int8(2)) == 2.0
+    assert validation.positive_number("a", math.inf, infinite=True) == math.inf
+    assert validation.real_number("a", Fraction(-1, 2)) == -0.5
+
+
+@pytest.mark.parametrize("value", [True, np.True_, np.nan, "1", None, 1j])
+def test_what_is_no_number_is_no_option(value):
+    for check in (
+        validation.positive_number,
+        validation.positive_integer,
+        validation.real_number,
+    ):
+        with pytest.raises(InvalidInput, match=r"a is .*, expected a"):
+            check("a", value)

@@ -287,22 +287,24 @@ class _Run:
         self.reference = {name: law(theta) for name, law in self.invariants.items()}
         self.drift = {name: torch.zeros_like(self.h) for name in self.invariants}
         self._end(~torch.isfinite(self.point.field).all(-1), NOT_FINITE)
-        self._refuse_passed()
+        passed = self._passed()
         self._keep(self.active, _EXPLICIT)
+        for i in torch.nonzero(passed)[:, 0].tolist():
+            self.status[i] = PASSED
         for i in torch.nonzero(self.active & vanished(self.point))[:, 0].tolist():
             self._rest(i)
         squared = self.point.field.square().sum(-1)
         self._end((squared == 0) | ~squared.isfinite(), _OUT_OF_RANGE)
 
-    def _refuse_passed(self) -> None:
-        """End members that start beyond their last stop; where all do, the stops are no logarithms."""
+    def _passed(self) -> Tensor:
+        """Members that start beyond their last stop; where all do, the stops are no logarithms."""
         if self.stops.variable == "log_time":
-            return
+            return torch.zeros_like(self.active)
         last, here = self.stops.values[-1], -self.point.log_loss
         passed = self.active & (here > last + self.stops.met(last, _EXPLICIT.landing))
         if bool(passed.all()):
             raise InvalidInput(passed_message(-float(last), -float(here.min())))
-        self._end(passed, PASSED)
+        return passed
 
     def _end(self, members: Tensor, status: str) -> None:
         for i in torch.nonzero(members & self.active)[:, 0].tolist():
@@ -319,12 +321,15 @@ class _Run:
         members = members & self.active
         if not bool(members.any()):
             return
+        self._come_to_rest()
+        members = members & self.active
         limits = self.limits
         word = wall_limit(limits.max_seconds) if late else step_limit(limits.max_steps)
-        resting = stationary_to(limits.tolerance, word)
-        self._end(members & faint(self.point, limits.tolerance), resting)
-        held = self.model.linear & (2 * self.held > self.rejected)
-        self._end(members & held, f"{word}; {_OTHER}")
+        if self.model.linear:
+            self._end(members & (2 * self.held > self.rejected), f"{word}; {_OTHER}")
+        else:
+            resting = stationary_to(limits.tolerance, word)
+            self._end(members & faint(self.point, limits.tolerance), resting)
         self._end(members, word)
 
     def _come_to_rest(self) -> None:

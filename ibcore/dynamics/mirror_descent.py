@@ -156,7 +156,7 @@ def mirror_descent(
 
 def _status(residual: Tensor, allowed: Tensor, max_steps: int) -> tuple[str, ...]:
     return tuple(
-        CONVERGED if done else step_limit(max_steps) if good else NOT_FINITE
+        NOT_FINITE if not good else CONVERGED if done else step_limit(max_steps)
         for done, good in zip(
             (residual <= allowed).tolist(), residual.isfinite().tolist(), strict=True
         )

@@ -433,7 +433,7 @@ class _Run:
         except (ValueError, np.linalg.LinAlgError) as error:
             self.status = broke_down(f"the solver stopped ({error})")
         limited = self.status in (wall_limit(max_seconds), step_limit(max_steps))
-        if limited and self.single.faint(self.theta):
+        if limited and not self.single.fixed and self.single.faint(self.theta):
             self.status = stationary_to(_FAINT, self.status)
 
     def _begin(self, theta: Array) -> Array | None:

@@ -20,6 +20,7 @@ from ibcore.demonstrations.introduction import (
     fit_polynomial,
     start_wiggly,
 )
+from ibcore.dynamics.trajectory import step_limit
 from ibcore.models.polynomial import legendre_features
 from ibcore.oracles.least_squares import descent_from_zero
 from ibcore.problems.curves import cubic, cubic_points, points, scattered_points
@@ -95,7 +96,7 @@ def test_the_same_digits_and_start_at_every_corruption(labels):
 
 def test_a_step_limit_is_no_fit():
     short = memorize(SETTING, 1.0, seeds=2, train=500, width=16, max_steps=10)
-    assert short.run.status == ("steps", "steps")
+    assert short.run.status == (step_limit(10),) * 2
     assert float(short.train.max()) < 1
 
 

@@ -108,3 +108,11 @@ def test_bad_input_is_refused():
         mirror_descent(X, y[:, 1:], start, PowerMirror(2.0))
     with pytest.raises(InvalidInput, match="X has shape"):
         natural_descent(X[0], y, start, PowerMirror(2.0), step_size=0.1)
+
+
+def test_the_residual_is_relative_to_the_targets():
+    X, y, start = problems()
+    run = mirror_descent(X, 7 * y, start, PowerMirror(3.0), max_steps=20)
+    left = (X @ run.w[..., None])[..., 0] - 7 * y
+    torch.testing.assert_close(run.residual, left.norm(dim=-1) / (7 * y).norm(dim=-1))
+    assert bool((run.residual > 1e-9).all())

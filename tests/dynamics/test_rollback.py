@@ -74,3 +74,16 @@ def test_limits_are_told():
 def test_bad_input_is_refused(options, message):
     with pytest.raises(InvalidInput, match=message):
         descend_with_rollback(MODEL, Logistic(), START, **options)
+
+
+def test_a_run_that_is_done_stands_still_while_others_go_on():
+    start = torch.stack([START[0], 3 * PROBLEM.teacher])
+    both = descend_with_rollback(MODEL, Logistic(), start, log_loss=[-5.0, -9.0])
+    for member in range(2):
+        alone = descend_with_rollback(
+            MODEL, Logistic(), start[member : member + 1], log_loss=[-5.0, -9.0]
+        )
+        assert int(both.steps[member]) == int(alone.steps[0])
+        assert int(both.rejected[member]) == int(alone.rejected[0])
+        torch.testing.assert_close(both.theta[:, member], alone.theta[:, 0])
+    assert int(both.steps[0]) != int(both.steps[1])

@@ -153,3 +153,24 @@ def test_bad_settings_are_refused(settings, words):
 def test_targets_that_do_not_match_are_refused():
     with pytest.raises(InvalidInput, match="one for each of the 6"):
         stiff_flow(Diagonal(X), Y[:-1], START)
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_the_jacobian_of_the_field_agrees_with_differences(monkeypatch, depth):
+    given = {}
+
+    def keep(field, jacobian, _start, **_settings):
+        given.update(field=field, jacobian=jacobian)
+
+    monkeypatch.setattr("ibcore.dynamics.stiff_flow.integrate", keep)
+    generator = torch.Generator().manual_seed(1)
+    theta = torch.rand(20, generator=generator, dtype=torch.float64)
+    stiff_flow(Diagonal(X, depth), Y, theta)
+    x, step = theta.numpy(), 1e-6
+    differences = [
+        (given["field"](x + step * e) - given["field"](x - step * e)) / (2 * step)
+        for e in np.eye(len(x))
+    ]
+    np.testing.assert_allclose(
+        given["jacobian"](x), np.stack(differences, 1), rtol=1e-7, atol=1e-6
+    )

@@ -130,3 +130,15 @@ def test_bad_input_is_refused():
         clarke_kkt(a, w, X, y, slope_below=1.0)
     with pytest.raises(InvalidInput, match="shapes"):
         clarke_kkt(a, w[:, :1], X, y)
+
+
+def test_a_margin_with_a_zero_gradient_has_no_say():
+    X, y, signed = linear_problem()
+    theta = max_margin(X, y).primal
+    values, zero = signed @ theta, torch.zeros(1, 9, dtype=torch.float64)
+    plain = kkt(theta, values, signed)
+    more = kkt(
+        theta, torch.cat([values, values.min()[None]]), torch.cat([signed, zero])
+    )
+    assert more.residual == pytest.approx(plain.residual, abs=1e-12)
+    assert float(more.multipliers[-1]) == 0

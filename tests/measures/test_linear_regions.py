@@ -90,3 +90,11 @@ def test_linear_functions_have_full_share_and_are_odd():
         masses(torch.tensor([2.0, -1.0]), torch.tensor([[3.0, 4.0], [0.0, 1.0]])),
         torch.tensor([10.0, 1.0]),
     )
+
+
+def test_disagreement_of_a_batch_is_that_of_its_members():
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(4, 5, 6, generator=generator).double()
+    positive = torch.arange(6) < 3
+    each = torch.stack([disagreement(member, positive) for member in z])
+    assert torch.equal(disagreement(z, positive), each)

@@ -39,3 +39,10 @@ def test_draws_repeat_and_bad_input_is_refused():
         planted_classes(8, 3, 3, 2.0, torch.Generator())
     with pytest.raises(InvalidInput, match="count"):
         planted_classes(8, 3, 1, 0.2, torch.Generator())
+
+
+def test_a_margin_that_no_point_keeps_is_refused():
+    with pytest.raises(InvalidInput, match="Take a smaller margin"):
+        planted_classes(3, 1, 12, 0.5, torch.Generator().manual_seed(0))
+    with pytest.raises(InvalidInput, match="margin"):
+        planted_classes(3, 2, 3, float("nan"), torch.Generator().manual_seed(0))

@@ -75,3 +75,17 @@ def test_wave_teacher_is_separated_by_a_sum_of_waves():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(InvalidInput, match=message):
         call()
+
+
+def test_in_an_odd_dimension_every_frequency_can_be_a_wave():
+    problem = wave_teacher(20_000, 5, 2, 0.5, generator(0))
+    size = torch.fft.rfft(problem.signed.mean(0)).abs()
+    assert float(size[0]) < 0.05
+    assert float(size[1]) == pytest.approx(float(size[2]), abs=0.1)
+    assert float(size[1]) > 1
+
+
+def test_a_support_that_is_too_large_is_refused(monkeypatch):
+    monkeypatch.setattr("ibcore.problems.sparse_margin._DRAWS", 20)
+    with pytest.raises(InvalidInput, match="none of 20 draws gave a system of 60"):
+        planted_l1(60, 60, (0.5,), 0.1, generator(0))

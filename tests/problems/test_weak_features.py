@@ -43,3 +43,8 @@ def test_bad_input_is_refused():
         equally_weak(3, noise=0.0).signal(4)
     with pytest.raises(InvalidInput, match="features is 0"):
         prescient(0, noise=0.0)
+
+
+def test_without_a_word_the_coefficients_fall_like_one_over_the_rank():
+    beta = prescient(4, noise=0.0).beta
+    assert (beta[0] / beta).tolist() == pytest.approx([1, 2, 3, 4])

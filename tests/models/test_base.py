@@ -1,0 +1,107 @@
+"""What every model on data asks of its data."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ibcore.models import Linear
+from ibcore.models.convolutional import Convolutional
+from ibcore.models.deep_linear import DeepLinear
+from ibcore.models.diagonal import Diagonal
+from ibcore.models.filter_pair import FilterPair
+from ibcore.models.hidden_layer import HiddenLayer
+from ibcore.models.homogeneous import LeakyReLU, SquaredReLU, TwoLayer
+from ibcore.models.margins import Margins
+from ibcore.models.matrix_factorization import Entries, Sensing, factorization
+from ibcore.models.neuron import TANH, HiddenNeuron, Neuron
+from ibcore.models.random_features import RandomFourier
+from ibcore.models.two_layer import TwoLayerReLU
+from ibcore.models.unshared_diagonal import UnsharedDiagonal
+from ibcore.validation import InvalidInput
+
+X = np.array([[2.0, 1.0, 3.0], [-1.0, -2.0, 0.5]])
+MODELS = {
+    "linear": Linear,
+    "diagonal": Diagonal,
+    "unshared": UnsharedDiagonal,
+    "convolutional": Convolutional,
+    "deep": lambda inputs: DeepLinear(inputs, (2,)),
+    "two layers": lambda inputs: TwoLayer(inputs, 2, SquaredReLU()),
+    "hidden": lambda inputs: HiddenLayer(inputs, np.ones(2), SquaredReLU()),
+    "ReLU": lambda inputs: TwoLayerReLU(inputs, 2),
+    "neuron": lambda inputs: Neuron(inputs, TANH),
+    "hidden neuron": lambda inputs: HiddenNeuron(inputs, TANH),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("kind", [pd.DataFrame, np.asarray, np.ndarray.tolist])
+def test_any_array_gives_the_same_outputs_as_a_tensor(name, kind):
+    ours, same = MODELS[name](kind(X)), MODELS[name](torch.tensor(X))
+    theta = torch.linspace(-1, 1, same.dimension, dtype=torch.float64)[None]
+    assert torch.equal(ours.outputs(theta), same.outputs(theta))
+    assert ours.like.dtype == torch.float64
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_bad_inputs_are_refused_before_work_starts(name):
+    for bad, words in (
+        (np.where(X == 3, np.nan, X), "NaN"),
+        (X[0], r"expected \(n, d\)"),
+        (X * 1j, "complex"),
+        (torch.tensor(X).to_sparse(), "to_dense"),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            MODELS[name](bad)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_single_precision_stays(name):
+    assert MODELS[name](X.astype(np.float32)).like.dtype == torch.float32
+
+
+def test_options_that_are_no_numbers_are_refused():
+    for make in (
+        lambda: Convolutional(X, kernel=True),
+        lambda: Convolutional(X, kernel=4),
+        lambda: Diagonal(X, depth=True),
+        lambda: LeakyReLU(np.nan),
+        lambda: Linear(X, offset=np.nan),
+        lambda: Linear(X, offset=np.ones(3)),
+    ):
+        with pytest.raises(InvalidInput):
+            make()
+    assert Convolutional(X, kernel=np.int64(2)).dimension == 5
+
+
+def test_margins_ask_for_labels_and_know_their_predictor():
+    margins = Margins(Linear(X.astype(np.float32)), pd.Series([1, -1]))
+    assert margins.labels.dtype == torch.float32
+    assert margins.dimension == 3
+    for bad in ([0, 1], [True, False], np.array(["a", "b"])):
+        with pytest.raises(InvalidInput):
+            Margins(Linear(X), bad)
+
+
+def test_observations_take_arrays():
+    seen = Entries(np.array([0, 1]), pd.Series([1, 1]), (np.int64(2), 2))
+    assert factorization(seen, 2).like.dtype == torch.float64
+    assert Sensing(np.ones((2, 2, 2), dtype=np.float32)).like.dtype == torch.float32
+    with pytest.raises(InvalidInput, match="NaN"):
+        Sensing(np.full((2, 2, 2), np.nan))
+    with pytest.raises(InvalidInput, match="rows are of dtype"):
+        Entries([0.5], [1], (2, 2))
+
+
+def test_inputs_that_require_gradients_are_taken():
+    inputs = torch.tensor(X, requires_grad=True)
+    pair = FilterPair(inputs, torch.ones(2, dtype=torch.float64))
+    plain = FilterPair(X, np.ones(2))
+    theta = np.linspace(-1, 1, 6)
+    np.testing.assert_array_equal(pair.field(theta), plain.field(theta))
+
+
+def test_features_and_phases_belong_together():
+    with pytest.raises(InvalidInput, match=r"expected \(d, N\) and \(N,\)"):
+        RandomFourier(np.ones((2, 3)), np.ones(2))
