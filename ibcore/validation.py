@@ -144,9 +144,16 @@ def not_drawn(asked: str, tries: int, remedy: str) -> InvalidInput:
     return InvalidInput(f"none of {tries} draws gave {asked}. {remedy}")
 
 
-def regression_data(X: object, y: object) -> tuple[Tensor, Tensor]:
-    """Inputs `X` (n, d) and real targets `y` (n,) or (n, K), finite and of matching length."""
+def regression_data(
+    X: object, y: object, *, single: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Inputs `X` (n, d) and real targets `y` (n,) or, unless `single`, (n, K), finite and of matching length."""
     inputs, targets = real_tensor("X", X, ndim=2), real_tensor("y", y)
+    if single and targets.shape != inputs.shape[:1]:
+        raise InvalidInput(
+            f"y has shape {tuple(targets.shape)}, expected ({len(inputs)},), one number "
+            f"a row of X. A column becomes one by y[:, 0]."
+        )
     if targets.ndim not in (1, 2) or len(targets) != len(inputs):
         raise InvalidInput(
             f"X has shape {tuple(inputs.shape)} and y {tuple(targets.shape)}; expected "
@@ -190,30 +197,31 @@ def _truth_values(value: object) -> bool:
 
 
 def class_labels(name: str, value: object, count: int) -> Tensor:
-    """Classes (n,) from 0 to `count` - 1 as int64."""
+    """Classes (n,), integers from 0 to `count` - 1, as int64."""
     try:
-        labels = real_tensor(name, value, ndim=1)
+        labels = indices(name, value)
     except InvalidInput as error:
         raise InvalidInput(
             f"{error} Classes are integers from 0 to {count - 1}: "
             f"np.unique({name}, return_inverse=True)[1] numbers them."
         ) from error
-    if not bool(((labels == labels.round()) & (labels >= 0) & (labels < count)).all()):
-        got = ", ".join(f"{v:g}" for v in labels.unique().tolist()[:6])
+    if labels.ndim != 1 or not bool(((labels >= 0) & (labels < count)).all()):
+        got = ", ".join(str(v) for v in labels.unique().tolist()[:6])
         raise InvalidInput(
-            f"{name} has the values {got}; expected integers from 0 to {count - 1}."
+            f"{name} has shape {tuple(labels.shape)} and the values {got}; expected (n,) "
+            f"and integers from 0 to {count - 1}."
         )
-    return labels.long()
+    return labels
 
 
 def indices(name: str, value: object) -> Tensor:
     """Integers of any shape as int64, from any array whose dtype is one of integers."""
-    array = value if isinstance(value, Tensor) else np.asarray(value)
+    array = value if isinstance(value, Tensor) else _unpacked(value)
     whole = str(array.dtype).removeprefix("torch.").startswith(("int", "uint"))
-    if not whole:
+    if not whole or not array.shape or 0 in array.shape:
         raise InvalidInput(
-            f"{name} are of dtype {array.dtype}, expected integers, as indices are. "
-            f"Convert them first."
+            f"{name} have shape {tuple(array.shape)} and dtype {array.dtype}, expected "
+            f"an array of integers."
         )
     if isinstance(array, Tensor):
         return array.long()

@@ -60,6 +60,13 @@ def test_regression_data():
             validation.regression_data(np.ones((3, 2)), bad)
 
 
+def test_one_target_a_row_where_one_is_asked_for():
+    X = [[1.0, 0, 1], [0, 1, 1]]
+    assert validation.regression_data(X, [1, 2], single=True)[1].tolist() == [1, 2]
+    with pytest.raises(InvalidInput, match=r"y has shape \(2, 1\), expected \(2,\)"):
+        validation.regression_data(X, [[1.0], [2.0]], single=True)
+
+
 def test_binary_data():
     X, y = validation.binary_data([[1, 2], [3, 4]], [1, -1])
     assert X.dtype == y.dtype == torch.float64
@@ -198,11 +205,13 @@ def test_class_labels():
     classes = validation.class_labels("y", pd.Series([0, 2, 1]), 3)
     assert classes.dtype == torch.int64
     assert classes.tolist() == [0, 2, 1]
-    for bad in ([0, 3], [-1, 0], [0, 0.5]):
-        with pytest.raises(InvalidInput, match="expected integers from 0 to 2"):
+    for bad in ([0, 3], [-1, 0], [[0, 1]]):
+        with pytest.raises(InvalidInput, match="integers from 0 to 2"):
             validation.class_labels("y", bad, 3)
     with pytest.raises(InvalidInput, match="Classes are integers from 0 to 2"):
         validation.class_labels("y", np.array(["a", "b"]), 3)
+    with pytest.raises(InvalidInput, match="Classes are integers from 0 to 2"):
+        validation.class_labels("y", [0.0, 1.0], 3)
 
 
 def test_indices_are_integers():
@@ -211,7 +220,9 @@ def test_indices_are_integers():
         assert found.dtype == torch.int64
         assert found.tolist() == [0, 2]
     for bad in (np.array([0.0, 1.0]), torch.tensor([True]), np.array(["a"])):
-        with pytest.raises(InvalidInput, match="rows are of dtype"):
+        with pytest.raises(
+            InvalidInput, match=r"rows have .*, expected an array of int"
+        ):
             validation.indices("rows", bad)
 
 

@@ -53,7 +53,8 @@ def basis_pursuit(X: object, y: object) -> BasisPursuit:
     Raises `InvalidInput` for malformed data or an unsolved program.
     """
     inputs, targets = (
-        part.detach().cpu().double().numpy() for part in regression_data(X, y)
+        part.detach().cpu().double().numpy()
+        for part in regression_data(X, y, single=True)
     )
     beta = cp.Variable(inputs.shape[1])
     _solved(cp.Problem(cp.Minimize(cp.norm1(beta)), [inputs @ beta == targets]))

@@ -69,7 +69,8 @@ def kernel_interpolant(kernel: Kernel, X: object, y: object) -> KernelInterpolan
 
     Raises `InvalidInput` if the inputs are not distinct to rounding, so that K cannot be inverted.
     """
-    inputs, targets = real_tensor("X", X), real_tensor("y", y)
+    inputs = real_tensor("X", X)
+    targets = real_tensor("y", y).to(inputs)
     if inputs.shape[:-1] != targets.shape:
         raise InvalidInput(
             f"X has shape {tuple(inputs.shape)} and y {tuple(targets.shape)}; expected one target "

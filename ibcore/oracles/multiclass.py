@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import cvxpy as cp
 import numpy as np
-import torch
 
 from ibcore.oracles.max_margin import MaxMargin, certify, solve_closely
 from ibcore.oracles.separability import separating_direction
-from ibcore.validation import InvalidInput, real_tensor
+from ibcore.validation import InvalidInput, class_labels, real_tensor
 
 
 def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
@@ -23,16 +22,11 @@ def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
     the margin is not resolved in double precision, and `NotSeparable` where no linear rule gets all classes right.
     """
     inputs = real_tensor("X", X, ndim=2).detach().cpu().double().numpy()
-    labels = torch.as_tensor(classes).cpu().numpy()
-    if (
-        labels.shape != (len(inputs),)
-        or labels.dtype.kind != "i"
-        or labels.min() < 0
-        or labels.max() >= count
-    ):
+    labels = class_labels("classes", classes, count).cpu().numpy()
+    if len(labels) != len(inputs):
         raise InvalidInput(
-            f"classes must be {len(inputs)} integers from 0 to {count - 1}, one a row of X; "
-            f"got an array of shape {labels.shape} and type {labels.dtype}."
+            f"X has {len(inputs)} rows and classes {len(labels)} entries; expected one "
+            f"class a row."
         )
     rows = pair_rows(inputs, labels, count)
     separating_direction(

@@ -90,7 +90,7 @@ def test_observations_take_arrays():
     assert Sensing(np.ones((2, 2, 2), dtype=np.float32)).like.dtype == torch.float32
     with pytest.raises(InvalidInput, match="NaN"):
         Sensing(np.full((2, 2, 2), np.nan))
-    with pytest.raises(InvalidInput, match="rows are of dtype"):
+    with pytest.raises(InvalidInput, match="rows have shape"):
         Entries([0.5], [1], (2, 2))
 
 
