@@ -129,7 +129,6 @@ TABLE = np.array([[2.0, 1.0], [-3.0, 0.5]])
         TABLE.astype(np.float16),
         TABLE.astype(np.longdouble),
         np.broadcast_to(TABLE, TABLE.shape),
-        np.matrix(TABLE),
         TABLE.tolist(),
         [torch.tensor(row) for row in TABLE],
         [pd.Series(row) for row in TABLE],

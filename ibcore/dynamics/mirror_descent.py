@@ -130,7 +130,7 @@ def mirror_descent(
     columns, scale = X.mT.contiguous(), torch.linalg.vector_norm(y, dim=-1)
     r = _apply(X, w) - y
     eta, path = torch.full_like(scale, _FIRST), [w] if stops else []
-    for step in range(1, max_steps + 1):
+    for step in range(1, positive_integer("max_steps", max_steps) + 1):
         active = torch.linalg.vector_norm(r, dim=-1) > tolerance * scale
         if not bool(active.any()):
             break

@@ -199,7 +199,8 @@ def dual_stage(
             torch.eye(u.shape[-1]).to(u)
             + rate[..., None] * response * weights[:, None, :]
         )
-        change = solve(system, torch.stack([-defect, torch.ones_like(defect)], -1))
+        right = torch.stack([-defect, torch.ones_like(defect)], -1)
+        change = solve(system, right)
         du, _ = _normalized(change[..., 0], change[..., 1], weights)
         now = (_largest(weights * du) <= _exactness(rows, theta, rate)) & (
             _largest(theta - moved) <= _NEAR * _largest(theta)
