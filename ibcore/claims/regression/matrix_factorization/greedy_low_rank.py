@@ -11,7 +11,7 @@ from torch import Tensor
 from ibcore.claims import Setting, claim
 from ibcore.dynamics.factor_descent import FactorRun, descend_factors
 from ibcore.dynamics.stiff_flow import Array, StiffRun, integrate, stiff_flow
-from ibcore.evidence import Check, Control, Evidence, fraction
+from ibcore.evidence import Check, Control, Evidence
 from ibcore.measures.polylines import distances
 from ibcore.models.matrix_factorization import (
     DeepFactorization,
@@ -58,8 +58,8 @@ FAILS = (
     "equation: Arora, Cohen and Hazan 2018",
     statement="Under gradient flow on a loss l(W) of W = W_k ... W_1 from a balanced start, singular values obey "
     "sigma_r' = -k sigma_r^(2 - 2/k) <grad l(W), u_r v_r^T>: large ones move fast, the more so the deeper.",
-    quick={"depths": (2, 3), "instances": 1},
-    book={"depths": (2, 3, 4), "instances": 2},
+    quick={"depths": (2, 3), "instances": 3},
+    book={"depths": (2, 3, 4), "instances": 4},
     full={"depths": (2, 3, 4, 5), "instances": 20},
 )
 def deep_mf_singular_dynamics(
@@ -70,33 +70,21 @@ def deep_mf_singular_dynamics(
         k: [followed(seed, k) for seed in setting.seeds(instances, "singular dynamics")]
         for k in depths
     }
-    checks: list[Check] = []
-    for depth, found in runs.items():
-        checks += (
-            Check.close(
-                f"depth {depth}: rates, largest difference from the formula",
-                0,
-                max(r.rates for r in found),
-                atol=1e-4,
-            ),
-            Check.close(
-                f"depth {depth}: singular values against the flow of W alone",
-                0,
-                max(r.drift for r in found),
-                atol=1e-4,
-            ),
-            Check.at_least(
-                f"depth {depth}: sigma_1 at the end over sigma_1 at the start, smallest",
-                min(r.growth for r in found),
-                3,
-            ),
-        )
-    seed, depth = setting.seeds(1, "singular dynamics")[0], depths[0]
+    checks = [
+        check for depth, found in runs.items() for check in _rates_hold(depth, found)
+    ]
+    seeds, depth = setting.seeds(instances, "singular dynamics"), depths[0]
     control = Control(
         f"depth {depth}: the same W at the start, W_1 tripled and W_{depth} divided by three",
-        Check.at_least(
-            "difference of the rates", followed(seed, depth, tilt=3.0).rates, 0.1
+        Check.each(
+            "difference of the rates from the formula",
+            [followed(seed, depth, tilt=3.0).rates for seed in seeds],
+            at_least=0.1,
+            tag="observed",
+            reason="a tenth of the largest rate, a thousand times the bar of the claim",
         ),
+        math=rf"depth {depth}: the same $W$ at the start, $W_1$ tripled and $W_{depth}$ "
+        "divided by three",
     )
     data = {
         "times": torch.tensor(STOPS),
@@ -104,6 +92,35 @@ def deep_mf_singular_dynamics(
         "predicted": {k: found[0].predicted for k, found in runs.items()},
     }
     return Evidence(tuple(checks), control, data, {"problems": instances})
+
+
+def _rates_hold(depth: int, found: Sequence[Followed]) -> tuple[Check, ...]:
+    return (
+        Check.each(
+            f"depth {depth}: rates, difference from the formula",
+            [r.rates for r in found],
+            at_most=1e-4,
+            tag="proved",
+            reason="the integrator's tolerance 1e-9, over gaps of singular values above 1e-5",
+            precision=True,
+        ),
+        Check.each(
+            f"depth {depth}: singular values against the flow of W alone",
+            [r.drift for r in found],
+            at_most=1e-4,
+            tag="proved",
+            math=f"depth {depth}: singular values against the flow of $W$ alone",
+            reason="the tolerance 1e-9 of both integrations, which a growth by 10 amplifies",
+            precision=True,
+        ),
+        Check.each(
+            f"depth {depth}: largest singular value at the end over that at the start",
+            [r.growth for r in found],
+            at_least=3,
+            tag="observed",
+            reason="so that the flow has left the neighborhood of its start",
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -204,14 +221,14 @@ def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
         "observed": 33,
         "spectrum": (1.0, 0.25),
         "scales": (1e-16, 1e-64),
-        "instances": 1,
+        "instances": 3,
     },
     book={
         "size": 15,
         "observed": 90,
         "spectrum": (1.0, 0.4, 0.15),
         "scales": (1e-12, 1e-16, 1e-32, 1e-64),
-        "instances": 2,
+        "instances": 4,
     },
     full={
         "size": 15,
@@ -253,38 +270,47 @@ def mf_glrl(
             for row, path in zip(flows, paths, strict=True)
         ]
     )
-    missed = max(
+    missed = [
         _missed(row[-1].products, path) for row, path in zip(flows, paths, strict=True)
-    )
+    ]
     checks = (
-        Check.close(
-            "corners of the algorithm: largest |grad| of f(U U^T)",
-            0,
-            max(float(path.stationarity.max()) for path in paths),
-            atol=1e-6,
+        Check.each(
+            "corners of the algorithm: |grad| of f(U U^T)",
+            [float(path.stationarity.max()) for path in paths],
+            at_most=1e-6,
+            tag="derived",
+            math=r"corners of the algorithm: $|\nabla f(UU^T)|$",
+            reason="where the descent that finds the corners stops",
+            precision=True,
         ),
-        Check.close(
-            "runs that fitted the observations",
-            1,
-            sum(flow.run.complete for row in flows for flow in row) / far.numel(),
+        Check.each(
+            "runs that did not fit the observations",
+            [float(not flow.run.complete) for row in flows for flow in row],
+            at_most=0.0,
+            tag="observed",
+            reason="a run that ends early shows nothing",
         ),
-        fraction(
-            "pairs of scales: smaller distance at the smaller scale, or below 1e-4",
-            int(((far.diff(dim=1) < 0) | (far[:, 1:] < RESOLVED)).sum()),
-            far.diff(dim=1).numel(),
-            at_least=1,
+        Check.each(
+            "distance from the path at the smallest scale over that at the largest",
+            far[:, -1] / far[:, 0],
+            at_most=1.0,
+            tag="proved",
+            reason="the limit of vanishing scale",
         ),
-        Check.close(
-            f"distance from the path at scale {scales[-1]:.0e}, largest",
-            0,
-            float(far[:, -1].max()),
-            atol=1e-3,
+        Check.each(
+            f"distance from the path at scale {scales[-1]:.0e}",
+            far[:, -1],
+            at_most=10 * RESOLVED,
+            tag="observed",
+            reason="ten times the resolution of curves made of segments",
         ),
-        Check.close(
-            f"saddles passed at scale {scales[-1]:.0e}: largest distance",
-            0,
+        Check.each(
+            f"saddles passed at scale {scales[-1]:.0e}: distance",
             missed,
-            atol=1e-3,
+            at_most=10 * RESOLVED,
+            tag="observed",
+            reason="ten times the resolution of curves made of segments",
+            precision=True,
         ),
     )
     large = tracked(problems[0], paths[0].basis, 0.02, fitted=1e-4)
@@ -295,10 +321,22 @@ def mf_glrl(
         "flow": flows[0][-1].products,
         "large": large.products,
     }
+    apart = [
+        float(
+            distances(
+                tracked(one, path.basis, 0.02, fitted=1e-4).products, path.path
+            ).max()
+        )
+        for one, path in zip(problems, paths, strict=True)
+    ]
     control = Control(
-        "start of scale 0.02 instead: largest distance from the path",
-        Check.at_least(
-            "distance", float(distances(large.products, paths[0].path).max()), 0.06
+        "start of scale 0.02 instead",
+        Check.each(
+            "distance from the path",
+            apart,
+            at_least=0.02,
+            tag="observed",
+            reason="twenty times the bar of the claim",
         ),
     )
     return Evidence(
@@ -383,12 +421,12 @@ def _missed(products: Tensor, path: Greedy) -> float:
     kind="empirical",
     source="Arora, Cohen, Hu and Luo 2019, the experiments on matrix completion; sizes, scales and bars are ours",
     statement="Where the completion of least nuclear norm is wrong, gradient descent on W_3 W_2 W_1 from a small start "
-    "is mostly right: closer to the matrix of low rank on 11 of 12 instances, ten times closer on 9 of 12.",
+    "is mostly right: closer to the matrix of low rank on nine of ten instances, ten times closer on three of four.",
     quick={
         "size": 15,
         "rank": 1,
         "share": 0.45,
-        "instances": 24,
+        "instances": 32,
         "scale": 0.05,
         "steps": 600,
         "depths": (3,),
@@ -398,11 +436,11 @@ def _missed(products: Tensor, path: Greedy) -> float:
         "size": 30,
         "rank": 3,
         "share": 0.4,
-        "instances": 12,
+        "instances": 32,
         "scale": 0.08,
         "steps": 2000,
         "depths": (2, 3),
-        "sensing": 12,
+        "sensing": 32,
     },
     full={
         "size": 30,
@@ -440,30 +478,30 @@ def mf_completion_rank(
         for k in depths
     }
     checks = [
-        Check.close(
-            "nuclear norm: largest relative duality gap", 0, found.gap, atol=1e-4
-        )
-    ]
-    for depth in depths:
-        ahead = errors[depth][-1] < found.nuclear
-        far_ahead = 10 * errors[depth][-1] < found.nuclear
-        checks.append(
-            fraction(
+        Check.each(
+            "nuclear norm: relative duality gap",
+            found.gap,
+            at_most=1e-4,
+            tag="derived",
+            reason="a hundredth of the error above which an instance is kept",
+            precision=True,
+        ),
+        *(
+            _ahead(
                 f"depth {depth}: closer to the truth than the nuclear-norm solution",
-                int(ahead.sum()),
-                instances,
-                at_least=11 / 12 if depth == 3 else 9 / 12,
+                errors[depth][-1] / found.nuclear,
+                1.0,
+                0.9,
+            )
+            for depth in depths
+        ),
+    ]
+    if 3 in depths:
+        checks.append(
+            _ahead(
+                "depth 3: ten times closer", errors[3][-1] / found.nuclear, 0.1, 0.75
             )
         )
-        if depth == 3:
-            checks.append(
-                fraction(
-                    "depth 3: ten times closer",
-                    int(far_ahead.sum()),
-                    instances,
-                    at_least=9 / 12,
-                )
-            )
     notes: dict[str, float | int | str] = {
         "instances": instances,
         "left out (the nuclear norm errs by less than 1 percent)": exact,
@@ -479,11 +517,11 @@ def mf_completion_rank(
         run = descended(setting, other, 3, SENSING_SCALE, [SENSING_STEPS])
         error = other.errors(run.products)[-1]
         checks.append(
-            fraction(
+            _ahead(
                 "depth 3, Gaussian observations: ten times closer",
-                int((10 * error < other.nuclear).sum()),
-                sensing,
-                at_least=6 / 12,
+                error / other.nuclear,
+                0.1,
+                0.75,
             )
         )
         notes["sensing: left out"] = more
@@ -492,25 +530,42 @@ def mf_completion_rank(
         descended(setting, found, 3, 1.0, [max(1, steps // 4)]).products
     )[-1]
     control = Control(
-        "depth 3 from a start of scale 1: median error over that of the nuclear norm",
-        Check.at_least(
-            "median error, ratio", float((large / found.nuclear).median()), 1.5
+        "depth 3 from a start of scale 1",
+        Check.share(
+            "closer to the truth than the nuclear-norm solution",
+            large / found.nuclear,
+            at_most=1.0,
+            most=0.25,
+            tag="observed",
+            reason="the bar of the claim",
         ),
     )
     return Evidence(tuple(checks), control, data, notes)
 
 
+def _ahead(name: str, ratios: Tensor, factor: float, least: float) -> Check:
+    """The share of instances whose error is at most `factor` times that of the nuclear-norm solution."""
+    return Check.share(
+        name,
+        ratios,
+        at_most=factor,
+        least=least,
+        tag="observed",
+        reason="97 % were closer and 85 % ten times closer on 72 instances of other seeds",
+    )
+
+
 @dataclass(frozen=True)
 class Hidden:
     """Problems with a known matrix. truth: (B, d, d), y: (B, n), its observations.      nuclear: (B,) relative errors
-    of the solutions of least nuclear norm.      gap: the largest duality gap among them.
+    of the solutions of least nuclear norm.      gap: (B,) their duality gaps.
     """
 
     truth: Tensor
     observations: Entries | Sensing
     y: Tensor
     nuclear: Tensor
-    gap: float
+    gap: Tensor
 
     def errors(self, products: Tensor) -> Tensor:
         """Relative errors |W - W*| / |W*| of W (..., B, d, d), in the Frobenius norm: (..., B)."""
@@ -545,7 +600,7 @@ def draw_hidden(
         seen,
         seen.read(truth),
         torch.tensor([k[3] for k in kept], device=truth.device, dtype=truth.dtype),
-        max(k[4] for k in kept),
+        torch.tensor([k[4] for k in kept]),
     ), exact
 
 
@@ -572,7 +627,7 @@ def draw_sensed(setting: Setting, count: int) -> tuple[Hidden, int]:
         seen,
         seen.read(truth),
         torch.tensor([k[2] for k in kept], device=truth.device, dtype=truth.dtype),
-        max(k[3] for k in kept),
+        torch.tensor([k[3] for k in kept]),
     ), exact
 
 

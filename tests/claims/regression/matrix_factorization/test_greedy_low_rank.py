@@ -32,7 +32,7 @@ def test_the_deepest_case_and_sensing_run(monkeypatch):
         Setting("quick", 2), depths=(4,)
     ).stands
     other = page.mf_completion_rank.verify(
-        Setting("quick", 2), steps=100, depths=(2,), sensing=1
+        Setting("quick", 2), steps=100, depths=(2,), sensing=32
     )
     assert "sensing" in other.data
     assert len(other.evidence.checks) == 3
