@@ -92,7 +92,7 @@ def _block(verdict: Verdict, numbers: bool) -> str:  # noqa: FBT001
         _row(
             "refuted" if evidence.control.refuted else "NOT REFUTED",
             evidence.control.failure,
-            f"control: {evidence.control.name}",
+            f"control: {evidence.control.name}: {evidence.control.failure.name}",
             numbers,
         )
     )
