@@ -10,12 +10,15 @@ and, for positive semidefinite W, where the nuclear norm is the trace,
 `minimum_nuclear_norm` and `nuclear_completion` follow the central path of the dual by Newton's method: some forty
 linear systems of n unknowns, to a relative gap of 1e-10 (at worst some 1e-9, where the dual solution is far from
 unique). SCS stops near 1e-5 at its default settings.
+
+Equivariant: for a A and b y the minimizer is W b / a and the dual nu / a; each observation may be multiplied by a
+number, and W by rotations from both sides. The programs are solved for A_i of size one and y of size one.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import cvxpy as cp
@@ -25,13 +28,24 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from torch import Tensor
 
+from ibcore.oracles.equations import (
+    Equations,
+    failures_in_words,
+    independent_rows,
+    power_of_two,
+    scaled_equations,
+)
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 Array = NDArray[np.float64]
 _SHRINK = 0.05  # of the barrier's weight once the point is near the central path
 _NEAR = 1.0  # Newton decrement that counts as near
 _LIMIT = 200
-_TINY = np.finfo(np.float64).tiny
+_TINY = float(np.finfo(np.float64).tiny)
+_GAP, _ROUGH = (
+    1e-7,
+    1e-2,
+)  # above which a solution counts as none: of Newton's method, of a conic solver
 
 
 @dataclass(frozen=True)
@@ -64,11 +78,18 @@ def minimum_nuclear_norm(
 
     semidefinite: among symmetric W >= 0 only (A_i is replaced by its symmetric part); some positive definite W must
     fit. tolerance: relative gap at which to stop; the result says which gap was reached.
-    Raises `InvalidInput` for shapes that do not match, linearly dependent matrices, targets that are all zero, or
-    a semidefinite problem that no positive definite matrix fits.
+    Raises `InvalidInput` for shapes that do not match, linearly dependent matrices, targets that are all zero, a
+    semidefinite problem that no positive definite matrix fits, and where the gap stays above 1e-7 and `tolerance`.
     """
-    A, y = _dense(matrices, targets, semidefinite=semidefinite)
-    return _solve(_DensePlaces(A), y, semidefinite=semidefinite, tolerance=tolerance)
+    A, system = _dense(matrices, targets, semidefinite=semidefinite)
+    with failures_in_words("the least nuclear norm"):
+        found = _solve(
+            _DensePlaces(A),
+            system.targets,
+            semidefinite=semidefinite,
+            tolerance=tolerance,
+        )
+    return _in_units(found, system.lengths, system.size)
 
 
 def nuclear_completion(
@@ -98,12 +119,15 @@ def nuclear_completion(
             )
     if len(np.unique(index[0] * shape[1] + index[1])) < len(y):
         raise InvalidInput("an entry is observed twice. Keep each entry once.")
-    return _solve(
-        _EntryPlaces(index[0], index[1], shape),
-        y,
-        semidefinite=False,
-        tolerance=tolerance,
-    )
+    size = power_of_two(float(np.abs(y).max()))
+    with failures_in_words("the least nuclear norm"):
+        found = _solve(
+            _EntryPlaces(index[0], index[1], shape),
+            y / size,
+            semidefinite=False,
+            tolerance=tolerance,
+        )
+    return _in_units(found, np.ones(len(y)), size)
 
 
 def nuclear_program(
@@ -118,8 +142,10 @@ def nuclear_program(
 
     The solver's W is moved to the nearest matrix that fits the observations, and its dual variables are scaled to be
     feasible, so `gap` is what the solver really reached: about 1e-8 for Clarabel and 1e-5 for SCS by default.
+    Raises `InvalidInput` as `minimum_nuclear_norm` does, and where not even two digits are certified.
     """
-    A, y = _dense(matrices, targets, semidefinite=semidefinite)
+    A, system = _dense(matrices, targets, semidefinite=semidefinite)
+    y = system.targets
     W = cp.Variable(A.shape[1:], PSD=semidefinite)
     constraint = A.reshape(len(y), -1) @ cp.vec(W, order="C") == y
     problem = cp.Problem(
@@ -133,20 +159,44 @@ def nuclear_program(
             problem.solve(solver=solver, **settings)
     except cp.SolverError as error:
         raise InvalidInput(
-            f"{solver} did not solve the program ({error}). Rescale the data."
+            f"{solver} did not solve the program ({error}). Take another solver."
         ) from error
-    if W.value is None:
+    if W.value is None or constraint.dual_value is None:
         raise InvalidInput(
-            f"{solver} ended with status {problem.status}: no matrix fits the observations."
+            f"{solver} found no solution; it ended with the status '{problem.status}'. Check that some matrix "
+            f"fits the observations, or take another solver."
         )
-    return _certified(
-        _DensePlaces(A),
-        y,
-        np.asarray(W.value),
-        -np.asarray(constraint.dual_value),
-        0,
-        semidefinite=semidefinite,
+    with failures_in_words("the least nuclear norm"):
+        found = _certified(
+            _DensePlaces(A),
+            y,
+            np.asarray(W.value),
+            -np.asarray(constraint.dual_value),
+            0,
+            semidefinite=semidefinite,
+        )
+    _refuse_above(found, _ROUGH, f"{solver} was asked for too little, or failed")
+    return _in_units(found, system.lengths, system.size)
+
+
+def _in_units(found: NuclearMinimum, lengths: Array, size: float) -> NuclearMinimum:
+    """The solution for the observations as they were given."""
+    return replace(
+        found,
+        matrix=found.matrix * size,
+        dual=found.dual / torch.from_numpy(lengths),
+        value=found.value * size,
     )
+
+
+def _refuse_above(found: NuclearMinimum, bar: float, reason: str) -> None:
+    worst = max(found.gap, found.residual, found.violation)
+    if not worst <= bar:
+        raise InvalidInput(
+            f"the program was not solved to {bar:g} (gap {found.gap:.1g}, residual {found.residual:.1g}, "
+            f"violation {found.violation:.1g}): {reason}. Drop observations that others nearly "
+            f"imply, or pass a larger tolerance."
+        )
 
 
 def _targets(targets: object) -> Array:
@@ -160,7 +210,8 @@ def _targets(targets: object) -> Array:
 
 def _dense(
     matrices: object, targets: object, *, semidefinite: bool
-) -> tuple[Array, Array]:
+) -> tuple[Array, Equations]:
+    """A (n, p, q) and y (n,) with every A_i of size one, and y, and by what they were divided."""
     A: Array = real_tensor("matrices", matrices, ndim=3).detach().cpu().double().numpy()
     y = _targets(targets)
     if len(A) != len(y):
@@ -173,11 +224,12 @@ def _dense(
                 f"matrices have shape {A.shape}, expected squares for a semidefinite W."
             )
         A = (A + A.transpose(0, 2, 1)) / 2
-    if np.linalg.matrix_rank(A.reshape(len(A), -1)) < len(A):
+    system = scaled_equations(A.reshape(len(A), -1), y)
+    if not independent_rows(system.rows):
         raise InvalidInput(
             f"the {len(A)} matrices are linearly dependent. Drop those that repeat what others say."
         )
-    return A, y
+    return system.rows.reshape(A.shape), system
 
 
 class _Places(Protocol):
@@ -342,12 +394,23 @@ def _solve(
         )
         mu *= _SHRINK if decrement < _NEAR else 1
     if best is None:
-        raise InvalidInput(
-            "the semidefinite program has no certified solution: "
-            "no positive definite matrix fits the observations. "
-            "Use fewer observations, or drop semidefinite=True."
-        )
+        raise InvalidInput(_unfitted(places, dual, target))
+    _refuse_above(best, max(stop, _GAP), "this is what double precision resolves")
     return best
+
+
+def _unfitted(places: _Places, dual: Array, y: Array) -> str:
+    """Why the semidefinite program has no solution: nu with sum_i nu_i A_i <= 0 and y.nu > 0 proves that none fits."""
+    G = places.spread(dual / max(float(np.abs(dual).max()), _TINY))
+    if np.linalg.eigvalsh(G)[-1] <= 0 < float(dual @ y):
+        return (
+            "no semidefinite matrix fits the observations: a combination of the A_i is negative semidefinite "
+            "where that of the targets is positive. Use fewer observations, or drop semidefinite=True."
+        )
+    return (
+        "the semidefinite program has no certified solution: no positive definite matrix fits the observations, "
+        "or double precision does not find it. Use fewer observations, or drop semidefinite=True."
+    )
 
 
 def _newton_step(hessian: Array, gradient: Array) -> Array | None:
@@ -418,7 +481,7 @@ def _certified(
     else:
         value, size = float(np.linalg.norm(W, "nuc")), float(np.linalg.norm(G, 2))
     feasible = dual / max(1.0, size)
-    gap = abs(value - float(y @ feasible)) / abs(value)
+    gap = abs(value - float(y @ feasible)) / max(abs(value), _TINY)
     residual = float(np.linalg.norm(places.read(W) - y) / np.linalg.norm(y))
     return NuclearMinimum(
         torch.from_numpy(W),
