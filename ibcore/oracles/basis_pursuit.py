@@ -21,6 +21,7 @@ from ibcore.oracles.equations import (
     equations,
     failures_in_words,
     independent,
+    within,
 )
 from ibcore.validation import InvalidInput, positive_number
 
@@ -87,7 +88,7 @@ def basis_pursuit(X: object, y: object) -> BasisPursuit:
             / np.linalg.norm(system.targets)
         ),
     )
-    if not max(found.gap, found.residual) <= _CERTIFIED:
+    if not within(_CERTIFIED, found.gap, found.residual):
         raise InvalidInput(
             f"the linear program was not solved to {_CERTIFIED:g} (gap {found.gap:.1g}, "
             f"residual {found.residual:.1g}). {_UNITS}"

@@ -26,6 +26,7 @@ from ibcore.oracles.equations import (
     failures_in_words,
     independent_rows,
     power_of_two,
+    within,
 )
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
@@ -176,7 +177,7 @@ def bregman_projection(
     ):
         w, nu = solve(rows, targets, psi.gradient(w0), psi)
         result = _certified(problem, w, nu)
-    if not max(result.residual, result.outside, abs(result.gap)) <= _SOLVED:
+    if not within(_SOLVED, result.residual, result.outside, abs(result.gap)):
         raise InvalidInput(
             f"Newton's method ended with a residual of {result.residual:.1e}, {result.outside:.1e} outside the row "
             f"space and a gap of {result.gap:.1e}: there is no interpolant in the domain of the potential, or none "
@@ -361,12 +362,16 @@ def _certified(problem: _Problem, w: Array, nu: Array) -> BregmanProjection:
     primal = psi.value(w).sum() - z0 @ w
     conjugate = (z0 + rows.T @ nu) @ dual_point - psi.value(dual_point).sum()
     terms = np.abs(psi.value(w)).sum() + np.abs(z0 * w).sum() + np.abs(y * nu).sum()
-    size = max(np.linalg.norm(y), np.linalg.norm(rows) * np.linalg.norm(w))
-    length = np.linalg.norm(psi.gradient(w)) + np.linalg.norm(z0)
+    size = max(_length_of(y), _length_of(rows) * _length_of(w), _TINY)
+    length = max(_length_of(psi.gradient(w)) + _length_of(z0), _TINY)
     return BregmanProjection(
         torch.from_numpy(w * problem.size),
         torch.from_numpy(nu / problem.lengths * problem.slope),
-        float(np.linalg.norm(rows @ w - y) / max(size, _TINY)),
-        float(np.linalg.norm(outside) / max(length, _TINY)),
+        _length_of(rows @ w - y) / size,
+        _length_of(outside) / length,
         float((primal - (y @ nu - conjugate)) / max(terms, _TINY)),
     )
+
+
+def _length_of(array: Array) -> float:
+    return float(np.linalg.norm(array))

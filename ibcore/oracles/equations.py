@@ -27,6 +27,11 @@ def failures_in_words(what: str) -> Iterator[None]:
         ) from error
 
 
+def within(bar: float, *measures: float) -> bool:
+    """Whether every measure is at most `bar`; NaN is not."""
+    return all(measure <= bar for measure in measures)
+
+
 def power_of_two(size: float) -> float:
     """The power of two next above `size`, by which division is exact; 1 for 0."""
     return float(np.ldexp(1.0, min(int(np.frexp(size)[1]), 1023))) if size > 0 else 1.0

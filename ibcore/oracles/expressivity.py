@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, regression_data
+from ibcore.validation import InvalidInput, real_tensor, regression_data
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,25 @@ def memorizing_network(
 ) -> MemorizingNetwork:
     """The network that takes the values `y` (n,) on the rows of `X` (n, d).
 
-    Zhang, Bengio, Hardt, Recht and Vinyals (2017, Theorem 1): project the
-    points on `direction` (d,), put one threshold below each projected point
-    and above the one before it. Point i then switches on exactly the first
-    i neurons, the n x n system for w is triangular with a positive
-    diagonal, and forward substitution solves it for every y. Any threshold
-    between two points would do; at a tenth of the gap the slope of one
-    interval falls to a ninth of it in the next, where one in the middle
-    would carry every steep slope on to the end.
+    Project the points on `direction` (d,), put one threshold below each projected point and above the
+    one before it. Point i then switches on exactly the first i neurons, the n x n system for w is
+    triangular with a positive diagonal, and forward substitution solves it for every y. Any threshold
+    between two points would do; at a tenth of the gap the slope of one interval falls to a ninth of
+    it in the next, where one in the middle would carry every steep slope on to the end. The first threshold
+    lies one mean gap below the first point.
 
-    Raises `InvalidInput` if two points have the same projection.
+    Equivariant: for a X and b y the thresholds are multiplied by a and the weights by b / a.
+    Raises `InvalidInput` if two points have the same projection, or projections so near to each other that the labels
+    are missed by more than the square root of rounding.
     """
     inputs, targets = regression_data(X, y)
-    projections, order = (inputs @ direction.to(inputs)).sort()
+    along = real_tensor("direction", direction, ndim=1).to(inputs)
+    if targets.ndim != 1 or len(along) != inputs.shape[1]:
+        raise InvalidInput(
+            f"X has shape {tuple(inputs.shape)}, y {tuple(targets.shape)} and direction "
+            f"{tuple(along.shape)}; expected (n, d), (n,) and (d,)."
+        )
+    projections, order = (inputs @ along).sort()
     gaps = projections.diff()
     if not bool((gaps > 0).all()):
         raise InvalidInput(
@@ -60,12 +66,19 @@ def memorizing_network(
             "expected distinct ones. "
             "Remove repeated rows of X or draw another direction."
         )
-    first = projections[:1] - 1
+    spread = gaps.mean() if len(gaps) else projections[0].abs()
+    first = projections[:1] - spread.where(spread > 0, torch.ones_like(spread))
     thresholds = torch.cat([first, projections[:-1] + gaps / 10])
     activations = (projections[:, None] - thresholds).relu()
     weights = torch.linalg.solve_triangular(
         activations, targets[order, None], upper=False
     )[:, 0]
-    return MemorizingNetwork(
-        direction.to(inputs), thresholds, weights, float(gaps.min())
-    )
+    smallest = float(gaps.min()) if len(gaps) else float("inf")
+    network = MemorizingNetwork(along, thresholds, weights, smallest)
+    missed = (network(inputs) - targets).abs().max()
+    if not bool(missed <= torch.finfo(missed.dtype).eps ** 0.5 * targets.abs().max()):
+        raise InvalidInput(
+            f"two projections are only {smallest:.1g} apart, and rounding misses a label by {float(missed):.1g}. "
+            f"Draw another direction."
+        )
+    return network

@@ -34,6 +34,7 @@ from ibcore.oracles.equations import (
     independent_rows,
     power_of_two,
     scaled_equations,
+    within,
 )
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
@@ -119,15 +120,15 @@ def nuclear_completion(
             )
     if len(np.unique(index[0] * shape[1] + index[1])) < len(y):
         raise InvalidInput("an entry is observed twice. Keep each entry once.")
-    size = power_of_two(float(np.abs(y).max()))
+    unit = power_of_two(float(np.abs(y).max()))
     with failures_in_words("the least nuclear norm"):
         found = _solve(
             _EntryPlaces(index[0], index[1], shape),
-            y / size,
+            y / unit,
             semidefinite=False,
             tolerance=tolerance,
         )
-    return _in_units(found, np.ones(len(y)), size)
+    return _in_units(found, np.ones(len(y)), unit)
 
 
 def nuclear_program(
@@ -190,8 +191,7 @@ def _in_units(found: NuclearMinimum, lengths: Array, size: float) -> NuclearMini
 
 
 def _refuse_above(found: NuclearMinimum, bar: float, reason: str) -> None:
-    worst = max(found.gap, found.residual, found.violation)
-    if not worst <= bar:
+    if not within(bar, found.gap, found.residual, found.violation):
         raise InvalidInput(
             f"the program was not solved to {bar:g} (gap {found.gap:.1g}, residual {found.residual:.1g}, "
             f"violation {found.violation:.1g}): {reason}. Drop observations that others nearly "

@@ -30,6 +30,7 @@ from ibcore.oracles.equations import (
     equations,
     failures_in_words,
     independent_rows,
+    within,
 )
 from ibcore.validation import (
     InvalidInput,
@@ -236,7 +237,7 @@ def _continued(system: Equations, scales: list[Array], depth: int) -> list[QMini
 
 def _in_units(best: QMinimizer, system: Equations) -> QMinimizer:
     """The solution in the units of the given data; refused where it is not solved."""
-    if not max(best.residual, best.correction) <= _SOLVED:
+    if not within(_SOLVED, best.residual, best.correction):
         raise InvalidInput(
             f"Newton's method ended with a relative residual of {best.residual:.1e} and a correction of "
             f"{best.correction:.1e}. Take a larger scale, or bring the columns of X to comparable units."
