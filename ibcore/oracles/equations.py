@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from ibcore.validation import InvalidInput, regression_data
 
 Array = NDArray[np.float64]
+_UNEVEN = (
+    1e-5  # entry beside the largest of its row, below which columns are scaled too
+)
+_ROUNDS = 6
 _CONSISTENT = 1e-9  # relative size below which what no w fits counts as rounding
 
 
@@ -46,8 +50,9 @@ def powers_of_two(values: Array, axis: int) -> Array:
 
 @dataclass(frozen=True)
 class Equations:
-    """X w = y with each equation divided by a power of two, and y by one more: the entries are at most 1.
+    """X w = y with each equation divided by a power of two, and y by one more, to entries of size one.
 
+    Where single columns are in other units, the entries are so once the columns are scaled too.
     rows: (n, d).   targets: (n,).   lengths: (n,), what the equations were divided by.   size: by which y was.
     w solves these where `size` w solves the given ones; X^T nu is that of the given ones for nu / `lengths`.
     """
@@ -70,10 +75,39 @@ def equations(X: object, y: object) -> Equations:
 
 def scaled_equations(rows: Array, targets: Array) -> Equations:
     """`equations` for arrays that are known to be well formed."""
-    lengths = powers_of_two(rows, axis=1)
+    lengths = _lengths(rows)
     right = targets / lengths
     size = power_of_two(float(np.abs(right).max()))
     return Equations(rows / lengths[:, None], right / size, lengths, size)
+
+
+def _lengths(rows: Array) -> Array:
+    """Powers of two by which rows are divided so that columns can be scaled to entries of size one with them."""
+    lengths = powers_of_two(rows, axis=1)
+    even = np.abs(rows / lengths[:, None])
+    nonzero = even > 0
+    if even.min(where=nonzero, initial=1.0) > _UNEVEN:
+        return lengths
+    logs = np.log2(even, where=nonzero, out=np.zeros_like(even))
+    shift, columns = np.zeros(len(rows)), np.zeros(rows.shape[1])
+    for _ in range(_ROUNDS):  # geometric means of what is not zero, in turn
+        columns = _mean(logs - shift[:, None], nonzero, axis=0)
+        shift = _mean(logs - columns, nonzero, axis=1)
+    return lengths * np.exp2(np.round(shift))
+
+
+def _mean(logs: Array, counted: NDArray[np.bool_], axis: int) -> Array:
+    totals = np.where(counted, logs, 0.0).sum(axis=axis)
+    return np.asarray(totals / np.maximum(counted.sum(axis=axis), 1))
+
+
+def backward_error(rows: Array, targets: Array, w: Array) -> float:
+    """The largest |X w - y|_i / (|X| |w| + |y|)_i, which no units of rows or columns change."""
+    missed, size = (
+        np.abs(rows @ w - targets),
+        np.abs(rows) @ np.abs(w) + np.abs(targets),
+    )
+    return float((missed / np.where(size > 0, size, 1.0)).max())
 
 
 def single_targets(X: object, y: object) -> tuple[Array, Array]:

@@ -56,7 +56,7 @@ def entropy_minimum(
     the page). Raises `InvalidInput` for matrices that are not symmetric, scales that do not fall, or where the residual
     stays above 1e-9, as it does if no positive definite matrix fits.
     """
-    A, y = _observations(matrices, targets)
+    A, y = _symmetric(matrices, targets)
     system = scaled_equations(A.reshape(len(A), -1), y)
     levels = [2 * math.log(positive_number("scale", float(scale))) for scale in scales]
     if not levels or sorted(levels, reverse=True) != levels:
@@ -81,19 +81,21 @@ def entropy_minimum(
     )
 
 
-def _observations(matrices: object, targets: object) -> tuple[Array, Array]:
+def _symmetric(matrices: object, targets: object) -> tuple[Array, Array]:
     """Symmetric A (n, d, d) and y (n,)."""
+    A, y = _squares(matrices, targets)
+    largest = np.abs(A).max(axis=(1, 2), keepdims=True)
+    if not (np.abs(A - A.transpose(0, 2, 1)) <= 1e-8 * largest).all():
+        raise InvalidInput("matrices are not symmetric. Take (A + A^T)/2.")
+    return A, y
+
+
+def _squares(matrices: object, targets: object) -> tuple[Array, Array]:
     A: Array = real_tensor("matrices", matrices, ndim=3).detach().cpu().double().numpy()
     y: Array = real_tensor("targets", targets, ndim=1).detach().cpu().double().numpy()
-    largest = np.abs(A).max(axis=(1, 2), keepdims=True)
-    if (
-        len(A) != len(y)
-        or A.shape[1] != A.shape[2]
-        or not (np.abs(A - A.transpose(0, 2, 1)) <= 1e-8 * largest).all()
-    ):
+    if len(A) != len(y) or A.shape[1] != A.shape[2]:
         raise InvalidInput(
-            f"matrices have shape {A.shape} and targets {y.shape}; expected n symmetric matrices and n "
-            f"targets. Take (A + A^T)/2."
+            f"matrices have shape {A.shape} and targets {y.shape}; expected n square matrices and n targets."
         )
     return A, y
 
@@ -113,14 +115,14 @@ def noise_exponent(
     From a small start U grows like exp(4 t M), M = (1/n) sum_i y_i A_i, until its largest part is of size one; then
     the next part of U has the size alpha^(1 - q), q the ratio of the eigenvalues `rank` + 1 and `rank` of M (derived
     on the page). With gradient descent of step eta each eigenvalue counts as log(1 + 4 eta lambda).
-    matrices: symmetric (n, d, d).   step_size: eta on the mean square loss, 0 for gradient flow.
+    matrices: (n, d, d), whose symmetric parts U U^T sees.   step_size: eta on the mean square loss, 0 for the flow.
     Raises `InvalidInput` where the rank leaves no eigenvalue beyond it or the `rank`-th is not positive.
     """
-    A, y = _observations(matrices, targets)
+    A, y = _squares(matrices, targets)
     if not 0 <= step_size < math.inf:
         raise InvalidInput(f"step_size is {step_size!r}, expected 0 or more.")
     with failures_in_words("the growth rates"):
-        mean = np.tensordot(y, A, 1) / len(y)
+        mean = np.tensordot(y, (A + A.transpose(0, 2, 1)) / 2, 1) / len(y)
         values = np.linalg.eigvalsh(mean)[::-1]
     rounding = 1e-14 * np.linalg.norm(y) * np.linalg.norm(A) / len(y)
     if positive_integer("rank", rank) >= len(values) or values[rank - 1] <= rounding:
