@@ -16,6 +16,7 @@ _UNEVEN = (
     1e-5  # entry beside the largest of its row, below which columns are scaled too
 )
 _ROUNDS = 6
+_LIKE = 1e-3  # size of a column beside the largest from which on it need not be scaled
 _CONSISTENT = 1e-9  # relative size below which what no w fits counts as rounding
 
 
@@ -137,7 +138,7 @@ class Independent:
     """r independent equations with the solutions of n that may depend on one another.
 
     rows: (r, d).   targets: (r,).   back: (n, r), nu = back @ (dual of these); the identity where all are independent.
-    columns: (d,), powers of two, the sizes of the columns of `rows`.
+    columns: (d,), powers of two, the sizes of the columns of `rows`, or 1 where those differ little.
     """
 
     rows: Array
@@ -153,6 +154,7 @@ def independent(system: Equations) -> Independent:
     which no solution allows.
     """
     columns = powers_of_two(system.rows, axis=0)
+    columns = np.ones_like(columns) if columns.min() > _LIKE else columns
     even = system.rows / columns
     left, values, _ = np.linalg.svd(even, full_matrices=False)
     rank = int((values > values[0] * max(even.shape) * np.finfo(float).eps).sum())

@@ -71,10 +71,12 @@ def test_one_point_needs_one_neuron():
 
 
 def test_projections_that_rounding_confuses_and_wrong_shapes_are_refused():
-    X = torch.tensor([[0.0], [1e-12], [1.0]], dtype=torch.float64)
+    """A slope of 1e12 between the first two points has to be taken back after the second."""
+    _, y, _ = case(11, 1)
+    X = torch.cat([torch.tensor([0.0, 1e-12]), torch.linspace(1, 2, 9)])[:, None]
     with pytest.raises(InvalidInput, match="another direction"):
-        memorizing_network(X, [1.0, -1.0, 1.0], torch.ones(1))
+        memorizing_network(X, y, torch.ones(1))
     with pytest.raises(InvalidInput, match="expected \\(n, d\\), \\(n,\\) and"):
-        memorizing_network(X, torch.ones(3, 1), torch.ones(1))
+        memorizing_network(X, y[:, None], torch.ones(1))
     with pytest.raises(InvalidInput, match="expected \\(n, d\\), \\(n,\\) and"):
-        memorizing_network(X, torch.ones(3), torch.ones(2))
+        memorizing_network(X, y, torch.ones(2))
