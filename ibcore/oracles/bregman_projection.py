@@ -33,7 +33,7 @@ from ibcore.validation import InvalidInput, positive_number, real_tensor
 Array = NDArray[Any]
 _STEPS = 500
 _CLIP = 100.0  # of exponents, against overflow in steps that are refused
-_SOLVED = 1e-9
+_FITTED, _OPTIMAL = 1e-9, 1e-7  # of the residual; of the gap and of what is outside
 _TINY = 1e-300
 _ROUNDING = 1e-14  # relative residual at which Newton's method ends
 
@@ -177,7 +177,10 @@ def bregman_projection(
     ):
         w, nu = solve(rows, targets, psi.gradient(w0), psi)
         result = _certified(problem, w, nu)
-    if not within(_SOLVED, result.residual, result.outside, abs(result.gap)):
+    if not (
+        within(_FITTED, result.residual)
+        and within(_OPTIMAL, result.outside, abs(result.gap))
+    ):
         raise InvalidInput(
             f"Newton's method ended with a residual of {result.residual:.1e}, {result.outside:.1e} outside the row "
             f"space and a gap of {result.gap:.1e}: there is no interpolant in the domain of the potential, or none "

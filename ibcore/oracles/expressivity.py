@@ -9,6 +9,8 @@ from torch import Tensor
 
 from ibcore.validation import InvalidInput, real_tensor, regression_data
 
+_FITTED = 1e-3
+
 
 @dataclass(frozen=True)
 class MemorizingNetwork:
@@ -48,16 +50,10 @@ def memorizing_network(
     lies one mean gap below the first point.
 
     Equivariant: for a X and b y the thresholds are multiplied by a and the weights by b / a.
-    Raises `InvalidInput` if two points have the same projection, or projections so near to each other that the labels
-    are missed by more than the square root of rounding.
+    Raises `InvalidInput` if two points have the same projection, or projections so near to each other that rounding
+    misses a label by a thousandth of the largest.
     """
-    inputs, targets = regression_data(X, y)
-    along = real_tensor("direction", direction, ndim=1).to(inputs)
-    if targets.ndim != 1 or len(along) != inputs.shape[1]:
-        raise InvalidInput(
-            f"X has shape {tuple(inputs.shape)}, y {tuple(targets.shape)} and direction "
-            f"{tuple(along.shape)}; expected (n, d), (n,) and (d,)."
-        )
+    inputs, targets, along = _checked(X, y, direction)
     projections, order = (inputs @ along).sort()
     gaps = projections.diff()
     if not bool((gaps > 0).all()):
@@ -75,10 +71,25 @@ def memorizing_network(
     )[:, 0]
     smallest = float(gaps.min()) if len(gaps) else float("inf")
     network = MemorizingNetwork(along, thresholds, weights, smallest)
-    missed = (network(inputs) - targets).abs().max()
-    if not bool(missed <= torch.finfo(missed.dtype).eps ** 0.5 * targets.abs().max()):
-        raise InvalidInput(
-            f"two projections are only {smallest:.1g} apart, and rounding misses a label by {float(missed):.1g}. "
-            f"Draw another direction."
-        )
+    _refuse_missed(network, inputs, targets)
     return network
+
+
+def _checked(X: object, y: object, direction: object) -> tuple[Tensor, Tensor, Tensor]:
+    inputs, targets = regression_data(X, y)
+    along = real_tensor("direction", direction, ndim=1).to(inputs)
+    if targets.ndim != 1 or len(along) != inputs.shape[1]:
+        raise InvalidInput(
+            f"X has shape {tuple(inputs.shape)}, y {tuple(targets.shape)} and direction "
+            f"{tuple(along.shape)}; expected (n, d), (n,) and (d,)."
+        )
+    return inputs, targets, along
+
+
+def _refuse_missed(network: MemorizingNetwork, X: Tensor, y: Tensor) -> None:
+    missed = (network(X) - y).abs().max()
+    if not bool(missed <= _FITTED * y.abs().max()):
+        raise InvalidInput(
+            f"two projections are only {network.smallest_gap:.1g} apart, and rounding misses a label by "
+            f"{float(missed):.1g}. Draw another direction."
+        )

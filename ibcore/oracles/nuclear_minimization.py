@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import cvxpy as cp
 import numpy as np
@@ -28,6 +28,13 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from torch import Tensor
 
+from ibcore.oracles.dual_barriers import (
+    DensePlaces,
+    EntryPlaces,
+    Places,
+    Semidefinite,
+    Spectral,
+)
 from ibcore.oracles.equations import (
     Equations,
     failures_in_words,
@@ -85,7 +92,7 @@ def minimum_nuclear_norm(
     A, system = _dense(matrices, targets, semidefinite=semidefinite)
     with failures_in_words("the least nuclear norm"):
         found = _solve(
-            _DensePlaces(A),
+            DensePlaces(A),
             system.targets,
             semidefinite=semidefinite,
             tolerance=tolerance,
@@ -123,7 +130,7 @@ def nuclear_completion(
     unit = power_of_two(float(np.abs(y).max()))
     with failures_in_words("the least nuclear norm"):
         found = _solve(
-            _EntryPlaces(index[0], index[1], shape),
+            EntryPlaces(index[0], index[1], shape),
             y / unit,
             semidefinite=False,
             tolerance=tolerance,
@@ -169,7 +176,7 @@ def nuclear_program(
         )
     with failures_in_words("the least nuclear norm"):
         found = _certified(
-            _DensePlaces(A),
+            DensePlaces(A),
             y,
             np.asarray(W.value),
             -np.asarray(constraint.dual_value),
@@ -232,131 +239,8 @@ def _dense(
     return system.rows.reshape(A.shape), system
 
 
-class _Places(Protocol):
-    """The linear map A and what the barrier needs of it."""
-
-    def read(self, matrix: Array) -> Array: ...
-
-    def spread(self, weights: Array) -> Array: ...
-
-    def fit(self, matrix: Array, y: Array) -> Array:
-        """The nearest matrix with A(W) = y."""
-        ...
-
-    def pairs(self, left: Array, right: Array) -> Array:
-        """<left A_i right, A_j> for all i and j, (n, n)."""
-        ...
-
-    def crossed(self, middle: Array) -> Array:
-        """<M A_i^T M, A_j> for all i and j, (n, n)."""
-        ...
-
-
-class _DensePlaces:
-    def __init__(self, matrices: Array) -> None:
-        self.A, self.rows = matrices, matrices.reshape(len(matrices), -1)
-        self.gram = cho_factor(self.rows @ self.rows.T)
-
-    def read(self, matrix: Array) -> Array:
-        return self.rows @ matrix.ravel()
-
-    def spread(self, weights: Array) -> Array:
-        return (weights @ self.rows).reshape(self.A.shape[1:])
-
-    def fit(self, matrix: Array, y: Array) -> Array:
-        return matrix + self.spread(cho_solve(self.gram, y - self.read(matrix)))
-
-    def pairs(self, left: Array, right: Array) -> Array:
-        return (left @ self.A @ right).reshape(self.rows.shape) @ self.rows.T
-
-    def crossed(self, middle: Array) -> Array:
-        return (middle @ self.A.transpose(0, 2, 1) @ middle).reshape(
-            self.rows.shape
-        ) @ self.rows.T
-
-
-class _EntryPlaces:
-    def __init__(
-        self,
-        rows: NDArray[np.int64],
-        columns: NDArray[np.int64],
-        shape: tuple[int, int],
-    ) -> None:
-        self.rows, self.columns, self.shape = rows, columns, shape
-
-    def read(self, matrix: Array) -> Array:
-        return matrix[self.rows, self.columns]
-
-    def spread(self, weights: Array) -> Array:
-        return self.fit(np.zeros(self.shape), weights)
-
-    def fit(self, matrix: Array, y: Array) -> Array:
-        fitted = matrix.copy()
-        fitted[self.rows, self.columns] = y
-        return fitted
-
-    def pairs(self, left: Array, right: Array) -> Array:
-        return (
-            left[np.ix_(self.rows, self.rows)]
-            * right[np.ix_(self.columns, self.columns)]
-        )
-
-    def crossed(self, middle: Array) -> Array:
-        block = middle[np.ix_(self.rows, self.columns)]
-        return block * block.T
-
-
-class _Spectral:
-    """-log det(I - G^T G) for G = sum_i nu_i A_i of norm below 1: value, derivatives, and the matrix they name."""
-
-    def __init__(self, places: _Places, dual: Array) -> None:
-        self.places, G = places, places.spread(dual)
-        self.left, s, self.right = np.linalg.svd(G, full_matrices=False)
-        self.inside = bool(s[0] < 1)
-        self.s, room = s, np.maximum((1 - s) * (1 + s), _TINY)
-        self.weights, self.value = 1 / room, float(-np.log(room).sum())
-
-    def derivatives(self) -> tuple[Array, Array]:
-        P = np.eye(len(self.left)) + (self.left * (self.weights - 1)) @ self.left.T
-        R = (
-            np.eye(self.right.shape[1])
-            + (self.right.T * (self.weights - 1)) @ self.right
-        )
-        Q = (self.left * (self.s * self.weights)) @ self.right
-        self.P, self.R, self.Q = P, R, Q
-        return 2 * self.places.read(Q), 2 * (
-            self.places.pairs(P, R) + self.places.crossed(Q)
-        )
-
-    def primal(self, weight: float, step: Array) -> Array:
-        D = self.places.spread(step)
-        return 2 * weight * (self.Q + self.P @ D @ self.R + self.Q @ D.T @ self.Q)
-
-
-class _Semidefinite:
-    """-log det(I - G) for symmetric G = sum_i nu_i A_i below the identity."""
-
-    def __init__(self, places: _Places, dual: Array) -> None:
-        self.places = places
-        values, self.basis = np.linalg.eigh(places.spread(dual))
-        self.inside = bool(values[-1] < 1)
-        room = np.maximum(1 - values, _TINY)
-        self.weights, self.value = 1 / room, float(-np.log(room).sum())
-
-    def derivatives(self) -> tuple[Array, Array]:
-        self.inverse = (self.basis * self.weights) @ self.basis.T
-        return self.places.read(self.inverse), self.places.pairs(
-            self.inverse, self.inverse
-        )
-
-    def primal(self, weight: float, step: Array) -> Array:
-        return weight * (
-            self.inverse + self.inverse @ self.places.spread(step) @ self.inverse
-        )
-
-
 def _solve(
-    places: _Places, y: Array, *, semidefinite: bool, tolerance: float
+    places: Places, y: Array, *, semidefinite: bool, tolerance: float
 ) -> NuclearMinimum:
     """Newton's method on -y.nu / mu + barrier(nu) for falling mu, |y| = 1.
 
@@ -364,12 +248,11 @@ def _solve(
     decrement is below 1, so that there are bounds from both sides after
     every step (the dual-scaling method of Benson, Ye and Zhang 2000).
     """
-    stop = positive_number("tolerance", tolerance)
-    size = float(np.linalg.norm(y))
-    barrier = _Semidefinite if semidefinite else _Spectral
+    stop, size = positive_number("tolerance", tolerance), float(np.linalg.norm(y))
+    barrier = Semidefinite if semidefinite else Spectral
     dual, mu, target = np.zeros(len(y)), 1.0, y / size
     best: NuclearMinimum | None = None
-    point: _Spectral | _Semidefinite = barrier(places, dual)
+    point: Spectral | Semidefinite = barrier(places, dual)
     for iteration in range(1, _LIMIT + 1):
         gradient, hessian = point.derivatives()
         gradient -= target / mu
@@ -399,7 +282,7 @@ def _solve(
     return best
 
 
-def _unfitted(places: _Places, dual: Array, y: Array) -> str:
+def _unfitted(places: Places, dual: Array, y: Array) -> str:
     """Why the semidefinite program has no solution: nu with sum_i nu_i A_i <= 0 and y.nu > 0 proves that none fits."""
     G = places.spread(dual / max(float(np.abs(dual).max()), _TINY))
     if np.linalg.eigvalsh(G)[-1] <= 0 < float(dual @ y):
@@ -440,19 +323,19 @@ def _newton_step(hessian: Array, gradient: Array) -> Array | None:
 
 
 def _line_search(
-    places: _Places,
+    places: Places,
     barrier: type,
-    point: _Spectral | _Semidefinite,
+    point: Spectral | Semidefinite,
     dual: Array,
     step: Array,
     pull: Array,
     decrement: float,
-) -> tuple[_Spectral | _Semidefinite, Array]:
+) -> tuple[Spectral | Semidefinite, Array]:
     """The full Newton step where it is known to be safe, else the first of shrinking steps that descends."""
     share, slope = 1.0, decrement**2
     while True:
         ahead = dual + share * step
-        reached: _Spectral | _Semidefinite = barrier(places, ahead)
+        reached: Spectral | Semidefinite = barrier(places, ahead)
         descent = point.value - reached.value + share * float(pull @ step)
         if reached.inside and (decrement < 0.25 or descent >= 0.1 * share * slope):
             return reached, ahead
@@ -462,7 +345,7 @@ def _line_search(
 
 
 def _certified(
-    places: _Places,
+    places: Places,
     y: Array,
     matrix: Array,
     dual: Array,
