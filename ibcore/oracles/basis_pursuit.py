@@ -158,7 +158,9 @@ def _solved(problem: cp.Problem) -> None:
             f"HiGHS did not solve the program ({error}). {_UNITS}"
         ) from error
     if problem.status != cp.OPTIMAL:
-        raise InvalidInput(f"the linear program ended as '{problem.status}'. {_UNITS}")
+        raise InvalidInput(
+            f"HiGHS calls a program '{problem.status}' that has a solution. {_UNITS}"
+        )
 
 
 def excess_near(pursuit: BasisPursuit, X: Tensor, beta: Tensor) -> Tensor:
@@ -220,6 +222,8 @@ def quasi_norm_interpolant(X: object, y: object, power: float) -> Tensor:
     system = equations(X, y)
     kept = independent(system)
     n, d = kept.rows.shape
+    if n == 0:
+        return torch.zeros(d, dtype=torch.float64)
     if math.comb(d, n) > _SYSTEMS:
         raise InvalidInput(
             f"X has shape {system.rows.shape}: {math.comb(d, n):,} supports, more than "

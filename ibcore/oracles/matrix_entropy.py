@@ -132,7 +132,7 @@ def noise_exponent(
         )
     if 4 * step_size * values[-1] <= -1:
         raise InvalidInput(
-            f"step_size is {step_size!r}, so large that a direction changes its sign at every step. "
+            f"step_size is {step_size:g}, so large that a direction changes its sign at every step. "
             f"Take one below {-1 / (4 * values[-1]):.3g}."
         )
     rates = np.log1p(4 * step_size * values) if step_size else values
@@ -158,6 +158,8 @@ def _newton(A: Array, y: Array, level: float, dual: Array) -> Array:
             return best
         turned = (basis.T @ A @ basis).reshape(len(y), -1)
         hessian = (turned * _divided(values + level).ravel()) @ turned.T
+        if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
+            break
         step = np.asarray(
             -np.linalg.lstsq(hessian, gradient, rcond=None)[0], dtype=np.float64
         )

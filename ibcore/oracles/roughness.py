@@ -124,7 +124,8 @@ def _program(
         problem.solve(solver=cp.CLARABEL)
     if jumps.value is None or through.dual_value is None:
         raise InvalidInput(
-            f"the linear program ended with the status '{problem.status}'. Merge points that nearly coincide."
+            f"Clarabel did not solve the linear program (it says '{problem.status}'). Merge points that nearly "
+            f"coincide."
         )
     c = np.asarray(through.dual_value)
     lines = np.linalg.qr(np.stack([np.ones_like(x), x], 1))[0]

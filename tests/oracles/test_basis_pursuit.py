@@ -233,4 +233,5 @@ def test_contradictions_zero_targets_and_columns_of_targets_are_refused(unit):
             solver(unit * X, [[1.0], [2.0]])
     with pytest.raises(InvalidInput, match="y is zero"):
         basis_pursuit(unit * X, [0.0, 0.0])
-    assert not quasi_norm_interpolant(unit * X, [0.0, 0.0], 0.5).any()
+    for inputs in (unit * X, 0 * X):
+        assert not quasi_norm_interpolant(inputs, [0.0, 0.0], 0.5).any()
