@@ -42,16 +42,21 @@ def memorizing_network(
 ) -> MemorizingNetwork:
     """The network that takes the values `y` (n,) on the rows of `X` (n, d).
 
-    Project the points on `direction` (d,), put one threshold below each projected point and above the
-    one before it. Point i then switches on exactly the first i neurons, the n x n system for w is
-    triangular with a positive diagonal, and forward substitution solves it for every y. Any threshold
-    between two points would do; at a tenth of the gap the slope of one interval falls to a ninth of
-    it in the next, where one in the middle would carry every steep slope on to the end. The first threshold
-    lies one mean gap below the first point.
+    Zhang, Bengio, Hardt, Recht and Vinyals (2017, Theorem 1): project the
+    points on `direction` (d,), put one threshold below each projected point
+    and above the one before it. Point i then switches on exactly the first
+    i neurons, the n x n system for w is triangular with a positive
+    diagonal, and forward substitution solves it for every y. Any threshold
+    between two points would do; at a tenth of the gap the slope of one
+    interval falls to a ninth of it in the next, where one in the middle
+    would carry every steep slope on to the end. The first threshold lies
+    one mean gap below the first point.
 
-    Equivariant: for a X and b y the thresholds are multiplied by a and the weights by b / a.
-    Raises `InvalidInput` if two points have the same projection, or projections so near to each other that rounding
-    misses a label by a thousandth of the largest.
+    Equivariant: for a X and b y the thresholds are multiplied by a and the
+    weights by b / a.
+    Raises `InvalidInput` if two points have the same projection, or
+    projections so near to each other that rounding misses a label by a
+    thousandth of the largest.
     """
     inputs, targets, along = _checked(X, y, direction)
     projections, order = (inputs @ along).sort()
@@ -62,8 +67,8 @@ def memorizing_network(
             "expected distinct ones. "
             "Remove repeated rows of X or draw another direction."
         )
-    spread = gaps.mean() if len(gaps) else projections[0].abs()
-    first = projections[:1] - spread.where(spread > 0, torch.ones_like(spread))
+    below = gaps.mean() if len(gaps) else projections[0].abs()
+    first = projections[:1] - below.where(below > 0, torch.ones_like(below))
     thresholds = torch.cat([first, projections[:-1] + gaps / 10])
     activations = (projections[:, None] - thresholds).relu()
     weights = torch.linalg.solve_triangular(

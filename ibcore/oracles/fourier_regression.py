@@ -277,8 +277,8 @@ def _dual(A: Array, y: Array, c: Array, offset: Array) -> Array:
 
     Its steps change no argument by more than 2.
     """
-    nu = np.zeros(len(y))
-    size = max(float(np.abs(y).max()), float(np.abs(A @ (c * np.sinh(offset))).max()))
+    nu, start = np.zeros(len(y)), A @ (c * np.sinh(offset))
+    size = max(float(np.abs(y).max()), float(np.abs(start).max()))
     best, missing = nu, np.inf
     for _ in range(_NEWTON_STEPS):
         pull = offset + nu @ A
@@ -291,8 +291,9 @@ def _dual(A: Array, y: Array, c: Array, offset: Array) -> Array:
         step = np.linalg.solve(R, np.linalg.solve(R.T, rest))
         nu = nu + step / max(1.0, np.abs(step @ A).max() / 2)
     raise InvalidInput(
-        f"Newton's method leaves {missing / (size or 1.0):.0e} of y: the start is too small for doubles, or "
-        f"rows of X are nearly dependent."
+        f"Newton's method leaves {missing / (size or 1.0):.0e} of y: "
+        f"the start is too small for doubles, or rows of X are nearly "
+        f"dependent."
     )
 
 

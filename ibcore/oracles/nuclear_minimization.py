@@ -248,7 +248,8 @@ def _solve(
     decrement is below 1, so that there are bounds from both sides after
     every step (the dual-scaling method of Benson, Ye and Zhang 2000).
     """
-    stop, size = positive_number("tolerance", tolerance), float(np.linalg.norm(y))
+    stop = positive_number("tolerance", tolerance)
+    size = float(np.linalg.norm(y))
     barrier = Semidefinite if semidefinite else Spectral
     dual, mu, target = np.zeros(len(y)), 1.0, y / size
     best: NuclearMinimum | None = None
@@ -269,7 +270,8 @@ def _solve(
                 iteration,
                 semidefinite=semidefinite,
             )
-            best = found if best is None or found.gap < best.gap else best
+            if best is None or not best.gap <= found.gap:
+                best = found
             if best.gap <= stop:
                 break
         point, dual = _line_search(
@@ -278,7 +280,8 @@ def _solve(
         mu *= _SHRINK if decrement < _NEAR else 1
     if best is None:
         raise InvalidInput(_unfitted(places, dual, target))
-    _refuse_above(best, max(stop, _GAP), "this is what double precision resolves")
+    reason = "this is what double precision resolves"
+    _refuse_above(best, max(stop, _GAP), reason)
     return best
 
 
