@@ -9,17 +9,31 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import cvxpy as cp
 import numpy as np
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_number, regression_data
+from ibcore.oracles.equations import (
+    Array,
+    Equations,
+    Independent,
+    backward_error,
+    equations,
+    failures_in_words,
+    independent,
+    within,
+)
+from ibcore.validation import InvalidInput, positive_number
 
 _SYSTEMS = 200_000
-_ZERO = 1e-8
+_ZEROS = (1e-8, 1e-11, 1e-14, 0.0)  # shares of the largest, tried in turn
+_ROUNDING = 1e-12
+_PIVOT = 1e-12  # relative, below which columns count as dependent
+_TINY = float(np.finfo(np.float64).tiny)
+_CERTIFIED = 1e-8
+_UNITS = "Bring the columns of X to comparable units."
 
 
 @dataclass(frozen=True)
@@ -50,48 +64,102 @@ class BasisPursuit:
 def basis_pursuit(X: object, y: object) -> BasisPursuit:
     """Solve min |beta|_1 s.t. X beta = y by HiGHS, once more on its support, and find the dual of largest slack.
 
-    Raises `InvalidInput` for malformed data or an unsolved program.
+    Equivariant: for a X, b y and (r_i x_i, r_i y_i) beta is beta / a, b beta and beta. HiGHS sees rows, columns and
+    targets of size one, since it drops entries of 1e-9 and has absolute tolerances. Equations that others imply are
+    allowed; then the dual is the one in the span of the rows.
+    Raises `InvalidInput` for malformed data, for y = 0, for equations that contradict one another, and where the gap
+    or the residual stays above 1e-8: columns in units that differ by more than some 1e8 can be out of reach.
     """
-    inputs, targets = (
-        part.detach().cpu().double().numpy()
-        for part in regression_data(X, y, single=True)
-    )
-    beta = cp.Variable(inputs.shape[1])
-    _solved(cp.Problem(cp.Minimize(cp.norm1(beta)), [inputs @ beta == targets]))
-    rough = np.asarray(beta.value)
-    on = np.abs(rough) > _ZERO * np.abs(rough).max()
-    primal = np.zeros_like(rough)
-    primal[on] = np.linalg.lstsq(inputs[:, on], targets, rcond=None)[0]
-    nu, largest = _widest_dual(inputs, on, np.sign(primal[on]))
-    norm = np.abs(primal).sum()
-    return BasisPursuit(
-        torch.from_numpy(primal),
-        torch.from_numpy(nu),
+    system = equations(X, y)
+    if not system.targets.any():
+        raise InvalidInput("y is zero: beta = 0, whose relative gap has no meaning.")
+    kept, told = independent(system), ""
+    prices = 1 / kept.columns
+    for price in dict.fromkeys((float(np.median(prices)), prices.min(), prices.max())):
+        try:
+            return _certified(system, kept, prices / price)
+        except InvalidInput as error:
+            told = told or str(error)
+    raise InvalidInput(told)
+
+
+def _certified(system: Equations, kept: Independent, prices: Array) -> BasisPursuit:
+    """The solution with its certificate, by a program with `prices` (d,) of its variables, columns times beta."""
+    with failures_in_words("the least l1 interpolant"):
+        g = _least(kept.rows / kept.columns, kept.targets, prices)
+        beta = g / kept.columns
+        nu, largest = _widest_dual(kept.rows, kept.columns, beta)
+    feasible = nu / max(1.0, float(np.abs(nu @ kept.rows).max()))
+    norm = float(np.abs(beta).sum())
+    found = BasisPursuit(
+        torch.from_numpy(beta * system.size),
+        torch.from_numpy(system.given(kept.back @ feasible)),
         1 - largest,
-        abs(float(norm - nu @ targets)) / float(norm),
-        float(np.linalg.norm(inputs @ primal - targets) / np.linalg.norm(targets)),
+        abs(norm - float(feasible @ kept.targets)) / norm,
+        float(
+            np.linalg.norm(system.rows @ beta - system.targets)
+            / np.linalg.norm(system.targets)
+        ),
     )
+    missed = backward_error(system.rows, system.targets, beta)
+    if not within(_CERTIFIED, found.gap, found.residual, missed):
+        raise InvalidInput(
+            f"the linear program was not solved to {_CERTIFIED:g} (gap {found.gap:.1g}, residual "
+            f"{max(found.residual, missed):.1g}). {_UNITS}"
+        )
+    return found
 
 
-def _widest_dual(
-    X: np.ndarray, on: np.ndarray, signs: np.ndarray
-) -> tuple[np.ndarray, float]:
-    if on.sum() == len(X):
-        only = np.linalg.solve(X[:, on].T, signs)
-        return only, float(np.abs(only @ X[:, ~on]).max(initial=0.0))
-    nu, largest = cp.Variable(len(X)), cp.Variable()
-    off: cp.Expression = X[:, ~on].T @ nu
-    constraints: list[Any] = [X[:, on].T @ nu == signs, off <= largest, -off <= largest]
-    _solved(cp.Problem(cp.Minimize(largest), constraints))
-    return np.asarray(nu.value), float(np.asarray(largest.value))
+def _least(A: Array, y: Array, prices: Array) -> Array:
+    """The g of least sum_j prices_j |g_j| s.t. A g = y for entries of A and y of size one, (d,)."""
+    g = cp.Variable(A.shape[1])
+    even = bool((prices == prices[0]).all())
+    cost = cp.norm1(g if even else cp.multiply(prices, g))
+    _solved(cp.Problem(cp.Minimize(cost), [A @ g == y]))
+    rough = np.abs(np.asarray(g.value))
+    best, least = np.zeros_like(rough), np.inf
+    for share in _ZEROS:
+        on = rough > share * rough.max()
+        if int(on.sum()) > len(A):
+            break
+        polished = np.zeros_like(rough)
+        polished[on] = np.linalg.lstsq(A[:, on], y, rcond=None)[0]
+        missing = backward_error(A, y, polished)
+        if missing < least / 2:
+            best, least = polished, missing
+        if least <= _ROUNDING:
+            break
+    return best
+
+
+def _widest_dual(X: Array, columns: Array, beta: Array) -> tuple[Array, float]:
+    """The nu with X^T nu = sign(beta) where beta is not 0 whose largest |X^T nu| elsewhere is least, and that.
+
+    The solutions of the equations are nu = first + free t; the program is over t.
+    """
+    on = beta != 0
+    used = (X[:, on] / columns[on]).T
+    first = np.linalg.lstsq(used, np.sign(beta[on]) / columns[on], rcond=None)[0]
+    free = np.linalg.svd(used)[2][len(used) :].T
+    if free.shape[1] and not on.all():
+        scale = max(1.0, float(np.abs(first @ X).max()))
+        t, largest = cp.Variable(free.shape[1]), cp.Variable()
+        off: cp.Expression = first @ X[:, ~on] / scale + (free.T @ X[:, ~on]).T @ t
+        _solved(cp.Problem(cp.Minimize(largest), [off <= largest, -off <= largest]))
+        first = first + scale * (free @ np.asarray(t.value))
+    return first, float(np.abs(first @ X[:, ~on]).max(initial=0.0))
 
 
 def _solved(problem: cp.Problem) -> None:
-    problem.solve(solver=cp.HIGHS)
+    try:
+        problem.solve(solver=cp.HIGHS)
+    except cp.SolverError as error:
+        raise InvalidInput(
+            f"HiGHS did not solve the program ({error}). {_UNITS}"
+        ) from error
     if problem.status != cp.OPTIMAL:
         raise InvalidInput(
-            f"the linear program ended as '{problem.status}'; check that X beta = y has a solution and "
-            f"rescale the data."
+            f"HiGHS calls a program '{problem.status}' that has a solution. {_UNITS}"
         )
 
 
@@ -142,20 +210,59 @@ def leading_excess(pursuit: BasisPursuit, X: Tensor, depth: int) -> float:
 def quasi_norm_interpolant(X: object, y: object, power: float) -> Tensor:
     """The interpolant of least sum_j |beta_j|^power, 0 < power <= 1, (d,), by trying every basic solution.
 
-    On each orthant the objective is concave, so a minimum is at a vertex, which has at most n nonzero entries.
-    Raises `InvalidInput` for a power outside (0, 1] or more than 200,000 supports.
+    On each orthant the objective is concave, so a minimum is at a vertex, whose nonzero entries meet independent
+    columns, at most as many as there are independent equations. Equivariant as `basis_pursuit` is.
+    Raises `InvalidInput` for a power outside (0, 1], for more than 200,000 supports, for equations that contradict one
+    another, and where no support fits y to 1e-8.
     """
-    inputs, targets = (part.detach().cpu().double() for part in regression_data(X, y))
-    n, d = inputs.shape
     if not 0 < power <= 1:
         raise InvalidInput(
             f"power is {power!r}, expected a number above 0 and at most 1."
         )
+    system = equations(X, y)
+    kept = independent(system)
+    n, d = kept.rows.shape
+    if n == 0:
+        return torch.zeros(d, dtype=torch.float64)
     if math.comb(d, n) > _SYSTEMS:
         raise InvalidInput(
-            f"X has shape {(n, d)}: {math.comb(d, n):,} supports, more than {_SYSTEMS:,}."
+            f"X has shape {system.rows.shape}: {math.comb(d, n):,} supports, more than "
+            f"{_SYSTEMS:,}."
         )
-    supports = torch.tensor(list(itertools.combinations(range(d), n)))
-    values = torch.linalg.solve(inputs.T[supports].mT, targets.expand(len(supports), n))
-    best = values.abs().pow(power).sum(-1).argmin()
-    return torch.zeros(d, dtype=torch.float64).scatter(0, supports[best], values[best])
+    supports = _combinations(d, n)
+    values, regular = _on_supports(kept, supports)
+    betas = values / torch.from_numpy(kept.columns)[supports]
+    sums = (betas / betas.abs().max().clamp(min=_TINY)).abs().pow(power).sum(-1)
+    sums[~regular] = math.inf
+    for _ in range(int(regular.sum())):
+        best = int(sums.argmin())
+        g = torch.zeros(d, dtype=torch.float64).scatter(0, supports[best], values[best])
+        beta = g.numpy() / kept.columns
+        if within(_CERTIFIED, backward_error(kept.rows, kept.targets, beta)):
+            return torch.from_numpy(beta * system.size)
+        sums[best] = math.inf
+    raise InvalidInput(f"double precision resolves no basic solution. {_UNITS}")
+
+
+def _combinations(d: int, n: int) -> Tensor:
+    """All n of d, (K, n)."""
+    chosen = itertools.chain.from_iterable(itertools.combinations(range(d), n))
+    return torch.from_numpy(np.fromiter(chosen, np.int64).reshape(-1, n))
+
+
+def _on_supports(kept: Independent, supports: Tensor) -> tuple[Tensor, Tensor]:
+    """The solutions (K, n) on `supports` (K, n), columns of size one, and whether their columns are independent.
+
+    Entries of the size of rounding are set to 0: a power near 0 would count them in full.
+    """
+    A, y = (torch.from_numpy(part) for part in (kept.rows / kept.columns, kept.targets))
+    factors, pivots, _ = torch.linalg.lu_factor_ex(A.T[supports].mT)
+    diagonal = factors.diagonal(dim1=-2, dim2=-1).abs()
+    regular = diagonal.amin(-1) > _PIVOT * diagonal.amax(-1)
+    values = torch.linalg.lu_solve(
+        factors, pivots, y.expand(len(supports), len(y))[..., None]
+    )[..., 0]
+    values[~regular] = 0
+    sizes = values.abs()
+    values[sizes <= _ROUNDING * sizes.amax(-1, keepdim=True)] = 0
+    return values, regular

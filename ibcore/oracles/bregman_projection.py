@@ -3,6 +3,9 @@
 min D(w, w_0) subject to X w = y, with D(w, v) = psi(w) - psi(v) - grad psi(v).(w - v), has the dual
 max y.nu - psi*(z_0 + X^T nu) + const, z_0 = grad psi(w_0). A point is the solution if and only if it
 interpolates and grad psi(w) - z_0 lies in the row space of X.
+
+Equivariant: for a X, b y, w_0 b / a and a potential that is measured in the same units (`in_units`: hypentropy with
+beta b / a, the others as they are) the solution is w b / a; each equation may be multiplied by a number.
 """
 
 from __future__ import annotations
@@ -18,16 +21,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ibcore.validation import (
-    InvalidInput,
-    positive_number,
-    real_tensor,
-    regression_data,
+from ibcore.oracles.equations import (
+    equations,
+    failures_in_words,
+    independent_rows,
+    power_of_two,
+    within,
 )
+from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 Array = NDArray[Any]
 _STEPS = 500
 _CLIP = 100.0  # of exponents, against overflow in steps that are refused
+_FITTED, _OPTIMAL = 1e-9, 1e-7  # of the residual; of the gap and of what is outside
+_TINY = 1e-300
 _ROUNDING = 1e-14  # relative residual at which Newton's method ends
 
 
@@ -43,6 +50,10 @@ class Potential(Protocol):
     def gradient(self, w: Array) -> Array: ...
     def curvature(self, w: Array) -> Array: ...
     def inverse(self, z: Array) -> Array: ...
+    def in_units(self, size: float, /) -> tuple[Potential, float]:
+        """The potential of w / size, and the number by which its gradients are smaller."""
+        ...
+
     def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]: ...
 
 
@@ -69,6 +80,9 @@ class PNorm:
     def inverse(self, z: Array) -> Array:
         return np.sign(z) * np.abs(z) ** (1 / (self.p - 1))
 
+    def in_units(self, size: float, /) -> tuple[Potential, float]:
+        return self, float(np.float64(size) ** (self.p - 1))
+
     def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]:
         return cp.sum(cp.power(cp.abs(w), self.p, approx=False)) / self.p, []
 
@@ -92,6 +106,9 @@ class Hypentropy:
 
     def inverse(self, z: Array) -> Array:
         return self.beta * np.sinh(np.clip(z, -_CLIP, _CLIP))
+
+    def in_units(self, size: float, /) -> tuple[Potential, float]:
+        return Hypentropy(self.beta / size), 1.0
 
     def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]:
         """The least sum of u log(2u/beta) - u + v log(2v/beta) - v over w = u - v, u, v >= 0, which is psi(w)."""
@@ -117,6 +134,9 @@ class Entropy:
     def inverse(self, z: Array) -> Array:
         return np.exp(np.clip(z, -_CLIP, _CLIP))
 
+    def in_units(self, _size: float, /) -> tuple[Potential, float]:
+        return self, 1.0
+
     def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]:
         return cp.sum(-cp.entr(w) - w), []
 
@@ -125,8 +145,9 @@ class Entropy:
 class BregmanProjection:
     """The solution with its certificate, float64 on the CPU.
 
-    w: (d,).      dual: nu (n,).      residual: |X w - y| / |y|.
-    outside: share of grad psi(w) - grad psi(w_0) outside the row space of X, relative to its length.
+    w: (d,).      dual: nu (n,).
+    residual: |X w - y| over the larger of |y| and |X|_F |w|, equations scaled to largest entries near 1.
+    outside: length of the part of grad psi(w) - grad psi(w_0) outside the row space of X, over that of both gradients.
     gap: (D(w, w_0) - dual value) over the sum of the absolute values of both sides' terms, which is what
     rounding can be compared with.
     """
@@ -147,15 +168,23 @@ def bregman_projection(
     Raises `InvalidInput` for malformed data, a start outside the domain, dependent rows, or targets that
     Newton's method does not reach (for the entropy: that no positive w fits).
     """
-    rows, targets, w0 = _data(X, y, start, potential)
-    solve = _primal_newton if potential.primal else _dual_newton
-    with np.errstate(over="ignore", invalid="ignore"):  # in steps that are refused
-        w, nu = solve(rows, targets, potential.gradient(w0), potential)
-    result = _certified(rows, targets, w0, w, nu, potential)
-    if not result.residual <= 1e-9:
+    problem = _data(X, y, start, potential)
+    rows, targets, w0, psi = problem.rows, problem.targets, problem.start, problem.psi
+    solve = _primal_newton if psi.primal else _dual_newton
+    with (
+        failures_in_words("the projection"),
+        np.errstate(over="ignore", invalid="ignore"),  # in steps that are refused
+    ):
+        w, nu = solve(rows, targets, psi.gradient(w0), psi)
+        result = _certified(problem, w, nu)
+    if not (
+        within(_FITTED, result.residual)
+        and within(_OPTIMAL, result.outside, abs(result.gap))
+    ):
         raise InvalidInput(
-            f"Newton's method ended with a relative residual of {result.residual:.1e}: there is no "
-            f"interpolant in the domain of the potential, or none that double precision can tell."
+            f"Newton's method ended with a residual of {result.residual:.1e}, {result.outside:.1e} outside the row "
+            f"space and a gap of {result.gap:.1e}: there is no interpolant in the domain of the potential, or none "
+            f"that double precision can tell. Bring w_0, the columns of X and y / X to comparable units."
         )
     return result
 
@@ -167,10 +196,11 @@ def program(
 
     Good to about 1e-5 in w. Raises as `bregman_projection` does for malformed data.
     """
-    rows, targets, w0 = _data(X, y, start, potential)
+    data = _data(X, y, start, potential)
+    rows, targets, w0, psi = data.rows, data.targets, data.start, data.psi
     w = cp.Variable(rows.shape[1])
-    value, constraints = potential.expression(w)
-    z0 = potential.gradient(w0)
+    value, constraints = psi.expression(w)
+    z0 = psi.gradient(w0)
     problem = cp.Problem(
         cp.Minimize(value - z0 @ w), [rows @ w == targets, *constraints]
     )
@@ -184,13 +214,16 @@ def program(
                 tol_feas=tolerance,
             )
             break
-    if w.value is None:
+    if w.value is None or problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
         raise InvalidInput(
             "the conic solver did not solve the program. Rescale the data, or use "
             "`bregman_projection`, whose certificate needs no solver."
         )
-    shift = float(potential.value(w0).sum() - z0 @ w0)
-    return torch.from_numpy(np.asarray(w.value)), float(problem.value) - shift
+    shift = float(psi.value(w0).sum() - z0 @ w0)
+    return (
+        torch.from_numpy(np.asarray(w.value) * data.size),
+        (float(problem.value) - shift) * data.size * data.slope,
+    )
 
 
 def divergence(w: object, start: object, potential: Potential) -> float:
@@ -206,36 +239,52 @@ def divergence(w: object, start: object, potential: Potential) -> float:
     )
 
 
-def _data(
-    X: object, y: object, start: object, potential: Potential
-) -> tuple[Array, Array, Array]:
-    inputs, targets = regression_data(X, y)
-    w0 = real_tensor("start", start, ndim=1)
-    if targets.ndim != 1 or len(w0) != inputs.shape[1]:
+@dataclass(frozen=True)
+class _Problem:
+    """The problem for w / size, with rows of size one and psi in these units; given gradients are `slope` larger."""
+
+    rows: Array
+    targets: Array
+    start: Array
+    psi: Potential
+    lengths: Array
+    size: float
+    slope: float
+
+
+def _data(X: object, y: object, start: object, potential: Potential) -> _Problem:
+    system = equations(X, y)
+    w0 = real_tensor("start", start, ndim=1).detach().cpu().double().numpy()
+    if len(w0) != system.rows.shape[1]:
         raise InvalidInput(
-            f"y has shape {tuple(targets.shape)} and start {tuple(w0.shape)}; expected one target a row "
-            f"and ({inputs.shape[1]},)."
+            f"start has shape {w0.shape} and X {system.rows.shape}; expected one target a row and "
+            f"a start of ({system.rows.shape[1]},)."
         )
-    rows, right, first = (
-        t.detach().cpu().double().numpy() for t in (inputs, targets, w0)
-    )
-    if np.linalg.matrix_rank(rows) < len(rows):
+    if not independent_rows(system.rows):
         raise InvalidInput(
             "the rows of X are linearly dependent. Remove the rows that the others determine."
         )
-    if isinstance(potential, Entropy) and not (first > 0).all():
+    if isinstance(potential, Entropy) and not (w0 > 0).all():
         raise InvalidInput(
-            f"start has the smallest entry {first.min():g}, expected positive entries for the entropy."
+            f"start has the smallest entry {w0.min():g}, expected positive entries for the entropy."
         )
-    return rows, right, first
+    largest = float(np.abs(system.targets).max()) * system.size
+    size = power_of_two(max(largest, float(np.abs(w0).max())))
+    psi, slope = potential.in_units(size)
+    if not 0 < slope < np.inf:
+        raise InvalidInput(
+            f"w is of size {size:.1g}, whose gradient is no finite double. Choose other units."
+        )
+    targets = system.targets * (system.size / size)
+    return _Problem(system.rows, targets, w0 / size, psi, system.lengths, size, slope)
 
 
 def _dual_newton(
     rows: Array, y: Array, z0: Array, psi: Potential
 ) -> tuple[Array, Array]:
     """nu minimizing psi*(z_0 + X^T nu) - y.nu, by Newton steps shortened until the residual's pairing allows them."""
-    gram = rows @ rows.T
-    nu = 1e-3 * np.linalg.solve(gram, y)
+    least = np.linalg.lstsq(rows.T, np.linalg.lstsq(rows, y, rcond=None)[0], rcond=None)
+    nu = _first_multiple(rows, y, z0, psi, least[0])
     scale, best, stalled = float(np.linalg.norm(y)) or 1.0, np.inf, 0
     for _ in range(_STEPS):
         w = psi.inverse(z0 + rows.T @ nu)
@@ -261,6 +310,18 @@ def _dual_newton(
             * step
         )
     return psi.inverse(z0 + rows.T @ nu), nu
+
+
+def _first_multiple(
+    rows: Array, y: Array, z0: Array, psi: Potential, nu: Array
+) -> Array:
+    """The multiple t nu, 1e-8 <= t <= 1e8, where the dual is about least: the inverse can be a high power."""
+    low, high = np.log(1e-8), np.log(1e8)
+    for _ in range(8):
+        middle = (low + high) / 2
+        ahead = rows @ psi.inverse(z0 + np.exp(middle) * (rows.T @ nu)) - y
+        low, high = (middle, high) if nu @ ahead < 0 else (low, middle)
+    return np.asarray(np.exp(low) * nu)
 
 
 def _length(slope: Any, first: float) -> float:
@@ -296,20 +357,24 @@ def _primal_newton(
     return w, np.linalg.lstsq(rows.T, psi.gradient(w) - z0, rcond=None)[0]
 
 
-def _certified(
-    rows: Array, y: Array, w0: Array, w: Array, nu: Array, psi: Potential
-) -> BregmanProjection:
+def _certified(problem: _Problem, w: Array, nu: Array) -> BregmanProjection:
+    rows, y, w0, psi = problem.rows, problem.targets, problem.start, problem.psi
     z0, moved = psi.gradient(w0), psi.gradient(w) - psi.gradient(w0)
     outside = moved - rows.T @ np.linalg.lstsq(rows.T, moved, rcond=None)[0]
     dual_point = psi.inverse(z0 + rows.T @ nu)
     primal = psi.value(w).sum() - z0 @ w
     conjugate = (z0 + rows.T @ nu) @ dual_point - psi.value(dual_point).sum()
     terms = np.abs(psi.value(w)).sum() + np.abs(z0 * w).sum() + np.abs(y * nu).sum()
-    size = float(np.linalg.norm(y)) or 1.0
+    size = max(_length_of(y), _length_of(rows) * _length_of(w), _TINY)
+    length = max(_length_of(psi.gradient(w)) + _length_of(z0), _TINY)
     return BregmanProjection(
-        torch.from_numpy(w),
-        torch.from_numpy(nu),
-        float(np.linalg.norm(rows @ w - y)) / size,
-        float(np.linalg.norm(outside)) / max(float(np.linalg.norm(moved)), 1e-300),
-        float((primal - (y @ nu - conjugate)) / max(terms, 1e-300)),
+        torch.from_numpy(w * problem.size),
+        torch.from_numpy(nu / problem.lengths * problem.slope),
+        _length_of(rows @ w - y) / size,
+        _length_of(outside) / length,
+        float((primal - (y @ nu - conjugate)) / max(terms, _TINY)),
     )
+
+
+def _length_of(array: Array) -> float:
+    return float(np.linalg.norm(array))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, regression_data
+from ibcore.validation import InvalidInput, real_tensor, regression_data
+
+_FITTED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,17 @@ def memorizing_network(
     diagonal, and forward substitution solves it for every y. Any threshold
     between two points would do; at a tenth of the gap the slope of one
     interval falls to a ninth of it in the next, where one in the middle
-    would carry every steep slope on to the end.
+    would carry every steep slope on to the end. The first threshold lies
+    one mean gap below the first point.
 
-    Raises `InvalidInput` if two points have the same projection.
+    Equivariant: for a X and b y the thresholds are multiplied by a and the
+    weights by b / a.
+    Raises `InvalidInput` if two points have the same projection, or
+    projections so near to each other that rounding misses a label by a
+    thousandth of the largest.
     """
-    inputs, targets = regression_data(X, y)
-    projections, order = (inputs @ direction.to(inputs)).sort()
+    inputs, targets, along = _checked(X, y, direction)
+    projections, order = (inputs @ along).sort()
     gaps = projections.diff()
     if not bool((gaps > 0).all()):
         raise InvalidInput(
@@ -60,12 +67,34 @@ def memorizing_network(
             "expected distinct ones. "
             "Remove repeated rows of X or draw another direction."
         )
-    first = projections[:1] - 1
+    below = gaps.mean() if len(gaps) else projections[0].abs()
+    first = projections[:1] - below.where(below > 0, torch.ones_like(below))
     thresholds = torch.cat([first, projections[:-1] + gaps / 10])
     activations = (projections[:, None] - thresholds).relu()
     weights = torch.linalg.solve_triangular(
         activations, targets[order, None], upper=False
     )[:, 0]
-    return MemorizingNetwork(
-        direction.to(inputs), thresholds, weights, float(gaps.min())
-    )
+    smallest = float(gaps.min()) if len(gaps) else float("inf")
+    network = MemorizingNetwork(along, thresholds, weights, smallest)
+    _refuse_missed(network, inputs, targets)
+    return network
+
+
+def _checked(X: object, y: object, direction: object) -> tuple[Tensor, Tensor, Tensor]:
+    inputs, targets = regression_data(X, y)
+    along = real_tensor("direction", direction, ndim=1).to(inputs)
+    if targets.ndim != 1 or len(along) != inputs.shape[1]:
+        raise InvalidInput(
+            f"X has shape {tuple(inputs.shape)}, y {tuple(targets.shape)} and direction "
+            f"{tuple(along.shape)}; expected (n, d), (n,) and (d,)."
+        )
+    return inputs, targets, along
+
+
+def _refuse_missed(network: MemorizingNetwork, X: Tensor, y: Tensor) -> None:
+    missed = (network(X) - y).abs().max()
+    if not bool(missed <= _FITTED * y.abs().max()):
+        raise InvalidInput(
+            f"two projections are only {network.smallest_gap:.1g} apart, and rounding misses a label by "
+            f"{float(missed):.1g}. Draw another direction."
+        )

@@ -9,13 +9,16 @@ over all d frequencies,
 with c_k^2 = (|u^_k|^2 - |v^_k|^2)^2 / 4 + (Im u^_k v^_k)^2 and r0_k = Re u^_k v^_k taken at the start. The function for
 one frequency is that of diagonal networks with unshared weights (Azulay et al. 2021); its use for convolutions with an
 arbitrary start is derived in the book.
+
+Equivariant: for a X and b y, and layers that are multiplied by (b / a)^(1/2), beta is multiplied by b / a; each
+equation may be multiplied by a number.
 """
 
 from __future__ import annotations
 
 import contextlib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cvxpy as cp
 import numpy as np
@@ -24,13 +27,24 @@ from numpy.typing import NDArray
 from scipy.linalg import null_space
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, real_tensor, regression_data
+from ibcore.oracles.equations import (
+    equations,
+    failures_in_words,
+    independent,
+    independent_rows,
+    scaled_equations,
+    within,
+)
+from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 Array = NDArray[np.float64]
 _TOLERANCES = (1e-10, 1e-9, 1e-12)
 _GAP = 1e-7
 _USED = 1e-5
 _NEWTON_STEPS = 200
+_SOLVED = 1e-8
+_EPS = float(np.finfo(np.float64).eps)
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True)
@@ -71,8 +85,9 @@ class EvenPotential:
 class EvenInterpolant:
     """The minimizer of the potential: beta (d,), and the certificate.
 
-    residual: |X beta - y| / |y|.      stationarity: distance of the slopes of the potential from the row space of the
-    spectra of the inputs, relative to their norm.
+    residual: |X beta - y| over the larger of |y| and |X|_F |beta|.
+    stationarity: distance of the slopes of the potential from the row space of the spectra of the inputs, relative to
+    their norm.
     """
 
     primal: Tensor
@@ -81,16 +96,26 @@ class EvenInterpolant:
 
 
 def fourier_interpolant(X: object, y: object) -> FourierInterpolant:
-    """Solve the second-order cone program with Clarabel; X (n, d) of full row rank and y (n,).
+    """Solve the second-order cone program with Clarabel; X (n, d) and y (n,).
 
-    Raises `InvalidInput` for malformed data, for y = 0, and where the solver finds no certified solution.
+    Raises `InvalidInput` for malformed data, for y = 0, for equations that contradict one another, and where the
+    solver finds no solution certified to 1e-7.
     """
-    inputs, targets = regression_data(X, y)
-    rows, labels = (part.detach().cpu().double().numpy() for part in (inputs, targets))
-    if labels.ndim != 1 or not labels.any():
-        raise InvalidInput(
-            "y is zero or has several columns; expected one target a row, not all zero."
-        )
+    system = equations(X, y)
+    if not system.targets.any():
+        raise InvalidInput("y is zero: beta = 0, whose relative gap has no meaning.")
+    kept = independent(system)
+    with failures_in_words("the least norm of the spectrum"):
+        found = _cone_program(kept.rows, kept.targets)
+    return replace(
+        found,
+        primal=found.primal * system.size,
+        dual=torch.from_numpy(system.given(kept.back @ found.dual.numpy())),
+        value=found.value * system.size,
+    )
+
+
+def _cone_program(rows: Array, labels: Array) -> FourierInterpolant:
     transform = np.fft.fft(np.eye(rows.shape[1]), norm="ortho")
     scale = float(np.abs(labels).max())
     beta = cp.Variable(rows.shape[1])
@@ -111,11 +136,11 @@ def fourier_interpolant(X: object, y: object) -> FourierInterpolant:
                     scale * np.asarray(beta.value),
                     -np.asarray(constraint.dual_value),
                 )
-                if max(abs(found.gap), found.residual) <= _GAP:
+                if within(_GAP, abs(found.gap), found.residual):
                     return found
     raise InvalidInput(
-        f"the cone program did not solve (status {problem.status}): X has no full row rank, or y is not "
-        f"attained. Remove repeated rows."
+        f"the cone program was not solved to a gap and a residual of {_GAP:g} (status {problem.status}). "
+        f"Remove rows that others nearly determine."
     )
 
 
@@ -159,15 +184,24 @@ def _slack(rows: np.ndarray, beta: np.ndarray, unused: np.ndarray) -> float:
         fixed @ part + (free.T @ part).T @ move
         for part in (pulls[:, unused].real, pulls[:, unused].imag)
     ]
-    worst = cp.norm(cp.vstack(left), 2, axis=0)
-    return 1 - float(cp.Problem(cp.Minimize(cp.max(worst))).solve(solver=cp.CLARABEL))
+    problem = cp.Problem(
+        cp.Minimize(cp.max(cp.norm(cp.vstack(left), 2, axis=0))),
+    )
+    with contextlib.suppress(cp.SolverError):
+        problem.solve(solver=cp.CLARABEL)
+    if problem.status != cp.OPTIMAL:
+        raise InvalidInput(
+            f"the program for the slack ended with the status '{problem.status}'. Remove rows that others "
+            f"nearly determine."
+        )
+    return 1 - float(np.asarray(problem.value))
 
 
 def even_potential(u: object, v: object) -> EvenPotential:
     """The functions q_k of the layers u, v (d,) at the start.
 
-    Raises `InvalidInput` where some c_k is zero: that frequency could not change its sign, and where u^_k = v^_k = 0
-    it never moves.
+    Raises `InvalidInput` where some c_k is zero to rounding: that frequency could not change its sign, and where
+    u^_k = v^_k = 0 it never moves.
     """
     first, second = (
         torch.fft.fft(real_tensor(name, part, ndim=1).detach().cpu().double())
@@ -179,7 +213,8 @@ def even_potential(u: object, v: object) -> EvenPotential:
         )
     product = first * second
     c = torch.hypot((first.abs().square() - second.abs().square()) / 2, product.imag)
-    if not bool((c > 0).all()):
+    largest = max(float(first.abs().max()), float(second.abs().max()))
+    if not bool((c > 4 * _EPS * largest**2).all()):
         raise InvalidInput(
             f"frequency {int(c.argmin())} starts balanced, |u^| = |v^| with a real product, and cannot "
             f"change its sign; start from layers of different sizes."
@@ -193,8 +228,8 @@ def even_interpolant(X: object, y: object, potential: EvenPotential) -> EvenInte
     The minimizer has Re beta^_k = c_k sinh(asinh(r0_k / c_k) + (A^T nu)_k) with A = X^ / d, and keeps Im beta^_k.
     Raises `InvalidInput` for inputs that are not even, linearly dependent rows, or labels it cannot reach.
     """
-    inputs, targets = regression_data(X, y)
-    rows, labels = inputs.detach().cpu().double(), targets.detach().cpu().double()
+    system = equations(X, y)
+    rows, labels = torch.from_numpy(system.rows), torch.from_numpy(system.targets)
     spectra = torch.fft.fft(rows)
     if rows.shape[1] != len(potential.c):
         raise InvalidInput(
@@ -205,19 +240,36 @@ def even_interpolant(X: object, y: object, potential: EvenPotential) -> EvenInte
             "X has rows that are not even, x_j = x_(-j mod d). For other inputs no potential is known: "
             "take the even part, (x_j + x_(-j)) / 2."
         )
-    A, c = (spectra.real / rows.shape[1]).numpy(), potential.c.numpy()
-    offset = np.arcsinh(potential.r0.numpy() / c)
-    r = torch.from_numpy(c * np.sinh(offset + _dual(A, labels.numpy(), c, offset) @ A))
+    if not independent_rows(system.rows):
+        raise InvalidInput(
+            "the rows of X are linearly dependent. Remove the rows that the others determine."
+        )
+    A, c = (spectra.real / rows.shape[1]).numpy(), potential.c.numpy() / system.size
+    offset = np.arcsinh(potential.r0.numpy() / potential.c.numpy())
+    with (
+        failures_in_words("the minimizer of the potential"),
+        np.errstate(over="ignore", invalid="ignore"),  # in steps that are refused
+    ):
+        dual = _dual(A, labels.numpy(), c, offset)
+    r = torch.from_numpy(c * np.sinh(offset + dual @ A)) * system.size
     primal = torch.fft.ifft(torch.complex(r, potential.fixed)).real
     slopes = potential.slope(r)
     row_space = torch.linalg.lstsq(torch.from_numpy(A).T, slopes[:, None]).solution[
         :, 0
     ] @ torch.from_numpy(A)
-    return EvenInterpolant(
+    fitted = primal / system.size
+    size = max(float(labels.norm()), float(rows.norm() * fitted.norm()), _TINY)
+    found = EvenInterpolant(
         primal,
-        float((rows @ primal - labels).norm() / labels.norm()),
-        float((slopes - row_space).norm() / slopes.norm()),
+        float((rows @ fitted - labels).norm()) / size,
+        float((slopes - row_space).norm()) / max(float(slopes.norm()), _TINY),
     )
+    if not within(_SOLVED, found.residual, found.stationarity):
+        raise InvalidInput(
+            f"Newton's method ended with a residual of {found.residual:.1g} and a stationarity of "
+            f"{found.stationarity:.1g}. Take a start of larger layers."
+        )
+    return found
 
 
 def _dual(A: Array, y: Array, c: Array, offset: Array) -> Array:
@@ -225,21 +277,23 @@ def _dual(A: Array, y: Array, c: Array, offset: Array) -> Array:
 
     Its steps change no argument by more than 2.
     """
-    nu, size = np.zeros(len(y)), np.abs(y).max()
+    nu, start = np.zeros(len(y)), A @ (c * np.sinh(offset))
+    size = max(float(np.abs(y).max()), float(np.abs(start).max()))
     best, missing = nu, np.inf
     for _ in range(_NEWTON_STEPS):
         pull = offset + nu @ A
         rest = y - A @ (c * np.sinh(pull))
         if np.abs(rest).max() < missing:
             best, missing = nu, float(np.abs(rest).max())
-        elif missing <= 1e-12 * size:
+        elif missing <= 1e-12 * size or missing == 0:
             return best
         R = np.linalg.qr((A * np.sqrt(c * np.cosh(pull))).T).R
         step = np.linalg.solve(R, np.linalg.solve(R.T, rest))
         nu = nu + step / max(1.0, np.abs(step @ A).max() / 2)
     raise InvalidInput(
-        f"Newton's method leaves {missing / size:.0e} of y: X has no "
-        f"full row rank, or the start is too small for doubles."
+        f"Newton's method leaves {missing / (size or 1.0):.0e} of y: "
+        f"the start is too small for doubles, or rows of X are nearly "
+        f"dependent."
     )
 
 
@@ -250,12 +304,18 @@ def radial_stationarity(X: object, beta: object, c: float) -> float:
     space of the spectra of X (n, d), relative to its norm. For even data and layers u = alpha e_0, v = 0 it is zero for
     c = alpha^2 / 2; where spectra are complex this would be the natural generalization, and it is false.
     """
-    spectrum = torch.fft.fft(real_tensor("beta", beta, ndim=1).detach().cpu().double())
-    rows = torch.view_as_real(
-        torch.fft.fft(real_tensor("X", X, ndim=2).detach().cpu().double())
-    ).flatten(1)
+    w = real_tensor("beta", beta, ndim=1).detach().cpu().double()
+    inputs = real_tensor("X", X, ndim=2).detach().cpu().double()
+    if inputs.shape[1] != len(w) or not w.any():
+        raise InvalidInput(
+            f"X has shape {tuple(inputs.shape)} and beta {tuple(w.shape)}; expected one entry of beta a "
+            f"column of X, not all zero."
+        )
+    spectrum = torch.fft.fft(w)
+    even = scaled_equations(inputs.numpy(), np.zeros(len(inputs))).rows
+    rows = torch.view_as_real(torch.fft.fft(torch.from_numpy(even))).flatten(1)
     gradient = torch.view_as_real(
-        torch.sgn(spectrum) * torch.asinh(spectrum.abs() / c)
+        torch.sgn(spectrum) * torch.asinh(spectrum.abs() / positive_number("c", c))
     ).flatten()
     fitted = rows.T @ torch.linalg.lstsq(rows.T, gradient[:, None]).solution[:, 0]
     return float((gradient - fitted).norm() / gradient.norm())

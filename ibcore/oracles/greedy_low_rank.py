@@ -5,10 +5,14 @@ stop where its eigenvalue is not positive; else follow gradient flow on U in R^(
 (U_(r-1), sqrt(s) u) with s -> 0 to its limit, W_r = U U^T. Here f is the mean square loss of linear observations, the
 seed is s = 1e-12, SciPy integrates the d r unknowns, and least squares takes the end of every stage to a stationary
 point.
+
+Equivariant: for a A and b y all W are multiplied by b / a. The stages run in units in which the largest target and
+the first eigenvalue are 1.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +22,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import least_squares
 from torch import Tensor
 
+from ibcore.oracles.equations import failures_in_words
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -28,6 +33,9 @@ from ibcore.validation import (
 Array = NDArray[np.float64]
 _BETWEEN = 16  # points of the path for one step of the integrator
 _HORIZON = 1e4
+_EVALUATIONS = 200_000
+_AT_REST = 1e-6  # gradient where a stage has ended
+_ROUNDING = 1e-12  # of an eigenvalue, that of the first stage being 1
 
 
 @dataclass(frozen=True)
@@ -52,13 +60,22 @@ def greedy_low_rank(
 ) -> Greedy:
     """Greedy low-rank learning for (1/n) sum_i (<A_i, W> - y_i)^2 with symmetric `matrices` A (n, d, d), y (n,).
 
-    rank: the largest number of stages; fewer are done where no eigenvalue is positive or the loss is below 1e-20.
+    rank: the largest number of stages; fewer are done where no eigenvalue is positive or the loss is below 1e-20 of
+    max y^2.   seed: s, over max y^2 / (the first eigenvalue), which is about the size of W_1.
     order: which eigenvector the first stage takes, 0 for the top one; any other is the algorithm with its rule broken.
-    Raises `InvalidInput` for matrices that are not symmetric or shapes that do not match.
+    Raises `InvalidInput` for matrices that are not symmetric, shapes that do not match, an order that is none, or a
+    stage that does not come to rest.
     """
     f = _Loss(matrices, targets)
     positive_integer("rank", rank)
     positive_number("seed", seed)
+    if positive_integer("order", order, least=0) >= f.size:
+        raise InvalidInput(f"order is {order}, expected one below {f.size}.")
+    with failures_in_words("greedy low-rank learning"):
+        return _stages(f, rank, seed, order)
+
+
+def _stages(f: _Loss, rank: int, seed: float, order: int) -> Greedy:
     factor, corners, paths = (
         np.zeros((f.size, 0)),
         [np.zeros((f.size, f.size))],
@@ -69,7 +86,7 @@ def greedy_low_rank(
         values, vectors = np.linalg.eigh(-f.gradient(corners[-1]))
         values, vectors = values[::-1], vectors[:, ::-1]
         basis = vectors if stage == 0 else basis
-        if values[0] <= 0 or f.value(corners[-1]) < 1e-20:
+        if values[0] <= _ROUNDING or f.value(corners[-1]) < 1e-20:
             break
         new = vectors[:, order if stage == 0 else 0]
         factor, path = f.grown(np.column_stack([factor, np.sqrt(seed) * new]))
@@ -80,23 +97,24 @@ def greedy_low_rank(
         corners.append(factor @ factor.T)
         paths += [path, corners[-1][None]]
     losses = [f.value(corner) for corner in corners]
+    size, rate = f.target / f.unit, f.target * f.unit
     return Greedy(
         *(
-            torch.from_numpy(np.array(part))
-            for part in (
-                np.concatenate(paths),
-                corners,
-                spectra,
-                basis,
-                stationarity,
-                losses,
+            torch.from_numpy(np.array(part) * factor)
+            for part, factor in (
+                (np.concatenate(paths), size),
+                (corners, size),
+                (np.reshape(spectra, (-1, f.size)), rate),
+                (basis, 1.0),
+                (stationarity, rate * size**0.5),
+                (losses, f.target**2),
             )
         )
     )
 
 
 class _Loss:
-    """f(W), its gradient, and gradient flow of f(U U^T)."""
+    """f(W), its gradient, and gradient flow of f(U U^T), for A / unit and y / target."""
 
     def __init__(self, matrices: object, targets: object) -> None:
         self.A: Array = (
@@ -105,14 +123,23 @@ class _Loss:
         self.y: Array = (
             real_tensor("targets", targets, ndim=1).detach().cpu().double().numpy()
         )
-        if len(self.A) != len(self.y) or not np.allclose(
-            self.A, self.A.transpose(0, 2, 1)
+        largest = np.abs(self.A).max(axis=(1, 2), keepdims=True)
+        if (
+            len(self.A) != len(self.y)
+            or self.A.shape[1] != self.A.shape[2]
+            or not (np.abs(self.A - self.A.transpose(0, 2, 1)) <= 1e-8 * largest).all()
         ):
             raise InvalidInput(
                 f"matrices have shape {self.A.shape} and targets {self.y.shape}; expected one symmetric "
                 f"matrix a target. Replace A_i by (A_i + A_i^T) / 2."
             )
         self.size, self.rows = self.A.shape[1], self.A.reshape(len(self.A), -1)
+        self.target = float(np.abs(self.y).max()) or 1.0
+        self.y = self.y / self.target
+        with failures_in_words("the first eigenvalue"):
+            first = np.linalg.eigvalsh(-self.gradient(np.zeros_like(self.A[0])))[-1]
+        self.unit = float(first if first > 0 else np.abs(self.A).max()) or 1.0
+        self.A, self.rows = self.A / self.unit, self.rows / self.unit
 
     def residual(self, W: Array) -> Array:
         return self.rows @ W.ravel() - self.y
@@ -127,9 +154,13 @@ class _Loss:
 
     def grown(self, factor: Array) -> tuple[Array, Array]:
         """The limit of gradient flow from `factor` (d, r), and U U^T (K, d, d) along the way."""
-        shape = factor.shape
+        shape, calls = factor.shape, itertools.count()
 
         def velocity(_t: float, flat: Array) -> Array:
+            if next(calls) > _EVALUATIONS:
+                raise FloatingPointError(
+                    f"stage {shape[1]} does not come to rest; ask for fewer stages"
+                )
             U = flat.reshape(shape)
             moved: Array = -2 * self.gradient(U @ U.T) @ U
             return moved.ravel()
@@ -164,4 +195,9 @@ class _Loss:
             ftol=1e-15,
             gtol=1e-15,
         ).x.reshape(shape)
+        slope = 2 * self.gradient(end @ end.T) @ end
+        if not np.linalg.norm(slope) <= _AT_REST:
+            raise FloatingPointError(
+                f"stage {shape[1]} ends with a gradient of {np.linalg.norm(slope):.1g}; ask for fewer stages"
+            )
         return end, np.einsum("kir,kjr->kij", path, path)

@@ -2,7 +2,7 @@
 
 The network is f(x) = m^(-1/2) sum_j a_j relu(w_j.x + b_j) with a, b, w standard normal, so an input x
 acts through u = (x, 1). For a start of standard deviation s multiply a kernel by s^2; interpolants do
-not change.
+not change. For b y they are multiplied by b. The units of x matter: they are measured against the bias.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ibcore.oracles.equations import failures_in_words
 from ibcore.validation import InvalidInput, real_tensor
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
@@ -77,24 +78,25 @@ def kernel_interpolant(kernel: Kernel, X: object, y: object) -> KernelInterpolan
             f"an input: X (..., n, d) and y (..., n)."
         )
     gram = kernel(inputs, inputs)
-    values = torch.linalg.eigvalsh(gram)
-    condition = values[..., -1] / values[..., 0].clamp(
-        min=torch.finfo(values.dtype).tiny
-    )
+    with failures_in_words("the kernel matrix"):
+        values = torch.linalg.eigvalsh(gram)
+    condition = (values[..., -1] / values[..., 0]).where(values[..., 0] > 0, math.inf)
     if not bool((condition < 0.1 / torch.finfo(values.dtype).eps).all()):
         raise InvalidInput(
             "the kernel matrix is singular to rounding, expected inputs that are clearly distinct. "
             "Merge inputs that (almost) coincide."
         )
-    weights = torch.linalg.solve(gram, targets[..., None])
-    weights = (weights + torch.linalg.solve(gram, targets[..., None] - gram @ weights))[
+    size = targets.abs().amax(-1, keepdim=True)
+    size = size.where(size > 0, torch.ones_like(size))
+    unit = targets / size
+    weights = torch.linalg.solve(gram, unit[..., None])
+    weights = (weights + torch.linalg.solve(gram, unit[..., None] - gram @ weights))[
         ..., 0
     ]
     fitted = (gram @ weights[..., None])[..., 0]
-    residual = (fitted - targets).norm(dim=-1) / targets.norm(dim=-1).clamp(
-        min=torch.finfo(values.dtype).tiny
-    )
-    norm = (weights * targets).sum(-1).clamp(min=0).sqrt()
+    residual = (fitted - unit).norm(dim=-1) / unit.norm(dim=-1).clamp(min=0.5)
+    norm = (weights * unit).sum(-1).clamp(min=0).sqrt() * size[..., 0]
+    weights = weights * size
     return KernelInterpolant(kernel, inputs, weights, norm, residual, condition)
 
 

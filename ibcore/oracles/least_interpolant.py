@@ -1,4 +1,7 @@
-"""The shortest weights with which one ReLU neuron fits its data, certified."""
+"""The shortest weights with which one ReLU neuron fits its data, certified.
+
+Equivariant: for a X and b y the weights are w b / a; each (x_i, y_i) may be multiplied by a number above 0.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from ibcore.validation import InvalidInput, regression_data
+from ibcore.oracles.equations import (
+    failures_in_words,
+    scaled_equations,
+    single_targets,
+    within,
+)
+from ibcore.validation import InvalidInput
 
 Array = NDArray[np.float64]
+_SOLVED = 1e-7
 
 
 @dataclass(frozen=True)
@@ -31,41 +41,50 @@ def least_interpolant(X: object, y: object) -> LeastInterpolant:
 
     With w = w_0 + N v, w_0 the least solution of the equations and N a basis of their null space, it is a least
     distance program in v, which Lawson and Hanson (1974, chapter 23) reduce to NNLS. Raises `InvalidInput` for
-    negative labels or for data that no weights fit.
+    negative labels, for data that no weights fit, and where the fit or the gap stays above 1e-7.
     """
-    inputs, labels = (
-        part.detach().cpu().double().numpy() for part in regression_data(X, y)
-    )
-    labels = labels.ravel()
+    inputs, labels = single_targets(X, y)
     if labels.min() < 0:
         raise InvalidInput(
             f"y has a smallest entry of {labels.min():g}; a ReLU neuron fits labels >= 0 only."
         )
-    lengths = np.linalg.norm(inputs, axis=1)
+    system, positive = scaled_equations(inputs, labels), labels > 0
+    lengths = np.linalg.norm(system.rows, axis=1)
     lengths[lengths == 0] = 1
-    rows, goals, positive = inputs / lengths[:, None], labels / lengths, labels > 0
-    base, null = _equations(rows[positive], goals[positive])
-    v, gap = _least_distance(-rows[~positive] @ null, rows[~positive] @ base)
+    rows, goals = system.rows / lengths[:, None], system.targets / lengths
+    with failures_in_words("the shortest weights"):
+        base, null = _equations(rows[positive], goals[positive])
+        v, gap = _least_distance(-rows[~positive] @ null, rows[~positive] @ base)
     w = base + null @ v
     size = float(np.linalg.norm(w)) or 1.0
     z = rows @ w
     violation = float(
         np.where(positive, np.abs(z - goals), np.maximum(z, 0)).max() / size
     )
-    if violation > 1e-7:
+    if not within(_SOLVED, violation, abs(gap) / size**2):
         raise InvalidInput(
-            f"no weights fit the data: the best leave an error of {violation:.1g} relative to "
-            f"|x| |w|. Remove contradictory points."
+            f"the weights found leave an error of {violation:.1g} relative to |x| |w| and a gap of "
+            f"{gap / size**2:.1g}. Remove points that (nearly) contradict one another, or bring the "
+            f"columns of X to comparable units."
         )
-    return LeastInterpolant(w, violation, gap / size**2)
+    return LeastInterpolant(w * system.size, violation, gap / size**2)
 
 
 def _equations(rows: Array, goals: Array) -> tuple[Array, Array]:
-    """The least w with rows w = goals, (d,), and an orthonormal basis (d, r) of the null space of `rows`."""
+    """The least w with rows w = goals, (d,), and an orthonormal basis (d, r) of the null space of `rows`.
+
+    Raises `InvalidInput` where what is left of the goals, orthogonal to the columns, proves that there is none.
+    """
     if len(rows) == 0:
         return np.zeros(rows.shape[1]), np.eye(rows.shape[1])
     u, values, vt = np.linalg.svd(rows)
     rank = int((values > 1e-12 * values[0]).sum())
+    outside = np.linalg.norm((u.T @ goals)[rank:]) / np.linalg.norm(goals)
+    if outside > _SOLVED:
+        raise InvalidInput(
+            f"no weights fit the positive labels: a share {outside:.1g} of them is out of reach of every w. "
+            f"Remove contradictory points."
+        )
     return vt[:rank].T @ ((u.T @ goals)[:rank] / values[:rank]), vt[rank:].T
 
 

@@ -1,13 +1,18 @@
-"""What one neuron converges to: the inverse of its activation, the nearest solution, and the minimizer of its Q."""
+"""What one neuron converges to: the inverse of its activation, the nearest solution, and the minimizer of its Q.
+
+Equivariant: for a X, b z and start b / a `nearest_solution` is w b / a; for a X, b z, delta c and tilt c^(1/2) with
+c = b / a `least_regularizer` is u c. Each equation may be multiplied by a number.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from ibcore.oracles.equations import failures_in_words, independent_rows
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.validation import InvalidInput, one_of, real_tensor
 
@@ -47,10 +52,33 @@ def inverse_leaky(y: object, leak: float) -> Tensor:
 
 
 def nearest_solution(X: object, z: object, start: object) -> Tensor:
-    """argmin |w - w(0)| s.t. X w = z, (..., d): w(0) + X^+ (z - X w(0)) for X (..., n, d) and z (..., n)."""
-    inputs, origin = real_tensor("X", X), real_tensor("start", start)
-    gap = real_tensor("z", z) - (inputs @ origin[..., None])[..., 0]
-    return origin + minimum_norm(inputs, gap).weights
+    """argmin |w - w(0)| s.t. X w = z, (..., d): w(0) + X^+ (z - X w(0)) for X (..., n, d) and z (..., n).
+
+    start: w(0) (..., d).   Raises `InvalidInput` for shapes that do not match.
+    """
+    inputs = real_tensor("X", X)
+    origin, targets = (
+        real_tensor(name, v).to(inputs) for name, v in (("start", start), ("z", z))
+    )
+    if inputs.ndim < 2 or not (
+        origin.shape[-1:] == inputs.shape[-1:]
+        and targets.shape[-1:] == inputs.shape[-2:-1]
+        and _broadcast(inputs.shape[:-2], origin.shape[:-1], targets.shape[:-1])
+    ):
+        raise InvalidInput(
+            f"X has shape {tuple(inputs.shape)}, z {tuple(targets.shape)} and start {tuple(origin.shape)}; "
+            f"expected (..., n, d), (..., n) and (..., d)."
+        )
+    gap = targets - (inputs @ origin[..., None])[..., 0]
+    return origin + minimum_norm(inputs.expand(*gap.shape[:-1], -1, -1), gap).weights
+
+
+def _broadcast(*shapes: torch.Size) -> bool:
+    try:
+        torch.broadcast_shapes(*shapes)
+    except RuntimeError:
+        return False
+    return True
 
 
 def regularizer(u: Tensor, imbalance: Tensor, tilt: Tensor) -> Tensor:
@@ -92,12 +120,17 @@ def least_regularizer(
 
     X: (B, n, d) of full row rank.   z: (B, n), none of them all zeros.   imbalance: (B,).   tilt: (B, d).
     Q is strictly convex away from 0, so the minimizer is unique. Steps are halved until Q falls.
-    Raises `InvalidInput` for z = 0, where Q may have no gradient, and for shapes that do not match.
+    Raises `InvalidInput` for z = 0, where Q may have no gradient, for shapes that do not match, for rows of X that
+    depend on one another, and where residual or stationarity stay above 1e-8.
     """
-    inputs, targets = real_tensor("X", X, ndim=3), real_tensor("z", z, ndim=2)
-    delta, linear = (
-        real_tensor("imbalance", imbalance, ndim=1),
-        real_tensor("tilt", tilt, ndim=2),
+    inputs = real_tensor("X", X, ndim=3)
+    targets, delta, linear = (
+        real_tensor(name, value, ndim=size).to(inputs)
+        for name, value, size in (
+            ("z", z, 2),
+            ("imbalance", imbalance, 1),
+            ("tilt", tilt, 2),
+        )
     )
     count, n, d = inputs.shape
     if (
@@ -114,6 +147,33 @@ def least_regularizer(
         raise InvalidInput(
             "z has rows of zeros, whose solution may be u = 0 where Q has no gradient. Leave them out."
         )
+    for rows in inputs:
+        if not independent_rows(rows.detach().cpu().double().numpy()):
+            raise InvalidInput(
+                f"the {n} rows of X (in {d} dimensions) are linearly dependent in some member of the batch. "
+                f"Remove rows until they are not."
+            )
+    lengths = _power_of_two(inputs)
+    rows, right = inputs / lengths[..., None], targets / lengths
+    unit = _power_of_two(right, even=True)
+    with failures_in_words("the minimizer of Q"):
+        best = _minimized(
+            rows, right / unit[:, None], delta / unit, linear / unit.sqrt()[:, None]
+        )
+    worst = torch.maximum(best.residual, best.stationarity)
+    bar = 1e-8 if inputs.dtype == torch.float64 else 1e-3
+    if not bool((worst <= bar).all()):
+        raise InvalidInput(
+            f"{int((~(worst <= bar)).sum())} of {count} minimizers are not resolved to {bar:g} (the worst to "
+            f"{float(worst.max()):.1g}). Take an imbalance and a tilt of the size of X^+ z."
+        )
+    return replace(best, u=best.u * unit[:, None])
+
+
+def _minimized(
+    inputs: Tensor, targets: Tensor, delta: Tensor, linear: Tensor
+) -> LeastRegularizer:
+    n = inputs.shape[1]
     u, free = (
         minimum_norm(inputs, targets).weights,
         torch.linalg.svd(inputs)[2][:, n:].mT,
@@ -129,6 +189,16 @@ def least_regularizer(
         dim=-1
     )
     return LeastRegularizer(u, slope.norm(dim=-1) / size, residual)
+
+
+def _power_of_two(values: Tensor, *, even: bool = False) -> Tensor:
+    """The power of two next above the largest entry along the last dimension, 1 for zeros; `even`: of even power."""
+    largest = values.abs().amax(-1)
+    power = torch.frexp(largest).exponent
+    power = power + power % 2 if even else power
+    return torch.where(
+        largest > 0, torch.ldexp(torch.ones_like(largest), power), 1.0
+    ).to(values)
 
 
 def _outer_weight(r: Tensor, imbalance: Tensor) -> Tensor:

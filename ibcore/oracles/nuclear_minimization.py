@@ -10,13 +10,16 @@ and, for positive semidefinite W, where the nuclear norm is the trace,
 `minimum_nuclear_norm` and `nuclear_completion` follow the central path of the dual by Newton's method: some forty
 linear systems of n unknowns, to a relative gap of 1e-10 (at worst some 1e-9, where the dual solution is far from
 unique). SCS stops near 1e-5 at its default settings.
+
+Equivariant: for a A and b y the minimizer is W b / a and the dual nu / a; each observation may be multiplied by a
+number, and W by rotations from both sides. The programs are solved for A_i of size one and y of size one.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cvxpy as cp
 import numpy as np
@@ -25,13 +28,32 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from torch import Tensor
 
+from ibcore.oracles.dual_barriers import (
+    DensePlaces,
+    EntryPlaces,
+    Places,
+    Semidefinite,
+    Spectral,
+)
+from ibcore.oracles.equations import (
+    Equations,
+    failures_in_words,
+    independent_rows,
+    power_of_two,
+    scaled_equations,
+    within,
+)
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 Array = NDArray[np.float64]
 _SHRINK = 0.05  # of the barrier's weight once the point is near the central path
 _NEAR = 1.0  # Newton decrement that counts as near
 _LIMIT = 200
-_TINY = np.finfo(np.float64).tiny
+_TINY = float(np.finfo(np.float64).tiny)
+_GAP, _ROUGH = (
+    1e-7,
+    1e-2,
+)  # above which a solution counts as none: of Newton's method, of a conic solver
 
 
 @dataclass(frozen=True)
@@ -64,11 +86,18 @@ def minimum_nuclear_norm(
 
     semidefinite: among symmetric W >= 0 only (A_i is replaced by its symmetric part); some positive definite W must
     fit. tolerance: relative gap at which to stop; the result says which gap was reached.
-    Raises `InvalidInput` for shapes that do not match, linearly dependent matrices, targets that are all zero, or
-    a semidefinite problem that no positive definite matrix fits.
+    Raises `InvalidInput` for shapes that do not match, linearly dependent matrices, targets that are all zero, a
+    semidefinite problem that no positive definite matrix fits, and where the gap stays above 1e-7 and `tolerance`.
     """
-    A, y = _dense(matrices, targets, semidefinite=semidefinite)
-    return _solve(_DensePlaces(A), y, semidefinite=semidefinite, tolerance=tolerance)
+    A, system = _dense(matrices, targets, semidefinite=semidefinite)
+    with failures_in_words("the least nuclear norm"):
+        found = _solve(
+            DensePlaces(A),
+            system.targets,
+            semidefinite=semidefinite,
+            tolerance=tolerance,
+        )
+    return _in_units(found, system.lengths, system.size)
 
 
 def nuclear_completion(
@@ -98,12 +127,15 @@ def nuclear_completion(
             )
     if len(np.unique(index[0] * shape[1] + index[1])) < len(y):
         raise InvalidInput("an entry is observed twice. Keep each entry once.")
-    return _solve(
-        _EntryPlaces(index[0], index[1], shape),
-        y,
-        semidefinite=False,
-        tolerance=tolerance,
-    )
+    unit = power_of_two(float(np.abs(y).max()))
+    with failures_in_words("the least nuclear norm"):
+        found = _solve(
+            EntryPlaces(index[0], index[1], shape),
+            y / unit,
+            semidefinite=False,
+            tolerance=tolerance,
+        )
+    return _in_units(found, np.ones(len(y)), unit)
 
 
 def nuclear_program(
@@ -118,8 +150,10 @@ def nuclear_program(
 
     The solver's W is moved to the nearest matrix that fits the observations, and its dual variables are scaled to be
     feasible, so `gap` is what the solver really reached: about 1e-8 for Clarabel and 1e-5 for SCS by default.
+    Raises `InvalidInput` as `minimum_nuclear_norm` does, and where not even two digits are certified.
     """
-    A, y = _dense(matrices, targets, semidefinite=semidefinite)
+    A, system = _dense(matrices, targets, semidefinite=semidefinite)
+    y = system.targets
     W = cp.Variable(A.shape[1:], PSD=semidefinite)
     constraint = A.reshape(len(y), -1) @ cp.vec(W, order="C") == y
     problem = cp.Problem(
@@ -133,20 +167,43 @@ def nuclear_program(
             problem.solve(solver=solver, **settings)
     except cp.SolverError as error:
         raise InvalidInput(
-            f"{solver} did not solve the program ({error}). Rescale the data."
+            f"{solver} did not solve the program ({error}). Take another solver."
         ) from error
-    if W.value is None:
+    if W.value is None or constraint.dual_value is None:
         raise InvalidInput(
-            f"{solver} ended with status {problem.status}: no matrix fits the observations."
+            f"{solver} found no solution; it ended with the status '{problem.status}'. Check that some matrix "
+            f"fits the observations, or take another solver."
         )
-    return _certified(
-        _DensePlaces(A),
-        y,
-        np.asarray(W.value),
-        -np.asarray(constraint.dual_value),
-        0,
-        semidefinite=semidefinite,
+    with failures_in_words("the least nuclear norm"):
+        found = _certified(
+            DensePlaces(A),
+            y,
+            np.asarray(W.value),
+            -np.asarray(constraint.dual_value),
+            0,
+            semidefinite=semidefinite,
+        )
+    _refuse_above(found, _ROUGH, f"{solver} was asked for too little, or failed")
+    return _in_units(found, system.lengths, system.size)
+
+
+def _in_units(found: NuclearMinimum, lengths: Array, size: float) -> NuclearMinimum:
+    """The solution for the observations as they were given."""
+    return replace(
+        found,
+        matrix=found.matrix * size,
+        dual=found.dual / torch.from_numpy(lengths),
+        value=found.value * size,
     )
+
+
+def _refuse_above(found: NuclearMinimum, bar: float, reason: str) -> None:
+    if not within(bar, found.gap, found.residual, found.violation):
+        raise InvalidInput(
+            f"the program was not solved to {bar:g} (gap {found.gap:.1g}, residual {found.residual:.1g}, "
+            f"violation {found.violation:.1g}): {reason}. Drop observations that others nearly "
+            f"imply, or pass a larger tolerance."
+        )
 
 
 def _targets(targets: object) -> Array:
@@ -160,7 +217,8 @@ def _targets(targets: object) -> Array:
 
 def _dense(
     matrices: object, targets: object, *, semidefinite: bool
-) -> tuple[Array, Array]:
+) -> tuple[Array, Equations]:
+    """A (n, p, q) and y (n,) with every A_i of size one, and y, and by what they were divided."""
     A: Array = real_tensor("matrices", matrices, ndim=3).detach().cpu().double().numpy()
     y = _targets(targets)
     if len(A) != len(y):
@@ -173,138 +231,16 @@ def _dense(
                 f"matrices have shape {A.shape}, expected squares for a semidefinite W."
             )
         A = (A + A.transpose(0, 2, 1)) / 2
-    if np.linalg.matrix_rank(A.reshape(len(A), -1)) < len(A):
+    system = scaled_equations(A.reshape(len(A), -1), y)
+    if not independent_rows(system.rows):
         raise InvalidInput(
             f"the {len(A)} matrices are linearly dependent. Drop those that repeat what others say."
         )
-    return A, y
-
-
-class _Places(Protocol):
-    """The linear map A and what the barrier needs of it."""
-
-    def read(self, matrix: Array) -> Array: ...
-
-    def spread(self, weights: Array) -> Array: ...
-
-    def fit(self, matrix: Array, y: Array) -> Array:
-        """The nearest matrix with A(W) = y."""
-        ...
-
-    def pairs(self, left: Array, right: Array) -> Array:
-        """<left A_i right, A_j> for all i and j, (n, n)."""
-        ...
-
-    def crossed(self, middle: Array) -> Array:
-        """<M A_i^T M, A_j> for all i and j, (n, n)."""
-        ...
-
-
-class _DensePlaces:
-    def __init__(self, matrices: Array) -> None:
-        self.A, self.rows = matrices, matrices.reshape(len(matrices), -1)
-        self.gram = cho_factor(self.rows @ self.rows.T)
-
-    def read(self, matrix: Array) -> Array:
-        return self.rows @ matrix.ravel()
-
-    def spread(self, weights: Array) -> Array:
-        return (weights @ self.rows).reshape(self.A.shape[1:])
-
-    def fit(self, matrix: Array, y: Array) -> Array:
-        return matrix + self.spread(cho_solve(self.gram, y - self.read(matrix)))
-
-    def pairs(self, left: Array, right: Array) -> Array:
-        return (left @ self.A @ right).reshape(self.rows.shape) @ self.rows.T
-
-    def crossed(self, middle: Array) -> Array:
-        return (middle @ self.A.transpose(0, 2, 1) @ middle).reshape(
-            self.rows.shape
-        ) @ self.rows.T
-
-
-class _EntryPlaces:
-    def __init__(
-        self,
-        rows: NDArray[np.int64],
-        columns: NDArray[np.int64],
-        shape: tuple[int, int],
-    ) -> None:
-        self.rows, self.columns, self.shape = rows, columns, shape
-
-    def read(self, matrix: Array) -> Array:
-        return matrix[self.rows, self.columns]
-
-    def spread(self, weights: Array) -> Array:
-        return self.fit(np.zeros(self.shape), weights)
-
-    def fit(self, matrix: Array, y: Array) -> Array:
-        fitted = matrix.copy()
-        fitted[self.rows, self.columns] = y
-        return fitted
-
-    def pairs(self, left: Array, right: Array) -> Array:
-        return (
-            left[np.ix_(self.rows, self.rows)]
-            * right[np.ix_(self.columns, self.columns)]
-        )
-
-    def crossed(self, middle: Array) -> Array:
-        block = middle[np.ix_(self.rows, self.columns)]
-        return block * block.T
-
-
-class _Spectral:
-    """-log det(I - G^T G) for G = sum_i nu_i A_i of norm below 1: value, derivatives, and the matrix they name."""
-
-    def __init__(self, places: _Places, dual: Array) -> None:
-        self.places, G = places, places.spread(dual)
-        self.left, s, self.right = np.linalg.svd(G, full_matrices=False)
-        self.inside = bool(s[0] < 1)
-        self.s, room = s, np.maximum((1 - s) * (1 + s), _TINY)
-        self.weights, self.value = 1 / room, float(-np.log(room).sum())
-
-    def derivatives(self) -> tuple[Array, Array]:
-        P = np.eye(len(self.left)) + (self.left * (self.weights - 1)) @ self.left.T
-        R = (
-            np.eye(self.right.shape[1])
-            + (self.right.T * (self.weights - 1)) @ self.right
-        )
-        Q = (self.left * (self.s * self.weights)) @ self.right
-        self.P, self.R, self.Q = P, R, Q
-        return 2 * self.places.read(Q), 2 * (
-            self.places.pairs(P, R) + self.places.crossed(Q)
-        )
-
-    def primal(self, weight: float, step: Array) -> Array:
-        D = self.places.spread(step)
-        return 2 * weight * (self.Q + self.P @ D @ self.R + self.Q @ D.T @ self.Q)
-
-
-class _Semidefinite:
-    """-log det(I - G) for symmetric G = sum_i nu_i A_i below the identity."""
-
-    def __init__(self, places: _Places, dual: Array) -> None:
-        self.places = places
-        values, self.basis = np.linalg.eigh(places.spread(dual))
-        self.inside = bool(values[-1] < 1)
-        room = np.maximum(1 - values, _TINY)
-        self.weights, self.value = 1 / room, float(-np.log(room).sum())
-
-    def derivatives(self) -> tuple[Array, Array]:
-        self.inverse = (self.basis * self.weights) @ self.basis.T
-        return self.places.read(self.inverse), self.places.pairs(
-            self.inverse, self.inverse
-        )
-
-    def primal(self, weight: float, step: Array) -> Array:
-        return weight * (
-            self.inverse + self.inverse @ self.places.spread(step) @ self.inverse
-        )
+    return system.rows.reshape(A.shape), system
 
 
 def _solve(
-    places: _Places, y: Array, *, semidefinite: bool, tolerance: float
+    places: Places, y: Array, *, semidefinite: bool, tolerance: float
 ) -> NuclearMinimum:
     """Newton's method on -y.nu / mu + barrier(nu) for falling mu, |y| = 1.
 
@@ -314,10 +250,10 @@ def _solve(
     """
     stop = positive_number("tolerance", tolerance)
     size = float(np.linalg.norm(y))
-    barrier = _Semidefinite if semidefinite else _Spectral
+    barrier = Semidefinite if semidefinite else Spectral
     dual, mu, target = np.zeros(len(y)), 1.0, y / size
     best: NuclearMinimum | None = None
-    point: _Spectral | _Semidefinite = barrier(places, dual)
+    point: Spectral | Semidefinite = barrier(places, dual)
     for iteration in range(1, _LIMIT + 1):
         gradient, hessian = point.derivatives()
         gradient -= target / mu
@@ -334,7 +270,8 @@ def _solve(
                 iteration,
                 semidefinite=semidefinite,
             )
-            best = found if best is None or found.gap < best.gap else best
+            if best is None or not best.gap <= found.gap:
+                best = found
             if best.gap <= stop:
                 break
         point, dual = _line_search(
@@ -342,12 +279,24 @@ def _solve(
         )
         mu *= _SHRINK if decrement < _NEAR else 1
     if best is None:
-        raise InvalidInput(
-            "the semidefinite program has no certified solution: "
-            "no positive definite matrix fits the observations. "
-            "Use fewer observations, or drop semidefinite=True."
-        )
+        raise InvalidInput(_unfitted(places, dual, target))
+    reason = "this is what double precision resolves"
+    _refuse_above(best, max(stop, _GAP), reason)
     return best
+
+
+def _unfitted(places: Places, dual: Array, y: Array) -> str:
+    """Why the semidefinite program has no solution: nu with sum_i nu_i A_i <= 0 and y.nu > 0 proves that none fits."""
+    G = places.spread(dual / max(float(np.abs(dual).max()), _TINY))
+    if np.linalg.eigvalsh(G)[-1] <= 0 < float(dual @ y):
+        return (
+            "no semidefinite matrix fits the observations: a combination of the A_i is negative semidefinite "
+            "where that of the targets is positive. Use fewer observations, or drop semidefinite=True."
+        )
+    return (
+        "the semidefinite program has no certified solution: no positive definite matrix fits the observations, "
+        "or double precision does not find it. Use fewer observations, or drop semidefinite=True."
+    )
 
 
 def _newton_step(hessian: Array, gradient: Array) -> Array | None:
@@ -377,19 +326,19 @@ def _newton_step(hessian: Array, gradient: Array) -> Array | None:
 
 
 def _line_search(
-    places: _Places,
+    places: Places,
     barrier: type,
-    point: _Spectral | _Semidefinite,
+    point: Spectral | Semidefinite,
     dual: Array,
     step: Array,
     pull: Array,
     decrement: float,
-) -> tuple[_Spectral | _Semidefinite, Array]:
+) -> tuple[Spectral | Semidefinite, Array]:
     """The full Newton step where it is known to be safe, else the first of shrinking steps that descends."""
     share, slope = 1.0, decrement**2
     while True:
         ahead = dual + share * step
-        reached: _Spectral | _Semidefinite = barrier(places, ahead)
+        reached: Spectral | Semidefinite = barrier(places, ahead)
         descent = point.value - reached.value + share * float(pull @ step)
         if reached.inside and (decrement < 0.25 or descent >= 0.1 * share * slope):
             return reached, ahead
@@ -399,7 +348,7 @@ def _line_search(
 
 
 def _certified(
-    places: _Places,
+    places: Places,
     y: Array,
     matrix: Array,
     dual: Array,
@@ -418,7 +367,7 @@ def _certified(
     else:
         value, size = float(np.linalg.norm(W, "nuc")), float(np.linalg.norm(G, 2))
     feasible = dual / max(1.0, size)
-    gap = abs(value - float(y @ feasible)) / abs(value)
+    gap = abs(value - float(y @ feasible)) / max(abs(value), _TINY)
     residual = float(np.linalg.norm(places.read(W) - y) / np.linalg.norm(y))
     return NuclearMinimum(
         torch.from_numpy(W),

@@ -9,12 +9,15 @@ it minimizes sum_j s_j q(beta_j / s_j), q' = h^{-1}, among all interpolants:
 
 Woodworth et al. (2020) found the first and the third row, Azulay et al. (2021) the second. The solver is Newton's
 method on the concave dual nu.y - sum_j s_j H(z_j), H' = h, with continuation in s from the least l2 solution.
+
+Equivariant: for a X, b y and s b / a the minimizer is beta b / a, and each equation may be multiplied by a number.
+In units in which y is far above s X the problem is that of a smaller s, as it is for the network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,12 +25,18 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from torch import Tensor
 
+from ibcore.oracles.equations import (
+    Equations,
+    equations,
+    failures_in_words,
+    independent_rows,
+    within,
+)
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
     positive_number,
     real_tensor,
-    regression_data,
 )
 
 Array = NDArray[np.float64]
@@ -35,6 +44,7 @@ _FALL = 4.0  # of log s in one step of continuation
 _NEWTON_STEPS = 200
 _PIVOT = 1e-6  # of R, relative, below which directions are looked at one by one
 _FLOOR = 1e-12  # relative residual from which on rounding decides
+_SOLVED = 1e-8  # of residual and correction
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -166,15 +176,14 @@ def q_alpha_path(
 ) -> list[QMinimizer]:
     """`q_alpha_minimizer` at each of `alphas`, in their order, by one continuation from the largest down."""
     scales = [start_scale(alpha, depth) for alpha in alphas]
-    inputs, targets = _interpolable(X, y)
+    if not scales:
+        raise InvalidInput("alphas are empty. Pass at least one.")
     order = np.argsort(scales)[::-1]
-    found: dict[int, QMinimizer] = {}
-    solver = _Dual(
-        inputs, targets, np.full(inputs.shape[1], scales[order[0]]), _Link(depth)
+    system = _interpolable(X, y)
+    minimizers = _continued(
+        system, [np.full(system.rows.shape[1], scales[k]) for k in order], depth
     )
-    for k in order:
-        solver.lower(np.full(inputs.shape[1], scales[k]))
-        found[int(k)] = solver.solved()
+    found = dict(zip(order.tolist(), minimizers, strict=True))
     return [found[k] for k in range(len(scales))]
 
 
@@ -183,38 +192,61 @@ def q_minimizer(
 ) -> QMinimizer:
     """The interpolant of least sum_j s_j q(beta_j / s_j) at s = `scale`, a number or (d,), each above 0.
 
-    Raises `InvalidInput` for malformed data, targets that are all zero, rows of X that are linearly dependent, or a
-    scale that is not positive or of the wrong shape.
+    Raises `InvalidInput` for malformed data, targets that are all zero, rows of X that are linearly dependent, a
+    scale that is not positive or of the wrong shape, or a solution that double precision does not resolve to 1e-8.
     """
-    inputs, targets = _interpolable(X, y)
-    s = real_tensor(
-        "scale", torch.as_tensor(scale, dtype=torch.float64).expand(inputs.shape[1])
-    ).numpy()
-    if not bool((s > 0).all()):
+    system = _interpolable(X, y)
+    s = real_tensor("scale", scale).detach().cpu().double()
+    if s.shape not in ((), (1,), (d := system.rows.shape[1],)):
         raise InvalidInput(
-            f"the scale has {int((s <= 0).sum())} entries that are not above 0."
+            f"scale has shape {tuple(s.shape)}, expected a number or ({d},)."
         )
-    solver = _Dual(inputs, targets, s, _Link(depth))
-    solver.lower(s)
-    return solver.solved()
+    return _continued(system, [s.expand(system.rows.shape[1]).numpy()], depth)[0]
 
 
-def _interpolable(X: object, y: object) -> tuple[Array, Array]:
-    inputs, targets = (
-        part.detach().cpu().double().numpy() for part in regression_data(X, y)
-    )
-    if targets.ndim != 1:
-        raise InvalidInput(
-            f"y has shape {targets.shape}, expected one target a row. Solve for one column at a time."
-        )
-    if not targets.any():
+def _interpolable(X: object, y: object) -> Equations:
+    system = equations(X, y)
+    if not system.targets.any():
         raise InvalidInput("y is zero: every scale gives beta = 0.")
-    if np.linalg.matrix_rank(inputs) < len(inputs):
+    if not independent_rows(system.rows):
         raise InvalidInput(
-            f"the {len(inputs)} rows of X (in {inputs.shape[1]} dimensions) are linearly dependent; "
+            f"the {len(system.rows)} rows of X (in {system.rows.shape[1]} dimensions) are linearly dependent; "
             f"remove rows until they are not."
         )
-    return inputs, targets
+    return system
+
+
+def _continued(system: Equations, scales: list[Array], depth: int) -> list[QMinimizer]:
+    """The minimizers at falling `scales` (d,), multiples of one another, in the units in which they are given."""
+    link, found = _Link(depth), []
+    for s in scales:
+        if not bool((s > 0).all()):
+            raise InvalidInput(
+                f"the scale has {int((s <= 0).sum())} entries that are not above 0."
+            )
+    with (
+        failures_in_words("the minimizer of Q"),
+        np.errstate(over="ignore", invalid="ignore", divide="ignore"),
+    ):
+        solver = _Dual(system.rows, system.targets, scales[0] / system.size, link)
+        for s in scales:
+            solver.lower(s / system.size)
+            found.append(_in_units(solver.solved(), system))
+    return found
+
+
+def _in_units(best: QMinimizer, system: Equations) -> QMinimizer:
+    """The solution in the units of the given data; refused where it is not solved."""
+    if not within(_SOLVED, best.residual, best.correction):
+        raise InvalidInput(
+            f"Newton's method ended with a relative residual of {best.residual:.1e} and a correction of "
+            f"{best.correction:.1e}. Take a larger scale, or bring the columns of X to comparable units."
+        )
+    return replace(
+        best,
+        primal=best.primal * system.size,
+        dual=torch.from_numpy(system.given(best.dual.numpy())),
+    )
 
 
 class _Dual:

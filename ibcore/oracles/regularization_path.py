@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ibcore.oracles.separability import separating_direction
-from ibcore.oracles.separation import power_of_two
+from ibcore.oracles.separation import factors_to_unit_size
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 _ITERATIONS = 200
@@ -49,7 +49,7 @@ def tail_limit(signed: object, power: float, start: object) -> TailLimit:
         raise InvalidInput(
             "start does not separate the data; pass ibcore.oracles.max_margin.max_margin(X, y).primal."
         )
-    unit = float(power_of_two(np.abs(rows).max(keepdims=True).ravel())[0])
+    unit = float(factors_to_unit_size(np.abs(rows).max(keepdims=True).ravel())[0])
     rows = rows * unit
     margins = rows @ w / np.linalg.norm(w)
     share = float(((margins / margins.min()) ** -power).sum()) ** (1 / (power + 2))
@@ -128,7 +128,7 @@ def regularization_path(signed: object, radii: object) -> list[PathPoint]:
         "the rows are not linearly separable through the origin",
         "Append a column of ones for a bias if there is none, or remove those rows.",
     )
-    unit = float(power_of_two(np.abs(rows).max(keepdims=True).ravel())[0])
+    unit = float(factors_to_unit_size(np.abs(rows).max(keepdims=True).ravel())[0])
     rows, wanted = rows * unit, wanted / unit
     mean = rows.mean(0)
     radius = min(wanted[0], 0.1 / np.linalg.norm(rows, axis=1).max())

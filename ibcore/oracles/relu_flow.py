@@ -3,6 +3,8 @@
 While no input changes sides the flow w' = (2/n) X_A^T (y_A - X_A w) of the active inputs A is linear, and every
 preactivation is a constant plus a sum of at most d decaying exponentials. Such a sum has at most as many zeros as
 exponentials, and all of them are found between the zeros of derivatives.
+
+Equivariant: for a X, b y and a start b / a the weights are multiplied by b / a and the times by a^-2.
 """
 
 from __future__ import annotations
@@ -14,12 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from ibcore.oracles.equations import (
+    failures_in_words,
+    power_of_two,
+    single_targets,
+)
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
     positive_number,
     real_tensor,
-    regression_data,
 )
 
 Array = NDArray[np.float64]
@@ -47,17 +53,33 @@ def neuron_flow(
     """Gradient flow of (1/n) sum_i (max(0, w.x_i) - y_i)^2 for X (n, d) and y (n,) >= 0, by default from w = 0.
 
     At the kink the derivative of ReLU is 1. With labels >= 0 the flow never slides along a kink. Raises
-    `InvalidInput` for negative labels, or for more than `max_pieces` pieces.
+    `InvalidInput` for negative labels, for a start of another width, or for more than `max_pieces` pieces.
     """
-    inputs, labels = (
-        part.detach().cpu().double().numpy() for part in regression_data(X, y)
-    )
-    labels = labels.ravel()
+    inputs, labels = single_targets(X, y)
     if labels.min() < 0:
         raise InvalidInput(
             f"y has a smallest entry of {labels.min():g}; a ReLU neuron fits labels >= 0 only."
         )
-    w = np.zeros(inputs.shape[1]) if start is None else np.asarray(start, dtype=float)
+    w = np.zeros(inputs.shape[1])
+    if start is not None:
+        w = real_tensor("start", start, ndim=1).detach().cpu().double().numpy()
+    if w.shape != inputs.shape[1:]:
+        raise InvalidInput(
+            f"start has shape {w.shape}, expected ({inputs.shape[1]},), one entry a column of X."
+        )
+    unit, label = (power_of_two(float(np.abs(part).max())) for part in (inputs, labels))
+    size = label / unit
+    with failures_in_words("the flow"):
+        pieces = _pieces(inputs / unit, labels / label, w / size, max_pieces)
+    return LinearPieces(
+        pieces.limit * size,
+        pieces.times / unit**2,
+        pieces.states * size,
+        pieces.active,
+    )
+
+
+def _pieces(inputs: Array, labels: Array, w: Array, max_pieces: int) -> LinearPieces:
     touching = np.full(len(labels), not w.any())
     active = inputs @ w >= 0 if w.any() else _lifted(inputs, labels)
     times: list[float] = []
@@ -176,7 +198,7 @@ def _zeros(weights: Array, rates: Array) -> list[float]:
     found, left = [], 0.0
     for right in [*_zeros((-shifted * weights)[1:], shifted[1:]), np.inf]:
         end = weights[shifted == 0].sum() if np.isinf(right) else value(right)
-        if value(left) * end < 0:
+        if np.sign(value(left)) * np.sign(end) < 0:
             found.append(_root(value, left, right, shifted[-1]))
         left = right
     return found
@@ -189,8 +211,10 @@ def _root(
     stop = right
     if np.isinf(right):
         stop = max(2 * left, 1 / rate)
-        while value(left) * value(stop) >= 0:
+        while np.sign(value(left)) * np.sign(value(stop)) >= 0:
             stop *= 2
+            if np.isinf(stop):
+                raise FloatingPointError("a sum of exponentials changes sign too late")
     return float(brentq(value, left, stop, xtol=1e-300, rtol=1e-15))
 
 

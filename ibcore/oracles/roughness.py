@@ -1,7 +1,11 @@
-"""The least roughness int |f''| of a function through given points, in closed form and as a linear program."""
+"""The least roughness int |f''| of a function through given points, in closed form and as a linear program.
+
+Equivariant: for a x + s and b y the value is multiplied by b / a, and a line may be added to y.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import cvxpy as cp
@@ -9,7 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, real_tensor
+from ibcore.oracles.equations import within
+from ibcore.validation import InvalidInput, positive_integer, real_tensor
+
+_ROUNDING = 1e-15  # relative size of a distance from a line that counts as none
+_SOLVED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,8 @@ class RoughnessProgram:
     """The solution of the linear program.
 
     value: its optimum.      positions, jumps: where the slope of the optimal f jumps, and by how much.
-    gap: primal minus dual objective, relative.      residual: largest |f(x_i) - y_i|.
+    gap: value minus that of a feasible dual solution, over value.
+    residual: largest |f(x_i) - y_i| over the largest distance of y from the line through its ends.
     """
 
     value: float
@@ -78,29 +87,59 @@ def least_roughness_program(
 ) -> RoughnessProgram:
     """min sum_k |c_k| over f(x) = p + q x + sum_k c_k (x - t_k)_+ through the points `x` (n,), `y` (n,).
 
-    Bends t_k are allowed at the inner points and at `between` positions in every gap.
+    Bends t_k are allowed at the inner points and at `between` positions in every gap. Solved for x on [0, 1] and y of
+    size one, less the line through its ends.
+    Raises `InvalidInput` as `least_roughness` does, and where gap or residual stay above 1e-6.
     """
+    positive_integer("between", between, least=0)
     inputs, labels = (values.numpy(force=True) for values in _curve(x, y))
     if inputs.ndim != 1:
         raise InvalidInput(
             f"x has shape {inputs.shape}, expected one data set of shape (n,). Solve them one by one."
         )
+    inputs, labels = inputs.astype(np.float64), labels.astype(np.float64)
+    length = float(inputs[-1] - inputs[0])
+    x01 = (inputs - inputs[0]) / length
+    bent = labels - labels[0] - (labels[-1] - labels[0]) * x01
+    size = float(np.abs(bent).max())
     shares = np.arange(between + 1) / (between + 1)
-    positions = (inputs[:-1, None] + np.diff(inputs)[:, None] * shares).ravel()[1:]
+    positions = (x01[:-1, None] + np.diff(x01)[:, None] * shares).ravel()[1:]
+    places = inputs[0] + length * positions
+    if size <= _ROUNDING * float(np.abs(labels).max()):
+        return RoughnessProgram(0.0, places, np.zeros(len(positions)), 0.0, 0.0)
+    jumps, gap, residual = _program(x01, bent / size, positions)
+    jumps = jumps * (size / length)
+    return RoughnessProgram(float(np.abs(jumps).sum()), places, jumps, gap, residual)
+
+
+def _program(
+    x: np.ndarray, y: np.ndarray, positions: np.ndarray
+) -> tuple[np.ndarray, float, float]:
+    """The jumps, the gap and the residual for x (n,) on [0, 1], y (n,) of size one and bends at `positions`."""
     jumps, line = cp.Variable(len(positions)), cp.Variable(2)
-    features = np.maximum(inputs[:, None] - positions, 0)
-    through = features @ jumps + line[0] + line[1] * inputs == labels
+    features = np.maximum(x[:, None] - positions, 0)
+    through = features @ jumps + line[0] + line[1] * x == y
     problem = cp.Problem(cp.Minimize(cp.norm1(jumps)), [through])
-    value = float(problem.solve(solver=cp.CLARABEL))
-    dual = abs(float(np.asarray(through.dual_value) @ labels))
+    with contextlib.suppress(cp.SolverError):
+        problem.solve(solver=cp.CLARABEL)
+    if jumps.value is None or through.dual_value is None:
+        raise InvalidInput(
+            f"Clarabel did not solve the linear program (it says '{problem.status}'). Merge points that nearly "
+            f"coincide."
+        )
+    c = np.asarray(through.dual_value)
+    lines = np.linalg.qr(np.stack([np.ones_like(x), x], 1))[0]
+    c = c - lines @ (lines.T @ c)
+    c = c / max(1.0, float(np.abs(c @ features).max()))
+    value = float(np.abs(jumps.value).sum())
+    gap = abs(value - abs(float(c @ y))) / value
     residual = float(np.abs(through.residual).max())
-    return RoughnessProgram(
-        value,
-        positions,
-        np.asarray(jumps.value),
-        abs(value - dual) / max(1.0, value),
-        residual,
-    )
+    if not within(_SOLVED, gap, residual):
+        raise InvalidInput(
+            f"the linear program was not solved to {_SOLVED:g} (gap {gap:.1g}, residual {residual:.1g}). "
+            f"Merge points that nearly coincide."
+        )
+    return np.asarray(jumps.value), gap, residual
 
 
 def _curve(x: object, y: object) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from scipy.linalg import qr, solve_triangular
 from torch import Tensor
 
 from ibcore.oracles.active_set import EPS, Array
-from ibcore.oracles.separation import balanced, power_of_two, separate, whitened
+from ibcore.oracles.separation import balanced, factors_to_unit_size, separate, whitened
 from ibcore.validation import InvalidInput, NotSeparable, binary_data
 
 _DEPENDENT = 1e-12
@@ -161,7 +161,7 @@ def nonseparable_limit(X: object, y: object) -> NonseparableLimit:
     if not rest.any():
         empty = torch.zeros(d, dtype=torch.float64)
         return NonseparableLimit(separable, empty[:, None][:, :0], empty, 0.0)
-    scales = power_of_two(np.abs(rest).max(0))
+    scales = factors_to_unit_size(np.abs(rest).max(0))
     q, r, order = qr(rest * scales, mode="economic", pivoting=True)
     diagonal = np.abs(r.diagonal())
     rank = int((diagonal > EPS * max(rest.shape) * diagonal[0]).sum())

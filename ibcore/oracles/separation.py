@@ -60,7 +60,7 @@ class Whitened:
         return y
 
 
-def power_of_two(sizes: Array) -> Array:
+def factors_to_unit_size(sizes: Array) -> Array:
     """Powers of two by which `sizes` >= 0 come to lie in [1/2, 1), as far as there are such; 1 where they are zero."""
     return np.ldexp(1.0, np.where(sizes > 0, -np.frexp(sizes)[1], 0).clip(-1022, 1022))
 
@@ -70,9 +70,9 @@ def balanced(A: Array) -> tuple[Array, Array, Array]:
     rows, columns = np.ones(len(A)), np.ones(A.shape[1])
     B = A
     for _ in range(2):
-        by_column = power_of_two(np.abs(B).max(0))
+        by_column = factors_to_unit_size(np.abs(B).max(0))
         B, columns = B * by_column, columns * by_column
-        by_row = power_of_two(np.abs(B).max(1))[:, None]
+        by_row = factors_to_unit_size(np.abs(B).max(1))[:, None]
         B, rows = B * by_row, rows * by_row[:, 0]
     return B, rows, columns
 
@@ -144,7 +144,7 @@ def _without_common_part(
     left = _difference(others, basis, share)
     bulk = np.abs(others) + np.abs(basis) @ np.abs(share)
     left[:, np.abs(left).max(0) <= _LOST * bulk.max(0)] = 0
-    unit = power_of_two(np.abs(left).max(0))
+    unit = factors_to_unit_size(np.abs(left).max(0))
     C = B.copy()
     C[:, white.others] = left * unit
 

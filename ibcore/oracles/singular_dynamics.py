@@ -6,6 +6,8 @@ G the gradient of the loss at W,
     W' = - sum_j (W W^T)^((k-j)/k) G (W^T W)^((j-1)/k),      j = 1, ..., k,
 
 and Arora, Cohen, Hu and Luo (2019): sigma_r' = -k sigma_r^(2 - 2/k) <G, u_r v_r^T>.
+
+Equivariant: for a start c W whose gradient at c W is g G(W), the path is c W at times multiplied by c^(2/k - 1) / g.
 """
 
 from __future__ import annotations
@@ -18,7 +20,13 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, positive_integer, real_tensor
+from ibcore.oracles.equations import failures_in_words
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_tensor,
+)
 
 Array = NDArray[np.float64]
 LossGradient = Callable[[Array], Array]
@@ -27,7 +35,13 @@ LossGradient = Callable[[Array], Array]
 
 def singular_rates(product: Tensor, gradient: Tensor, depth: int) -> Tensor:
     """sigma_r' of W = `product` (..., p, q) with `gradient` (..., p, q) of the loss there, (..., min(p, q))."""
-    left, values, right = torch.linalg.svd(product, full_matrices=False)
+    if product.ndim < 2 or product.shape[-2:] != gradient.shape[-2:]:
+        raise InvalidInput(
+            f"product has shape {tuple(product.shape)} and gradient {tuple(gradient.shape)}; expected two of "
+            f"(..., p, q)."
+        )
+    with failures_in_words("the singular values"):
+        left, values, right = torch.linalg.svd(product, full_matrices=False)
     along = torch.einsum("...ir,...ij,...rj->...r", left, gradient, right)
     return -positive_integer("depth", depth) * values ** (2 - 2 / depth) * along
 
@@ -43,8 +57,16 @@ def end_to_end_flow(
     """W at `times` (rising, above 0), (K, p, q), from `start` (p, q) under the end-to-end equation of `depth`.
 
     start: of full rank; the equation of depth above 2 is not smooth where a singular value vanishes.
-    Raises `InvalidInput` where the integration fails.
+    tolerance: of the integrator, relative to the start.
+    Raises `InvalidInput` for times that do not rise, a gradient of another shape or that is not finite at the start,
+    and where the integration fails.
     """
+    positive_number("tolerance", tolerance)
+    moments = real_tensor("times", list(times), ndim=1).double().numpy()
+    if not (moments[0] > 0 and (np.diff(moments) > 0).all()):
+        raise InvalidInput(
+            f"times are {list(times)}, expected rising numbers above 0. Sort them."
+        )
     first: Array = real_tensor("start", start, ndim=2).detach().cpu().double().numpy()
     powers = 2 * np.arange(positive_integer("depth", depth))[:, None] / depth
 
@@ -60,16 +82,23 @@ def end_to_end_flow(
             f"start has shape {first.shape}, expected a square: else directions off its row or column "
             f"space move too."
         )
-    run = solve_ivp(
-        velocity,
-        (0, times[-1]),
-        first.ravel(),
-        method="DOP853",
-        t_eval=list(times),
-        rtol=tolerance,
-        atol=tolerance * float(np.linalg.norm(first)),
-    )
-    if not run.success:
+    slope = np.asarray(gradient(first))
+    if slope.shape != first.shape or not np.isfinite(slope).all():
+        raise InvalidInput(
+            f"the gradient at the start has shape {slope.shape} and {int((~np.isfinite(slope)).sum())} entries that "
+            f"are not finite; expected {first.shape}, all finite."
+        )
+    with failures_in_words("the end-to-end flow"):
+        run = solve_ivp(
+            velocity,
+            (0, moments[-1]),
+            first.ravel(),
+            method="DOP853",
+            t_eval=moments,
+            rtol=tolerance,
+            atol=tolerance * float(np.linalg.norm(first)),
+        )
+    if not run.success or not np.isfinite(run.y).all():
         raise InvalidInput(
             f"the end-to-end flow was not integrated ({run.message}). Ask for earlier times."
         )

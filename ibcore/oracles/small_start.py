@@ -15,7 +15,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.validation import InvalidInput, real_tensor, regression_data
+from ibcore.oracles.equations import failures_in_words, single_targets
+from ibcore.validation import InvalidInput, real_tensor
+
+_ROUNDING = 1e-14  # relative size of what counts as zero
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,10 @@ class SmallStart:
 def small_start(X: object, y: object, first: object, last: object) -> SmallStart:
     """The prediction for data X (n, d), y (n,) and the start W_1 = `first` (m, d), a = `last` (m,) at scale 1.
 
+    Equivariant: for a X, b y and c W_1, c a the limit is multiplied by b / a, the distance by c (a / b)^(1/2).
     Raises `InvalidInput` where X^+ y = 0, or where a + W_1 g = 0: then nothing grows at first order.
     """
-    inputs, targets = (part.detach().cpu().double() for part in regression_data(X, y))
+    inputs, targets = (torch.from_numpy(part) for part in single_targets(X, y))
     W, a = (
         real_tensor(name, part, ndim=size).detach().cpu().double()
         for name, part, size in (("first", first, 2), ("last", last, 1))
@@ -47,10 +51,14 @@ def small_start(X: object, y: object, first: object, last: object) -> SmallStart
             f"first has shape {tuple(W.shape)}, expected ({len(a)}, {inputs.shape[1]}): one row an "
             f"entry of last, one column for each of X."
         )
-    inverse = torch.linalg.pinv(inputs)
+    with failures_in_words("the least norm solution"):
+        inverse = torch.linalg.pinv(inputs)
     limit, pull = inverse @ targets, inputs.T @ targets
     grown = a + W @ (pull / pull.norm())
-    if not (float(limit.norm()) > 0 and float(grown.norm()) > 0):
+    if not (
+        float(pull.norm()) > _ROUNDING * float(inputs.norm() * targets.norm())
+        and float(grown.norm()) > _ROUNDING * float(a.norm() + W.norm())
+    ):
         raise InvalidInput(
             "X^+ y or a + W_1 g is zero, so the start does not grow; draw another start."
         )

@@ -24,7 +24,7 @@ from torch import Tensor
 from ibcore.oracles.active_set import Array
 from ibcore.oracles.max_margin import certify
 from ibcore.oracles.separability import separating_direction
-from ibcore.oracles.separation import power_of_two
+from ibcore.oracles.separation import factors_to_unit_size
 from ibcore.validation import InvalidInput, binary_data, positive_number
 
 _ACTIVE = 1e-6
@@ -71,7 +71,7 @@ def woodworth_max_margin(X: object, y: object, ratio: float) -> WoodworthMargin:
     positive_number("ratio", ratio)
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
     separating_direction(signed)
-    unit = float(power_of_two(np.abs(signed).max(keepdims=True).ravel())[0])
+    unit = float(factors_to_unit_size(np.abs(signed).max(keepdims=True).ravel())[0])
     rows, goal = signed * unit, ratio * unit
     for start in (_cone_program, _followed):
         solution = _certified(rows, _polish(rows, goal, start(rows, goal)), goal)

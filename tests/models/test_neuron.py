@@ -87,6 +87,17 @@ def test_no_eigenvalue_of_the_hessian_exceeds_the_bound_on_curvature():
     assert bool((curvature >= bound / 20).all())
 
 
+def test_the_bound_is_attained_where_only_the_outer_weight_bends_the_loss():
+    """At a = 0 and y = 0 the Hessian is (2/n) sum_i sigma(z_i)^2 along a, and zero elsewhere."""
+    X = torch.tensor([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]]).double()
+    w = torch.tensor([1.5, -0.5]).double()
+    theta = torch.cat([torch.zeros(1).double(), w])[None]
+    bound = leaky_mean_square(HiddenNeuron(X, leaky_relu(0.5)), [0.0] * 3)(theta)[2]
+    torch.testing.assert_close(
+        bound, leaky_relu(0.5).value(X @ w).square().sum()[None] * 2 / 3
+    )
+
+
 def test_the_hidden_neuron_starts_with_the_imbalance_asked_for():
     w = torch.tensor([[3.0, 4.0], [0.6, 0.8]]).double()
     theta = balanced_to(

@@ -1,7 +1,10 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ibcore.oracles.basis_pursuit import (
     basis_pursuit,
@@ -13,6 +16,8 @@ from ibcore.oracles.basis_pursuit import (
 from ibcore.oracles.q_alpha import q_alpha_minimizer, start_scale
 from ibcore.problems.sparse_regression import runners_up, sparse_regression
 from ibcore.validation import InvalidInput
+from tests.oracles.exact_systems import least_l1
+from tests.oracles.scalings import FACTORS, few
 
 
 def _problem(n=15, d=40, k=3, seed=0):
@@ -109,8 +114,124 @@ def test_bad_input_is_refused():
         quasi_norm_interpolant(data.X, data.y, 0.5)
     with pytest.raises(InvalidInput, match="power"):
         quasi_norm_interpolant(data.X, data.y, 2.0)
-    with pytest.raises(InvalidInput, match="ended as"):
+    with pytest.raises(InvalidInput, match="no solution"):
         basis_pursuit(
             torch.tensor([[1.0, 0.0], [1.0, 0.0]]).double(),
             torch.tensor([0.0, 1.0]).double(),
         )
+
+
+SMALL = np.array([[2.0, 0, -2, 1], [3, -2, 0, 5], [1, 1, -4, 0]])
+GOALS = np.array([2.0, 3.0, -1.0])
+
+
+@few
+@given(a=FACTORS, b=FACTORS, r=FACTORS)
+def test_units_of_inputs_targets_and_one_equation_do_not_matter(a, b, r):
+    data = _problem(6, 14, 2)
+    base = basis_pursuit(data.X, data.y)
+    row = torch.ones(6, dtype=torch.float64)
+    row[0] = r
+    found = basis_pursuit(a * row[:, None] * data.X, b * row * data.y)
+    torch.testing.assert_close(found.primal * (a / b), base.primal, rtol=1e-9, atol=0)
+    torch.testing.assert_close(found.dual * a * row, base.dual, rtol=1e-7, atol=1e-9)
+    assert found.slack == pytest.approx(base.slack, rel=1e-7)
+    assert max(found.gap, found.residual) < 1e-12
+
+
+def test_a_small_right_hand_side_has_a_small_solution():
+    """The interpolants are (1, 0, 0) + s (1, 3/2, 1), so the least norm is 1, whatever the unit."""
+    X, y = np.array([[2.0, 0, -2], [3, -2, 0]]), np.array([2.0, 3.0])
+    for unit in (1.0, 1e-9):
+        found = basis_pursuit(X, unit * y)
+        np.testing.assert_allclose(found.primal, [unit, 0, 0], rtol=1e-15, atol=0)
+        assert found.gap < 1e-15
+
+
+def _right_or_refused(X, *, answered):
+    """Against rational arithmetic; a dual that doubles cannot hold is refused, unless `answered` must be."""
+    least = least_l1(X, GOALS)
+    other = quasi_norm_interpolant(X, GOALS, 1.0)
+    assert float(other.abs().sum()) == pytest.approx(least, rel=1e-9)
+    try:
+        found = basis_pursuit(X, GOALS)
+    except InvalidInput as refusal:
+        if answered or "comparable units" not in str(refusal):
+            raise
+        return
+    assert found.norm == pytest.approx(least, rel=1e-8)
+    allowed = 1 + 1e-14 * abs(found.dual.numpy()) @ abs(X)
+    assert (abs(found.dual.numpy() @ X) <= allowed).all()
+
+
+@few
+@given(c=FACTORS, j=st.integers(0, 3))
+def test_one_column_in_other_units_agrees_with_rational_arithmetic(c, j):
+    _right_or_refused(SMALL * c ** np.eye(4)[j], answered=1e-6 <= c <= 1e6)
+
+
+@few
+@given(st.lists(st.floats(-12, 12), min_size=4, max_size=4))
+def test_all_columns_in_other_units_are_right_or_refused(exponents):
+    _right_or_refused(
+        SMALL * 10.0 ** np.array(exponents),
+        answered=max(exponents) - min(exponents) <= 6,
+    )
+
+
+def test_zero_and_repeated_columns_and_implied_equations():
+    X = np.c_[SMALL, np.zeros(3), SMALL[:, 0]]
+    least = basis_pursuit(SMALL, GOALS).norm
+    for inputs, goals in (
+        (X, GOALS),
+        (np.r_[X, X[:1] + X[1:2]], np.r_[GOALS, GOALS[0] + GOALS[1]]),
+        (np.r_[X, np.zeros((1, 6))], np.r_[GOALS, 0.0]),
+    ):
+        found = basis_pursuit(inputs, goals)
+        assert found.norm == pytest.approx(least, rel=1e-12)
+        assert max(found.gap, found.residual) < 1e-12
+        for power in (1.0, 0.5, 0.01):
+            beta = quasi_norm_interpolant(inputs, goals, power).numpy()
+            np.testing.assert_allclose(inputs @ beta, goals, atol=1e-12)
+        assert float(
+            quasi_norm_interpolant(inputs, goals, 1.0).abs().sum()
+        ) == pytest.approx(least)
+
+
+def test_more_equations_than_unknowns_and_as_many():
+    truth = np.array([1.0, -2.0])
+    for X in (np.array([[1.0, 2], [3, 4], [5, 6]]), np.array([[1.0, 2], [3, 4]])):
+        np.testing.assert_allclose(
+            basis_pursuit(X, X @ truth).primal, truth, rtol=1e-12
+        )
+        np.testing.assert_allclose(
+            quasi_norm_interpolant(X, X @ truth, 0.5), truth, rtol=1e-12
+        )
+
+
+def test_a_low_power_does_not_count_rounding():
+    """y is the first column: one entry, whose power is 1, against three of another support."""
+    beta = quasi_norm_interpolant(SMALL, SMALL[:, 0], 0.001)
+    np.testing.assert_array_equal(beta != 0, [True, False, False, False])
+
+
+@few
+@given(a=FACTORS, b=FACTORS)
+def test_the_quasi_norm_does_not_depend_on_units(a, b):
+    base = quasi_norm_interpolant(SMALL, GOALS, 0.5)
+    found = quasi_norm_interpolant(a * SMALL, b * GOALS, 0.5)
+    torch.testing.assert_close(found * (a / b), base, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_contradictions_zero_targets_and_columns_of_targets_are_refused(unit):
+    X = np.array([[1.0, 2], [2, 4]])
+    for solver in (basis_pursuit, lambda X, y: quasi_norm_interpolant(X, y, 0.5)):
+        with pytest.raises(InvalidInput, match="no solution"):
+            solver(unit * X, [1.0, 1.0])
+        with pytest.raises(InvalidInput, match="expected \\(2,\\)"):
+            solver(unit * X, [[1.0], [2.0]])
+    with pytest.raises(InvalidInput, match="y is zero"):
+        basis_pursuit(unit * X, [0.0, 0.0])
+    for inputs in (unit * X, 0 * X):
+        assert not quasi_norm_interpolant(inputs, [0.0, 0.0], 0.5).any()

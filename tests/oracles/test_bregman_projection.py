@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 
 from ibcore.oracles.bregman_projection import (
     Entropy,
@@ -12,6 +13,7 @@ from ibcore.oracles.bregman_projection import (
 )
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 POTENTIALS = (
     PNorm(1.1),
@@ -136,3 +138,45 @@ def test_bad_input_is_refused():
         bregman_projection(X, y, start[:-1], PNorm(2.0))
     with pytest.raises(InvalidInput, match="no interpolant in the domain"):
         bregman_projection(X.abs(), -y.abs(), start.abs() + 0.1, Entropy())
+
+
+@pytest.mark.parametrize("name", ["p = 1.5", "p = 3", "hypentropy", "entropy"])
+@few
+@given(a=FACTORS, b=FACTORS, r=FACTORS)
+def test_units_of_data_start_and_one_equation_do_not_matter(name, a, b, r):
+    X, w, start = problem(2, 3, 7)
+    unit = b / a
+    before, after = {
+        "p = 1.5": (PNorm(1.5), PNorm(1.5)),
+        "p = 3": (PNorm(3.0), PNorm(3.0)),
+        "hypentropy": (Hypentropy(0.1), Hypentropy(0.1 * unit)),
+        "entropy": (Entropy(), Entropy()),
+    }[name]
+    w, start = (w.abs(), start.abs() + 0.1) if name == "entropy" else (w, start)
+    row = torch.ones(3, dtype=torch.float64)
+    row[1] = r
+    base = bregman_projection(X, X @ w, start, before)
+    found = bregman_projection(
+        a * row[:, None] * X, b * row * (X @ w), unit * start, after
+    )
+    torch.testing.assert_close(found.w / unit, base.w, rtol=1e-8, atol=1e-10)
+    assert max(found.residual, found.outside, abs(found.gap)) < 1e-12
+    slope = after.gradient(found.w.numpy()) - after.gradient(unit * start.numpy())
+    pull = (found.dual @ (a * row[:, None] * X)).numpy()
+    np.testing.assert_allclose(pull, slope, rtol=1e-7, atol=1e-8 * abs(slope).max())
+
+
+def test_targets_of_zero_have_an_answer():
+    X, _, start = problem(3)
+    found = bregman_projection(X, torch.zeros(8).double(), start, PNorm(2.0))
+    expected = start - minimum_norm(X, X @ start).weights
+    torch.testing.assert_close(found.w, expected, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(
+        bregman_projection(X, X @ start, start, PNorm(3.0)).w, start
+    )
+
+
+def test_a_column_of_targets_is_refused():
+    X, w, start = problem(1)
+    with pytest.raises(InvalidInput, match="expected \\(8,\\)"):
+        bregman_projection(X, (X @ w)[:, None], start, PNorm(2.0))

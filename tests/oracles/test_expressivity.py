@@ -2,10 +2,12 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
 
 from ibcore.models.two_layer import TwoLayerReLU
 from ibcore.oracles.expressivity import memorizing_network
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 def case(count=60, features=7, seed=0):
@@ -47,3 +49,34 @@ def test_a_repeated_row_cannot_have_two_labels():
     X[3] = X[1]
     with pytest.raises(InvalidInput, match="same projection"):
         memorizing_network(X, y, direction)
+
+
+@few
+@given(a=FACTORS, b=FACTORS)
+def test_units_of_inputs_and_labels_stretch_thresholds_and_weights(a, b):
+    X, y, direction = case(12, 3)
+    base, net = (
+        memorizing_network(X, y, direction),
+        memorizing_network(a * X, b * y, direction),
+    )
+    torch.testing.assert_close(net.thresholds / a, base.thresholds)
+    torch.testing.assert_close(net.weights * (a / b), base.weights, rtol=1e-7, atol=0)
+    torch.testing.assert_close(net(a * X) / b, y, rtol=0, atol=1e-9)
+
+
+def test_one_point_needs_one_neuron():
+    for x in (3.0, 0.0, 1e12):
+        net = memorizing_network([[x]], [5.0], torch.ones(1))
+        assert float(net(torch.tensor([[x]]).double())) == pytest.approx(5)
+
+
+def test_projections_that_rounding_confuses_and_wrong_shapes_are_refused():
+    """A slope of 1e14 between the first two points has to be taken back after the second."""
+    _, y, _ = case(11, 1)
+    X = torch.cat([torch.tensor([0.0, 1e-14]), torch.linspace(1, 2, 9)])[:, None]
+    with pytest.raises(InvalidInput, match="another direction"):
+        memorizing_network(X, y, torch.ones(1))
+    with pytest.raises(InvalidInput, match="expected \\(n, d\\), \\(n,\\) and"):
+        memorizing_network(X, y[:, None], torch.ones(1))
+    with pytest.raises(InvalidInput, match="expected \\(n, d\\), \\(n,\\) and"):
+        memorizing_network(X, y, torch.ones(2))

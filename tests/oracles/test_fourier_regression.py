@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 from scipy.linalg import null_space
 from scipy.optimize import minimize
 
@@ -14,6 +15,7 @@ from ibcore.oracles.fourier_regression import (
 from ibcore.oracles.q_alpha import q_minimizer
 from ibcore.problems.spectra import spectral_regression
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 def problem(*, even=True, n=4, d=12, seed=0):
@@ -145,3 +147,62 @@ def test_what_has_no_answer_is_refused():
         even_interpolant(even.X, even.y, even_potential(*impulse(10, 1.0)))
     with pytest.raises(InvalidInput, match="zero"):
         fourier_interpolant(even.X, 0 * even.y)
+
+
+@few
+@given(a=FACTORS, b=FACTORS, r=FACTORS)
+def test_units_of_inputs_targets_and_one_equation_do_not_matter(a, b, r):
+    data, unit = problem(), b / a
+    row = torch.ones(4, dtype=torch.float64)
+    row[0] = r
+    X, y = a * row[:, None] * data.X, b * row * data.y
+    base, found = fourier_interpolant(data.X, data.y), fourier_interpolant(X, y)
+    assert found.value / unit == pytest.approx(base.value, rel=1e-6)
+    assert found.slack == pytest.approx(base.slack, abs=1e-5)
+    assert max(abs(found.gap), found.residual) < 1e-7
+    assert float(found.dual @ y) == pytest.approx(found.value, rel=1e-6)
+    layers = 0.4 * torch.randn(
+        2, 12, generator=torch.Generator().manual_seed(7), dtype=torch.float64
+    )
+    one, other = (
+        even_interpolant(*parts, even_potential(*(size**0.5 * layers)))
+        for parts, size in (((data.X, data.y), 1.0), ((X, y), unit))
+    )
+    torch.testing.assert_close(other.primal / unit, one.primal, rtol=1e-9, atol=1e-11)
+    assert max(other.residual, other.stationarity) < 1e-11
+    assert radial_stationarity(X, unit * data.beta, unit) == pytest.approx(
+        radial_stationarity(data.X, data.beta, 1.0), rel=1e-9, abs=1e-12
+    )
+
+
+def test_implied_equations_are_allowed_and_contradictions_are_not():
+    data = problem()
+    X, y = torch.cat([data.X, data.X[:1]]), torch.cat([data.y, data.y[:1]])
+    found = fourier_interpolant(X, y)
+    assert found.value == pytest.approx(
+        fourier_interpolant(data.X, data.y).value, rel=1e-7
+    )
+    with pytest.raises(InvalidInput, match="no solution"):
+        fourier_interpolant(X, torch.cat([data.y, data.y[:1] + 1]))
+    with pytest.raises(InvalidInput, match="linearly dependent"):
+        even_interpolant(X, y, even_potential(*impulse(12, 1.0)))
+    with pytest.raises(InvalidInput, match="expected \\(4,\\)"):
+        fourier_interpolant(data.X, data.y[:, None])
+
+
+def test_layers_that_balance_up_to_rounding_start_balanced():
+    """u^ and v^ are equal at every frequency, but for the rounding of the transform."""
+    u = problem(even=False).X[0]
+    u = (u + u.flip(0).roll(1)) / 2
+    for unit in (1e-12, 1.0, 1e12):
+        with pytest.raises(InvalidInput, match="starts balanced"):
+            even_potential(unit * u, unit * (u + 1e-17))
+
+
+def test_targets_of_zero_have_an_answer_from_a_start_that_is_not_even():
+    data = problem()
+    layers = 0.4 * torch.randn(
+        2, 12, generator=torch.Generator().manual_seed(7), dtype=torch.float64
+    )
+    found = even_interpolant(data.X, 0 * data.y, even_potential(*layers))
+    torch.testing.assert_close(data.X @ found.primal, 0 * data.y, atol=1e-11, rtol=0)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from hypothesis import given
 
 from ibcore.oracles.greedy_low_rank import greedy_low_rank
 from ibcore.problems.planted_low_rank import (
@@ -8,6 +9,7 @@ from ibcore.problems.planted_low_rank import (
     semidefinite,
 )
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 def every_entry(size):
@@ -75,3 +77,31 @@ def test_bad_input_is_refused(sensed):
         greedy_low_rank(A + torch.triu(torch.ones(6, 6)), y, rank=1)
     with pytest.raises(InvalidInput, match="targets"):
         greedy_low_rank(A, y[:-1], rank=1)
+
+
+@few
+@given(a=FACTORS, b=FACTORS)
+def test_units_of_matrices_and_targets_do_not_matter(a, b):
+    A = every_entry(2)
+    y = (A * torch.diag(torch.tensor([2.0, 1.0], dtype=torch.float64))).sum((1, 2))
+    base, found = greedy_low_rank(A, y, rank=2), greedy_low_rank(a * A, b * y, rank=2)
+    torch.testing.assert_close(found.corners * (a / b), base.corners, rtol=0, atol=1e-7)
+    torch.testing.assert_close(found.eigenvalues / (a * b), base.eigenvalues)
+    assert float(found.stationarity.max()) < 1e-6 * a * b * (b / a) ** 0.5
+    assert float(found.loss[-1]) < 1e-12 * b**2
+
+
+def test_without_targets_there_is_nothing_to_learn():
+    A = every_entry(3)
+    found = greedy_low_rank(A, torch.zeros(len(A)), rank=2)
+    assert found.corners.shape == (1, 3, 3)
+    assert found.eigenvalues.shape == (0, 3)
+    assert not found.loss.any()
+
+
+def test_an_order_that_is_none_and_small_matrices_that_are_not_symmetric():
+    A = every_entry(2)
+    with pytest.raises(InvalidInput, match="order is 2"):
+        greedy_low_rank(A, torch.ones(3), rank=1, order=2)
+    with pytest.raises(InvalidInput, match="symmetric"):
+        greedy_low_rank(1e-12 * torch.tensor([[[1.0, 2], [0, 1]]]), [1.0], rank=1)

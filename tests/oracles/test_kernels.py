@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
 
 from ibcore.measures import slope
 from ibcore.models.two_layer import TwoLayerReLU
@@ -11,6 +12,7 @@ from ibcore.oracles.kernels import (
     tangent_kernel,
 )
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 def inputs(features, *, count=5, seed=0):
@@ -125,3 +127,27 @@ def test_coinciding_inputs_are_refused():
 def test_shapes_must_match():
     with pytest.raises(InvalidInput, match="one target an input"):
         kernel_interpolant(output_layer_kernel, inputs(1), torch.ones(4))
+
+
+@few
+@given(b=FACTORS, k=FACTORS)
+def test_units_of_targets_and_of_the_kernel_do_not_matter(b, k):
+    X, y = inputs(2), inputs(1, seed=5)[:, 0]
+    base = kernel_interpolant(tangent_kernel, X, y)
+    found = kernel_interpolant(lambda x, z: k * tangent_kernel(x, z), X, b * y)
+    torch.testing.assert_close(found(X + 1) / b, base(X + 1), rtol=1e-9, atol=1e-10)
+    assert float(found.norm) * k**0.5 / b == pytest.approx(float(base.norm))
+    assert float(found.residual) < 1e-12
+
+
+def test_two_precisions_and_zero_targets():
+    X = torch.tensor([[0.0], [1.0], [2.0]])
+    found = kernel_interpolant(tangent_kernel, X, torch.tensor([0.0, 1, 1]).double())
+    torch.testing.assert_close(found(X), torch.tensor([0.0, 1, 1]), rtol=0, atol=1e-5)
+    nothing = kernel_interpolant(tangent_kernel, X, torch.zeros(3))
+    assert float(nothing.residual) == float(nothing.norm) == 0
+
+
+def test_a_kernel_of_zeros_is_refused():
+    with pytest.raises(InvalidInput, match="singular to rounding"):
+        kernel_interpolant(lambda x, z: 0 * (x @ z.mT), inputs(1), torch.ones(5))

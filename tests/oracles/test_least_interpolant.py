@@ -1,10 +1,12 @@
 import cvxpy as cp
 import numpy as np
 import pytest
+from hypothesis import given
 
 from ibcore.oracles.least_interpolant import least_interpolant
 from ibcore.problems.relu_turns import even_turns, turning_data
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 def program(X, y):
@@ -55,3 +57,34 @@ def test_contradictions_and_negative_labels_are_refused():
         least_interpolant([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], [1.0, 0.0])
     with pytest.raises(InvalidInput, match="labels >= 0"):
         least_interpolant([[1.0, 0.0]], [-1.0])
+
+
+@few
+@given(a=FACTORS, b=FACTORS, r=FACTORS)
+def test_units_of_inputs_labels_and_single_points_do_not_matter(a, b, r):
+    rng = np.random.default_rng(5)
+    X, teacher = rng.normal(size=(6, 8)), rng.normal(size=8)
+    y, row = np.maximum(X @ teacher, 0), np.array([r, 1, 1, 1, 1, r])
+    base = least_interpolant(X, y)
+    found = least_interpolant(a * row[:, None] * X, b * row * y)
+    np.testing.assert_allclose(found.weights * (a / b), base.weights, rtol=1e-9)
+    assert max(abs(found.gap), found.violation) < 1e-12
+
+
+@few
+@given(c=FACTORS)
+def test_one_column_in_other_units_in_closed_form(c):
+    """w.(1, c) = 1 alone: the least w is (1, c) / (1 + c^2), to rounding of its length."""
+    found = least_interpolant([[1.0, c]], [1.0]).weights
+    exact = np.array([1 / (1 + c**2), c / (1 + c**2)])
+    assert np.linalg.norm(found - exact) <= 1e-15 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+def test_contradictions_are_told_in_every_unit(unit):
+    with pytest.raises(InvalidInput, match="no weights fit the positive labels"):
+        least_interpolant([[unit, 0.0], [2 * unit, 0.0]], [1.0, 1.0])
+    with pytest.raises(InvalidInput, match="label 0 contradict"):
+        least_interpolant([[unit, 0.0, 0.0], [unit, 0.0, 0.0]], [unit, 0.0])
+    with pytest.raises(InvalidInput, match="expected \\(1,\\)"):
+        least_interpolant([[unit, 0.0]], [[1.0]])

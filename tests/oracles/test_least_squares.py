@@ -1,8 +1,13 @@
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ibcore.oracles.least_squares import descent_from_zero, minimum_norm, ridge
 from ibcore.validation import InvalidInput
+from tests.oracles.exact_systems import least_l2
+from tests.oracles.scalings import FACTORS, few
 
 
 def system(n, p, *batch, seed=0, outputs=None):
@@ -138,3 +143,77 @@ def test_bad_input_is_refused(phi, y, message):
 def test_penalty_must_be_positive():
     with pytest.raises(InvalidInput, match="penalty is 0"):
         ridge(torch.ones(3, 2), torch.ones(3), 0)
+
+
+@pytest.mark.parametrize(("n", "p"), [(9, 4), (4, 9), (6, 6)])
+@few
+@given(a=FACTORS, b=FACTORS)
+def test_units_of_features_and_targets_do_not_matter(n, p, a, b):
+    phi, y = system(n, p)
+    base, found = minimum_norm(phi, y), minimum_norm(a * phi, b * y)
+    torch.testing.assert_close(found.weights * (a / b), base.weights)
+    assert max(found.stationarity, found.outside) < 1e-12
+    assert float(found.residual) == pytest.approx(float(base.residual), abs=1e-12)
+    for penalty in (1e-20, 0.3):
+        torch.testing.assert_close(
+            ridge(a * phi, b * y, a**2 * penalty) * (a / b), ridge(phi, y, penalty)
+        )
+    torch.testing.assert_close(
+        descent_from_zero(a * phi, b * y, 0.05 / a**2, 30) * (a / b),
+        descent_from_zero(phi, y, 0.05, 30),
+    )
+
+
+@few
+@given(c=FACTORS, j=st.integers(0, 3))
+def test_one_column_in_other_units_is_right_to_its_condition(c, j):
+    """Against rational arithmetic; a backward stable method leaves a few hundred eps times the condition."""
+    X = np.array([[2.0, 0, -2, 1], [3, -2, 0, 5], [1, 1, -4, 0]])
+    X[:, j] *= c
+    y = np.array([2.0, 3, -1])
+    exact, found = least_l2(X, y), minimum_norm(X, y).weights.numpy()
+    allowed = 300 * np.finfo(float).eps * np.linalg.cond(X)
+    assert np.linalg.norm(found - exact) <= allowed * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("share", [0.3, 30.0])
+@pytest.mark.parametrize("n", [8, 20])
+def test_a_direction_is_left_out_below_rounding_and_kept_above(n, share):
+    """One singular value at `share` times eps max(n, p), the documented cut."""
+    U, V = (torch.linalg.qr(system(n, n, seed=s)[0]).Q for s in (0, 1))
+    singular = torch.ones(n, dtype=torch.float64)
+    singular[-1] = share * torch.finfo(torch.float64).eps * n
+    fit = minimum_norm(U @ torch.diag(singular) @ V.T, U[:, -1])
+    found = abs(float(fit.weights @ V[:, -1])) * float(singular[-1])
+    assert found < 0.1 if share < 1 else found > 0.5
+
+
+def test_zero_features_and_zero_targets_leave_no_nan():
+    phi, y = system(5, 8)
+    for fit in (minimum_norm(0 * phi, y), minimum_norm(phi, 0 * y)):
+        assert not fit.weights.any()
+        certificate = torch.stack([fit.residual, fit.stationarity, fit.outside])
+        assert bool(torch.isfinite(certificate).all())
+
+
+def test_a_penalty_below_rounding_is_no_error():
+    phi, y = system(6, 6)
+    phi[5] = phi[4]
+    w = ridge(phi, y, 1e-30)
+    torch.testing.assert_close(w, minimum_norm(phi, y).weights, rtol=1e-6, atol=1e-8)
+
+
+def test_descent_that_leaves_the_doubles_and_step_sizes_that_are_none():
+    phi, y = system(5, 8)
+    with pytest.raises(InvalidInput, match="leaves the doubles"):
+        descent_from_zero(phi, y, 1e3, 10_000)
+    with pytest.raises(InvalidInput, match="NaN or infinite"):
+        descent_from_zero(phi, y, float("nan"), 3)
+
+
+def test_a_tiny_step_goes_a_tiny_way():
+    """One step of descent from 0 is (2 eta / n) Phi^T y, however small eta is."""
+    phi, y = system(5, 8)
+    torch.testing.assert_close(
+        descent_from_zero(phi, y, 1e-30, 1) * 1e30, 2 / 5 * phi.mT @ y
+    )

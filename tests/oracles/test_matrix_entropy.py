@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 from scipy.optimize import linprog, minimize
 
 from ibcore.oracles.matrix_entropy import entropy_minimum, noise_exponent
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 def gaussian(seed, *shape):
@@ -120,3 +122,45 @@ def test_the_noise_exponent_is_two_less_twice_the_ratio_of_eigenvalues():
 def test_bad_input_is_refused(broken):
     with pytest.raises(InvalidInput):
         broken()
+
+
+@few
+@given(a=FACTORS, b=FACTORS, r=FACTORS)
+def test_units_of_matrices_targets_and_scale_do_not_matter(a, b, r):
+    A, unit = symmetric(0, 3, 4), b / a
+    y, row = observed(A, 1), torch.tensor([1.0, r, 1.0], dtype=torch.float64)
+    scales = (1.0, 1e-2, 1e-5)
+    base = entropy_minimum(A, y, scales)
+    seen, told = a * row[:, None, None] * A, b * row * y
+    found = entropy_minimum(seen, told, [scale * unit**0.5 for scale in scales])
+    torch.testing.assert_close(found.matrix / unit, base.matrix, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(found.dual * a * row, base.dual, rtol=1e-7, atol=1e-7)
+    assert float(found.residual.max()) < 1e-12
+    for step in (0.0, 0.01):
+        assert noise_exponent(a * A, b * y, 1, step / (a * b)) == pytest.approx(
+            noise_exponent(A, y, 1, step), rel=1e-10
+        )
+
+
+def test_targets_of_zero_are_fitted_by_the_start_where_it_fits():
+    A = torch.diag_embed(torch.tensor([[1.0, -1.0]], dtype=torch.float64))
+    found = entropy_minimum(A, [0.0], [0.5])
+    torch.testing.assert_close(found.matrix[0], 0.25 * torch.eye(2).double())
+    assert float(found.residual) < 1e-15
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0])
+def test_matrices_that_are_not_symmetric_are_told_in_every_unit(unit):
+    with pytest.raises(InvalidInput, match="not symmetric"):
+        entropy_minimum(unit * gaussian(0, 1, 3, 3), [1.0], [1.0])
+
+
+def test_a_step_size_that_is_none_and_shapes_are_refused():
+    A = symmetric(0, 2, 3)
+    with pytest.raises(InvalidInput, match="step_size"):
+        noise_exponent(A, [1.0, 2.0], 1, -0.1)
+    with pytest.raises(InvalidInput, match="targets"):
+        noise_exponent(A, [1.0], 1)
+    signs = torch.diag_embed(torch.tensor([[1.0, -2.0]], dtype=torch.float64))
+    with pytest.raises(InvalidInput, match="changes its sign"):
+        noise_exponent(signs, [1.0], 1, 1.0)

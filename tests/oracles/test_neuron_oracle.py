@@ -1,6 +1,7 @@
 import cvxpy as cp
 import pytest
 import torch
+from hypothesis import given
 
 from ibcore.models.neuron import SIGMOID, SOFTPLUS, TANH, leaky_relu
 from ibcore.oracles.neuron import (
@@ -12,6 +13,7 @@ from ibcore.oracles.neuron import (
     regularizer_gradient,
 )
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 def _batch(count=4, n=3, d=6, seed=0):
@@ -112,3 +114,38 @@ def test_zero_targets_and_wrong_shapes_are_refused():
         least_regularizer(X, 0 * z, torch.ones(4).double(), tilt)
     with pytest.raises(InvalidInput, match="expected \\(B, n, d\\)"):
         least_regularizer(X, z, torch.ones(3).double(), tilt)
+
+
+@few
+@given(a=FACTORS, b=FACTORS, r=FACTORS)
+def test_units_of_inputs_targets_and_one_equation_do_not_matter(a, b, r):
+    X, z, tilt = _batch()
+    row, unit = torch.tensor([1.0, r, 1.0], dtype=torch.float64), b / a
+    delta = torch.tensor([-2.0, 0.0, 1.0, 3.0], dtype=torch.float64)
+    base = least_regularizer(X, z, delta, tilt)
+    found = least_regularizer(
+        a * row[:, None] * X, b * row * z, delta * unit, tilt * unit**0.5
+    )
+    torch.testing.assert_close(found.u / unit, base.u, rtol=1e-8, atol=1e-10)
+    assert float(torch.maximum(found.stationarity, found.residual).max()) < 1e-11
+    torch.testing.assert_close(
+        nearest_solution(a * X, b * z, unit * tilt) / unit, nearest_solution(X, z, tilt)
+    )
+
+
+def test_as_many_equations_as_unknowns_leave_one_solution():
+    X, z, tilt = _batch(n=4, d=4)
+    best = least_regularizer(X, z, torch.ones(4).double(), tilt)
+    torch.testing.assert_close((X @ best.u[..., None])[..., 0], z)
+
+
+def test_dependent_rows_and_wrong_shapes_are_refused():
+    X, z, tilt = _batch()
+    X[2, 1] = 2 * X[2, 0]
+    with pytest.raises(InvalidInput, match="linearly dependent"):
+        least_regularizer(X, z, torch.ones(4).double(), tilt)
+    tall, goals, _ = _batch(n=7)
+    with pytest.raises(InvalidInput, match="rows of X"):
+        least_regularizer(tall, goals, torch.ones(4).double(), tilt)
+    with pytest.raises(InvalidInput, match=r"z \(4, 2\)"):
+        nearest_solution(X, z[:, :2], tilt)

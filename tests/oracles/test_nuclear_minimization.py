@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 
 from ibcore.oracles.nuclear_minimization import (
     minimum_nuclear_norm,
@@ -8,6 +9,7 @@ from ibcore.oracles.nuclear_minimization import (
     nuclear_program,
 )
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 def gaussian(seed, *shape):
@@ -129,3 +131,51 @@ def test_bad_entries_are_refused(rows, columns, values, shape):
 def test_bad_programs_are_refused(broken):
     with pytest.raises(InvalidInput):
         broken()
+
+
+@pytest.mark.parametrize("semidefinite", [False, True])
+@few
+@given(a=FACTORS, b=FACTORS, r=FACTORS)
+def test_units_of_matrices_and_targets_do_not_matter(semidefinite, a, b, r):
+    A, root = gaussian(0, 4, 3, 3), gaussian(1, 3, 3)
+    y = torch.einsum("nab,ab->n", A, root @ root.mT)
+    row = torch.ones(4, dtype=torch.float64)
+    row[3] = r
+    base = minimum_nuclear_norm(A, y, semidefinite=semidefinite)
+    for solver in (minimum_nuclear_norm, nuclear_program):
+        found = solver(
+            a * row[:, None, None] * A, b * row * y, semidefinite=semidefinite
+        )
+        bar = 1e-9 if solver is minimum_nuclear_norm else 1e-6
+        assert found.value * (a / b) == pytest.approx(base.value, rel=bar)
+        assert max(found.gap, found.residual, found.violation) < bar
+        lower = float(found.dual @ (b * row * y))
+        assert lower == pytest.approx(found.value, rel=bar)
+        assert lower <= found.value * (1 + 1e-12)
+
+
+@few
+@given(b=FACTORS)
+def test_units_of_the_entries_do_not_matter(b):
+    truth, rows, columns = completion(8, 1, 0.5, 7)
+    base, found = (
+        nuclear_completion(rows, columns, unit * truth[rows, columns], (8, 8))
+        for unit in (1.0, b)
+    )
+    assert found.value / b == pytest.approx(base.value, rel=1e-9)
+    assert max(found.gap, found.residual) < 1e-10
+
+
+def test_that_no_semidefinite_matrix_fits_is_said_with_its_proof():
+    """tr W = -1: nu = -1 gives -I <= 0 and y.nu = 1 > 0."""
+    for unit in (1e-12, 1.0, 1e12):
+        with pytest.raises(InvalidInput, match="no semidefinite matrix fits"):
+            minimum_nuclear_norm(
+                unit * torch.eye(3).double()[None], [-1.0], semidefinite=True
+            )
+
+
+def test_a_solver_that_was_stopped_is_no_answer():
+    A, y = gaussian(2, 20, 6, 6), gaussian(3, 20)
+    with pytest.raises(InvalidInput, match="was asked for too little"):
+        nuclear_program(A, y, solver="SCS", max_iters=2)

@@ -2,6 +2,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.oracles.q_alpha import (
@@ -16,6 +17,7 @@ from ibcore.oracles.q_alpha import (
 )
 from ibcore.oracles.woodworth import woodworth
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 def _data(n=4, d=9, seed=0):
@@ -163,3 +165,38 @@ def test_newton_reaches_the_tiniest_scales_where_almost_every_coordinate_vanishe
         path = q_alpha_path(X, X[:, 0] - X[:, 1] / 2, alphas)
         assert max(one.residual for one in path) < 1e-12
         assert path[-1].steps < 200
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+@few
+@given(a=FACTORS, b=FACTORS, r=FACTORS)
+def test_units_of_inputs_targets_scale_and_one_equation_do_not_matter(depth, a, b, r):
+    X, y = _data()
+    base = q_minimizer(X, y, 0.3, depth)
+    row = torch.ones(4, dtype=torch.float64)
+    row[2] = r
+    found = q_minimizer(a * row[:, None] * X, b * row * y, 0.3 * b / a, depth)
+    torch.testing.assert_close(found.primal * (a / b), base.primal, rtol=1e-9, atol=0)
+    torch.testing.assert_close(found.dual * a * row, base.dual, rtol=1e-9, atol=0)
+    assert max(found.residual, found.correction) < 1e-11
+
+
+@few
+@given(c=FACTORS)
+def test_one_column_in_other_units_is_solved_or_refused(c):
+    """Stationarity, asinh(beta / s) in the row space, by rational elimination: one row, so one number nu."""
+    x, y, s = torch.tensor([[1.0, c]], dtype=torch.float64), 1.0, 0.5
+    found = q_minimizer(x, [y], s)
+    assert float(x[0] @ found.primal) == pytest.approx(y, rel=1e-12)
+    ratio = torch.asinh(found.primal / s) / x[0]
+    assert float(ratio[0]) == pytest.approx(float(ratio[1]), rel=1e-9)
+
+
+def test_shapes_of_scale_and_targets_are_told():
+    X, y = _data()
+    with pytest.raises(InvalidInput, match="scale has shape"):
+        q_minimizer(X, y, torch.ones(3))
+    with pytest.raises(InvalidInput, match="expected \\(4,\\)"):
+        q_minimizer(X, y[:, None], 1.0)
+    with pytest.raises(InvalidInput, match="alphas are empty"):
+        q_alpha_path(X, y, [])

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 from scipy.integrate import solve_ivp
 
 from ibcore.oracles.relu_flow import first_negative, neuron_flow, turned_ratio
 from ibcore.problems.relu_pairs import Shape, pair
 from ibcore.problems.relu_turns import even_turns
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 def test_without_kinks_it_is_the_linear_flow():
@@ -79,3 +81,28 @@ def test_bad_input_is_refused():
     second = pair(Shape())[1]
     with pytest.raises(InvalidInput, match="more than 1 pieces"):
         neuron_flow(torch.from_numpy(second.X), second.y, max_pieces=1)
+
+
+@few
+@given(a=FACTORS, b=FACTORS)
+def test_units_of_inputs_and_labels_stretch_weights_and_times(a, b):
+    rng = np.random.default_rng(3)
+    X, teacher, start = rng.normal(size=(6, 3)), rng.normal(size=3), rng.normal(size=3)
+    y = np.maximum(X @ teacher, 0)
+    for first in (None, start):
+        base = neuron_flow(X, y, first)
+        found = neuron_flow(a * X, b * y, None if first is None else first * b / a)
+        np.testing.assert_allclose(found.limit * (a / b), base.limit, rtol=1e-7)
+        np.testing.assert_allclose(found.times * a**2, base.times, rtol=1e-7)
+        np.testing.assert_array_equal(found.active, base.active)
+
+
+def test_labels_of_zero_stay_at_zero_and_wrong_starts_are_refused():
+    X = [[1.0, 2.0], [0.5, -1.0]]
+    assert not neuron_flow(X, [0.0, 0.0]).limit.any()
+    with pytest.raises(InvalidInput, match="start has shape"):
+        neuron_flow(X, [1.0, 0.0], [1.0])
+    with pytest.raises(InvalidInput, match="NaN"):
+        neuron_flow(X, [1.0, 0.0], [1.0, float("nan")])
+    with pytest.raises(InvalidInput, match="expected \\(2,\\)"):
+        neuron_flow(X, [[1.0], [0.0]])

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ibcore.oracles.roughness import (
     certificate_bound,
@@ -9,6 +11,7 @@ from ibcore.oracles.roughness import (
 )
 from ibcore.problems.curves import scattered_points, sine_points
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 @pytest.fixture(params=[scattered_points, sine_points])
@@ -86,3 +89,30 @@ def test_bad_points_are_refused(x, y, message):
 def test_the_program_takes_one_data_set(data):
     with pytest.raises(InvalidInput, match="one by one"):
         least_roughness_program(data.x, data.y)
+
+
+@few
+@given(a=FACTORS, b=FACTORS, shift=st.floats(-10, 10), line=st.floats(-10, 10))
+def test_units_shifts_and_lines_do_not_matter(a, b, shift, line):
+    x, y = np.array([0.0, 1.0, 2.0, 4.0]), np.array([0.0, 1.0, 0.0, 0.5])
+    moved, bent = a * (x + shift), b * (y + line * x + shift)
+    base = float(least_roughness(x, y).value)
+    least = least_roughness(moved, bent)
+    assert float(least.value) * a / b == pytest.approx(base, rel=1e-11)
+    assert float(certificate_bound(least.certificate, moved)) <= 1 + 1e-9
+    program = least_roughness_program(moved, bent)
+    assert program.value * a / b == pytest.approx(base, rel=1e-6)
+    assert max(program.gap, program.residual) < 1e-6
+    assert moved[0] < program.positions[0] < program.positions[-1] < moved[-1]
+
+
+def test_points_on_a_line_need_no_bend_in_the_program():
+    for unit in (1e-12, 1.0, 1e12):
+        flat = least_roughness_program([0.0, 1.0, 2.0], [unit, 2 * unit, 3 * unit])
+        assert flat.value == flat.gap == flat.residual == 0
+        assert not flat.jumps.any()
+
+
+def test_a_negative_number_of_bends_is_refused():
+    with pytest.raises(InvalidInput, match="between is -1"):
+        least_roughness_program([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], between=-1)

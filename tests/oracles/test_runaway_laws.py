@@ -2,10 +2,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
 from scipy.integrate import solve_ivp
 
 from ibcore.oracles import runaway_completion as law
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 @pytest.mark.parametrize("depth", [2, 3, 4, 7])
@@ -70,3 +72,12 @@ def test_the_bound_is_below_every_matrix_of_positive_determinant():
 def test_a_loss_too_large_for_the_bound_is_refused():
     with pytest.raises(InvalidInput, match="below 1/3"):
         law.least_entry(0.4)
+
+
+@few
+@given(factor=FACTORS)
+def test_the_laws_are_powers_of_time(factor):
+    for depth in (2, 3, 5):
+        grown = law.entry(depth, factor) / law.entry(depth, 1.0)
+        assert grown == pytest.approx(factor ** law.exponent(depth))
+        assert law.loss(depth, factor) * grown**2 == pytest.approx(law.loss(depth, 1.0))

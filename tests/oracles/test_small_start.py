@@ -1,8 +1,10 @@
 import pytest
 import torch
+from hypothesis import given
 
 from ibcore.oracles.small_start import small_start
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 def draw(*shape, seed=0):
@@ -40,3 +42,25 @@ def test_what_cannot_grow_is_refused():
         small_start(X, y, torch.zeros(4, 7).double(), torch.zeros(4).double())
     with pytest.raises(InvalidInput, match="first has shape"):
         small_start(X, y, draw(4, 6), draw(4))
+
+
+@few
+@given(a=FACTORS, b=FACTORS, c=FACTORS)
+def test_units_of_data_and_start(a, b, c):
+    X, y, W, last = draw(3, 7), draw(3, seed=1), draw(4, 7, seed=2), draw(4, seed=3)
+    base, found = small_start(X, y, W, last), small_start(a * X, b * y, c * W, c * last)
+    torch.testing.assert_close(found.limit * (a / b), base.limit)
+    torch.testing.assert_close(found.direction, base.direction)
+    factor = c * (a / b) ** 0.5
+    assert found.distance / factor == pytest.approx(base.distance, rel=1e-9)
+    assert found.ratio / factor == pytest.approx(base.ratio, rel=1e-7)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_targets_orthogonal_to_the_inputs_do_not_grow(unit):
+    """X^T y = 0 in exact arithmetic: 0.1 * 3 - 0.3 is rounding."""
+    X = unit * torch.tensor([[0.1], [0.3]], dtype=torch.float64)
+    with pytest.raises(InvalidInput, match="does not grow"):
+        small_start(X, [3.0, -1.0], draw(2, 1), draw(2))
+    with pytest.raises(InvalidInput, match="expected \\(2,\\)"):
+        small_start(X, [[3.0], [1.0]], draw(2, 1), draw(2))

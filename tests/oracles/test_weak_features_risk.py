@@ -2,9 +2,12 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
 
 from ibcore.oracles.double_descent import weak_features_risk, weak_features_spread
+from ibcore.problems.weak_features import prescient
 from ibcore.validation import InvalidInput
+from tests.oracles.scalings import FACTORS, few
 
 
 def test_risk_without_features_is_the_variance_of_a_label():
@@ -74,3 +77,17 @@ def test_counts_must_be_counts():
         weak_features_risk(0, 1, 1.0, 0.0, 0.0)
     with pytest.raises(InvalidInput, match="used is -1"):
         weak_features_spread(10, -1, 1.0, 0.0, 0.0)
+
+
+@few
+@given(factor=FACTORS)
+def test_risk_and_spread_are_proportional_to_the_energies(factor):
+    for p in (8, 60):
+        for law in (weak_features_risk, weak_features_spread):
+            scaled = law(40, p, 0.4 * factor, 0.6 * factor, 0.1 * factor)
+            assert scaled / factor == pytest.approx(law(40, p, 0.4, 0.6, 0.1))
+
+
+def test_prescient_features_fall_like_their_reciprocal_ranks():
+    beta = prescient(5, noise=0.0).beta
+    torch.testing.assert_close(beta / beta[0], 1 / torch.arange(1, 6).double())
