@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ibcore.oracles.active_set import Array
 from ibcore.oracles.separability import separating_direction
-from ibcore.oracles.separation import power_of_two
+from ibcore.oracles.separation import factors_to_unit_size
 from ibcore.validation import InvalidInput, binary_data
 
 _TOLERANCES = (1e-10, 1e-9, 1e-12)
@@ -59,9 +59,9 @@ def fourier_max_margin(X: object, y: object) -> FourierMargin:
     inputs, labels = binary_data(X, y)
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
     separating_direction(signed)
-    unit = float(power_of_two(np.abs(signed).max(keepdims=True).ravel())[0])
+    unit = float(factors_to_unit_size(np.abs(signed).max(keepdims=True).ravel())[0])
     rows = signed * unit
-    own = power_of_two(np.abs(rows).max(1))
+    own = factors_to_unit_size(np.abs(rows).max(1))
     for heights in (np.ones(len(rows)), own / own.max()):
         for tolerance in _TOLERANCES:
             found = _program(rows * heights[:, None], heights, tolerance)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ibcore.oracles.active_set import EPS, Array, shortest_vector
 from ibcore.oracles.separability import separating_direction
-from ibcore.oracles.separation import power_of_two
+from ibcore.oracles.separation import factors_to_unit_size
 from ibcore.validation import InvalidInput, binary_data
 
 _SUPPORT = 1e-6  # dual variables below this share of the largest one start outside the support set
@@ -70,7 +70,7 @@ def certify(signed: Array, dual: Array) -> MaxMargin:
 
     Raises `InvalidInput` where the margin is not resolved in double precision.
     """
-    unit = float(power_of_two(np.abs(signed).max(keepdims=True).ravel())[0])
+    unit = float(factors_to_unit_size(np.abs(signed).max(keepdims=True).ravel())[0])
     distinct, copies, counts = np.unique(
         signed * unit + 0.0, axis=0, return_inverse=True, return_counts=True
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ibcore.oracles.active_set import Array
 from ibcore.oracles.separability import separating_direction
-from ibcore.oracles.separation import balanced, power_of_two
+from ibcore.oracles.separation import balanced, factors_to_unit_size
 from ibcore.validation import InvalidInput, binary_data
 
 _TOLERANCES = (1e-10, 1e-9, 1e-12)
@@ -72,7 +72,7 @@ def _solve(signed: Array, p: float) -> NormMargin:
 
     Solved in one unit for all entries, and if that does not do in units of its own for each row and column.
     """
-    unit = float(power_of_two(np.abs(signed).max(keepdims=True).ravel())[0])
+    unit = float(factors_to_unit_size(np.abs(signed).max(keepdims=True).ravel())[0])
     ones = np.ones(len(signed))
     B, rows, columns = balanced(signed)
     rows /= rows.max()

@@ -22,7 +22,7 @@ from scipy.linalg import null_space
 from torch import Tensor
 
 from ibcore.oracles.active_set import EPS, Array
-from ibcore.oracles.separation import opposing_weights, power_of_two
+from ibcore.oracles.separation import factors_to_unit_size, opposing_weights
 from ibcore.validation import InvalidInput, NotSeparable, binary_data
 
 _CERTIFIED = (
@@ -166,7 +166,7 @@ def variation_margin(X: object, y: object) -> VariationMargin:
     gap exceeds 1e-7, and `NotSeparable` where weights certify that no network fits the labels.
     """
     inputs, labels = _plane(X, y)
-    unit = float(power_of_two(np.abs(inputs).max(keepdims=True).ravel())[0])
+    unit = float(factors_to_unit_size(np.abs(inputs).max(keepdims=True).ravel())[0])
     points = inputs * unit
     lengths = np.linalg.norm(points, axis=1)
     for scales in (np.ones(len(points)), lengths / lengths.min()):
@@ -279,7 +279,7 @@ def gated_norm(X: object, y: object) -> float:
     divided by s with a common factor s of X; raises as `variation_margin` does.
     """
     points, labels = _plane(X, y)
-    unit = float(power_of_two(np.abs(points).max(keepdims=True).ravel())[0])
+    unit = float(factors_to_unit_size(np.abs(points).max(keepdims=True).ravel())[0])
     inputs = points * unit
     ends = kinks(inputs)
     widths = np.diff(np.append(ends, ends[0] + 2 * np.pi))
