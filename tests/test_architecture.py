@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "ibcore"
-BOTTOM = {"validation", "evidence"}
+BOTTOM = {"validation", "evidence", "threads"}
 JOINS = {"claims", "demonstrations"}
 LOWER = {
     "problems",

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from ibcore.evidence import Evidence
+from ibcore.threads import threads
 from ibcore.validation import (
     PRESETS,
     InvalidInput,
@@ -142,7 +143,8 @@ class Claim:
                 f"its sizes are {', '.join(known)}."
             )
         start = time.perf_counter()
-        evidence = self.experiment(setting, **{**known, **override})
+        with threads():
+            evidence = self.experiment(setting, **{**known, **override})
         return Verdict(self, setting, evidence, time.perf_counter() - start)
 
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from ibcore.explore.controls import Choice, Draw, Frame, check_controls
 from ibcore.explore.still import fragment
 from ibcore.explore.svg import figure_svg
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Explorer:
         frames = [self._frames[position] for position in sorted(self._frames)]
         return fragment(self.uid, self.title, list(self.controls.values()), frames)
 
+    @threads()
     def _compute(self, position: Position, *, phone: bool = False) -> Frame:
         values = {
             name: choice.values[i]
