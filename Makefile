@@ -7,15 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-# One thread per process: the work is small, and the processes are many.
-export OMP_NUM_THREADS := 1
-export MKL_NUM_THREADS := 1
-export OPENBLAS_NUM_THREADS := 1
-export VECLIB_MAXIMUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport IBCORE_BUILDING_BOOK MPLBACKEND PYTHONWARNINGS PYTHONPATH
 
-.PHONY: help env book test lint lab serve bench clean
+.PHONY: help env book test notebooks processors lint lab serve bench clean
 
 help:
 	@echo "make book    build the book into _build/html/index.html, running every notebook that changed"
@@ -25,15 +20,18 @@ help:
 	@echo "make bench   compare the solvers' running times"
 	@echo "make clean   remove what was built; $(VENV) stays"
 	@echo
-	@echo "Settings: PYTHON=$(PYTHON)  PORT=$(PORT)  WORKERS=$(WORKERS)  PIP_OPTIONS=$(PIP_OPTIONS)"
+	@echo "make notebooks    only compare what the notebooks print with what they store"
+	@echo "make processors   compare notebooks and claims under the settings of other processors (an hour)"
+	@echo
+	@echo 'Settings: PYTHON=$(PYTHON)  PORT=$(PORT)  WORKERS=$(WORKERS)  PIP_OPTIONS=$(PIP_OPTIONS)'
 
 env: $(INSTALLED)
 
 $(INSTALLED): requirements.txt constraints.txt pyproject.toml
-	@command -v $(PYTHON) > /dev/null || { echo "There is no '$(PYTHON)' here. Install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else "$(PYTHON) is Python %d.%d; this project runs on 3.11, 3.12 and 3.13. Name one of them: make PYTHON=python3.12" % v[:2])'
+	@command -v "$(PYTHON)" > /dev/null || { echo "There is no '$(PYTHON)' here. Install Python 3.11, 3.12, 3.13 or 3.14, or name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 15) else "%s is Python %d.%d; this project runs on 3.11 to 3.14. Name one of them: make PYTHON=python3.12" % (sys.argv[1], *v[:2]))' "$(PYTHON)"
 	@echo "==> Installing into $(VENV) (a few minutes the first time)"
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(PIP_OPTIONS) -r requirements.txt -c constraints.txt
 	$(BIN)/python -m pip install --quiet $(PIP_OPTIONS) --no-deps --no-build-isolation -e .
 	@touch $@
@@ -53,6 +51,14 @@ test: lint book
 	$(BIN)/python scripts/find_chromium.py --install
 	@echo "==> Tests of the package, of what the notebooks print, and of the built pages"
 	$(BIN)/python scripts/run_tests.py -n $(WORKERS)
+
+notebooks: $(INSTALLED)
+	@echo "==> What the notebooks print, against what they store"
+	$(BIN)/python scripts/run_tests.py --only-notebooks -n $(WORKERS)
+
+processors: $(INSTALLED)
+	@echo "==> Notebooks and claims under the settings of other processors"
+	$(BIN)/python scripts/processors.py -n $(WORKERS)
 
 lab: $(INSTALLED)
 	$(BIN)/python -m jupyterlab book

@@ -1,4 +1,4 @@
-"""The environment in which notebooks run: this Python's kernel, one thread, nothing of the user's own settings."""
+"""The environment in which notebooks run: this Python's kernel, nothing of the user's own settings."""
 
 from __future__ import annotations
 
@@ -13,13 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-THREADS = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
 # A kernel warns about its loopback socket on every start, and parallel kernels would share one history file.
 KERNEL_CONFIG = "c.IPKernelApp.log_level = 40\nc.HistoryManager.enabled = False\n"
 MATPLOTLIB_CONFIG = "# Matplotlib's defaults: the book's figures name what differs.\n"
@@ -43,7 +36,6 @@ def notebook_environment(*, building: bool) -> dict[str, str]:
     building: explorers write themselves as HTML (set by the book's build only).
     """
     env = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
-    env |= dict.fromkeys(THREADS, "1")
     env |= _jupyter()
     env |= _matplotlib(env)
     env["PYTHONPATH"] = str(ROOT)
