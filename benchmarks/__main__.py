@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import torch
-
 from benchmarks import batching, log_time, networks, nuclear_norm, stiff_flow
+from benchmarks import threads as own_threads
+from ibcore.threads import threads
+
+MODULES = (log_time, networks, batching, stiff_flow, nuclear_norm, own_threads)
 
 
 def main() -> None:
     """Run on one thread, so that ratios do not depend on the number of cores."""
-    torch.set_num_threads(1)
-    for module in (log_time, networks, batching, stiff_flow, nuclear_norm):
+    for module in MODULES:
         print(f"\n{module.__doc__.splitlines()[0]}")
-        for line in module.run():
-            print(f"  {line}", flush=True)
+        with threads(1):
+            for line in module.run():
+                print(f"  {line}", flush=True)
 
 
 if __name__ == "__main__":
