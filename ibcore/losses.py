@@ -58,7 +58,7 @@ class Logistic:
 
     def log_value(self, margins: Tensor) -> Tensor:
         head = torch.log(softplus(-margins.clamp(max=_TAIL)))
-        return torch.where(margins > _TAIL, -margins, head)
+        return torch.where(margins >= _TAIL, -margins, head)
 
     def log_slope(self, margins: Tensor) -> Tensor:
         return logsigmoid(-margins)
@@ -143,7 +143,7 @@ class CrossEntropy:
     def log_value(self, margins: Tensor) -> Tensor:
         rivals = torch.logsumexp(-margins.unflatten(-1, (-1, self.rivals)), -1)
         return torch.where(
-            rivals < -_TAIL, rivals, torch.log(softplus(rivals.clamp_min(-_TAIL)))
+            rivals <= -_TAIL, rivals, torch.log(softplus(rivals.clamp_min(-_TAIL)))
         )
 
     def log_slope(self, margins: Tensor) -> Tensor:
