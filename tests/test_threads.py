@@ -15,8 +15,13 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from ibcore.claims.classification.logistic_regression import logistic_max_margin
+from ibcore.dynamics.descent import constant, descend
+from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.explore import Choice, explore
 from ibcore.figures.style import figure
+from ibcore.losses import Exponential
+from ibcore.models import Linear
 from ibcore.threads import VARIABLE, threads
 from ibcore.validation import InvalidInput
 
@@ -204,6 +209,29 @@ def test_a_claim_and_an_explorer_run_on_one_thread():
     finally:
         object.__setattr__(logistic_max_margin, "experiment", experiment)
     assert seen == [{1}, {1}]
+
+
+class Watched(Linear):
+    """A linear model that notes how many threads it is called with."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.seen = set()
+
+    def outputs(self, theta):
+        self.seen |= set(pools().values())
+        return super().outputs(theta)
+
+
+def descend_briefly(model, loss, start, **_):
+    return descend(model, loss, start, constant(0.1), stops=[3])
+
+
+@pytest.mark.parametrize("engine", [flow, scipy_flow, descend_briefly])
+def test_an_engine_runs_on_one_thread(engine):
+    model = Watched(torch.tensor([[3.0, 4.0]]).double())
+    engine(model, Exponential(), torch.zeros(1, 2).double(), log_loss=[-5.0])
+    assert model.seen == {1}
 
 
 def python(code: str, **environment: str) -> str:

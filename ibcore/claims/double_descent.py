@@ -33,6 +33,7 @@ from ibcore.problems.curves import Points, sine_points
 from ibcore.problems.digit_parity import parity_splits
 from ibcore.problems.digits import CLASSES, DigitsSplit, digits_split
 from ibcore.problems.weak_features import WeakFeatures, equally_weak, prescient
+from ibcore.threads import threads
 
 SAMPLES, FEATURES, NOISE = 40, 100, 0.5
 FAR = 10
@@ -187,6 +188,7 @@ def measured_risk(
     return {name: torch.cat(parts, -1) for name, parts in risks.items()}
 
 
+@threads()
 def risk_during_descent(
     setting: Setting,
     counts: Sequence[int],
@@ -539,6 +541,7 @@ def _by_corruption(columns: Tensor) -> Tensor:
     return columns.unflatten(-1, (-1, CLASSES)).movedim(-2, 0)
 
 
+@threads()
 def network_curves(
     setting: Setting,
     widths: Sequence[int],

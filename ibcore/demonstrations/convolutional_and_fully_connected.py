@@ -25,6 +25,7 @@ from ibcore.oracles.fourier_regression import (
     fourier_interpolant,
 )
 from ibcore.problems.spectra import SpectralRegression, spectral_regression
+from ibcore.threads import threads
 
 KINDS = ("even", "generic")
 SCALES = (10.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.001)
@@ -97,6 +98,7 @@ def draw_example(kind: str, alpha: float) -> tuple[Figure, str]:
     )
 
 
+@threads()
 def predicted_excess(
     X: Tensor, y: Tensor, least: float, scales: Sequence[float]
 ) -> Tensor:
@@ -112,6 +114,7 @@ def predicted_excess(
     return fourier_norm(betas) / least - 1
 
 
+@threads()
 def deeper(depth: int, scales: Sequence[float]) -> list[tuple[float, float]]:
     """A fully connected network of `depth` on five points in ten dimensions: scale and relative distance to X^+ y."""
     generator = torch.Generator().manual_seed(depth)

@@ -18,6 +18,7 @@ from ibcore.measures.directions import sin_angle
 from ibcore.models.deep_linear import DeepLinear, random_start
 from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.problems.separable import Classification
+from ibcore.threads import threads
 
 DEPTHS = (1, 2, 3, 4)
 SCALES = (0.1, 1.0)
@@ -72,6 +73,7 @@ def draw_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, str
     return fig, sentence + "."
 
 
+@threads()
 def compare_routes(depth: int, steps: int) -> list[tuple[str, float, float]]:
     """Gradient descent and the flow on `leaning_clouds`: name, log L, degrees to the max-margin direction.
 

@@ -15,6 +15,7 @@ from ibcore.figures.style import figure
 from ibcore.models.matrix_factorization import Entries
 from ibcore.oracles.nuclear_minimization import nuclear_completion
 from ibcore.problems.planted_low_rank import gaussian_product, revealed_entries
+from ibcore.threads import threads
 
 DEPTHS = (1, 2, 3, 4)
 SIZES = (1.0, 1e-2, 1e-4, 1e-6)  # of the product at the start
@@ -22,6 +23,7 @@ SIZE, RANK, SHARE = 12, 2, 0.55
 STOPS = tuple(sorted({round(10 ** (k / 14)) for k in range(1, 45)}))
 
 
+@threads()
 def complete(
     rows: Tensor,
     columns: Tensor,
@@ -109,6 +111,7 @@ def draw_completion(depth: int, size: float) -> tuple[Figure, str]:
 
 
 @functools.cache
+@threads()
 def recovery(
     size: int, rank: int, shares: tuple[float, ...], count: int, steps: int
 ) -> dict[str, tuple[float, ...]]:

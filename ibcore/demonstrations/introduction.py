@@ -30,6 +30,7 @@ from ibcore.problems.curves import (
     scattered_points,
     zigzag,
 )
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_integer, positive_number
 
 LABEL_NOISE = 0.3
@@ -55,6 +56,7 @@ class PolynomialFit:
         )
 
 
+@threads()
 def fit_polynomial(
     data: Points, degree: int, *, noise: float = LABEL_NOISE
 ) -> PolynomialFit:
@@ -101,6 +103,7 @@ class CurveFit:
         )
 
 
+@threads()
 def fit_points(
     points: Points,
     width: int,

@@ -29,6 +29,7 @@ from ibcore.oracles.bregman_projection import (
 )
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.problems.interpolation import isotropic_interpolation
+from ibcore.threads import threads
 
 Path = list[Tensor]
 Cloud = tuple[np.ndarray, np.ndarray, float, float]
@@ -62,6 +63,7 @@ class Interpolants:
     residual: float
 
 
+@threads()
 def random_interpolants(
     seed: int, draws: int, device: torch.device, fresh: int = 50
 ) -> Interpolants:
@@ -188,6 +190,7 @@ METHODS: dict[str, Callable[[Recorded, Tensor, float], object]] = {
 }
 
 
+@threads()
 def follow(
     X: Tensor, y: Tensor, start: Tensor, method: str, scale: float = 1.0
 ) -> Tensor:
@@ -198,6 +201,7 @@ def follow(
     return torch.stack(task.path)
 
 
+@threads()
 def distance_paths(seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """For every method steps and relative distances to the closest interpolant; 10 points in 30 dimensions."""
     data = isotropic_interpolation(10, 30, torch.Generator().manual_seed(seed))

@@ -21,6 +21,7 @@ from ibcore.measures import sin_angle
 from ibcore.models import Linear
 from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.problems.separable import Classification
+from ibcore.threads import threads
 
 LOSSES: dict[str, TailLoss] = {"logistic": Logistic(), "1/margin": PolynomialTail()}
 POWERS = (0, 1, 2, 3, 5, 10, 30, 100, 1000, 100_000)
@@ -89,6 +90,7 @@ class Route:
     sines: Tensor
 
 
+@threads()
 def three_routes(
     data: Classification, *, steps: int = 20_000, log_loss: float = -1e6
 ) -> tuple[Route, Route, Route]:

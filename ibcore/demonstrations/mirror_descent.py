@@ -17,6 +17,7 @@ from ibcore.losses import Exponential
 from ibcore.models import Linear
 from ibcore.oracles.norm_margin import NormMargin, norm_max_margin
 from ibcore.problems.separable import Classification
+from ibcore.threads import threads
 
 PLANE_ORDERS = (1.1, 1.3, 1.6, 2.0, 3.0, 10.0)
 PLANE_TIMES = (1, 3, 10, 1000)
@@ -38,6 +39,7 @@ def plane_points() -> Classification:
     )
 
 
+@threads()
 def follow(
     X: object, y: object, p: float, log_time: object
 ) -> tuple[Trajectory, NormMargin, Tensor]:
@@ -84,6 +86,7 @@ def draw_plane(p: float, power: int) -> tuple[Figure, str]:
     )
 
 
+@threads()
 def naive_gaps(
     signed: Tensor,
     best: Tensor,

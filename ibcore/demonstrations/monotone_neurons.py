@@ -23,6 +23,7 @@ from ibcore.models.neuron import (
     leaky_relu,
 )
 from ibcore.oracles.neuron import inverse_leaky, least_regularizer, regularizer
+from ibcore.threads import threads
 
 LEAK = 0.5
 INPUT, TARGET = (1.0, 0.4), 2.0
@@ -109,6 +110,7 @@ def neuron_explorer() -> Explorer:
     )
 
 
+@threads()
 def drift_by_share(
     shares: tuple[float, ...] = (1.0, 0.5, 0.25), problems: int = 8
 ) -> list[tuple[float, float, float]]:

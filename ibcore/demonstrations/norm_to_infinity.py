@@ -23,6 +23,7 @@ from ibcore.models.runaway_completion import (
     product,
 )
 from ibcore.oracles import runaway_completion as law
+from ibcore.threads import threads
 
 Array = NDArray[np.float64]
 START = np.array([[0.1, 0.02], [0.02, 0.05]])
@@ -99,6 +100,7 @@ class Escape:
     flips: Array
 
 
+@threads()
 def escape(imbalances: tuple[float, ...] = IMBALANCES) -> Escape:
     """Raw weights, W_1 = W(0)^(1/2) + epsilon e_2 e_2^T and W_2 = W(0)^(1/2), until the loss is below 1e-24."""
     raw, rows = RawWeights(2), []

@@ -24,6 +24,7 @@ from ibcore.models.matrix_factorization import (
 )
 from ibcore.oracles.nuclear_minimization import minimum_nuclear_norm, nuclear_completion
 from ibcore.problems.sensing import corner_completion, gaussian_observations
+from ibcore.threads import threads
 
 RATIOS = (0.5, 3.0)
 SCALES = (1e-1, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12, 1e-14)
@@ -87,6 +88,7 @@ class Sensed:
     ratio: float
 
 
+@threads()
 def sense(
     counts: Sequence[int], problems: int = 3, scale: float = 1e-4, size: int = 8
 ) -> list[Sensed]:

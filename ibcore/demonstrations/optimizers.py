@@ -27,6 +27,7 @@ from ibcore.models import Linear
 from ibcore.oracles.max_margin import max_margin
 from ibcore.oracles.norm_margin import norm_max_margin
 from ibcore.problems.separable import Classification
+from ibcore.threads import threads
 
 STEPS = (3, 30, 300, 3000)
 _NORM = {
@@ -78,6 +79,7 @@ class Found:
 
 
 @functools.cache
+@threads()
 def directions() -> Found:
     """All `OPTIMIZERS` on `three_answers` from w = 0 with the exponential loss, after each of `STEPS`.
 
@@ -151,6 +153,7 @@ def optimizer_explorer() -> Explorer:
     )
 
 
+@threads()
 def margin_gaps(
     data: Classification,
     optimizer: Direction,

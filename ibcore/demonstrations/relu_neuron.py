@@ -18,6 +18,7 @@ from ibcore.models.relu_neuron import ReLUNeuron
 from ibcore.oracles.relu_flow import neuron_flow
 from ibcore.problems.relu_pairs import NeuronData, Shape, pair
 from ibcore.problems.relu_turns import even_turns, turning_data
+from ibcore.threads import threads
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,7 @@ MAX_ANGLE = (
 )
 
 
+@threads()
 def train(
     data: NeuronData,
     *,
@@ -79,6 +81,7 @@ def shape_for(angle: float, shape: Shape | None = None) -> Shape:
     return replace(shape, tilt=float(tilt))
 
 
+@threads()
 def walked(data: NeuronData, *, tolerance: float = 1e-6, misfit: float = 1e-8) -> Array:
     """The path (K, d) of `train` at times that rise by constant factors, its end included."""
     whole = train(data, tolerance=tolerance, misfit=misfit)

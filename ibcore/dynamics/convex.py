@@ -9,9 +9,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput
 
 
+@threads()
 def descent_path(
     gradient: Callable[[Tensor], Tensor],
     start: Tensor,
@@ -41,6 +43,7 @@ class StochasticPath:
     average: Tensor
 
 
+@threads()
 def averaged_sgd(
     gradient: Callable[[Tensor, Tensor], Tensor],
     start: Tensor,

@@ -20,6 +20,7 @@ from ibcore.dynamics.trajectory import (
     step_limit,
     wall_limit,
 )
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -100,6 +101,7 @@ class _Decay:
         return self.log_first - self.power * math.log1p(step / self.over)
 
 
+@threads()
 def descend(
     model: Model,
     loss: TailLoss,

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.trajectory import NOT_FINITE, REACHED
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -52,6 +53,7 @@ class FactorRun:
         return tuple(REACHED if good else NOT_FINITE for good in finite.tolist())
 
 
+@threads()
 def descend_factors(
     gradient: LossGradient,
     layers: object,

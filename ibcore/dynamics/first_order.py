@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.trajectory import CONVERGED, NOT_FINITE, step_limit
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -39,6 +40,7 @@ class _Rule(Protocol):
     def __call__(self, theta: Tensor, gradient: Tensor, step: int) -> Tensor: ...
 
 
+@threads()
 def gradient_descent(
     objective: Objective,
     start: Tensor,
@@ -73,6 +75,7 @@ def gradient_descent(
     )
 
 
+@threads()
 def adam(
     objective: Objective,
     start: Tensor,

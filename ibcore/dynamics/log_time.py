@@ -46,6 +46,7 @@ from ibcore.dynamics.trajectory import (
     step_limit,
     wall_limit,
 )
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     one_of,
@@ -149,6 +150,7 @@ def _stops(log_loss: object, log_time: object, like: Tensor) -> _Stops:
     return _Stops(variable, values)
 
 
+@threads()
 def flow(
     model: Model,
     loss: TailLoss,

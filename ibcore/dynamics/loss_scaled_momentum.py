@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -42,6 +43,7 @@ class Snapshots:
         return bool((self.steps >= 0).all())
 
 
+@threads()
 def descend_to_levels(
     gradient: Gradient,
     weights: Sequence[Tensor],

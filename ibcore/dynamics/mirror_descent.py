@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.trajectory import CONVERGED, NOT_FINITE, step_limit
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -109,6 +110,7 @@ class MirrorRun:
     path: Tensor
 
 
+@threads()
 def mirror_descent(
     X: Tensor,
     y: Tensor,
@@ -172,6 +174,7 @@ def _proposed(eta: Tensor, r: Tensor, r_new: Tensor) -> Tensor:
     return eta * torch.where(ratio > 0, ratio, torch.ones_like(ratio)).clamp(max=_LEAP)
 
 
+@threads()
 def natural_descent(
     X: Tensor,
     y: Tensor,

@@ -34,6 +34,7 @@ from ibcore.dynamics.trajectory import (
     step_limit,
     wall_limit,
 )
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -231,6 +232,7 @@ def _log_mean_slope(model: Model, loss: TailLoss, theta: Tensor) -> Tensor:
     return torch.logsumexp(slopes, -1) - math.log(slopes.shape[-1])
 
 
+@threads()
 def mirror_flow(
     model: Model,
     loss: TailLoss,
@@ -280,6 +282,7 @@ def _orders(p: float | Tensor, theta: Tensor) -> Tensor:
     return orders.expand(len(theta))[:, None]
 
 
+@threads()
 def mirror_descent(
     model: Model,
     loss: TailLoss,

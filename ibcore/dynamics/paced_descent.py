@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.trajectory import CONVERGED, NOT_FINITE, step_limit
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -40,6 +41,7 @@ class PacedDescent:
         )
 
 
+@threads()
 def paced_descent(
     objective: BoundedObjective,
     start: Tensor,

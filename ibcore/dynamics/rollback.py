@@ -20,6 +20,7 @@ from ibcore.dynamics.trajectory import (
     step_limit,
     wall_limit,
 )
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -28,6 +29,7 @@ from ibcore.validation import (
 )
 
 
+@threads()
 def descend_with_rollback(
     model: Model,
     loss: TailLoss,

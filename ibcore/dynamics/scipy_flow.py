@@ -47,6 +47,7 @@ from ibcore.dynamics.trajectory import (
     step_limit,
     wall_limit,
 )
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     one_of,
@@ -271,6 +272,7 @@ class _Polar:
         return out
 
 
+@threads()
 def scipy_flow(
     model: Model,
     loss: TailLoss,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.trajectory import CONVERGED, NOT_FINITE, step_limit, wall_limit
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -40,6 +41,7 @@ class SGDRun:
         )
 
 
+@threads()
 def sgd(
     gradient: Callable[[Tensor, Tensor, Tensor], Tensor],
     done: Callable[[Tensor, Tensor], Tensor],

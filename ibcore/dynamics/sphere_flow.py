@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ibcore.dynamics.protocols import Model, starting_point
 from ibcore.dynamics.trajectory import REACHED, broke_down
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -60,6 +61,7 @@ class SphereRun:
         return torch.linalg.vector_norm(self.direction - along * pull, dim=-1)
 
 
+@threads()
 def sphere_flow(
     model: Model,
     theta: Tensor,

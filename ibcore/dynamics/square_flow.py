@@ -26,6 +26,7 @@ from ibcore.dynamics.trajectory import (
     step_limit,
     wall_limit,
 )
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -68,6 +69,7 @@ class SquareFlow:
         )
 
 
+@threads()
 def square_flow(
     model: Model,
     theta: Tensor,

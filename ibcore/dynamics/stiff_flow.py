@@ -32,6 +32,7 @@ from ibcore.dynamics.trajectory import (
     step_limit,
     wall_limit,
 )
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     one_of,
@@ -82,6 +83,7 @@ class StiffRun:
         return self.status in (CONVERGED, REACHED)
 
 
+@threads()
 def integrate(
     vector_field: Field,
     jacobian: Field | None,
@@ -146,6 +148,7 @@ def integrate(
     )
 
 
+@threads()
 def stiff_flow(
     model: CurvedModel,
     targets: object,

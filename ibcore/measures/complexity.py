@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ibcore.threads import threads
 
+
+@threads()
 def spectral_complexity(weights: Sequence[Tensor]) -> Tensor:
     """R_A = prod_i |A_i|_2 (sum_i (|A_i^T|_{2,1} / |A_i|_2)^(2/3))^(3/2), (B,), of the layers A_i (B, out, in).
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 from torch import Tensor
 
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 Array = NDArray[np.float64]
@@ -55,6 +56,7 @@ class ClarkeKKT:
     gap: float
 
 
+@threads()
 def kkt(theta: Tensor, margins: Tensor, rows: Tensor, *, active: float = 0.01) -> KKT:
     """Best multipliers by nonnegative least squares on the constraints within `active` of the smallest margin.
 
@@ -79,6 +81,7 @@ def kkt(theta: Tensor, margins: Tensor, rows: Tensor, *, active: float = 0.01) -
     )
 
 
+@threads()
 def clarke_kkt(
     a: Tensor,
     w: Tensor,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ibcore.threads import threads
 
+
+@threads()
 def roughness(positions: Tensor, jumps: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """int |f''| over the open interval (left, right), the total variation of the slope: (...).
 

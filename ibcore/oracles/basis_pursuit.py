@@ -25,6 +25,7 @@ from ibcore.oracles.equations import (
     independent,
     within,
 )
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_number
 
 _SYSTEMS = 200_000
@@ -61,6 +62,7 @@ class BasisPursuit:
         return self.primal != 0
 
 
+@threads()
 def basis_pursuit(X: object, y: object) -> BasisPursuit:
     """Solve min |beta|_1 s.t. X beta = y by HiGHS, once more on its support, and find the dual of largest slack.
 
@@ -207,6 +209,7 @@ def leading_excess(pursuit: BasisPursuit, X: Tensor, depth: int) -> float:
     return float((((1 - rho) ** -p - (1 + rho) ** -p) * (1 - rho)).sum()) / pursuit.norm
 
 
+@threads()
 def quasi_norm_interpolant(X: object, y: object, power: float) -> Tensor:
     """The interpolant of least sum_j |beta_j|^power, 0 < power <= 1, (d,), by trying every basic solution.
 

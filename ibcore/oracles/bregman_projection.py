@@ -28,6 +28,7 @@ from ibcore.oracles.equations import (
     power_of_two,
     within,
 )
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 Array = NDArray[Any]
@@ -159,6 +160,7 @@ class BregmanProjection:
     gap: float
 
 
+@threads()
 def bregman_projection(
     X: object, y: object, start: object, potential: Potential
 ) -> BregmanProjection:
@@ -189,6 +191,7 @@ def bregman_projection(
     return result
 
 
+@threads()
 def program(
     X: object, y: object, start: object, potential: Potential
 ) -> tuple[Tensor, float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, real_tensor, regression_data
 
 _FITTED = 1e-3
@@ -35,6 +36,7 @@ class MemorizingNetwork:
         return ((X @ self.direction)[:, None] - self.thresholds).relu() @ self.weights
 
 
+@threads()
 def memorizing_network(
     X: object,
     y: object,

@@ -15,6 +15,7 @@ from torch import Tensor
 from ibcore.oracles.active_set import Array
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import factors_to_unit_size
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, binary_data
 
 _TOLERANCES = (1e-10, 1e-9, 1e-12)
@@ -49,6 +50,7 @@ def fourier_norm(beta: Tensor) -> Tensor:
     return torch.fft.fft(beta, norm="ortho").abs().sum(-1)
 
 
+@threads()
 def fourier_max_margin(X: object, y: object) -> FourierMargin:
     """Solve the second-order cone program with Clarabel.
 

@@ -35,6 +35,7 @@ from ibcore.oracles.equations import (
     scaled_equations,
     within,
 )
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 Array = NDArray[np.float64]
@@ -95,6 +96,7 @@ class EvenInterpolant:
     stationarity: float
 
 
+@threads()
 def fourier_interpolant(X: object, y: object) -> FourierInterpolant:
     """Solve the second-order cone program with Clarabel; X (n, d) and y (n,).
 
@@ -222,6 +224,7 @@ def even_potential(u: object, v: object) -> EvenPotential:
     return EvenPotential(c, product.real, product.imag)
 
 
+@threads()
 def even_interpolant(X: object, y: object, potential: EvenPotential) -> EvenInterpolant:
     """Minimize sum_k q_k(Re beta^_k) s.t. X beta = y for even inputs X (n, d), by Newton's method on the dual.
 

@@ -23,6 +23,7 @@ from scipy.optimize import least_squares
 from torch import Tensor
 
 from ibcore.oracles.equations import failures_in_words
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -55,6 +56,7 @@ class Greedy:
     loss: Tensor
 
 
+@threads()
 def greedy_low_rank(
     matrices: object, targets: object, *, rank: int, seed: float = 1e-12, order: int = 0
 ) -> Greedy:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ibcore.oracles.equations import failures_in_words
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, real_tensor
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
@@ -34,6 +35,7 @@ def output_layer_kernel(X: Tensor, Z: Tensor) -> Tensor:
     )
 
 
+@threads()
 def tangent_kernel(X: Tensor, Z: Tensor) -> Tensor:
     """The tangent kernel of all weights at a start with E a^2 = 1 (Jacot, Gabriel and Hongler 2018): (..., n, k).
 
@@ -65,6 +67,7 @@ class KernelInterpolant:
         return (self.kernel(Z, self.X) @ self.weights[..., None])[..., 0]
 
 
+@threads()
 def kernel_interpolant(kernel: Kernel, X: object, y: object) -> KernelInterpolant:
     """Ridgeless kernel regression: inputs `X` (..., n, d), targets `y` (..., n).
 

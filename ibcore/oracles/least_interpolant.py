@@ -17,6 +17,7 @@ from ibcore.oracles.equations import (
     single_targets,
     within,
 )
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput
 
 Array = NDArray[np.float64]
@@ -36,6 +37,7 @@ class LeastInterpolant:
     gap: float
 
 
+@threads()
 def least_interpolant(X: object, y: object) -> LeastInterpolant:
     """Solve the program for X (n, d) and y (n,) >= 0 by non-negative least squares.
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ibcore.oracles.equations import failures_in_words
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -39,6 +40,7 @@ class LeastSquares:
     outside: Tensor
 
 
+@threads()
 def minimum_norm(features: object, targets: object) -> LeastSquares:
     """The least-norm minimizer of |Phi w - y|^2 for `features` (..., n, p) and `targets` (..., n) or (..., n, K).
 
@@ -68,6 +70,7 @@ def minimum_norm(features: object, targets: object) -> LeastSquares:
     )
 
 
+@threads()
 def ridge(features: object, targets: object, penalty: float) -> Tensor:
     """Minimizer of (1/n) |Phi w - y|^2 + `penalty` |w|^2: weights (..., p) or (..., p, K), as the targets.
 
@@ -95,6 +98,7 @@ def ridge(features: object, targets: object, penalty: float) -> Tensor:
     return system.given(w)
 
 
+@threads()
 def descent_from_zero(
     features: object, targets: object, step_size: Tensor | float, steps: int
 ) -> Tensor:

@@ -20,6 +20,7 @@ from ibcore.oracles.equations import (
     power_of_two,
     scaled_equations,
 )
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -45,6 +46,7 @@ class EntropyMinimum:
     residual: Tensor
 
 
+@threads()
 def entropy_minimum(
     matrices: object, targets: object, scales: Sequence[float]
 ) -> EntropyMinimum:

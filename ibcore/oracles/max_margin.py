@@ -14,6 +14,7 @@ from torch import Tensor
 from ibcore.oracles.active_set import EPS, Array, shortest_vector
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import factors_to_unit_size
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, binary_data
 
 _SUPPORT = 1e-6  # dual variables below this share of the largest one start outside the support set
@@ -51,6 +52,7 @@ class MaxMargin:
     rate: float
 
 
+@threads()
 def max_margin(X: object, y: object) -> MaxMargin:
     """Solve the program with Clarabel and finish it on its support set, where it is a linear system.
 

@@ -7,9 +7,11 @@ import numpy as np
 
 from ibcore.oracles.max_margin import MaxMargin, certify, solve_closely
 from ibcore.oracles.separability import separating_direction
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, class_labels, real_tensor
 
 
+@threads()
 def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
     """min sum_k |w_k|^2 / 2 subject to (w_{y_i} - w_k).x_i >= 1 for every example i and class k != y_i.
 

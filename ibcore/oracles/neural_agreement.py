@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ibcore.oracles.max_margin import certify, quadratic_program
 from ibcore.oracles.separability import separating_direction
+from ibcore.threads import threads
 from ibcore.validation import binary_data, positive_number
 
 
@@ -37,6 +38,7 @@ class AgreementLimit:
         return value[0] - value[1]
 
 
+@threads()
 def agreement_limit(
     X: object,
     y: object,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ibcore.oracles.equations import failures_in_words, independent_rows
 from ibcore.oracles.least_squares import minimum_norm
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, one_of, real_tensor
 
 _INVERSES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -113,6 +114,7 @@ class LeastRegularizer:
     residual: Tensor
 
 
+@threads()
 def least_regularizer(
     X: object, z: object, imbalance: object, tilt: object
 ) -> LeastRegularizer:

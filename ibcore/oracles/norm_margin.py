@@ -16,6 +16,7 @@ from torch import Tensor
 from ibcore.oracles.active_set import Array
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import balanced, factors_to_unit_size
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, binary_data
 
 _TOLERANCES = (1e-10, 1e-9, 1e-12)
@@ -49,6 +50,7 @@ def conjugate(p: float) -> float:
     return 1.0 if p == math.inf else p / (p - 1)
 
 
+@threads()
 def norm_max_margin(X: object, y: object, p: float) -> NormMargin:
     """Solve the program as stated: a linear one by HiGHS for p = 1 and infinity, a conic one by Clarabel otherwise.
 

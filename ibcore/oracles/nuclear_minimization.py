@@ -43,6 +43,7 @@ from ibcore.oracles.equations import (
     scaled_equations,
     within,
 )
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 Array = NDArray[np.float64]
@@ -75,6 +76,7 @@ class NuclearMinimum:
     iterations: int
 
 
+@threads()
 def minimum_nuclear_norm(
     matrices: object,
     targets: object,
@@ -100,6 +102,7 @@ def minimum_nuclear_norm(
     return _in_units(found, system.lengths, system.size)
 
 
+@threads()
 def nuclear_completion(
     rows: object,
     columns: object,
@@ -138,6 +141,7 @@ def nuclear_completion(
     return _in_units(found, np.ones(len(y)), unit)
 
 
+@threads()
 def nuclear_program(
     matrices: object,
     targets: object,

@@ -32,6 +32,7 @@ from ibcore.oracles.equations import (
     independent_rows,
     within,
 )
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -166,11 +167,13 @@ def shape_scale(product: Tensor | float, shape: Tensor | float) -> Tensor:
     return 2 * alpha * (1 + s**2) / (1 - s**2)
 
 
+@threads()
 def q_alpha_minimizer(X: object, y: object, alpha: float, depth: int = 2) -> QMinimizer:
     """What u^D - v^D from u = v = `alpha` converges to. Raises `InvalidInput` as `q_minimizer` does."""
     return q_minimizer(X, y, start_scale(alpha, depth), depth)
 
 
+@threads()
 def q_alpha_path(
     X: object, y: object, alphas: Iterable[float], depth: int = 2
 ) -> list[QMinimizer]:
@@ -187,6 +190,7 @@ def q_alpha_path(
     return [found[k] for k in range(len(scales))]
 
 
+@threads()
 def q_minimizer(
     X: object, y: object, scale: Tensor | float, depth: int = 2
 ) -> QMinimizer:

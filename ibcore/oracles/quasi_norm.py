@@ -33,6 +33,7 @@ from torch import Tensor
 from ibcore.oracles.active_set import Array, Indices
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import balanced
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, real_tensor
 
 Flags = NDArray[np.bool_]
@@ -59,6 +60,7 @@ class LocalMinimizers:
     systems: int
 
 
+@threads()
 def quasi_norm_minimizers(signed: object, power: float) -> LocalMinimizers:
     """Enumerate the local minimizers for rows y_i x_i `signed` (n, d) and r = `power`.
 

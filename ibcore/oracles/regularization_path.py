@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import factors_to_unit_size
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 _ITERATIONS = 200
@@ -31,6 +32,7 @@ class TailLimit:
     margin: float
 
 
+@threads()
 def tail_limit(signed: object, power: float, start: object) -> TailLimit:
     """The limit direction of the regularization path of a loss with the tail m^-power.
 
@@ -106,6 +108,7 @@ class PathPoint:
     residual: float
 
 
+@threads()
 def regularization_path(signed: object, radii: object) -> list[PathPoint]:
     """argmin of mean log(1 + exp(-a_i.w)) over |w| <= B for every B of the rising `radii`.
 

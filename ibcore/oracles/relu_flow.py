@@ -21,6 +21,7 @@ from ibcore.oracles.equations import (
     power_of_two,
     single_targets,
 )
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -47,6 +48,7 @@ class LinearPieces:
     active: Sides
 
 
+@threads()
 def neuron_flow(
     X: object, y: object, start: object = None, *, max_pieces: int = 1000
 ) -> LinearPieces:

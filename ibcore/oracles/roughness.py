@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ibcore.oracles.equations import within
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_integer, real_tensor
 
 _ROUNDING = 1e-15  # relative size of a distance from a line that counts as none
@@ -35,6 +36,7 @@ class LeastRoughness:
     certificate: Tensor
 
 
+@threads()
 def least_roughness(x: object, y: object) -> LeastRoughness:
     """The closed form (the piecewise linear interpolant is least rough; Savarese, Evron, Soudry and Srebro 2019).
 
@@ -82,6 +84,7 @@ class RoughnessProgram:
     residual: float
 
 
+@threads()
 def least_roughness_program(
     x: object, y: object, *, between: int = 5
 ) -> RoughnessProgram:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ibcore.oracles.active_set import EPS, Array
 from ibcore.oracles.separation import balanced, factors_to_unit_size, separate, whitened
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, NotSeparable, binary_data
 
 _DEPENDENT = 1e-12
@@ -53,6 +54,7 @@ class NonseparableLimit:
     gradient_norm: float
 
 
+@threads()
 def is_separable(X: object, y: object) -> bool:
     """Whether y_i w.x_i > 0 for all i and some w: said with a direction that was checked, or with a certificate.
 
@@ -94,6 +96,7 @@ def separating_direction(
     )
 
 
+@threads()
 def separable_part(X: object, y: object) -> SeparablePart:
     """One linear program, max sum z subject to y_i w.x_i >= z_i and 0 <= z_i <= 1: z_i is 1 on the part, 0 off it.
 
@@ -148,6 +151,7 @@ def _lstsq(matrix: Array, target: Array) -> Array:
     return np.linalg.lstsq(matrix, target, rcond=_DEPENDENT)[0].astype(float)
 
 
+@threads()
 def nonseparable_limit(X: object, y: object) -> NonseparableLimit:
     """The split of the data and, by Newton's method, the finite part of the limit.
 
@@ -186,6 +190,7 @@ def nonseparable_limit(X: object, y: object) -> NonseparableLimit:
     )
 
 
+@threads()
 def minimizer_drift(
     X: object, y: object, limit: NonseparableLimit, dual: Tensor
 ) -> Tensor:

@@ -21,6 +21,7 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from ibcore.oracles.equations import failures_in_words
+from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
@@ -46,6 +47,7 @@ def singular_rates(product: Tensor, gradient: Tensor, depth: int) -> Tensor:
     return -positive_integer("depth", depth) * values ** (2 - 2 / depth) * along
 
 
+@threads()
 def end_to_end_flow(
     gradient: LossGradient,
     start: object,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ibcore.oracles.equations import failures_in_words, single_targets
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, real_tensor
 
 _ROUNDING = 1e-14  # relative size of what counts as zero
@@ -35,6 +36,7 @@ class SmallStart:
     ratio: float
 
 
+@threads()
 def small_start(X: object, y: object, first: object, last: object) -> SmallStart:
     """The prediction for data X (n, d), y (n,) and the start W_1 = `first` (m, d), a = `last` (m,) at scale 1.
 

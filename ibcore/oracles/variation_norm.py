@@ -23,6 +23,7 @@ from torch import Tensor
 
 from ibcore.oracles.active_set import EPS, Array
 from ibcore.oracles.separation import factors_to_unit_size, opposing_weights
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, NotSeparable, binary_data
 
 _CERTIFIED = (
@@ -157,6 +158,7 @@ def _program(features: Array, y: Array, heights: Array) -> tuple[Array, Array] |
     return np.asarray(masses.value), np.asarray(constraint.dual_value)
 
 
+@threads()
 def variation_margin(X: object, y: object) -> VariationMargin:
     """Solve the semi-infinite linear program by exchange, starting from the kinks and a grid of directions.
 
@@ -271,6 +273,7 @@ def margin_bound(X: object, y: object, weights: object) -> float:
     return float(np.abs(potential_peaks(inputs, p * labels)[1]).max() / p.sum())
 
 
+@threads()
 def gated_norm(X: object, y: object) -> float:
     """The same least norm by the finite convex program over gates of Pilanci and Ergen (2020), without directions.
 

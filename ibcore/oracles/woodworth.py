@@ -25,6 +25,7 @@ from ibcore.oracles.active_set import Array
 from ibcore.oracles.max_margin import certify
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import factors_to_unit_size
+from ibcore.threads import threads
 from ibcore.validation import InvalidInput, binary_data, positive_number
 
 _ACTIVE = 1e-6
@@ -59,6 +60,7 @@ def woodworth(beta: Tensor, scale: Tensor | float) -> Tensor:
     return (z * torch.asinh(z / 2) - z**2 / (half + 2)).sum(-1) * alpha**2
 
 
+@threads()
 def woodworth_max_margin(X: object, y: object, ratio: float) -> WoodworthMargin:
     """Solve the program for mu = `ratio`: an exponential cone program, polished by Newton's method on its active set.
 

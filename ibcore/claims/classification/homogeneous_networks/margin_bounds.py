@@ -15,6 +15,7 @@ from ibcore.evidence import Check, Control, Evidence, fraction
 from ibcore.measures.complexity import frobenius_complexity, spectral_complexity
 from ibcore.models.relu_layers import ReLULayers, multiclass_margins
 from ibcore.problems.labelings import LABELINGS, labelings
+from ibcore.threads import threads
 
 LEVELS = (0.1, 0.01, 0.001)  # mean cross entropy at which a network is looked at
 AT = 1  # the level of the comparison; random labels are also looked at one level deeper
@@ -41,6 +42,7 @@ class Trained:
         return self.margins.median(-1).values / getattr(self, complexity)
 
 
+@threads()
 def train(setting: Setting, depth: int, seeds: int, n: int, width: int) -> Trained:
     """Train `seeds` triples of networks on the same digits under every labeling, each from its own start."""
     generator = torch.Generator().manual_seed(
@@ -155,6 +157,7 @@ def _ratio(values: Tensor, other: str) -> Tensor:
     return values[:, 0] / values[:, LABELINGS.index(other)]
 
 
+@threads()
 def shift_rows(run: Trained) -> list[tuple[str, str, NDArray[np.float64]]]:
     """Ratios of median margins (S,), true labels over the others, for every measure: (text, labeling, ratios)."""
     measures = {

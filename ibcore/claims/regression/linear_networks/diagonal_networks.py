@@ -31,6 +31,7 @@ from ibcore.oracles.q_alpha import (
     start_scale,
 )
 from ibcore.problems.sparse_regression import Regression, runners_up, sparse_regression
+from ibcore.threads import threads
 
 EXACT = 1e-9  # relative l2 distance between a trained network and the minimizer of Q
 PATIENCE = (
@@ -65,6 +66,7 @@ def relative_distance(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).norm() / expected.norm())
 
 
+@threads()
 def train(data: Regression, alpha: float, depth: int = 2) -> Trained:
     """Gradient flow in u and v from u = v = `alpha`, compared with the minimizer of Q_alpha."""
     net, scale = Diagonal(data.X, depth), torch.tensor([alpha], dtype=torch.float64)

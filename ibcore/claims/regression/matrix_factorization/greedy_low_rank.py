@@ -30,6 +30,7 @@ from ibcore.problems.planted_low_rank import (
     revealed_entries,
     semidefinite,
 )
+from ibcore.threads import threads
 
 SIZE, RANK, SHARE = 5, 2, 0.6  # of the matrices whose singular values are followed
 STOPS = tuple(torch.logspace(-1, 2.3, 60).tolist())
@@ -356,6 +357,7 @@ class Sensed:
     truth: Tensor
 
 
+@threads()
 def sensed(seed: int, size: int, observed: int, spectrum: Sequence[float]) -> Sensed:
     """A positive semidefinite matrix with the eigenvalues `spectrum`, observed through random symmetric matrices."""
     generator = torch.Generator().manual_seed(seed)

@@ -22,6 +22,7 @@ from ibcore.models.runaway_completion import (
     product,
 )
 from ibcore.oracles import runaway_completion as law
+from ibcore.threads import threads
 
 Array = NDArray[np.float64]
 LARGEST, LEAST = 0.3, 0.03  # eigenvalues of W(0)
@@ -88,6 +89,7 @@ def follow(matrix: Array, depth: int, times: Sequence[float] = REDUCED) -> Path:
     )
 
 
+@threads()
 def follow_raw(
     layers: Array, times: Sequence[float], tolerance: float
 ) -> tuple[StiffRun, Array]:

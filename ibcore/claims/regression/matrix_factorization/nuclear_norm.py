@@ -29,6 +29,7 @@ from ibcore.problems.sensing import (
     corner_completion,
     gaussian_observations,
 )
+from ibcore.threads import threads
 
 RATIO = 3.0  # of the observed entries of the 4 x 4 completion
 STEP = 0.1  # of gradient descent on the mean square loss, for targets of a matrix with eigenvalues 1 and 0
@@ -477,6 +478,7 @@ def random_symmetric_starts(setting: Setting, count: int) -> Tensor:
     return symmetric / torch.linalg.matrix_norm(symmetric, 2)[:, None, None]
 
 
+@threads()
 def completed(
     model: SymmetricFactorization, seen: SeenEntries, factor: Tensor
 ) -> StiffRun:
@@ -486,6 +488,7 @@ def completed(
     )
 
 
+@threads()
 def least_trace(seen: SeenEntries) -> NuclearMinimum:
     """The least trace of a positive semidefinite completion; of each pair of mirror images one entry is used."""
     upper = seen.rows <= seen.columns
