@@ -1,0 +1,58 @@
+"""What every claim must do with its measurements: reduce them by checks, which keep NaN, and by nothing else."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import ibcore.claims
+
+FOLDER = Path(ibcore.claims.__file__).parent
+MODULES = sorted(path for path in FOLDER.rglob("*.py") if path.name != "__init__.py")
+
+
+def calls(source: str) -> list[ast.Call]:
+    return [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+
+
+def swallows_nan(call: ast.Call) -> bool:
+    """A builtin maximum or minimum of anything but names and constants: max(1, nan) is 1."""
+    return (
+        isinstance(call.func, ast.Name)
+        and call.func.id in ("max", "min", "sorted")
+        and not all(isinstance(one, (ast.Name, ast.Constant)) for one in call.args)
+    )
+
+
+def is_median(call: ast.Call) -> bool:
+    """A median, which says nothing of its number of members: a share does."""
+    return isinstance(call.func, ast.Attribute) and "median" in call.func.attr
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_claims_reduce_measurements_by_checks_alone(path):
+    found = [
+        f"line {call.lineno}: {ast.unparse(call)[:70]}"
+        for call in calls(path.read_text(encoding="utf-8"))
+        if swallows_nan(call) or is_median(call)
+    ]
+    assert found == [], "give the members to a check, or reduce with torch or NumPy"
+
+
+@pytest.mark.parametrize(
+    ("source", "refused"),
+    [
+        ("max(a.gap for a in b)", True),
+        ("max(1e-15, value(a))", True),
+        ("min(*ratios)", True),
+        ("max(count, 8)", False),
+        ("values.amax(0)", False),
+        ("np.median(values)", True),
+        ("values.nanmedian()", True),
+    ],
+)
+def test_the_rule_knows_what_swallows_nan(source, refused):
+    (call, *_) = calls(source)
+    assert (swallows_nan(call) or is_median(call)) is refused
