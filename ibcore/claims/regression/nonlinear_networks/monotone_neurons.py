@@ -651,10 +651,10 @@ def _without_leak(setting: Setting, problems: int, steps: int) -> Control:
             "|u - argmin Q| over |u| at most 0.01",
             _first(run.loss <= 1e-6, error, FITTING),
             at_most=0.01,
-            most=0.25,
+            most=0.5,
             tag="derived",
             math=r"$\|u - \mathrm{argmin}\, Q\| / \|u\| \le 0.01$",
-            reason="a million times the bar of the claim",
+            reason="a million times the bar of the claim; a tenth slide to $u \\cdot x = 0$ all the same",
         ),
         math="ReLU instead of leaky, runs that fit to $10^{-6}$",
     )
