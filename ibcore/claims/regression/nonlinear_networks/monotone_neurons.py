@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -13,7 +13,7 @@ from ibcore.claims import Setting, claim
 from ibcore.dynamics.first_order import adam, gradient_descent
 from ibcore.dynamics.paced_descent import PacedDescent, paced_descent
 from ibcore.dynamics.stiff_flow import stiff_flow
-from ibcore.evidence import Check, Control, Evidence, fraction
+from ibcore.evidence import Check, Control, Evidence
 from ibcore.measures.rates import slope
 from ibcore.models.neuron import (
     IDENTITY,
@@ -41,7 +41,11 @@ CONVERGED = 1e-28  # mean square loss; decided before any error is looked at
 CONVERGED_HIDDEN = 1e-26
 START = 1.5  # |w(0)| of the hidden neuron
 SCALES = (1e-2, 1e-3, 1e-4)
-WITHOUT_LEAK = 64  # least number of problems of the control, most of which do not fit
+IMBALANCES = (-1.0, 0.0, 1.0)  # of the leaky neuron
+SHARES = (0.25, 0.125)  # of the step that the bound on the curvature allows
+WITHOUT_LEAK = 256  # least number of problems of the control, a quarter of which fit
+FITTING = 40  # members of the control, the first that fit
+CONVERGING = {"tanh": 0.75, "softplus": 0.9, "leaky ReLU": 1.0}  # shares of runs
 ACTIVATIONS = {"tanh": TANH, "softplus": SOFTPLUS, "leaky ReLU": leaky_relu(LEAK)}
 
 
@@ -78,8 +82,27 @@ def undo(name: str, y: Tensor) -> Tensor:
     return inverse_leaky(y, LEAK) if name == "leaky ReLU" else inverse(name, y)
 
 
-def _largest(values: Tensor) -> float:
-    return float(values.max()) if len(values) else math.nan
+def _relative(vector: Tensor, length: Tensor) -> Tensor:
+    """|vector| over |length|, both (B, d), in the l2 norm: (B,)."""
+    return torch.linalg.vector_norm(vector, dim=-1) / torch.linalg.vector_norm(
+        length, dim=-1
+    )
+
+
+@dataclass(frozen=True)
+class NearestRuns:
+    """Runs of one activation. error: distance to the nearest solution over the way.   loss: at the end.
+
+    off_span: part of the way off the span of the inputs, over the way.   Each (B,).
+    """
+
+    error: Tensor
+    loss: Tensor
+    off_span: Tensor
+
+    @property
+    def converged(self) -> Tensor:
+        return self.loss <= CONVERGED
 
 
 @claim(
@@ -88,8 +111,8 @@ def _largest(values: Tensor) -> float:
     statement="For one neuron x -> sigma(w.x) with sigma strictly increasing, gradient flow and gradient descent on "
     "the square loss that reach zero loss end at the solution nearest to the start: argmin |w - w(0)| "
     "s.t. X w = sigma^-1(y).",
-    quick={"problems": 48, "steps": 1200},
-    book={"problems": 64, "steps": 5000},
+    quick={"problems": 48, "steps": 10000},
+    book={"problems": 64, "steps": 10000},
     full={"problems": 4096, "steps": 200000},
 )
 def neuron_monotone_min_distance(
@@ -97,45 +120,76 @@ def neuron_monotone_min_distance(
 ) -> Evidence:
     """Gradient descent against the closed form, on the runs whose loss says that they have converged."""
     data = draw_neurons(setting, problems, "monotone neuron")
-    checks, notes, kept = [], {"problems": problems}, {}
-    for name, sigma in ACTIVATIONS.items():
-        run = _train(data, sigma, steps)
-        y = sigma.value(data.z)
-        nearest = nearest_solution(data.X, undo(name, y), data.start)
-        moved = torch.linalg.vector_norm(nearest - data.start, dim=-1)
-        error, done = (
-            torch.linalg.vector_norm(run.theta - nearest, dim=-1) / moved,
-            run.loss <= CONVERGED,
-        )
+    runs = {
+        name: _run_nearest(data, name, sigma, steps)
+        for name, sigma in ACTIVATIONS.items()
+    }
+    notes: dict[str, float | int | str] = {"problems": problems}
+    for name, run in runs.items():
+        notes[f"{name}: not converged"] = int((~run.converged).sum())
+    kept = {
+        name: {
+            "error": run.error.cpu(),
+            "loss": run.loss.cpu(),
+            "converged": run.converged.cpu(),
+        }
+        for name, run in runs.items()
+    }
+    return Evidence(judge_nearest(runs), _adam_control(data), {"runs": kept}, notes)
+
+
+def _run_nearest(
+    data: Neurons, name: str, sigma: Activation, steps: int
+) -> NearestRuns:
+    """Gradient descent with the activation called `name`, beside its prediction."""
+    run = _train(data, sigma, steps)
+    nearest = nearest_solution(data.X, undo(name, sigma.value(data.z)), data.start)
+    return NearestRuns(
+        _relative(run.theta - nearest, nearest - data.start),
+        run.loss,
+        _off_span(data.X, run.theta - data.start),
+    )
+
+
+def judge_nearest(runs: Mapping[str, NearestRuns]) -> tuple[Check, ...]:
+    """The checks of `neuron_monotone_min_distance`: the theorem on the converged runs, and how many these are.
+
+    Only a loss above `CONVERGED` takes a run out of the theorem; one without a loss stays in.
+    """
+    checks = []
+    for name, run in runs.items():
         checks += [
-            Check.close(
-                f"{name}: distance to the nearest solution over its way, largest",
-                0,
-                _largest(error[done]),
-                atol=1e-10,
+            Check.each(
+                f"{name}: distance to the nearest solution over the way, converged runs",
+                run.error[~(run.loss > CONVERGED)],
+                at_most=1e-10,
+                tag="proved",
+                reason=r"a loss of $10^{-28}$ leaves $2 \cdot 10^{-14}$ in the outputs, more "
+                r"in $w$ by the slope of $\phi$ and the least singular value",
+                precision=True,
             ),
-            Check.close(
-                f"{name}: share of the way off the span of the inputs, all runs",
-                0,
-                _largest(_off_span(data.X, run.theta - data.start)),
-                atol=1e-10,
+            Check.share(
+                f"{name}: runs that converge, loss at most 1e-28",
+                run.converged,
+                least=CONVERGING[name],
+                tag="observed",
+                math=rf"{name}: runs that converge, loss at most $10^{{-28}}$",
+                reason=r"the rate goes with $\phi'^2$: of 300 problems 82 % converged for "
+                "tanh, 99 % for softplus, all for leaky ReLU",
             ),
         ]
-        notes[f"{name}: not converged"] = int((~done).sum())
-        kept[name] = {
-            "error": error.cpu(),
-            "loss": run.loss.cpu(),
-            "converged": done.cpu(),
-        }
-    checks.append(
-        fraction(
-            "share of converged runs, least of the activations",
-            min(int(k["converged"].sum()) for k in kept.values()),
-            problems,
-            at_least=0.25,
-        )
+    return (
+        *checks,
+        Check.each(
+            "part of the way off the span of the inputs, all runs",
+            torch.cat([run.off_span for run in runs.values()]),
+            at_most=1e-10,
+            tag="derived",
+            reason="every step is a combination of the inputs; rounding of up to "
+            r"$2 \cdot 10^5$ steps",
+            precision=True,
+        ),
     )
-    return Evidence(tuple(checks), _adam_control(data), {"runs": kept}, notes)
 
 
 def _train(data: Neurons, sigma: Activation, steps: int) -> PacedDescent:
@@ -150,12 +204,16 @@ def _train(data: Neurons, sigma: Activation, steps: int) -> PacedDescent:
     return PacedDescent(run.theta, run.loss, run.loss <= CONVERGED, run.steps)
 
 
+def _first(chosen: Tensor, values: Tensor, count: int) -> Tensor:
+    """The first `count` of `values` (B,) that are chosen; NaN in place of those that are missing."""
+    kept = values[chosen][:count]
+    return torch.cat([kept, kept.new_full((count - len(kept),), math.nan)])
+
+
 def _off_span(X: Tensor, way: Tensor) -> Tensor:
     """|part of `way` (B, d) orthogonal to the inputs| over |way|, (B,)."""
     inside = minimum_norm(X, (X @ way[..., None])[..., 0]).weights
-    return torch.linalg.vector_norm(way - inside, dim=-1) / torch.linalg.vector_norm(
-        way, dim=-1
-    )
+    return _relative(way - inside, way)
 
 
 def _adam_control(data: Neurons) -> Control:
@@ -166,18 +224,28 @@ def _adam_control(data: Neurons) -> Control:
         mean_square(Neuron(data.X, sigma), y),
         data.start,
         0.02,
-        steps=600,
+        steps=1500,
         target_loss=1e-10,
     )
     nearest = nearest_solution(data.X, inverse_leaky(y, LEAK), data.start)
-    error = (
-        torch.linalg.vector_norm(run.theta - nearest, dim=-1)
-        / torch.linalg.vector_norm(nearest - data.start, dim=-1)
-    )[run.loss <= 1e-6]
+    error = _relative(run.theta - nearest, nearest - data.start)
     return Control(
-        "Adam, leaky ReLU, at a loss below 1e-6: median distance over the way",
-        Check.at_least("median distance over the way", float(error.median()), 0.2),
+        "Adam, leaky ReLU, at a loss below 1e-6",
+        Check.share(
+            "distance to the nearest solution at most a tenth of the way",
+            _where(run.loss <= 1e-6, error),
+            at_most=0.1,
+            most=0.25,
+            tag="observed",
+            reason="a loss of 1e-6 leaves about a hundredth of the way",
+        ),
+        math="Adam, leaky ReLU, at a loss below $10^{-6}$",
     )
+
+
+def _where(done: Tensor, values: Tensor) -> Tensor:
+    """`values` (B,), NaN for runs that did not come to their end."""
+    return torch.where(done, values, math.nan)
 
 
 @dataclass(frozen=True)
@@ -226,12 +294,8 @@ def compare(
         model.product(end),
     )
     shortest = minimum_norm(model.inputs, z).weights
-    error = torch.linalg.vector_norm(u - best.u, dim=-1) / torch.linalg.vector_norm(
-        best.u, dim=-1
-    )
-    distance = torch.linalg.vector_norm(
-        best.u - shortest, dim=-1
-    ) / torch.linalg.vector_norm(shortest, dim=-1)
+    error = _relative(u - best.u, best.u)
+    distance = _relative(best.u - shortest, shortest)
     certificate = torch.maximum(best.stationarity, best.residual)
     return HiddenRun(
         u,
@@ -263,7 +327,7 @@ def _repeat(data: Neurons, times: int) -> Neurons:
     "u = a w = argmin q(|u|) - sign(a) w(0).u over all solutions of that sign, q(r) = 2/3 |a|^3 - delta |a|, "
     "a^2 = (delta + sqrt(delta^2 + 4 r^2))/2, where delta = a^2 - |w|^2 is conserved. As the start shrinks, "
     "u tends to the shortest solution.",
-    quick={"problems": 16, "flows": 1, "imbalances": (-1.0, 1.0), "steps": 4000},
+    quick={"problems": 16, "flows": 4, "imbalances": (-1.0, 1.0), "steps": 4000},
     book={
         "problems": 64,
         "flows": 3,
@@ -288,71 +352,102 @@ def leaky_one_hidden(
     """The flow of the linear neuron, descent on the leaky one, and starts that shrink, against Newton's method on Q."""
     linear = _linear_flows(setting, flows, imbalances)
     leaky, start_imbalance, small = _leaky_descents(setting, problems, steps)
-    done, exponents = leaky.converged, small.exponent
-    certificate = max(float(run.certificate.max()) for run in (linear, leaky))
-    checks = (
-        Check.close(
-            "Newton on Q: largest stationarity or residual", 0, certificate, atol=1e-10
-        ),
-        fraction(
-            "linear: flows that reached their loss",
-            int(linear.converged.sum()),
-            len(linear.error),
-            at_least=1,
-        ),
-        Check.close(
-            "linear, flow, delta(0): |u - argmin Q| over |u|, largest",
-            0,
-            _largest(linear.error),
-            atol=1e-10,
-        ),
-        Check.close(
-            "linear, flow: change of delta, largest",
-            0,
-            _largest((linear.imbalance - _cycle(imbalances, flows)).abs()),
-            atol=1e-7,
-        ),
-        fraction(
-            "leaky: runs that converged", int(done.sum()), len(done), at_least=60 / 64
-        ),
-        Check.close(
-            "leaky, descent, final delta: |u - argmin Q| over |u|, largest",
-            0,
-            _largest(leaky.error[done]),
-            atol=1e-8,
-        ),
-        Check.at_least(
-            "argmin Q is not the shortest: distance, median",
-            float(leaky.distance.median()),
-            0.2,
-        ),
-        Check.close(
-            "small starts: exponent of the distance to the shortest, farthest",
-            1,
-            float(exponents[(exponents - 1).abs().argmax()])
-            if len(exponents)
-            else math.nan,
-            atol=0.02,
-        ),
-    )
+    halving = _halve(setting, max(8, problems // 8), 8 * steps)
+    drift = linear.imbalance - _cycle(imbalances, flows)
     notes = {
-        "leaky: not converged": int((~done).sum()),
+        "leaky: not converged": int((~leaky.converged).sum()),
         "leaky: drift of delta by the steps, median": round(
             float((leaky.imbalance - start_imbalance).abs().median()), 3
         ),
     }
+    done = leaky.converged
     data = {
         "error": leaky.error[done].cpu(),
         "distance": leaky.distance[done].cpu(),
         "linear": linear.error.cpu(),
         "scales": torch.tensor(SCALES),
-        "shrinking": small.distance.cpu(),
+        "shrinking": small.distance[:, small.exponent.isfinite()].cpu(),
     }
-    return Evidence(checks, _without_leak(setting, problems, steps), data, notes)
+    return Evidence(
+        (
+            *judge_linear(linear, drift),
+            *judge_leaky(leaky),
+            *judge_halving(halving),
+            judge_shrinking(small),
+        ),
+        _without_leak(setting, problems, steps),
+        data,
+        notes,
+    )
 
 
-def _cycle(imbalances: Sequence[float], flows: int) -> Tensor:
-    return torch.tensor(imbalances, dtype=torch.float64).repeat_interleave(flows)
+def judge_linear(linear: HiddenRun, drift: Tensor) -> tuple[Check, ...]:
+    """The theorem on flows of the linear neuron; one that did not reach its loss counts as failing."""
+    return (
+        _certified("linear", linear),
+        Check.each(
+            "linear, flow, delta(0): |u - argmin Q| over |u|",
+            _where(linear.converged, linear.error),
+            at_most=1e-10,
+            tag="proved",
+            math=r"linear, flow, $\delta(0)$: $\|u - \mathrm{argmin}\, Q\| / \|u\|$",
+            reason=r"the integrator's tolerance of $10^{-12}$, over some hundred steps",
+            precision=True,
+        ),
+        Check.each(
+            "linear, flow: |change of delta|",
+            _where(linear.converged, drift.abs()),
+            at_most=1e-7,
+            tag="proved",
+            math=r"linear, flow: $|$change of $\delta|$",
+            reason=r"the integrator's tolerance of $10^{-12}$ for $a^2$ up to $100$, over some "
+            "hundred steps",
+            precision=True,
+        ),
+    )
+
+
+def _certified(name: str, run: HiddenRun) -> Check:
+    return Check.each(
+        f"{name}: stationarity or residual of Newton's method on Q",
+        run.certificate,
+        at_most=1e-10,
+        tag="derived",
+        math=f"{name}: stationarity or residual of Newton's method on $Q$",
+        reason="the certificate of a convex program; Newton's method ends at rounding",
+        precision=True,
+    )
+
+
+def judge_leaky(leaky: HiddenRun) -> tuple[Check, ...]:
+    """Descent of the leaky neuron against Q; a run that did not converge counts as failing."""
+    return (
+        _certified("leaky", leaky),
+        Check.each(
+            "leaky, descent, final delta: |u - argmin Q| over |u|",
+            _where(leaky.converged, leaky.error),
+            at_most=1e-8,
+            tag="derived",
+            math=r"leaky, descent, final $\delta$: $\|u - \mathrm{argmin}\, Q\| / \|u\|$",
+            reason=r"a loss of $10^{-26}$ leaves $2 \cdot 10^{-13}$ in the outputs, more in $u$ "
+            r"by $1/\kappa$ and the least singular value",
+            precision=True,
+        ),
+        Check.share(
+            "argmin Q is not the shortest: distance over its length at least 0.2",
+            leaky.distance,
+            at_least=0.2,
+            least=0.9,
+            tag="observed",
+            math=r"$\mathrm{argmin}\, Q$ is not the shortest: distance over its length at least 0.2",
+            reason="0.38 or more on 1,200 runs; $10^7$ times the bar for $Q$",
+        ),
+    )
+
+
+def _cycle(values: Sequence[float], each: int) -> Tensor:
+    """Every value `each` times, one after the other."""
+    return torch.tensor(values, dtype=torch.float64).repeat_interleave(each)
 
 
 def _linear_flows(
@@ -364,9 +459,7 @@ def _linear_flows(
     """
     data = draw_neurons(setting, flows, "linear hidden neuron")
     data = _repeat(Neurons(*(t.cpu() for t in data.parts)), len(imbalances))
-    start = _starts(
-        data, torch.tensor(imbalances, dtype=torch.float64).repeat_interleave(flows)
-    )
+    start = _starts(data, _cycle(imbalances, flows))
     runs = [
         stiff_flow(
             HiddenNeuron(X, IDENTITY),
@@ -386,7 +479,12 @@ def _linear_flows(
 
 
 def _descend(
-    data: Neurons, leak: float, start: Tensor, steps: int
+    data: Neurons,
+    leak: float,
+    start: Tensor,
+    steps: int,
+    share: float = 1.0,
+    target: float = CONVERGED_HIDDEN,
 ) -> tuple[HiddenNeuron, Tensor, PacedDescent]:
     """Gradient descent of the hidden neuron on the teacher's outputs: model, targets, run."""
     sigma = leaky_relu(leak)
@@ -398,7 +496,8 @@ def _descend(
             leaky_mean_square(model, y),
             start,
             steps=steps,
-            target_loss=CONVERGED_HIDDEN,
+            share=share,
+            target_loss=target,
         ),
     )
 
@@ -410,17 +509,13 @@ def _leaky_descents(
 
     Returns the runs of the former, the imbalances of their starts, and the distances of the latter.
     """
-    data = _repeat(draw_neurons(setting, problems, "leaky hidden neuron"), 3)
-    imbalance = (
-        torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
-        .repeat_interleave(problems)
-        .to(data.X)
+    data = _repeat(
+        draw_neurons(setting, problems, "leaky hidden neuron"), len(IMBALANCES)
     )
-    count = max(4, problems // 8)
+    imbalance = _cycle(IMBALANCES, problems).to(data.X)
+    count = max(8, problems // 8)
     small = _repeat(draw_neurons(setting, count, "small hidden neuron"), len(SCALES))
-    scales = (
-        torch.tensor(SCALES, dtype=torch.float64).repeat_interleave(count).to(data.X)
-    )
+    scales = _cycle(SCALES, count).to(data.X)
     start = torch.cat(
         [
             _starts(data, imbalance),
@@ -434,7 +529,7 @@ def _leaky_descents(
     ends = compare(
         model, y, LEAK, start, run.theta, run.converged, model.imbalance(run.theta)
     )
-    first, last = slice(0, 3 * problems), slice(3 * problems, None)
+    first, last = slice(0, len(imbalance)), slice(len(imbalance), None)
     return (
         ends.of(first),
         imbalance,
@@ -444,31 +539,104 @@ def _leaky_descents(
 
 @dataclass(frozen=True)
 class Shrinking:
-    """Distances of a w from the shortest solution over its length, (3, B), for starts of `SCALES`; exponents (B,)."""
+    """Distances of a w from the shortest solution over its length, (3, B), for starts of `SCALES`; exponents (B,).
+
+    The exponent is NaN where a run has not converged.
+    """
 
     distance: Tensor
     exponent: Tensor
 
 
 def _shrinking(ends: HiddenRun, scales: Tensor) -> Shrinking:
-    """Distances and exponents of the problems that converged from each of the `scales` (3, B)."""
-    gap = torch.linalg.vector_norm(ends.u - ends.shortest, dim=-1)
-    distance = (gap / torch.linalg.vector_norm(ends.shortest, dim=-1)).reshape(
-        scales.shape
-    )
+    """Distances and exponents of problems from each of the `scales` (3, B)."""
+    distance = _relative(ends.u - ends.shortest, ends.shortest).reshape(scales.shape)
     done = ends.converged.reshape(scales.shape).all(0)
     return Shrinking(
-        distance[:, done], slope(torch.log(scales).T, torch.log(distance).T)[done]
+        distance, _where(done, slope(torch.log(scales).T, torch.log(distance).T))
+    )
+
+
+def judge_shrinking(small: Shrinking) -> Check:
+    """Small starts end near the shortest solution; a run that has not converged counts as failing."""
+    return Check.largest(
+        "small starts: exponent of the distance to the shortest",
+        small.exponent,
+        equals=1,
+        atol=0.01,
+        growth=0.25,
+        tag="derived",
+        reason=r"the linear term of $Q$ is the start; the next order is $10^{-4}$ over the "
+        r"shortest length: at most $6 \cdot 10^{-4}$ on 50 problems",
+    )
+
+
+@dataclass(frozen=True)
+class Halving:
+    """What halving the step of descent does to the drift of delta and to the distance from argmin Q at delta(0).
+
+    drift, error: (B,), at half the step over at the whole step; NaN where a run has not converged.
+    """
+
+    drift: Tensor
+    error: Tensor
+
+
+def _halve(setting: Setting, count: int, steps: int) -> Halving:
+    """Descent of the leaky neuron with both `SHARES` of the step, `count` problems at each imbalance."""
+    data = _repeat(
+        draw_neurons(setting, count, "steps of a hidden neuron"), len(IMBALANCES)
+    )
+    imbalance = _cycle(IMBALANCES, count).to(data.X)
+    start = _starts(data, imbalance)
+    ends = []
+    for share in SHARES:
+        model, y, run = _descend(data, LEAK, start, steps, share, 1e-16)
+        ends.append(compare(model, y, LEAK, start, run.theta, run.converged, imbalance))
+    whole, half = ends
+    done = whole.converged & half.converged
+    drift = (half.imbalance - imbalance) / (whole.imbalance - imbalance)
+    return Halving(_where(done, drift), _where(done, half.error / whole.error))
+
+
+def judge_halving(halving: Halving) -> tuple[Check, ...]:
+    """The flow's conservation of delta, as the limit of small steps; what has not converged counts as failing."""
+    return tuple(
+        Check.largest(
+            name,
+            values,
+            equals=0.5,
+            atol=0.05,
+            growth=0.25,
+            tag="derived",
+            math=math,
+            reason="of first order in the step; the next order was 0.03 here and twice as "
+            "much at twice the step",
+        )
+        for name, math, values in (
+            (
+                "leaky: change of delta, half the step over the whole",
+                r"leaky: change of $\delta$, half the step over the whole",
+                halving.drift,
+            ),
+            (
+                "leaky: |u - argmin Q| at delta(0), half the step over the whole",
+                r"leaky: $\|u - \mathrm{argmin}\, Q\|$ at $\delta(0)$, half the step over the whole",
+                halving.error,
+            ),
+        )
     )
 
 
 def _without_leak(setting: Setting, problems: int, steps: int) -> Control:
     """ReLU, leak 0: a label 0 asks for u.x <= 0, and descent does not come to the prediction's u.x = 0.
 
-    Problems without a positive label are left out: there the prediction is u = 0.
+    Problems with labels of one kind are left out: without a label 0 nothing is broken, without a positive one the
+    prediction is u = 0. So are runs that do not fit: the theorem is about zero loss.
     """
     data = draw_neurons(setting, max(problems, WITHOUT_LEAK), "hidden ReLU")
-    chosen = (data.z > 0).any(-1)
+    positive = data.z > 0
+    chosen = positive.any(-1) & ~positive.all(-1)
     data = Neurons(data.X[chosen], data.z[chosen], data.start[chosen])
     start = _starts(
         data, torch.ones(len(data.X), dtype=data.X.dtype, device=data.X.device)
@@ -476,10 +644,17 @@ def _without_leak(setting: Setting, problems: int, steps: int) -> Control:
     start[:, 0].abs_()
     model, y, run = _descend(data, 0.0, start, min(steps, 1000))
     best = least_regularizer(data.X, y, model.imbalance(run.theta), start[:, 1:]).u
-    error = torch.linalg.vector_norm(
-        model.product(run.theta) - best, dim=-1
-    ) / torch.linalg.vector_norm(best, dim=-1)
+    error = _relative(model.product(run.theta) - best, best)
     return Control(
-        "ReLU instead of leaky, fitted to 1e-6: |u - argmin Q| over |u|, median",
-        Check.at_least("median error", float(error[run.loss <= 1e-6].median()), 0.05),
+        "ReLU instead of leaky, runs that fit to 1e-6",
+        Check.share(
+            "|u - argmin Q| over |u| at most 0.01",
+            _first(run.loss <= 1e-6, error, FITTING),
+            at_most=0.01,
+            most=0.5,
+            tag="derived",
+            math=r"$\|u - \mathrm{argmin}\, Q\| / \|u\| \le 0.01$",
+            reason="a million times the bar of the claim; a tenth slide to $u \\cdot x = 0$ all the same",
+        ),
+        math="ReLU instead of leaky, runs that fit to $10^{-6}$",
     )

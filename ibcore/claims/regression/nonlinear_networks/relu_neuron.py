@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
-from ibcore.demonstrations.relu_neuron import MAX_ANGLE, rise, shape_for, train
+from ibcore.demonstrations.relu_neuron import FITTED, MAX_ANGLE, rise, shape_for, train
 from ibcore.dynamics.first_order import gradient_descent
-from ibcore.evidence import Check, Control, Evidence, fraction
+from ibcore.evidence import Check, Control, Evidence
 from ibcore.models.relu_neuron import ReLUNeuron, neuron_objective, safe_step
 from ibcore.oracles.least_interpolant import least_interpolant
 from ibcore.oracles.relu_flow import turned_ratio
-from ibcore.problems.relu_pairs import Shape, chain, pair, placed
+from ibcore.problems.relu_pairs import NeuronData, Shape, chain, pair, placed
 from ibcore.problems.relu_turns import (
     plane_pair,
     teacher_batch,
@@ -29,8 +29,14 @@ from ibcore.problems.relu_turns import (
 Array = NDArray[np.float64]
 
 FLOW = 1e-8  # relative error of a flow's end
+FLOW_REASON = (
+    r"the integrator's tolerance of $3 \cdot 10^{-11}$, over some hundred steps"
+)
 SAME = 1e-6  # relative distance up to which limits in the plane are the same
 FITS = 1e-12  # loss over the mean squared label at which descent counts as converged
+SETTLED = (
+    0.35  # share of the runs that are judged by where they settle; more than these fit
+)
 FAR = 5.0  # start of the control, in norms of the least weights
 
 
@@ -53,9 +59,19 @@ def _apart(w: Array, goal: Array) -> float:
 def run_link(low: Array, high: Array, shape: Shape) -> tuple[float, float, Array]:
     """Both flows of a link whose ends should be `low` and `high` (d,): error, misfit, and the ends (2, d)."""
     sets = [placed(data, shape.height, low, high - low) for data in pair(shape)]
-    ends = [train(data, tolerance=3e-11).state.numpy() for data in sets]
-    misfit = max(ReLUNeuron.on(data.X, data.y).misfit(w) for data in sets for w in ends)
-    return max(_apart(ends[0], low), _apart(ends[1], high)), misfit, np.stack(ends)
+    ends = [_end(data, tolerance=3e-11) for data in sets]
+    misfits = [ReLUNeuron.on(data.X, data.y).misfit(w) for data in sets for w in ends]
+    errors = [_apart(ends[0], low), _apart(ends[1], high)]
+    return float(np.amax(errors)), float(np.amax(misfits)), np.stack(ends)
+
+
+def _end(
+    data: NeuronData, *, tolerance: float = 1e-10, misfit: float = FITTED
+) -> Array:
+    """Where the flow ends (d,); NaN where it ended at a limit of the integrator."""
+    run = train(data, tolerance=tolerance, misfit=misfit)
+    w = run.state.numpy()
+    return w if run.complete else np.full_like(w, np.nan)
 
 
 def run_chain(
@@ -116,8 +132,17 @@ def draw_shape(draw: torch.Generator) -> Shape:
     )
 
 
-def run_pairs(setting: Setting, count: int) -> tuple[float, float, float]:
-    """Random pairs in random positions: largest error to the flow by pieces, misfit, and the least distance apart."""
+@dataclass(frozen=True)
+class Pairs:
+    """Random pairs: errors of the limits to the flow by pieces, misfits, and relative distances of the limits (B,)."""
+
+    errors: Array
+    misfits: Array
+    gaps: Array
+
+
+def run_pairs(setting: Setting, count: int) -> Pairs:
+    """Random pairs in random positions."""
     errors, misfits, gaps = [], [], []
     for seed in setting.seeds(count, "pairs"):
         draw = torch.Generator().manual_seed(seed)
@@ -129,24 +154,21 @@ def run_pairs(setting: Setting, count: int) -> tuple[float, float, float]:
         errors.append(error)
         misfits.append(misfit)
         gaps.append(_apart(ends[1], ends[0]))
-    return max(errors), max(misfits), min(gaps)
+    return Pairs(np.array(errors), np.array(misfits), np.array(gaps))
 
 
-def run_planes(setting: Setting, count: int) -> tuple[float, float]:
-    """Pairs in the plane: share with limits apart, and largest distance of a limit to the least weights, relative.
-
-    Apart are limits that differ by more than `SAME` of their norm.
-    """
+def run_planes(setting: Setting, count: int) -> tuple[Array, Array]:
+    """Pairs in the plane: relative distances of their limits (B,), and of the limits to the least weights (2 B,)."""
     apart, above = [], []
     for seed in setting.seeds(count, "plane"):
         sets = plane_pair(torch.Generator().manual_seed(seed))
-        ends = [train(data).state.numpy() for data in sets]
+        ends = [_end(data) for data in sets]
         apart.append(_apart(ends[1], ends[0]))
         above += [
             _apart(w, least_interpolant(data.X, data.y).weights)
             for w, data in zip(ends, sets, strict=True)
         ]
-    return float(np.mean(~(np.array(apart) <= SAME))), max(above)
+    return np.array(apart), np.array(above)
 
 
 @claim(
@@ -155,7 +177,7 @@ def run_planes(setting: Setting, count: int) -> tuple[float, float]:
     statement="If R(w_inf) <= R(w) for all w of zero loss whenever gradient flow from 0 of a single ReLU neuron ends "
     "at zero loss w_inf, then R is constant on R^d without 0. Here for d >= 3: data sets with the same "
     "weights of zero loss, but different limits, connect any two vectors. In the plane there are none.",
-    quick={"pairs": 1, "chains": (3,), "stretch": 1.15, "planes": 3},
+    quick={"pairs": 8, "chains": (3,), "stretch": 1.15, "planes": 8},
     book={"pairs": 10, "chains": (3, 5), "stretch": 2.0, "planes": 30},
     full={
         "pairs": 400,
@@ -168,7 +190,7 @@ def relu_neuron_no_regularizer(
     setting: Setting, *, pairs: int, chains: Sequence[int], stretch: float, planes: int
 ) -> Evidence:
     """Two flows for each link of chains between random vectors, against their targets in closed form."""
-    error, misfit, gap = run_pairs(setting, pairs)
+    drawn = run_pairs(setting, pairs)
     targets = [
         target
         for dimension in dict.fromkeys(chains)
@@ -178,42 +200,78 @@ def relu_neuron_no_regularizer(
     ]
     links = run_chains(targets)
     apart, above = run_planes(setting, planes)
-    checks = (
-        Check.at_least("pairs: least relative distance of limits", gap, 0.15),
-        Check.close("pairs: largest misfit on either data set", 0, misfit, atol=FLOW),
-        Check.close("pairs: error to the flow by linear pieces", 0, error, atol=FLOW),
-        Check.close(
-            "chains: error to the target of a link", 0, links.errors.max(), atol=FLOW
-        ),
-        Check.close(
-            "chains: largest misfit on either data set",
-            0,
-            links.misfits.max(),
-            atol=FLOW,
-        ),
-        Check.close(
-            "chains: error to the end of the chain", 0, links.arrivals.max(), atol=FLOW
-        ),
-        Check.close("plane: distance to the shortest weights", 0, above, atol=SAME),
-    )
-    control = Control(
-        "plane: share of pairs with limits apart",
-        Check.at_most("the limits do not differ", apart, 0),
-    )
-    data = {"links": links, "targets": targets}
     return Evidence(
-        checks, control, data, {"links": len(links.errors), "planes": planes}
+        judge_links(drawn, links, above),
+        control_plane(apart),
+        {"links": links, "targets": targets},
+        {"links": len(links.errors), "planes": planes},
+    )
+
+
+def judge_links(drawn: Pairs, links: Links, above: Array) -> tuple[Check, ...]:
+    """The checks of `relu_neuron_no_regularizer`. above: distances to the shortest weights in the plane."""
+    exact = (
+        ("pairs: misfit on either data set", drawn.misfits),
+        ("pairs: error to the flow by linear pieces", drawn.errors),
+        ("chains: error to the target of a link", links.errors),
+        ("chains: misfit on either data set", links.misfits),
+        ("chains: error to the end of the chain", links.arrivals),
+    )
+    return (
+        Check.each(
+            "pairs: relative distance of limits",
+            drawn.gaps,
+            at_least=0.15,
+            tag="derived",
+            reason="the flow by linear pieces gave 0.176 or more for 1,500 shapes",
+        ),
+        *(
+            Check.each(
+                name,
+                values,
+                at_most=FLOW,
+                tag="derived",
+                reason=FLOW_REASON,
+                precision=True,
+            )
+            for name, values in exact
+        ),
+        Check.each(
+            "plane: distance to the shortest weights",
+            above,
+            at_most=SAME,
+            tag="derived",
+            reason=r"the proposition on the plane; the integrator's tolerance of $10^{-10}$, "
+            "over some hundred steps, times the condition of two inputs",
+            precision=True,
+        ),
+    )
+
+
+def control_plane(apart: Array) -> Control:
+    """The control of `relu_neuron_no_regularizer`: relative distances of limits of pairs in the plane, (B,)."""
+    return Control(
+        "the same in the plane",
+        Check.share(
+            "pairs whose limits are more than 1e-6 apart",
+            apart,
+            at_least=SAME,
+            most=0,
+            tag="derived",
+            math="pairs whose limits are more than $10^{-6}$ apart",
+            reason="the proposition on the plane; the claim asks for 0.15",
+        ),
     )
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Random realizable problems of one shape: X (B, n, d), y (B, n), least weights (B, d), and their worst gap."""
+    """Random realizable problems of one shape: X (B, n, d), y (B, n), least weights (B, d), gap or violation (B,)."""
 
     X: Tensor
     y: Tensor
     least: Tensor
-    gap: float
+    gap: Tensor
 
 
 def draw_batch(
@@ -228,7 +286,10 @@ def draw_batch(
         least_interpolant(inputs, labels) for inputs, labels in zip(X, y, strict=True)
     ]
     least = torch.from_numpy(np.stack([solution.weights for solution in found]))
-    gap = max(max(abs(solution.gap), solution.violation) for solution in found)
+    gap = torch.tensor(
+        [[abs(solution.gap), solution.violation] for solution in found],
+        dtype=torch.float64,
+    ).amax(1)
     return Batch(
         X.to(setting.device), y.to(setting.device), least.to(setting.device), gap
     )
@@ -247,12 +308,21 @@ def descend(batch: Batch, start: Tensor, steps: int) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Random:
-    """Runs on random problems: |w| / |w*| and |w - w*| / |w*| at their ends, which fit, all (B,); worst gap of w*."""
+    """Runs on random problems, all (S, B) for S shapes.
+
+    ratios, distances: |w| / |w*| and |w - w*| / |w*| at their ends.   fits: which fit.   gap: of w*, or its violation.
+    """
 
     ratios: Tensor
     distances: Tensor
     fits: Tensor
-    gap: float
+    gap: Tensor
+
+    def settled(self, values: Tensor) -> Tensor:
+        """`values` (S, B) of the first runs that fit, `SETTLED` of the runs on each shape; NaN where fewer fit."""
+        count = int(SETTLED * self.fits.shape[1])
+        order = torch.argsort((~self.fits).int(), dim=1, stable=True)[:, :count]
+        return torch.where(self.fits, values, torch.nan).gather(1, order)
 
 
 def run_random(
@@ -272,13 +342,12 @@ def run_random(
                 batch.gap,
             )
         )
-    ratios, distances, fits = (
-        torch.cat(column).cpu()
-        for column in zip(
-            *((part.ratios, part.distances, part.fits) for part in parts), strict=True
+    return Random(
+        *(
+            torch.stack([getattr(part, field.name) for part in parts]).cpu()
+            for field in fields(Random)
         )
     )
-    return Random(ratios, distances, fits, max(part.gap for part in parts))
 
 
 def run_turns(
@@ -293,25 +362,25 @@ def run_turns(
             float(v) for v in torch.rand(2, generator=draw, dtype=torch.float64)
         )
         data = turning_data(turns, reach=15 + 10 * reach, facing=2 * np.pi * facing)
-        w = train(data, tolerance=1e-6, misfit=1e-8).state
+        w = _end(data, tolerance=1e-6, misfit=1e-8)
         least = least_interpolant(data.X, data.y).weights
         found[count] = (
-            float(w.norm()) / float(np.linalg.norm(least)),
+            float(np.linalg.norm(w) / np.linalg.norm(least)),
             turned_ratio(turns, 15 + 10 * reach),
         )
     return found
 
 
-def far_start(setting: Setting, count: int, steps: int) -> float:
-    """The control: median ratio of the runs that fit 5 points in 10 dimensions from starts of `FAR` |w*|."""
+def far_start(setting: Setting, count: int, steps: int) -> Tensor:
+    """The control: ratios (B,) of runs on 5 points in 10 dimensions from starts of length `FAR` |w*|."""
     batch = draw_batch(setting, count, 5, 10, "far starts")
     draw = torch.Generator().manual_seed(setting.seeds(1, "far directions")[0])
     unit = torch.nn.functional.normalize(
         torch.randn(batch.least.shape, generator=draw, dtype=torch.float64)
     )
     size = batch.least.norm(dim=1, keepdim=True)
-    w, fit = descend(batch, FAR * size * unit.to(size), steps)
-    return float((w.norm(dim=1) / size[:, 0])[fit].median())
+    w, _ = descend(batch, FAR * size * unit.to(size), steps)
+    return w.norm(dim=1) / size[:, 0]
 
 
 @claim(
@@ -319,7 +388,7 @@ def far_start(setting: Setting, count: int, steps: int) -> float:
     source="Vardi and Shamir 2021, for the bound; the family that approaches it is this book's",
     statement="If gradient flow from 0 of a single ReLU neuron ends at zero loss, its limit is at most twice as long "
     "as the shortest weights of zero loss. The factor cannot be lowered in dimension 3 or more.",
-    quick={"shapes": ((5, 4),), "each": 400, "steps": 800, "counts": (8, 40)},
+    quick={"shapes": ((5, 4),), "each": 800, "steps": 800, "counts": (8, 40)},
     book={
         "shapes": ((4, 3), (5, 4), (6, 5), (10, 5)),
         "each": 2500,
@@ -344,41 +413,114 @@ def relu_neuron_factor_two(
     """Random teachers by gradient descent, and the family that turns half around by gradient flow."""
     drawn = run_random(setting, shapes, each, steps)
     turns = run_turns(setting, counts)
-    settled = drawn.ratios[drawn.fits]
-    typical = int(((settled > 0.995) & (settled < 1.1)).sum())
-    measured, predicted = (
-        np.array(column) for column in zip(*turns.values(), strict=True)
-    )
-    quotients = measured / predicted
-    checks = (
-        Check.close("shortest weights: gap or violation", 0, drawn.gap, atol=1e-9),
-        Check.at_most(
-            "largest ratio |w_inf| / |w*| of all",
-            max(float(drawn.ratios.max()), measured.max()),
-            2,
-        ),
-        Check.at_most(
-            "random: largest |w - w*| / |w*|", float(drawn.distances.max()), 1
-        ),
-        fraction(
-            "random: share of ratios 1.00 to 1.1", typical, len(settled), at_least=0.95
-        ),
-        Check.at_least("family of 8: ratio", turns[8][0], 1.55),
-        Check.at_least("family of 40: ratio", turns[40][0], 1.85),
-        Check.close(
-            "family: measured over predicted ratio",
-            1,
-            float(quotients[np.abs(quotients - 1).argmax()]),
-            rtol=0.01,
-        ),
-    )
-    far = far_start(setting, max(each // 5, 50), steps)
-    control = Control(
-        "start 5 |w*| from 0: median ratio",
-        Check.at_least("longer than twice the shortest", far, 2.5),
-    )
     notes = {
-        "problems": len(drawn.ratios),
-        "not fitted within the steps": int((~drawn.fits).sum()),
+        "random problems": drawn.ratios.numel(),
+        "random problems not fitted within the steps": int((~drawn.fits).sum()),
     }
-    return Evidence(checks, control, {"ratios": settled, "turns": turns}, notes)
+    data = {"ratios": drawn.ratios[drawn.fits], "turns": turns}
+    far = far_start(setting, max(each // 5, 50), steps)
+    return Evidence(
+        (*judge_random(drawn), *judge_turns(turns)), control_far(far), data, notes
+    )
+
+
+BOUND = r"\|w_\infty\| / \|w_*\|"
+
+
+def judge_random(drawn: Random) -> tuple[Check, ...]:
+    """The bound and the lemma on all runs, finished or not; how typical runs end, on those that fit."""
+    return (
+        Check.each(
+            "shortest weights: gap or violation",
+            drawn.gap,
+            at_most=1e-9,
+            tag="derived",
+            reason="duality; non-negative least squares ends at rounding",
+            precision=True,
+        ),
+        Check.each(
+            "random: |w| / |w*|, all runs",
+            drawn.ratios,
+            at_most=2,
+            tag="proved",
+            math=r"random: $\|w\| / \|w_*\|$, all runs",
+            reason="the theorem, which holds along the way too",
+        ),
+        Check.each(
+            "random: |w - w*| / |w*|, all runs",
+            drawn.distances,
+            at_most=1,
+            tag="proved",
+            math=r"random: $\|w - w_*\| / \|w_*\|$, all runs",
+            reason="the lemma: the distance never increases, and is 1 at the start",
+        ),
+        Check.share(
+            "random: |w| / |w*| at most 1.1, runs that fit",
+            drawn.settled(drawn.ratios),
+            at_most=1.1,
+            least=0.99,
+            tag="observed",
+            math=r"random: $\|w\| / \|w_*\| \le 1.1$, runs that fit",
+            reason="1.053 at most on 17,000 runs",
+        ),
+        Check.share(
+            "random: |w - w*| / |w*| at most 0.01, runs that fit",
+            drawn.settled(drawn.distances) <= 0.01,
+            least=0.6,
+            tag="observed",
+            math=r"random: $\|w - w_*\| / \|w_*\| \le 0.01$, runs that fit",
+            reason="74 to 92 % of 17,000 runs, by the numbers of points and features",
+        ),
+    )
+
+
+def judge_turns(turns: Mapping[int, tuple[float, float]]) -> tuple[Check, ...]:
+    """The family that turns half around: the bound, how near it comes, and the limit by projections."""
+    measured, predicted = np.array(list(turns.values())).T
+    return (
+        Check.each(
+            "family: ratio |w_inf| / |w*|",
+            measured,
+            at_most=2,
+            tag="proved",
+            math=f"family: ratio ${BOUND}$",
+            reason="the theorem",
+        ),
+        *(
+            Check.each(
+                f"family of {count}: ratio |w_inf| / |w*|",
+                [turns[count][0]],
+                at_least=least,
+                tag="derived",
+                math=f"family of {count}: ratio ${BOUND}$",
+                reason=f"the formula gives {formula} or more for angles that vary by 10 %, "
+                "and finite $M$ costs 0.3 %",
+            )
+            for count, least, formula in ((8, 1.55, 1.56), (40, 1.85, 1.88))
+        ),
+        Check.each(
+            "family: ratio against the limit by projections",
+            measured,
+            equals=predicted,
+            rtol=0.01,
+            tag="derived",
+            reason="the projections are the limit of large $M$; at $M = 1000$ 0.3 % are missing",
+        ),
+    )
+
+
+def control_far(ratios: Tensor) -> Control:
+    """The control of `relu_neuron_factor_two`, from the ratios of runs from far starts, (B,)."""
+    return Control(
+        "start 5 |w*| from 0 instead of at 0",
+        Check.share(
+            "|w| / |w*| at most 2",
+            ratios,
+            at_most=2,
+            most=0.25,
+            tag="observed",
+            math=r"$\|w\| / \|w_*\| \le 2$",
+            reason="the bar of the claim; 2.3 or more on 500 runs",
+        ),
+        math=r"start at the distance $5 \|w_*\|$ from $0$ instead of at $0$",
+    )

@@ -1,3 +1,6 @@
+import dataclasses
+import math
+
 import pytest
 import torch
 
@@ -28,10 +31,152 @@ def test_claims_hold_and_controls_are_refuted(verdicts, name, seed):
     assert evidence.control.refuted
 
 
-def test_runs_are_judged_by_their_loss_alone(verdicts):
-    for run in verdicts["neuron-monotone-min-distance", 0].data["runs"].values():
+def test_runs_are_judged_by_their_loss_alone_and_counted(verdicts):
+    evidence = verdicts["neuron-monotone-min-distance", 0].evidence
+    for name, run in evidence.data["runs"].items():
         assert bool((run["converged"] == (run["loss"] <= page.CONVERGED)).all())
         assert bool(run["error"].isfinite().all())
+        left_out = evidence.notes[f"{name}: not converged"]
+        assert left_out == int((run["loss"] > page.CONVERGED).sum())
+        theorem = next(c for c in evidence.checks if c.name.startswith(f"{name}: dist"))
+        assert theorem.members == len(run["loss"]) - left_out
+
+
+def nearest_runs(**changes):
+    """Made-up runs of the three activations, all perfect but for `changes` of the first one of softplus."""
+    runs = {}
+    for name in page.ACTIVATIONS:
+        parts = {
+            part: torch.full((48,), value).double()
+            for part, value in (("error", 1e-14), ("loss", 1e-30), ("off_span", 1e-15))
+        }
+        if name == "softplus":
+            for part, value in changes.items():
+                parts[part][0] = value
+        runs[name] = page.NearestRuns(**parts)
+    return runs
+
+
+def fallen(checks):
+    return [check.name for check in checks if not check.holds]
+
+
+@pytest.mark.parametrize(
+    ("changes", "falls"),
+    [
+        ({}, ""),
+        ({"loss": 1e-20, "error": 1e-3}, ""),
+        ({"error": 1e-3}, "softplus: distance"),
+        ({"error": math.nan}, "softplus: distance"),
+        ({"loss": math.nan, "error": math.nan}, "softplus: distance"),
+        ({"off_span": 1e-3}, "part of the way off"),
+        ({"off_span": math.nan}, "part of the way off"),
+    ],
+)
+def test_one_wrong_run_is_noticed_and_one_on_its_way_is_not(changes, falls):
+    found = fallen(page.judge_nearest(nearest_runs(**changes)))
+    assert len(found) == bool(falls)
+    assert all(name.startswith(falls) for name in found)
+
+
+def test_too_few_converged_runs_are_noticed():
+    runs = nearest_runs()
+    runs["tanh"].loss[:24] = 1e-20
+    runs["leaky ReLU"].loss[0] = 1e-20
+    assert fallen(page.judge_nearest(runs)) == [
+        f"{name}: runs that converge, loss at most 1e-28"
+        for name in ("tanh", "leaky ReLU")
+    ]
+
+
+def test_lengths_are_euclidean_and_the_part_off_the_inputs_is_the_orthogonal_one():
+    X = torch.tensor([[[1.0, 0.0, 0.0]]]).double()
+    way = torch.tensor([[12.0, 3.0, 4.0]]).double()
+    assert float(page._relative(way, way / 2)[0]) == pytest.approx(2)
+    assert float(page._off_span(X, way)[0]) == pytest.approx(5 / 13)
+
+
+def test_the_first_that_are_chosen_are_filled_up_with_nan():
+    values = torch.arange(4).double()
+    chosen = torch.tensor([False, True, False, True])
+    assert page._first(chosen, values, 1).tolist() == [1]
+    more = page._first(chosen, values, 3).tolist()
+    assert more[:2] == [1, 3]
+    assert math.isnan(more[2])
+
+
+def hidden_runs(**changes):
+    """Made-up runs of the hidden neuron, all perfect but for `changes` of the first one."""
+    count = 24
+    parts = {
+        field.name: torch.zeros(count).double()
+        for field in dataclasses.fields(page.HiddenRun)
+    } | {
+        "distance": torch.ones(count).double(),
+        "converged": torch.ones(count, dtype=torch.bool),
+    }
+    for name, value in changes.items():
+        parts[name][0] = value
+    return page.HiddenRun(**parts)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"error": 1e-3},
+        {"error": math.nan},
+        {"converged": False},
+        {"certificate": 1e-3},
+        {"certificate": math.nan},
+    ],
+)
+def test_one_wrong_run_of_the_hidden_neuron_is_noticed(changes):
+    run, wrong = hidden_runs(), hidden_runs(**changes)
+    assert fallen(page.judge_linear(run, run.imbalance)) == []
+    assert fallen(page.judge_leaky(run)) == []
+    assert fallen(page.judge_linear(wrong, wrong.imbalance)) != []
+    assert len(fallen(page.judge_leaky(wrong))) == 1
+
+
+@pytest.mark.parametrize("wrong", [1e-3, math.nan])
+def test_a_change_of_the_imbalance_is_noticed(wrong):
+    drift = torch.zeros(24).double()
+    drift[3] = wrong
+    assert len(fallen(page.judge_linear(hidden_runs(), drift))) == 1
+
+
+@pytest.mark.parametrize("wrong", [1.0, 0.25, math.nan])
+def test_a_drift_or_an_error_that_does_not_halve_is_noticed(wrong):
+    good = torch.full((24,), 0.48).double()
+    bad = good.clone()
+    bad[5] = wrong
+    assert fallen(page.judge_halving(page.Halving(good, good))) == []
+    assert len(fallen(page.judge_halving(page.Halving(bad, good)))) == 1
+    assert len(fallen(page.judge_halving(page.Halving(good, bad)))) == 1
+
+
+@pytest.mark.parametrize("wrong", [0.9, math.nan])
+def test_an_exponent_of_small_starts_other_than_one_is_noticed(wrong):
+    exponent = torch.ones(8).double()
+    assert page.judge_shrinking(page.Shrinking(exponent[None], exponent)).holds
+    exponent[2] = wrong
+    assert not page.judge_shrinking(page.Shrinking(exponent[None], exponent)).holds
+
+
+def test_a_run_from_a_small_start_that_has_not_converged_has_no_exponent():
+    scales = page._cycle(page.SCALES, 2).reshape(3, 2)
+    run = hidden_runs()
+    toward = torch.eye(6, dtype=torch.float64)
+    ends = dataclasses.replace(
+        run,
+        u=toward + scales.reshape(6, 1) * toward.roll(1, 1),
+        shortest=toward,
+        converged=torch.tensor([True, True, True, False, True, True]),
+    )
+    small = page._shrinking(ends, scales)
+    torch.testing.assert_close(small.distance, scales)
+    assert float(small.exponent[0]) == pytest.approx(1)
+    assert math.isnan(float(small.exponent[1]))
 
 
 def test_starts_take_both_signs_of_the_outer_weight():
