@@ -157,7 +157,7 @@ def logistic_max_margin(setting: Setting, *, each: int) -> Evidence:
     checks = (
         Check.each(
             "relative gap or violation of the max-margin program",
-            [max(s.gap, s.violation) for s in solutions],
+            [float(np.maximum(s.gap, s.violation)) for s in solutions],
             at_most=1e-10,
             tag="derived",
             reason="duality; the tolerance asked of the solver is 1e-12",
