@@ -55,11 +55,10 @@ def draw_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, str
     """The decision line of the network beside the singular values of its hidden layers."""
     model, thetas, best = trained(depth)
     theta = thetas[LOG_LOSSES.index(log_loss), SCALES.index(scale)]
-    w = model.end_to_end(theta)
+    w, degrees = model.end_to_end(theta), degrees_off(depth, scale, log_loss)
     spectra = [
         torch.linalg.svdvals(layer).numpy() for layer in model.layers(theta)[:-1]
     ]
-    degrees = math.degrees(math.asin(min(1.0, float(sin_angle(w, best.primal)))))
     data = leaning_clouds()
     fig, (left, right) = figure(2, height=3.1)
     draw_decision(left, data.X.numpy(), data.y.numpy(), w.numpy(), best.primal.numpy())
@@ -71,6 +70,15 @@ def draw_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, str
             f", and the second singular value is at most {worst:.2g} of the first"
         )
     return fig, sentence + "."
+
+
+@threads()
+def degrees_off(depth: int, scale: float, log_loss: float) -> float:
+    """The angle to the max-margin direction in degrees, for values of `DEPTHS`, `SCALES` and `LOG_LOSSES`."""
+    model, thetas, best = trained(depth)
+    theta = thetas[LOG_LOSSES.index(log_loss), SCALES.index(scale)]
+    sine = sin_angle(model.end_to_end(theta), best.primal)
+    return math.degrees(float(sine.clamp(max=1).asin()))
 
 
 @threads()

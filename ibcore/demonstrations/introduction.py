@@ -163,10 +163,9 @@ class WigglyStart:
     loss: Tensor
     refit: CurveFit
 
-    def stays_wiggly(self, trained: CurveFit) -> float:
-        """Smallest roughness of the refits over the trained networks; NaN unless all left the data and refitted."""
-        valid = bool((self.loss > 1e-2).all()) and bool(self.refit.fits.all())
-        return float((self.refit.ratio / trained.ratio).min()) if valid else math.nan
+    def stays_wiggly(self) -> Tensor:
+        """Roughness of the refits over the least, (B,); NaN unless the start left the data and was refitted."""
+        return self.refit.ratio.where((self.loss > 1e-2) & self.refit.fits, math.nan)
 
 
 def start_wiggly(

@@ -1,15 +1,20 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
 
 from ibcore.claims import Setting
+from ibcore.claims import double_descent as page
 from ibcore.claims.double_descent import (
     EXPLORER_COUNTS,
     EXPLORER_NOISES,
     double_descent_linear,
     double_descent_rff,
     draw_wave,
+    judge_features,
+    judge_weak_features,
     measured_risk,
     network_curves,
     risk_during_descent,
@@ -28,9 +33,7 @@ def linear():
 
 @pytest.fixture(scope="module")
 def digits():
-    return double_descent_rff.verify(
-        SETTING, splits=2, ratios=(0.2, 0.3, 1, 4, 8), networks=4
-    )
+    return double_descent_rff.verify(SETTING, networks=4)
 
 
 @pytest.mark.parametrize("name", ["linear", "digits"])
@@ -44,6 +47,75 @@ def test_bar_of_the_risk_is_six_standard_errors():
         used = (p / 100, 1 - p / 100, 0.25)
         bar = 0.03 * weak_features_risk(40, p, *used)
         assert bar >= 6 * weak_features_spread(40, p, *used) / 1000**0.5
+
+
+def fallen(checks):
+    return [check.name for check in checks if not check.holds]
+
+
+def exact_risks():
+    """Risks that are the formula everywhere, of six repetitions, with a peak where it is infinite."""
+    counts = (20, 30, 38, 40, 42, 50, 100)
+    risk = torch.tensor(
+        [weak_features_risk(40, p, p / 100, 1 - p / 100, 0.25) for p in counts]
+    )
+    names = ("equally weak", "strongest first")
+    measured = {n: risk.clamp(max=100)[:, None].repeat(1, 6) for n in names}
+    return counts, measured, dict.fromkeys(names, risk), torch.zeros(8)
+
+
+def test_one_draw_without_a_risk_makes_the_claim_fall():
+    counts, measured, predicted, gaps = exact_risks()
+    assert fallen(judge_weak_features(counts, measured, predicted, gaps)) == []
+    for k in range(len(counts)):
+        risks = measured["equally weak"].clone()
+        risks[k, 2] = math.nan
+        broken = measured | {"equally weak": risks}
+        assert fallen(judge_weak_features(counts, broken, predicted, gaps)), counts[k]
+    gaps[3] = math.nan
+    assert len(fallen(judge_weak_features(counts, measured, predicted, gaps))) == 1
+
+
+def test_a_peak_elsewhere_and_another_risk_are_told():
+    counts, measured, predicted, gaps = exact_risks()
+    moved = {name: risk.roll(1, 0) for name, risk in measured.items()}
+    assert len(fallen(judge_weak_features(counts, moved, predicted, gaps))) == 3
+    off = {
+        name: risk * (1 + 0.031 * (1000 / 6) ** 0.5) for name, risk in measured.items()
+    }
+    assert len(fallen(judge_weak_features(counts, off, predicted, gaps))) == 2
+
+
+def made_up_curves():
+    """Errors and norms of eight splits at seven counts, the threshold in the middle."""
+    clean = torch.tensor([0.3, 0.1, 0.2, 0.8, 0.2, 0.1, 0.05])
+    noisy = torch.tensor([0.3, 0.12, 0.3, 0.9, 0.4, 0.3, 0.2])
+    error = torch.stack([clean, clean, noisy])[:, None].repeat(1, 8, 1)
+    return {"error": error, "norm": error.clone()}
+
+
+def test_curves_are_judged_split_by_split():
+    assert fallen(judge_features(made_up_curves(), 3)) == []
+    for corruption in range(3):
+        for cell in range(7):
+            curves = made_up_curves()
+            curves["error"][corruption, 5, cell] = math.nan
+            assert fallen(judge_features(curves, 3)), (corruption, cell)
+    curves = made_up_curves()
+    curves["norm"][1, 5, 1] = 1.0
+    assert len(fallen(judge_features(curves, 3))) == 1
+    curves = made_up_curves()
+    curves["error"][2, 5, 6] = 0.1
+    assert len(fallen(judge_features(curves, 3))) == 1
+
+
+def test_a_network_without_a_loss_leaves_no_peak():
+    test = torch.tensor([0.5, 1.7, 0.6])[:, None].repeat(1, 8)
+    assert page._network_peak(test).holds
+    for width in range(3):
+        broken = test.clone()
+        broken[width, 3] = math.nan
+        assert not page._network_peak(broken).holds
 
 
 def test_control_risks_what_the_unseen_part_of_the_start_adds(linear):

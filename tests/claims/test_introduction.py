@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,6 +11,12 @@ from ibcore.claims import Setting
 from ibcore.claims.introduction import (
     intro_poly_overfit,
     intro_random_labels,
+    judge_kernel_end,
+    judge_labels,
+    judge_polynomials,
+    judge_small_starts,
+    judge_smoothness,
+    judge_wiggly,
     kernel_distances,
     memorize,
     smooth_or_wiggly,
@@ -32,7 +39,7 @@ SETTING = Setting.create("quick", seed=11, device="cpu")
 @pytest.fixture(scope="module")
 def wiggly():
     return smooth_or_wiggly.verify(
-        SETTING, seeds=3, narrow_sets=20, small_sets=3, kernel_sets=8
+        SETTING, seeds=3, narrow_sets=20, small_sets=8, kernel_sets=8
     )
 
 
@@ -53,7 +60,35 @@ def test_claims_stand(wiggly, labels):
         assert verdict.stands
 
 
+def poisoned(values):
+    """The same with the first member broken."""
+    return torch.cat([torch.full_like(values[:1], math.nan), values[1:]])
+
+
+def fallen(checks):
+    return [check.name for check in checks if not check.holds]
+
+
 # --- polynomials
+
+
+@pytest.mark.parametrize("degree", [3, 8, 60])
+def test_one_data_set_without_a_training_error_makes_the_claim_fall(degree):
+    data = cubic_points(200, 10, generator(), noise=LABEL_NOISE)
+    fits = {k: fit_polynomial(data, k) for k in (3, 8, 60)}
+    assert fallen(judge_polynomials(data, fits)) == []
+    broken = replace(fits[degree], train=poisoned(fits[degree].train))
+    assert fallen(judge_polynomials(data, fits | {degree: broken}))
+
+
+def test_a_data_set_without_a_test_error_is_one_that_does_not_meet_a_share():
+    data = cubic_points(200, 10, generator(), noise=LABEL_NOISE)
+    fits = {k: fit_polynomial(data, k) for k in (3, 8, 60)}
+    whole = judge_polynomials(data, fits)
+    broken = replace(fits[60], test=poisoned(fits[60].test))
+    share = judge_polynomials(data, fits | {60: broken})[-1]
+    assert share.broken == 1
+    assert share.measured <= whole[-1].measured
 
 
 def test_least_squares_agrees_with_numpy():
@@ -98,9 +133,70 @@ def test_a_step_limit_is_no_fit():
     short = memorize(SETTING, 1.0, seeds=2, train=500, width=16, max_steps=10)
     assert short.run.status == (step_limit(10),) * 2
     assert float(short.train.max()) < 1
+    assert bool(short.steps.isnan().all())
+
+
+def test_runs_that_break_one_statement_about_labels_are_told(labels):
+    runs = labels.data["runs"]
+    assert fallen(judge_labels(runs)) == []
+    for level, field in ((0.5, "train"), (0.0, "test"), (0.5, "test"), (1.0, "test")):
+        broken = replace(runs[level], **{field: poisoned(getattr(runs[level], field))})
+        assert fallen(judge_labels(runs | {level: broken})), (level, field)
+    stuck = replace(runs[1.0].run, status=("steps", *runs[1.0].run.status[1:]))
+    slow = judge_labels(runs | {1.0: replace(runs[1.0], run=stuck)})
+    assert fallen(slow) == ["steps to fit, random over true labels"]
+
+
+def test_corruption_that_helps_would_be_told(labels):
+    runs = labels.data["runs"]
+    better = replace(runs[0.5], test=runs[0.0].test + 0.01)
+    assert len(fallen(judge_labels(runs | {0.5: better}))) == 1
 
 
 # --- smooth or wiggly
+
+
+def test_one_broken_network_makes_the_statements_about_all_fall(wiggly):
+    fits = list(wiggly.data["fits"].values())
+    broken = [
+        replace(fits[0], flow=replace(fits[0].flow, loss=poisoned(fits[0].flow.loss))),
+        replace(fits[0], certified=poisoned(fits[0].certified)),
+    ]
+    assert fallen(judge_smoothness(fits, fits)) == []
+    for one in broken:
+        assert len(fallen(judge_smoothness([one, *fits[1:]], fits))) == 1
+    pairs = [
+        (fit, wiggly.data["wiggly"][key]) for key, fit in wiggly.data["fits"].items()
+    ]
+    first, start = pairs[0]
+    for field in ("built_loss", "built_ratio"):
+        one = replace(start, **{field: poisoned(getattr(start, field))})
+        assert len(fallen(judge_wiggly([(first, one), *pairs[1:]]))) == 1
+
+
+def test_a_network_that_does_not_fit_is_not_smooth(wiggly):
+    tiny = wiggly.data["tiny"]
+    assert float(tiny.ratio.max()) < 2
+    checks = judge_smoothness([tiny], [tiny])
+    assert [check.measured for check in checks[1:3]] == [0, 0]
+
+
+def test_distances_to_the_kernel_interpolant_are_judged_by_size_and_slope():
+    widths = (64, 256, 1024)
+    exact = torch.tensor(widths, dtype=torch.float64)[:, None] ** -0.5 * torch.ones(8)
+    assert fallen(judge_kernel_end(widths, exact)) == []
+    assert len(fallen(judge_kernel_end(widths, exact**2))) == 1
+    assert len(fallen(judge_kernel_end(widths, exact + 1))) == 2
+    exact[-1, 3] = math.nan
+    assert len(fallen(judge_kernel_end(widths, exact))) == 2
+
+
+def test_small_starts_without_a_fit_do_not_help():
+    ratio, loss = torch.full((8,), 0.7), torch.full((8,), 0.1)
+    assert fallen(judge_small_starts(ratio, loss)) == []
+    ratio[:6] = math.nan
+    loss[:6] = 1e-8
+    assert len(fallen(judge_small_starts(ratio, loss))) == 2
 
 
 def test_a_trained_network_can_be_refitted_to_your_own_points():
@@ -143,12 +239,13 @@ def test_an_unperturbed_wiggly_start_proves_nothing():
     fit = fit_points(scattered_points(2, 8, generator()), 64, 100.0, generator())
     still = start_wiggly(fit, generator(), perturbation=0.0)
     assert float(still.loss.max()) < 1e-20
-    assert math.isnan(still.stays_wiggly(fit))
+    assert bool(still.stays_wiggly().isnan().all())
 
 
 def test_a_refit_that_does_not_fit_proves_nothing():
     fit = fit_points(scattered_points(2, 8, generator()), 64, 100.0, generator())
-    assert math.isnan(start_wiggly(fit, generator(), max_steps=1).stays_wiggly(fit))
+    short = start_wiggly(fit, generator(), max_steps=1)
+    assert bool(short.stays_wiggly().isnan().all())
 
 
 def test_small_starts_stay_far_from_the_kernel_interpolant():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,6 @@ from torch import Tensor
 
 from ibcore.claims import Setting, claim
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.trajectory import Trajectory
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential, PolynomialTail
 from ibcore.measures.directions import sin_angle
@@ -33,8 +32,7 @@ SCALE = 0.2  # of the start: layers with singular values up to about 2 SCALE
 DISTINCT = 0.02  # least difference, as a sine, between support vectors and others
 SETTLED = 2  # the stop from which laws are read off
 LEVELS = (-1e2, -1e4, -1e7, -1e10)
-SINES = {1: 1e-5, 2: 1e-5, 3: 1e-5, 4: 5e-3}
-RATIOS = {2: 1e-5, 3: 1e-3, 4: 5e-3}
+ANGLE = 4.0  # bounds sin(angle) (log 1/L)^(1/depth) at the end
 
 
 @dataclass(frozen=True)
@@ -102,14 +100,9 @@ def _starts(
     return random_start(model, count, scale, generator)
 
 
-def _exponents(run: Trajectory, values: Tensor) -> Tensor:
+def _exponents(log_loss: Tensor, values: Tensor) -> Tensor:
     """Slopes of log `values` (K, B) against log log(1/L) from log L = -1e7 to -1e10, (B,)."""
-    return slope(torch.log(-run.log_loss[SETTLED:]).T, torch.log(values[SETTLED:]).T)
-
-
-def _farthest(values: Tensor, target: float) -> float:
-    flat = values.flatten()
-    return float(flat[(flat - target).abs().nan_to_num(math.inf).argmax()])
+    return slope(torch.log(-log_loss[SETTLED:]).T, torch.log(values[SETTLED:]).T)
 
 
 @claim(
@@ -119,8 +112,8 @@ def _farthest(values: Tensor, target: float) -> float:
     statement="For a fully connected linear network of any depth k on separable data, gradient flow on an "
     "exponentially tailed loss that reaches zero loss turns W_k ... W_1 to the l2 max-margin direction. The "
     "angle falls like 1/log(1/L) if the support vectors span the space, else like (log 1/L)^(-1/k).",
-    quick={"depths": (3,), "each": 1},
-    book={"depths": (1, 2, 3, 4), "each": 3},
+    quick={"depths": (3,), "each": 4},
+    book={"depths": (1, 2, 3, 4), "each": 4},
     full={"depths": (1, 2, 3, 4), "each": 100},
 )
 def deep_linear_max_margin(
@@ -136,66 +129,96 @@ def deep_linear_max_margin(
         )
         runs[depth] = flow(model, Exponential(), start, log_loss=list(LEVELS))
         sines[depth] = sin_angle(model.end_to_end(runs[depth].theta), batch.w_hat)
-    on, off = batch.spanned, ~batch.spanned
-    exponents = {k: _exponents(runs[k], sines[k]) for k in depths}
+    deep = next(depth for depth in depths if depth > 1)
+    log_loss = {k: runs[k].log_loss.cpu() for k in depths}
+    sines = {k: sines[k].cpu() for k in depths}
+    return Evidence(
+        (_certified(batch), *judge_direction(batch, log_loss, sines)),
+        _other_tail(batch, deep, runs[deep].theta[0]),
+        {"batch": batch, "log_loss": log_loss, "sines": sines},
+        notes,
+    )
+
+
+def _certified(batch: Batch) -> Check:
+    certificates = torch.tensor(
+        [(s.gap, s.violation) for s in batch.solutions], dtype=torch.float64
+    )
+    return Check.each(
+        "relative gap or violation of the max-margin program",
+        certificates.amax(-1),
+        at_most=1e-10,
+        tag="derived",
+        reason="duality; the tolerance asked of the solver is 1e-12",
+        precision=True,
+    )
+
+
+def judge_direction(
+    batch: Batch, log_loss: Mapping[int, Tensor], sines: Mapping[int, Tensor]
+) -> tuple[Check, ...]:
+    """What must hold of the sines of the angle to w_hat at `LEVELS`, (K, B) for each depth."""
+    on = batch.spanned.cpu()
     predicted = torch.stack(
         [
             _offset_angle(p, s)
             for p, s in zip(batch.problems, batch.solutions, strict=True)
         ]
+    )[on]
+    exponents = {k: _exponents(log_loss[k], sines[k]) for k in sines}
+    settled = (
+        "corrections are of relative size $(\\log 1/L)^{-2/k}$, at most 0.0003 where the "
+        "exponent is read off"
     )
-    found = torch.stack([sines[k][-1, on] * -runs[k].log_loss[-1, on] for k in depths])
-    constants = torch.cat(
-        [sines[k][-1, off] * (-runs[k].log_loss[-1, off]) ** (1 / k) for k in depths]
-    )
-    certificate = max(max(s.gap, s.violation) for s in batch.solutions)
-    checks = (
-        Check.close(
-            "max-margin program: largest relative gap or violation",
-            0,
-            certificate,
-            atol=1e-10,
+    return (
+        *(_turned(depth, -log_loss[depth][-1], sines[depth][-1]) for depth in sines),
+        Check.each(
+            "spanned: exponent of sin in log 1/L",
+            torch.cat([exponents[k][on] for k in sines]),
+            equals=-1,
+            atol=1e-3,
+            tag="derived",
+            reason=settled,
+            math=r"spanned: exponent of $\sin\angle$ in $\log(1/L)$",
         ),
-        *(
-            Check.close(
-                f"depth {k}, spanned: sin at log L = -1e10, largest",
-                0,
-                float(sines[k][-1, on].max()),
-                atol=SINES[k],
-            )
-            for k in depths
+        Check.each(
+            "spanned: sin * log(1/L) over its prediction at the end",
+            torch.cat(
+                [sines[k][-1, on] * -log_loss[k][-1, on] / predicted for k in sines]
+            ),
+            equals=1,
+            atol=5e-3,
+            tag="derived",
+            reason="corrections are below 0.0001, and the support vectors' condition magnifies "
+            "the flow's tolerance: at most 0.0004 for 110 problems",
+            math=r"spanned: $\sin\angle \cdot \log(1/L)$ over its prediction at the end",
         ),
-        Check.close(
-            "spanned: exponent of sin in log 1/L, farthest",
-            -1,
-            _farthest(torch.stack([exponents[k][on] for k in depths]), -1),
-            rtol=0.05,
-        ),
-        Check.close(
-            "spanned: sin * log(1/L) over its prediction at the end, median",
-            1,
-            float((found / predicted.to(found)[on]).median()),
-            rtol=0.02,
-        ),
-        Check.close(
-            "not spanned: depth * exponent of sin, farthest",
-            -1,
-            _farthest(torch.stack([k * exponents[k][off] for k in depths]), -1),
-            rtol=0.05,
-        ),
-        Check.at_most(
-            "not spanned: sin * (log 1/L)^(1/depth) at the end, median",
-            float(constants.median()),
-            1,
+        Check.largest(
+            "not spanned: depth * exponent of sin",
+            torch.cat([k * exponents[k][~on] for k in sines]),
+            equals=-1,
+            atol=3e-3,
+            growth=0.5,
+            tag="derived",
+            reason=settled,
+            math=r"not spanned: depth $\times$ exponent of $\sin\angle$ in $\log(1/L)$",
         ),
     )
-    data = {
-        "batch": batch,
-        "log_loss": {k: runs[k].log_loss.cpu() for k in depths},
-        "sines": {k: sines[k].cpu() for k in depths},
-    }
-    deep = next(depth for depth in depths if depth > 1)
-    return Evidence(checks, _other_tail(batch, deep, runs[deep].theta[0]), data, notes)
+
+
+def _turned(depth: int, size: Tensor, sines: Tensor) -> Check:
+    """The angle at the last stop, log 1/L = `size` (B,): the limit of the theorem at the derived rate."""
+    return Check.largest(
+        f"depth {depth}: sin * (log 1/L)^(1/depth) at log L = -1e10",
+        sines * size ** (1 / depth),
+        at_most=ANGLE,
+        growth=0.25,
+        tag="proved",
+        reason="the theorem gives the limit 0, the derivation the slower of the two rates; "
+        "the constant stayed below 2.2 for 156 problems",
+        math=rf"depth {depth}: $\sin\angle \cdot (\log 1/L)^{{1/k}}$ at "
+        r"$\log L = -10^{10}$",
+    )
 
 
 def _offset_angle(problem: PlantedMargin, solution: MaxMargin) -> Tensor:
@@ -214,10 +237,19 @@ def _other_tail(batch: Batch, depth: int, start: Tensor) -> Control:
     """
     model = batch.network(depth)
     run = flow(model, PolynomialTail(), start, log_loss=-8.0)
-    sines = sin_angle(model.end_to_end(run.theta[0]), batch.w_hat)
     return Control(
-        f"polynomial tail l = m^-1, depth {depth}: median sin at L = e^-8",
-        Check.at_least("median sin", float(sines.median()), 1e-2),
+        "polynomial tail l = m^-1 from log L = -100 on, at L = e^-8",
+        Check.share(
+            "sin of the angle to w_hat at most 0.01",
+            sin_angle(model.end_to_end(run.theta[0]), batch.w_hat),
+            at_most=1e-2,
+            most=0.25,
+            tag="observed",
+            reason="at the deepest network the claim asks for 0.013, at the others for less; "
+            "0.018 or more for 156 problems",
+            math=r"$\sin\angle(w, \hat w) \le 0.01$",
+        ),
+        math=r"a polynomial tail $\ell = 1/m$ from $\log L = -100$ on, at $L = e^{-8}$",
     )
 
 
@@ -227,8 +259,8 @@ def _other_tail(batch: Batch, depth: int, start: Tensor) -> Control:
     "the page",
     statement="Gradient flow conserves W_(j+1)^T W_(j+1) - W_j W_j^T. As the loss goes to zero every layer becomes of "
     "rank one, sigma_2/sigma_1 falling like (log 1/L)^(-1/k), and adjacent layers align.",
-    quick={"depths": (2,), "each": 1},
-    book={"depths": (2, 3, 4), "each": 3},
+    quick={"depths": (2,), "each": 4},
+    book={"depths": (2, 3, 4), "each": 4},
     full={"depths": (2, 3, 4), "each": 100},
 )
 def deep_linear_alignment(
@@ -237,49 +269,82 @@ def deep_linear_alignment(
     """Conservation in the explicit phase; then singular values and vectors of the layers down to log L = -1e10."""
     batch, notes = draw_batch(setting, each, "deep alignment")
     runs = {depth: _aligned(setting, batch, depth) for depth in depths}
-    checks = (
-        Check.at_most(
-            "imbalance: drift over its size until log L = -30, largest",
-            max(float(runs[k].drift.max()) for k in depths),
-            1e-8,
-        ),
-        Check.at_most(
-            "sigma_2 over its bound by the start at log L = -30, largest",
-            max(float(runs[k].bounded.max()) for k in depths),
-            1,
-        ),
-        *(
-            Check.at_most(
-                f"depth {k}: sigma_2/sigma_1 at log L = -1e10, largest",
-                float(runs[k].ratios[-1].max()),
-                RATIOS[k],
-            )
-            for k in depths
-        ),
-        Check.close(
-            "depth * exponent of sigma_2/sigma_1 in log 1/L, farthest",
-            -1,
-            _farthest(torch.cat([k * runs[k].exponents for k in depths]), -1),
-            rtol=0.05,
-        ),
-        Check.at_most(
-            "adjacent layers: sin of the angle at log L = -1e10, largest",
-            max(float(runs[k].sines[-1].max()) for k in depths),
-            1e-5,
-        ),
-        Check.close(
-            "adjacent layers: depth * exponent of sin in log 1/L, farthest",
-            -2,
-            _farthest(torch.cat([k * runs[k].turning for k in depths]), -2),
-            rtol=0.05,
-        ),
-    )
     data = {
         "log_loss": {k: runs[k].log_loss for k in depths},
         "ratios": {k: runs[k].ratios for k in depths},
         "sines": {k: runs[k].sines for k in depths},
     }
-    return Evidence(checks, _large_start(setting, batch), data, notes)
+    return Evidence(judge_alignment(runs), _large_start(setting, batch), data, notes)
+
+
+def judge_alignment(runs: Mapping[int, Alignment]) -> tuple[Check, ...]:
+    """What must hold of the layers of the runs of each depth."""
+    return (
+        Check.each(
+            "imbalance: drift over its size until log L = -30",
+            torch.cat([run.drift for run in runs.values()]),
+            at_most=1e-8,
+            tag="proved",
+            reason="conserved but for the integrator's error: with tolerances 1e-6, 1e-7 and "
+            "1e-8 at most 8e-7, 1e-7 and 4e-10 in 360 runs; the last is used",
+            precision=True,
+        ),
+        Check.each(
+            "sigma_2 over its bound by the start at log L = -30",
+            torch.cat([run.bounded for run in runs.values()]),
+            at_most=1 + 1e-6,
+            tag="proved",
+            reason="Weyl's inequality; the drift of the imbalance may add a millionth",
+            math=r"$\sigma_2$ over its bound by the start at $\log L = -30$",
+        ),
+        *(_of_rank_one(depth, run) for depth, run in runs.items()),
+        Check.each(
+            "depth * exponent of sigma_2/sigma_1 in log 1/L",
+            torch.cat([k * run.exponents for k, run in runs.items()]),
+            equals=-1,
+            atol=1e-3,
+            tag="derived",
+            reason="corrections are of relative size $(\\log 1/L)^{-2/k}$, at most 0.0003 where "
+            "the exponent is read off",
+            math=r"depth $\times$ exponent of $\sigma_2/\sigma_1$ in $\log(1/L)$",
+        ),
+        Check.each(
+            "adjacent layers: sin * (log 1/L)^(2/depth) at log L = -1e10",
+            torch.cat(
+                [run.sines[-1] * run.size() ** (2 / k) for k, run in runs.items()]
+            ),
+            at_most=1,
+            tag="proved",
+            reason="the theorem gives the limit 0 of the sine, the derivation the rate; the "
+            "constant stayed below 0.12 in 468 runs",
+            math=r"adjacent layers: $\sin\angle \cdot (\log 1/L)^{2/k}$ at "
+            r"$\log L = -10^{10}$",
+        ),
+        Check.each(
+            "adjacent layers: depth * exponent of sin in log 1/L",
+            torch.cat([k * run.turning for k, run in runs.items()]),
+            equals=-2,
+            atol=0.05,
+            tag="derived",
+            reason="the sine is a difference of two nearly equal directions: at most 0.008 off in "
+            "468 runs",
+            math=r"adjacent layers: depth $\times$ exponent of $\sin\angle$ in $\log(1/L)$",
+        ),
+    )
+
+
+def _of_rank_one(depth: int, run: Alignment) -> Check:
+    """The ratio of singular values at the last stop: the limit of the theorem at the derived rate."""
+    return Check.each(
+        f"depth {depth}: sigma_2/sigma_1 * (log 1/L)^(1/depth) at log L = -1e10",
+        run.ratios[-1] * run.size() ** (1 / depth),
+        at_most=1,
+        tag="proved",
+        reason="the theorem gives the limit 0 of the ratio, the derivation the rate; the "
+        "constant stayed below 0.43 in 468 runs",
+        math=rf"depth {depth}: $\sigma_2/\sigma_1 \cdot (\log 1/L)^{{1/k}}$ at "
+        r"$\log L = -10^{10}$",
+    )
 
 
 @dataclass(frozen=True)
@@ -298,6 +363,10 @@ class Alignment:
     exponents: Tensor
     turning: Tensor
 
+    def size(self) -> Tensor:
+        """log 1/L at the last stop, (B,)."""
+        return -self.log_loss[-1]
+
 
 def _aligned(setting: Setting, batch: Batch, depth: int) -> Alignment:
     model = batch.network(depth)
@@ -315,7 +384,7 @@ def _aligned(setting: Setting, batch: Batch, depth: int) -> Alignment:
         Exponential(),
         start,
         log_loss=-30.0,
-        tolerance=1e-7,
+        tolerance=1e-8,
         invariants={"imbalance": conserved},
     )
     second = singular_pairs(model.layers(early.theta[0]))[1][:, :-1]
@@ -329,8 +398,8 @@ def _aligned(setting: Setting, batch: Batch, depth: int) -> Alignment:
         late.log_loss.cpu(),
         ratios.cpu(),
         sines.cpu(),
-        _exponents(late, ratios).cpu(),
-        _exponents(late, sines).cpu(),
+        _exponents(late.log_loss, ratios).cpu(),
+        _exponents(late.log_loss, sines).cpu(),
     )
 
 
@@ -345,8 +414,16 @@ def _large_start(setting: Setting, batch: Batch) -> Control:
     model = batch.network(2)
     start = _starts(setting, model, len(batch.problems), 15 * SCALE, "large start")
     run = flow(model, Exponential(), start, log_loss=math.log(0.01))
-    ratios = layer_ratios(model.layers(run.theta[0]))
     return Control(
-        "start 15 times as large, depth 2: median sigma_2/sigma_1 at L = 0.01",
-        Check.at_least("median sigma_2/sigma_1", float(ratios.median()), 0.3),
+        "start 15 times as large, depth 2, at L = 0.01",
+        Check.share(
+            "sigma_2/sigma_1 at most 0.3",
+            layer_ratios(model.layers(run.theta[0])),
+            at_most=0.3,
+            most=0.25,
+            tag="observed",
+            reason="thirty thousand times what the claim asks for at depth 2; 0.45 or more in 156 "
+            "runs",
+            math=r"$\sigma_2/\sigma_1 \le 0.3$",
+        ),
     )

@@ -1,4 +1,5 @@
 import math
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,55 @@ def test_figures_get_finite_arrays_on_the_cpu(verdicts, name):
             assert bool(value.isfinite().all())
 
 
+def fallen(checks):
+    return [check.name for check in checks if not check.holds]
+
+
+def test_one_run_that_broke_down_makes_the_direction_fall(verdicts):
+    data = verdicts["deep-linear-max-margin", 0].data
+    measured = data["batch"], data["log_loss"]
+    assert fallen(page.judge_direction(*measured, data["sines"])) == []
+    for member, statements in ((0, 3), (4, 2)):
+        sines = data["sines"][3].clone()
+        sines[-1, member] = math.nan
+        assert len(fallen(page.judge_direction(*measured, {3: sines}))) == statements
+
+
+def test_another_rate_and_another_constant_are_told(verdicts):
+    data = verdicts["deep-linear-max-margin", 0].data
+    log_loss, sines = data["log_loss"][3], data["sines"][3]
+    slower = {3: sines * (-log_loss) ** 0.01}
+    assert len(fallen(page.judge_direction(data["batch"], {3: log_loss}, slower))) == 3
+    larger = {3: 1.02 * sines}
+    assert len(fallen(page.judge_direction(data["batch"], {3: log_loss}, larger))) == 1
+    shown = fallen(page.judge_direction(data["batch"], {3: log_loss}, {3: 50 * sines}))
+    assert len(shown) == 2
+
+
+def made_up_alignment(depth, members=8):
+    """Runs that follow both laws exactly, with constants of one half."""
+    log_loss = torch.tensor(page.LEVELS, dtype=torch.float64)[:, None].repeat(
+        1, members
+    )
+    ratios, sines = (-log_loss) ** (-1 / depth) / 2, (-log_loss) ** (-2 / depth) / 2
+    exact = torch.ones(members, dtype=torch.float64)
+    return page.Alignment(
+        0 * exact, exact, log_loss, ratios, sines, -exact / depth, -2 * exact / depth
+    )
+
+
+def test_every_number_of_the_alignment_counts():
+    runs = {depth: made_up_alignment(depth) for depth in (2, 4)}
+    assert fallen(page.judge_alignment(runs)) == []
+    for field in fields(page.Alignment):
+        values = getattr(runs[4], field.name).clone()
+        values[..., 5] = math.nan
+        broken = replace(runs[4], **{field.name: values})
+        assert fallen(page.judge_alignment(runs | {4: broken})), field.name
+    turned = replace(runs[4], turning=runs[4].turning * 1.1)
+    assert len(fallen(page.judge_alignment(runs | {4: turned}))) == 1
+
+
 def test_both_kinds_of_data_are_what_they_are_called():
     batch, notes = page.draw_batch(Setting("quick", 3), 2, "any")
     kinds = [
@@ -65,7 +115,7 @@ def test_where_the_support_vectors_do_not_span_the_spanned_rate_would_not_hold(
     verdicts,
 ):
     data = verdicts["deep-linear-max-margin", 0].data
-    late = -data["log_loss"][3][:, 1], data["sines"][3][:, 1]
+    late = -data["log_loss"][3][:, 4], data["sines"][3][:, 4]
     falls = math.log(late[1][-1] / late[1][1]) / math.log(late[0][-1] / late[0][1])
     assert falls > -0.5
 
