@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,9 +21,8 @@ from ibcore.dynamics.mirror_descent import (
     natural_descent,
 )
 from ibcore.dynamics.sgd import sgd
-from ibcore.evidence import Check, Control, Evidence
+from ibcore.evidence import Check, Control, Evidence, attempt
 from ibcore.oracles.bregman_projection import (
-    BregmanProjection,
     Entropy,
     Hypentropy,
     PNorm,
@@ -37,6 +35,7 @@ from ibcore.problems.convex import ConvexProblems, random_problem
 from ibcore.problems.interpolation import Interpolation, isotropic_interpolation
 
 FITTED = 1e-14  # |X w - y| / |y| at which a run ends
+ADAM_FITS = 1e-8  # loss at which a run of Adam counts as fitted
 
 
 def relative(found: Tensor, expected: Tensor) -> Tensor:
@@ -86,51 +85,69 @@ def linreg_min_distance(setting: Setting, *, problems: int, n: int, d: int) -> E
     eta = _step(X)
     short = gradient_descent(_square(X, y), start, eta, steps=20).theta - start
     early = relative(short, descent_from_zero(X, y - data.outputs(start), eta, 20))
-    checks = [
-        Check.close(
+    outsides = torch.cat([outside(X, w - start) for w in found.values()])
+    checks = (
+        Check.each(
             "prediction: residual, part outside the row space",
-            0,
-            float(torch.maximum(fit.residual, fit.outside).max()),
-            atol=1e-13,
+            torch.maximum(fit.residual, fit.outside),
+            at_most=1e-13,
+            tag="derived",
+            reason="the two conditions that only the closest interpolant meets; rounding",
+            precision=True,
         ),
         *(
-            Check.close(
-                f"{name}: distance, largest",
-                0,
-                float(relative(w - start, moved).max()),
-                atol=1e-12,
-            )
+            _at_prediction(name, relative(w - start, moved))
             for name, w in found.items()
         ),
-        Check.close(
+        Check.each(
             "all: part of w - w_0 outside the row space",
-            0,
-            max(float(outside(X, w - start).max()) for w in found.values()),
-            atol=1e-12,
+            outsides,
+            at_most=1e-12,
+            tag="proved",
+            math="all: part of $w - w_0$ outside the row space",
+            reason="gradients are combinations of the rows; rounding of all steps",
+            precision=True,
         ),
-        Check.close(
+        Check.each(
             "after 20 steps: distance to the closed form",
-            0,
-            float(early.max()),
-            atol=1e-12,
+            early,
+            at_most=1e-12,
+            tag="derived",
+            reason="a geometric sum in the singular vectors; rounding",
+            precision=True,
         ),
-    ]
+    )
     run = adam(_square(X, y), start, 0.05, steps=1500, target_loss=1e-16)
     away = relative(run.theta - start, moved)
-    checks.append(
-        Check.close(
-            "Adam, the control, fits: loss, largest",
-            0,
-            float(run.loss.max()),
-            atol=1e-8,
-        )
+    away = torch.where(run.loss <= ADAM_FITS, away, math.nan)
+    return Evidence(checks, _adam_control(away), {"away": away.cpu()})
+
+
+def _at_prediction(name: str, distances: Tensor) -> Check:
+    return Check.each(
+        f"{name}: relative distance to the prediction",
+        distances,
+        at_most=1e-12,
+        tag="proved",
+        reason="runs end at a residual of 1e-14, which the smallest singular value "
+        "magnifies a few times; rounding of all steps",
+        precision=True,
     )
-    control = Control(
-        "Adam: distance, smallest",
-        Check.at_least("smallest distance", float(away.min()), 0.1),
-    )
-    return Evidence(
-        tuple(checks), control, {"away": away.cpu()}, {"problems": problems}
+
+
+def _adam_control(away: Tensor) -> Control:
+    """Adam as if it were one of the methods; a run that does not fit is NaN in `away` (B,)."""
+    return Control(
+        "Adam, run to a loss of 1e-8 or less",
+        Check.share(
+            "relative distance to the prediction at most 0.1",
+            away,
+            at_most=0.1,
+            most=0.25,
+            tag="observed",
+            reason="1e11 times the bar of the claim",
+        ),
+        math="Adam, run to a loss of $10^{-8}$ or less",
     )
 
 
@@ -222,6 +239,15 @@ POTENTIALS: dict[str, tuple[Mirror, Potential]] = {
     "hypentropy, beta = 1e-4": (HypentropyMirror(1e-4), Hypentropy(1e-4)),
     "entropy": (EntropyMirror(), Entropy()),
 }
+LABELS = {
+    "p = 1.5": "$p = 1.5$",
+    "p = 3": "$p = 3$",
+    "hypentropy, beta = 1": r"hypentropy, $\beta = 1$",
+    "hypentropy, beta = 1e-2": r"hypentropy, $\beta = 10^{-2}$",
+    "hypentropy, beta = 1e-4": r"hypentropy, $\beta = 10^{-4}$",
+    "entropy": "entropy",
+}
+NATURAL_FITS = 1e-8  # |X w - y| / |y| at which a run of the natural gradient ends
 
 
 @claim(
@@ -229,8 +255,8 @@ POTENTIALS: dict[str, tuple[Mirror, Potential]] = {
     source="Gunasekar, Lee, Soudry and Srebro 2018; Azizan and Hassibi 2019",
     statement="Mirror descent with a strictly convex potential psi on interpolated data with a loss of unique finite "
     "root converges to the interpolant of least Bregman divergence D_psi(w, w_0) from its start.",
-    quick={"problems": 2, "n": 10, "d": 30},
-    book={"problems": 8, "n": 10, "d": 30},
+    quick={"problems": 8, "n": 10, "d": 30},
+    book={"problems": 16, "n": 10, "d": 30},
     full={"problems": 100, "n": 20, "d": 60},
 )
 def mirror_descent_bregman(
@@ -238,93 +264,139 @@ def mirror_descent_bregman(
 ) -> Evidence:
     """Six potentials, each against its projection, its certificate, and the projections of the others."""
     data = _draw(setting, problems, n, d, "mirror regression")
-    checks, certificates, ends, oracles = [], [], {}, {}
-    for name, (mirror, psi) in POTENTIALS.items():
-        case = data.positive() if name == "entropy" else data
-        oracles[name] = [
-            bregman_projection(*each, psi)
-            for each in zip(case.X, case.y, case.start, strict=True)
-        ]
-        run = mirror_descent(case.X, case.y, case.start, mirror)
-        best = torch.stack([o.w for o in oracles[name]]).to(run.w)
-        certificate = outside(case.X, mirror.mirror(run.w) - mirror.mirror(case.start))
-        ends[name] = run.w.cpu()
-        checks.append(
-            Check.close(
-                f"{name}: distance, largest",
-                0,
-                float(relative(run.w, best).max()),
-                atol=1e-10,
-            )
-        )
-        certificates.append(float(certificate.max()))
-    table = _table(ends, oracles)
-    others = table[~torch.eye(len(table), dtype=torch.bool)]
-    checks = [
-        Check.close(
-            "projections: residual, certificate and gap, largest",
-            0,
-            _worst(oracles),
-            atol=1e-11,
-        ),
-        *checks,
-        Check.close(
-            "all: mirrored moves, part outside the row space",
-            0,
-            max(certificates),
-            atol=1e-10,
-        ),
-        Check.at_least(
-            "distance to another's projection, smallest", float(others.min()), 1e-3
-        ),
-    ]
-    sizes = (1.0, 0.5)
-    case = data.positive()
-    best = torch.stack([o.w for o in oracles["entropy"]]).to(case.X)
-    natural = [
-        relative(
-            natural_descent(
-                case.X, case.y, case.start, EntropyMirror(), step_size=h, tolerance=1e-8
-            ).w,
-            best,
-        )
-        for h in sizes
-    ]
-    control = Control(
-        "natural gradient, entropy: distance, median",
-        Check.at_least("median distance", float(natural[0].median()), 1e-3),
-    )
-    notes = {
-        "problems": problems,
-        "natural gradient, half the step: distance over that of the full step, median": round(
-            float((natural[1] / natural[0]).median()), 2
-        ),
+    runs = {
+        name: _mirrored(data.positive() if name == "entropy" else data, mirror, psi)
+        for name, (mirror, psi) in POTENTIALS.items()
     }
+    table = _table(runs)
+    others = table[~torch.eye(len(table), dtype=torch.bool)].amin(0)
+    case, best = data.positive(), runs["entropy"].best
+    full, half = (_natural_distances(case, best, size) for size in (1.0, 0.5))
     return Evidence(
-        tuple(checks), control, {"ends": ends, "table": table.median(-1).values}, notes
+        _mirror_checks(runs, others),
+        _natural_control(full),
+        {
+            "ends": {name: run.w.cpu() for name, run in runs.items()},
+            "table": table.median(-1).values,
+            "halved": (half / full).cpu(),
+        },
+        broken=tuple(reason for run in runs.values() for reason in run.broken),
     )
 
 
-def _worst(oracles: dict[str, list[BregmanProjection]]) -> float:
-    return max(
-        max(o.residual, o.outside, abs(o.gap))
-        for found in oracles.values()
-        for o in found
+@dataclass(frozen=True)
+class Mirrored:
+    """Mirror descent with one potential on B problems, and the projections that are its prediction.
+
+    w: (B, d), NaN for a run that did not fit.      best: (B, d), NaN where no projection was found.
+    certificate: (B,) the largest of residual, gap and part outside the row space of each projection.
+    moved: (B,) the part of the mirrored move outside the row space.      broken: why projections failed.
+    """
+
+    w: Tensor
+    best: Tensor
+    certificate: Tensor
+    moved: Tensor
+    broken: tuple[str, ...]
+
+
+def _mirrored(case: Interpolation, mirror: Mirror, psi: Potential) -> Mirrored:
+    found, broken = attempt(
+        lambda one: bregman_projection(*one, psi),
+        zip(case.X, case.y, case.start, strict=True),
+    )
+    run = mirror_descent(case.X, case.y, case.start, mirror, tolerance=FITTED)
+    w = torch.where((run.residual <= FITTED)[:, None], run.w, math.nan)
+    best = [torch.as_tensor(o.w).to(w).expand(w.shape[-1]) for o in found]
+    certificate = torch.tensor([[o.residual, o.outside, abs(o.gap)] for o in found])
+    return Mirrored(
+        w,
+        torch.stack(best),
+        certificate.amax(-1),
+        outside(case.X, mirror.mirror(w) - mirror.mirror(case.start)),
+        broken,
     )
 
 
-def _table(
-    ends: dict[str, Tensor], oracles: dict[str, list[BregmanProjection]]
-) -> Tensor:
+def _mirror_checks(runs: dict[str, Mirrored], others: Tensor) -> tuple[Check, ...]:
+    """others: (B,) the smallest distance of an end to the projection for another potential."""
+    return (
+        Check.each(
+            "projections: residual, gap, part of the mirrored move outside the row space",
+            torch.cat([run.certificate for run in runs.values()]),
+            at_most=1e-11,
+            tag="derived",
+            reason="the conditions of optimality; Newton's method goes on to rounding",
+            precision=True,
+        ),
+        *(
+            Check.each(
+                f"{name}: relative distance to the projection",
+                relative(run.w, run.best),
+                at_most=1e-10,
+                tag="proved",
+                math=f"{LABELS[name]}: relative distance to the projection",
+                reason="runs end at a residual of 1e-14, which the smallest singular value "
+                "and the spread of the potential's curvatures magnify",
+                precision=True,
+            )
+            for name, run in runs.items()
+        ),
+        Check.each(
+            "all: part of the mirrored move outside the row space",
+            torch.cat([run.moved for run in runs.values()]),
+            at_most=1e-10,
+            tag="proved",
+            reason="every step moves the mirrored vector by a combination of rows; rounding",
+            precision=True,
+        ),
+        Check.each(
+            "distance to the nearest projection for another potential",
+            others,
+            at_least=1e-3,
+            tag="observed",
+            reason="1e7 times the bar of the runs: the rows above tell the potentials apart",
+        ),
+    )
+
+
+def _natural_distances(case: Interpolation, best: Tensor, step_size: float) -> Tensor:
+    """Relative distances (B,) from the natural gradient's ends to `best` (B, d); NaN for a run that did not fit."""
+    run = natural_descent(
+        case.X,
+        case.y,
+        case.start,
+        EntropyMirror(),
+        step_size=step_size,
+        tolerance=NATURAL_FITS,
+    )
+    return torch.where(run.residual <= NATURAL_FITS, relative(run.w, best), math.nan)
+
+
+def _natural_control(distances: Tensor) -> Control:
+    return Control(
+        "the natural gradient for the entropy, with full steps",
+        Check.share(
+            "relative distance to the projection at most 1e-3",
+            distances,
+            at_most=1e-3,
+            most=0.25,
+            tag="observed",
+            math="relative distance to the projection at most $10^{-3}$",
+            reason="ten million times the bar of the claim",
+        ),
+    )
+
+
+def _table(runs: dict[str, Mirrored]) -> Tensor:
     """Relative distances of the end with one potential to the projection of another, (P, P, B); all but the entropy."""
-    names = [name for name in ends if name != "entropy"]
-    best = {name: torch.stack([o.w for o in oracles[name]]) for name in names}
+    names = [name for name in runs if name != "entropy"]
     return torch.stack(
         [
-            torch.stack([relative(ends[row], best[column]) for column in names])
+            torch.stack([relative(runs[row].w, runs[column].best) for column in names])
             for row in names
         ]
-    )
+    ).cpu()
 
 
 @claim(
@@ -332,8 +404,8 @@ def _table(
     source="An identity derived on the page; norm-based bounds: Shalev-Shwartz and Ben-David 2014, chapter 26",
     statement="Let the inputs be isotropic and y = X w*. An interpolant X^+ y + r v with v uniform on the unit sphere "
     "of null(X) has the expected test risk |P_null w*|^2 + r^2: norm beyond the least is paid for in full.",
-    quick={"problems": 2, "draws": 4000},
-    book={"problems": 5, "draws": 4000},
+    quick={"problems": 8, "draws": 1000},
+    book={"problems": 8, "draws": 4000},
     full={"problems": 100, "draws": 10000},
 )
 def norm_generalization(setting: Setting, *, problems: int, draws: int) -> Evidence:
@@ -342,50 +414,88 @@ def norm_generalization(setting: Setting, *, problems: int, draws: int) -> Evide
         random_interpolants(seed, draws, setting.device)
         for seed in setting.seeds(problems, "norm and risk")
     ]
-    exact = torch.tensor(
-        [[float((t.errors[r] / t.predicted[r]).mean()) for r in RADII] for t in tables]
+    exact, tested = (
+        torch.tensor(rows, dtype=torch.float64)
+        for rows in (
+            [
+                [float((t.errors[r] / t.predicted[r]).mean()) for r in RADII]
+                for t in tables
+            ],
+            [
+                [float(t.risks[r].mean() / t.predicted[r]) for r in RADII]
+                for t in tables
+            ],
+        )
     )
-    tested = torch.tensor(
-        [[float(t.risks[r].mean() / t.predicted[r]) for r in RADII] for t in tables]
+    better = torch.stack(
+        [(t.errors[RADII[0]] < t.least).double().mean() for t in tables]
     )
-    ranks = [t.rank for t in tables]
-    checks = (
-        Check.close(
-            "mean |w - w*|^2 over prediction, farthest", 1, _farthest(exact), atol=0.02
+    return Evidence(
+        (
+            *_price_checks(exact, tested, draws),
+            Check.each(
+                "rank correlation of |w| and test error",
+                [t.rank for t in tables],
+                at_least=0.95,
+                tag="observed",
+                math=r"rank correlation of $\|w\|$ and test error",
+                reason="the share of the radius in the risk; 0.983 to 0.991 on 24 problems",
+            ),
+            Check.each(
+                "interpolants: |X w - y| / |y|",
+                [t.residual for t in tables],
+                at_most=1e-12,
+                tag="derived",
+                math=r"interpolants: $\|Xw - y\| / \|y\|$",
+                reason="rounding",
+                precision=True,
+            ),
         ),
-        Check.close(
-            "fresh points: error over prediction, farthest",
-            1,
-            _farthest(tested),
-            atol=0.02,
-        ),
-        Check.at_least(
-            "rank correlation of |w|, test error: smallest", min(ranks), 0.95
-        ),
-        Check.close(
-            "interpolants: |X w - y| / |y|, largest",
-            0,
-            max(t.residual for t in tables),
-            atol=1e-12,
-        ),
+        _guided_control([t.guided for t in tables]),
+        {"tables": tables, "better": float(better.mean())},
     )
-    control = Control(
-        "v leans to w* in null(X): rank correlation",
-        Check.at_most("largest correlation", max(t.guided for t in tables), -0.9),
-    )
-    better = [float((t.errors[RADII[0]] < t.least).double().mean()) for t in tables]
-    notes = {
-        "problems": problems,
-        "share of interpolants at r = 0.3 |P_null w*| that beat the least norm": round(
-            float(np.mean(better)), 2
-        ),
-    }
-    return Evidence(checks, control, {"tables": tables}, notes)
 
 
-def _farthest(values: Tensor, target: float = 1.0) -> float:
-    values = values.flatten()
-    return float(values[(values - target).abs().nan_to_num(math.inf).argmax()])
+def _price_checks(exact: Tensor, tested: Tensor, draws: int) -> tuple[Check, ...]:
+    """Errors and tested errors over their prediction, means over `draws` of them, for B problems and radii (B, R).
+
+    With v uniform on the sphere of 70 dimensions the ratio of one error to its mean has a standard deviation
+    of at most 1/sqrt(70) = 0.12, and 0.24 if it is measured on 50 fresh points.
+    """
+    return (
+        Check.each(
+            "mean |w - w*|^2 over prediction",
+            exact,
+            equals=1,
+            atol=0.6 / math.sqrt(draws),
+            tag="proved",
+            math=r"mean $\|w - w^*\|^2$ over prediction",
+            reason=r"five standard errors: one draw spreads by at most $1/\sqrt{70}$",
+        ),
+        Check.each(
+            "fresh points: mean error over prediction",
+            tested,
+            equals=1,
+            atol=1.2 / math.sqrt(draws),
+            tag="proved",
+            reason="five standard errors: 50 fresh points spread one draw by 0.24",
+        ),
+    )
+
+
+def _guided_control(correlations: list[float]) -> Control:
+    return Control(
+        "v leans to w* in null(X)",
+        Check.each(
+            "rank correlation of |w| and test error is turned around",
+            correlations,
+            at_most=-0.5,
+            tag="observed",
+            math=r"rank correlation of $\|w\|$ and test error is turned around",
+            reason="the claim asks for 0.95; below -0.95 on 29 problems",
+        ),
+        math=r"$v$ leans to $w^*$ in $\operatorname{null}(X)$",
+    )
 
 
 SPECTRUM = 2.0  # eigenvalues of the inputs' covariance fall like j^-2
@@ -439,7 +549,7 @@ def _stops(last: int) -> list[int]:
     source="Garrigos and Gower 2023, the theorem on gradient descent for convex smooth functions; derived on the page",
     statement="For a convex f with L-Lipschitz gradient, gradient descent with eta <= 1/L has f(w_k) - f(w*) <= "
     "|w_0 - w*|^2 / (2 eta k).",
-    quick={"problems": 5, "steps": 1000},
+    quick={"problems": 8, "steps": 1000},
     book={"problems": 12, "steps": 10_000},
     full={"problems": 200, "steps": 100_000},
 )
@@ -456,28 +566,59 @@ def gd_convex_rate(setting: Setting, *, problems: int, steps: int) -> Evidence:
     late = torch.stack([share[:, k >= 10].amax(-1) for share in shares.values()])
     checks = (
         *(
-            Check.at_most(f"{name}: gap over bound, largest", float(share.max()), 1)
+            _below_bound(f"{name}: largest gap over bound", share.amax(-1))
             for name, share in shares.items()
         ),
-        Check.at_least(
-            "largest gap over bound at k >= 10, median", float(late.median()), 1 / 50
+        _informative(
+            "largest gap over bound from the tenth step on at least 1/50", late
         ),
     )
     case, _ = _convex(setting, problems, logistic=False)
-    wild = _descent_shares(case, 2.5, [50])
     control = Control(
-        "eta = 2.5/L: gap over bound at k = 50, smallest",
-        Check.at_least("smallest share", float(wild.min()), 10),
+        "least squares with eta = 2.1/L, after 40 steps",
+        _within_bound(_descent_shares(case, 2.1, [40])),
+        math=r"least squares with $\eta = 2.1/L$, after 40 steps",
     )
     data = {
         "k": k.cpu(),
         "shares": {name: share.cpu() for name, share in shares.items()},
     }
-    return Evidence(
-        checks,
-        control,
-        data,
-        {"problems": 2 * problems, "rejected (separable)": rejected},
+    notes = {"problems": late.numel(), "rejected (separable)": rejected}
+    return Evidence(checks, control, data, notes)
+
+
+def _below_bound(name: str, shares: Tensor) -> Check:
+    """The largest gap of each problem over its bound, (B,); for SGD with four standard errors of the mean added."""
+    return Check.each(
+        name,
+        shares,
+        at_most=1,
+        tag="proved",
+        reason="the bound itself; a mean over runs has four standard errors added to it",
+    )
+
+
+def _informative(name: str, shares: Tensor) -> Check:
+    """That the bound is not far away: the largest gaps of problems over their bounds, of any shape."""
+    return Check.share(
+        name,
+        shares,
+        at_least=1 / 50,
+        least=0.9,
+        tag="observed",
+        reason="no quadratic comes closer than 1/5.4 with descent; of 560 batches of runs all but one met it",
+    )
+
+
+def _within_bound(shares: Tensor) -> Check:
+    """Of a control: gaps over what the broken theorem would say."""
+    return Check.share(
+        "gap at most the bound",
+        shares,
+        at_most=1,
+        most=0.25,
+        tag="observed",
+        reason="the bar of the claim; of 220 problems none met it",
     )
 
 
@@ -500,7 +641,7 @@ SHARES_OF_LIMIT = (1 / 4, 1 / 20)  # eta L_max
     statement="Let f be the mean of convex f_i with L-Lipschitz gradients. SGD with one example a step, drawn with "
     "replacement, and eta < 1/(2L) has E f(mean of w_0 ... w_(k-1)) - f(w*) <= |w_0 - w*|^2 / (2 eta "
     "(1 - 2 eta L) k) + eta/(1 - 2 eta L) E_i |grad f_i(w*)|^2.",
-    quick={"problems": 4, "runs": 64, "steps": 500},
+    quick={"problems": 8, "runs": 64, "steps": 500},
     book={"problems": 8, "runs": 128, "steps": 3000},
     full={"problems": 100, "runs": 1000, "steps": 100_000},
 )
@@ -517,45 +658,43 @@ def sgd_convex_rate(
             name = f"{'logistic' if logistic else 'squares'}, eta = {limit:g}/L"
             shares[name] = _stochastic(setting, case, limit, 1.0, runs, stops)
         blind.append(_stochastic(setting, case, SHARES_OF_LIMIT[0], 0.01, runs, stops))
-    upper = {name: share.mean + 4 * share.error for name, share in shares.items()}
     late = torch.stack([share.mean[:, k >= 10].amax(-1) for share in shares.values()])
     checks = (
         *(
-            Check.at_most(f"{name}: gap over bound + 4 SE", float(share.max()), 1)
-            for name, share in upper.items()
+            _below_bound(f"{name}: largest gap over bound + 4 SE", share.upper.amax(-1))
+            for name, share in shares.items()
         ),
-        Check.at_least(
-            "largest gap over bound at k >= 10, median", float(late.median()), 1 / 50
+        _informative(
+            "largest gap over bound from the tenth step on at least 1/50", late
         ),
-        Check.at_most(
-            "start near w*: gap over bound + 4 SE",
-            max(float((b.mean + 4 * b.error).max()) for b in blind),
-            1,
+        _below_bound(
+            "start near w*: largest gap over bound + 4 SE",
+            torch.cat([one.upper.amax(-1) for one in blind]),
         ),
-        Check.at_least(
-            "start near w*: largest gap over bound, median",
-            float(torch.cat([b.mean.amax(-1) for b in blind]).median()),
-            1 / 50,
+        _informative(
+            "start near w*: largest gap over bound at least 1/50",
+            torch.cat([one.mean.amax(-1) for one in blind]),
         ),
     )
     without = torch.cat(
         [((b.mean - 4 * b.error) * b.whole_over_bias).amax(-1) for b in blind]
     )
     control = Control(
-        "no variance term, start near w*: median",
-        Check.at_least("median share", float(without.median()), 2),
+        "the bound without its variance term, start near w*, largest gap - 4 SE",
+        _within_bound(without),
+        math="the bound without its variance term, start near $w^*$, largest gap $-$ 4 SE",
     )
     data = {
         "k": k.cpu(),
         "shares": {name: share.mean.cpu() for name, share in shares.items()},
         "blind": [((b.mean * b.whole_over_bias).cpu(), b.mean.cpu()) for b in blind],
     }
-    return Evidence(
-        checks,
-        control,
-        data,
-        {"problems": 2 * problems, "runs each": runs, "rejected (separable)": rejected},
-    )
+    notes = {
+        "problems": 2 * problems,
+        "runs each": runs,
+        "rejected (separable)": rejected,
+    }
+    return Evidence(checks, control, data, notes)
 
 
 @dataclass(frozen=True)
@@ -565,6 +704,11 @@ class Share:
     mean: Tensor
     error: Tensor
     whole_over_bias: Tensor
+
+    @property
+    def upper(self) -> Tensor:
+        """The mean and four standard errors."""
+        return self.mean + 4 * self.error
 
 
 def _stochastic(

@@ -1,3 +1,6 @@
+import dataclasses
+import math
+
 import pytest
 import torch
 
@@ -42,9 +45,107 @@ def test_tables_of_interpolants_are_consistent(verdicts):
     for table in verdicts["norm-generalization"].data["tables"]:
         for r in page.RADII:
             assert float(table.errors[r].mean()) == pytest.approx(
-                table.predicted[r], rel=0.02
+                table.predicted[r], rel=0.6 / len(table.errors[r]) ** 0.5
             )
-        assert table.guided < -0.9 < 0.95 < table.rank
+        assert table.guided < -0.5 < 0.95 < table.rank
+
+
+def poisoned(values):
+    """The same values, with NaN in place of the last."""
+    return torch.cat([values.flatten()[:-1], torch.tensor([math.nan]).to(values)])
+
+
+def test_a_projection_without_certificate_or_a_run_that_did_not_fit_fails():
+    data = page._draw(Setting("quick", 4), 8, 5, 12, "any")
+    run = page._mirrored(data, *page.POTENTIALS["p = 3"])
+    others = torch.ones(8).double()
+    assert all(check.holds for check in page._mirror_checks({"p = 3": run}, others))
+    for name, fails in (
+        ("certificate", {0}),
+        ("moved", {2}),
+        ("best", {1}),
+        ("w", {1}),
+    ):
+        value = getattr(run, name)
+        bad = dataclasses.replace(run, **{name: poisoned(value).reshape(value.shape)})
+        checks = page._mirror_checks({"p = 3": bad}, others)
+        assert {k for k, check in enumerate(checks) if not check.holds} == fails
+    assert not page._mirror_checks({"p = 3": run}, poisoned(others))[-1].holds
+
+
+def test_projections_that_return_nan_make_the_claim_fall(monkeypatch):
+    found = page.bregman_projection
+
+    def uncertified(*arguments):
+        return dataclasses.replace(found(*arguments), gap=math.nan, outside=math.nan)
+
+    monkeypatch.setattr(page, "bregman_projection", uncertified)
+    verdict = page.mirror_descent_bregman.verify(Setting("quick", 4))
+    assert not verdict.evidence.checks[0].holds
+    assert verdict.evidence.checks[0].broken == 48
+
+
+def test_a_projection_that_breaks_down_takes_nobody_with_it(monkeypatch):
+    found, count = page.bregman_projection, iter(range(1000))
+
+    def breaks_once(*arguments):
+        if next(count) == 3:
+            raise ArithmeticError("made up")
+        return found(*arguments)
+
+    monkeypatch.setattr(page, "bregman_projection", breaks_once)
+    evidence = page.mirror_descent_bregman.verify(Setting("quick", 4)).evidence
+    assert evidence.broken == ("ArithmeticError: made up",)
+    assert [check.broken for check in evidence.checks[:3]] == [1, 1, 0]
+    assert evidence.control.refuted
+
+
+def test_runs_that_fit_are_not_the_target_of_the_controls_and_nan_refutes_nothing():
+    far = torch.full((8,), 0.4).double()
+    for control in (page._adam_control, page._natural_control):
+        assert control(far).refuted
+        assert not control(0 * far).refuted
+        assert not control(math.nan * far).refuted
+    assert page._guided_control([-0.9] * 8).refuted
+    assert not page._guided_control([-0.9] * 7 + [math.nan]).refuted
+    assert not page._guided_control([-0.9] * 7 + [0.9]).refuted
+
+
+def test_the_price_of_norm_is_judged_by_every_problem_and_radius():
+    exact = torch.ones(8, 3).double()
+    assert all(check.holds for check in page._price_checks(exact, exact, 1000))
+    for bad in (poisoned(exact), exact + 0.1 * (exact.cumsum(0) == 8)):
+        assert not any(check.holds for check in page._price_checks(bad, bad, 1000))
+
+
+def test_gaps_are_judged_by_the_largest_of_every_problem():
+    shares = torch.full((10,), 0.2).double()
+    assert page._below_bound("", shares).holds
+    assert page._informative("", shares).holds
+    assert not page._informative("", shares / 20).holds
+    assert not page._below_bound("", poisoned(shares)).holds
+    assert not page._below_bound("", shares + (shares.cumsum(0) > 1.99)).holds
+    assert page._within_bound(10 * shares).holds
+    assert not page._within_bound(shares).holds
+    assert not page._within_bound(math.nan * shares).holds
+
+
+def test_notes_count_what_was_measured(verdicts):
+    for name in ("gd-convex-rate", "sgd-convex-rate"):
+        evidence = verdicts[name].evidence
+        problems = sum(len(share) for share in evidence.data["shares"].values()) // (
+            1 if name.startswith("gd") else 2
+        )
+        assert evidence.notes["problems"] == problems == 16
+        assert evidence.notes["rejected (separable)"] >= 0
+
+
+def test_means_of_random_interpolants_spread_as_the_bar_says(verdicts):
+    """The ratio of one error to its mean spreads by at most 0.12, on 50 fresh points by at most 0.24."""
+    for table in verdicts["norm-generalization"].data["tables"]:
+        for r in page.RADII:
+            assert float((table.errors[r] / table.predicted[r]).std()) < 0.13
+            assert float((table.risks[r] / table.predicted[r]).std()) < 0.26
 
 
 def test_a_separable_logistic_problem_would_have_no_minimizer():

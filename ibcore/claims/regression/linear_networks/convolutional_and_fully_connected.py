@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
 from ibcore.dynamics.stiff_flow import CurvedModel, integrate, stiff_flow
-from ibcore.evidence import Check, Control, Evidence, fraction
+from ibcore.evidence import Check, Control, Evidence, attempt
 from ibcore.models.deep_linear import DeepLinear, random_start
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.models.filter_pair import FilterPair
@@ -104,14 +105,36 @@ def _distance(a: Tensor, b: Tensor) -> float:
     return float((a - b).norm() / b.norm())
 
 
-def _gap_to_minimizer(
-    case: SpectralCase, start: Tensor, beta: Tensor
-) -> tuple[float, float]:
-    """Relative distance of `beta` to the minimizer that the start predicts, and that minimizer's certificate."""
+@dataclass(frozen=True)
+class Arrival:
+    """Where the filters of one network ended, and how far that is from the minimizer that their start predicts.
+
+    beta: (d,), NaN for a run that did not arrive.      distance: relative.
+    missing: residual of the minimizer, or its distance from the condition of Lagrange, the larger.
+    """
+
+    beta: Tensor
+    distance: float
+    missing: float
+
+
+def arrive(case: SpectralCase, start: Tensor) -> Arrival:
+    """Gradient flow of the filters from `start` (2 d,), against the minimizer for even inputs."""
+    beta = convolved(case, start)
     found = even_interpolant(
         case.problem.X, case.problem.y, even_potential(*start.chunk(2))
     )
-    return _distance(beta, found.primal), max(found.residual, found.stationarity)
+    return Arrival(
+        beta,
+        _distance(beta, found.primal),
+        float(np.maximum(found.residual, found.stationarity)),
+    )
+
+
+def _betas(runs: Sequence[Arrival], columns: int) -> Tensor:
+    """Ends of `runs`, as (cases, columns, d); NaN for those that broke down."""
+    ends = [torch.as_tensor(run.beta, dtype=torch.float64) for run in runs]
+    return torch.stack([end.expand(LENGTH) for end in ends]).unflatten(0, (-1, columns))
 
 
 @claim(
@@ -123,15 +146,15 @@ def _gap_to_minimizer(
     "(alpha e_0, 0) it goes to the least l1 norm of the spectrum as alpha -> 0 and to the least l2 norm as "
     "alpha -> infinity.",
     quick={
-        "problems": 1,
+        "problems": 8,
         "scales": (10.0, 1e-3),
-        "generic": 1,
+        "generic": 8,
         "generic_scales": (1e-3,),
     },
     book={
-        "problems": 3,
+        "problems": 8,
         "scales": (10.0, 1.0, 0.1, 1e-2, 1e-3),
-        "generic": 3,
+        "generic": 8,
         "generic_scales": (10.0, 1.0, 0.1, 1e-2, 1e-3),
     },
     full={
@@ -152,56 +175,33 @@ def linear_nets_unified_conv_regression(
     """The raw flow against the predicted minimizer, then against both limits; `scales` fall from 10 to 1e-3 or less."""
     cases, rejected = spectral_cases(setting, problems, even=True)
     starts = [impulse(LENGTH, alpha) for alpha in scales]
-    betas = torch.stack(
-        [torch.stack([convolved(case, start) for start in starts]) for case in cases]
+    runs, broken = attempt(
+        lambda task: arrive(*task),
+        [(case, start) for case in cases for start in starts],
     )
-    gaps = [
-        _gap_to_minimizer(case, start, beta)
-        for case, row in zip(cases, betas, strict=True)
-        for start, beta in zip(starts, row, strict=True)
-    ]
-    others = [_from_random_layers(setting, case, i) for i, case in enumerate(cases)]
+    others, more = attempt(
+        lambda task: arrive(*task), zip(cases, _random(setting, problems), strict=True)
+    )
+    betas = _betas(runs, len(scales))
     excess = torch.stack(
         [case.excess(row) for case, row in zip(cases, betas, strict=True)]
     )
-    dense = max(
-        float(row[0].norm() / case.dense.norm()) - 1
-        for case, row in zip(cases, betas, strict=True)
-    )
-    rates = [_exponent(case, scales[-1]) / (2 * case.sparse.slack) for case in cases]
-    certificate = max(max(abs(case.sparse.gap), case.sparse.residual) for case in cases)
+    dense = torch.stack([case.dense for case in cases]).norm(dim=1)
+    small = list(scales).index(1e-3)
+    slacks = torch.tensor([case.sparse.slack for case in cases]).double()
+    exponents, failed = attempt(lambda case: _exponent(case, scales[-1]), cases)
+    rates = torch.tensor([float(one) for one in exponents]).double() / (2 * slacks)
     checks = (
-        Check.close(
-            "least Fourier-l1 norm: largest gap or residual", 0, certificate, atol=1e-7
+        _sparse_certified(cases),
+        *_arrival_checks(runs, others),
+        *_limit_checks(
+            betas[:, 0].norm(dim=1) / dense - 1,
+            excess[:, small] / (1e-6 / 2) ** slacks,
+            (excess[:, 1:] / excess[:, :-1]).amax(1),
         ),
-        Check.close(
-            "minimizer: largest residual or distance from its row space",
-            0,
-            max(size for _, size in gaps + others),
-            atol=1e-10,
-        ),
-        _share("from (alpha e_0, 0): share of runs within 1e-9 of the minimizer", gaps),
-        _share(
-            "from random layers: share of runs within 1e-9 of the minimizer", others
-        ),
-        Check.at_most("alpha = 10: excess of the l2 norm, largest", dense, 1e-6),
-        Check.at_most(
-            "alpha = 1e-3: excess of the Fourier-l1 norm, largest",
-            float(excess[:, list(scales).index(1e-3)].max()),
-            1e-2,
-        ),
-        Check.at_most(
-            "excess at a scale over that at the next larger, largest",
-            float((excess[:, 1:] / excess[:, :-1]).max()),
-            1,
-        ),
-        Check.at_least(
-            "minimizer: exponent of the excess in alpha over 2 * dual slack, least",
-            min(rates),
-            0.9,
-        ),
+        _exponent_check(rates),
     )
-    control, other = _generic(setting, generic, generic_scales)
+    control, other, unsolved = _generic(setting, generic, generic_scales)
     data = {
         "scales": torch.tensor(scales),
         "excess": excess,
@@ -209,17 +209,104 @@ def linear_nets_unified_conv_regression(
         "cases": cases,
         **other,
     }
-    notes = {
-        "problems": problems,
-        f"left out (slack below {SLACK} or a used frequency below {LEAST})": rejected,
-        "largest distance of a run to its minimizer": max(
-            distance for distance, _ in gaps + others
+    left_out = f"left out (slack below {SLACK} or a used frequency below {LEAST})"
+    return Evidence(
+        checks,
+        control,
+        data,
+        {"problems": problems, left_out: rejected},
+        (*broken, *more, *failed, *unsolved),
+    )
+
+
+def _sparse_certified(cases: Sequence[SpectralCase]) -> Check:
+    return Check.each(
+        "least Fourier-l1 norm: gap or residual",
+        [np.maximum(abs(case.sparse.gap), case.sparse.residual) for case in cases],
+        at_most=1e-7,
+        tag="derived",
+        math=r"least Fourier-$\ell_1$ norm: gap or residual",
+        reason="duality; the tolerance of the cone solver",
+        precision=True,
+    )
+
+
+def _arrival_checks(
+    runs: Sequence[Arrival], others: Sequence[Arrival]
+) -> tuple[Check, ...]:
+    """Runs from (alpha e_0, 0) and from random layers against their minimizers."""
+    reason = "the solver's tolerance of $3 \\cdot 10^{-11}$ a step; below $2 \\cdot 10^{-10}$ on 300 runs"
+    return (
+        Check.each(
+            "minimizer: residual or distance from its row space",
+            [run.missing for run in (*runs, *others)],
+            at_most=1e-10,
+            tag="derived",
+            reason="the conditions of optimality; Newton's method goes on to rounding",
+            precision=True,
         ),
-        "generic inputs: largest Fourier-l1 excess at alpha = 1e-3": float(
-            other["generic_excess"][:, -1].max()
+        *(
+            Check.each(
+                f"from {name}: relative distance to the minimizer",
+                [run.distance for run in group],
+                at_most=MATCH,
+                tag="derived",
+                math=f"from {math_name}: relative distance to the minimizer",
+                reason=reason,
+                precision=True,
+            )
+            for name, math_name, group in (
+                ("(alpha e_0, 0)", r"$(\alpha e_0, 0)$", runs),
+                ("random layers", "random layers", others),
+            )
         ),
-    }
-    return Evidence(checks, control, data, notes)
+    )
+
+
+def _limit_checks(dense: Tensor, sparse: Tensor, ratios: Tensor) -> tuple[Check, ...]:
+    """For B problems: excess of the l2 norm at alpha = 10, of the Fourier-l1 norm at 1e-3 over c^s, largest ratio."""
+    return (
+        Check.largest(
+            "alpha = 10: excess of the l2 norm",
+            dense,
+            at_most=1e-6,
+            growth=0.25,
+            tag="proved",
+            math=r"$\alpha = 10$: excess of the $\ell_2$ norm",
+            reason=r"of the order of $(r/c)^4$ with $c = 50$; below $10^{-7}$ on 120 problems",
+        ),
+        Check.largest(
+            "alpha = 1e-3: excess of the Fourier-l1 norm over c^(dual slack)",
+            sparse,
+            at_most=1,
+            growth=0.25,
+            tag="derived",
+            math=r"$\alpha = 10^{-3}$: excess of the Fourier-$\ell_1$ norm over $c^s$",
+            reason=r"the order of what is left at unused frequencies, $c^s \le 0.013$; the "
+            "ratio stayed below 0.6 on 120 problems",
+        ),
+        Check.each(
+            "excess at a scale over that at the next larger",
+            ratios,
+            at_most=1,
+            tag="observed",
+            reason="the smaller the scale, the closer to the limit",
+        ),
+    )
+
+
+def _exponent_check(rates: Tensor) -> Check:
+    return Check.share(
+        "minimizer: exponent of the excess in alpha over 2 * dual slack within 10 % of 1",
+        rates,
+        equals=1,
+        atol=0.1,
+        least=0.9,
+        tag="derived",
+        math=r"minimizer: exponent of the excess in $\alpha$ over $2s$ within 10 % of 1",
+        reason="weak frequencies bend the curve until the scale is smaller still; 115 of 120 "
+        "problems",
+    )
 
 
 def _exponent(case: SpectralCase, alpha: float) -> float:
@@ -236,41 +323,55 @@ def _exponent(case: SpectralCase, alpha: float) -> float:
     return float(torch.log10(large / small))
 
 
-def _share(name: str, gaps: Sequence[tuple[float, float]]) -> Check:
-    return fraction(
-        name, sum(distance <= MATCH for distance, _ in gaps), len(gaps), at_least=1
-    )
-
-
-def _from_random_layers(
-    setting: Setting, case: SpectralCase, i: int
-) -> tuple[float, float]:
-    generator = torch.Generator().manual_seed(setting.seeds(i + 1, "random layers")[i])
-    start = RANDOM * torch.randn(2 * LENGTH, generator=generator, dtype=torch.float64)
-    return _gap_to_minimizer(case, start, convolved(case, start))
+def _random(setting: Setting, count: int) -> list[Tensor]:
+    """`count` starts (2 d,) with Gaussian layers."""
+    generators = [
+        torch.Generator().manual_seed(seed)
+        for seed in setting.seeds(count, "random layers")
+    ]
+    return [
+        RANDOM * torch.randn(2 * LENGTH, generator=generator, dtype=torch.float64)
+        for generator in generators
+    ]
 
 
 def _generic(
     setting: Setting, count: int, scales: Sequence[float]
-) -> tuple[Control, dict[str, Tensor]]:
+) -> tuple[Control, dict[str, Tensor], tuple[str, ...]]:
     """Inputs without symmetry: how far the flow is from the minimizer of the same function of the moduli."""
     cases, _ = spectral_cases(setting, count, even=False)
-    betas = [
-        torch.stack([convolved(case, impulse(LENGTH, alpha)) for alpha in scales])
-        for case in cases
-    ]
-    missing = [
-        radial_stationarity(case.problem.X, row[-1], scales[-1] ** 2 / 2)
-        for case, row in zip(cases, betas, strict=True)
-    ]
-    control = Control(
-        "inputs that are not even, alpha = 1e-3: distance from the row space of the spectra, least",
-        Check.at_least("least distance", min(missing), 1e-2),
+    betas = torch.stack(
+        [
+            torch.stack([convolved(case, impulse(LENGTH, alpha)) for alpha in scales])
+            for case in cases
+        ]
+    )
+    missing, broken = attempt(
+        lambda task: radial_stationarity(
+            task[0].problem.X, task[1], scales[-1] ** 2 / 2
+        ),
+        zip(cases, betas[:, -1], strict=True),
     )
     excess = torch.stack(
         [case.excess(row) for case, row in zip(cases, betas, strict=True)]
     )
-    return control, {"generic_scales": torch.tensor(scales), "generic_excess": excess}
+    data = {"generic_scales": torch.tensor(scales), "generic_excess": excess}
+    return _not_even([float(one) for one in missing]), data, broken
+
+
+def _not_even(missing: Sequence[float]) -> Control:
+    """missing: what the ends of runs on inputs without symmetry miss of stationarity; NaN where they did not arrive."""
+    return Control(
+        "inputs that are not even, smallest scale",
+        Check.share(
+            "distance from the row space of the spectra at most 0.01",
+            missing,
+            at_most=1e-2,
+            most=0.25,
+            tag="observed",
+            reason="ten million times the bar of the claim",
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -310,8 +411,8 @@ def ended(case: GaussianCase, scale: float) -> tuple[float, float]:
     statement="From a start of vanishing scale a two-layer fully connected linear network fits the data with the least "
     "l2 norm, X^+ y, and its first layer has rank one. Distance and sigma_2/sigma_1 are proportional to the "
     "scale, with constants that the start gives.",
-    quick={"starts": 1, "scales": (1e-1, 1e-4)},
-    book={"starts": 3, "scales": (1.0, 1e-1, 1e-2, 1e-3, 1e-4)},
+    quick={"starts": 8, "scales": (1e-1, 1e-4)},
+    book={"starts": 8, "scales": (1.0, 1e-1, 1e-2, 1e-3, 1e-4)},
     full={"starts": 50, "scales": (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-6)},
 )
 def fc_linear_min_l2(
@@ -333,35 +434,69 @@ def fc_linear_min_l2(
     large, small = list(scales).index(1e-1), list(scales).index(1e-4)
     slopes = torch.log10(measured[:, large] / measured[:, small]) / 3
     constants = measured[:, small] / 1e-4 / predicted
-    checks = tuple(
-        check
-        for i, name in enumerate(("distance to X^+ y", "sigma_2/sigma_1"))
-        for check in (
-            Check.close(
-                f"{name}: slope from scale 0.1 to 1e-4, farthest",
-                1,
-                _farthest(slopes[:, i]),
-                rtol=0.05,
-            ),
-            Check.close(
-                f"{name} over scale * predicted constant at 1e-4, farthest",
-                1,
-                _farthest(constants[:, i]),
-                rtol=0.01,
-            ),
-        )
-    )
     data = {
         "scales": torch.tensor(scales),
         "distances": measured[..., 0],
         "ratios": measured[..., 1],
         "constants": predicted,
     }
-    return Evidence(checks, _diagonal(cases), data)
+    return Evidence(
+        _first_order_checks(measured[:, small, 0], slopes, constants),
+        _diagonal(cases),
+        data,
+        {"starts": starts},
+    )
 
 
-def _farthest(values: Tensor) -> float:
-    return float(values[(values - 1).abs().nan_to_num(math.inf).argmax()])
+def _first_order_checks(
+    distances: Tensor, slopes: Tensor, constants: Tensor
+) -> tuple[Check, ...]:
+    """distances: (B,) to X^+ y from the scale 1e-4.      slopes, constants: (B, 2) of distance and sigma_2/sigma_1."""
+    names = (
+        ("distance to X^+ y", "distance to $X^{+} y$"),
+        ("sigma_2/sigma_1", r"$\sigma_2/\sigma_1$"),
+    )
+    return (
+        Check.largest(
+            "relative distance to X^+ y at scale 1e-4",
+            distances,
+            at_most=1e-3,
+            growth=0.25,
+            tag="proved",
+            math="relative distance to $X^{+} y$ at scale $10^{-4}$",
+            reason="the theorem has the limit; the scale times a constant of order 1",
+        ),
+        *(_slope_check(*name, slopes[:, i]) for i, name in enumerate(names)),
+        *(_constant_check(*name, constants[:, i]) for i, name in enumerate(names)),
+    )
+
+
+def _slope_check(name: str, math_name: str, slopes: Tensor) -> Check:
+    return Check.largest(
+        f"{name}: slope from scale 0.1 to 1e-4",
+        slopes,
+        equals=1,
+        atol=0.05,
+        growth=0.25,
+        tag="derived",
+        math=f"{math_name}: slope from scale 0.1 to $10^{{-4}}$",
+        reason="the second order at the scale 0.1, a tenth or so, over three decades; at most "
+        "0.03 on 60 starts",
+    )
+
+
+def _constant_check(name: str, math_name: str, constants: Tensor) -> Check:
+    return Check.largest(
+        f"{name} over scale * predicted constant at 1e-4",
+        constants,
+        equals=1,
+        atol=1e-3,
+        growth=0.5,
+        tag="derived",
+        math=f"{math_name} over scale $\\times$ predicted constant at $10^{{-4}}$",
+        reason="the second order, the scale times a constant that is large where the start "
+        "hardly grows; at most 0.0003 on 60 starts",
+    )
 
 
 def _diagonal(cases: Sequence[GaussianCase]) -> Control:
@@ -372,7 +507,21 @@ def _diagonal(cases: Sequence[GaussianCase]) -> Control:
         start = even_start(FEATURES, torch.tensor([1e-2], dtype=torch.float64))[0]
         beta = model.coefficients(trained(model, case.targets, start))
         distances.append(_distance(beta, case.predicted.limit))
+    return _preferred_basis(distances)
+
+
+def _preferred_basis(distances: Sequence[float]) -> Control:
+    """distances: of diagonal networks to X^+ y; NaN where they did not fit."""
     return Control(
-        "diagonal network from the scale 1e-2: distance to X^+ y, least",
-        Check.at_least("least distance", min(distances), 0.05),
+        "a diagonal network from the scale 1e-2",
+        Check.share(
+            "relative distance to X^+ y at most 0.05",
+            distances,
+            at_most=0.05,
+            most=0.25,
+            tag="observed",
+            math="relative distance to $X^{+} y$ at most 0.05",
+            reason="five times the scale; fully connected networks stay below twice the scale",
+        ),
+        math="a diagonal network from the scale $10^{-2}$",
     )

@@ -1,3 +1,6 @@
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -56,6 +59,89 @@ def test_a_run_that_does_not_arrive_is_nan():
     assert bool(
         page.convolved(case[0], torch.zeros(2 * page.LENGTH).double()).isnan().all()
     )
+
+
+def poisoned(values):
+    """The same values, with NaN in place of the last."""
+    return torch.cat([values[:-1], torch.tensor([math.nan]).to(values)])
+
+
+def test_runs_that_do_not_arrive_make_the_claim_fall_and_refute_nothing(monkeypatch):
+    flow, count = page.integrate, iter(range(1000))
+    monkeypatch.setattr(
+        page,
+        "integrate",
+        lambda *arguments, **options: flow(
+            *arguments,
+            **options,
+            max_steps=3 if next(count) in (0, 24, 25, 26) else 10**5,
+        ),
+    )
+    claim = page.linear_nets_unified_conv_regression
+    evidence = claim.verify(Setting("quick", 4)).evidence
+    broken = [check.broken for check in evidence.checks]
+    assert broken == [0, 0, 1, 0, 1, 0, 1, 0]
+    fallen = [k for k, check in enumerate(evidence.checks) if not check.holds]
+    assert fallen == [2, 4, 6]
+    assert len(evidence.broken) == 3
+    assert not evidence.control.refuted
+
+
+def test_arrivals_are_judged_one_by_one():
+    good = page.Arrival(torch.zeros(16).double(), 1e-11, 1e-15)
+    assert all(check.holds for check in page._arrival_checks([good] * 2, [good]))
+    for bad, falls in (
+        ({"distance": math.nan}, [1]),
+        ({"distance": 2e-9}, [1]),
+        ({"missing": math.nan}, [0]),
+        ({"missing": 1e-9}, [0]),
+    ):
+        checks = page._arrival_checks([replace(good, **bad), good], [good])
+        assert [k for k, check in enumerate(checks) if not check.holds] == falls
+
+
+def test_limits_and_exponents_are_judged_one_by_one():
+    values = torch.tensor([1e-8, 0.4, 0.5]).double()[:, None].expand(3, 8)
+    assert all(check.holds for check in page._limit_checks(*values))
+    bad = (values[0] + 1e-5, values[1] + 1, values[2] + 1)
+    for change in (lambda v, b: b, lambda v, b: poisoned(v)):  # noqa: ARG005
+        changed = (change(v, b) for v, b in zip(values, bad, strict=True))
+        assert not any(check.holds for check in page._limit_checks(*changed))
+    rates = torch.ones(8).double()
+    assert page._exponent_check(rates).holds
+    assert not page._exponent_check(1.2 * rates).holds
+    assert not page._exponent_check(0.8 * rates).holds
+    assert not page._exponent_check(math.nan * rates).holds
+
+
+def test_interpolants_without_certificate_are_noticed():
+    cases, _ = page.spectral_cases(Setting("quick", 4), 1, even=True)
+    assert page._sparse_certified(cases).holds
+    for bad in ({"gap": math.nan}, {"gap": -1e-3}, {"residual": math.nan}):
+        sparse = replace(cases[0].sparse, **bad)
+        other = replace(cases[0], sparse=sparse)
+        assert not page._sparse_certified([cases[0], other]).holds
+
+
+def test_first_order_is_judged_by_every_start():
+    distances, ones = torch.full((8,), 1e-4).double(), torch.ones(8, 2).double()
+    good = page._first_order_checks(distances, ones, ones)
+    assert len(good) == 5
+    assert all(check.holds for check in good)
+    off = ones.clone()
+    off[3] = 1.1
+    for bad in (off, off - 0.2, math.nan * off):
+        checks = page._first_order_checks(20 * distances, bad, bad)
+        assert not any(check.holds for check in checks)
+    assert not page._first_order_checks(poisoned(distances), ones, ones)[0].holds
+
+
+@pytest.mark.parametrize("control", [page._not_even, page._preferred_basis])
+def test_runs_without_a_number_refute_nothing(control):
+    far = torch.full((8,), 0.4).double()
+    assert control(far).refuted
+    assert not control(math.nan * far).refuted
+    assert not control(0 * far).refuted
 
 
 def test_one_point_without_symmetry_does_minimize_the_radial_function():

@@ -1,6 +1,10 @@
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
+from ibcore.claims import Setting
 from ibcore.claims.regression.linear_networks import diagonal_networks as page
 from ibcore.oracles.basis_pursuit import basis_pursuit
 from ibcore.oracles.q_alpha import q_alpha_minimizer
@@ -25,14 +29,141 @@ def test_claims_hold_and_controls_are_refuted(verdicts, name):
 
 
 def test_networks_leave_the_predictions_for_other_scales_and_depths(verdicts):
-    (data,) = verdicts["diag-q-alpha"].data["problems"]
-    for one in verdicts["diag-q-alpha"].data["runs"]:
+    problems = verdicts["diag-q-alpha"].data["problems"]
+    runs = verdicts["diag-q-alpha"].data["runs"]
+    assert len(runs) == 4 * len(problems)
+    for k, one in enumerate(runs):
+        data = problems[k // 4]
         for depth, alpha in (
             (one.depth, one.alpha * 1.1),
             (2 if one.depth > 2 else 3, one.alpha + 0.1),
         ):
             other = q_alpha_minimizer(data.X, data.y, alpha, depth).primal
             assert page.relative_distance(one.predictor, other) > page.EXACT
+
+
+def stopped(data, alpha, depth=2):
+    """A network that a limit stopped before it fitted the data."""
+    net = page.Diagonal(data.X, depth)
+    start = page.even_start(net.features, torch.tensor([alpha]).double())[0]
+    run = page.stiff_flow(net, data.y, start, max_steps=3)
+    found = page._fitted(net.coefficients(run.state), run)
+    return page.Trained(alpha, depth, 0.0, found, page.relative_distance(found, 0), run)
+
+
+def test_a_network_that_did_not_fit_is_no_number_and_says_why():
+    data = sparse_regression(4, 9, 2, torch.Generator().manual_seed(1))
+    runs, reasons = page.train_all(lambda alpha: stopped(data, alpha), [0.1])
+    assert bool(runs[0].predictor.isnan().all())
+    assert math.isnan(runs[0].distance)
+    assert reasons == ("alpha = 0.1, depth 2: step limit",)
+    assert not page._at_minimizer("", [runs[0].distance, 1e-12]).holds
+
+
+def test_one_network_that_breaks_down_takes_nobody_with_it(monkeypatch):
+    train = page.train
+
+    def breaks_once(data, alpha, depth=2):
+        if depth == 3:
+            raise ArithmeticError("made up")
+        return train(data, alpha, depth)
+
+    monkeypatch.setattr(page, "train", breaks_once)
+    for claim, falling in ((page.diag_q_alpha, {2}), (page.diag_depth, {0, 4})):
+        evidence = claim.verify(Setting("quick", 4)).evidence
+        assert {k for k, c in enumerate(evidence.checks) if not c.holds} == falling
+        assert evidence.broken == ("ArithmeticError: made up",) * 2
+    assert not evidence.control.refuted
+
+
+def test_a_run_that_did_not_fit_refutes_nothing(monkeypatch):
+    flow = page.stiff_flow
+    monkeypatch.setattr(
+        page,
+        "stiff_flow",
+        lambda *arguments, **options: flow(*arguments, **{**options, "max_steps": 3}),
+    )
+    setting = Setting("quick", 4)
+    data = [
+        sparse_regression(4, 9, 2, torch.Generator().manual_seed(k)) for k in (0, 1)
+    ]
+    control, _ = page._uneven_start(setting, data)
+    assert not control.refuted
+    for claim in (page.diag_depth, page.diag_init_shape):
+        evidence = claim.verify(setting).evidence
+        assert not evidence.control.refuted
+        assert any("step limit" in reason for reason in evidence.broken)
+
+
+def test_minimizers_without_certificate_are_noticed():
+    data = sparse_regression(4, 9, 2, torch.Generator().manual_seed(1))
+    good = q_alpha_minimizer(data.X, data.y, 0.1)
+    assert page._certified([good, good]).holds
+    for bad in ({"residual": math.nan}, {"correction": math.nan}, {"residual": 1e-6}):
+        assert not page._certified([replace(good, **bad), good]).holds
+    pursuit = basis_pursuit(data.X, data.y)
+    assert page._pursued([pursuit]).holds
+    for bad in ({"gap": math.nan}, {"residual": math.nan}, {"gap": 1e-6}):
+        assert not page._pursued([pursuit, replace(pursuit, **bad)]).holds
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "falls"),
+    [
+        ("residual", 1e-9, 1),
+        ("residual", math.nan, 1),
+        ("bounded", 1.1, 2),
+        ("bounded", math.nan, 2),
+        ("exponent", 1.2, 4),
+        ("exponent", 0.8, 4),
+        ("far", -3.9, 5),
+        ("far", -4.1, 5),
+    ],
+)
+def test_one_bad_curve_makes_its_check_fall(verdicts, name, value, falls):
+    data = verdicts["diag-l1-l2-transition"].data
+    pursuits = [pursuit for _, pursuit in data["kept"]]
+    curves = [*data["curves"][1:], replace(data["curves"][0], **{name: value})]
+    checks = page._curve_checks(curves, pursuits)
+    assert [k for k, check in enumerate(checks) if not check.holds] == [falls]
+
+
+def test_samples_are_judged_by_their_shares():
+    d = 40
+    enough = torch.full((10,), page.predicted_samples(d), dtype=torch.float64)
+    most = torch.full((10,), 0.9 * d, dtype=torch.float64)
+    few, many = page._sample_checks(d, torch.stack([enough, most]))
+    assert few.holds
+    assert many.holds
+    few, many = page._sample_checks(d, torch.stack([1.1 * enough, 0.8 * most]))
+    assert not few.holds
+    assert not many.holds
+
+
+def test_depths_are_judged_over_data_sets():
+    gaps = torch.tensor([[1.0, 0.1, 0.01]]).double().expand(8, 3)
+    laws = {3: [1.0] * 8, 4: [1.0] * 8}
+    good = page._depth_checks([0.0], gaps, laws, [0.001])
+    assert all(check.holds for check in good)
+    flat = gaps.clone()
+    flat[:5, 2] = 0.2
+    bad = page._depth_checks(
+        [math.nan], flat, {3: [*laws[3][1:], 1.2], 4: [*laws[4][1:], math.nan]}, [0.1]
+    )
+    assert not any(check.holds for check in bad)
+
+
+def test_notes_count_networks_and_data_sets(verdicts):
+    notes = {name: verdict.evidence.notes for name, verdict in verdicts.items()}
+    data = {name: verdict.data for name, verdict in verdicts.items()}
+    assert notes["diag-q-alpha"]["networks"] == len(data["diag-q-alpha"]["runs"]) == 8
+    shape = data["diag-init-shape"]
+    networks = len(shape["runs"]) + len(shape["equal"])
+    assert notes["diag-init-shape"]["networks"] == networks
+    assert notes["diag-depth"]["data sets"] == len(data["diag-depth"]["kept"])
+    assert all(
+        notes[name][page.REJECTED] >= 0 for name in notes if name != "diag-depth"
+    )
 
 
 def test_excesses_rise_with_the_scale(verdicts):
@@ -44,7 +175,7 @@ def test_excesses_rise_with_the_scale(verdicts):
 
 def test_samples_lie_between_the_sparsity_and_the_dimension(verdicts):
     needed = verdicts["diag-l1-l2-transition"].data["needed"][40]
-    assert needed.shape == (2, 5)
+    assert needed.shape == (2, 10)
     assert bool((needed[0] >= page.nonzeros(40)).all())
     assert bool((needed[0] < needed[1]).all())
 
