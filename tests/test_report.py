@@ -26,7 +26,13 @@ def verdict(
         math="$n > d$ broken",
     )
     claim = Claim(
-        "some-claim", "page", "theorem", "source", "It holds.", {}, lambda: None
+        "some-claim",
+        "page",
+        "theorem",
+        "source",
+        r"It holds & $w < \gamma$.",
+        {},
+        lambda: None,
     )
     setting = Setting("quick", 0, torch.device("cpu"))
     return Verdict(claim, setting, Evidence(checks, control, broken=broken), 0.0)
@@ -137,6 +143,8 @@ def test_a_summary_has_one_row_a_claim():
     page = summary_html((verdict(check), verdict(check)))
     assert Tree(page).seen.count("tr") == 3
     assert ">refuted<" in page
+    assert page.count(r"It holds &amp; <span") == 2
+    assert page.count(r"\(w &lt; \gamma\)</span>.") == 2
 
 
 def test_numbers_become_powers_of_ten_and_formulas_formulas():

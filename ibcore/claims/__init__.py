@@ -122,7 +122,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement with its source and the function that puts it to the test."""
+    """A statement with its source and the function that puts it to the test.
+
+    statement: what holds, in words, with formulas in LaTeX between dollar signs.
+    """
 
     id: str
     page: str

@@ -49,8 +49,9 @@ PENALTY = 2.5e-4
 @claim(
     kind="theorem",
     source="Belkin, Hsu and Xu 2020, Gaussian model",
-    statement="The expected test risk of minimum-norm least squares on p of D Gaussian features follows a formula "
-    "that is infinite at p = n and falls again beyond; gradient descent from zero finds that solution.",
+    statement="The expected test risk of minimum-norm least squares on $p$ of $D$ "
+    "Gaussian features follows a formula that is infinite at $p = n$ and falls again "
+    "beyond; gradient descent from zero finds that solution.",
     quick={"repetitions": 1000, "descents": 4, "counts": (20, 30, 38, 40, 42, 50, 100)},
     book={
         "repetitions": 1000,
@@ -330,9 +331,10 @@ def _risk_from(
 @claim(
     kind="empirical",
     source="Belkin, Hsu, Ma and Mandal 2019; Nakkiran, Kaplun, Bansal, Yang, Barak and Sutskever 2020",
-    statement="On handwritten digits the test risk of minimum-norm random Fourier features peaks where their number "
-    "equals the number of samples and falls again beyond; so does that of trained two-layer networks with "
-    "label noise, where they begin to fit. The second valley is the deeper one for clean labels only.",
+    statement="On handwritten digits the test risk of minimum-norm random Fourier "
+    "features peaks where their number equals the number of samples and falls again "
+    "beyond; so does that of trained two-layer networks with label noise, where they "
+    "begin to fit. The second valley is the deeper one for clean labels only.",
     quick={
         "train": 400,
         "splits": 8,

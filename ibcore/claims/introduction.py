@@ -53,9 +53,10 @@ KERNEL_SCALE, RICH_SCALE, TINY_SCALE = 1000.0, 10.0, 0.01
 @claim(
     kind="empirical",
     source="Vardi 2023, Figure 1; exact risks of least squares are classical",
-    statement="On ten noisy labels of a cubic, least squares of degree 8 has a smaller training error and a larger "
-    "test error than degree 3. The least-norm fit of degree 60, which gradient descent from zero finds, "
-    "passes through every point and is better than degree 8.",
+    statement="On ten noisy labels of a cubic, least squares of degree 8 has a smaller "
+    "training error and a larger test error than degree 3. The least-norm fit of "
+    "degree 60, which gradient descent from zero finds, passes through every point and "
+    "is better than degree 8.",
     quick={"datasets": 200, "points": 10},
     book={"datasets": 200, "points": 10},
     full={"datasets": 20_000, "points": 10},
@@ -178,9 +179,9 @@ def _expectations(data: Points, degree: int, fit: PolynomialFit) -> tuple[Check,
 @claim(
     kind="empirical",
     source="Zhang, Bengio, Hardt, Recht and Vinyals 2017, experiments and Theorem 1",
-    statement="The same network and the same SGD, without any regularizer, fit true and random labels of the digits "
-    "exactly; only with true labels does the fit carry over to new digits. A network of 2n + d weights "
-    "fits any labels of n points.",
+    statement="The same network and the same SGD, without any regularizer, fit true "
+    "and random labels of the digits exactly; only with true labels does the fit carry "
+    "over to new digits. A network of $2n + d$ weights fits any labels of $n$ points.",
     quick={
         "seeds": 8,
         "train": 500,
@@ -391,9 +392,10 @@ def _construction_errors(setting: Setting, directions: int) -> Tensor:
     kind="empirical",
     source="F. Konrad, Implicit Bias in Deep Learning (notes, 2024); least roughness: Savarese, Evron, Soudry and "
     "Srebro 2019; kernel and adaptive regimes: Williams, Trager, Panozzo, Silva, Zorin and Bruna 2019",
-    statement="A wide two-layer ReLU network fitted to eight points by gradient flow from a random start, without any "
-    "regularizer, is at most twice as rough as the least rough function through them, although the same "
-    "network can fit them with ten times its roughness and stays there if it starts nearby.",
+    statement="A wide two-layer ReLU network fitted to eight points by gradient flow "
+    "from a random start, without any regularizer, is at most twice as rough as the "
+    "least rough function through them, although the same network can fit them with "
+    "ten times its roughness and stays there if it starts nearby.",
     quick={
         "seeds": 8,
         "widths": (256,),

@@ -26,7 +26,7 @@ def summary_html(verdicts: tuple[Verdict, ...]) -> str:
     """One row a claim."""
     rows = "".join(
         f"<tr>{_mark(verdict.stands, 'stands', 'does not stand')}"
-        f"<th scope='row'><code>{html.escape(verdict.claim.id)}</code> {html.escape(verdict.claim.statement)}</th>"
+        f"<th scope='row'><code>{html.escape(verdict.claim.id)}</code> {typeset(verdict.claim.statement)}</th>"
         f"<td data-label='checks:'>{tally(verdict)}</td><td data-label='control:'>{_refuted(verdict)}</td></tr>"
         for verdict in verdicts
     )

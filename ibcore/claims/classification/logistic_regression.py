@@ -117,8 +117,9 @@ def draw_batches(setting: Setting, each: int, purpose: str) -> tuple[list[Batch]
 @claim(
     kind="theorem",
     source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3",
-    statement="On linearly separable data, gradient flow on the logistic loss converges in direction to the l2 "
-    "max-margin predictor: w(t) = w_hat log t + rho(t) with rho bounded for almost every data set.",
+    statement="On linearly separable data, gradient flow on the logistic loss "
+    r"converges in direction to the $\ell_2$ max-margin predictor: "
+    r"$w(t) = \hat w \log t + \rho(t)$ with $\rho$ bounded for almost every data set.",
     quick={"each": 2},
     book={"each": 4},
     full={"each": 200},
@@ -257,8 +258,9 @@ def _remainders(
 @claim(
     kind="theorem",
     source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, rates of convergence",
-    statement="The direction converges like 1/log t and no faster, the norm grows like |w_hat| log t, and the margin "
-    "gap is O(1/log t): powers of log t, never of t.",
+    statement=r"The direction converges like $1/\log t$ and no faster, the norm grows "
+    r"like $\|\hat w\| \log t$, and the margin gap is $O(1/\log t)$: powers of "
+    r"$\log t$, never of $t$.",
     quick={"each": 3},
     book={"each": 10},
     full={"each": 200},
@@ -402,8 +404,9 @@ LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.95)
 @claim(
     kind="empirical",
     source="observed; Theorem 15.4 of Shalev-Shwartz and Ben-David 2014 bounds the error of the largest margin",
-    statement="Among the directions that separate the training set, those of larger margin err less on fresh data, "
-    "and the max-margin direction, where gradient flow goes, errs less than every separator drawn uniformly.",
+    statement="Among the directions that separate the training set, those of larger "
+    "margin err less on fresh data, and the max-margin direction, where gradient flow "
+    "goes, errs less than every separator drawn uniformly.",
     quick={"datasets": 8, "per_level": 40, "steps": 300},
     book={"datasets": 10, "per_level": 40, "steps": 500},
     full={"datasets": 50, "per_level": 200, "steps": 5000},
@@ -508,9 +511,10 @@ def _random_label_errors(setting: Setting, datasets: int) -> list[float]:
 @claim(
     kind="theorem",
     source="Ji and Telgarsky 2019, Theorems 1 and 2 (gradient descent); rates of the flow are observed",
-    statement="On data that no direction separates, the logistic iterate has a part that converges, to the unique "
-    "minimizer on the span of the inseparable points, and a part that diverges in the max-margin direction "
-    "of the other points projected off that span.",
+    statement="On data that no direction separates, the logistic iterate has a part "
+    "that converges, to the unique minimizer on the span of the inseparable points, "
+    "and a part that diverges in the max-margin direction of the other points "
+    "projected off that span.",
     quick={"datasets": 20},
     book={"datasets": 20},
     full={"datasets": 400},

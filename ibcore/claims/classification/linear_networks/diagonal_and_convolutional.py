@@ -58,9 +58,10 @@ def uneven_start(starts: int, features: int, seed: int) -> Tensor:
     kind="theorem",
     source="Gunasekar, Lee, Soudry and Srebro 2018, theorem on linear diagonal networks (stationarity); that the "
     "limits are local minimizers, and the exponent, are derived on the page",
-    statement="Gradient flow on a diagonal linear network of depth k converges in direction to a first-order "
-    "stationary point of the l_{2/k} max-margin problem: for k = 2 the l1 max-margin predictor, at the rate "
-    "of the dual slack; for k = 3 and 4 a local minimizer, not always the global one.",
+    statement="Gradient flow on a diagonal linear network of depth $k$ converges in "
+    r"direction to a first-order stationary point of the $\ell_{2/k}$ max-margin "
+    r"problem: for $k = 2$ the $\ell_1$ max-margin predictor, at the rate of the dual "
+    "slack; for $k = 3$ and 4 a local minimizer, not always the global one.",
     quick={"each": 1, "starts": 4, "depths": (4,), "datasets": 1},
     book={"each": 3, "starts": 32, "depths": (3, 4), "datasets": 1},
     full={"each": 100, "starts": 128, "depths": (3, 4), "datasets": 20},
@@ -214,10 +215,11 @@ TIMES = (-1.0, -5.0, -25.0, -1e2, -1e3, -1e4, -1e6)
     kind="theorem",
     source="Moroshko, Woodworth, Gunasekar, Lee, Srebro and Soudry 2020 (the three limits); the certificate follows "
     "from their computation and Woodworth et al. 2020",
-    statement="A two-layer diagonal network that starts at u = v = alpha minimizes, at every moment, the Woodworth "
-    "function Q_alpha among the predictors with at least its margins. Its direction is the l2 max-margin "
-    "direction while log(1/L) is small against alpha^2, the l1 one once it is large, and the minimizer of "
-    "Q_alpha at equal margins in between.",
+    statement=r"A two-layer diagonal network that starts at $u = v = \alpha$ "
+    r"minimizes, at every moment, the Woodworth function $Q_\alpha$ among the "
+    r"predictors with at least its margins. Its direction is the $\ell_2$ max-margin "
+    r"direction while $\log(1/L)$ is small against $\alpha^2$, the $\ell_1$ one once "
+    r"it is large, and the minimizer of $Q_\alpha$ at equal margins in between.",
     quick={"datasets": 1, "scales": (1.0, 10.0, 100.0)},
     book={"datasets": 1, "scales": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)},
     full={
@@ -401,9 +403,9 @@ def _deep_residual(data: PlantedL1, alphas: Tensor) -> float:
 @claim(
     kind="theorem",
     source="Gunasekar, Lee, Soudry and Srebro 2018, theorem on full-width linear convolutional networks",
-    statement="Gradient flow on a two-layer linear convolutional network of full width (circular, one channel) "
-    "converges in direction to the predictor of largest margin in the l1 norm of the discrete Fourier "
-    "transform.",
+    statement="Gradient flow on a two-layer linear convolutional network of full width "
+    "(circular, one channel) converges in direction to the predictor of largest margin "
+    r"in the $\ell_1$ norm of the discrete Fourier transform.",
     quick={"datasets": 1, "starts": 8},
     book={"datasets": 1, "starts": 8},
     full={"datasets": 20, "starts": 32},

@@ -109,9 +109,11 @@ def _exponents(log_loss: Tensor, values: Tensor) -> Tensor:
     kind="theorem",
     source="Ji and Telgarsky 2020, on deep linear networks; with support vectors that span the space, Ji and "
     "Telgarsky 2019; rates derived on the page",
-    statement="For a fully connected linear network of any depth k on separable data, gradient flow on an "
-    "exponentially tailed loss that reaches zero loss turns W_k ... W_1 to the l2 max-margin direction. The "
-    "angle falls like 1/log(1/L) if the support vectors span the space, else like (log 1/L)^(-1/k).",
+    statement="For a fully connected linear network of any depth $k$ on separable "
+    "data, gradient flow on an exponentially tailed loss that reaches zero loss turns "
+    r"$W_k \cdots W_1$ to the $\ell_2$ max-margin direction. The angle falls like "
+    r"$1/\log(1/L)$ if the support vectors span the space, else like "
+    r"$(\log(1/L))^{-1/k}$.",
     quick={"depths": (3,), "each": 4},
     book={"depths": (1, 2, 3, 4), "each": 4},
     full={"depths": (1, 2, 3, 4), "each": 100},
@@ -257,8 +259,9 @@ def _other_tail(batch: Batch, depth: int, start: Tensor) -> Control:
     kind="theorem",
     source="Ji and Telgarsky 2019; conservation: Arora, Cohen and Hazan 2018, Du, Hu and Lee 2018; rates derived on "
     "the page",
-    statement="Gradient flow conserves W_(j+1)^T W_(j+1) - W_j W_j^T. As the loss goes to zero every layer becomes of "
-    "rank one, sigma_2/sigma_1 falling like (log 1/L)^(-1/k), and adjacent layers align.",
+    statement="Gradient flow conserves $W_{j+1}^T W_{j+1} - W_j W_j^T$. As the loss "
+    r"goes to zero every layer becomes of rank one, $\sigma_2/\sigma_1$ falling like "
+    r"$(\log(1/L))^{-1/k}$, and adjacent layers align.",
     quick={"depths": (2,), "each": 4},
     book={"depths": (2, 3, 4), "each": 4},
     full={"depths": (2, 3, 4), "each": 100},

@@ -141,10 +141,11 @@ def _betas(runs: Sequence[Arrival], columns: int) -> Tensor:
     kind="theorem",
     source="Yun, Krishnan and Mobahi 2021 for networks that are diagonal in an orthogonal basis; the function for even "
     "inputs and any start, and the exponent, derived on the page",
-    statement="On even inputs, x_j = x_(-j), gradient flow on a two-layer full-width convolutional net ends at the "
-    "interpolant that minimizes a function of the real spectrum that the start gives. From the layers "
-    "(alpha e_0, 0) it goes to the least l1 norm of the spectrum as alpha -> 0 and to the least l2 norm as "
-    "alpha -> infinity.",
+    statement="On even inputs, $x_j = x_{-j}$, gradient flow on a two-layer full-width "
+    "convolutional net ends at the interpolant that minimizes a function of the real "
+    r"spectrum that the start gives. From the layers $(\alpha e_0, 0)$ it goes to the "
+    r"least $\ell_1$ norm of the spectrum as $\alpha \to 0$ and to the least $\ell_2$ "
+    r"norm as $\alpha \to \infty$.",
     quick={
         "problems": 8,
         "scales": (10.0, 1e-3),
@@ -408,9 +409,10 @@ def ended(case: GaussianCase, scale: float) -> tuple[float, float]:
 @claim(
     kind="theorem",
     source="Azulay et al. 2021; Yun, Krishnan and Mobahi 2021; the first order in the scale derived on the page",
-    statement="From a start of vanishing scale a two-layer fully connected linear network fits the data with the least "
-    "l2 norm, X^+ y, and its first layer has rank one. Distance and sigma_2/sigma_1 are proportional to the "
-    "scale, with constants that the start gives.",
+    statement="From a start of vanishing scale a two-layer fully connected linear "
+    r"network fits the data with the least $\ell_2$ norm, $X^+ y$, and its first layer "
+    r"has rank one. Distance and $\sigma_2/\sigma_1$ are proportional to the scale, "
+    "with constants that the start gives.",
     quick={"starts": 8, "scales": (1e-1, 1e-4)},
     book={"starts": 8, "scales": (1.0, 1e-1, 1e-2, 1e-3, 1e-4)},
     full={"starts": 50, "scales": (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-6)},

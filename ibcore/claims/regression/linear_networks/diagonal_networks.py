@@ -158,9 +158,11 @@ def _certified(minimizers: Sequence[QMinimizer]) -> Check:
 @claim(
     kind="theorem",
     source="Woodworth et al. 2020, theorems on the networks u^2 - v^2 and u^D - v^D",
-    statement="Gradient flow on the square loss of beta = u^D - v^D from u = v = alpha, if it fits the data, ends at "
-    "the interpolant of least Q_alpha, at every scale alpha and every depth D >= 2: "
-    "beta = 2 alpha^2 sinh(X^T nu) for D = 2 and alpha^D h_D(X^T nu) above.",
+    statement=r"Gradient flow on the square loss of $\beta = u^D - v^D$ from "
+    r"$u = v = \alpha$, if it fits the data, ends at the interpolant of least "
+    r"$Q_\alpha$, at every scale $\alpha$ and every depth $D \ge 2$: "
+    r"$\beta = 2 \alpha^2 \sinh(X^T \nu)$ for $D = 2$ and $\alpha^D h_D(X^T \nu)$ "
+    "above.",
     quick={
         "datasets": 2,
         "points": 6,
@@ -278,10 +280,12 @@ def _missed_by(
     kind="theorem",
     source="Woodworth et al. 2020, theorem on the limits of Q_alpha and their experiment on sample sizes; bound, rate "
     "and their proofs on the page",
-    statement="For beta = u^2 - v^2 the l1 excess over basis pursuit is at most of the order log d / log(1/alpha) on "
-    "all data, which some data attain; on given data with one l1 minimizer it falls like alpha^(2 slack) "
-    "with the dual slack of basis pursuit. The limit for large alpha is the least l2 solution, at distance "
-    "alpha^-4. A sparse target needs about k log(d/k) samples for small alpha and about d for large.",
+    statement=r"For $\beta = u^2 - v^2$ the $\ell_1$ excess over basis pursuit is at "
+    r"most of the order $\log d / \log(1/\alpha)$ on all data, which some data attain; "
+    r"on given data with one $\ell_1$ minimizer it falls like $\alpha^{2 \kappa}$ with "
+    r"the dual slack $\kappa$ of basis pursuit. The limit for large $\alpha$ is the "
+    r"least $\ell_2$ solution, at distance $\alpha^{-4}$. A sparse target needs about "
+    r"$k \log(d/k)$ samples for small $\alpha$ and about $d$ for large.",
     quick={
         "datasets": 8,
         "trained": (1e-2,),
@@ -581,9 +585,11 @@ def _dense_target(setting: Setting, d: int, streams: int) -> Control:
 @claim(
     kind="theorem",
     source="Woodworth et al. 2020, theorem on depth D; the constant and the comparison of depths on the page",
-    statement="For beta = u^D - v^D with D >= 3 the l1 excess falls like alpha^D times a constant that basis pursuit "
-    "determines, so that at equal small alpha deeper networks are closer to least l1. However small "
-    "alpha, the quasi-norm |.|_(2/D) that rules in classification is not what is minimized.",
+    statement=r"For $\beta = u^D - v^D$ with $D \ge 3$ the $\ell_1$ excess falls like "
+    r"$\alpha^D$ times a constant that basis pursuit determines, so that at equal "
+    r"small $\alpha$ deeper networks are closer to least $\ell_1$. However small "
+    r"$\alpha$, the quasi-norm $\|\cdot\|_{2/D}$ that rules in classification is not "
+    "what is minimized.",
     quick={"datasets": 8, "trained": 2},
     book={"datasets": 20, "trained": 3},
     full={"datasets": 400, "trained": 40},
@@ -731,9 +737,11 @@ def _over_constant(data: Regression, pursuit: BasisPursuit, depth: int) -> float
 @claim(
     kind="theorem",
     source="Azulay et al. 2021, theorem on unshared diagonal networks",
-    statement="For w = u+ v+ - u- v- with starts u0 and v0 in every coordinate, gradient flow that fits the data "
-    "minimizes Q_c with c = u0^2 + v0^2. Scale alpha = u0 v0 and shape s = (u0 - v0)/(u0 + v0) act through "
-    "c = 2 alpha (1 + s^2)/(1 - s^2) alone, so unequal layers make a small start act like a large one.",
+    statement="For $w = u_+ v_+ - u_- v_-$ with starts $u_0$ and $v_0$ in every "
+    "coordinate, gradient flow that fits the data minimizes $Q_c$ with "
+    r"$c = u_0^2 + v_0^2$. Scale $\alpha = u_0 v_0$ and shape "
+    r"$s = (u_0 - v_0)/(u_0 + v_0)$ act through $c = 2 \alpha (1 + s^2)/(1 - s^2)$ "
+    "alone, so unequal layers make a small start act like a large one.",
     quick={"points": 6, "features": 14, "products": (1.0, 1e-4), "shapes": (0.0, 0.99)},
     book={
         "points": 8,

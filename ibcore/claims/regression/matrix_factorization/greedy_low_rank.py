@@ -57,8 +57,10 @@ FAILS = (
     kind="theorem",
     source="Arora, Cohen, Hu and Luo 2019, on the singular values of the product; conservation and the end-to-end "
     "equation: Arora, Cohen and Hazan 2018",
-    statement="Under gradient flow on a loss l(W) of W = W_k ... W_1 from a balanced start, singular values obey "
-    "sigma_r' = -k sigma_r^(2 - 2/k) <grad l(W), u_r v_r^T>: large ones move fast, the more so the deeper.",
+    statement=r"Under gradient flow on a loss $\ell(W)$ of $W = W_k \cdots W_1$ from a "
+    r"balanced start, singular values obey $\sigma_r' = -k \sigma_r^{2 - 2/k} \langle "
+    r"\nabla \ell(W), u_r v_r^T \rangle$: large ones move fast, the more so the "
+    "deeper.",
     quick={"depths": (2, 3), "instances": 3},
     book={"depths": (2, 3, 4), "instances": 4},
     full={"depths": (2, 3, 4, 5), "instances": 20},
@@ -215,8 +217,9 @@ def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
     kind="theorem",
     source="Li, Luo and Lyu 2021: proved for depth 2 and symmetric W = U U^T, stage by stage, under assumptions on "
     "eigenvalues and convergence; the approach of whole paths is measured here",
-    statement="As the start shrinks, gradient flow on f(U U^T) follows greedy low-rank learning: from a stationary "
-    "point of rank r - 1 it leaves along the top eigenvector of -grad f and goes to one of rank r.",
+    statement="As the start shrinks, gradient flow on $f(U U^T)$ follows greedy "
+    "low-rank learning: from a stationary point of rank $r - 1$ it leaves along the "
+    r"top eigenvector of $-\nabla f$ and goes to one of rank $r$.",
     quick={
         "size": 8,
         "observed": 33,
@@ -422,8 +425,9 @@ def _missed(products: Tensor, path: Greedy) -> float:
 @claim(
     kind="empirical",
     source="Arora, Cohen, Hu and Luo 2019, the experiments on matrix completion; sizes, scales and bars are ours",
-    statement="Where the completion of least nuclear norm is wrong, gradient descent on W_3 W_2 W_1 from a small start "
-    "is mostly right: closer to the matrix of low rank on nine of ten instances, ten times closer on three of four.",
+    statement="Where the completion of least nuclear norm is wrong, gradient descent "
+    "on $W_3 W_2 W_1$ from a small start is mostly right: closer to the matrix of low "
+    "rank on nine of ten instances, ten times closer on three of four.",
     quick={
         "size": 15,
         "rank": 1,

@@ -116,9 +116,11 @@ def mirrored(matrix: Array) -> Array:
 @claim(
     kind="theorem",
     source="Razin and Cohen 2020, that all norms diverge and the rank falls to one; the laws in t derived on the page",
-    statement="Observe W_12 = W_21 = 1 and W_22 = 0 of a 2 x 2 matrix. For W = W_k ... W_1, k >= 2, from a balanced "
-    "start with det W > 0, gradient flow that drives the loss to zero drives every norm to infinity, "
-    "W_11 ~ (4 (k + 1) t / 3)^(k / (2k + 2)), although all solutions of least norm have W_11 = 0.",
+    statement=r"Observe $W_{12} = W_{21} = 1$ and $W_{22} = 0$ of a $2 \times 2$ "
+    r"matrix. For $W = W_k \cdots W_1$, $k \ge 2$, from a balanced start with "
+    r"$\det W > 0$, gradient flow that drives the loss to zero drives every norm to "
+    r"infinity, $W_{11} \sim (4 (k + 1) t / 3)^{k / (2k + 2)}$, although all solutions "
+    "of least norm have $W_{11} = 0$.",
     quick={"starts": 1, "depths": (2, 3)},
     book={"starts": 3, "depths": (2, 3, 4)},
     full={"starts": 100, "depths": (2, 3, 4)},

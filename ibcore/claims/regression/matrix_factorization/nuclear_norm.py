@@ -63,8 +63,10 @@ def _distances(found: Tensor, expected: Tensor) -> Tensor:
     kind="theorem",
     source="Gunasekar et al. 2017, the theorem on commuting observations; the solution at finite scale derived on the "
     "page",
-    statement="If the symmetric matrices A_i commute, gradient flow on U from U = alpha I ends at the W = U U^T that "
-    "fits and minimizes tr(W log W - W) - log(alpha^2) tr W, the nuclear norm for alpha to 0.",
+    statement="If the symmetric matrices $A_i$ commute, gradient flow on $U$ from "
+    r"$U = \alpha I$ ends at the $W = U U^T$ that fits and minimizes "
+    r"$\operatorname{tr}(W \log W - W) - \log(\alpha^2) \operatorname{tr} W$, the "
+    r"nuclear norm for $\alpha \to 0$.",
     quick={"size": 6, "observations": 3, "problems": 4, "scales": (1.0, 1e-1, 1e-3)},
     book={
         "size": 8,
@@ -211,9 +213,10 @@ def _not_commuting(
 @claim(
     kind="theorem",
     source="Li, Ma and Zhang 2018, the theorem on recovery under restricted isometry; the exponent derived on the page",
-    statement="Gradient descent on a square factor U from U = alpha I recovers a positive semidefinite W of low rank "
-    "from Gaussian observations fewer than the unknowns; for rank one the error falls as alpha^(2 - 2q), q "
-    "the ratio of the two largest eigenvalues of the mean of y_i A_i.",
+    statement=r"Gradient descent on a square factor $U$ from $U = \alpha I$ recovers a "
+    "positive semidefinite $W$ of low rank from Gaussian observations fewer than the "
+    r"unknowns; for rank one the error falls as $\alpha^{2 - 2q}$, $q$ the ratio of "
+    "the two largest eigenvalues of the mean of $y_i A_i$.",
     quick={"size": 20, "problems": 8, "steps": 600},
     book={"size": 20, "problems": 15, "steps": 800},
     full={"size": 60, "problems": 20, "steps": 2000},
@@ -356,9 +359,10 @@ def _too_few(setting: Setting, size: int, problems: int) -> Control:
 @claim(
     kind="theorem",
     source="Li, Luo and Lyu 2021, the counterexample to the conjecture of Gunasekar et al. 2017",
-    statement="A 4 x 4 matrix with three observed entries 1, R, R, R > 1, has a completion of nuclear norm 4R. "
-    "Gradient flow on U U^T from a start of vanishing scale eps ends at the completion of rank one, of "
-    "nuclear norm 2 + 2 R^2; the second eigenvalue falls as eps^(2 - 2q).",
+    statement=r"A $4 \times 4$ matrix with three observed entries $1, R, R$, $R > 1$, "
+    "has a completion of nuclear norm $4R$. Gradient flow on $U U^T$ from a start of "
+    r"vanishing scale $\varepsilon$ ends at the completion of rank one, of nuclear "
+    r"norm $2 + 2 R^2$; the second eigenvalue falls as $\varepsilon^{2 - 2q}$.",
     quick={"starts": 8, "scales": (1e-1, 1e-12, 1e-14)},
     book={"starts": 8, "scales": (1e-1, 1e-2, 1e-4, 1e-8, 1e-12, 1e-14)},
     full={"starts": 100, "scales": (1e-1, 1e-2, 1e-4, 1e-8, 1e-12, 1e-14, 1e-16)},

@@ -108,9 +108,10 @@ class NearestRuns:
 @claim(
     kind="theorem",
     source="folklore, in the survey of Vardi 2023; proof on the page",
-    statement="For one neuron x -> sigma(w.x) with sigma strictly increasing, gradient flow and gradient descent on "
-    "the square loss that reach zero loss end at the solution nearest to the start: argmin |w - w(0)| "
-    "s.t. X w = sigma^-1(y).",
+    statement=r"For one neuron $x \mapsto \sigma(w \cdot x)$ with $\sigma$ strictly "
+    "increasing, gradient flow and gradient descent on the square loss that reach zero "
+    "loss end at the solution nearest to the start: "
+    r"$\operatorname{argmin} \|w - w(0)\|$ subject to $X w = \sigma^{-1}(y)$.",
     quick={"problems": 48, "steps": 10000},
     book={"problems": 64, "steps": 10000},
     full={"problems": 4096, "steps": 200000},
@@ -323,10 +324,12 @@ def _repeat(data: Neurons, times: int) -> Neurons:
 @claim(
     kind="theorem",
     source="Azulay et al. 2021, for leaky ReLU with one hidden neuron; closed form and proof on the page",
-    statement="For x -> a sigma(w.x) with sigma linear or leaky ReLU, a limit of gradient flow with zero loss has "
-    "u = a w = argmin q(|u|) - sign(a) w(0).u over all solutions of that sign, q(r) = 2/3 |a|^3 - delta |a|, "
-    "a^2 = (delta + sqrt(delta^2 + 4 r^2))/2, where delta = a^2 - |w|^2 is conserved. As the start shrinks, "
-    "u tends to the shortest solution.",
+    statement=r"For $x \mapsto a \sigma(w \cdot x)$ with $\sigma$ linear or leaky "
+    "ReLU, a limit of gradient flow with zero loss has $u = a w$ equal to "
+    r"$\operatorname{argmin} q(\|u\|) - \operatorname{sign}(a) \, w(0) \cdot u$ over "
+    r"all solutions of that sign, $q(r) = \frac23 |a|^3 - \delta |a|$, "
+    r"$a^2 = (\delta + \sqrt{\delta^2 + 4 r^2})/2$, where $\delta = a^2 - \|w\|^2$ is "
+    "conserved. As the start shrinks, $u$ tends to the shortest solution.",
     quick={"problems": 16, "flows": 4, "imbalances": (-1.0, 1.0), "steps": 4000},
     book={
         "problems": 64,

@@ -174,9 +174,11 @@ def run_planes(setting: Setting, count: int) -> tuple[Array, Array]:
 @claim(
     kind="theorem",
     source="Vardi and Shamir 2021, for the statement; the pair, the chain and the proof for the plane are this book's",
-    statement="If R(w_inf) <= R(w) for all w of zero loss whenever gradient flow from 0 of a single ReLU neuron ends "
-    "at zero loss w_inf, then R is constant on R^d without 0. Here for d >= 3: data sets with the same "
-    "weights of zero loss, but different limits, connect any two vectors. In the plane there are none.",
+    statement=r"If $R(w_\infty) \le R(w)$ for all $w$ of zero loss whenever gradient "
+    r"flow from 0 of a single ReLU neuron ends at zero loss $w_\infty$, then $R$ is "
+    r"constant on $\mathbb{R}^d$ without 0. Here for $d \ge 3$: data sets with the "
+    "same weights of zero loss, but different limits, connect any two vectors. In the "
+    "plane there are none.",
     quick={"pairs": 8, "chains": (3,), "stretch": 1.15, "planes": 8},
     book={"pairs": 10, "chains": (3, 5), "stretch": 2.0, "planes": 30},
     full={
@@ -386,8 +388,9 @@ def far_start(setting: Setting, count: int, steps: int) -> Tensor:
 @claim(
     kind="theorem",
     source="Vardi and Shamir 2021, for the bound; the family that approaches it is this book's",
-    statement="If gradient flow from 0 of a single ReLU neuron ends at zero loss, its limit is at most twice as long "
-    "as the shortest weights of zero loss. The factor cannot be lowered in dimension 3 or more.",
+    statement="If gradient flow from 0 of a single ReLU neuron ends at zero loss, its "
+    "limit is at most twice as long as the shortest weights of zero loss. The factor "
+    "cannot be lowered in dimension 3 or more.",
     quick={"shapes": ((5, 4),), "each": 800, "steps": 800, "counts": (8, 40)},
     book={
         "shapes": ((4, 3), (5, 4), (6, 5), (10, 5)),
