@@ -100,7 +100,7 @@ def test_one_column_won_by_another_potential_makes_the_claim_fall():
 def test_speeds_without_a_number_let_no_claim_stand():
     growth, slopes = torch.ones(6, 8).double(), torch.full((6, 8), -1.0).double()
     assert falls(page._speeds(growth, slopes)) == []
-    for order, members, which in ((0, 1, 1), (1, 1, 0), (5, 1, 0)):
+    for order, members, which in ((0, 5, 1), (1, 1, 0), (5, 1, 0)):
         lost = poisoned(growth, order, members)
         assert falls(page._speeds(lost, slopes)) == [which]
     for order, members, which in ((1, 5, 3), (2, 1, 2)):
