@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -109,6 +110,13 @@ def draw_balls(setting: Setting, count: int, purpose: str, angle: float = 0.0) -
 
 def _margins(signed: Tensor, w: Tensor) -> Tensor:
     return torch.einsum("...nd,...d->...n", signed, w)
+
+
+def _stops(steps: int, eighths: int) -> list[int]:
+    """Numbers of steps up to `steps`, eight a decade, over the last `eighths` eighths of a decade."""
+    return np.unique(
+        [round(steps * 10 ** (k / 8)) for k in range(-eighths, 1)]
+    ).tolist()
 
 
 @claim(
@@ -334,7 +342,7 @@ def normalized_gd_rate(setting: Setting, *, problems: int, steps: int) -> Eviden
     schedule = Schedule(
         decaying(torch.ones_like(powers), powers, over=20.0).log_size, over_loss
     )
-    stops = sorted({round(steps * 10 ** (k / 8)) for k in range(-8, 1)})
+    stops = _stops(steps, 8)
     run = descend(
         Linear(rows.repeat(3, 1, 1)),
         Exponential(),
@@ -484,7 +492,7 @@ def _three_optima(
         float(torch.linalg.vector_norm(signed, conjugate(p), dim=1).max())
         for p in NORMS
     ]
-    for p, radius in sorted(zip(NORMS, radii, strict=True), reverse=True):
+    for p, radius in zip(NORMS[::-1], radii[::-1], strict=True):
         solution = norm_max_margin(data.X, data.y, p)
         if solution.margin < LEAST_MARGIN * radius:
             return None
@@ -498,7 +506,7 @@ def _three_optima(
                 _lost(signed, solution, q, other.margin),
                 _lost(signed, other, p, solution.margin),
             )
-            if min(lost) < LEAST_DIFFERENCE:
+            if not all(one >= LEAST_DIFFERENCE for one in lost):
                 return None
         found[p] = solution
     return signed, tuple(found[p] for p in NORMS), radii
@@ -529,7 +537,7 @@ def steepest_descent_norm_margin(
     norms, B = draw_norm_problems(setting, problems, "steepest"), problems
     rows = norms.signed
     methods = Grouped(tuple((Steepest(p, normalized=True), B) for p in NORMS))
-    stops = sorted({round(steps * 10 ** (k / 8)) for k in range(-16, 1)})
+    stops = _stops(steps, 16)
     run = descend(
         Linear(rows.repeat(3, 1, 1)),
         Exponential(),
@@ -631,7 +639,7 @@ def adaptive_methods(setting: Setting, *, problems: int, steps: int) -> Evidence
     norms, B = draw_norm_problems(setting, problems, "adaptive"), problems
     rows, first = norms.signed, 0.5 / norms.radii[2]
     epsilon = torch.cat([torch.zeros_like(first), torch.full_like(first, 1e-8)])
-    stops = sorted({round(steps * 10 ** (k / 8)) for k in range(-16, 1)})
+    stops = _stops(steps, 16)
     run = descend(
         Linear(rows.repeat(2, 1, 1)),
         Exponential(),

@@ -601,7 +601,7 @@ def contrasting_waves(
             return None
         others = [norm_max_margin(data.X, data.y, p).primal for p in (2, 1)]
         l2, l1 = (float(fourier_norm(other)) / best.value - 1 for other in others)
-        return (data, best, (l2, l1)) if min(l2, l1) >= 0.05 else None
+        return (data, best, (l2, l1)) if l2 >= 0.05 and l1 >= 0.05 else None
 
     ((data, best, baselines),), rejected = setting.draw(1, f"fourier {index}", keep)
     return data, best, baselines, rejected
