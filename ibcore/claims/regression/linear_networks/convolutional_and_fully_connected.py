@@ -237,7 +237,7 @@ def _arrival_checks(
     """Runs from (alpha e_0, 0) and from random layers against their minimizers."""
     reason = (
         "the solver's tolerance of $10^{-11}$ a step, whose drift moves the limit; at most "
-        "$1.5 \\cdot 10^{-10}$ on 96 runs"
+        "$2 \\cdot 10^{-10}$ on 200 runs"
     )
     return (
         Check.each(
