@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,8 +14,8 @@ from ibcore.claims import Setting, claim
 from ibcore.claims.classification.logistic_regression import LEAST_RATE, draw_solved
 from ibcore.dynamics.protocols import TailLoss
 from ibcore.dynamics.scipy_flow import scipy_flow
-from ibcore.dynamics.trajectory import Trajectory
-from ibcore.evidence import Check, Control, Evidence, fraction
+from ibcore.dynamics.trajectory import REACHED, Trajectory
+from ibcore.evidence import Breakdown, Check, Control, Evidence, attempt
 from ibcore.losses import ConvexTail, CrossEntropy, Exponential, Logistic
 from ibcore.measures import sin_angle, slope
 from ibcore.models import Linear
@@ -23,6 +23,7 @@ from ibcore.oracles.max_margin import MaxMargin
 from ibcore.oracles.multiclass import multiclass_max_margin
 from ibcore.oracles.regularization_path import (
     PathPoint,
+    TailLimit,
     regularization_path,
     tail_limit,
 )
@@ -57,7 +58,7 @@ class ManyClasses:
             .unflatten(-1, self.problem.teacher.shape)
             .sum(-2)
         )
-        return float((moved.norm(dim=-1) / self.run.theta[:, 0].norm(dim=-1)).max())
+        return float((moved.norm(dim=-1) / self.run.theta[:, 0].norm(dim=-1)).amax())
 
 
 CLASS_SHAPES = ((20, 4, 3), (40, 5, 4))
@@ -68,7 +69,7 @@ CLASS_SHAPES = ((20, 4, 3), (40, 5, 4))
     source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, section on several classes",
     statement="On linearly separable data of K classes, gradient flow on the cross entropy converges in direction to "
     "the multiclass max-margin solution, for almost every data set, and never moves the sum of the rows.",
-    quick={"each": 1},
+    quick={"each": 4},
     book={"each": 4},
     full={"each": 100},
 )
@@ -84,66 +85,96 @@ def multiclass_svm(setting: Setting, *, each: int) -> Evidence:
             for c in cases
         ]
     )
-    product = torch.stack(
-        [
-            torch.exp(c.run.log_time[1, 0] + c.run.log_loss[1, 0])
-            * c.solution.margin**2
-            for c in cases
-        ]
-    )
-    checks = (
-        Check.close(
-            "multiclass program: largest relative gap or violation",
-            0,
-            max(max(c.solution.gap, c.solution.violation) for c in cases),
-            atol=1e-10,
-        ),
-        Check.at_most(
-            "sin of the angle to W_hat at log L = -1e5, median",
-            float(sines[1].median()),
-            1e-4,
-        ),
-        Check.close(
-            "sin of the angle to W_hat at log L = -1e6, largest",
-            0,
-            float(sines[2].max()),
-            atol=1e-4,
-        ),
-        Check.close(
-            "|shares of the pairs - duals| at log L = -6e3, largest",
-            0,
-            _largest(
-                float((c.weights - c.solution.dual / c.solution.dual.sum()).abs().max())
-                for c in cases
-            ),
-            atol=1e-8,
-        ),
-        Check.close(
-            "t L gamma^2 at log L = -1e5, farthest from 1",
-            1,
-            float(product[(product - 1).abs().argmax()]),
-            atol=0.01,
-        ),
-        Check.close(
-            "change of the sum of the rows over |W|, largest",
-            0,
-            _largest(c.drift for c in cases),
-            atol=1e-12,
-        ),
-    )
     control = Control(
-        "power tail 1/m on every pair: median sin at t = 1e50",
-        Check.at_least("median sin", float(elsewhere.median()), 1e-2),
+        "power tail 1/m on every pair, at t = 1e50",
+        Check.share(
+            "sin of the angle to W_hat at most 0.01",
+            elsewhere,
+            at_most=0.01,
+            most=0.25,
+            tag="observed",
+            math=r"$\sin\angle(W, \hat W) \le 0.01$",
+            reason="a hundred times the bar of the claim",
+        ),
+        math=r"a power tail $1/m$ on every pair, at $t = 10^{50}$",
     )
     notes = {"problems": len(cases), "rejected (rate below 0.005)": rejected}
-    return Evidence(
-        checks, control, {"cases": cases, "sines": sines, "elsewhere": elsewhere}, notes
+    data = {"cases": cases, "sines": sines, "elsewhere": elsewhere}
+    checks = (*_class_directions(sines), *_class_precisions(cases))
+    broken = tuple(
+        f"flow on the cross entropy: {status}"
+        for c in cases
+        for status in c.run.status
+        if status != REACHED
+    )
+    return Evidence(checks, control, data, notes, broken)
+
+
+def _class_directions(sines: Tensor) -> tuple[Check, ...]:
+    """sin of the angle to W_hat at the three stops, (3, B)."""
+    return tuple(
+        Check.largest(
+            f"sin of the angle to W_hat at log L = -1e{power}",
+            sines[row],
+            at_most=10.0 ** (1 - power),
+            growth=0.25,
+            tag="proved",
+            math=rf"$\sin\angle(W, \hat W)$ at $\log L = -10^{power}$",
+            reason=r"the theorem gives $C/\log(1/L)$; $C$ stayed below 4 on 64 problems",
+        )
+        for row, power in ((1, 5), (2, 6))
     )
 
 
-def _largest(values: Iterator[float]) -> float:
-    """The maximum, NaN if any value is."""
-    return float(np.max(list(values)))
+def _class_precisions(cases: Sequence[ManyClasses]) -> tuple[Check, ...]:
+    """What follows exactly from the derivation, up to the precision of the flow."""
+    solutions = [c.solution for c in cases]
+    product = [
+        torch.exp(c.run.log_time[1, 0] + c.run.log_loss[1, 0]) * c.solution.margin**2
+        for c in cases
+    ]
+    weights = [
+        float((c.weights - c.solution.dual / c.solution.dual.sum()).abs().amax())
+        for c in cases
+    ]
+    return (
+        Check.each(
+            "multiclass program: relative gap or violation",
+            torch.tensor([(s.gap, s.violation) for s in solutions]).abs(),
+            at_most=1e-10,
+            tag="derived",
+            reason="duality; the tolerance asked of the solver is 1e-12",
+            precision=True,
+        ),
+        Check.each(
+            "|shares of the pairs - duals| at log L = -6e3",
+            weights,
+            at_most=1e-8,
+            tag="derived",
+            math=r"|shares of the pairs $- \ \alpha/\sum\alpha$| at $\log L = -6000$",
+            reason="the flow's tolerance of 1e-9 for the margins",
+            precision=True,
+        ),
+        Check.each(
+            "t L gamma^2 at log L = -1e5",
+            torch.stack(product),
+            equals=1,
+            atol=1e-3,
+            tag="derived",
+            math=r"$t L \gamma^2$ at $\log L = -10^5$",
+            reason=r"the flow's tolerance of $10^{-9}$ times $\log t = 10^5$, in ten steps",
+            precision=True,
+        ),
+        Check.each(
+            "change of the sum of the rows over |W|",
+            [c.drift for c in cases],
+            at_most=1e-12,
+            tag="proved",
+            math=r"change of $\sum_k w_k$ over $\|W\|$",
+            reason="rounding in some thousand steps",
+            precision=True,
+        ),
+    )
 
 
 def _many_classes(setting: Setting, each: int) -> tuple[list[ManyClasses], int]:
@@ -202,14 +233,15 @@ TAIL_SHAPES = ((20, 5), (40, 10))
     statement="With a convex loss whose tail is m^-a the direction of gradient flow is the limit of the loss's own "
     "regularization path, the minimizer of sum_i (y_i x_i.u)^-a over the unit ball: not the max-margin "
     "direction that every exponential tail leads to, though near it for large a.",
-    quick={"each": 1},
+    quick={"each": 4},
     book={"each": 6},
     full={"each": 200},
 )
 def loss_tail_matters(setting: Setting, *, each: int) -> Evidence:
     """Directions for a = 1, 2, 5 and for the exponential tail, against their limits and against each other."""
     drawn, rejected = _separable(setting, each, "tail")
-    limits = [[tail_limit(p.signed, a, s.primal) for a in POWERS] for p, s in drawn]
+    limits, broken = _limits(drawn, POWERS)
+    late, also_broken = _limits(drawn, LARGE_POWERS)
     reached = [
         [
             _power_flow(p.signed, torch.zeros(1, p.X.shape[1], dtype=torch.float64), a)
@@ -217,85 +249,123 @@ def loss_tail_matters(setting: Setting, *, each: int) -> Evidence:
         ]
         for p, _ in drawn
     ]
-    own = torch.tensor(
+    own = _sines(reached, limits)
+    svm = torch.stack(
         [
-            [
-                float(sin_angle(w, limit.direction))
-                for w, limit in zip(ws, row, strict=True)
-            ]
-            for ws, row in zip(reached, limits, strict=True)
-        ],
-        dtype=torch.float64,
-    )
-    svm = torch.tensor(
-        [
-            [float(sin_angle(w, s.primal)) for w in ws]
+            torch.stack([sin_angle(w, s.primal) for w in ws])
             for ws, (_, s) in zip(reached, drawn, strict=True)
-        ],
-        dtype=torch.float64,
+        ]
     )
-    late = [
-        tuple(tail_limit(p.signed, a, s.primal) for a in LARGE_POWERS) for p, s in drawn
-    ]
-    nearing = torch.tensor(
+    nearing = _sines([[s.primal] * len(LARGE_POWERS) for _, s in drawn], late)
+    exponential = [_exponential_flow(p) for p, _ in drawn]
+    away = _sines([[w] for w in exponential], [row[:1] for row in limits])[:, 0]
+    settled = torch.stack(
+        [sin_angle(w, s.primal) for w, (_, s) in zip(exponential, drawn, strict=True)]
+    )
+    errors = [limit.error for row in (*limits, *late) for limit in row]
+    checks = _tail_checks(errors, own, svm, nearing, settled)
+    control = Control(
+        "exponential tail",
+        Check.share(
+            "sin of the angle to the limit for a = 1 at most 0.02",
+            away,
+            at_most=0.02,
+            most=0.25,
+            tag="observed",
+            math=r"sin of the angle to $u_1$ at most $0.02$",
+            reason="two hundred thousand times the bar of the claim",
+        ),
+    )
+    data = {"own": own, "svm": svm, "nearing": nearing, "away": away}
+    notes = {"problems": len(drawn), "rejected (rate below 0.005)": rejected}
+    return Evidence(checks, control, data, notes, broken + also_broken)
+
+
+def _limits(
+    drawn: Sequence[tuple[PlantedMargin, MaxMargin]], powers: tuple[float, ...]
+) -> tuple[list[list[TailLimit]], tuple[str, ...]]:
+    """The limit of every problem for every power, and why some broke down."""
+    limits, broken = attempt(
+        lambda one: tail_limit(one[0].signed, one[2], one[1].primal),
+        [(p, s, a) for p, s in drawn for a in powers],
+    )
+    count = len(powers)
+    return [limits[k : k + count] for k in range(0, len(limits), count)], broken
+
+
+def _sines(
+    directions: Sequence[Sequence[Tensor]], limits: Sequence[Sequence[TailLimit]]
+) -> Tensor:
+    """sin of the angle from each direction to its limit, NaN where that broke down: (problems, powers)."""
+    rows = [
         [
-            [float(sin_angle(limit.direction, s.primal)) for limit in row]
-            for row, (_, s) in zip(late, drawn, strict=True)
-        ],
-        dtype=torch.float64,
-    )
+            float("nan")
+            if isinstance(limit, Breakdown)
+            else float(sin_angle(w, limit.direction))
+            for w, limit in zip(ws, row, strict=True)
+        ]
+        for ws, row in zip(directions, limits, strict=True)
+    ]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def _tail_checks(
+    errors: Sequence[float], own: Tensor, svm: Tensor, nearing: Tensor, settled: Tensor
+) -> tuple[Check, ...]:
+    """Certificates; sines to the own limits and to w_hat, (B, 3); of late limits (B, 3), of the exponential tail."""
     slopes = slope(
         torch.tensor(LARGE_POWERS, dtype=torch.float64).log()[None], nearing.log()
     )
-    exponential = [_exponential_flow(p) for p, _ in drawn]
-    checks = (
-        Check.close(
-            "certified error of the limits, largest",
-            0,
-            max(limit.error for row in (*limits, *late) for limit in row),
-            atol=1e-10,
+    return (
+        Check.each(
+            "certified error of the limits",
+            errors,
+            at_most=1e-10,
+            tag="derived",
+            reason="rounding in the gradient of a strongly convex function",
+            precision=True,
         ),
-        Check.close(
-            "sin of the angle to the own limit, a = 1, 2, 5, largest",
-            0,
-            float(own.max()),
-            atol=1e-7,
+        Check.each(
+            "sin of the angle to the own limit, a = 1, 2, 5",
+            own,
+            at_most=1e-7,
+            tag="proved",
+            math=r"$\sin\angle(w, u_a)$, $a = 1, 2, 5$",
+            reason=r"the direction converges like a power of the norm $e^{40}$; "
+            "what is left is the integrator's error",
+            precision=True,
         ),
-        Check.at_least(
-            "sin of the angle to w_hat, a = 1, median", float(svm[:, 0].median()), 0.02
+        Check.share(
+            "sin of the angle to w_hat at least 0.01, a = 5",
+            svm[:, 2],
+            at_least=0.01,
+            least=0.9,
+            tag="observed",
+            math=r"$\sin\angle(w, \hat w) \ge 0.01$, $a = 5$",
+            reason="a hundred thousand times the distance to the own limit; nothing "
+            "forbids data on which both limits are close",
         ),
-        Check.close(
-            "limits for a = 1000 to 4000: slope of log sin to w_hat against log a, median",
-            -1,
-            float(slopes.median()),
+        Check.share(
+            "limits for a = 1000 to 4000: slope of log sin to w_hat against log a within 0.1 of -1",
+            slopes,
+            equals=-1,
             atol=0.1,
+            least=0.9,
+            tag="derived",
+            math=r"limits for $a = 1000$ to $4000$: slope of $\log\sin\angle(u_a, \hat w)$ "
+            r"against $\log a$ within 0.1 of $-1$",
+            reason=r"a point at the margin $1 + c$ adds $e^{-ca}$, which for "
+            r"$c = 0.005$ is $e^{-5}$ at the start; within 0.04 on 30 of 32 problems",
         ),
-        Check.close(
-            "exponential tail: sin of the angle to w_hat at log L = -1e6, largest",
-            0,
-            _largest(
-                float(sin_angle(w, s.primal))
-                for w, (_, s) in zip(exponential, drawn, strict=True)
-            ),
-            atol=1e-4,
+        Check.largest(
+            "exponential tail: sin of the angle to w_hat at log L = -1e6",
+            settled,
+            at_most=1e-5,
+            growth=0.25,
+            tag="proved",
+            math=r"exponential tail: $\sin\angle(w, \hat w)$ at $\log L = -10^6$",
+            reason=r"$C/\log(1/L)$; $C$ stayed below 4 on 100 problems",
         ),
-    )
-    away = torch.stack(
-        [
-            sin_angle(w, row[0].direction)
-            for w, row in zip(exponential, limits, strict=True)
-        ]
-    )
-    control = Control(
-        "exponential tail: median sin to the limit for a = 1",
-        Check.at_least("median sin", float(away.median()), 0.02),
-    )
-    data = {"own": own, "svm": svm, "nearing": nearing, "away": away}
-    return Evidence(
-        checks,
-        control,
-        data,
-        {"problems": len(drawn), "rejected (rate below 0.005)": rejected},
     )
 
 
@@ -330,12 +400,16 @@ SPANNING, DEFICIENT = (
 
 @dataclass(frozen=True)
 class Followed:
-    """A data set, the flow's w at the K times, (K, d), and the path's points of the same norms."""
+    """A data set, the flow's w at the K times, (K, d), and the path's points of the same norms.
+
+    broken: why there is no path, whose points are NaN then.
+    """
 
     problem: PlantedMargin
     solution: MaxMargin
     theta: Tensor
     path: list[PathPoint]
+    broken: tuple[str, ...] = ()
 
     @property
     def to_path(self) -> Tensor:
@@ -359,63 +433,99 @@ class Followed:
     statement="Long before its direction settles, gradient flow follows the regularization path: w(t) points like the "
     "minimizer of the loss over |w| <= |w(t)|, up to 1/log^2 t if the support vectors span the space, "
     "while the angle to the limit is 1/log t.",
-    quick={"datasets": 4},
+    quick={"datasets": 8},
     book={"datasets": 12},
     full={"datasets": 400},
 )
 def finite_time_path(setting: Setting, *, datasets: int) -> Evidence:
     """Angles from the flow to its path and to its limit, from t = 10 to log t = 1e4, and other losses' paths."""
     spanning, rejected = _path_problems(setting, SPANNING, datasets, spans=True)
-    deficient, also_rejected = _path_problems(
-        setting, DEFICIENT, (datasets + 1) // 2, spans=False
-    )
+    deficient, also_rejected = _path_problems(setting, DEFICIENT, datasets, spans=False)
     whole = [_follow(p, s, Logistic(), (*PATH_TIMES, *LATE_TIMES)) for p, s in spanning]
-    early, late = slice(2, len(PATH_TIMES)), slice(len(PATH_TIMES), None)
-    ratios = torch.stack([(f.to_path / f.to_limit)[early] for f in whole])
-    log_log = torch.tensor(LATE_TIMES, dtype=torch.float64).log()
-    to_path, to_limit = (
-        slope(log_log[None], torch.stack([angles(f)[late] for f in whole]).log())
-        for angles in (lambda f: f.to_path, lambda f: f.to_limit)
-    )
     missing = [_follow(p, s, Logistic(), LATE_TIMES) for p, s in deficient]
-    flat = slope(log_log[None], torch.stack([f.to_path for f in missing]).log())
-    checks = (
-        Check.close(
-            "residual of the path's optimality condition, largest",
-            0,
-            max(point.residual for f in (*whole, *missing) for point in f.path),
-            atol=1e-9,
-        ),
-        fraction(
-            "share of data sets and times, t = 1e3 to 1e12: angle to the path below half of that to w_hat",
-            int((ratios < 0.5).sum()),
-            ratios.numel(),
-            at_least=0.75,
-        ),
-        Check.close(
-            "angle to the path: slope against log t, log-log, log t = 1e3 to 1e4, median",
-            -2,
-            float(to_path.median()),
-            atol=0.1,
-        ),
-        Check.close(
-            "angle to w_hat: the same slope, median",
-            -1,
-            float(to_limit.median()),
-            atol=0.05,
-        ),
+    early, late = slice(2, len(PATH_TIMES)), slice(len(PATH_TIMES), None)
+    to_path, to_limit = (
+        torch.stack([f.to_path for f in whole]),
+        torch.stack([f.to_limit for f in whole]),
     )
+    ratios = (to_path / to_limit)[:, early]
+    residuals = [point.residual for f in (*whole, *missing) for point in f.path]
+    slopes = _late_slopes(to_path[:, late]), _late_slopes(to_limit[:, late])
     control = Control(
-        "support vectors that do not span: slope of the angle to the path, median",
-        Check.at_least("median slope", float(flat.median()), -1.3),
+        "support vectors that do not span",
+        Check.share(
+            "slope of the angle to the path at most -1.3",
+            _late_slopes(torch.stack([f.to_path for f in missing])),
+            at_most=-1.3,
+            most=0.25,
+            tag="derived",
+            math=r"slope of the angle to the path at most $-1.3$",
+            reason="the derivation gives the slope -1 there; a third of the way to -2",
+        ),
     )
-    data = {"whole": whole, "ratios": ratios, "to_path": to_path, "missing": missing}
+    data = {"whole": whole, "ratios": ratios, "to_path": slopes[0], "missing": missing}
     notes = {
-        "data sets": datasets,
-        "for the control": len(missing),
+        "data sets of either kind": datasets,
         "rejected (rate below 0.02, or other kind)": rejected + also_rejected,
     }
-    return Evidence(checks, control, data, notes)
+    broken = tuple(reason for f in (*whole, *missing) for reason in f.broken)
+    return Evidence(
+        _path_checks(residuals, ratios, *slopes), control, data, notes, broken
+    )
+
+
+def _late_slopes(angles: Tensor) -> Tensor:
+    """Slopes of log angle (B, 3) against log log t at `LATE_TIMES`, (B,)."""
+    return slope(
+        torch.tensor(LATE_TIMES, dtype=torch.float64).log()[None], angles.log()
+    )
+
+
+def _path_checks(
+    residuals: Sequence[float], ratios: Tensor, to_path: Tensor, to_limit: Tensor
+) -> tuple[Check, ...]:
+    """Residuals of the path; angle to it over that to w_hat, (B, times); slopes of both angles, (B,) each."""
+    return (
+        Check.each(
+            "residual of the path's optimality condition",
+            residuals,
+            at_most=1e-9,
+            tag="derived",
+            reason="rounding, magnified by the condition of the path's equations",
+            precision=True,
+        ),
+        Check.share(
+            "angle to the path below half of that to w_hat, t = 1e3 to 1e12",
+            ratios,
+            at_most=0.5,
+            least=0.9,
+            tag="observed",
+            math=r"angle to the path below half of that to $\hat w$, $t = 10^3$ to $10^{12}$",
+            reason=r"nothing bounds the ratio at finite times, and the angle to $\hat w$ may "
+            "pass through zero; below 0.33 on 24 data sets",
+        ),
+        Check.share(
+            "angle to the path: slope against log t within 0.1 of -2, log-log, log t = 1e3 to 1e4",
+            to_path,
+            equals=-2,
+            atol=0.1,
+            least=0.95,
+            tag="derived",
+            math=r"angle to the path: slope against $\log t$ within 0.1 of $-2$, log-log, "
+            r"$\log t = 10^3$ to $10^4$",
+            reason=r"the next order of the expansion is $1/\log t$ of the first; within 0.01 "
+            "on 24 data sets",
+        ),
+        Check.each(
+            "angle to w_hat: the same slope",
+            to_limit,
+            equals=-1,
+            atol=0.05,
+            tag="proved",
+            math=r"angle to $\hat w$: the same slope",
+            reason=r"$\|\rho\|/\log t$ with a next order of $\|\rho\|/\log t \le 0.05$ of it",
+        ),
+    )
 
 
 def _follow(
@@ -428,9 +538,12 @@ def _follow(
     theta = scipy_flow(
         Linear(problem.signed), loss, start, log_time=log_times, tolerance=1e-9
     ).theta[:, 0]
-    return Followed(
-        problem, solution, theta, regularization_path(problem.signed, theta.norm(dim=1))
+    (path,), broken = attempt(
+        lambda radii: regularization_path(problem.signed, radii), [theta.norm(dim=1)]
     )
+    if isinstance(path, Breakdown):
+        path = [PathPoint(torch.full_like(w, torch.nan), torch.nan) for w in theta]
+    return Followed(problem, solution, theta, path, broken)
 
 
 def _path_problems(

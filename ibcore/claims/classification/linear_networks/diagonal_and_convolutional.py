@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ibcore.claims import Setting, claim
 from ibcore.dynamics.log_time import flow
-from ibcore.evidence import Check, Control, Evidence, fraction
+from ibcore.evidence import Breakdown, Check, Control, Evidence, attempt
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.models.convolutional import Convolutional
@@ -23,7 +23,11 @@ from ibcore.oracles.fourier_margin import (
 )
 from ibcore.oracles.norm_margin import norm_max_margin
 from ibcore.oracles.quasi_norm import LocalMinimizers, quasi_norm_minimizers
-from ibcore.oracles.woodworth import stationarity_residual, woodworth_max_margin
+from ibcore.oracles.woodworth import (
+    WoodworthMargin,
+    stationarity_residual,
+    woodworth_max_margin,
+)
 from ibcore.problems.separable import Classification
 from ibcore.problems.sparse_margin import (
     PlantedL1,
@@ -62,7 +66,7 @@ def uneven_start(starts: int, features: int, seed: int) -> Tensor:
     r"direction to a first-order stationary point of the $\ell_{2/k}$ max-margin "
     r"problem: for $k = 2$ the $\ell_1$ max-margin predictor, at the rate of the dual "
     "slack; for $k = 3$ and 4 a local minimizer, not always the global one.",
-    quick={"each": 1, "starts": 4, "depths": (4,), "datasets": 1},
+    quick={"each": 2, "starts": 32, "depths": (4,), "datasets": 1},
     book={"each": 3, "starts": 32, "depths": (3, 4), "datasets": 1},
     full={"each": 100, "starts": 128, "depths": (3, 4), "datasets": 20},
 )
@@ -71,7 +75,8 @@ def diag_classification_quasinorm(
 ) -> Evidence:
     """Depth 2 against planted l1 solutions of given slack; depths 3 and 4 against all local minimizers."""
     problems = planted_problems(setting, each)
-    programs = [norm_max_margin(p.X, p.y, 1) for p in problems[::3]]
+    programs, broken = attempt(lambda p: norm_max_margin(p.X, p.y, 1), problems)
+    planted = [s.margin / m for s, m in zip(programs, _margins(problems), strict=True)]
     gaps, log_losses = l1_gaps(setting, problems, depth=2)
     slacks = torch.stack([p.slacks.min() for p in problems]).to(gaps)
     exponents = torch.log(gaps[-2] / gaps[-1]) / torch.log(
@@ -83,50 +88,11 @@ def diag_classification_quasinorm(
         for depth in depths
         for k in range(datasets)
     ]
-    distances = torch.cat([run.distances[-1] for run in runs])
     ranks = torch.cat([run.ranks for run in runs])
-    ratio = exponents / slacks
     checks = (
-        Check.close(
-            "l1 program against the planted value: largest relative error",
-            0,
-            max(
-                abs(s.margin / m - 1)
-                for s, m in zip(programs, _margins(problems[::3]), strict=True)
-            ),
-            atol=1e-9,
-        ),
-        Check.at_most(
-            "depth 2: l1 gap at log L = -1e10, largest", float(gaps[-1].max()), 1e-4
-        ),
-        Check.close(
-            "depth 2: exponent of the gap over the dual slack, farthest from 1",
-            1,
-            float(ratio[(ratio - 1).abs().argmax()]),
-            atol=0.1,
-        ),
-        Check.at_most(
-            "local minimizers: largest violation of their conditions",
-            max(run.listed.residual for run in runs),
-            1e-9,
-        ),
-        fraction(
-            f"depths {', '.join(map(str, depths))}: share of starts within 1e-5 of a local minimizer",
-            int((distances <= 1e-5).sum()),
-            len(distances),
-            at_least=0.75,
-        ),
+        *_depth_two(planted, gaps[-1], exponents / slacks),
+        *_deeper(runs),
     )
-    control = Control(
-        "linear model (depth 1): least l1 gap at log L = -1e10",
-        Check.at_least("least l1 gap", float(linear[-1].min()), 1e-2),
-    )
-    notes: dict[str, float | str] = {
-        "planted problems": len(problems),
-        "starts at depths above 2": len(distances),
-        "share at the global minimizer": round(float((ranks == 0).double().mean()), 3),
-        "largest distance": f"{float(distances.max()):.0e}",
-    }
     data = {
         "problems": problems,
         "gaps": gaps.cpu(),
@@ -135,8 +101,87 @@ def diag_classification_quasinorm(
         "exponents": exponents.cpu(),
         "linear": linear.cpu(),
         "runs": runs,
+        "global": float((ranks == 0).double().mean()),
     }
-    return Evidence(checks, control, data, notes)
+    notes = {"planted problems": len(problems), "starts at depths above 2": len(ranks)}
+    return Evidence(checks, _depth_one(linear[-1]), data, notes, broken)
+
+
+def _depth_two(planted: list[float], gaps: Tensor, ratios: Tensor) -> tuple[Check, ...]:
+    """Of each planted problem: l1 margin over the planted one, final gap, exponent over slack."""
+    return (
+        Check.each(
+            "l1 program over the planted margin",
+            planted,
+            equals=1,
+            atol=1e-9,
+            tag="derived",
+            math=r"value of the $\ell_1$ program over the planted margin",
+            reason="the tolerance asked of the solver",
+            precision=True,
+        ),
+        Check.share(
+            "depth 2: l1 gap at log L = -1e10 at most 1e-4",
+            gaps,
+            at_most=1e-4,
+            least=0.95,
+            tag="proved",
+            math=r"depth 2: $\ell_1$ gap at $\log L = -10^{10}$ at most $10^{-4}$",
+            reason=r"the theorem gives no time; with the derived rate $q^{-c}$ a slack of "
+            r"0.22 leaves $10^{-2.2}$ times a factor of the data; at most "
+            r"$3 \cdot 10^{-5}$ on 200 problems",
+        ),
+        Check.share(
+            "depth 2: exponent of the gap over the dual slack within 0.05 of 1",
+            ratios,
+            equals=1,
+            atol=0.05,
+            least=0.95,
+            tag="derived",
+            math="depth 2: exponent of the gap over the dual slack within 0.05 of 1",
+            reason="the second largest coordinate off the support still adds its own "
+            "power; within 0.04 on 99 % of 200 problems",
+        ),
+    )
+
+
+def _deeper(runs: Sequence[QuasiNormRun]) -> tuple[Check, ...]:
+    """The list of local minimizers, and how close to it the starts end."""
+    return (
+        Check.each(
+            "local minimizers: violation of their conditions",
+            [run.listed.residual for run in runs],
+            at_most=1e-9,
+            tag="derived",
+            reason="rounding in the solution of linear systems of up to six unknowns",
+            precision=True,
+        ),
+        Check.share(
+            "deeper networks: distance to a local minimizer at most 1e-5",
+            torch.cat([run.distances[-1] for run in runs]),
+            at_most=1e-5,
+            least=0.75,
+            tag="derived",
+            math="deeper networks: relative distance to a local minimizer at most $10^{-5}$",
+            reason="a start that passes close to a saddle leaves it only like a small power "
+            r"of $\log(1/L)$; 97 % of 200 starts at depth 3 and 99 % at depth 4",
+        ),
+    )
+
+
+def _depth_one(gaps: Tensor) -> Control:
+    return Control(
+        "linear model (depth 1)",
+        Check.share(
+            "l1 gap at log L = -1e10 at most 1e-2",
+            gaps,
+            at_most=1e-2,
+            most=0.25,
+            tag="observed",
+            math=r"$\ell_1$ gap at $\log L = -10^{10}$ at most $10^{-2}$",
+            reason="a hundred times the bar of the claim",
+        ),
+    )
 
 
 def planted_problems(setting: Setting, each: int) -> list[PlantedL1]:
@@ -232,66 +277,127 @@ def diag_init_scale_vs_accuracy(
 ) -> Evidence:
     """The map of scale and accuracy, its certificate, its two ends and the line between them."""
     maps = [scale_map(setting, k, scales) for k in range(datasets)]
-    early = max(float(one["residuals"][:3].max()) for one in maps)
-    late = max(float(one["residuals"][3:].max()) for one in maps)
     kernel, rich = list(scales).index(100.0), list(scales).index(1.0)
-    ends = [
-        (float(one["to_l2"][4, kernel]), 1 - float(one["ratios"][-1, rich]))
-        for one in maps
-    ]
-    between = torch.stack([one["to_woodworth"] for one in maps])
     checks = (
-        Check.at_most(
-            "Woodworth programs: largest relative gap or violation",
-            max(one["gap"] for one in maps),
-            1e-8,
+        *_certificate(maps),
+        *_ends(
+            [float(one["to_l2"][4, kernel]) for one in maps],
+            [1 - float(one["ratios"][-1, rich]) for one in maps],
         ),
-        Check.at_most(
-            "asinh(beta / 2 alpha^2) in the cone of the data: residual, log L = -1 to -25",
-            early,
-            1e-6,
-        ),
-        Check.at_most("the same, log L = -1e2 to -1e6 (implicit steps)", late, 1e-3),
-        Check.at_most(
-            "l2 end, alpha = 100, log L = -1e3: sin to the l2 direction",
-            max(e[0] for e in ends),
-            2e-2,
-        ),
-        Check.at_most(
-            "l1 end, alpha = 1, log L = -1e6: 1 - l1 margin ratio",
-            max(e[1] for e in ends),
-            1e-2,
-        ),
-        Check.at_most(
-            "alpha = 100, log(1/L) / alpha^2 = 1 and 100: sin to the minimizer of Q_alpha",
-            float(between[:, 1:].max()),
-            1e-2,
-        ),
-        Check.at_most(
-            "the same at ratio 1: sin for alpha = 100 over that for alpha = 10",
-            float((between[:, 1] / between[:, 0]).max()),
-            0.2,
-        ),
-        Check.at_most(
-            "non-complementarity at log L = -1e6 over that at log L = -25, largest",
-            max(one["fall"] for one in maps),
-            0.5,
+        *_between(torch.stack([one["to_woodworth"] for one in maps])),
+        Check.each(
+            "non-complementarity at log L = -1e6 over that at log L = -25",
+            torch.cat([one["loose"][-1] / one["loose"][2] for one in maps]),
+            at_most=0.5,
+            tag="derived",
+            math=r"non-complementarity at $\log L = -10^6$ over that at $\log L = -25$",
+            reason="the duals grow, those of margins above the least do not",
         ),
     )
     control = Control(
-        "depth 3 from the same start: least residual of the same test, log L = -5 and -25",
-        Check.at_least("least residual", min(one["deep"] for one in maps), 1e-3),
+        "depth 3 from the same start, alpha at most 1",
+        Check.each(
+            "residual of the same test, log L = -5 and -25",
+            torch.cat([one["deep"].flatten() for one in maps]),
+            at_least=1e-3,
+            tag="observed",
+            math=r"residual of the same test, $\log L = -5$ and $-25$",
+            reason="a thousand times the bar of the claim at these losses",
+        ),
+        math=r"depth 3 from the same start, $\alpha \le 1$",
     )
-    return Evidence(
-        checks,
-        control,
-        {"maps": maps, "scales": scales, "times": TIMES},
-        {
-            "data sets": datasets,
-            "rejected (l2 solution above 0.9 of the l1 margin, or falling duals)": sum(
-                one["rejected"] for one in maps
-            ),
-        },
+    notes = {
+        "data sets": datasets,
+        "rejected (l2 solution above 0.9 of the l1 margin, or falling duals)": sum(
+            one["rejected"] for one in maps
+        ),
+    }
+    data = {"maps": maps, "scales": scales, "times": TIMES}
+    broken = tuple(reason for one in maps for reason in one["broken"])
+    return Evidence(checks, control, data, notes, broken)
+
+
+def _certificate(maps: Sequence[dict[str, Any]]) -> tuple[Check, ...]:
+    """The Woodworth programs, and the optimality condition along every run."""
+    residuals = torch.stack([one["residuals"] for one in maps])
+    return (
+        Check.each(
+            "Woodworth programs: relative gap or violation",
+            torch.cat([one["gaps"] for one in maps]),
+            at_most=1e-8,
+            tag="derived",
+            math="$Q_\\alpha$ programs: relative gap or violation",
+            reason="the tolerance asked of the solver",
+            precision=True,
+        ),
+        Check.each(
+            "asinh(beta / 2 alpha^2) in the cone of the data: residual, log L = -1 to -25",
+            residuals[:, :3],
+            at_most=1e-6,
+            tag="derived",
+            math=r"$\operatorname{asinh}(\beta / 2 \alpha^2)$ in the cone of the data: "
+            r"residual, $\log L = -1$ to $-25$",
+            reason=r"explicit steps at the tolerance $10^{-8}$, some hundred of them",
+            precision=True,
+        ),
+        Check.each(
+            "the same, log L = -1e2 to -1e6 (implicit steps)",
+            residuals[:, 3:],
+            at_most=1e-3,
+            tag="derived",
+            math=r"the same, $\log L = -10^2$ to $-10^6$ (implicit steps)",
+            reason=r"error of the implicit steps; at most $4.4 \cdot 10^{-4}$ on 24 data sets",
+            precision=True,
+        ),
+    )
+
+
+def _ends(to_l2: list[float], to_l1: list[float]) -> tuple[Check, ...]:
+    """The two limits, one member a data set."""
+    return (
+        Check.each(
+            "l2 end, alpha = 100, log L = -1e3: sin to the l2 direction",
+            to_l2,
+            at_most=2e-2,
+            tag="proved",
+            math=r"$\ell_2$ end, $\alpha = 100$, $\log L = -10^3$: sin to the $\ell_2$ direction",
+            reason=r"asinh departs from its argument $z = \beta/2\alpha^2 \le 0.17$ by the share "
+            r"$z^2/6 \le 0.005$; four times that for the condition of the program",
+        ),
+        Check.each(
+            "l1 end, alpha = 1, log L = -1e6: 1 - l1 margin ratio",
+            to_l1,
+            at_most=1e-2,
+            tag="proved",
+            math=r"$\ell_1$ end, $\alpha = 1$, $\log L = -10^6$: $1 - {}$ $\ell_1$ margin ratio",
+            reason=r"the planted slack of 0.3 gives the rate $q^{-0.3} = 0.016$, times a small "
+            "factor; at most 0.002 on 24 data sets",
+        ),
+    )
+
+
+def _between(sines: Tensor) -> tuple[Check, ...]:
+    """sin to the minimizer of Q_alpha at the three places of `_woodworth_angles`, (data sets, 3)."""
+    return (
+        Check.each(
+            "alpha = 100, log(1/L) / alpha^2 = 1 and 100: sin to the minimizer of Q_alpha",
+            sines[:, 1:],
+            at_most=1e-2,
+            tag="proved",
+            math=r"$\alpha = 100$, $\log(1/L) / \alpha^2 = 1$ and $100$: "
+            r"sin to the minimizer of $Q_\alpha$",
+            reason=r"margins of the support differ by a few units of $\log(1/L) \ge 10^4$, "
+            "times the condition of the program",
+        ),
+        Check.each(
+            "the same at ratio 1: sin for alpha = 100 over that for alpha = 10",
+            sines[:, 1] / sines[:, 0],
+            at_most=0.1,
+            tag="derived",
+            math=r"the same at ratio 1: sin for $\alpha = 100$ over that for $\alpha = 10$",
+            reason=r"the error falls like $1/\log(1/L)$ up to a logarithm: a hundredth to a "
+            "fiftieth",
+        ),
     )
 
 
@@ -343,8 +449,7 @@ def scale_map(setting: Setting, index: int, scales: Sequence[float]) -> dict[str
     ]
     duals = torch.stack([dual for _, dual in found], 1)
     loose = (duals * (margins - least[..., None])).sum(-1) / (least * duals.sum(-1))
-    woodworth = _woodworth_angles(data, betas, least, scales)
-    deep = _deep_residual(data, alphas[alphas <= 10])
+    angles, gaps, broken = _woodworth_angles(data, betas, least, scales)
     return {
         "data": data,
         "l2": l2,
@@ -355,48 +460,60 @@ def scale_map(setting: Setting, index: int, scales: Sequence[float]) -> dict[str
         "to_l2": sin_angle(betas, l2),
         "residuals": torch.stack([distance for distance, _ in found], 1),
         "loose": loose,
-        "fall": float((loose[-1] / loose[2]).max()),
-        "to_woodworth": woodworth[0],
-        "gap": woodworth[1],
-        "deep": deep,
+        "to_woodworth": angles,
+        "gaps": gaps,
+        "broken": broken,
+        "deep": _deep_residuals(data, alphas[alphas <= 1]),
     }
 
 
 def _woodworth_angles(
     data: PlantedL1, betas: Tensor, least: Tensor, scales: Sequence[float]
-) -> tuple[Tensor, float]:
-    """sin of the angle to the minimizer of Q_alpha at equal margins, and the largest gap of the programs.
+) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """sin of the angle to the minimizer of Q_alpha at equal margins, and the error of each program.
 
     At (alpha, log L) = (10, -1e2), (100, -1e4) and (100, -1e6).
     """
-    angles, gap = [], 0.0
-    for alpha, row in ((10.0, 3), (100.0, 5), (100.0, 6)):
-        column = list(scales).index(alpha)
-        best = woodworth_max_margin(
+    places = [(10.0, 3), (100.0, 5), (100.0, 6)]
+    columns = [(row, list(scales).index(alpha), alpha) for alpha, row in places]
+
+    def solve(place: tuple[int, int, float]) -> WoodworthMargin:
+        row, column, alpha = place
+        return woodworth_max_margin(
             data.X, data.y, float(least[row, column]) / alpha**2
         )
-        angles.append(sin_angle(betas[row, column], best.primal))
-        gap = max(gap, best.gap, best.violation)
-    return torch.stack(angles), gap
+
+    programs, broken = attempt(solve, columns)
+    angles = [
+        float("nan")
+        if isinstance(best, Breakdown)
+        else float(sin_angle(betas[row, column], best.primal))
+        for best, (row, column, _) in zip(programs, columns, strict=True)
+    ]
+    errors = [(abs(best.gap), best.violation) for best in programs]
+    return (
+        torch.tensor(angles, dtype=torch.float64),
+        torch.tensor(errors, dtype=torch.float64).amax(-1),
+        broken,
+    )
 
 
-def _deep_residual(data: PlantedL1, alphas: Tensor) -> float:
-    """Least residual of the depth-2 condition for networks of depth 3."""
+def _deep_residuals(data: PlantedL1, alphas: Tensor) -> Tensor:
+    """Residuals of the depth-2 condition for networks of depth 3, at log L = -5 and -25: (2, scales)."""
     model = Diagonal(data.signed.to(alphas.device), 3)
     run = flow(
         model,
         Exponential(),
-        even_start(model.features, alphas.clamp(max=1.0)),
+        even_start(model.features, alphas),
         log_loss=TIMES[1:3],
     )
     betas = model.coefficients(run.theta).cpu()
-    return min(
-        float(
-            stationarity_residual(data.signed, betas[:, j], min(float(alpha), 1.0))[
-                0
-            ].min()
-        )
-        for j, alpha in enumerate(alphas)
+    return torch.stack(
+        [
+            stationarity_residual(data.signed, betas[:, j], alpha)[0]
+            for j, alpha in enumerate(alphas.tolist())
+        ],
+        1,
     )
 
 
@@ -406,47 +523,70 @@ def _deep_residual(data: PlantedL1, alphas: Tensor) -> float:
     statement="Gradient flow on a two-layer linear convolutional network of full width "
     "(circular, one channel) converges in direction to the predictor of largest margin "
     r"in the $\ell_1$ norm of the discrete Fourier transform.",
-    quick={"datasets": 1, "starts": 8},
-    book={"datasets": 1, "starts": 8},
+    quick={"datasets": 4, "starts": 8},
+    book={"datasets": 4, "starts": 8},
     full={"datasets": 20, "starts": 32},
 )
 def conv_linear_fourier(setting: Setting, *, datasets: int, starts: int) -> Evidence:
     """Excess of the Fourier l1 norm over the certified optimum, beside the l2 and l1 max-margin predictors."""
     runs = [fourier_run(setting, k, starts) for k in range(datasets)]
-    checks = (
-        Check.at_most(
-            "cone program: largest certified relative gap",
-            max(abs(one["best"].gap) for one in runs),
-            1e-7,
-        ),
-        Check.at_least(
-            "share of starts with Fourier l1 gap <= 1e-3 at log L = -1e10, least",
-            min(float((one["gaps"][-1] <= 1e-3).double().mean()) for one in runs),
-            0.25,
-        ),
-        Check.at_most(
-            "gap at log L = -1e10 over gap at -1e6: median over starts, largest",
-            max(float((one["gaps"][-1] / one["gaps"][-2]).median()) for one in runs),
-            0.5,
-        ),
+    checks = _fourier_checks(
+        [abs(one["best"].gap) for one in runs],
+        torch.cat([one["gaps"] for one in runs], 1),
     )
     control = Control(
-        "kernels of one entry: least Fourier l1 gap",
-        Check.at_least(
-            "least gap", min(float(one["narrow"].min()) for one in runs), 0.04
+        "kernels of one entry",
+        Check.each(
+            "Fourier l1 gap at log L = -1e3",
+            torch.cat([one["narrow"].flatten() for one in runs]),
+            at_least=0.04,
+            tag="observed",
+            math=r"Fourier $\ell_1$ gap at $\log L = -10^3$",
+            reason=r"forty times the bar of the claim; the $\ell_2$ solution, to which these "
+            "networks go, misses by 5 % where data are drawn",
         ),
     )
-    median = max(float(one["gaps"][-1].median()) for one in runs)
     notes = {
         "data sets": datasets,
-        "median gap below 1e-3": str(median <= 1e-3),
         "rejected (rate below 0.3, a small dual, or a baseline within 5 %)": sum(
             one["rejected"] for one in runs
         ),
-        "gap of the l2 solution": round(min(one["baselines"][0] for one in runs), 3),
-        "gap of the l1 solution": round(min(one["baselines"][1] for one in runs), 3),
     }
     return Evidence(checks, control, {"runs": runs}, notes)
+
+
+def _fourier_checks(certificates: list[float], gaps: Tensor) -> tuple[Check, ...]:
+    """Certified gaps, one a data set, and Fourier l1 gaps at log L = -1e6 and -1e10, (2, starts)."""
+    return (
+        Check.each(
+            "cone program: certified relative gap",
+            certificates,
+            at_most=1e-7,
+            tag="derived",
+            reason="the tolerance asked of the solver",
+            precision=True,
+        ),
+        Check.share(
+            "Fourier l1 gap at log L = -1e10 at most 1e-3",
+            gaps[-1],
+            at_most=1e-3,
+            least=0.75,
+            tag="proved",
+            math=r"Fourier $\ell_1$ gap at $\log L = -10^{10}$ at most $10^{-3}$",
+            reason=r"$q^{-\kappa} \le 10^{-3}$ for $\kappa \ge 0.3$; starts that linger near a "
+            "saddle are late: 9 % of 192, up to five of the eight on one data set",
+        ),
+        Check.share(
+            "gap at log L = -1e10 over gap at -1e6 at most 0.5",
+            gaps[-1] / gaps[-2],
+            at_most=0.5,
+            least=0.75,
+            tag="derived",
+            math=r"gap at $\log L = -10^{10}$ over gap at $-10^6$ at most 0.5",
+            reason=r"the predicted factor is $10^{-4 \kappa} \le 0.06$; a start that lingers "
+            "is above",
+        ),
+    )
 
 
 def contrasting_waves(
@@ -459,14 +599,19 @@ def contrasting_waves(
     ) -> tuple[Classification, FourierMargin, tuple[float, float]] | None:
         data = wave_teacher(12, 16, 2, 0.1, generator)
         best = fourier_max_margin(data.X, data.y)
-        if best.rate < 0.3 or best.strictness < 0.01:
+        if not clear_cut(best):
             return None
         others = [norm_max_margin(data.X, data.y, p).primal for p in (2, 1)]
         l2, l1 = (float(fourier_norm(other)) / best.value - 1 for other in others)
-        return (data, best, (l2, l1)) if min(l2, l1) >= 0.05 else None
+        return (data, best, (l2, l1)) if l2 >= 0.05 and l1 >= 0.05 else None
 
     ((data, best, baselines),), rejected = setting.draw(1, f"fourier {index}", keep)
     return data, best, baselines, rejected
+
+
+def clear_cut(best: FourierMargin) -> bool:
+    """Whether the gap of a Fourier optimum has to fall by the rate 0.3, with no dual variable that nearly vanishes."""
+    return best.rate >= 0.3 and best.strictness >= 0.01
 
 
 def fourier_run(setting: Setting, index: int, starts: int) -> dict[str, Any]:

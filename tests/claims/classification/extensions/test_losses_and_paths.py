@@ -1,13 +1,18 @@
+import dataclasses
+import math
+
 import pytest
 import torch
 
 from ibcore.claims import Setting
 from ibcore.claims.classification.extensions import losses_and_paths as page
 from ibcore.dynamics.log_time import flow
-from ibcore.losses import ConvexTail, CrossEntropy
+from ibcore.losses import ConvexTail, CrossEntropy, Logistic
 from ibcore.measures import sin_angle
 from ibcore.models import Linear
+from ibcore.oracles.max_margin import max_margin
 from ibcore.problems.separable import planted_margin
+from ibcore.validation import InvalidInput
 
 CLAIMS = {
     claim.id: claim
@@ -17,11 +22,8 @@ CLAIMS = {
 
 @pytest.fixture(scope="module")
 def verdicts():
-    single = {"finite-time-path": {"datasets": 1}}
     return {
-        (name, seed): claim.verify(
-            Setting("quick", seed), **(single.get(name, {}) if seed else {})
-        )
+        (name, seed): claim.verify(Setting("quick", seed))
         for name, claim in CLAIMS.items()
         for seed in (0, 1)
     }
@@ -81,7 +83,95 @@ def test_another_integrator_finds_the_same_power_direction():
 
 def test_data_for_figures_are_complete(verdicts):
     ratios = verdicts["finite-time-path", 0].data["ratios"]
-    assert ratios.shape == (4, len(page.PATH_TIMES) - 2)
+    assert ratios.shape == (8, len(page.PATH_TIMES) - 2)
     assert bool(ratios.isfinite().all())
     own = verdicts["loss-tail-matters", 0].data["own"]
-    assert own.shape == (2, len(page.POWERS))
+    assert own.shape == (8, len(page.POWERS))
+
+
+def made_up_paths():
+    """Residuals, ratios and slopes of eight data sets as the claim predicts them."""
+    return [
+        torch.full((88,), 1e-11).double(),
+        torch.full((8, 6), 0.1).double(),
+        torch.full((8,), -2.0).double(),
+        torch.full((8,), -1.0).double(),
+    ]
+
+
+@pytest.mark.parametrize("bad", [1e-8, math.nan])
+def test_one_bad_point_of_a_path_makes_the_claim_fall(bad):
+    measured = made_up_paths()
+    assert all(check.holds for check in page._path_checks(*measured))
+    measured[0][17] = bad
+    assert not page._path_checks(*measured)[0].holds
+
+
+@pytest.mark.parametrize("which", [1, 2, 3])
+def test_data_sets_without_a_measurement_count_as_failing(which):
+    measured = made_up_paths()
+    measured[which][:5] = math.nan
+    assert not page._path_checks(*measured)[which].holds
+
+
+def test_a_path_that_cannot_be_computed_ends_with_its_reason(monkeypatch):
+    def refuse(_signed, _radii):
+        raise InvalidInput("no path here.")
+
+    monkeypatch.setattr(page, "regularization_path", refuse)
+    problem = planted_margin(8, 3, 0.1, torch.Generator().manual_seed(3))
+    solution = max_margin(problem.X, problem.y)
+    lost = page._follow(problem, solution, Logistic(), (1.0, 2.0))
+    assert lost.broken == ("InvalidInput: no path here.",)
+    assert bool(lost.to_path.isnan().all())
+    assert bool(lost.to_limit.isfinite().all())
+
+
+def made_up_tails():
+    """Errors and sines of eight problems as the claim predicts them."""
+    powers = torch.tensor(page.LARGE_POWERS, dtype=torch.float64)
+    return [
+        [1e-12] * 48,
+        torch.full((8, 3), 1e-11).double(),
+        torch.full((8, 3), 0.1).double(),
+        (1 / powers).repeat(8, 1),
+        torch.full((8,), 1e-6).double(),
+    ]
+
+
+@pytest.mark.parametrize("which", range(5))
+def test_limits_without_a_number_let_no_claim_stand(which):
+    measured = made_up_tails()
+    assert all(check.holds for check in page._tail_checks(*measured))
+    if which == 0:
+        measured[0][1:] = [math.nan] * 47
+    else:
+        measured[which][1:] = math.nan
+    assert not page._tail_checks(*measured)[which].holds
+
+
+def test_a_limit_that_breaks_down_is_a_missing_member():
+    problem = planted_margin(8, 3, 0.1, torch.Generator().manual_seed(3))
+    wrong = dataclasses.replace(
+        max_margin(problem.X, problem.y), primal=-problem.signed[0]
+    )
+    limits, broken = page._limits([(problem, wrong)], (1.0, 2.0))
+    assert len(broken) == 2
+    sines = page._sines([[problem.signed[0]] * 2], limits)
+    assert sines.shape == (1, 2)
+    assert bool(sines.isnan().all())
+
+
+def test_one_class_problem_without_a_number_makes_the_claim_fall(verdicts):
+    cases = verdicts["multiclass-svm", 0].data["cases"]
+    sines = verdicts["multiclass-svm", 0].data["sines"].clone()
+    sines[:, 3] = math.nan
+    assert not any(check.holds for check in page._class_directions(sines))
+    first = cases[0]
+    lost = dataclasses.replace(
+        first,
+        run=dataclasses.replace(first.run, theta=first.run.theta * math.nan),
+        solution=dataclasses.replace(first.solution, gap=math.nan),
+    )
+    checks = page._class_precisions([lost, *cases[1:]])
+    assert [check.holds for check in checks] == [False, False, True, False]

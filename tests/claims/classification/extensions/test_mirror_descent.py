@@ -1,7 +1,12 @@
+import dataclasses
+import math
+
 import pytest
 import torch
 
+from ibcore.claims import Setting
 from ibcore.claims.classification.extensions import mirror_descent as page
+from ibcore.dynamics.trajectory import UNDERFLOW
 
 CLAIMS = {
     claim.id: claim
@@ -18,7 +23,7 @@ def test_claims_hold_and_controls_are_refuted(verdicts, name):
 
 def test_the_table_has_a_run_in_every_row_and_a_norm_in_every_column(verdicts):
     table = verdicts["mirror-descent-margin"].data["table"]
-    assert table.shape == (2, 6, 4, 6)
+    assert table.shape == (2, 6, 8, 6)
     assert bool(torch.isfinite(table).all())
     assert float(table.min()) > -1e-8
 
@@ -55,3 +60,93 @@ def test_every_kkt_point_of_a_network_is_the_linear_solution():
         assert float((ratio - ratio.mean()).abs().max() / ratio.mean()) < 1e-3
         ratios.append(float(ratio.mean()))
     assert ratios[0] == pytest.approx(ratios[1], rel=1e-3)
+
+
+def falls(checks):
+    """Places of the checks that fail."""
+    return [k for k, check in enumerate(checks) if not check.holds]
+
+
+def poisoned(values, place, members):
+    lost = values.clone()
+    lost[place, :members] = math.nan
+    return lost
+
+
+def test_a_potential_without_a_number_is_not_at_its_margin():
+    gaps = torch.full((6, 8), 1e-7).double()
+    assert falls(page._diagonal(gaps)) == []
+    for order, members, which in ((0, 5, 2), (1, 5, 1), (2, 1, 0), (5, 1, 0)):
+        assert falls(page._diagonal(poisoned(gaps, order, members))) == [which]
+
+
+def test_one_column_won_by_another_potential_makes_the_claim_fall():
+    table = torch.full((6, 8, 6), 0.1).double()
+    for k in range(6):
+        table[k, :, k] = 1e-3
+    late = torch.full((8,), 0.5).double()
+    assert falls(page._columns(page._leads(table), late)) == []
+    for bad in (0.2, math.nan):
+        wrong = table.clone()
+        wrong[3, 5, 3] = bad
+        leads = page._leads(wrong)
+        assert falls(page._columns(leads, late)) == [0]
+        wrong = table.clone()
+        wrong[2, 5, 3] = bad * 1e-4
+        assert falls(page._columns(page._leads(wrong), late)) == [0]
+    assert falls(page._columns(page._leads(table), late * math.nan)) == [1]
+
+
+def test_speeds_without_a_number_let_no_claim_stand():
+    growth, slopes = torch.ones(6, 8).double(), torch.full((6, 8), -1.0).double()
+    assert falls(page._speeds(growth, slopes)) == []
+    for order, members, which in ((0, 5, 1), (1, 1, 0), (5, 1, 0)):
+        lost = poisoned(growth, order, members)
+        assert falls(page._speeds(lost, slopes)) == [which]
+    for order, members, which in ((1, 5, 3), (2, 1, 2)):
+        lost = poisoned(slopes, order, members)
+        assert falls(page._speeds(growth, lost)) == [which]
+
+
+def test_networks_that_break_down_count_as_failing():
+    own = torch.full((6, 4, 8), 1e-6).double()
+    own[-2, 2] = 1e-5
+    own[-1, 2] = 1e-6
+    ratios = torch.full((4, 8), 0.01).double()
+    assert falls(page._shallow(2, own, ratios)) == []
+    assert falls(page._deep(4, own, ratios)) == []
+    lost, rough = own.clone(), ratios.clone()
+    lost[:, :, ::2], rough[:, ::2] = math.nan, math.nan
+    assert falls(page._shallow(2, lost, rough)) == [0, 1]
+    lost[:, :, :6] = math.nan
+    assert falls(page._deep(4, lost, rough)) == [0, 1, 2]
+    hidden = torch.ones(4, 8, 4).double()
+    hidden[1, :, 1:] = 0.01
+    assert falls(page._hidden_units(hidden)) == []
+    hidden[:, :5] = math.nan
+    assert falls(page._hidden_units(hidden)) == [0, 1]
+
+
+def test_a_network_that_breaks_down_is_told_and_takes_nobody_with_it(monkeypatch):
+    flow, calls = page.mirror_flow, []
+
+    def flow_with_one_loss(*arguments, **options):
+        run = flow(*arguments, **options)
+        calls.append(run)
+        if len(calls) > 1:
+            return run
+        status = (UNDERFLOW, *run.status[1:])
+        theta = run.theta.clone()
+        theta[:, 8] = math.nan
+        return dataclasses.replace(run, theta=theta, status=status)
+
+    monkeypatch.setattr(page, "mirror_flow", flow_with_one_loss)
+    evidence = page.mirror_descent_linear_network.experiment(
+        Setting("quick", 0), starts=8, depths=(2,)
+    )
+    assert evidence.broken == (f"depth 2, mirror flow: {UNDERFLOW}",)
+    lost = evidence.data["runs"][2].gaps.isnan()
+    assert bool(lost[:, 1, 0].all())
+    assert int(lost.sum()) == lost[:, 1, 0].numel()
+    assert evidence.control.refuted
+    assert [check.broken for check in evidence.checks] == [0, 0, 1, 0, 1]

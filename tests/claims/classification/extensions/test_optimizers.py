@@ -91,3 +91,83 @@ def test_adam_without_epsilon_has_a_speed_limit():
     )
     speed = float(run.log_loss[0, 0] - run.log_loss[1, 0]) / 1000
     assert 0.9 * -math.log(0.99) / 2 < speed < 1.05 * -math.log(0.99) / 2
+
+
+def falls(checks, which):
+    """Whether exactly the checks at the places `which` fail."""
+    return [k for k, check in enumerate(checks) if not check.holds] == list(which)
+
+
+@pytest.mark.parametrize(
+    ("part", "which"), [("losses", 0), ("turned", 1), ("apart", 2), ("distance", 3)]
+)
+def test_a_run_that_broke_down_is_not_beside_the_flow(part, which):
+    both = torch.stack([torch.ones(4, 8), torch.full((4, 8), 0.3)]).double()
+    measured = {
+        "losses": torch.ones(4, 8).double(),
+        "turned": torch.full((8,), 0.01).double(),
+        "apart": both,
+        "distance": both,
+    }
+    assert falls(page._beside_the_flow(**measured), ())
+    measured[part] = measured[part].clone()
+    measured[part].view(-1, 8)[0, slice(None) if part == "distance" else 2] = math.nan
+    assert falls(page._beside_the_flow(**measured), (which,))
+
+
+def test_sgd_is_allowed_to_be_late_on_few_data_sets_only():
+    losses, turned = torch.ones(4, 8).double(), torch.zeros(8).double()
+    both = torch.stack([torch.ones(4, 8), torch.full((4, 8), 0.3)]).double()
+    late = both.clone()
+    late[1, 3, :2] = math.nan
+    assert falls(page._beside_the_flow(losses, turned, both, late), ())
+    late[1, 3, :6] = math.nan
+    assert falls(page._beside_the_flow(losses, turned, both, late), (4,))
+
+
+def test_every_loss_scaled_method_has_a_bar_of_its_own():
+    sines = torch.full((4, 8), 1e-4).double()
+    assert falls(page._scaled_limits(sines), ())
+    for row, which in ((0, 0), (1, 1), (2, 1), (3, 2)):
+        lost = sines.clone()
+        lost[row, 5] = math.nan
+        assert falls(page._scaled_limits(lost), (which,))
+
+
+def test_rates_hold_for_shares_and_the_bound_for_every_data_set():
+    slopes = torch.stack([torch.full((32,), -1.0), torch.full((32,), -0.55)]).double()
+    share = torch.full((9, 2, 32), 0.1).double()
+    assert falls(page._rates(slopes, -0.5573, share), ())
+    few, many = slopes.clone(), slopes.clone()
+    few[:, :8], many[:, :17] = -2.0, math.nan
+    assert falls(page._rates(few, -0.5573, share), ())
+    assert falls(page._rates(many, -0.5573, share), (0, 1, 2))
+    slow = slopes.clone()
+    slow[0, 3] = -0.8
+    assert falls(page._rates(slow, -0.5573, share), (1,))
+    for bad in (1.01, math.nan):
+        beyond = share.clone()
+        beyond[3, 1, 7] = bad
+        assert falls(page._rates(slopes, -0.5573, beyond), (3,))
+
+
+def test_each_descent_is_judged_in_its_own_norm():
+    gaps = torch.full((3, 8, 3), 0.05).double()
+    for k in range(3):
+        gaps[k, :, k] = 1e-4
+    assert falls(page._own_norms(gaps), ())
+    assert falls(page._own_norms(gaps.flip(-1)), (0, 2, 3, 4))
+    for k in range(3):
+        lost = gaps.clone()
+        lost[k, :6, k] = math.nan
+        assert falls(page._own_norms(lost), (k, 3, 4))
+
+
+def test_adaptive_methods_without_a_number_let_no_claim_stand():
+    adam = torch.tensor([0.1, 0.1, 1e-4]).double().repeat(8, 1)
+    weighted, l2 = torch.full((8,), 1e-4).double(), torch.full((8,), 0.1).double()
+    missing = torch.full((8,), math.nan).double()
+    assert falls(page._adaptive(adam, weighted, l2), ())
+    assert falls(page._adaptive(adam * math.nan, weighted, l2), (0, 1))
+    assert falls(page._adaptive(adam, missing, l2), (2, 3))
+    assert falls(page._adaptive(adam, weighted, missing), (3,))

@@ -1,3 +1,6 @@
+import dataclasses
+import math
+
 import pytest
 import torch
 
@@ -83,6 +86,65 @@ def test_depth_three_conserves_the_sum_of_inverses_of_its_copies():
 
 
 def test_fourier_baselines_are_apart(verdicts):
-    (run,) = verdicts["conv-linear-fourier"].data["runs"]
-    assert min(run["baselines"]) >= 0.05
-    assert bool((run["gaps"] > -1e-7).all())
+    for run in verdicts["conv-linear-fourier"].data["runs"]:
+        assert min(run["baselines"]) >= 0.05
+        assert bool((run["gaps"] > -1e-7).all())
+
+
+@pytest.mark.parametrize(
+    ("rate", "strictness", "kept"),
+    [(0.3, 0.01, True), (0.29, 0.01, False), (0.3, 0.009, False), (2.0, 0.5, True)],
+)
+def test_optima_that_decide_slowly_are_rejected(verdicts, rate, strictness, kept):
+    best = verdicts["conv-linear-fourier"].data["runs"][0]["best"]
+    made_up = dataclasses.replace(best, rate=rate, strictness=strictness)
+    assert page.clear_cut(made_up) is kept
+
+
+def test_the_control_at_depth_three_starts_from_every_scale_up_to_one():
+    data, _, _ = page.contrasting(Setting("quick", 1), 0)
+    alphas = torch.tensor([0.1, 1.0], dtype=torch.float64)
+    both = page._deep_residuals(data, alphas)
+    alone = page._deep_residuals(data, alphas[:1])
+    assert both.shape == (2, 2)
+    torch.testing.assert_close(both[:, :1], alone, rtol=1e-4, atol=0)
+
+
+def test_one_bad_member_makes_a_check_over_all_members_fall(verdicts):
+    maps = verdicts["diag-init-scale-vs-accuracy"].data["maps"]
+    for name, bad in [("gaps", 1e-7), ("residuals", 2e-3), ("gaps", math.nan)]:
+        values = maps[0][name].clone()
+        values.view(-1)[-1] = bad
+        checks = page._certificate([{**maps[0], name: values}])
+        assert not all(check.holds for check in checks)
+
+
+def test_broken_members_are_no_evidence_at_depth_two():
+    gaps = torch.full((12,), 1e-6, dtype=torch.float64)
+    ratios = torch.ones(12, dtype=torch.float64)
+    assert all(check.holds for check in page._depth_two([1.0] * 12, gaps, ratios))
+    broken = torch.where(torch.arange(12) < 6, gaps, math.nan)
+    assert not all(check.holds for check in page._depth_two([1.0], broken, ratios))
+    assert not all(check.holds for check in page._depth_two([1.0], gaps, broken))
+    assert not page._depth_two([math.nan], gaps, ratios)[0].holds
+    assert page._depth_one(gaps + 0.1).refuted
+    assert not page._depth_one(broken).refuted
+
+
+def test_a_network_that_breaks_down_does_not_count_as_having_arrived(verdicts):
+    (run,) = verdicts["diag-classification-quasinorm"].data["runs"]
+    lost = run.distances.clone()
+    lost[:, ::2] = math.nan
+    checks = page._deeper([dataclasses.replace(run, distances=lost)])
+    assert checks[1].measured <= 0.5
+    assert checks[1].broken == lost.shape[1] // 2
+
+
+def test_fourier_gaps_that_are_missing_count_as_large():
+    gaps = torch.full((2, 32), 1e-4, dtype=torch.float64)
+    gaps[0] = 1e-2
+    assert all(check.holds for check in page._fourier_checks([0.0], gaps))
+    gaps[:, :20] = math.nan
+    assert [check.holds for check in page._fourier_checks([math.nan], gaps)] == [
+        False
+    ] * 3

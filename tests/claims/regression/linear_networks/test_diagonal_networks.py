@@ -56,7 +56,7 @@ def test_a_network_that_did_not_fit_is_no_number_and_says_why():
     runs, reasons = page.train_all(lambda alpha: stopped(data, alpha), [0.1])
     assert bool(runs[0].predictor.isnan().all())
     assert math.isnan(runs[0].distance)
-    assert reasons == ("alpha = 0.1, depth 2: step limit",)
+    assert reasons == (f"alpha = 0.1, depth 2: {runs[0].run.status}",)
     assert not page._at_minimizer("", [runs[0].distance, 1e-12]).holds
 
 
