@@ -67,8 +67,9 @@ CLASS_SHAPES = ((20, 4, 3), (40, 5, 4))
 @claim(
     kind="theorem",
     source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, section on several classes",
-    statement="On linearly separable data of K classes, gradient flow on the cross entropy converges in direction to "
-    "the multiclass max-margin solution, for almost every data set, and never moves the sum of the rows.",
+    statement="On linearly separable data of $K$ classes, gradient flow on the cross "
+    "entropy converges in direction to the multiclass max-margin solution, for almost "
+    "every data set, and never moves the sum of the rows.",
     quick={"each": 4},
     book={"each": 4},
     full={"each": 100},
@@ -230,9 +231,10 @@ TAIL_SHAPES = ((20, 5), (40, 10))
 @claim(
     kind="theorem",
     source="Ji, Dudik, Schapire and Telgarsky 2020 (power tails); Soudry et al. 2018, Theorem 3 (exponential tails)",
-    statement="With a convex loss whose tail is m^-a the direction of gradient flow is the limit of the loss's own "
-    "regularization path, the minimizer of sum_i (y_i x_i.u)^-a over the unit ball: not the max-margin "
-    "direction that every exponential tail leads to, though near it for large a.",
+    statement="With a convex loss whose tail is $m^{-a}$ the direction of gradient "
+    "flow is the limit of the loss's own regularization path, the minimizer of "
+    r"$\sum_i (y_i\, x_i \cdot u)^{-a}$ over the unit ball: not the max-margin "
+    "direction that every exponential tail leads to, though near it for large $a$.",
     quick={"each": 4},
     book={"each": 6},
     full={"each": 200},
@@ -430,9 +432,10 @@ class Followed:
 @claim(
     kind="theorem",
     source="Ji, Dudik, Schapire and Telgarsky 2020 (equal limits); finite times observed, their rates derived here",
-    statement="Long before its direction settles, gradient flow follows the regularization path: w(t) points like the "
-    "minimizer of the loss over |w| <= |w(t)|, up to 1/log^2 t if the support vectors span the space, "
-    "while the angle to the limit is 1/log t.",
+    statement="Long before its direction settles, gradient flow follows the "
+    "regularization path: $w(t)$ points like the minimizer of the loss over "
+    r"$\|w\| \le \|w(t)\|$, up to $1/\log^2 t$ if the support vectors span the space, "
+    r"while the angle to the limit is $1/\log t$.",
     quick={"datasets": 8},
     book={"datasets": 12},
     full={"datasets": 400},

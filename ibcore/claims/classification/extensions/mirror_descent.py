@@ -125,8 +125,9 @@ def _split(values: Tensor, orders: Sequence[float]) -> Tensor:
     kind="theorem",
     source="Sun, Ahn, Thrampoulidis and Azizan 2022; Sun, Gatmiry, Ahn and Azizan 2023. The growth law and the rate "
     "of the gap are derived on the page",
-    statement="On separable data with an exponential tail, mirror flow with potential |w|_p^p / p, p > 1, converges in "
-    "direction to the l_p max-margin predictor, and |w|_p grows by 1 / gamma_p per unit of log t.",
+    statement="On separable data with an exponential tail, mirror flow with potential "
+    r"$\|w\|_p^p / p$, $p > 1$, converges in direction to the $\ell_p$ max-margin "
+    r"predictor, and $\|w\|_p$ grows by $1/\gamma_p$ per unit of $\log t$.",
     quick={"datasets": 8},
     book={"datasets": 12},
     full={"datasets": 400},
@@ -382,9 +383,10 @@ def network_runs(
 @claim(
     kind="open",
     source="Konrad 2024 (demo notebook) asks; the conditional proposition is derived on the page",
-    statement="If mirror flow with an entrywise l_p potential on a deep linear network converges in direction to a "
-    "separating network, then every layer tends to rank one and the predictor to the l_p max-margin "
-    "direction of the linear model, at every depth. Whether it converges is open.",
+    statement=r"If mirror flow with an entrywise $\ell_p$ potential on a deep linear "
+    "network converges in direction to a separating network, then every layer tends to "
+    r"rank one and the predictor to the $\ell_p$ max-margin direction of the linear "
+    "model, at every depth. Whether it converges is open.",
     quick={"starts": 8, "depths": (2,)},
     book={"starts": 8, "depths": (2, 4)},
     full={"starts": 100, "depths": (2, 3, 4)},

@@ -123,8 +123,9 @@ def _stops(steps: int, eighths: int) -> list[int]:
     kind="theorem",
     source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3; Nacson, Srebro and Soudry 2019 (SGD); "
     "momentum is observed",
-    statement="Gradient descent, SGD with a fixed small step and momentum converge in direction to the same l2 "
-    "max-margin predictor as gradient flow, at the same rate in the time eta * k.",
+    statement="Gradient descent, SGD with a fixed small step and momentum converge in "
+    r"direction to the same $\ell_2$ max-margin predictor as gradient flow, at the "
+    r"same rate in the time $\eta k$.",
     quick={"problems": 8, "steps": 5000},
     book={"problems": 20, "steps": 5000},
     full={"problems": 400, "steps": 10**6},
@@ -325,8 +326,10 @@ def _log_loss(balls: Balls, theta: Tensor) -> Tensor:
     kind="theorem",
     source="Ji and Telgarsky 2021, Theorem 7 (constant steps over the loss); Nacson, Lee, Gunasekar, Savarese, Srebro "
     "and Soudry 2019 (steps over the loss and 1/sqrt t)",
-    statement="With steps eta_k / L the margin gap on the exponential loss is at most (1 + log n) / (gamma sum eta_k): "
-    "1/t for constant eta_k, 1/sqrt t for eta_k ~ 1/sqrt k, up to log factors; with steps eta it is 1/log t.",
+    statement=r"With steps $\eta_k / L$ the margin gap on the exponential loss is at "
+    r"most $(1 + \log n) / (\gamma \sum_k \eta_k)$: $1/t$ for constant $\eta_k$, "
+    r"$1/\sqrt{t}$ for $\eta_k \sim 1/\sqrt{k}$, up to log factors; with steps $\eta$ "
+    r"it is $1/\log t$.",
     quick={"problems": 32, "steps": 5000},
     book={"problems": 40, "steps": 5000},
     full={"problems": 1000, "steps": 10**6},
@@ -524,8 +527,9 @@ _CONDITIONS = "rejected (margin, strictness or difference of the optima)"
 @claim(
     kind="theorem",
     source="Gunasekar, Lee, Soudry and Srebro 2018, steepest descent on separable data",
-    statement="Steepest descent in a norm converges to the largest margin in that norm: coordinate descent in l1, "
-    "gradient descent in l2, sign descent in l_inf.",
+    statement="Steepest descent in a norm converges to the largest margin in that "
+    r"norm: coordinate descent in $\ell_1$, gradient descent in $\ell_2$, sign descent "
+    r"in $\ell_\infty$.",
     quick={"problems": 8, "steps": 7000},
     book={"problems": 20, "steps": 7000},
     full={"problems": 400, "steps": 10**5},
@@ -628,8 +632,9 @@ def _own_norms(gaps: Tensor) -> tuple[Check, ...]:
 @claim(
     kind="theorem",
     source="Zhang, Zou and Cao 2024 (Adam without epsilon, decreasing steps); Qian and Qian 2019 (AdaGrad)",
-    statement="On separable data Adam without epsilon converges to the largest l_inf margin, and AdaGrad to the "
-    "largest margin in the l2 norm weighted by its own limiting preconditioner.",
+    statement=r"On separable data Adam without $\varepsilon$ converges to the largest "
+    r"$\ell_\infty$ margin, and AdaGrad to the largest margin in the $\ell_2$ norm "
+    "weighted by its own limiting preconditioner.",
     quick={"problems": 8, "steps": 7000},
     book={"problems": 20, "steps": 7000},
     full={"problems": 400, "steps": 10**5},
