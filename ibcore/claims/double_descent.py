@@ -174,7 +174,7 @@ def judge_weak_features(
             medians[others] / medians[here],
             at_most=1,
             tag="observed",
-            reason="at p = n the risk has no expectation, its median is finite",
+            reason="at $p = n$ the risk has no expectation, its median is finite",
             math="equally weak: median risk at $p \\ne n$ over that at $p = n$",
         ),
         Check.each(

@@ -627,6 +627,8 @@ def judge_kernel_end(widths: Sequence[int], distances: Tensor) -> tuple[Check, C
             equals=-0.5,
             atol=0.25,
             tag="observed",
+            math=r"large starts: mean slope of $\log$ distance to the kernel "
+            r"interpolant in $\log$ width",
             reason="theory bounds the distance by $O(m^{-1/2})$ at large width; means of twelve "
             "data sets lay between -0.64 and -0.51 at 6 seeds",
         ),
@@ -658,6 +660,7 @@ def judge_small_starts(ratio: Tensor, tiny_loss: Tensor) -> tuple[Check, Check]:
             at_least=1e-4,
             least=0.9,
             tag="observed",
+            math="starts 1000 times smaller still: loss at least $10^{-4}$",
             reason="ten thousand times the loss of a fit; 0.04 or more for 48",
         ),
     )

@@ -188,7 +188,7 @@ def logistic_max_margin(setting: Setting, *, each: int) -> Evidence:
             weights,
             at_most=1e-8,
             tag="derived",
-            math=r"|softmax weights $- \ \alpha/\sum\alpha$| at $\log t = 6000$",
+            math=r"$|$softmax weights $- \ \alpha/\sum\alpha|$ at $\log t = 6000$",
             reason="the flow's tolerance of 1e-9 for the margins",
             precision=True,
         ),
@@ -341,7 +341,7 @@ def logistic_log_rates(setting: Setting, *, each: int) -> Evidence:
             tag="proved",
             math=r"rise of margin gap $\times \log t$ after $\log t = 1000$, "
             r"over $\max|x| \sin\angle \log t$",
-            reason="the gap is at most max|x| sin; 1 % as for the constant",
+            reason=r"the gap is at most $\max|x| \sin\angle$; 1 % as for the constant",
         ),
     )
     control = Control(

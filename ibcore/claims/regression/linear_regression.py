@@ -590,18 +590,19 @@ def gd_convex_rate(setting: Setting, *, problems: int, steps: int) -> Evidence:
     return Evidence(checks, control, data, notes)
 
 
-def _below_bound(name: str, shares: Tensor) -> Check:
+def _below_bound(name: str, shares: Tensor, formulas: str = "") -> Check:
     """The largest gap of each problem over its bound, (B,); for SGD with four standard errors of the mean added."""
     return Check.each(
         name,
         shares,
         at_most=1,
         tag="proved",
+        math=formulas,
         reason="the bound itself; a mean over runs has four standard errors added to it",
     )
 
 
-def _informative(name: str, shares: Tensor) -> Check:
+def _informative(name: str, shares: Tensor, formulas: str = "") -> Check:
     """That the bound is not far away: the largest gaps of problems over their bounds, of any shape."""
     return Check.share(
         name,
@@ -609,6 +610,7 @@ def _informative(name: str, shares: Tensor) -> Check:
         at_least=1 / 50,
         least=0.9,
         tag="observed",
+        math=formulas,
         reason="no quadratic comes closer than 1/5.4 with descent; of 560 batches of runs all but one met it",
     )
 
@@ -676,10 +678,12 @@ def sgd_convex_rate(
         _below_bound(
             "start near w*: largest gap over bound + 4 SE",
             torch.cat([one.upper.amax(-1) for one in blind]),
+            "start near $w^*$: largest gap over bound + 4 SE",
         ),
         _informative(
             "start near w*: largest gap over bound at least 1/50",
             torch.cat([one.mean.amax(-1) for one in blind]),
+            "start near $w^*$: largest gap over bound at least 1/50",
         ),
     )
     without = torch.cat(

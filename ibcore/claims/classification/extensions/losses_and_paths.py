@@ -152,7 +152,7 @@ def _class_precisions(cases: Sequence[ManyClasses]) -> tuple[Check, ...]:
             weights,
             at_most=1e-8,
             tag="derived",
-            math=r"|shares of the pairs $- \ \alpha/\sum\alpha$| at $\log L = -6000$",
+            math=r"$|$shares of the pairs $- \ \alpha/\sum\alpha|$ at $\log L = -6000$",
             reason="the flow's tolerance of 1e-9 for the margins",
             precision=True,
         ),

@@ -240,7 +240,7 @@ def _columns(leads: Tensor, overtakes: Tensor) -> tuple[Check, ...]:
             tag="proved",
             math=r"columns $q \ge 1.3$: gap of $p = q$ over the least other gap, "
             r"$\log t = 10^6$",
-            reason="only the run with p = q tends to zero there",
+            reason="only the run with $p = q$ tends to zero there",
         ),
         Check.share(
             "column q = 1.1: gap of p = 1.1 over the least other gap at most 1, log t = 1e10",
@@ -510,6 +510,7 @@ def _hidden_units(hidden: Tensor) -> list[Check]:
             least=0.9,
             tag="observed",
             reason="all units in use, and then of equal size; above 0.98 on 32 runs",
+            math="depth 2, $p = 3$: least over largest hidden weight at least 0.95",
         ),
         Check.share(
             "depth 2, p = 1.5: sum over largest of hidden weights at most 1.5",
@@ -518,5 +519,6 @@ def _hidden_units(hidden: Tensor) -> list[Check]:
             least=0.9,
             tag="observed",
             reason="half way between one unit in use and two of equal size",
+            math="depth 2, $p = 1.5$: sum over largest of hidden weights at most 1.5",
         ),
     ]

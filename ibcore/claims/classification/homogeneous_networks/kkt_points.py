@@ -108,9 +108,10 @@ def draw_networks(
 @claim(
     kind="theorem",
     source="Lyu and Li 2020 (limit points of the direction); Ji and Telgarsky 2020 (the direction converges)",
-    statement="Gradient flow on a homogeneous network whose exponential loss has come below 1/n goes to infinity in a "
-    "direction that is a KKT point of min |theta|^2/2 subject to margins of at least 1; for ReLU networks "
-    "with the subdifferential of Clarke, and there on kinks of the activation.",
+    statement="Gradient flow on a homogeneous network whose exponential loss has come "
+    "below $1/n$ goes to infinity in a direction that is a KKT point of "
+    r"$\min \|\theta\|^2 / 2$ subject to margins of at least 1; for ReLU networks with "
+    "the subdifferential of Clarke, and there on kinks of the activation.",
     quick={"draws": 4, "steps": 1500},
     book={"draws": 16, "steps": 2000},
     full={"draws": 100, "steps": 20_000},
@@ -266,8 +267,9 @@ def _worst(points: list[KKT | None] | list[ClarkeKKT | None]) -> float:
 @claim(
     kind="theorem",
     source="Lyu and Li 2020, the theorem on the smoothed normalized margin",
-    statement="For the exponential loss with sum below 1, the smoothed margin -log(sum of losses)/|theta|^k of a "
-    "k-homogeneous network never falls along gradient flow.",
+    statement="For the exponential loss with sum below 1, the smoothed margin "
+    r"$-\log(\text{sum of losses}) / \|\theta\|^k$ of a $k$-homogeneous network never "
+    "falls along gradient flow.",
     quick={"draws": 2, "records": 30},
     book={"draws": 8, "records": 60},
     full={"draws": 50, "records": 200},
@@ -356,8 +358,9 @@ def _fitted(name: str, fitted: Tensor) -> Check:
 @claim(
     kind="theorem",
     source="Lyu and Li 2020, the theorem on rates (the order); the constant is derived on this page",
-    statement="Along gradient flow of a k-homogeneous network the loss falls like 1/(t (log t)^(2-2/k)) and, where the "
-    "direction converges with normalized margin g, t L (log t)^(2-2/k) k^2 g^(2/k) tends to 1.",
+    statement="Along gradient flow of a $k$-homogeneous network the loss falls like "
+    r"$1/(t (\log t)^{2 - 2/k})$ and, where the direction converges with normalized "
+    r"margin $g$, $t L (\log t)^{2 - 2/k} k^2 g^{2/k}$ tends to 1.",
     quick={"draws": 2},
     book={"draws": 8},
     full={"draws": 50},
@@ -442,8 +445,8 @@ def _farthest(values: Tensor, target: float) -> float:
 @claim(
     kind="theorem",
     source="Ji and Telgarsky 2020, the theorem on alignment",
-    statement="Along gradient flow of a homogeneous network the parameters and the negative gradient of the loss "
-    "come to point in the same direction.",
+    statement="Along gradient flow of a homogeneous network the parameters and the "
+    "negative gradient of the loss come to point in the same direction.",
     quick={"draws": 4, "steps": 1500},
     book={"draws": 8, "steps": 2000},
     full={"draws": 50, "steps": 20_000},
@@ -513,9 +516,10 @@ def _misalignment(theta: Tensor, pull: Tensor) -> Tensor:
     kind="open",
     source="Nacson et al. 2019 (lexicographic margins of sums of different degrees), Kunin et al. 2023; the law of the "
     "linear part is derived on this page",
-    statement="In the sum of a linear model and a two-layer network of degree 2 or 3, the linear part's share of the "
-    "output vanishes: its norm grows like half of log log(1/L) beside degree 2, and stops growing "
-    "beside degree 3. No theorem says what happens to non-homogeneous networks in general.",
+    statement="In the sum of a linear model and a two-layer network of degree 2 or 3, "
+    "the linear part's share of the output vanishes: its norm grows like half of "
+    r"$\log\log(1/L)$ beside degree 2, and stops growing beside degree 3. No theorem "
+    "says what happens to non-homogeneous networks in general.",
     quick={"draws": 2},
     book={"draws": 8},
     full={"draws": 50},

@@ -203,9 +203,10 @@ def alignment(sample: Mirrored, theta: Tensor, fresh: Tensor) -> Alignment:
 @claim(
     kind="theorem",
     source="Lyu, Li, Wang and Arora 2021, on symmetric linearly separable data",
-    statement="On linearly separable data closed under (x, y) -> (-x, -y), gradient flow from a small start brings a "
-    "two-layer leaky ReLU network to the largest normalized margin: every neuron is parallel to the linear "
-    "max-margin direction, and the network is a linear function.",
+    statement=r"On linearly separable data closed under $(x, y) \to (-x, -y)$, "
+    "gradient flow from a small start brings a two-layer leaky ReLU network to the "
+    "largest normalized margin: every neuron is parallel to the linear max-margin "
+    "direction, and the network is a linear function.",
     quick={"seeds": 2, "slopes": (0.3,)},
     book={"seeds": 8, "slopes": (0.3, 0.1)},
     full={"seeds": 100, "slopes": (0.3, 0.1, 0.6)},
@@ -317,9 +318,10 @@ def _farthest(values: Tensor, target: float) -> float:
 @claim(
     kind="theorem",
     source="Sarussi, Brutzkus and Globerson 2021, on the neural agreement regime; the program is derived on the page",
-    statement="A two-layer leaky ReLU network with fixed output weights +-v whose neurons of equal sign are active on "
-    "the same points of a linearly separable sample has a linear decision boundary in the limit, that of a "
-    "modified support vector machine.",
+    statement=r"A two-layer leaky ReLU network with fixed output weights $\pm v$ whose "
+    "neurons of equal sign are active on the same points of a linearly separable "
+    "sample has a linear decision boundary in the limit, that of a modified support "
+    "vector machine.",
     quick={"seeds": 4},
     book={"seeds": 12},
     full={"seeds": 200},
@@ -559,9 +561,10 @@ def train_output_layer(line: Line) -> Kinks:
 @claim(
     kind="theorem",
     source="Safran, Vardi and Lee 2022, on the number of linear regions at convergence; their constant is not checked",
-    statement="A univariate two-layer ReLU network with biases trained by gradient flow on labels with r sign changes "
-    "converges in direction to a network with at most a multiple of r linear regions between the data "
-    "points, however wide it is and however many points there are. Observed for r = 3 and 5: r regions.",
+    statement="A univariate two-layer ReLU network with biases trained by gradient "
+    "flow on labels with $r$ sign changes converges in direction to a network with at "
+    "most a multiple of $r$ linear regions between the data points, however wide it is "
+    "and however many points there are. Observed for $r = 3$ and 5: $r$ regions.",
     quick={"cases": ((3, 4, 1),), "widths": (100, 500), "effort": 100},
     book={
         "cases": ((3, 4, 1), (3, 10, 1), (5, 4, 1)),

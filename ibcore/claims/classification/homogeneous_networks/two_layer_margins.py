@@ -55,9 +55,11 @@ def normalized_margin(model: Margins, theta: Tensor) -> Tensor:
 @claim(
     kind="theorem",
     source="Vardi, Shamir and Srebro 2022 (the phenomenon); the example, its limits and rates are derived on the page",
-    statement="Gradient flow on a two-layer ReLU network can converge in direction to a KKT point of the max-margin "
-    "program that is not even a local optimum, from a set of starts of positive probability: with two "
-    "neurons on (1, 1/4), (-1, 1/4) the normalized margin tends to 1/4 although sqrt(17)/8 is possible.",
+    statement="Gradient flow on a two-layer ReLU network can converge in direction to "
+    "a KKT point of the max-margin program that is not even a local optimum, from a "
+    "set of starts of positive probability: with two neurons on $(1, 1/4)$, "
+    r"$(-1, 1/4)$ the normalized margin tends to $1/4$ although $\sqrt{17}/8$ is "
+    "possible.",
     quick={"starts": 8, "at_random": 0, "size": 0.5},
     book={"starts": 48, "at_random": 200, "size": 0.5},
     full={"starts": 1000, "at_random": 10_000, "size": 0.5},
@@ -257,8 +259,9 @@ def wide_start(
 @claim(
     kind="theorem",
     source="Chizat and Bach 2020 (infinite width, given that the flow converges); finite widths are observed",
-    statement="Both layers of a wide two-layer ReLU network trained by gradient flow on an exponential tail maximize "
-    "the margin in variation norm; with the output layer alone trained, the margin of a kernel.",
+    statement="Both layers of a wide two-layer ReLU network trained by gradient flow "
+    "on an exponential tail maximize the margin in variation norm; with the output "
+    "layer alone trained, the margin of a kernel.",
     quick={"datasets": 1, "starts": 2, "widths": [30, 100]},
     book={"datasets": 2, "starts": 2, "widths": [10, 30, 100, 1000]},
     full={"datasets": 50, "starts": 10, "widths": [10, 30, 100, 300, 1000, 3000]},

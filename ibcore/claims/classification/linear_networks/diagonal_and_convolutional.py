@@ -308,7 +308,7 @@ def diag_init_scale_vs_accuracy(
     )
     notes = {
         "data sets": datasets,
-        "rejected (l2 solution above 0.9 of the l1 margin, or falling duals)": sum(
+        r"rejected ($\ell_2$ solution above 0.9 of the $\ell_1$ margin, or falling duals)": sum(
             one["rejected"] for one in maps
         ),
     }

@@ -288,6 +288,7 @@ def judge_alignment(runs: Mapping[int, Alignment]) -> tuple[Check, ...]:
             torch.cat([run.drift for run in runs.values()]),
             at_most=1e-8,
             tag="proved",
+            math=r"imbalance: drift over its size until $\log L = -30$",
             reason="conserved but for the integrator's error: with tolerances 1e-6, 1e-7 and "
             "1e-8 at most 8e-7, 1e-7 and 4e-10 in 360 runs; the last is used",
             precision=True,
@@ -429,4 +430,5 @@ def _large_start(setting: Setting, batch: Batch) -> Control:
             "runs",
             math=r"$\sigma_2/\sigma_1 \le 0.3$",
         ),
+        math="start 15 times as large, depth 2, at $L = 0.01$",
     )

@@ -131,13 +131,14 @@ def train_all(
     return runs, (*reasons, *stopped)
 
 
-def _at_minimizer(name: str, distances: Sequence[float]) -> Check:
+def _at_minimizer(name: str, distances: Sequence[float], formulas: str = "") -> Check:
     """That networks ended at their prediction; NaN for those that did not fit the data to a loss of 1e-26."""
     return Check.each(
         name,
         distances,
         at_most=EXACT,
         tag="proved",
+        math=formulas,
         reason="the solver conserves the scale to $10^{-11}$ a step, and its drift moves the "
         "limit as another scale would; below $2 \\cdot 10^{-10}$ on 150 networks",
         precision=True,
@@ -786,6 +787,7 @@ def diag_init_shape(
         _at_minimizer(
             "other shapes at the same c: relative distance to the first",
             [relative_distance(one.predictor, reference.predictor) for one in equal],
+            "other shapes at the same $c$: relative distance to the first",
         ),
     )
     curve = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -277,6 +278,7 @@ def mf_glrl(
     missed = [
         _missed(row[-1].products, path) for row, path in zip(flows, paths, strict=True)
     ]
+    smallest = f"$10^{{{math.log10(scales[-1]):.0f}}}$"
     checks = (
         Check.each(
             "corners of the algorithm: |grad| of f(U U^T)",
@@ -304,6 +306,7 @@ def mf_glrl(
         Check.each(
             f"distance from the path at scale {scales[-1]:.0e}",
             far[:, -1],
+            math=f"distance from the path at scale {smallest}",
             at_most=10 * RESOLVED,
             tag="observed",
             reason="ten times the resolution of curves made of segments",
@@ -311,6 +314,7 @@ def mf_glrl(
         Check.each(
             f"saddles passed at scale {scales[-1]:.0e}: distance",
             missed,
+            math=f"saddles passed at scale {smallest}: distance",
             at_most=10 * RESOLVED,
             tag="observed",
             reason="ten times the resolution of curves made of segments",

@@ -352,7 +352,7 @@ def _negative(matrices: Sequence[Array], depths: Sequence[int]) -> Control:
             at_most=0.05,
             tag="proved",
             math=r"$|W_{11}|$ over the law at $t = 1.5 \cdot 10^8$",
-            reason="a twentieth of the law; the theorem leaves W_11 bounded here",
+            reason="a twentieth of the law; the theorem leaves $W_{11}$ bounded here",
         ),
         math=r"$\det W(0) < 0$, loss below $10^{-20}$",
     )

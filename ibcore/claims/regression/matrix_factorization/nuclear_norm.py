@@ -114,13 +114,14 @@ def mf_nuclear_commuting(
             reason="Newton's method to rounding",
             precision=True,
         ),
-        _arrived([run for flows in runs for run in flows], "1e-26"),
+        _arrived([run for flows in runs for run in flows], -26),
         Check.share(
             "distance to the entropy program at most 1e-9, relative",
             distances,
             at_most=1e-9,
             least=0.9,
             tag="derived",
+            math="distance to the entropy program at most $10^{-9}$, relative",
             reason="a hundred times the tolerance of the integrator, whose errors add up "
             "over the longer paths from small scales",
         ),
@@ -170,13 +171,14 @@ def _certified(minima: Sequence[NuclearMinimum]) -> Check:
     )
 
 
-def _arrived(runs: Sequence[StiffRun], loss: str) -> Check:
-    """That every flow fits the data; `loss` is where it stops."""
+def _arrived(runs: Sequence[StiffRun], power: int) -> Check:
+    """That every flow fits the data; it stops at the loss 10^`power`."""
     return Check.each(
-        f"runs that end above the loss {loss}",
+        f"runs that end above the loss 1e{power}",
         [float(not run.complete) for run in runs],
         at_most=0.0,
         tag="derived",
+        math=f"runs that end above the loss $10^{{{power}}}$",
         reason="the flow is gradient ascent of a concave dual and fits",
     )
 
@@ -265,7 +267,8 @@ def mf_sensing_rip(
             least=0.9,
             tag="observed",
             math=r"relative error at $\alpha = 10^{-3}$ at most $2 \cdot 10^{-3}$",
-            reason="the theorem promises a power of alpha; median 4e-4 on 32 problems",
+            reason=r"the theorem promises a power of $\alpha$; median 4e-4 on 32 "
+            "problems",
         ),
         Check.largest(
             "relative error at alpha = 1e-4",
@@ -274,7 +277,8 @@ def mf_sensing_rip(
             growth=0.25,
             tag="observed",
             math=r"relative error at $\alpha = 10^{-4}$",
-            reason="the theorem promises a power of alpha; at most 4e-4 on 32 problems",
+            reason=r"the theorem promises a power of $\alpha$; at most 4e-4 on 32 "
+            "problems",
         ),
         Check.each(
             "rise of the error when the scale falls",
@@ -399,7 +403,7 @@ def mf_nuclear_refuted(
             reason="the gap of the program",
             precision=True,
         ),
-        _arrived([run for flows in runs for run in flows], "1e-24"),
+        _arrived([run for flows in runs for run in flows], -24),
         Check.largest(
             "trace at the smallest scale",
             traces[:, -1],
@@ -408,8 +412,8 @@ def mf_nuclear_refuted(
             growth=0.5,
             tag="proved",
             math="trace at the smallest scale, $2 + 2R^2$ for a vanishing one",
-            reason="what is missing falls as eps^(2 - 2q), with a constant that depends on "
-            "the start; at most 0.0024 on sixteen starts",
+            reason=r"what is missing falls as $\varepsilon^{2 - 2q}$, with a constant that "
+            "depends on the start; at most 0.0024 on sixteen starts",
         ),
         Check.largest(
             "second over first eigenvalue at the smallest scale",

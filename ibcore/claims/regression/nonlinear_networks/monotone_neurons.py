@@ -359,7 +359,7 @@ def leaky_one_hidden(
     drift = linear.imbalance - _cycle(imbalances, flows)
     notes = {
         "leaky: not converged": int((~leaky.converged).sum()),
-        "leaky: drift of delta by the steps, median": round(
+        r"leaky: drift of $\delta$ by the steps, median": round(
             float((leaky.imbalance - start_imbalance).abs().median()), 3
         ),
     }
