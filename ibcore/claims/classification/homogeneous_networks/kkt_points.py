@@ -445,8 +445,8 @@ def _farthest(values: Tensor, target: float) -> float:
 @claim(
     kind="theorem",
     source="Ji and Telgarsky 2020, the theorem on alignment",
-    statement="Along gradient flow of a homogeneous network the parameters and the "
-    "negative gradient of the loss come to point in the same direction.",
+    statement="Along gradient flow of a homogeneous network the parameters and the negative gradient of the loss "
+    "come to point in the same direction.",
     quick={"draws": 4, "steps": 1500},
     book={"draws": 8, "steps": 2000},
     full={"draws": 50, "steps": 20_000},

@@ -83,10 +83,9 @@ def train(setting: Setting, depth: int, seeds: int, n: int, width: int) -> Train
     kind="empirical",
     source="Bartlett, Foster and Telgarsky 2017 and Golowich, Rakhlin and Shamir 2018 (the complexities); the "
     "comparison is observed",
-    statement="On handwritten digits, the margins of trained ReLU networks divided by "
-    "the spectral complexity or by the product of Frobenius norms are smaller for "
-    "random labels than for true ones, raw margins do not tell them apart, and the "
-    "bound itself is vacuous.",
+    statement="On handwritten digits, the margins of trained ReLU networks divided by the spectral complexity or by "
+    "the product of Frobenius norms are smaller for random labels than for true ones, raw margins do not "
+    "tell them apart, and the bound itself is vacuous.",
     quick={"seeds": 2, "n": 150, "width": 32},
     book={"seeds": 10, "n": 200, "width": 32},
     full={"seeds": 50, "n": 1500, "width": 256},

@@ -259,9 +259,8 @@ def wide_start(
 @claim(
     kind="theorem",
     source="Chizat and Bach 2020 (infinite width, given that the flow converges); finite widths are observed",
-    statement="Both layers of a wide two-layer ReLU network trained by gradient flow "
-    "on an exponential tail maximize the margin in variation norm; with the output "
-    "layer alone trained, the margin of a kernel.",
+    statement="Both layers of a wide two-layer ReLU network trained by gradient flow on an exponential tail maximize "
+    "the margin in variation norm; with the output layer alone trained, the margin of a kernel.",
     quick={"datasets": 1, "starts": 2, "widths": [30, 100]},
     book={"datasets": 2, "starts": 2, "widths": [10, 30, 100, 1000]},
     full={"datasets": 50, "starts": 10, "widths": [10, 30, 100, 300, 1000, 3000]},
