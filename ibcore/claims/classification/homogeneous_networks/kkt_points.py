@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +15,7 @@ from ibcore.dynamics.directions import Steepest
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.sphere_flow import SphereRun, sphere_flow
 from ibcore.dynamics.trajectory import Trajectory
-from ibcore.evidence import Check, Control, Evidence, fraction
+from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential
 from ibcore.measures.kkt import KKT, ClarkeKKT, clarke_kkt, kkt
 from ibcore.models import Linear
@@ -27,8 +26,9 @@ from ibcore.oracles.max_margin import max_margin
 from ibcore.problems.random_labels import random_labels
 
 START = 0.5
-RESIDUAL, COMPLEMENTARITY, CLARKE = 5e-3, 1e-4, 2e-2
-SHARE, LEAST_FITTED, MOST_STEPS = 0.75, 0.5, 400
+RESIDUAL, COMPLEMENTARITY, CLARKE, AVERAGED = 5e-3, 1e-4, 2e-2, 3e-2
+SHARE, MOST_STEPS = 0.9, 400
+SLOW = "the limit is a KKT point, and no theorem says when a run is close to it"
 COARSE, FINE = 8e-3, 2e-3
 LOG_TIMES = tuple(10.0**p for p in range(3, 10))
 
@@ -66,15 +66,15 @@ class Networks:
         )
 
     def flow(self, **options: Any) -> tuple[Trajectory, Tensor]:
-        """Gradient flow on the exponential loss, and which networks came to the last stop, (B,).
+        """Gradient flow on the exponential loss, and which networks are below a loss of 1/n at the first stop, (B,).
 
-        Those that do not within `MOST_STEPS` steps are stuck where the loss is above 1/n; the theorems are silent on
-        them.
+        The others are stuck above 1/n, and the theorems are silent on them. One that falls below 1/n and does not
+        reach a later stop within `MOST_STEPS` steps has NaN there.
         """
         run = flow(
             self.margins, Exponential(), self.theta, max_steps=MOST_STEPS, **options
         )
-        return run, torch.isfinite(run.log_loss[-1])
+        return run, run.log_loss[0] < -math.log(self.net.inputs.shape[1])
 
     def gradients(self, theta: Tensor) -> Tensor:
         """Directions (B, P) of -grad L for the exponential loss, not normalized."""
@@ -112,7 +112,7 @@ def draw_networks(
     "below $1/n$ goes to infinity in a direction that is a KKT point of "
     r"$\min \|\theta\|^2 / 2$ subject to margins of at least 1; for ReLU networks with "
     "the subdifferential of Clarke, and there on kinks of the activation.",
-    quick={"draws": 4, "steps": 1500},
+    quick={"draws": 8, "steps": 1500},
     book={"draws": 16, "steps": 2000},
     full={"draws": 100, "steps": 20_000},
 )
@@ -124,92 +124,177 @@ def homogeneous_kkt(setting: Setting, *, draws: int, steps: int) -> Evidence:
         smooth.limit(steps=steps, finest=3e-5),
         kinked.limit(steps=steps, finest=1e-5),
     )
-    first = [_smooth_kkt(smooth, smooth_run.direction, b) for b in range(draws)]
-    second = [_clarke_kkt(kinked, kinked_run.direction, b) for b in range(draws)]
-    residuals, naive, clarke = (
-        [p.residual if p else math.nan for p in points]
-        for points in (first, [p.naive if p else None for p in second], second)
+    points = [_smooth_kkt(smooth, smooth_run.direction, b) for b in range(draws)]
+    clarke = [_clarke_kkt(kinked, kinked_run.direction, b) for b in range(draws)]
+    found = Residuals(
+        residuals=[_of(point, "residual") for point in points],
+        complementarity=[_of(point, "complementarity") for point in points],
+        tangent=[_tangent_gap(smooth, smooth_run.direction, b) for b in range(draws)],
+        clarke=[_of(point, "residual") for point in clarke],
+        clarke_complementarity=[_of(point, "complementarity") for point in clarke],
+        gaps=[_of(point, "gap") for point in clarke],
+        naive=[point.naive.residual if point else math.nan for point in clarke],
+        kinks=[len(point.kinks) if point else math.nan for point in clarke],
+        averaged=kinked_run.misalignment.tolist(),
+        sign=_sign_residuals(smooth),
     )
-    kinks = [len(p.kinks) for p in second if p]
-    tangent = [_tangent_gap(smooth, smooth_run.direction, b) for b in range(draws)]
-    averaged = kinked_run.misalignment.cpu()
-    signed = _sign_descent(smooth)
-    outcome = [
-        kkt(
-            t,
-            smooth.margins.outputs(signed)[b],
-            smooth.margins.jacobian(signed)[b],
-            active=1e9,
-        ).residual
-        for b, t in enumerate(signed)
-        if bool((smooth.margins.outputs(signed)[b] > 0).all())
-    ]
-    checks = (
-        fraction(
-            "squared ReLU: share of networks with residual <= 5e-3",
-            _count(residuals, RESIDUAL),
-            draws,
-            at_least=SHARE,
-        ),
-        Check.at_most(
-            "squared ReLU: complementarity, largest", _worst(first), COMPLEMENTARITY
-        ),
-        fraction(
-            "squared ReLU: share within 1e-3 of the largest margin of the tangent kernel",
-            _count(tangent, 1e-3),
-            draws,
-            at_least=SHARE,
-        ),
-        fraction(
-            "ReLU: share of networks with Clarke residual <= 2e-2",
-            _count(clarke, CLARKE),
-            draws,
-            at_least=SHARE,
-        ),
-        Check.at_most(
-            "ReLU: complementarity, largest", _worst(second), COMPLEMENTARITY
-        ),
-        Check.at_least(
-            "ReLU: residual with ReLU'(0) = 0, median", float(np.median(naive)), 0.1
-        ),
-        Check.at_least(
-            "ReLU: pairs of an example and a neuron on its kink, median",
-            float(np.median(kinks)),
-            1,
-        ),
-        Check.at_most(
-            "ReLU: gap of the certificate, largest",
-            max(p.gap for p in second if p),
-            CLARKE / 200,
-        ),
-        fraction(
-            "ReLU: share with averaged gradients within sin 3e-2",
-            _count(averaged.tolist(), 0.03),
-            draws,
-            at_least=SHARE,
-        ),
-    )
-    control = Control(
-        "sign descent: least residual, all constraints allowed",
-        Check.at_least("least residual", min(outcome, default=math.nan), 0.2),
-    )
-    data = {
-        "residuals": residuals,
-        "naive": naive,
-        "clarke": clarke,
-        "kinks": kinks,
-        "tangent": tangent,
-        "averaged": averaged,
-        "sign": outcome,
-        "sizes": smooth_run.step_sizes.cpu(),
-    }
+    checks, control = judge(found)
+    data = vars(found) | {"sizes": smooth_run.step_sizes.cpu()}
     notes = {
         "networks of each kind": draws,
         "rejected (an example without an active neuron)": smooth.rejected
         + kinked.rejected,
-        "kinks per network, median": float(np.median(kinks)),
     }
     return Evidence(checks, control, data, notes)
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """What is left of the KKT conditions at the ends of runs, one number a network, NaN where an example is wrong.
+
+    residuals, complementarity, tangent: squared ReLU; `tangent` as in `_tangent_gap`.
+    clarke, clarke_complementarity, gaps, naive, kinks: ReLU, as in `clarke_kkt`; `kinks` counts pairs.
+    averaged: ReLU, sine of the angle to the averaged gradients.
+    sign: residuals of sign descent, squared ReLU.
+    """
+
+    residuals: list[float]
+    complementarity: list[float]
+    tangent: list[float]
+    clarke: list[float]
+    clarke_complementarity: list[float]
+    gaps: list[float]
+    naive: list[float]
+    kinks: list[float]
+    averaged: list[float]
+    sign: list[float]
+
+
+def judge(found: Residuals) -> tuple[tuple[Check, ...], Control]:
+    """The checks of `homogeneous_kkt` and its control."""
+    control = Control(
+        "sign descent, all constraints allowed",
+        Check.share(
+            "residual at most 0.2",
+            found.sign,
+            at_most=0.2,
+            most=0.1,
+            tag="observed",
+            reason="forty times the bar of the claim",
+        ),
+    )
+    return _smooth_checks(found) + _kinked_checks(found), control
+
+
+def _smooth_checks(found: Residuals) -> tuple[Check, ...]:
+    return (
+        _most(
+            "squared ReLU: residual at most 5e-3",
+            found.residuals,
+            RESIDUAL,
+            SLOW,
+            math=r"squared ReLU: residual $\varepsilon \le 5 \cdot 10^{-3}$",
+        ),
+        _most(
+            "squared ReLU: complementarity at most 1e-4",
+            found.complementarity,
+            COMPLEMENTARITY,
+            "the margins taken as active differ by up to 1 %, which alone allows 3e-3",
+            math=r"squared ReLU: complementarity $\delta \le 10^{-4}$",
+        ),
+        _most(
+            "squared ReLU: within 1e-3 of the largest margin of the tangent kernel",
+            found.tangent,
+            1e-3,
+            "the limit is 0; by duality the gap is of the order of the residual's square",
+            tag="derived",
+            math="squared ReLU: within $10^{-3}$ of the largest margin of the tangent kernel",
+        ),
+    )
+
+
+def _kinked_checks(found: Residuals) -> tuple[Check, ...]:
+    return (
+        _most(
+            "ReLU: Clarke residual at most 2e-2",
+            found.clarke,
+            CLARKE,
+            SLOW,
+            math=r"ReLU: Clarke residual $\varepsilon \le 2 \cdot 10^{-2}$",
+        ),
+        _most(
+            "ReLU: complementarity at most 1e-4",
+            found.clarke_complementarity,
+            COMPLEMENTARITY,
+            "as for the squared ReLU",
+            math=r"ReLU: complementarity $\delta \le 10^{-4}$",
+        ),
+        _most(
+            "ReLU: gap of the certificate at most 1e-4",
+            found.gaps,
+            CLARKE / 200,
+            "small against the bar of the residual",
+            tag="derived",
+            precision=True,
+            math="ReLU: gap of the certificate at most $10^{-4}$",
+        ),
+        _most(
+            "ReLU: sin of the angle to the averaged gradients at most 3e-2",
+            found.averaged,
+            AVERAGED,
+            "an average over the chatter of the last steps finds slopes, though not the best ones",
+            tag="observed",
+            math=r"ReLU: $\sin\angle$ to the averaged gradients at most $3 \cdot 10^{-2}$",
+        ),
+        Check.share(
+            "ReLU: residual with ReLU'(0) = 0 at least 2e-2",
+            found.naive,
+            at_least=CLARKE,
+            least=SHARE,
+            tag="observed",
+            math=r"ReLU: residual with $\varphi'(0) = 0$ at least $2 \cdot 10^{-2}$",
+            reason="the bar that the best slopes meet",
+        ),
+        Check.share(
+            "ReLU: some neuron on its kink for an example",
+            found.kinks,
+            at_least=1,
+            least=SHARE,
+            tag="observed",
+            reason="without kinks there is one slope, and the two residuals are the same",
+        ),
+    )
+
+
+def _most(
+    name: str,
+    values: list[float],
+    bound: float,
+    reason: str,
+    *,
+    tag: str = "proved",
+    **options: Any,
+) -> Check:
+    """The share `SHARE` of networks is at most `bound`."""
+    return Check.share(
+        name, values, at_most=bound, least=SHARE, tag=tag, reason=reason, **options
+    )
+
+
+def _of(point: KKT | ClarkeKKT | None, name: str) -> float:
+    return float(getattr(point, name)) if point else math.nan
+
+
+def _sign_residuals(networks: Networks) -> list[float]:
+    """Residuals at the ends of sign descent with all constraints allowed; NaN where an example is wrong."""
+    theta = _sign_descent(networks)
+    values, rows = networks.margins.outputs(theta), networks.margins.jacobian(theta)
+    return [
+        kkt(theta[b], values[b], rows[b], active=1e9).residual
+        if bool((values[b] > 0).all())
+        else math.nan
+        for b in range(len(theta))
+    ]
 
 
 def _smooth_kkt(networks: Networks, directions: Tensor, b: int) -> KKT | None:
@@ -255,22 +340,13 @@ def _sign_descent(networks: Networks) -> Tensor:
     ).theta[-1]
 
 
-def _count(values: list[float], bound: float) -> int:
-    """How many are at most `bound`; NaN never is."""
-    return sum(value <= bound for value in values)
-
-
-def _worst(points: list[KKT | None] | list[ClarkeKKT | None]) -> float:
-    return max((p.complementarity for p in points if p), default=math.nan)
-
-
 @claim(
     kind="theorem",
     source="Lyu and Li 2020, the theorem on the smoothed normalized margin",
     statement="For the exponential loss with sum below 1, the smoothed margin "
     r"$-\log(\text{sum of losses}) / \|\theta\|^k$ of a $k$-homogeneous network never "
     "falls along gradient flow.",
-    quick={"draws": 2, "records": 30},
+    quick={"draws": 8, "records": 30},
     book={"draws": 8, "records": 60},
     full={"draws": 50, "records": 200},
 )
@@ -291,29 +367,8 @@ def normalized_margin_monotone(
     smoothed, wrong = excess / norms**degree, excess / norms ** (degree + 1)
     kinked = draw_networks(setting, draws, "monotone", LeakyReLU(), SMALL)
     walks = [_walk(kinked, length) for length in (COARSE, FINE)]
-    falls = [max(_fall(walk.smoothed[:, walk.smoothed[-1] > 0]), 0.0) for walk in walks]
-    checks = (
-        _fitted("squared ReLU", fitted),
-        Check.at_most(
-            "squared ReLU, k = 3: largest fall between records, relative",
-            _fall(smoothed),
-            1e-8,
-        ),
-        _fitted("ReLU", walks[1].smoothed[-1] > 0),
-        Check.at_most(
-            "ReLU, k = 2: largest fall in a step, relative length 0.002", falls[1], FINE
-        ),
-        Check.at_most(
-            "ReLU: that over the largest fall with steps four times as long",
-            falls[1] / (falls[0] or 1.0),
-            0.5,
-        ),
-    )
-    lost = 1 - wrong[-1] / wrong.amax(0)
-    control = Control(
-        "the same with degree 4: loss from its maximum, least",
-        Check.at_least("least loss", float(lost.min()), 0.5),
-    )
+    steady = _fitted_by(walks[1])
+    falls = [_falls(walk.smoothed[:, steady]).clamp_min(0) for walk in walks]
     data = {
         "log_loss": run.log_loss[:, fitted].cpu(),
         "smoothed": smoothed.cpu(),
@@ -322,7 +377,67 @@ def normalized_margin_monotone(
         "log_norm": walks[1].log_norm.cpu(),
         "falls": falls,
     }
-    return Evidence(checks, control, data, {"networks of each kind": draws})
+    return Evidence(
+        (
+            _fitted("squared ReLU", fitted),
+            *_smooth_falls(smoothed),
+            _fitted("ReLU", steady),
+            *_step_falls(*falls),
+        ),
+        _degree_control(wrong),
+        data,
+        {"networks of each kind": draws},
+    )
+
+
+def _smooth_falls(smoothed: Tensor) -> tuple[Check, ...]:
+    return (
+        Check.each(
+            "squared ReLU, k = 3: largest fall between records, relative",
+            _falls(smoothed),
+            at_most=1e-8,
+            tag="proved",
+            math="squared ReLU, $k = 3$: largest fall between records, relative",
+            reason="none for the flow; the rest is for rounding",
+        ),
+    )
+
+
+def _step_falls(coarse: Tensor, fine: Tensor) -> tuple[Check, ...]:
+    """Of largest falls (B,) with steps of two lengths."""
+    return (
+        Check.each(
+            "ReLU, k = 2: largest fall in a step, relative length 0.002",
+            fine,
+            at_most=FINE,
+            tag="derived",
+            math="ReLU, $k = 2$: largest fall in a step, relative length 0.002",
+            reason="none for the flow; a step of relative length $r$ is allowed a fall of $r$",
+        ),
+        Check.share(
+            "ReLU: at most half of the largest fall with steps four times as long",
+            fine <= coarse / 2,
+            least=SHARE,
+            tag="derived",
+            reason="falls that come from the steps shrink at least like their length",
+        ),
+    )
+
+
+def _degree_control(wrong: Tensor) -> Control:
+    lost = 1 - wrong[-1] / wrong.amax(0)
+    return Control(
+        "degree 4 in place of 3",
+        Check.share(
+            "largest fall below the maximum, relative, at most 0.5",
+            lost,
+            at_most=0.5,
+            most=0.1,
+            tag="derived",
+            reason=r"what does not fall in one degree falls like $1/\rho$ in the next",
+        ),
+        math="degree $k = 4$ in place of 3",
+    )
 
 
 def _walk(networks: Networks, length: float) -> SphereRun:
@@ -340,18 +455,25 @@ def _walk(networks: Networks, length: float) -> SphereRun:
     )
 
 
-def _fall(smoothed: Tensor) -> float:
-    """Largest fall from one record (K, B) to the next once the loss is below 1/n, relative to the last value."""
-    falls = (smoothed[:-1] - smoothed[1:]) / smoothed[-1]
-    return float(torch.where(smoothed[:-1] > 0, falls, -torch.inf).max())
+def _fitted_by(walk: SphereRun) -> Tensor:
+    """Which networks have a loss below 1/n at some record, (B,)."""
+    return (walk.smoothed > 0).any(0)
+
+
+def _falls(smoothed: Tensor) -> Tensor:
+    """Largest fall from one record (K, B) to the next once the loss is below 1/n, relative to the last value, (B,)."""
+    falls = (smoothed[:-1] - smoothed[1:]) / smoothed[-1].abs()
+    return torch.where(smoothed[:-1] <= 0, -torch.inf, falls).amax(0)
 
 
 def _fitted(name: str, fitted: Tensor) -> Check:
-    return fraction(
-        f"{name}: share of networks whose loss comes below 1/n",
-        int(fitted.sum()),
-        len(fitted),
-        at_least=LEAST_FITTED,
+    return Check.share(
+        f"{name}: the loss comes below 1/n",
+        fitted,
+        least=SHARE,
+        tag="observed",
+        math=f"{name}: the loss comes below $1/n$",
+        reason="what the theorem assumes; the others are left out below",
     )
 
 
@@ -361,7 +483,7 @@ def _fitted(name: str, fitted: Tensor) -> Check:
     statement="Along gradient flow of a $k$-homogeneous network the loss falls like "
     r"$1/(t (\log t)^{2 - 2/k})$ and, where the direction converges with normalized "
     r"margin $g$, $t L (\log t)^{2 - 2/k} k^2 g^{2/k}$ tends to 1.",
-    quick={"draws": 2},
+    quick={"draws": 8},
     book={"draws": 8},
     full={"draws": 50},
 )
@@ -387,34 +509,86 @@ def homogeneous_rates(setting: Setting, *, draws: int) -> Evidence:
         wrongs.append(_spread(other))
         fitted.append(reached)
     checks = (
-        tuple(
-            Check.at_most(
-                f"k = {k}: largest over least product, log t from 1e3 to 1e9",
-                float(_spread(values).max()),
-                1.5,
-            )
-            for k, values in products.items()
-        )
-        + tuple(
-            Check.close(
-                f"k = {k}: product at log t = 1e9, farthest from 1",
-                1,
-                _farthest(values[-1], 1.0),
-                atol=0.05,
-            )
-            for k, values in products.items()
-        )
-        + (_fitted("all degrees", torch.cat(fitted)),)
+        *(check for k, values in products.items() for check in _rate(k, values)),
+        _fitted("all degrees", torch.cat(fitted)),
     )
     control = Control(
-        "the same with k + 1 in place of k: largest over least product, least over networks",
-        Check.at_least("least ratio", float(torch.cat(wrongs).min()), 5),
+        "the same with k + 1 in place of k",
+        Check.each(
+            "largest over least product, log t from 1e3 to 1e9",
+            torch.cat(wrongs),
+            at_least=5,
+            tag="derived",
+            math=r"largest over least product, $\log t$ from $10^3$ to $10^9$",
+            reason=r"arithmetic: the exponent of $\log t$ is off by $2/(k (k + 1))$, a factor of "
+            "10 for $k = 3$ and of 100 for $k = 2$",
+        ),
+        math="the same with $k + 1$ in place of $k$",
     )
     return Evidence(
         checks,
         control,
         {"products": products, "log_times": torch.tensor(LOG_TIMES)},
         {"networks of each degree": draws},
+    )
+
+
+def _rate(k: int, products: Tensor) -> tuple[Check, Check]:
+    """How flat the products (K, B) of degree k are, and how close to 1 at the end."""
+    flat = (
+        f"k = {k}: largest over least product, log t from 1e3 to 1e9",
+        rf"$k = {k}$: largest over least product, $\log t$ from $10^3$ to $10^9$",
+    )
+    end = (
+        f"k = {k}: product at log t = 1e9",
+        rf"$k = {k}$: product at $\log t = 10^9$",
+    )
+    if k == 3:
+        return (
+            Check.share(
+                f"{flat[0]}, at most 1.5",
+                _spread(products),
+                at_most=1.5,
+                least=SHARE,
+                tag="proved",
+                math=f"{flat[1]}, at most 1.5",
+                reason="the order is proved and the factor is not; the direction is still "
+                "turning at the start",
+            ),
+            Check.share(
+                f"{end[0]} within 5 % of 1",
+                products[-1],
+                equals=1,
+                atol=0.05,
+                least=SHARE,
+                tag="derived",
+                math=f"{end[1]} within 5 % of 1",
+                reason="it assumes that the direction has converged",
+            ),
+        )
+    spread, why = {
+        1: (1e-4, "the remainder of the direction is gone; below 3e-6 on 48 problems"),
+        2: (0.02, r"the power of $\log t$ is off by $(\log\log t)/\log t < 0.007$"),
+    }[k]
+    return (
+        Check.each(
+            flat[0],
+            _spread(products),
+            at_most=1 + spread,
+            tag="proved",
+            math=flat[1],
+            reason=why,
+        ),
+        Check.each(
+            end[0],
+            products[-1],
+            equals=1,
+            atol=1e-4,
+            tag="derived",
+            math=end[1],
+            reason=r"$(\log\log t)/\log t$ is $2 \cdot 10^{-8}$; the flow's tolerance",
+            precision=True,
+        ),
     )
 
 
@@ -438,16 +612,12 @@ def _ladder(setting: Setting, draws: int) -> list[tuple[int, Networks]]:
     return [(1, linear), (2, two), (3, three)]
 
 
-def _farthest(values: Tensor, target: float) -> float:
-    return float(values[(values - target).abs().argmax()])
-
-
 @claim(
     kind="theorem",
     source="Ji and Telgarsky 2020, the theorem on alignment",
     statement="Along gradient flow of a homogeneous network the parameters and the negative gradient of the loss "
     "come to point in the same direction.",
-    quick={"draws": 4, "steps": 1500},
+    quick={"draws": 8, "steps": 1500},
     book={"draws": 8, "steps": 2000},
     full={"draws": 50, "steps": 20_000},
 )
@@ -468,32 +638,17 @@ def gradient_alignment(setting: Setting, *, draws: int, steps: int) -> Evidence:
     ]
     signed = _sign_descent(smooth)
     elsewhere = _misalignment(signed, smooth.gradients(signed))
-    elsewhere = elsewhere[
-        elsewhere.isfinite()
-    ]  # it can end where no neuron is active on some example: no gradient
-    checks = (
-        _fitted("squared ReLU", fitted),
-        fraction(
-            "squared ReLU, followed on: share with 1 - cos <= 1e-3",
-            int((ends[0] <= 1e-3).sum()),
-            draws,
-            at_least=SHARE,
-        ),
-        Check.at_most(
-            "squared ReLU: 1 - cos at -1e10 over that at -1e2, largest",
-            float((gaps[-1] / gaps[0]).max()),
-            0.5,
-        ),
-        fraction(
-            "ReLU, averaged gradient: share with 1 - cos <= 1e-3",
-            int((ends[1] <= 1e-3).sum()),
-            draws,
-            at_least=SHARE,
-        ),
-    )
     control = Control(
-        "sign descent: least 1 - cos",
-        Check.at_least("least 1 - cos", min(elsewhere.tolist(), default=math.nan), 0.1),
+        "sign descent",
+        Check.share(
+            "1 - cos at most 0.1",
+            elsewhere,
+            at_most=0.1,
+            most=0.25,
+            tag="observed",
+            math=r"$1 - \cos\angle \le 0.1$",
+            reason="a hundred times the bar of the claim",
+        ),
     )
     data = {
         "gaps": gaps.cpu(),
@@ -501,7 +656,41 @@ def gradient_alignment(setting: Setting, *, draws: int, steps: int) -> Evidence:
         "ends": torch.stack(ends).cpu(),
         "sign": elsewhere.cpu(),
     }
+    checks = (_fitted("squared ReLU", fitted), *_aligned(gaps, *ends))
     return Evidence(checks, control, data, {"networks of each kind": draws})
+
+
+def _aligned(gaps: Tensor, smooth: Tensor, kinked: Tensor) -> tuple[Check, ...]:
+    """Of 1 - cos along the flow (K, B), and at the ends of longer runs (B,)."""
+    return (
+        Check.share(
+            "squared ReLU, followed on: 1 - cos at most 1e-3",
+            smooth,
+            at_most=1e-3,
+            least=SHARE,
+            tag="proved",
+            math=r"squared ReLU, followed on: $1 - \cos\angle \le 10^{-3}$",
+            reason="the limit is 0, and no theorem says when a run is close to it",
+        ),
+        Check.share(
+            "squared ReLU: 1 - cos at log L = -1e10 over that at -1e2, at most 0.5",
+            gaps[-1] / gaps[0],
+            at_most=0.5,
+            least=SHARE,
+            tag="proved",
+            math=r"squared ReLU: $1 - \cos\angle$ at $\log L = -10^{10}$ over that at $-10^2$, at most 0.5",
+            reason="it tends to 0, with pauses near saddles",
+        ),
+        Check.share(
+            "ReLU, averaged gradient: 1 - cos at most 1e-3",
+            kinked,
+            at_most=1e-3,
+            least=SHARE,
+            tag="observed",
+            math=r"ReLU, averaged gradient: $1 - \cos\angle \le 10^{-3}$",
+            reason="the bar of the squared ReLU; with kinks the theorem is silent",
+        ),
+    )
 
 
 def _misalignment(theta: Tensor, pull: Tensor) -> Tensor:
@@ -520,7 +709,7 @@ def _misalignment(theta: Tensor, pull: Tensor) -> Tensor:
     "the linear part's share of the output vanishes: its norm grows like half of "
     r"$\log\log(1/L)$ beside degree 2, and stops growing beside degree 3. No theorem "
     "says what happens to non-homogeneous networks in general.",
-    quick={"draws": 2},
+    quick={"draws": 8},
     book={"draws": 8},
     full={"draws": 50},
 )
@@ -530,34 +719,49 @@ def nonhomogeneous_open(setting: Setting, *, draws: int) -> Evidence:
         _with_linear(setting, draws, phi) for phi in (LeakyReLU(1.0), SquaredReLU())
     )
     same = _with_same_degree(setting, draws)
-    growth = second.growth(3, 4)
+    small = math.log(1e6) / 1e6
     checks = (
-        Check.at_most(
-            "degrees 1 + 2: share of the linear part at log L = -1e6, largest",
-            float(second.shares[3].max()),
-            1e-3,
+        *(
+            Check.each(
+                f"degrees 1 + {degree}: share of the linear part at log L = -1e6",
+                run.shares[3],
+                at_most=small,
+                tag="derived",
+                math=rf"degrees $1 + {degree}$: share of the linear part at $\log L = -10^6$",
+                reason=r"a norm of at most the order of $\log\log\frac1L$ beside margins of $\log\frac1L$",
+            )
+            for degree, run in ((2, second), (3, third))
         ),
-        Check.at_most(
-            "degrees 1 + 3: share of the linear part at log L = -1e6, largest",
-            float(third.shares[3].max()),
-            1e-3,
-        ),
-        Check.close(
-            "degrees 1 + 2: growth of |w| per unit of log min m, farthest from 1/2",
-            0.5,
-            _farthest(growth, 0.5),
+        Check.each(
+            "degrees 1 + 2: growth of |w| per unit of log min m",
+            second.growth(3, 4),
+            equals=0.5,
             rtol=0.05,
+            tag="derived",
+            math=r"degrees $1 + 2$: growth of $\|u\|$ per unit of $\log \min_i m_i$",
+            reason=r"the direction still turns, in parts of the order of $1/\log\log\frac1L$",
         ),
-        Check.at_most(
-            "degrees 1 + 3: growth of |w| from log L = -1e4 to -1e8, relative, largest",
-            float((third.norms[4] / third.norms[2] - 1).abs().max()),
-            0.05,
+        Check.share(
+            "degrees 1 + 3: growth of |w| from log L = -1e4 to -1e8, relative, at most 0.05",
+            (third.norms[4] / third.norms[2] - 1).abs(),
+            at_most=0.05,
+            least=SHARE,
+            tag="derived",
+            math=r"degrees $1 + 3$: growth of $\|u\|$ from $\log L = -10^4$ to $-10^8$, relative, at most 0.05",
+            reason=r"it stops; what is left to grow is of the order of $(\log\frac1L)^{-1/3}$, 0.046 at $-10^4$",
         ),
     )
-    kept = same.shares[4] / same.shares[1]
     control = Control(
-        "two parts of degree 2: share of the first at log L = -1e8 over that at -1e2, least",
-        Check.at_least("least ratio", float(kept.min()), 0.2),
+        "two parts of degree 2",
+        Check.share(
+            "share of the first at log L = -1e8 over that at -1e2, at most 0.2",
+            same.shares[4] / same.shares[1],
+            at_most=0.2,
+            most=0.1,
+            tag="observed",
+            math=r"share of the first at $\log L = -10^8$ over that at $-10^2$, at most 0.2",
+            reason="with a linear part it falls by far more than a factor of a thousand",
+        ),
     )
     data = {
         "log_loss": second.log_loss,

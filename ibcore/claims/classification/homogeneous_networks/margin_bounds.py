@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from ibcore.claims import Setting, claim
 from ibcore.dynamics.loss_scaled_momentum import descend_to_levels
-from ibcore.evidence import Check, Control, Evidence, fraction
+from ibcore.evidence import Check, Control, Evidence
 from ibcore.measures.complexity import frobenius_complexity, spectral_complexity
 from ibcore.models.relu_layers import ReLULayers, multiclass_margins
 from ibcore.problems.labelings import LABELINGS, labelings
@@ -24,9 +26,9 @@ STEP_SIZES = {2: 0.1, 3: 0.05}
 
 @dataclass(frozen=True)
 class Trained:
-    """Networks of one depth: seeds S, labelings as in `LABELINGS` (3), levels of the loss K.
+    """Networks of one depth: seeds S, labelings as in `LABELINGS` (3), levels of the loss K; NaN where not reached.
 
-    margins: (K, S, 3, n).      spectral, frobenius: complexities (K, S, 3).      reached: every level was.
+    margins: (K, S, 3, n).      spectral, frobenius: complexities (K, S, 3).
     leading: |X|_F R_A / (median margin * n), the leading term of the bound without constant and logarithms.
     """
 
@@ -35,11 +37,30 @@ class Trained:
     spectral: Tensor
     frobenius: Tensor
     leading: Tensor
-    reached: bool
+
+    @property
+    def medians(self) -> Tensor:
+        """Median margins, (K, S, 3)."""
+        return self.margins.median(-1).values
+
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        """Which networks did not come down to which loss."""
+        return tuple(
+            f"{self.depth} layers, seed {seed}, {LABELINGS[labeling]} labels: the loss did not reach {LEVELS[level]:g}"
+            for level, seed, labeling in self.medians.isnan().nonzero().tolist()
+        )
 
     def normalized(self, complexity: str) -> Tensor:
         """Median margin over the complexity `spectral` or `frobenius`, (K, S, 3)."""
-        return self.margins.median(-1).values / getattr(self, complexity)
+        return self.medians / getattr(self, complexity)
+
+    def missed(self) -> Tensor:
+        """Share of labels that are not fitted, over the largest share that the loss allows, (K, S, 3)."""
+        wrong = torch.where(
+            self.margins.isnan(), self.margins, (self.margins <= 0).double()
+        )
+        return wrong.mean(-1) * math.log(2) / wrong.new_tensor(LEVELS)[:, None, None]
 
 
 @threads()
@@ -48,13 +69,10 @@ def train(setting: Setting, depth: int, seeds: int, n: int, width: int) -> Train
     generator = torch.Generator().manual_seed(
         setting.seeds(1, f"margin bounds {depth}")[0]
     )
-    data = labelings(seeds, n, generator)
+    data = labelings(seeds, n, generator, dtype=torch.float64)
     X, y = (part.flatten(0, 1).to(setting.device) for part in (data.X, data.y))
     net = ReLULayers((X.shape[-1], *[width] * (depth - 1), 10))
-    begin = [
-        matrix.to(setting.device)
-        for matrix in net.initial(len(X), generator, dtype=X.dtype)
-    ]
+    begin = [matrix.to(setting.device) for matrix in net.initial(len(X), generator)]
     run = descend_to_levels(
         lambda weights: net.loss_and_gradient(weights, X, y),
         begin,
@@ -62,21 +80,18 @@ def train(setting: Setting, depth: int, seeds: int, n: int, width: int) -> Train
         step_size=STEP_SIZES[depth],
     )
     shape = (len(LEVELS), seeds, len(LABELINGS))
-    margins = (
-        torch.stack([multiclass_margins(net.logits(w, X), y) for w in run.weights])
-        .double()
-        .cpu()
-        .view(*shape, n)
+    margins = torch.stack(
+        [multiclass_margins(net.logits(w, X), y) for w in run.weights]
     )
+    margins[run.steps < 0] = torch.nan
+    margins = margins.cpu().view(*shape, n)
     spectral, frobenius = (
-        torch.stack([measure([a.double() for a in w]) for w in run.weights])
-        .cpu()
-        .view(shape)
+        torch.stack([measure(w) for w in run.weights]).cpu().view(shape)
         for measure in (spectral_complexity, frobenius_complexity)
     )
-    size = X.double().flatten(1).norm(dim=1).cpu().view(shape[1:])
+    size = X.flatten(1).norm(dim=1).cpu().view(shape[1:])
     leading = size * spectral / (margins.median(-1).values * n)
-    return Trained(depth, margins, spectral, frobenius, leading, run.reached)
+    return Trained(depth, margins, spectral, frobenius, leading)
 
 
 @claim(
@@ -86,70 +101,109 @@ def train(setting: Setting, depth: int, seeds: int, n: int, width: int) -> Train
     statement="On handwritten digits, the margins of trained ReLU networks divided by the spectral complexity or by "
     "the product of Frobenius norms are smaller for random labels than for true ones, raw margins do not "
     "tell them apart, and the bound itself is vacuous.",
-    quick={"seeds": 2, "n": 150, "width": 32},
+    quick={"seeds": 8, "n": 120, "width": 32},
     book={"seeds": 10, "n": 200, "width": 32},
     full={"seeds": 50, "n": 1500, "width": 256},
 )
 def network_margin_bounds(
     setting: Setting, *, seeds: int, n: int, width: int
 ) -> Evidence:
-    """Median ratios of normalized margins, true over random labels, for two and three layers."""
+    """Ratios of normalized margins, true over random labels, for two and three layers."""
     runs = [train(setting, depth, seeds, n, width) for depth in STEP_SIZES]
-    checks: list[Check] = []
-    for run in runs:
-        layers = f"{run.depth} layers"
-        for complexity in ("spectral", "frobenius"):
-            shift = _ratio(run.normalized(complexity)[AT], "random")
-            checks.append(
-                fraction(
-                    f"{layers}: share of seeds with true / random > 2, {complexity}",
-                    int((shift > 2).sum()),
-                    seeds,
-                    at_least=0.9,
-                )
-            )
-        medians = run.margins.median(-1).values
-        later = medians[AT, :, 0] / medians[AT + 1, :, 2]
-        checks += [
-            Check.at_most(
-                f"{layers}: raw margins, true / random trained to a tenth of the loss, median",
-                float(later.median()),
-                1.0,
-            ),
-            Check.at_least(
-                f"{layers}: the same over the spectral complexity, least",
-                float(
-                    (later * run.spectral[AT + 1, :, 2] / run.spectral[AT, :, 0]).min()
-                ),
-                1.5,
-            ),
-            Check.at_least(
-                f"{layers}: leading term of the bound, true labels, least (1 is vacuous)",
-                float(run.leading[AT, :, 0].min()),
-                1.0,
-            ),
-        ]
-    checks.append(
-        Check.at_least(
-            "smallest raw margin at the comparison: every label is fitted",
-            min(float(run.margins[AT].min()) for run in runs),
-            0.0,
-        )
+    checks, control = judge(runs)
+    broken = tuple(reason for run in runs for reason in run.unreached)
+    return Evidence(
+        checks,
+        control,
+        {"runs": runs, "levels": LEVELS},
+        {"networks": 6 * seeds},
+        broken,
     )
-    shifts = torch.cat(
+
+
+def judge(runs: Sequence[Trained]) -> tuple[tuple[Check, ...], Control]:
+    """The checks of networks with two and with three layers, and the control."""
+    two, three = runs
+    checks = (
+        *_comparison(two),
+        *_comparison(three),
+        Check.each(
+            "leading term of the bound, true labels (1 is vacuous)",
+            torch.cat([run.leading[AT, :, 0] for run in runs]),
+            at_least=1,
+            tag="observed",
+            reason="no probability is above 1",
+        ),
+        Check.share(
+            "leading term with three layers over that with two at least 2",
+            three.leading[AT, :, 0] / two.leading[AT, :, 0],
+            at_least=2,
+            least=0.9,
+            tag="observed",
+            reason="the bound gets worse with depth; it was 3 to 5.5 on 50 samples",
+        ),
+        Check.each(
+            "share of labels that are not fitted, over log 2 times the loss",
+            torch.cat([run.missed() for run in runs]),
+            at_most=1,
+            tag="derived",
+            math=r"share of labels that are not fitted, over $L / \log 2$",
+            reason=r"a wrong label costs a cross entropy of at least $\log 2$",
+        ),
+    )
+    again = torch.cat(
         [_ratio(run.normalized("spectral")[AT], "true again") for run in runs]
     )
     control = Control(
-        "true labels against true labels: share of ratios outside (1/2, 2)",
-        Check.at_most(
-            "share", float(((shifts >= 2) | (shifts <= 0.5)).double().mean()), 0.1
+        "true labels against true labels from another start",
+        Check.share(
+            "the larger over the smaller of the two, spectral, at least 2",
+            torch.maximum(again, 1 / again),
+            at_least=2,
+            most=0.1,
+            tag="observed",
+            reason="the bar of the claim, in either direction",
         ),
     )
-    notes: dict[str, float | int | str] = {
-        "networks": 6 * seeds,
-        "all reached the lowest loss": str(all(run.reached for run in runs)),
-    }
-    return Evidence(tuple(checks), control, {"runs": runs, "levels": LEVELS}, notes)
+    return checks, control
+
+
+def _comparison(run: Trained) -> tuple[Check, ...]:
+    """True against random labels for one depth: at the same loss, and with random labels a level deeper."""
+    layers = f"{run.depth} layers"
+    later = run.medians[AT, :, 0] / run.medians[AT + 1, :, 2]
+    deeper = (
+        run.normalized("spectral")[AT, :, 0] / run.normalized("spectral")[AT + 1, :, 2]
+    )
+    return (
+        *(
+            Check.share(
+                f"{layers}: true over random labels at least 2, {complexity}",
+                _ratio(run.normalized(complexity)[AT], "random"),
+                at_least=2,
+                least=0.9,
+                tag="observed",
+                reason="no theorem gives a factor; it was never below 2.5 on 110 pairs of networks",
+            )
+            for complexity in ("spectral", "frobenius")
+        ),
+        Check.share(
+            f"{layers}: raw margins, true over random labels trained to a tenth of the loss, at most 1",
+            later,
+            at_most=1,
+            least=0.9,
+            tag="observed",
+            reason="below 1 the raw margins are in the wrong order",
+        ),
+        Check.share(
+            f"{layers}: the same over the spectral complexity at least 2",
+            deeper,
+            at_least=2,
+            least=0.9,
+            tag="observed",
+            reason="the bar at the same loss: ten times more training takes none of it away",
+        ),
+    )
 
 
 def _ratio(values: Tensor, other: str) -> Tensor:
@@ -163,7 +217,7 @@ def shift_rows(run: Trained) -> list[tuple[str, str, NDArray[np.float64]]]:
     measures = {
         "spectral": run.normalized("spectral")[AT],
         "Frobenius": run.normalized("frobenius")[AT],
-        "raw": run.margins.median(-1).values[AT],
+        "raw": run.medians[AT],
     }
     return [
         (f"{name}, {other}", other, _ratio(values, other).numpy())

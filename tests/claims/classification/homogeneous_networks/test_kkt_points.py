@@ -1,3 +1,6 @@
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -30,6 +33,70 @@ def test_figures_get_finite_arrays_on_the_cpu(verdicts, name):
         if isinstance(value, torch.Tensor):
             assert value.device.type == "cpu"
             assert bool(value.isfinite().all())
+
+
+GOOD = page.Residuals(
+    residuals=[1e-3] * 16,
+    complementarity=[1e-5] * 16,
+    tangent=[1e-5] * 16,
+    clarke=[5e-3] * 16,
+    clarke_complementarity=[1e-5] * 16,
+    gaps=[1e-7] * 16,
+    naive=[0.2] * 16,
+    kinks=[50.0] * 16,
+    averaged=[0.01] * 16,
+    sign=[0.7] * 16,
+)
+BAD = dict.fromkeys(vars(GOOD), 1.0) | {"naive": 1e-3, "kinks": 0.0}
+
+
+def failures(found):
+    return sum(not check.holds for check in page.judge(found)[0])
+
+
+@pytest.mark.parametrize("name", [name for name in BAD if name != "sign"])
+@pytest.mark.parametrize("missing", [False, True])
+def test_each_residual_is_judged_and_one_that_is_missing_fails(name, missing):
+    one = math.nan if missing else BAD[name]
+    assert failures(GOOD) == 0
+    assert failures(replace(GOOD, **{name: getattr(GOOD, name)[:10] + [one] * 6})) == 0
+    assert failures(replace(GOOD, **{name: getattr(GOOD, name)[:9] + [one] * 7})) == 1
+
+
+def test_sign_descent_refutes_only_where_it_fits():
+    assert page.judge(GOOD)[1].refuted
+    for others in ([0.1] * 2, [math.nan] * 2):
+        assert not page.judge(replace(GOOD, sign=[0.7] * 14 + others))[1].refuted
+
+
+def test_falls_are_those_below_1_over_n_and_keep_what_is_missing():
+    smoothed = torch.tensor(
+        [[-1.0, 1.0, -3.0], [-2.0, 0.5, 1.0], [1.0, 2.0, math.nan]]
+    ).double()
+    falls = page._falls(smoothed)
+    assert falls[:2].tolist() == [-math.inf, 0.25]
+    assert bool(falls[2].isnan())
+
+
+def test_products_are_judged_by_degree_and_a_missing_one_fails():
+    ones = torch.ones(7, 8, dtype=torch.float64)
+    for k, off in ((1, 1.001), (2, 1.03), (3, 1.6)):
+        assert all(check.holds for check in page._rate(k, ones))
+        first, last = ones.clone(), ones.clone()
+        first[0, :5], last[-1, :5] = off, off
+        assert [check.holds for check in page._rate(k, first)] == [False, True]
+        assert [check.holds for check in page._rate(k, last)] == [False, False]
+        last[-1, :5] = math.nan
+        assert [check.holds for check in page._rate(k, last)] == [False, False]
+
+
+def test_a_network_above_1_over_n_is_left_out_of_what_the_theorem_says():
+    networks = page.draw_networks(
+        Setting("quick", 3), 2, "any", SquaredReLU(), page.SMALL
+    )
+    last = math.log(page.SMALL.examples)
+    assert networks.flow(log_loss=[-last - 0.1])[1].tolist() == [True, True]
+    assert networks.flow(log_loss=[-last + 0.1])[1].tolist() == [False, False]
 
 
 def test_draws_differ_between_seeds_repeat_and_keep_their_condition():

@@ -1,8 +1,11 @@
+import math
+
 import pytest
 import torch
 
 from ibcore.claims import Setting
 from ibcore.claims.classification.homogeneous_networks import two_layer_margins as page
+from ibcore.evidence import attempt
 from ibcore.oracles.margin_trap import BEST, TRAP, trapped
 from ibcore.problems.plane import shallow_pair
 
@@ -16,10 +19,10 @@ def verdicts():
     }
     second = {
         ("kkt-not-optimal", 1): page.kkt_not_optimal.verify(
-            Setting("quick", 1), starts=3, at_random=8
+            Setting("quick", 1), at_random=8
         ),
         ("wide-2nn-f1-margin", 1): page.wide_2nn_f1_margin.verify(
-            Setting("quick", 1), widths=[12, 40], starts=1
+            Setting("quick", 1), widths=[12, 40], datasets=1, starts=8
         ),
     }
     return first | second
@@ -42,12 +45,7 @@ def test_trapped_runs_approach_the_trap_from_below_and_the_others_the_optimum(ve
 
 
 def test_gaussian_starts_end_in_one_of_three_ways(verdicts):
-    notes = verdicts["kkt-not-optimal", 1].evidence.notes
-    shares = [
-        value
-        for name, value in notes.items()
-        if name.startswith("Gaussian starts that")
-    ]
+    shares = verdicts["kkt-not-optimal", 1].data["ends"].values()
     assert len(shares) == 3
     assert all(0 <= share <= 1 for share in shares)
     assert sum(shares) <= 1 + 1e-12
@@ -57,8 +55,61 @@ def test_wider_networks_are_no_worse_than_the_bar_and_narrow_ones_are_only_count
     verdicts,
 ):
     verdict = verdicts["wide-2nn-f1-margin", 1]
-    assert verdict.data["gaps"].shape == (len(page.STOPS), 2, 1)
+    assert verdict.data["gaps"].shape == (len(page.STOPS), 2, 8)
     assert "share of networks narrower than 30 within 1e-6" in verdict.evidence.notes
+
+
+def failing(checks):
+    return [check.name for check in checks if not check.holds]
+
+
+def test_a_start_that_ends_elsewhere_or_nowhere_is_noticed():
+    good = [torch.full((8,), end, dtype=torch.float64) for end in (TRAP, BEST, 1.0)]
+    assert failing(page._trap_checks(*good)) == []
+    for place in range(3):
+        for wrong in (good[place][0] * 1.002, math.nan):
+            bad = [part.clone() for part in good]
+            bad[place][3] = wrong
+            assert len(failing(page._trap_checks(*bad))) == 1
+
+
+def test_a_limit_that_is_no_kkt_point_is_noticed_and_takes_nobody_with_it():
+    model = page.network(shallow_pair(), 2)
+    limits = torch.stack([trapped(), 3 * trapped(), trapped()])
+    limits[2, 0] = math.nan
+    points, broken = attempt(lambda theta: page._at_limit(model, theta), limits)
+    gains = torch.full((3,), page.RISE, dtype=torch.float64)
+    assert len(broken) == 1
+    assert failing(page._limit_checks(points[:2], gains)) == []
+    assert len(failing(page._limit_checks(points, gains))) == 2
+    leaning = trapped()
+    leaning[2] += 0.2
+    points = [page._at_limit(model, theta) for theta in (trapped(), leaning)]
+    assert len(failing(page._limit_checks(points, gains))) == 2
+    gains[1] += 1e-3
+    assert len(failing(page._limit_checks(points[:1], gains))) == 1
+
+
+def test_wide_networks_are_judged_on_both_sides_and_missing_ones_fail():
+    good = torch.full((8,), 1e-7, dtype=torch.float64)
+    assert failing(page._wide_checks([1e-9], good, [1e-6])) == []
+    for gap in (1e-5, -1e-5):
+        bad = good.clone()
+        bad[:5] = gap
+        assert len(failing(page._wide_checks([1e-9], bad, [1e-6]))) == 1
+    bad[:5] = math.nan
+    assert len(failing(page._wide_checks([1e-9], bad, [1e-6]))) == 2
+    assert len(failing(page._wide_checks([1.4e-8], good, [1e-6]))) == 1
+    assert len(failing(page._wide_checks([1e-9, math.nan], good, [math.nan]))) == 2
+
+
+def test_exponents_are_slopes_over_the_predicted_rate():
+    problems, _ = page.clusters(Setting("quick", 3), 1)
+    rate = problems[0].best.rate(problems[0].data.X, problems[0].data.y)
+    depths = -torch.tensor(page.STOPS, dtype=torch.float64)
+    gaps = 0.02 * depths[:, None, None] ** (-rate / 2) * torch.ones(1, 2, 4)
+    found = page._exponents(problems, gaps)
+    torch.testing.assert_close(found, torch.full_like(found, 0.5))
 
 
 def test_padded_neurons_do_not_count():
