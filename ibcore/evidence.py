@@ -162,32 +162,6 @@ class Check:
             **_about(about),
         )
 
-    @classmethod
-    def close(
-        cls,
-        name: str,
-        predicted: float,
-        measured: float,
-        *,
-        atol: float = 0.0,
-        rtol: float = 0.0,
-    ) -> Check:
-        """`measured` equals `predicted` within `atol + rtol * |predicted|`."""
-        return cls(
-            name,
-            float(predicted),
-            float(measured),
-            atol + rtol * abs(float(predicted)),
-        )
-
-    @classmethod
-    def at_most(cls, name: str, measured: float, bound: float) -> Check:
-        return cls(name, float(bound), float(measured), 0.0, "<=")
-
-    @classmethod
-    def at_least(cls, name: str, measured: float, bound: float) -> Check:
-        return cls(name, float(bound), float(measured), 0.0, ">=")
-
     @property
     def holds(self) -> bool:
         if self.relation == "<=":
@@ -386,10 +360,3 @@ class Evidence:
     @property
     def holds(self) -> bool:
         return bool(self.checks) and all(check.holds for check in self.checks)
-
-
-def fraction(name: str, successes: int, of: int, *, at_least: float) -> Check:
-    """The share of seeds, problems or runs in which something came out, against the share stated."""
-    if of < 1:
-        return Check.at_least(name, math.nan, at_least)
-    return Check.at_least(name, successes / of, at_least)
