@@ -345,7 +345,16 @@ def wide_2nn_f1_margin(
         "problems": problems,
         "exponents over predicted rates": _exponents(problems, gaps[:, is_wide]),
     }
-    return Evidence(checks, control, data, notes)
+    return Evidence(checks, control, data, notes, _unreached(gaps, widths))
+
+
+def _unreached(gaps: Tensor, widths: list[int]) -> tuple[str, ...]:
+    """Which networks of width 30 and more did not come to the last stop; gaps (stops, widths, runs)."""
+    return tuple(
+        f"width {widths[column]}, run {run}: the flow did not reach log L = {STOPS[-1]:g}"
+        for column, run in gaps[-1].isnan().nonzero().tolist()
+        if widths[column] >= WIDE
+    )
 
 
 def _wide_checks(
@@ -370,6 +379,7 @@ def _wide_checks(
             math=r"gap to the variation-norm margin at most $10^{-6}$, width $\ge 30$, $\log L = -10^{10}$",
             reason="the theorem is for infinite width; the rate of at least 0.45 leaves 3e-5 of "
             "a gap of a few percent",
+            precision=True,
         ),
         Check.share(
             "no network beats the oracle by more than 1e-8",
@@ -379,6 +389,7 @@ def _wide_checks(
             tag="derived",
             math="no network beats the oracle by more than $10^{-8}$",
             reason="weak duality; the oracle's own gap",
+            precision=True,
         ),
         Check.each(
             "only output layer trained: sin of the angle to its own max margin",

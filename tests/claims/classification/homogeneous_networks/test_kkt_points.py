@@ -6,6 +6,7 @@ import torch
 
 from ibcore.claims import Setting
 from ibcore.claims.classification.homogeneous_networks import kkt_points as page
+from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, Trajectory
 from ibcore.models.homogeneous import LeakyReLU, SquaredReLU, joined
 
 CLAIMS = {
@@ -134,3 +135,17 @@ def test_the_tangent_kernel_machine_sees_a_rescaled_network():
     )
     assert page._tangent_gap(networks, direction, 0) < 1e-2
     assert page._tangent_gap(networks, rescaled / rescaled.norm(), 0) > 0.2
+
+
+def test_a_network_that_stops_below_1_over_n_says_why():
+    log_loss = torch.tensor([[-3.0, -3.0, -1.0], [-9.0, math.nan, math.nan]])
+    run = Trajectory(
+        log_loss[..., None],
+        log_loss,
+        log_loss,
+        (REACHED, STEP_LIMIT, STEP_LIMIT),
+        *[torch.zeros(3)] * 3,
+        *[log_loss] * 2,
+    )
+    fitted = torch.tensor([True, True, False])
+    assert page._stopped("k = 3", run, fitted) == ("k = 3, network 1: step limit",)

@@ -1,10 +1,13 @@
-import numpy as np
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
 from ibcore.claims import Setting
 from ibcore.claims.classification.homogeneous_networks import simple_predictors as page
 from ibcore.measures import sin_angle
+from ibcore.models.homogeneous import TwoLayer, joined
 
 CLAIMS = {
     claim.id: claim
@@ -101,4 +104,128 @@ def test_kinks_of_the_largest_margin_are_where_the_networks_bend(verdicts):
         if any(x[y == sign].min() < k < x[y == sign].max() for sign in (-1, 1))
     ]
     assert len(inner) == 2
-    assert np.isfinite(line.misplaced())
+    assert bool((line.misplaced() < 0.01).all())
+
+
+def failing(checks):
+    return [check.name for check in checks if not check.holds]
+
+
+def ends(**changes):
+    ones, zeros = torch.ones(8).double(), torch.zeros(8).double()
+    good = page.Alignment(zeros[:, None].repeat(1, 3), zeros, ones, ones, zeros)
+    return replace(good, **changes)
+
+
+@pytest.mark.parametrize("off", [1e-4, math.nan])
+def test_one_network_that_is_not_aligned_or_broke_down_is_noticed(off):
+    assert failing(page._symmetric_checks([], ends())[1:]) == []
+    for name in ("sines", "margin_ratio", "balance", "bend"):
+        values = getattr(ends(), name).clone()
+        values[(3, 1) if name == "sines" else 3] += off
+        assert len(failing(page._symmetric_checks([], ends(**{name: values}))[1:])) == 1
+
+
+def test_a_network_that_is_no_number_is_not_taken_for_light_neurons():
+    sample = page.draw_mirrored(Setting("quick", 3), 2, 0.3)
+    theta = torch.randn(
+        2, sample.net.dimension, generator=torch.Generator().manual_seed(2)
+    ).double()
+    theta[1] = math.nan
+    found = page.alignment(sample, theta, torch.eye(5, dtype=torch.float64))
+    for part in (found.sines, found.margin_ratio, found.balance, found.bend):
+        assert bool(part[0].isfinite().all())
+        assert bool(part[1].isnan().all())
+
+
+def test_the_theorem_is_asked_of_networks_in_agreement_and_of_broken_ones():
+    zeros = torch.zeros(8, dtype=torch.float64)
+    agree, far = torch.ones(8).double(), zeros.clone()
+    agree[2], far[2] = 0, 1
+    assert failing(page._teacher_checks(agree, far, far, far)) == []
+    for place in range(3):
+        parts = [zeros.clone() for _ in range(3)]
+        parts[place][5] = 0.1
+        assert len(failing(page._teacher_checks(agree, *parts))) == 1
+    agree[2], far[2] = math.nan, math.nan
+    assert len(failing(page._teacher_checks(agree, far, far, far))) == 3
+    assert len(failing(page._teacher_checks(zeros, zeros, zeros, zeros))) == 4
+
+
+def test_agreement_is_that_of_signs_and_labels():
+    teachers, _ = page.draw_teachers(Setting("quick", 3), 2)
+    limits = teachers.limits
+    rows = torch.stack(
+        [torch.stack([one.plus] * 10 + [one.minus] * 10).flatten() for one in limits]
+    )
+    states = torch.stack([rows, rows])
+    assert page._agreement(teachers, states).tolist() == [1, 1]
+    states[1, 0], states[1, 1] = -rows[0], math.nan
+    agree = page._agreement(teachers, states)
+    assert agree[0] == 0
+    assert bool(agree[1].isnan())
+
+
+def test_controls_are_not_refuted_by_networks_that_broke_down():
+    values = torch.full((8,), 0.3, dtype=torch.float64)
+    controls = (
+        (page._half_control, values),
+        (page._large_start_control, values),
+        (page._frozen_control, 7 * values),
+    )
+    for control, good in controls:
+        assert control(good).refuted
+        bad = good.clone()
+        bad[:3] = math.nan
+        assert not control(bad).refuted
+    outputs = torch.tensor([[1.0, -1.0], [math.nan, 1.0]])
+    assert page._one_sided(outputs, outputs)[0] == 1
+    assert bool(page._one_sided(outputs, outputs)[1].isnan())
+
+
+def test_regions_are_judged_against_the_sign_changes():
+    least = torch.full((8, 1), 3)
+    margins = torch.full((8, 2), 0.99, dtype=torch.float64)
+    fine, coarse = torch.full((8, 2, 3), 5), torch.full((8, 2, 3), 3)
+    assert failing(page._region_checks(least, margins, fine, coarse)) == []
+    many, more = fine.clone(), coarse.clone()
+    many[:, :, 2], more[:5, 1, 1] = 7, 4
+    assert failing(page._region_checks(least, margins, many, coarse)) == [
+        "regions over r at most 2, kinks within 0.02 gaps merged"
+    ]
+    assert failing(page._region_checks(least, margins, fine, more)) == [
+        "exactly r regions, kinks within 0.5 gaps merged, widest"
+    ]
+    assert failing(page._region_checks(least, 0.9 * margins, fine, coarse)) == [
+        "normalized margin over the largest possible at least 0.95"
+    ]
+    broken = math.nan * margins
+    assert len(failing(page._region_checks(least, broken, fine, coarse))) == 5
+
+
+def test_margins_of_trained_networks_are_theirs_and_none_beats_the_largest(verdicts):
+    for line in verdicts["univariate-linear-regions"].data["lines"]:
+        net = TwoLayer(line.problem.X, 200, line.net.activation)
+        values = (line.problem.y * net.outputs(line.trained)).amin(-1)
+        own = values / (line.trained.square().sum(-1) / 2) / line.best.margin
+        torch.testing.assert_close(line.margins, own, rtol=1e-2, atol=0)
+        assert bool((line.margins <= 1 + 1e-6).all())
+
+
+@pytest.mark.parametrize("shift", [-0.2, 0.2])
+def test_kinks_misplaced_to_either_side_are_measured(verdicts, shift):
+    line = verdicts["univariate-linear-regions"].data["lines"][0]
+    moved = line.best.directions.clone()
+    moved[:, 1] -= shift * line.problem.gap * moved[:, 0]
+    net = TwoLayer(line.problem.X, len(moved), line.net.activation)
+    trained = torch.stack(
+        [joined(line.best.masses, w) for w in (line.best.directions, moved)]
+    )
+    found = replace(line, net=net, trained=trained).misplaced()
+    assert found.tolist() == pytest.approx([0, abs(shift)], abs=0.03)
+
+
+def test_a_network_without_the_kinks_is_infinitely_far(verdicts):
+    line = verdicts["univariate-linear-regions"].data["lines"][0]
+    flat = torch.zeros_like(line.trained)
+    assert replace(line, trained=flat).misplaced().tolist() == [math.inf] * 2
