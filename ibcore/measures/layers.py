@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -43,9 +44,19 @@ def second_value_bounds(layers: Sequence[Tensor]) -> Tensor:
     return tops.flip(-1).cumsum(-1).flip(-1).sqrt()
 
 
+def _zero_where_broken(layers: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+    """`layers` with zeros for members (...) with an entry that is not finite, and which they are."""
+    whole = torch.stack([layer.isfinite().all(-1).all(-1) for layer in layers]).all(0)
+    return [layer.where(whole[..., None, None], 0.0) for layer in layers], ~whole
+
+
 def singular_pairs(layers: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """First and second singular value of each of `layers`, (..., k) each; the second of a vector is 0."""
-    values = [torch.linalg.svdvals(layer) for layer in layers]
+    """First and second singular value of each of `layers`, (..., k) each; the second of a vector is 0.
+
+    NaN for members with an entry that is not finite.
+    """
+    finite, broken = _zero_where_broken(layers)
+    values = [torch.linalg.svdvals(layer) for layer in finite]
     first = torch.stack([value[..., 0] for value in values], -1)
     second = torch.stack(
         [
@@ -54,7 +65,8 @@ def singular_pairs(layers: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         ],
         -1,
     )
-    return first, second
+    lost = broken[..., None]
+    return first.masked_fill(lost, math.nan), second.masked_fill(lost, math.nan)
 
 
 def misalignments(layers: Sequence[Tensor]) -> Tensor:
@@ -62,8 +74,10 @@ def misalignments(layers: Sequence[Tensor]) -> Tensor:
 
     u_j is the first left singular vector of W_j and v_(j+1) the first right singular vector of
     W_(j+1); an axis has no sign. Computed as a distance of unit vectors, which keeps digits near 0.
+    NaN for members with an entry that is not finite.
     """
-    factors = [torch.linalg.svd(layer, full_matrices=False) for layer in layers]
+    finite, broken = _zero_where_broken(layers)
+    factors = [torch.linalg.svd(layer, full_matrices=False) for layer in finite]
     sines = []
     for below, above in pairwise(factors):
         out, into = below.U[..., :, 0], above.Vh[..., 0, :]
@@ -72,4 +86,4 @@ def misalignments(layers: Sequence[Tensor]) -> Tensor:
                 into - (out * into).sum(-1, keepdim=True) * out, dim=-1
             )
         )
-    return torch.stack(sines, -1)
+    return torch.stack(sines, -1).masked_fill(broken[..., None], math.nan)

@@ -169,10 +169,17 @@ def stationarity_residual(
 
     signed: (n, d) rows of A.      beta: (K, d).      Returns (K,) and (K, n), by nonnegative least squares.
     At a residual of zero beta minimizes Q_alpha among all predictors whose margins are at least its own.
+    A beta with NaN has the residual NaN and NaN as lambda.
     """
     rows = signed.detach().cpu().double().numpy()
     slopes = torch.asinh(beta / (2 * scale**2)).detach().cpu().double().numpy()
-    found = [nnls(rows.T, slope / np.linalg.norm(slope)) for slope in slopes]
+    unknown = np.full(len(rows), np.nan), np.nan
+    found = [
+        nnls(rows.T, slope / np.linalg.norm(slope))
+        if np.isfinite(slope).all()
+        else unknown
+        for slope in slopes
+    ]
     sizes = np.linalg.norm(slopes, axis=1)
     return (
         torch.tensor([distance for _, distance in found], dtype=torch.float64),

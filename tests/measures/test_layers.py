@@ -57,3 +57,15 @@ def test_misalignment_of_rotated_axes_is_the_sine_of_the_angle():
         assert float(misalignments([below, 2 * into])) == pytest.approx(
             abs(math.sin(angle)), abs=1e-15, rel=1e-7
         )
+
+
+def test_a_member_without_numbers_leaves_the_others_theirs():
+    some = layers()
+    expected = (*singular_pairs(some), misalignments(some))
+    some[1][2, 0, 0] = math.nan
+    found = (*singular_pairs(some), misalignments(some))
+    for whole, part in zip(expected, found, strict=True):
+        lost = part.isnan().any(-1)
+        assert lost.tolist() == [False, False, True]
+        assert bool(part[2].isnan().all())
+        assert torch.equal(part[~lost], whole[~lost])

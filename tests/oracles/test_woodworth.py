@@ -89,3 +89,11 @@ def test_bad_input_is_refused():
         woodworth_max_margin([[1.0]], [1.0], 0.0)
     with pytest.raises(NotSeparable):
         woodworth_max_margin([[1.0], [-1.0]], [1.0, 1.0], 1.0)
+
+
+def test_a_predictor_without_numbers_has_no_residual(data):
+    beta = torch.ones(2, data.X.shape[1], dtype=torch.float64)
+    beta[0, 0] = math.nan
+    residuals, duals = stationarity_residual(data.signed, beta, 1.0)
+    assert residuals.isnan().tolist() == [True, False]
+    assert duals.isnan().any(-1).tolist() == [True, False]

@@ -711,11 +711,14 @@ def _frozen_flow(
     """The flow off the span, from `theta` (B, d) at `log_time` on, with the part inside held at its own value.
 
     The mean over the separable points alone speeds time up by n / n_separable; log t is shifted back.
-    Returns the parameters off the span at the K `log_times`, (K, B, d).
+    Returns the parameters off the span at the K `log_times`, (K, B, d), NaN for members that are NaN in `theta`.
     """
+    whole = theta.isfinite().all(-1)
+    theta = theta.where(whole[:, None], 0.0)
     inside = splits.inside(theta)
     shift = float(np.log(splits.signed.shape[1] / splits.separable.shape[1]))
     log_times = log_times.to(theta)
     elapsed = log_times - shift + torch.log1p(-torch.exp(log_time - log_times))
     model = Linear(splits.off_span, (splits.separable @ inside[..., None])[..., 0])
-    return flow(model, Logistic(), theta - inside, log_time=elapsed).theta
+    run = flow(model, Logistic(), theta - inside, log_time=elapsed)
+    return run.theta.masked_fill(~whole[:, None], torch.nan)

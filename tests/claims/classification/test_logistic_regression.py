@@ -164,3 +164,15 @@ def test_data_behind_the_split_are_consistent(verdicts):
         atol=1e-9,
     )
     assert np.all([limit.gradient_norm < 1e-12 for limit in splits.limits])
+
+
+def test_a_run_that_ended_early_stays_without_numbers_off_the_span(verdicts):
+    splits = verdicts["nonseparable-gd", 0].data["splits"]
+    theta = splits.minimizers.clone()
+    log_times = torch.tensor([1e3], dtype=torch.float64)
+    whole = page._frozen_flow(splits, theta, 20.0, log_times)
+    theta[1] = math.nan
+    found = page._frozen_flow(splits, theta, 20.0, log_times)
+    assert bool(found[:, 1].isnan().all())
+    others = torch.arange(len(theta)) != 1
+    torch.testing.assert_close(found[:, others], whole[:, others], rtol=1e-6, atol=0)

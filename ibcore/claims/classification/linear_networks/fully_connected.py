@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
 from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.protocols import TailLoss
+from ibcore.dynamics.trajectory import REACHED, Trajectory, broke_down
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential, PolynomialTail
 from ibcore.measures.directions import sin_angle
@@ -100,6 +102,38 @@ def _starts(
     return random_start(model, count, scale, generator)
 
 
+BEFORE = broke_down("its earlier phase did not end")
+
+
+def _flow_on(
+    model: DeepLinear, loss: TailLoss, theta: Tensor, spare: Tensor, stops: list[float]
+) -> Trajectory:
+    """The flow from `theta` (B, P) on; members that broke down before, NaN in `theta`, stay NaN.
+
+    spare: (B, P), what runs in their place, for the flow refuses NaN.
+    """
+    whole = theta.isfinite().all(-1)
+    run = flow(model, loss, theta.where(whole[:, None], spare), log_loss=stops)
+    status = (s if w else BEFORE for s, w in zip(run.status, whole, strict=True))
+    return replace(
+        run,
+        status=tuple(status),
+        theta=run.theta.masked_fill(~whole[:, None], math.nan),
+        log_loss=run.log_loss.masked_fill(~whole, math.nan),
+        log_time=run.log_time.masked_fill(~whole, math.nan),
+    )
+
+
+def _reasons(runs: Mapping[str, Trajectory]) -> tuple[str, ...]:
+    """Why members of `runs` ended before their last stop."""
+    return tuple(
+        f"{name}: {status}"
+        for name, run in runs.items()
+        for status in run.status
+        if status != REACHED
+    )
+
+
 def _exponents(log_loss: Tensor, values: Tensor) -> Tensor:
     """Slopes of log `values` (K, B) against log log(1/L) from log L = -1e7 to -1e10, (B,)."""
     return slope(torch.log(-log_loss[SETTLED:]).T, torch.log(values[SETTLED:]).T)
@@ -123,22 +157,25 @@ def deep_linear_max_margin(
 ) -> Evidence:
     """The product of the layers against the certified max-margin direction down to log L = -1e10."""
     batch, notes = draw_batch(setting, each, "deep direction")
-    sines, runs = {}, {}
+    sines, runs, starts = {}, {}, {}
     for depth in depths:
         model = batch.network(depth)
-        start = _starts(
+        starts[depth] = _starts(
             setting, model, len(batch.problems), SCALE, "deep direction start"
         )
-        runs[depth] = flow(model, Exponential(), start, log_loss=list(LEVELS))
+        runs[depth] = flow(model, Exponential(), starts[depth], log_loss=list(LEVELS))
         sines[depth] = sin_angle(model.end_to_end(runs[depth].theta), batch.w_hat)
     deep = next(depth for depth in depths if depth > 1)
     log_loss = {k: runs[k].log_loss.cpu() for k in depths}
     sines = {k: sines[k].cpu() for k in depths}
+    control, other = _other_tail(batch, deep, runs[deep].theta[0], starts[deep])
+    named = {f"depth {k}": run for k, run in runs.items()}
     return Evidence(
         (_certified(batch), *judge_direction(batch, log_loss, sines)),
-        _other_tail(batch, deep, runs[deep].theta[0]),
+        control,
         {"batch": batch, "log_loss": log_loss, "sines": sines},
         notes,
+        _reasons(named | {"control": other}),
     )
 
 
@@ -232,14 +269,16 @@ def _offset_angle(problem: PlantedMargin, solution: MaxMargin) -> Tensor:
     return (offset - (offset @ axis) * axis).norm() * solution.margin
 
 
-def _other_tail(batch: Batch, depth: int, start: Tensor) -> Control:
+def _other_tail(
+    batch: Batch, depth: int, start: Tensor, spare: Tensor
+) -> tuple[Control, Trajectory]:
     """The same networks trained on from log L = -100 with a loss of the tail 1/m, to margins of a few thousand.
 
     From there the mean of this bounded loss is too small for any point to be given up.
     """
     model = batch.network(depth)
-    run = flow(model, PolynomialTail(), start, log_loss=-8.0)
-    return Control(
+    run = _flow_on(model, PolynomialTail(), start, spare, [-8.0])
+    control = Control(
         "polynomial tail l = m^-1 from log L = -100 on, at L = e^-8",
         Check.share(
             "sin of the angle to w_hat at most 0.01",
@@ -253,6 +292,7 @@ def _other_tail(batch: Batch, depth: int, start: Tensor) -> Control:
         ),
         math=r"a polynomial tail $\ell = 1/m$ from $\log L = -100$ on, at $L = e^{-8}$",
     )
+    return control, run
 
 
 @claim(
@@ -271,13 +311,17 @@ def deep_linear_alignment(
 ) -> Evidence:
     """Conservation in the explicit phase; then singular values and vectors of the layers down to log L = -1e10."""
     batch, notes = draw_batch(setting, each, "deep alignment")
-    runs = {depth: _aligned(setting, batch, depth) for depth in depths}
+    runs, ends = {}, {}
+    for depth in depths:
+        runs[depth], late = _aligned(setting, batch, depth)
+        ends[f"depth {depth}"] = late
     data = {
         "log_loss": {k: runs[k].log_loss for k in depths},
         "ratios": {k: runs[k].ratios for k in depths},
         "sines": {k: runs[k].sines for k in depths},
     }
-    return Evidence(judge_alignment(runs), _large_start(setting, batch), data, notes)
+    control, ends["control"] = _large_start(setting, batch)
+    return Evidence(judge_alignment(runs), control, data, notes, _reasons(ends))
 
 
 def judge_alignment(runs: Mapping[int, Alignment]) -> tuple[Check, ...]:
@@ -372,7 +416,10 @@ class Alignment:
         return -self.log_loss[-1]
 
 
-def _aligned(setting: Setting, batch: Batch, depth: int) -> Alignment:
+def _aligned(
+    setting: Setting, batch: Batch, depth: int
+) -> tuple[Alignment, Trajectory]:
+    """The layers of one depth, and the late phase of its run."""
     model = batch.network(depth)
     start = _starts(setting, model, len(batch.problems), SCALE, "deep alignment start")
     size = imbalance_size(model.layers(start))
@@ -393,10 +440,10 @@ def _aligned(setting: Setting, batch: Batch, depth: int) -> Alignment:
     )
     second = singular_pairs(model.layers(early.theta[0]))[1][:, :-1]
     bounded = (second / second_value_bounds(model.layers(start))).amax(-1)
-    late = flow(model, Exponential(), early.theta[0], log_loss=list(LEVELS))
+    late = _flow_on(model, Exponential(), early.theta[0], start, list(LEVELS))
     layers = model.layers(late.theta)
     ratios, sines = layer_ratios(layers), misalignments(layers).amax(-1)
-    return Alignment(
+    found = Alignment(
         early.drift["imbalance"].cpu(),
         bounded.cpu(),
         late.log_loss.cpu(),
@@ -405,6 +452,7 @@ def _aligned(setting: Setting, batch: Batch, depth: int) -> Alignment:
         _exponents(late.log_loss, ratios).cpu(),
         _exponents(late.log_loss, sines).cpu(),
     )
+    return found, late
 
 
 def layer_ratios(layers: Sequence[Tensor]) -> Tensor:
@@ -413,12 +461,12 @@ def layer_ratios(layers: Sequence[Tensor]) -> Tensor:
     return (second / first)[..., :-1].amax(-1)
 
 
-def _large_start(setting: Setting, batch: Batch) -> Control:
+def _large_start(setting: Setting, batch: Batch) -> tuple[Control, Trajectory]:
     """Depth 2 from a start fifteen times as large, at a loss of one percent: fitted, and of full rank."""
     model = batch.network(2)
     start = _starts(setting, model, len(batch.problems), 15 * SCALE, "large start")
     run = flow(model, Exponential(), start, log_loss=math.log(0.01))
-    return Control(
+    control = Control(
         "start 15 times as large, depth 2, at L = 0.01",
         Check.share(
             "sigma_2/sigma_1 at most 0.3",
@@ -432,3 +480,4 @@ def _large_start(setting: Setting, batch: Batch) -> Control:
         ),
         math="start 15 times as large, depth 2, at $L = 0.01$",
     )
+    return control, run

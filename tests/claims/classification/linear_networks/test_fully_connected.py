@@ -146,3 +146,38 @@ def test_from_a_balanced_start_the_predictor_follows_its_own_equation(depth):
     )
     second = singular_pairs(model.layers(run.theta[0]))[1]
     assert float(second.max()) < 1e-7
+
+
+@pytest.mark.parametrize(
+    ("name", "phase", "lost", "lost_in_control"),
+    [
+        ("deep-linear-max-margin", 0, 1, 1),
+        ("deep-linear-max-margin", 1, 0, 1),
+        ("deep-linear-alignment", 0, 1, 0),
+        ("deep-linear-alignment", 1, 1, 0),
+        ("deep-linear-alignment", 2, 0, 1),
+    ],
+)
+def test_a_run_that_ends_early_takes_nobody_with_it(
+    monkeypatch, name, phase, lost, lost_in_control
+):
+    """One call of `flow`, the number `phase`, gives no numbers for its first member."""
+    phases = iter(range(3))
+
+    def ends_early(*arguments, **options):
+        run = flow(*arguments, **options)
+        if next(phases) != phase:
+            return run
+        for values in (run.theta, run.log_loss):
+            values[:, 0] = math.nan
+        for values in run.drift.values():
+            values[0] = math.nan
+        return replace(run, status=("step limit of 3", *run.status[1:]))
+
+    monkeypatch.setattr(page, "flow", ends_early)
+    evidence = CLAIMS[name].verify(Setting("quick", 0)).evidence
+    assert max(check.broken for check in evidence.checks) == lost
+    assert evidence.holds is (lost == 0)
+    assert evidence.control.failure.broken == lost_in_control
+    assert evidence.control.refuted
+    assert evidence.broken != ()
