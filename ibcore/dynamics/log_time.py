@@ -21,7 +21,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.protocols import Model, TailLoss, starting_point
+from ibcore.dynamics.protocols import Model, TailLoss, checked_parts, starting_point
 from ibcore.dynamics.prox_linear import prox_linear_step
 from ibcore.dynamics.rest import faint, newton, vanished
 from ibcore.dynamics.runge_kutta import explicit_step, rosenbrock_step
@@ -190,6 +190,7 @@ def flow(
     auto, explicit and stiff, the stiff method on a model that is not linear, and parameters that are not finite
     or do not fit the model. They are converted to the dtype of its data.
     """
+    checked_parts(model, loss)
     theta = starting_point(model, theta)
     stops = _stops(log_loss, log_time, theta)
     one_of("method", method, METHODS)

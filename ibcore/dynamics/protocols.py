@@ -46,6 +46,23 @@ class Predictor(Protocol):
     def outputs(self, theta: Tensor) -> Tensor: ...
 
 
+def checked_parts(model: object, loss: object) -> None:
+    """Raises `InvalidInput` where `model` is no model or `loss` no loss of the margin, but a class or data."""
+    for name, value, example, methods in (
+        ("model", model, "Linear(y[:, None] * X)", ("outputs", "jacobian")),
+        ("loss", loss, "Logistic()", ("log_value", "log_slope", "log_slope_rate")),
+    ):
+        if isinstance(value, type) or not all(hasattr(value, m) for m in methods):
+            got = (
+                f"the class {value.__name__}"
+                if isinstance(value, type)
+                else f"a {type(value).__name__}"
+            )
+            raise InvalidInput(
+                f"{name} is {got}, expected an object with {', '.join(methods)}, such as {example}."
+            )
+
+
 def starting_point(model: Predictor, theta: object) -> Tensor:
     """`theta` (B, P) in the dtype and on the device of the data of `model`, in which it has finite outputs.
 

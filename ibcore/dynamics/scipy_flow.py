@@ -32,7 +32,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from torch import Tensor
 
-from ibcore.dynamics.protocols import Model, TailLoss, starting_point
+from ibcore.dynamics.protocols import Model, TailLoss, checked_parts, starting_point
 from ibcore.dynamics.trajectory import (
     LOSS_ROSE,
     NOT_FINITE,
@@ -302,6 +302,7 @@ def scipy_flow(
     parameters that are not finite or do not fit the model, and a nonlinear model with another data set for
     every member.
     """
+    checked_parts(model, loss)
     theta = starting_point(model, theta)
     one_of("method", method, _SOLVERS)
     tolerance = positive_number("tolerance", tolerance)

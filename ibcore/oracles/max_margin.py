@@ -84,10 +84,16 @@ def certify(signed: Array, dual: Array) -> MaxMargin:
         raise InvalidInput(_unresolved("no support set was found"))
     alpha = _flow_dual(distinct, found.w, found.weights / lengths, counts.astype(float))
     best = _certified(signed * unit, found.w, (alpha / counts)[copies])
+    multipliers = best.dual * unit * unit
+    if not torch.equal(multipliers / unit / unit, best.dual):
+        raise InvalidInput(
+            f"the dual variables are of size {float(best.dual.max()):.1g} * {unit:.1g}^2, outside the range of "
+            f"double precision. Multiply X by {unit:.1g}."
+        )
     return replace(
         best,
         primal=best.primal * unit,
-        dual=best.dual * unit**2,
+        dual=multipliers,
         margin=best.margin / unit,
         rate=_rate(distinct, found.w, alpha),
     )

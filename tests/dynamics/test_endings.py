@@ -385,3 +385,18 @@ def test_statuses_of_limits_begin_with_their_names():
             max_steps=1,
         ).status
     ) == {step_limit(1)}
+
+
+@pytest.mark.parametrize("run", FLOWS)
+@pytest.mark.parametrize(
+    ("model", "loss", "words"),
+    [
+        (Linear(GOOD), Logistic, "loss is the class Logistic"),
+        (Linear(GOOD), "logistic", "loss is a str"),
+        (Linear, Logistic(), "model is the class Linear"),
+        (torch.tensor(GOOD), Logistic(), "model is a Tensor"),
+    ],
+)
+def test_what_is_no_model_and_no_loss_is_refused(run, model, loss, words):
+    with pytest.raises(InvalidInput, match=words):
+        run(model, loss, zeros(1, 2), log_loss=-3)

@@ -158,3 +158,10 @@ def test_inseparable_data_are_refused_with_a_remedy():
 def test_bad_input_is_refused(X, y, message):
     with pytest.raises(InvalidInput, match=message):
         max_margin(X, y)
+
+
+@pytest.mark.parametrize("unit", [1e-310, 1e-160, 1e160, 1e300])
+def test_units_in_which_the_dual_cannot_be_written_are_refused(unit):
+    rows = torch.tensor([[2.0, 1.0], [1.0, 3.0]], dtype=torch.float64)
+    with pytest.raises(InvalidInput, match="outside the range of double"):
+        max_margin(unit * rows, torch.ones(2))
