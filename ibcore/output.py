@@ -30,6 +30,18 @@ def say(sentence: str) -> None:
         print(f"ibcore: {sentence}", file=sys.stderr, flush=True)
 
 
+def open_standard_streams() -> None:
+    """Open those of the descriptors 0, 1 and 2 that are closed, so that no file or pipe takes the place of one."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+    # Python found these closed and took None for them.
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
+
+
 def flush() -> None:
     """Write out what is left; where that is impossible, Python must not try again at its end."""
     if sys.stdout is not None:

@@ -298,3 +298,14 @@ def test_an_output_on_a_full_disk():
         "ibcore: the output cannot be written (No space left on device). "
         "Make room, and run it again.\n"
     )
+
+
+def test_a_run_whose_output_and_errors_are_closed(tmp_path):
+    """As a daemon starts it; results are kept."""
+    command = (
+        f"exec {sys.executable} -m ibcore verify gd-convex-rate --out '{tmp_path}'"
+    )
+    done = subprocess.run(["/bin/sh", "-c", f"{command} >&- 2>&-"], check=False)
+    assert done.returncode == 0
+    [line] = (tmp_path / ledger.NAME).read_text(encoding="utf-8").splitlines()
+    assert "error" not in json.loads(line)["record"]
