@@ -41,7 +41,7 @@ class Check:
     stated: for a share, the share of all possible members that the claim states.
     typical: for a share, the median of the members' measurements.
     precision: the measurement is rounding or a solver's tolerance, so its digits mean nothing.
-    repeats: relative difference within which another machine measures the same.
+    repeats: relative difference within which another machine measures the same, below 0.5.
 
     A NaN never holds.
     """
@@ -133,6 +133,10 @@ class Check:
         stated = least if most is None else most
         if stated is None or (least is not None and most is not None):
             raise InvalidInput("a share needs one of least= and most=.")
+        if not 0 <= stated <= 1 or (least is not None and least <= 0.5):
+            raise InvalidInput(
+                f"'{name}' states a share of {stated:g}, expected one from 0 to 1, and for least= above one half."
+            )
         measured = _array(values)
         truth = measured.dtype == bool or not set(options) & set(_RELATIONS)
         bar, about = (None, options) if truth else _Bar.of(options)
@@ -233,8 +237,9 @@ class _Bar:
         """A bar `factor` times as wide."""
         if self.relation == "=":
             return _Bar("=", self.predicted, self.tolerance * factor)
-        power = 1 if self.relation == "<=" else -1
-        return _Bar(self.relation, self.predicted * factor**power, self.tolerance)
+        above = self.relation == "<="
+        factors = np.where((self.predicted >= 0) == above, factor, 1 / factor)
+        return _Bar(self.relation, self.predicted * factors, self.tolerance)
 
     def options(self) -> dict[str, Any]:
         """The options from which `of` makes this bar."""
@@ -261,6 +266,11 @@ def _about(about: dict[str, Any]) -> dict[str, Any]:
     if about.get("tag") not in TAGS:
         raise InvalidInput(
             f"a check needs a tag, one of {', '.join(TAGS)}; got {about.get('tag')!r}."
+        )
+    if not 0 < about.get("repeats", 0.1) < 0.5:
+        raise InvalidInput(
+            f"repeats is {about['repeats']!r}, expected more than 0 and less than 0.5: a comparison has to notice a "
+            f"factor of two."
         )
     if not about.get("reason"):
         raise InvalidInput("a check needs the reason of its bar.")

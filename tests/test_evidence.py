@@ -151,6 +151,15 @@ def test_the_bar_of_the_largest_grows_with_the_members():
     ).predicted == pytest.approx(0.95)
 
 
+@pytest.mark.parametrize("bar", [-2.0, 2.0])
+def test_a_bar_that_grows_becomes_wider_on_either_side_of_zero(bar):
+    for growth in (0.0, 0.5):
+        values = np.full(32, bar)
+        for relation in ("at_most", "at_least"):
+            options = {relation: bar, "growth": growth}
+            assert Check.largest("a", values, **options, **ABOUT).holds
+
+
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
@@ -166,6 +175,9 @@ def test_the_bar_of_the_largest_grows_with_the_members():
         ),
         (lambda: Check.share("a", [True] * 8, least=0.6, **ABOUT), "from a coin's"),
         (lambda: Check.share("a", [True] * 8, **ABOUT), "one of least= and most="),
+        (lambda: Check.share("a", [True] * 8, least=0.5, **ABOUT), "above one half"),
+        (lambda: Check.share("a", [True] * 8, most=1.1, **ABOUT), "from 0 to 1"),
+        (lambda: Check.each("a", 1, at_most=2, repeats=0.5, **ABOUT), "factor of two"),
     ],
 )
 def test_checks_refuse_what_says_nothing(make, complaint):

@@ -13,6 +13,7 @@ from ibcore.evidence import Check, Control, Evidence
 from ibcore.report import show_summary, show_verdicts, tell, verdict_table
 from ibcore.report.page import number, summary_html, typeset, verdicts_html
 from ibcore.report.shown import NUMBERS, Shown
+from ibcore.report.text import required
 
 ABOUT = {"tag": "proved", "reason": "rounding"}
 
@@ -195,3 +196,12 @@ def test_outputs_carry_text_for_comparison_and_numbers_for_a_tolerance(
     live = outputs[0]._repr_mimebundle_()[0]
     assert "application/vnd.jupyter.widget-view+json" in live
     assert "text/html" not in live
+
+
+@pytest.mark.parametrize("met", range(101))
+def test_as_many_members_are_allowed_as_the_control_takes(met):
+    check = Check.share(
+        "a", [True] * met + [False] * (100 - met), most=met / 100, **ABOUT
+    )
+    assert check.holds
+    assert required(check) == f"≤ {met} of 100"

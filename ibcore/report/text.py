@@ -60,7 +60,9 @@ def required(check: Check) -> str:
         return f"{_SIGNS[check.relation]} {check.predicted:.3g}"
     if check.relation == ">=":
         return f"≥ {round(check.predicted * check.members)} of {check.members}"
-    return f"≤ {math.floor(check.predicted * check.members)} of {check.members}"
+    counts = range(check.members, -1, -1)
+    most = next(k for k in counts if k / check.members <= check.predicted)
+    return f"≤ {most} of {check.members}"
 
 
 def measured(check: Check) -> str:

@@ -78,7 +78,7 @@ ROW = {"measured": 0.5, "repeats": 0.1}
     [
         (ROW, {**ROW, "measured": 0.52}, False),
         (ROW, {**ROW, "measured": 1.0}, True),
-        ({**ROW, "repeats": 0.6}, {**ROW, "measured": 1.0}, False),
+        ({**ROW, "repeats": 0.4}, {**ROW, "measured": 0.8}, False),
         ({**ROW, "typical": 1.0}, {**ROW, "typical": 2.0}, True),
         ({**ROW, "typical": 1.0}, ROW, True),
         ({"precision": True}, {"precision": True}, False),
