@@ -141,8 +141,9 @@ class Check:
         truth = measured.dtype == bool or not set(options) & set(_RELATIONS)
         bar, about = (None, options) if truth else _Bar.of(options)
         numbers = measured.astype(float)
-        missing = np.isnan(numbers)
-        met = numbers == 1 if bar is None else bar.excess(numbers) <= 0
+        excess = 1 - numbers if bar is None else bar.excess(numbers)
+        missing = np.isnan(excess)
+        met = excess <= 0
         met = met & ~missing if least is not None else met | missing
         count = measured.size
         if count < LEAST_MEMBERS:

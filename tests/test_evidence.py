@@ -119,6 +119,11 @@ def test_broken_members_refute_no_control():
     values = np.array([0.5] * 4 + [NAN] * 12)
     check = Check.share("a", values, at_most=0.1, most=0.25, **ABOUT)
     assert not Control("broken", check).refuted
+    unknown = Check.share(
+        "a", np.full(16, 0.5), at_most=[0.1] * 4 + [NAN] * 12, most=0.25, **ABOUT
+    )
+    assert unknown.broken == 12
+    assert not Control("broken", unknown).refuted
     clear = Check.share("a", np.full(16, 0.5), at_most=0.1, most=0.25, **ABOUT)
     assert Control("clear", clear).refuted
 

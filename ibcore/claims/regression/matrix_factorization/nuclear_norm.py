@@ -124,6 +124,7 @@ def mf_nuclear_commuting(
             math="distance to the entropy program at most $10^{-9}$, relative",
             reason="a hundred times the tolerance of the integrator, whose errors add up "
             "over the longer paths from small scales",
+            precision=True,
         ),
         Check.each(
             "distance to the entropy program, relative",

@@ -262,6 +262,7 @@ def control_plane(apart: Array) -> Control:
             tag="derived",
             math="pairs whose limits are more than $10^{-6}$ apart",
             reason="the proposition on the plane; the claim asks for 0.15",
+            precision=True,
         ),
     )
 
