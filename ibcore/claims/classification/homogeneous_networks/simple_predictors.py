@@ -692,6 +692,7 @@ def univariate_linear_regions(
             least=0.9,
             tag="observed",
             reason="a fiftieth of the distance within which kinks are merged",
+            precision=True,
         ),
     )
     counts = torch.tensor([_regions(kinks) for kinks in frozen]) / least[:, 0]
