@@ -101,7 +101,11 @@ def run(setting: Setting, workers: str) -> Outcome:
     env = notebook_environment(building=False) | setting
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        compare = command(["-n", workers, "-q", f"--junitxml={report}"], NOTEBOOKS)
+        alone = (
+            setting.get("IBCORE_THREADS", "1") != "1"
+        )  # processes would wait for cores
+        processes = "1" if alone else workers
+        compare = command(["-n", processes, "-q", f"--junitxml={report}"], NOTEBOOKS)
         compared = _quietly(compare, env)
         if not report.exists():
             raise SystemExit(f"The notebooks were not compared:\n{compared.stdout}")
