@@ -212,11 +212,12 @@ def _linear_shares(inputs: Tensor, outputs: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Lyu, Li, Wang and Arora 2021, on symmetric linearly separable data",
+    source="Lyu, Li, Wang and Arora 2021, on symmetric linearly separable data (recalled)",
     statement=r"On linearly separable data closed under $(x, y) \to (-x, -y)$, "
-    "gradient flow from a small start brings a two-layer leaky ReLU network to the "
-    "largest normalized margin: every neuron is parallel to the linear max-margin "
-    "direction, and the network is a linear function.",
+    "gradient flow from a small random start brings a two-layer leaky ReLU network "
+    "with output weights of both signs to the largest normalized margin: every neuron "
+    "is parallel to the linear max-margin direction, and the network is a linear "
+    "function.",
     quick={"seeds": 8, "slopes": (0.3,)},
     book={"seeds": 8, "slopes": (0.3, 0.1)},
     full={"seeds": 100, "slopes": (0.3, 0.1, 0.6)},
@@ -348,7 +349,7 @@ def _symmetric_checks(
 
 @claim(
     kind="theorem",
-    source="Sarussi, Brutzkus and Globerson 2021, on the neural agreement regime; the program is derived on the page",
+    source="Sarussi, Brutzkus and Globerson 2021, on neural agreement (recalled; proved on the page)",
     statement=r"A two-layer leaky ReLU network with fixed output weights $\pm v$ whose "
     "neurons of equal sign are active on the same points of a linearly separable "
     "sample has a linear decision boundary in the limit, that of a modified support "
@@ -634,12 +635,12 @@ def train_output_layer(line: Line) -> Kinks:
 
 
 @claim(
-    kind="theorem",
-    source="Safran, Vardi and Lee 2022, on the number of linear regions at convergence; their constant is not checked",
-    statement="A univariate two-layer ReLU network with biases trained by gradient "
-    "flow on labels with $r$ sign changes converges in direction to a network with at "
-    "most a multiple of $r$ linear regions between the data points, however wide it is "
-    "and however many points there are. Observed for $r = 3$ and 5: $r$ regions.",
+    kind="empirical",
+    source="Safran, Vardi and Lee 2022 prove a multiple of r regions (recalled; their constant is not checked)",
+    statement="A univariate two-layer ReLU network with biases trained on labels with "
+    "$r$ sign changes ends with few linear regions between the data points, however "
+    "wide it is and however many points there are: at most $2 r$, and $r$ where near "
+    "kinks count as one ($r = 3$ and 5).",
     quick={"cases": ((3, 4, 8),), "widths": (50, 200), "effort": 80},
     book={
         "cases": ((3, 4, 4), (3, 10, 2), (5, 4, 2)),
@@ -749,9 +750,9 @@ def _region_checks(
             fine.amax(-1) / least,
             at_most=2,
             least=0.9,
-            tag="proved",
+            tag="derived",
             math="regions over $r$ at most 2, kinks within 0.02 gaps merged",
-            reason="the theorem has a constant that is not checked; the derivation allows $2 r - 1$ regions",
+            reason="$2 r - 1$ where the support points are the ends of the gaps",
         ),
         Check.share(
             "exactly r regions, kinks within 0.5 gaps merged, widest",
