@@ -7,7 +7,8 @@ it minimizes sum_j s_j q(beta_j / s_j), q' = h^{-1}, among all interpolants:
     depth 2, unshared layers u0, v0             h = sinh                                  s = u0^2 + v0^2
     depth D >= 3, u = v = alpha at the start    h = (1-z)^(-D/(D-2)) - (1+z)^(-D/(D-2))   s = alpha^D
 
-Woodworth et al. (2020) found the first and the third row, Azulay et al. (2021) the second. The solver is Newton's
+Woodworth et al. (2020) found the first and the third row, Azulay et al. (2021) the second. The dual variable of the
+flow itself ascends the dual of this program, so that the flow always fits the data. The solver is Newton's
 method on the concave dual nu.y - sum_j s_j H(z_j), H' = h, with continuation in s from the least l2 solution.
 
 Equivariant: for a X, b y and s b / a the minimizer is beta b / a, and each equation may be multiplied by a number.

@@ -42,6 +42,18 @@ def test_with_the_euclidean_potential_it_is_gradient_descent():
     torch.testing.assert_close(run.w, start + fit, rtol=0, atol=1e-12)
 
 
+def test_the_entropy_projects_also_where_its_limit_is_on_the_boundary():
+    """w_1 + w_2 + w_3 + w_4 = 1 and twice w_2 more: w_2 has to vanish, and the others keep their ratios."""
+    X = torch.tensor([[[1.0, 1, 1, 1], [1, 3, 1, 1]]], dtype=torch.float64)
+    y = torch.ones(1, 2, dtype=torch.float64)
+    start = torch.tensor([[0.3, 0.4, 0.9, 0.1]], dtype=torch.float64)
+    run = mirror_descent(X, y, start, EntropyMirror(), tolerance=1e-7)
+    assert run.status == (CONVERGED,)
+    expected = start.clone()
+    expected[0, 1] = 0
+    torch.testing.assert_close(run.w, expected / expected.sum(), rtol=0, atol=1e-6)
+
+
 def test_no_step_moves_away_from_any_interpolant():
     X, y, start = problems()
     mirror = HypentropyMirror(0.05)

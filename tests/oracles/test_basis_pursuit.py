@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import brentq, linprog
 
 from ibcore.oracles.basis_pursuit import (
     basis_pursuit,
@@ -75,6 +76,64 @@ def test_excess_by_duality_is_the_excess():
     torch.testing.assert_close(
         excess_near(found, data.X, beta), expected, rtol=1e-8, atol=1e-13
     )
+
+
+def null_space_constant(X, on, signs):
+    """Max of signs.v_on over v in null(X) with |v_off|_1 <= 1; v_off is the difference of two positive vectors."""
+    off = X[:, ~on]
+    sizes = np.concatenate([np.zeros(on.sum()), np.ones(2 * off.shape[1])])
+    found = linprog(
+        -np.concatenate([signs, np.zeros(2 * off.shape[1])]),
+        A_ub=sizes[None],
+        b_ub=[1],
+        A_eq=np.hstack([X[:, on], off, -off]),
+        b_eq=np.zeros(len(X)),
+        bounds=[(None, None)] * on.sum() + [(0, None)] * (2 * off.shape[1]),
+    )
+    return -found.fun
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "k"), [(15, 40, 3), (6, 14, 2), (3, 8, 8), (10, 30, 9)]
+)
+def test_the_slack_is_one_minus_a_null_space_constant(n, d, k):
+    """By duality of linear programs, to the 1e-7 to which HiGHS solves either of them."""
+    for seed in range(1105020, 1105025):
+        data = _problem(n, d, k, seed)
+        found = basis_pursuit(data.X, data.y)
+        on = found.support.numpy()
+        constant = null_space_constant(
+            data.X.numpy(), on, found.primal.sign().numpy()[on]
+        )
+        assert found.slack == pytest.approx(1 - constant, rel=0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("d", "limit"), [(100, 0.409), (10_000, 0.451)])
+def test_excess_over_bound_on_the_data_that_attain_its_order_tends_to_the_limit(
+    d, limit
+):
+    """One equation with d - 1 runners-up that lag by log d / log(1/c): beta = c sinh of zeta and of (1 - lag) zeta."""
+    exact = (d - 1) / (2 * d - 1) * math.log(d) / (1 + math.log(d))
+    assert exact == pytest.approx(limit, abs=1e-3)
+    gaps = []
+    for c in (1e-40, 1e-80, 1e-160):
+        lag = math.log(d) / math.log(1 / c)
+
+        def rest(zeta, c=c, lag=lag):
+            return (d - 1) * c * math.sinh((1 - lag) * zeta)
+
+        zeta = brentq(
+            lambda z, c=c, lag=lag, rest=rest: (
+                c * math.sinh(z) + (1 - lag) * rest(z) - 1
+            ),
+            0,
+            math.asinh(1 / c),
+            xtol=1e-13,
+        )
+        bound = (math.asinh(1 / c) + 1) / math.log(2 / (d * c)) - 1
+        gaps.append(abs(lag * rest(zeta) / bound - exact))
+    assert gaps[1] < 0.6 * gaps[0]
+    assert gaps[2] < 0.6 * gaps[1]
 
 
 def test_the_bound_holds_and_is_of_logarithmic_order():

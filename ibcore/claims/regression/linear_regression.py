@@ -63,11 +63,12 @@ def _draw(setting: Setting, count: int, n: int, d: int, purpose: str) -> Interpo
 
 @claim(
     kind="theorem",
-    source="Gunasekar, Lee, Soudry and Srebro 2018 for losses with a unique finite root; stochastic steps: Azizan and "
-    "Hassibi 2019",
-    statement="On data that a linear predictor interpolates, gradient descent, heavy "
-    "ball and SGD on the square loss, and gradient descent on any loss with a unique "
-    "finite root, converge to the interpolant closest to their start.",
+    source="Gunasekar, Lee, Soudry and Srebro 2018 for losses with a unique finite root (recalled); stochastic steps: "
+    "Azizan and Hassibi 2019 (recalled); proved on the page",
+    statement="On data with independent rows, fewer than dimensions, gradient descent, "
+    "heavy ball and SGD on the square loss, with steps below their limits, converge to "
+    "the interpolant closest to their start; so does gradient descent on any loss of "
+    "the outputs, if it converges to an interpolant.",
     quick={"problems": 8, "n": 10, "d": 30},
     book={"problems": 40, "n": 20, "d": 60},
     full={"problems": 400, "n": 50, "d": 200},
@@ -252,10 +253,10 @@ NATURAL_FITS = 1e-8  # |X w - y| / |y| at which a run of the natural gradient en
 
 @claim(
     kind="theorem",
-    source="Gunasekar, Lee, Soudry and Srebro 2018; Azizan and Hassibi 2019",
-    statement=r"Mirror descent with a strictly convex potential $\psi$ on interpolated "
-    "data with a loss of unique finite root converges to the interpolant of least "
-    r"Bregman divergence $D_\psi(w, w_0)$ from its start.",
+    source="Gunasekar, Lee, Soudry and Srebro 2018 (recalled); Azizan and Hassibi 2019 (recalled); proved on the page",
+    statement=r"Mirror descent with a strictly convex Legendre potential $\psi$, with any "
+    r"steps, if it converges to an interpolant inside the domain of $\psi$, ends at the "
+    r"interpolant of least Bregman divergence $D_\psi(w, w_0)$ from its start.",
     quick={"problems": 8, "n": 10, "d": 30},
     book={"problems": 16, "n": 10, "d": 30},
     full={"problems": 100, "n": 20, "d": 60},
@@ -402,7 +403,8 @@ def _table(runs: dict[str, Mirrored]) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="An identity derived on the page; norm-based bounds: Shalev-Shwartz and Ben-David 2014, chapter 26",
+    source="An identity proved on the page; norm-based bounds: Shalev-Shwartz and Ben-David 2014, "
+    "chapter 26 (recalled)",
     statement="Let the inputs be isotropic and $y = X w^*$. An interpolant "
     r"$X^+ y + r v$ with $v$ uniform on the unit sphere of $\operatorname{null}(X)$ "
     r"has the expected test risk $\|P_{\mathrm{null}} w^*\|^2 + r^2$: norm beyond the "
@@ -549,9 +551,10 @@ def _stops(last: int) -> list[int]:
 
 @claim(
     kind="theorem",
-    source="Garrigos and Gower 2023, the theorem on gradient descent for convex smooth functions; derived on the page",
-    statement="For a convex $f$ with $L$-Lipschitz gradient, gradient descent with "
-    r"$\eta \le 1/L$ has $f(w_k) - f(w^*) \le \|w_0 - w^*\|^2 / (2 \eta k)$.",
+    source="Garrigos and Gower 2023, the theorem on gradient descent for convex smooth functions (recalled); proved on "
+    "the page",
+    statement="For a convex $f$ with $L$-Lipschitz gradient and a minimizer $w^*$, "
+    r"gradient descent with $0 < \eta \le 1/L$ has $f(w_k) - f(w^*) \le \|w_0 - w^*\|^2 / (2 \eta k)$.",
     quick={"problems": 8, "steps": 1000},
     book={"problems": 12, "steps": 10_000},
     full={"problems": 200, "steps": 100_000},
@@ -642,9 +645,11 @@ SHARES_OF_LIMIT = (1 / 4, 1 / 20)  # eta L_max
 
 @claim(
     kind="theorem",
-    source="Garrigos and Gower 2023, Theorem 5.5; derived on the page",
-    statement="Let $f$ be the mean of convex $f_i$ with $L$-Lipschitz gradients. SGD "
-    r"with one example a step, drawn with replacement, and $\eta < 1/(2L)$ has "
+    source="Garrigos and Gower 2023, the theorem on SGD for sums of convex smooth functions (recalled); proved on the "
+    "page",
+    statement="Let $f$ be the mean of convex $f_i$ with $L$-Lipschitz gradients, with a "
+    "minimizer $w^*$. SGD with one example a step, drawn with replacement, and "
+    r"$0 < \eta < 1/(2L)$ has "
     r"$\mathbb{E} f(\bar w) - f(w^*)$ at most "
     r"$\|w_0 - w^*\|^2 / (2 \eta (1 - 2 \eta L) k)$ plus "
     r"$\eta/(1 - 2 \eta L) \, \mathbb{E}_i \|\nabla f_i(w^*)\|^2$, $\bar w$ the mean "

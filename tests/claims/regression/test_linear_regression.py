@@ -6,7 +6,9 @@ import torch
 
 from ibcore.claims import Setting
 from ibcore.claims.regression import linear_regression as page
+from ibcore.oracles.least_squares import minimum_norm
 from ibcore.problems.convex import ConvexProblems
+from ibcore.problems.interpolation import isotropic_interpolation
 
 CLAIMS = {
     claim.id: claim
@@ -30,6 +32,61 @@ def test_claims_hold_and_controls_are_refuted(verdicts, name):
 def test_another_seed_holds():
     for name in ("mirror-descent-bregman", "gd-convex-rate"):
         assert CLAIMS[name].verify(Setting("quick", 5)).stands
+
+
+def steps_of(data, batch_size, step_size, momentum, passes=3000):
+    """Relative distance to the closest interpolant after `passes` over `data`, one problem, in shuffled order."""
+    X, y, n = data.X, data.y, len(data.y)
+
+    def gradient(w, _, rows):
+        x = X[rows[0]]
+        return (2 / rows.shape[-1]) * (w @ x.T - y[rows[0]]) @ x
+
+    run = page.sgd(
+        gradient,
+        lambda w, _: (w @ X.T - y).norm(dim=-1) > 1e6,
+        data.start[None],
+        samples=n,
+        batch_size=batch_size,
+        step_size=step_size,
+        momentum=momentum,
+        generator=torch.Generator().manual_seed(1105041),
+        max_steps=passes * n // batch_size,
+    )
+    moved = minimum_norm(X, y - data.outputs(data.start)).weights
+    return float((run.theta[0] - data.start - moved).norm() / moved.norm())
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.8])
+def test_heavy_ball_converges_up_to_its_limit_and_not_beyond(momentum):
+    """eta < (1 + mu) n / sigma_max^2; 1 percent beyond, the largest root is 1.02 or more and grows for 3000 steps."""
+    data = isotropic_interpolation(6, 15, torch.Generator().manual_seed(1105040))
+    limit = (1 + momentum) * 6 / float(torch.linalg.matrix_norm(data.X, 2)) ** 2
+    assert steps_of(data, 6, 0.99 * limit, momentum) < 1e-10
+    assert steps_of(data, 6, 1.01 * limit, momentum) > 1e3
+
+
+def test_sgd_in_shuffled_passes_converges_close_to_its_limit():
+    data = isotropic_interpolation(6, 15, torch.Generator().manual_seed(1105042))
+    limit = 1 / float(data.X.square().sum(-1).max())
+    assert steps_of(data, 1, 0.99 * limit, 0.0) < 1e-10
+
+
+def test_the_least_norm_is_a_share_n_over_d_of_the_norm_of_the_truth():
+    """|X^+ y|^2 / |w*|^2 is the share of w* in a random subspace: Beta(n/2, (d - n)/2), of mean n/d."""
+    n, d, count = 10, 30, 400
+    shares = torch.stack(
+        [
+            minimum_norm(data.X, data.y).weights.square().sum()
+            / data.truth.square().sum()
+            for data in (
+                isotropic_interpolation(n, d, torch.Generator().manual_seed(seed))
+                for seed in range(1105100, 1105100 + count)
+            )
+        ]
+    )
+    spread = math.sqrt(2 * n * (d - n) / (d**2 * (d + 2)))
+    assert float(shares.mean()) == pytest.approx(n / d, abs=5 * spread / count**0.5)
 
 
 def test_the_ends_of_different_potentials_differ(verdicts):

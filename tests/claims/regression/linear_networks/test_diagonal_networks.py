@@ -7,7 +7,12 @@ import torch
 from ibcore.claims import Setting
 from ibcore.claims.regression.linear_networks import diagonal_networks as page
 from ibcore.oracles.basis_pursuit import basis_pursuit
-from ibcore.oracles.q_alpha import q_alpha_minimizer
+from ibcore.oracles.q_alpha import (
+    inverse_link,
+    q_alpha_minimizer,
+    q_value,
+    start_scale,
+)
 from ibcore.problems.sparse_regression import sparse_regression
 
 CLAIMS = {
@@ -40,6 +45,32 @@ def test_networks_leave_the_predictions_for_other_scales_and_depths(verdicts):
         ):
             other = q_alpha_minimizer(data.X, data.y, alpha, depth).primal
             assert page.relative_distance(one.predictor, other) > page.EXACT
+
+
+@pytest.mark.parametrize(("depth", "alpha"), [(2, 0.1), (2, 1.0), (3, 0.3), (4, 0.5)])
+def test_training_in_the_weights_ascends_the_dual_until_it_fits(depth, alpha):
+    """zeta = h^-1(beta / s) is X^T nu, and G(nu) = nu.y - beta.zeta + Q(beta) rises from 0 to its maximum.
+
+    The solver's tolerance of 1e-11 a step, over thousands of steps, leaves 1e-7.
+    """
+    data = sparse_regression(4, 9, 2, torch.Generator().manual_seed(1105030))
+    net, s = page.Diagonal(data.X, depth), start_scale(alpha, depth)
+    start = page.even_start(net.features, torch.tensor([alpha]).double())[0]
+    end = page.stiff_flow(net, data.y, start, tolerance=1e-9).time
+    times = [end * 2.0**-k for k in range(30, -1, -1)]
+    run = page.stiff_flow(
+        net, data.y, start, tolerance=1e-11, target_loss=0, times=times
+    )
+    best = q_alpha_minimizer(data.X, data.y, alpha, depth)
+    betas = torch.cat([net.coefficients(run.path), best.primal[None]])
+    zeta = inverse_link(betas / s, depth)
+    nu = torch.linalg.lstsq(data.X.T, zeta.T).solution.T
+    assert float((nu @ data.X - zeta).abs().max()) < 1e-7
+    dual = nu @ data.y - (betas * zeta).sum(-1) + q_value(betas, s, depth)
+    size = float(dual[-1])
+    assert float(dual[0]) > -1e-7 * size
+    assert float(dual.diff().min()) > -1e-7 * size
+    assert float(dual[-2]) == pytest.approx(size, rel=1e-7)
 
 
 def stopped(data, alpha, depth=2):
