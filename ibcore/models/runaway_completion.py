@@ -40,6 +40,27 @@ def balanced_layers(matrix: object, depth: int) -> Array:
     return np.stack(layers)
 
 
+def balanced_rotations(matrix: object, depth: int) -> Array:
+    """Balanced layers (k, 2, 2) with product W = `matrix`, symmetric or not, of positive determinant.
+
+    With W = U diag(s) V^T and rotations U and V the first layer is diag(s)^(1/k) V^T, the last U diag(s)^(1/k) and
+    those between them are diag(s)^(1/k). Raises `InvalidInput` for a determinant that is not positive.
+    """
+    w = real_tensor("matrix", matrix, ndim=2).double().numpy()
+    if w.shape != (2, 2) or not np.linalg.det(w) > 0:
+        raise InvalidInput(
+            f"matrix has shape {w.shape} or no positive determinant, expected a 2 x 2 matrix with det W > 0."
+        )
+    u, values, vt = np.linalg.svd(w)
+    turn = np.array([1.0, np.sign(np.linalg.det(u))])
+    u, vt = u * turn, turn[:, None] * vt
+    root = np.diag(values ** (1 / positive_integer("depth", depth)))
+    layers = np.stack([root] * depth)
+    layers[0] = layers[0] @ vt
+    layers[-1] = u @ layers[-1]
+    return layers
+
+
 def product(layers: Array) -> Array:
     """W = W_k ... W_1 of layers (..., k, 2, 2)."""
     result = layers[..., 0, :, :]

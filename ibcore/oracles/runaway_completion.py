@@ -1,6 +1,7 @@
 """Laws of the completion whose free entry runs away (Razin and Cohen 2020), at time t of the flow on the mean loss.
 
-The divergence and the bound are theirs; the laws in t are derived on the page on norms that go to infinity.
+The divergence and bounds by the loss are theirs; the bound in this form and the laws in t are derived on the page on
+norms that go to infinity.
 """
 
 from __future__ import annotations
@@ -40,9 +41,15 @@ def log_ratio_at_depth_two(t: float) -> float:
 
 
 def least_entry(loss: float) -> float:
-    """A bound below W_11 for det W > 0 and mean loss L < 1/3: (1 - sqrt(3 L / 2))^2 / sqrt(3 L)."""
+    """A bound below |W_11| for det W > 0 and mean loss L < 1/3, whether W is symmetric or not: p / sqrt(3 L).
+
+    p is the least W_12 W_21 with (W_12 - 1)^2 + (W_21 - 1)^2 <= 3 L: (1 - sqrt(3 L / 2))^2, at W_12 = W_21, up to
+    L = 1/6, and (1 - 3 L) / 2, at W_12 + W_21 = 1, beyond.
+    """
     if not 0 < loss < 1 / 3:
         raise InvalidInput(
             f"loss is {loss!r}, expected a number above 0 and below 1/3: a larger one says nothing."
         )
-    return (1 - math.sqrt(1.5 * loss)) ** 2 / math.sqrt(3 * loss)
+    square = 3 * loss
+    least = (1 - math.sqrt(square / 2)) ** 2 if loss <= 1 / 6 else (1 - square) / 2
+    return least / math.sqrt(square)

@@ -14,6 +14,7 @@ from ibcore.models.runaway_completion import (
     RawWeights,
     Reduced,
     balanced_layers,
+    balanced_rotations,
     loss,
     product,
 )
@@ -55,6 +56,22 @@ def test_balanced_layers_multiply_to_the_matrix_and_are_balanced(depth, sign):
     for low, high in pairwise(layers):
         np.testing.assert_allclose(high.T @ high, low @ low.T, atol=1e-15)
     assert RawWeights(depth).signs(layers.ravel()) == sign
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 5])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_layers_of_a_matrix_that_is_not_symmetric_are_balanced_rotations(depth, turn):
+    matrix = np.array([[0.1, turn * 0.9], [turn * 0.002, 0.05]])
+    layers = balanced_rotations(matrix, depth)
+    np.testing.assert_allclose(product(layers), matrix, atol=1e-15)
+    for low, high in pairwise(layers):
+        np.testing.assert_allclose(high.T @ high, low @ low.T, atol=1e-15)
+    assert RawWeights(depth).signs(layers.ravel()) == 1
+
+
+def test_a_determinant_that_is_not_positive_is_refused():
+    with pytest.raises(InvalidInput, match="positive determinant"):
+        balanced_rotations([[0.1, 0.9], [0.2, 0.05]], 2)
 
 
 @pytest.mark.parametrize("depth", [2, 3, 4])

@@ -2,7 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from ibcore.oracles import runaway_completion as law
@@ -67,6 +68,54 @@ def test_the_bound_is_below_every_matrix_of_positive_determinant():
         )
         value = ((w12 - 1) ** 2 + (w21 - 1) ** 2 + w22**2) / 3
         assert w12 * w21 / w22 >= law.least_entry(value)
+
+
+def of_positive_determinant(w12, w21, w22, beyond):
+    """W_11 with det W = `beyond`, and the loss."""
+    value = ((w12 - 1) ** 2 + (w21 - 1) ** 2 + w22**2) / 3
+    return (w12 * w21 + beyond) / w22, value
+
+
+@pytest.mark.parametrize(
+    ("w11", "w12", "w21", "w22"),
+    [(0.0711, 0.995, 0.005, 0.0707), (1.92, 0.894, 0.106, 0.05)],
+)
+def test_the_bound_holds_far_from_symmetry(w11, w12, w21, w22):
+    """Here 1/6 < L < 1/3 and W_12 W_21 < (1 - sqrt(3 L / 2))^2, the least product of a symmetric matrix."""
+    misses = ((w12 - 1) ** 2 + (w21 - 1) ** 2) / 3
+    assert 1 / 6 < misses < 1 / 3
+    assert w12 * w21 < (1 - math.sqrt(1.5 * misses)) ** 2
+    assert w12 * w21 >= law.least_entry(misses) * math.sqrt(3 * misses)
+    value = misses + w22**2 / 3
+    assert value < 1 / 3
+    assert w11 * w22 > w12 * w21
+    assert w11 >= law.least_entry(value)
+
+
+@given(
+    where=st.tuples(*[st.floats(0, 1)] * 3),
+    beyond=st.floats(1e-12, 1e-3),
+)
+def test_the_bound_holds_for_every_loss_below_a_third(where, beyond):
+    """(W_12 - 1, W_21 - 1, W_22) anywhere in the ball of radius 1 in which the loss is below 1/3."""
+    size, turn, tilt = where[0], 2 * math.pi * where[1], math.pi / 2 * where[2]
+    w12 = 1 + size * math.sin(tilt) * math.cos(turn)
+    w21 = 1 + size * math.sin(tilt) * math.sin(turn)
+    w22 = size * math.cos(tilt)
+    assume(size < 0.999 and w22 > 1e-6)
+    w11, value = of_positive_determinant(w12, w21, w22, beyond)
+    assert w11 >= law.least_entry(value)
+
+
+def test_the_least_product_of_the_bound_is_attained():
+    """On the circle of radius sqrt(3 L), by a search over all angles."""
+    angles = np.linspace(0, 2 * math.pi, 200_001)
+    for value in (0.01, 0.1, 0.16, 0.17, 0.25, 0.33):
+        radius = math.sqrt(3 * value)
+        products = (1 + radius * np.cos(angles)) * (1 + radius * np.sin(angles))
+        assert products.min() == pytest.approx(
+            law.least_entry(value) * radius, rel=1e-6, abs=1e-9
+        )
 
 
 def test_a_loss_too_large_for_the_bound_is_refused():

@@ -43,3 +43,43 @@ def test_the_alarm_is_silent_where_the_weights_can_be_trusted():
     late, found = page.follow_raw(layers, page.LATE, 1e-10)
     assert late.drift["sign"] == 2
     assert math.isclose(float(found[-1, 0, 1]), 1, rel_tol=1e-9)
+
+
+def test_starts_off_symmetry_are_so_and_have_a_positive_determinant():
+    for seed in range(1107010, 1107030):
+        matrix = page.draw_lopsided(seed)
+        assert np.linalg.det(matrix) > 0
+        assert matrix[0, 1] > 0.7
+        assert abs(matrix[1, 0]) < 0.1
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_a_bound_that_holds_for_symmetric_matrices_only_is_noticed(depth, monkeypatch):
+    """(1 - sqrt(3 L / 2))^2 / sqrt(3 L), continued beyond L = 1/6, is above W_11 on every path off symmetry."""
+    matrices = [page.draw_lopsided(seed) for seed in range(1107030, 1107034)]
+    assert page.judge_off_symmetry(page.run_off_symmetry(matrices, [depth])).holds
+    monkeypatch.setattr(
+        page.law,
+        "least_entry",
+        lambda value: (1 - math.sqrt(1.5 * value)) ** 2 / math.sqrt(3 * value),
+    )
+    ratios = page.run_off_symmetry(matrices, [depth])
+    assert max(ratios) < 1
+    assert not page.judge_off_symmetry(ratios).holds
+
+
+def test_a_run_off_symmetry_without_a_small_loss_or_with_an_alarm_is_noticed(
+    monkeypatch,
+):
+    assert math.isnan(page.least_over_bound(np.ones(3), np.full(3, 0.5)))
+    for wrong in (math.nan, 0.99):
+        assert not page.judge_off_symmetry([1.2, wrong, 1.3]).holds
+    follow = page.follow_raw
+
+    def alarmed(*arguments):
+        run, path = follow(*arguments)
+        run.drift["sign"] = 2.0
+        return run, path
+
+    monkeypatch.setattr(page, "follow_raw", alarmed)
+    assert math.isnan(page.run_off_symmetry([page.draw_lopsided(1107034)], [2])[0])
