@@ -1,7 +1,8 @@
 """One ReLU neuron x -> max(0, w.x) with the square loss: its gradient field in closed form.
 
-At the kink the derivative of ReLU is 1 by convention. From w = 0 any value in (0, 1] gives the same path, as long as
-no input is orthogonal to the first push sum_i y_i x_i; with 0 the origin would be stationary.
+At the kink the derivative of ReLU is 1 by convention. From w = 0 any value in (0, 1] gives the same path where all
+inputs of positive label have a positive product with the first push sum_i y_i x_i, since the force of the others is
+continuous at their kinks; with 0 the origin would be stationary.
 """
 
 from __future__ import annotations

@@ -85,8 +85,8 @@ def _broadcast(*shapes: torch.Size) -> bool:
 def regularizer(u: Tensor, imbalance: Tensor, tilt: Tensor) -> Tensor:
     """Q(u) = q(|u|) - tilt.u, (B,), with q(r) = 2/3 |a|^3 - delta |a| and a^2 = (delta + sqrt(delta^2 + 4 r^2))/2.
 
-    u, tilt: (B, d).   imbalance: delta (B,).   Derived on the page on monotone neurons; for the linear activation and
-    for leaky ReLU the existence of such a Q is due to Azulay et al. (2021).
+    u, tilt: (B, d).   imbalance: delta (B,).   Due to Azulay et al. (2021), whose closed form, as recalled, is 3/2 of
+    this one; derived on the page on monotone neurons.
     """
     a = _outer_weight(torch.linalg.vector_norm(u, dim=-1), imbalance)
     return 2 / 3 * a**3 - imbalance * a - (tilt * u).sum(-1)

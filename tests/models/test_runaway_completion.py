@@ -115,3 +115,22 @@ def test_starts_without_reduced_coordinates_are_refused():
         balanced_layers([[1.0, 2.0], [0.0, 1.0]], 2)
     with pytest.raises(InvalidInput, match="singular"):
         balanced_layers([[1.0, 1.0], [1.0, 1.0]], 2)
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_a_positive_determinant_alone_does_not_drive_the_loss_to_zero(depth):
+    """From ((0, p), (-q, 0)) the diagonal stays zero, q decreases to zero and the loss tends to 1/3."""
+    raw, start = RawWeights(depth), balanced_rotations([[0.0, 0.5], [-0.3, 0.0]], depth)
+    run = integrate(
+        raw.field,
+        complex_jacobian(raw.field),
+        torch.from_numpy(start.ravel()),
+        times=[1.0, 4.0, 12.0],
+        tolerance=1e-10,
+    )
+    path = product(run.path.numpy().reshape(3, depth, 2, 2))
+    assert np.abs(path[:, [0, 1], [0, 1]]).max() < 1e-12
+    assert (np.diff(path[:, 1, 0]) > 0).all()
+    assert path[-1, 1, 0] < 0
+    assert (loss(path) > 1 / 3).all()
+    assert loss(path[-1]) == pytest.approx(1 / 3, abs=0.01)

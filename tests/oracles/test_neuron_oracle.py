@@ -149,3 +149,14 @@ def test_dependent_rows_and_wrong_shapes_are_refused():
         least_regularizer(tall, goals, torch.ones(4).double(), tilt)
     with pytest.raises(InvalidInput, match=r"z \(4, 2\)"):
         nearest_solution(X, z[:, :2], tilt)
+
+
+@pytest.mark.parametrize("delta", [-2.0, -0.01, 0.0, 0.3, 50.0])
+def test_it_is_two_thirds_of_the_form_of_azulay_et_al(delta):
+    """(r^2 - (d/2)(d/2 + s)) sqrt(s - d/2) / r with s = sqrt(r^2 + d^2/4), as recalled from the paper."""
+    r = torch.linspace(0.05, 6, 40, dtype=torch.float64)
+    s = torch.sqrt(r**2 + delta**2 / 4)
+    form = (r**2 - delta / 2 * (delta / 2 + s)) * torch.sqrt(s - delta / 2) / r
+    zero, imbalance = torch.zeros(40, 1).double(), torch.full((40,), delta).double()
+    found = regularizer(r[:, None], imbalance, zero)
+    torch.testing.assert_close(found, 2 / 3 * form, rtol=1e-7, atol=1e-7)

@@ -106,3 +106,26 @@ def test_labels_of_zero_stay_at_zero_and_wrong_starts_are_refused():
         neuron_flow(X, [1.0, 0.0], [1.0, float("nan")])
     with pytest.raises(InvalidInput, match="expected \\(2,\\)"):
         neuron_flow(X, [[1.0], [0.0]])
+
+
+def test_an_example_of_vardi_and_shamir_has_one_set_of_fits_and_many_limits():
+    """(3, -1, 0), (4, 2, 0) with labels 16, 18 and (0, g, g) with label 0 ask for (5, -1, s), s <= 1, if g > 0."""
+    ends = []
+    for factor in (1.0, 2.0, 5.0, 20.0):
+        X = np.array([[3.0, -1.0, 0.0], [4.0, 2.0, 0.0], [0.0, factor, factor]])
+        ends.append(neuron_flow(X, [16.0, 18.0, 0.0]).limit)
+        np.testing.assert_allclose(ends[-1][:2], [5, -1], atol=1e-12)
+        assert ends[-1][2] < 0
+    heights = np.array([end[2] for end in ends])
+    assert (np.diff(heights) < -0.01).all() or (np.diff(heights) > 0.01).all()
+
+
+@pytest.mark.parametrize(("fast", "slow"), [(0.05, 10.0), (1.0, 1.0), (1.01, 1.0)])
+def test_where_the_third_point_is_off_at_first_it_stays_off(fast, slow):
+    """fast^2 < height kappa slow^2, whichever of the two points is the longer one: the limit is (1, height, 0)."""
+    height, kappa = 2.0, 0.52
+    assert fast**2 < height * kappa * slow**2
+    X = np.array([[fast, 0.0, 0.0], [0.0, slow, 0.0], [1.0, -kappa, 0.5]])
+    flow = neuron_flow(X, [fast, slow * height, 0.0])
+    np.testing.assert_allclose(flow.limit, [1, height, 0], atol=1e-12)
+    assert not flow.active[:, 2].any()

@@ -109,8 +109,9 @@ class NearestRuns:
     kind="theorem",
     source="folklore, in the survey of Vardi 2023; proof on the page",
     statement=r"For one neuron $x \mapsto \sigma(w \cdot x)$ with $\sigma$ strictly "
-    "increasing, gradient flow and gradient descent on the square loss that reach zero "
-    "loss end at the solution nearest to the start: "
+    "increasing and linearly independent inputs, gradient flow and gradient descent on "
+    "the square loss that converge to zero loss end at the solution nearest to the "
+    "start: "
     r"$\operatorname{argmin} \|w - w(0)\|$ subject to $X w = \sigma^{-1}(y)$.",
     quick={"problems": 48, "steps": 10000},
     book={"problems": 64, "steps": 10000},
@@ -185,7 +186,7 @@ def judge_nearest(runs: Mapping[str, NearestRuns]) -> tuple[Check, ...]:
             "part of the way off the span of the inputs, all runs",
             torch.cat([run.off_span for run in runs.values()]),
             at_most=1e-10,
-            tag="derived",
+            tag="proved",
             reason="every step is a combination of the inputs; rounding of up to "
             r"$2 \cdot 10^5$ steps",
             precision=True,
@@ -323,7 +324,8 @@ def _repeat(data: Neurons, times: int) -> Neurons:
 
 @claim(
     kind="theorem",
-    source="Azulay et al. 2021, for leaky ReLU with one hidden neuron; closed form and proof on the page",
+    source="Azulay et al. 2021, for leaky ReLU with one hidden neuron (abstract read, theorem and closed form "
+    "recalled); proof on the page",
     statement=r"For $x \mapsto a \sigma(w \cdot x)$ with $\sigma$ linear or leaky "
     "ReLU, a limit of gradient flow with zero loss has $u = a w$ equal to "
     r"$\operatorname{argmin} q(\|u\|) - \operatorname{sign}(a) \, w(0) \cdot u$ over "
@@ -430,9 +432,10 @@ def judge_leaky(leaky: HiddenRun) -> tuple[Check, ...]:
             "leaky, descent, final delta: |u - argmin Q| over |u|",
             _where(leaky.converged, leaky.error),
             at_most=1e-8,
-            tag="derived",
+            tag="proved",
             math=r"leaky, descent, final $\delta$: $\|u - \mathrm{argmin}\, Q\| / \|u\|$",
-            reason=r"a loss of $10^{-26}$ leaves $2 \cdot 10^{-13}$ in the outputs, more in $u$ "
+            reason=r"what descent keeps suffices, as proved on the page; "
+            r"a loss of $10^{-26}$ leaves $2 \cdot 10^{-13}$ in the outputs, more in $u$ "
             r"by $1/\kappa$ and the least singular value",
             precision=True,
         ),
