@@ -41,7 +41,7 @@ def train(
     """Gradient flow of one ReLU neuron from w = 0, until no active point is fitted worse than `misfit`.
 
     On data that some weights fit, the flow is at rest exactly there. A point of positive label on which the neuron
-    has gone silent stays unfitted: `ReLUNeuron.misfit` of the end tells.
+    is silent there stays unfitted: `ReLUNeuron.misfit` of the end tells.
     By LSODA, and where that gives up by BDF, with the closed-form field and Jacobian of the raw weights.
     """
     neuron = ReLUNeuron.on(data.X, data.y)
