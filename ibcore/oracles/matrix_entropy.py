@@ -54,7 +54,7 @@ def entropy_minimum(
 
     matrices: symmetric A (n, d, d), linearly independent.   targets: y (n,), which some positive definite W fits.
     The dual min alpha^2 tr exp(sum_i s_i A_i) - y.s is solved by Newton's method, each scale from the one before.
-    For commuting A_i gradient flow on U from U = alpha I ends at this W = U U^T (Gunasekar et al. 2017, derived on
+    For commuting A_i gradient flow on U from U = alpha I ends at this W = U U^T (Wu and Rebeschini 2021, proved on
     the page). Raises `InvalidInput` for matrices that are not symmetric, scales that do not fall, or where the residual
     stays above 1e-9, as it does if no positive definite matrix fits.
     """
@@ -116,7 +116,8 @@ def noise_exponent(
 
     From a small start U grows like exp(4 t M), M = (1/n) sum_i y_i A_i, until its largest part is of size one; then
     the next part of U has the size alpha^(1 - q), q the ratio of the eigenvalues `rank` + 1 and `rank` of M (derived
-    on the page). With gradient descent of step eta each eigenvalue counts as log(1 + 4 eta lambda).
+    on the page for rank 1, without a bound on the remainders). With gradient descent of step eta each eigenvalue
+    counts as log(1 + 4 eta lambda).
     matrices: (n, d, d), whose symmetric parts U U^T sees.   step_size: eta on the mean square loss, 0 for the flow.
     Raises `InvalidInput` where the rank leaves no eigenvalue beyond it or the `rank`-th is not positive.
     """

@@ -58,7 +58,7 @@ def end_to_end_flow(
 ) -> Tensor:
     """W at `times` (rising, above 0), (K, p, q), from `start` (p, q) under the end-to-end equation of `depth`.
 
-    start: of full rank; the equation of depth above 2 is not smooth where a singular value vanishes.
+    start: of full rank; the equation of depth above 1 is not smooth where a singular value vanishes.
     tolerance: of the integrator, relative to the start.
     Raises `InvalidInput` for times that do not rise, a gradient of another shape or that is not finite at the start,
     and where the integration fails.

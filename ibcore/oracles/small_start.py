@@ -4,8 +4,12 @@ For the start s W_1, s a (scale s) of x -> a.(W_1 x) gradient flow on the square
 
     X^+ y + s |X^+ y|^(1/2) (I - P) W_1^T p + O(s^2),   p = (a + W_1 g) / |a + W_1 g|,   g = X^T y / |X^T y|,
 
-with P the projection on the row space of X (derived in the book). The limit is that of Yun et al. (2021) and Azulay et
-al. (2021).
+with P the projection on the row space of X (derived in the book, without a bound on the rest). If the flow fits, then
+at any scale s
+
+    |beta - X^+ y| <= s |W_1 (I - P)| (|X^+ y|^(1/2) + s k),   k = |W_1| + |W_1 W_1^T - a a^T|^(1/2),
+
+with spectral norms (proved in the book). The limit is that of Yun et al. (2021) and Azulay et al. (2021).
 """
 
 from __future__ import annotations
@@ -28,12 +32,20 @@ class SmallStart:
 
     limit: X^+ y (d,).      direction: p (m,), that of the last layer at the end.
     distance: |beta - X^+ y| / (s |X^+ y|).      ratio: sigma_2 / (s sigma_1) of the first layer.
+    frozen, excess: |W_1 (I - P)| and k, spectral norms of the start.
     """
 
     limit: Tensor
     direction: Tensor
     distance: float
     ratio: float
+    frozen: float
+    excess: float
+
+    def bound(self, scale: float) -> float:
+        """What |beta - X^+ y| / |X^+ y| cannot exceed where a flow from this start times `scale` has fitted."""
+        size = float(self.limit.norm())
+        return scale * self.frozen * (size**0.5 + scale * self.excess) / size
 
 
 @threads()
@@ -67,12 +79,14 @@ def small_start(X: object, y: object, first: object, last: object) -> SmallStart
     p = grown / grown.norm()
     frozen = W - W @ inverse @ inputs
     across = torch.eye(len(p), dtype=p.dtype) - torch.outer(p, p)
-    second = (
-        torch.linalg.eigvalsh(across @ (W @ W.T - torch.outer(a, a)) @ across)[-1]
-        .clamp(min=0)
-        .sqrt()
-    )
-    root = limit.norm().sqrt()
+    unbalanced = W @ W.T - torch.outer(a, a)
+    second = torch.linalg.eigvalsh(across @ unbalanced @ across)[-1].clamp(min=0).sqrt()
+    root, spectral = limit.norm().sqrt(), torch.linalg.matrix_norm
     return SmallStart(
-        limit, p, float((frozen.T @ p).norm() / root), float(second / root)
+        limit,
+        p,
+        float((frozen.T @ p).norm() / root),
+        float(second / root),
+        float(spectral(frozen, 2)),
+        float(spectral(W, 2) + spectral(unbalanced, 2).sqrt()),
     )

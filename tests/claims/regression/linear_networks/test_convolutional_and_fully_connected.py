@@ -11,8 +11,9 @@ from ibcore.claims.regression.linear_networks import (
 from ibcore.dynamics.stiff_flow import stiff_flow
 from ibcore.models.convolutional import Convolutional
 from ibcore.models.deep_linear import DeepLinear
-from ibcore.oracles.fourier_regression import radial_stationarity
+from ibcore.oracles.fourier_regression import even_potential, radial_stationarity
 from ibcore.problems.spectra import spectral_regression
+from ibcore.validation import InvalidInput
 
 CLAIMS = {
     claim.id: claim
@@ -124,17 +125,18 @@ def test_interpolants_without_certificate_are_noticed():
         assert not page._sparse_certified([cases[0], other]).holds
 
 
-def test_first_order_is_judged_by_every_start():
-    distances, ones = torch.full((8,), 1e-4).double(), torch.ones(8, 2).double()
-    good = page._first_order_checks(distances, ones, ones)
-    assert len(good) == 5
+def test_bound_and_first_order_are_judged_by_every_start():
+    ones = torch.ones(8, 2).double()
+    assert page._bound_check(0.9 * ones).holds
+    assert not page._bound_check(math.nan * ones).holds
+    good = page._first_order_checks(ones, ones)
+    assert len(good) == 4
     assert all(check.holds for check in good)
     off = ones.clone()
     off[3] = 1.1
+    assert not page._bound_check(off).holds
     for bad in (off, off - 0.2, math.nan * off):
-        checks = page._first_order_checks(20 * distances, bad, bad)
-        assert not any(check.holds for check in checks)
-    assert not page._first_order_checks(poisoned(distances), ones, ones)[0].holds
+        assert not any(check.holds for check in page._first_order_checks(bad, bad))
 
 
 @pytest.mark.parametrize("control", [page._not_even, page._preferred_basis])
@@ -176,3 +178,59 @@ def test_depth_one_is_linear_regression():
     y = torch.tensor([1.0, -1.0, 0.5], dtype=torch.float64)
     end = page.trained(DeepLinear(X, ()), y, torch.zeros(6).double())
     torch.testing.assert_close(end, torch.linalg.pinv(X) @ y, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [3.0, 0.3, 1e-3])
+def test_the_distance_to_the_least_norm_is_below_its_bound_at_any_scale(scale):
+    for seed in (1106001, 1106002, 1106003):
+        case = page.gaussian_case(torch.Generator().manual_seed(seed))
+        distance, _ = page.ended(case, scale)
+        bound = case.predicted.bound(scale)
+        assert 0.02 * bound < distance <= bound
+
+
+def test_frequencies_that_start_balanced_cannot_change_their_sign():
+    """All c_k are zero for v^ = conj(u^); the one output of the data, 2 Re beta^_1, is asked to become -1."""
+    X = torch.fft.irfft(torch.tensor([0, 8, 0, 0, 0], dtype=torch.complex128))[None]
+    y = torch.tensor([-1.0], dtype=torch.float64)
+    u = torch.randn(
+        8, generator=torch.Generator().manual_seed(1106004), dtype=torch.float64
+    )
+    start, model = torch.cat([u, u.roll(-1).flip(0)]), Convolutional(X)
+    with pytest.raises(InvalidInput, match="starts balanced"):
+        even_potential(*start.chunk(2))
+    run = stiff_flow(model, y, start, target_loss=0, times=[0.3], tolerance=1e-10)
+    first = torch.fft.fft(model.coefficients(run.path[-1])).real[1]
+    assert 0 < float(first) < 1e-3
+
+
+def test_on_even_inputs_the_network_is_an_unshared_diagonal_one():
+    """Outputs are sums of u+ v+ - u- v- over frequencies, and the filters' norm is that of these weights."""
+    cases, _ = page.spectral_cases(Setting("quick", 1106005), 1, even=True)
+    X = cases[0].problem.X
+    u, v = torch.randn(
+        2,
+        page.LENGTH,
+        generator=torch.Generator().manual_seed(1106006),
+        dtype=torch.float64,
+    )
+    first, second = torch.fft.fft(u), torch.fft.fft(v)
+    weights = first.real * second.real - first.imag * second.imag
+    outputs = Convolutional(X).outputs(torch.cat([u, v])[None])[0]
+    torch.testing.assert_close(
+        outputs, torch.fft.fft(X).real @ weights / page.LENGTH, rtol=1e-12, atol=1e-12
+    )
+
+
+def test_the_flow_fits_from_any_start_whose_frequencies_are_not_balanced():
+    """Also where a filter is a million times smaller than the other, or has spectra with imaginary parts."""
+    cases, _ = page.spectral_cases(Setting("quick", 1106007), 2, even=True)
+    for seed, case in zip((1106008, 1106009), cases, strict=True):
+        start = torch.randn(
+            2 * page.LENGTH,
+            generator=torch.Generator().manual_seed(seed),
+            dtype=torch.float64,
+        )
+        start[page.LENGTH :] *= 1e-6
+        run = page.arrive(case, start)
+        assert run.distance < 1e-7

@@ -4,6 +4,13 @@ from scipy.optimize import linprog
 
 from ibcore.claims import Setting
 from ibcore.claims.regression.matrix_factorization import nuclear_norm as page
+from ibcore.dynamics.stiff_flow import stiff_flow
+from ibcore.models.matrix_factorization import (
+    Sensing,
+    SymmetricFactorization,
+    identity_start,
+)
+from ibcore.oracles.matrix_entropy import entropy_minimum
 from ibcore.oracles.nuclear_minimization import minimum_nuclear_norm
 from ibcore.problems.sensing import commuting_observations, corner_completion
 
@@ -63,3 +70,49 @@ def test_starts_are_symmetric_of_norm_one_and_their_own():
     )
     assert not starts[0].equal(starts[1])
     assert starts[:2].equal(page.random_symmetric_starts(Setting("book", 0), 2))
+
+
+def followed(matrices, targets, scale, times):
+    """Losses (K,) and W (K, d, d) of the raw flow from U = scale I at `times`."""
+    model = SymmetricFactorization(Sensing(matrices))
+    start = identity_start(model, [scale])[0]
+    run = stiff_flow(model, targets, start, target_loss=0, times=times, tolerance=1e-10)
+    losses = (model.outputs(run.path) - targets).square().mean(1)
+    return losses, model.product(run.path)
+
+
+def divergence(fit, scale):
+    """sum_k v_k log(v_k / alpha^2) - v_k + alpha^2 for a diagonal fit v (d,)."""
+    return float((torch.xlogy(fit, fit / scale**2) - fit + scale**2).sum())
+
+
+def test_commuting_observations_are_fitted_also_where_only_singular_matrices_fit():
+    """W_11 = 0 and W_22 + 2 W_33 = 2: no positive definite matrix fits, and the loss falls like 1/t^2 only."""
+    matrices = torch.stack(
+        [torch.diag(torch.tensor(row)) for row in ([1.0, 0.0, 0.0], [0.0, 1.0, 2.0])]
+    ).double()
+    targets, scale = torch.tensor([0.0, 2.0], dtype=torch.float64), 0.5
+    times = [1.0, 10.0, 100.0, 1e4]
+    losses, products = followed(matrices, targets, scale, times)
+    first = scale**2 / (1 + 4 * scale**2 * torch.tensor(times).double())
+    torch.testing.assert_close(products[:, 0, 0], first, rtol=1e-6, atol=0)
+    for fit in ([0.0, 2.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.5]):
+        bound = divergence(torch.tensor(fit).double(), scale)
+        assert all(
+            loss <= bound / (8 * t) for loss, t in zip(losses, times, strict=True)
+        )
+    rest = entropy_minimum(matrices[1:, 1:, 1:], targets[1:], [scale]).matrix[0]
+    torch.testing.assert_close(products[-1, 1:, 1:], rest, rtol=1e-6, atol=1e-6)
+
+
+def test_the_loss_of_commuting_observations_is_below_the_divergence_over_8_t():
+    data = commuting_observations(5, 3, torch.Generator().manual_seed(1106010))
+    basis = torch.linalg.eigh(
+        torch.einsum("n,nab->ab", torch.tensor([1.0, 2.0, 3.0]).double(), data.matrices)
+    )[1]
+    fit, times = (basis.mT @ data.truth @ basis).diagonal(), [0.1, 1.0, 10.0]
+    losses, _ = followed(data.matrices, data.targets, 0.1, times)
+    bound = divergence(fit, 0.1)
+    assert all(
+        0 < loss <= bound / (8 * t) for loss, t in zip(losses, times, strict=True)
+    )
