@@ -65,8 +65,8 @@ class SeenEntries:
 def corner_completion(ratio: float) -> SeenEntries:
     """The symmetric 4 x 4 matrix with W[0, 2] = 1, W[0, 3] = W[1, 2] = `ratio` and their mirror images known.
 
-    Its semidefinite completion of rank one has the trace 2 + 2 ratio^2; for ratio > 1 one of rank two has 4 ratio,
-    which is less (Li, Luo and Lyu 2021).
+    Of its semidefinite completions of rank one the least trace is 2 + 2 ratio^2; for ratio > 1 one of rank two has
+    4 ratio, which is less (Li, Luo and Lyu 2021).
     """
     R = positive_number("ratio", ratio)
     rows, columns = torch.tensor([0, 0, 1]), torch.tensor([2, 3, 2])

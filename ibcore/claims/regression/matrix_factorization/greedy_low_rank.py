@@ -309,6 +309,7 @@ def mf_glrl(
             tag="proved",
             reason="the theorem has the limit of vanishing scale; ten times the resolution of "
             "curves made of segments",
+            precision=True,
         ),
         Check.each(
             "distance from the path at the smallest scale over that at the largest",
@@ -582,7 +583,8 @@ def _ahead(name: str, ratios: Tensor, factor: float, least: float) -> Check:
         at_most=factor,
         least=least,
         tag="observed",
-        reason="97 % were closer and 85 % ten times closer on 72 instances of other seeds",
+        reason="the trend is that of the source's experiments; the share asked for is below that "
+        "on other seeds",
     )
 
 

@@ -374,7 +374,7 @@ def _too_few(setting: Setting, size: int, problems: int) -> Control:
     "nuclear norm proved, the exponent derived on the page",
     statement=r"A $4 \times 4$ matrix with three observed entries $1, R, R$, $R > 1$, "
     "has a completion of nuclear norm $4R$. Gradient flow on $U U^T$ from a start of "
-    r"vanishing scale $\varepsilon$ in general position ends at the completion of rank "
+    r"vanishing scale $\varepsilon$ in general position ends at a completion of rank "
     r"one, of nuclear norm $2 + 2 R^2$; the second eigenvalue falls as "
     r"$\varepsilon^{2 - 2q}$.",
     quick={"starts": 8, "scales": (1e-1, 1e-12, 1e-14)},

@@ -1,4 +1,5 @@
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -82,3 +83,10 @@ def test_instances_of_completion_are_those_where_the_nuclear_norm_fails():
     torch.testing.assert_close(
         hidden.errors(2 * hidden.truth), torch.ones(3, dtype=torch.float64)
     )
+
+
+def test_the_first_stage_ends_where_the_flow_is_closest_to_the_first_corner():
+    corner = torch.diag(torch.tensor([1.0, 0.0])).double()
+    sizes = torch.tensor([[0.0, 0.0], [0.5, 0.0], [0.99, 0.01], [1.0, 0.5]]).double()
+    path = SimpleNamespace(corners=torch.stack([0 * corner, corner]))
+    assert len(page._first_stage(torch.diag_embed(sizes), path)) == 3
