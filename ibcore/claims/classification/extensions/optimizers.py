@@ -121,11 +121,12 @@ def _stops(steps: int, eighths: int) -> list[int]:
 
 @claim(
     kind="theorem",
-    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3; Nacson, Srebro and Soudry 2019 (SGD); "
-    "momentum is observed",
-    statement="Gradient descent, SGD with a fixed small step and momentum converge in "
-    r"direction to the same $\ell_2$ max-margin predictor as gradient flow, at the "
-    r"same rate in the time $\eta k$.",
+    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3 (recalled); Nacson, Srebro and Soudry 2019 "
+    "(SGD) and Wang et al. 2022 (momentum) (abstracts read, theorems recalled)",
+    statement="On almost all linearly separable data gradient descent, SGD and momentum with "
+    "a small enough fixed step converge in "
+    r"direction to the same $\ell_2$ max-margin predictor as gradient flow, and do so "
+    r"beside the flow at the time $\eta k$, with momentum $\eta k/(1 - \beta)$.",
     quick={"problems": 8, "steps": 5000},
     book={"problems": 20, "steps": 5000},
     full={"problems": 400, "steps": 10**6},
@@ -143,7 +144,10 @@ def gd_sgd_same_limit(setting: Setting, *, problems: int, steps: int) -> Evidenc
         torch.stack([full[-1, 1], full[-1, 3], full[-1, 5], stochastic[-1, 1]]),
         balls.w_hat,
     )
-    losses = torch.exp(_log_loss(balls, plain) - reference.log_loss[:, None])
+    log_losses = _log_loss(balls, plain)
+    losses = torch.exp(log_losses - reference.log_loss[:, None])
+    times = torch.tensor(stops).exp().to(balls.gamma)
+    of_bound = torch.exp(log_losses[:, 0]) / descent_bound(balls.gamma, times[:, None])
     apart = (
         _margins(balls.signed, plain) - _margins(balls.signed, reference.theta)[:, None]
     ).abs()
@@ -153,6 +157,7 @@ def gd_sgd_same_limit(setting: Setting, *, problems: int, steps: int) -> Evidenc
     )
     distance = (plain - reference.theta[:, None]).norm(dim=-1)
     checks = (
+        _below_the_bound(of_bound),
         *_beside_the_flow(losses[-1], turned[0], apart, distance),
         *_scaled_limits(scaled),
     )
@@ -181,6 +186,28 @@ def gd_sgd_same_limit(setting: Setting, *, problems: int, steps: int) -> Evidenc
         "rejected (margin below 0.4, rate or angle below 0.1)": balls.rejected,
     }
     return Evidence(checks, control, data, notes)
+
+
+def descent_bound(gamma: Tensor, time: Tensor) -> Tensor:
+    """Above the mean logistic loss of the flow from w = 0 at a time of at least 1/gamma^2, and of gradient descent.
+
+    gamma: margin of inputs in the unit ball.      time: the time of the flow, or of steps eta <= 4.
+    For a convex function of curvature 1/eta at most L(w) <= L(u) + |u|^2 / (2 t) for every u; here u has
+    all margins at log(gamma^2 t).
+    """
+    scaled = gamma.square() * time
+    return (1 + torch.log(scaled).square() / 2) / scaled
+
+
+def _below_the_bound(of_bound: Tensor) -> Check:
+    return Check.each(
+        "GD: loss over (1 + log^2(gamma^2 t) / 2) / (gamma^2 t)",
+        of_bound,
+        at_most=1,
+        tag="proved",
+        math=r"GD: loss over $(1 + \frac12 \log^2(\gamma^2 t))/(\gamma^2 t)$",
+        reason=r"convexity, with steps of at most one over the curvature, $\eta = 4$",
+    )
 
 
 def _beside_the_flow(
@@ -251,15 +278,15 @@ def _scaled_limits(sines: Tensor) -> tuple[Check, ...]:
             values,
             at_most=bar,
             growth=0.25,
-            tag=tag,
+            tag="observed",
             math=rf"loss-scaled {name}: $\sin\angle(w, \hat w)$",
-            reason=rf"$O(1/k)$ after five thousand steps; at most ${seen} \cdot 10^{{-4}}$ on "
-            "100 data sets",
+            reason=rf"as if it were $O(1/k)$, after five thousand steps; at most "
+            rf"${seen} \cdot 10^{{-4}}$ on 100 data sets",
         )
-        for name, values, bar, tag, seen in (
-            ("GD", sines[0], 1e-3, "proved", 6.3),
-            ("momentum, Nesterov", sines[1:3], 1e-3, "observed", 3.8),
-            ("SGD", sines[3], 2e-3, "observed", 15),
+        for name, values, bar, seen in (
+            ("GD", sines[0], 1e-3, 6.3),
+            ("momentum, Nesterov", sines[1:3], 1e-3, 3.8),
+            ("SGD", sines[3], 2e-3, 15),
         )
     )
 
@@ -324,12 +351,13 @@ def _log_loss(balls: Balls, theta: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Ji and Telgarsky 2021, Theorem 7 (constant steps over the loss); Nacson, Lee, Gunasekar, Savarese, Srebro "
-    "and Soudry 2019 (steps over the loss and 1/sqrt t)",
-    statement=r"With steps $\eta_k / L$ the margin gap on the exponential loss is at "
-    r"most $(1 + \log n) / (\gamma \sum_k \eta_k)$: $1/t$ for constant $\eta_k$, "
-    r"$1/\sqrt{t}$ for $\eta_k \sim 1/\sqrt{k}$, up to log factors; with steps $\eta$ "
-    r"it is $1/\log t$.",
+    source="Ji and Telgarsky 2021 (constant steps over the loss) and Nacson, Lee, Gunasekar, Savarese, Srebro and "
+    "Soudry 2019 (steps that fall like a root) (abstracts read, theorems recalled); the bound is proved on the page",
+    statement=r"On separable inputs in the unit ball, from $w_0 = 0$ and with steps $\eta_k / L$, "
+    r"$\eta_k \le 1$ not increasing, the margin gap on the exponential loss is at "
+    r"most $(1 + \log n) / (\gamma \sum_k \eta_k)$: $O(1/k)$ for constant $\eta_k$, "
+    r"$O(1/\sqrt{k})$ for $\eta_k \sim 1/\sqrt{k}$; with steps $\eta$ "
+    r"it is $O(1/\log k)$.",
     quick={"problems": 32, "steps": 5000},
     book={"problems": 40, "steps": 5000},
     full={"problems": 1000, "steps": 10**6},
@@ -431,7 +459,7 @@ def _rates(slopes: Tensor, slow: float, of_bound: Tensor) -> tuple[Check, ...]:
             of_bound,
             at_most=1,
             tag="proved",
-            reason="the theorem, for every step",
+            reason="the theorem, for every number of steps",
         ),
     )
 
@@ -526,8 +554,11 @@ _CONDITIONS = "rejected (margin, strictness or difference of the optima)"
 
 @claim(
     kind="theorem",
-    source="Gunasekar, Lee, Soudry and Srebro 2018, steepest descent on separable data",
-    statement="Steepest descent in a norm converges to the largest margin in that "
+    source="Gunasekar, Lee, Soudry and Srebro 2018, steepest descent on separable data (recalled); for normalized "
+    "decreasing steps Nacson, Lee, Gunasekar, Savarese, Srebro and Soudry 2019 (recalled) and Fan, Schmidt and "
+    "Thrampoulidis 2025, Theorem 1 (read); the bound is proved on the page",
+    statement="On separable data and the exponential loss, steepest descent in a norm, with steps whose lengths "
+    "tend to zero and have an infinite sum, reaches the largest margin in that "
     r"norm: coordinate descent in $\ell_1$, gradient descent in $\ell_2$, sign descent "
     r"in $\ell_\infty$.",
     quick={"problems": 8, "steps": 7000},
@@ -542,15 +573,21 @@ def steepest_descent_norm_margin(
     rows = norms.signed
     methods = Grouped(tuple((Steepest(p, normalized=True), B) for p in NORMS))
     stops = _stops(steps, 16)
+    schedule = decaying(0.7 / norms.radii.flatten(), 0.5, over=600.0)
     run = descend(
         Linear(rows.repeat(3, 1, 1)),
         Exponential(),
         rows.new_zeros(3 * B, rows.shape[-1]),
-        decaying(0.7 / norms.radii.flatten(), 0.5, over=600.0),
+        schedule,
         stops=stops,
         direction=methods,
     )
     gaps = norms.gaps(run.theta.reshape(len(stops), 3, B, -1))
+    lengths = torch.exp(
+        torch.stack([torch.as_tensor(schedule.log_size(k)) for k in range(steps)])
+    ).reshape(steps, 3, B)
+    bound = steepest_bound(lengths, norms.radii, rows.shape[1]) / norms.margins
+    of_bound = gaps[-1].diagonal(dim1=0, dim2=2).T / bound
     control = Control(
         "gradient descent, measured in l_inf",
         Check.share(
@@ -567,8 +604,30 @@ def steepest_descent_norm_margin(
     )
     data = {"stops": stops, "gaps": gaps.cpu()}
     notes = {"data sets": B, _CONDITIONS: norms.rejected}
-    checks = (_programs(norms), *_own_norms(gaps[-1]))
+    checks = (_programs(norms), _below_the_sum(of_bound), *_own_norms(gaps[-1]))
     return Evidence(checks, control, data, notes)
+
+
+def steepest_bound(lengths: Tensor, radii: Tensor, n: int) -> Tensor:
+    """How far the margin in its own norm can be below the largest after steepest descent from w = 0.
+
+    lengths: (K, ...) of the steps, in the norm of the method.      radii: (...), the largest dual norm of an input.
+    (log n + radius^2 sum s^2 / 2) / sum s for the exponential loss of n separable examples, where this is below the
+    largest margin.
+    """
+    spent = math.log(n) + radii.square() * lengths.square().sum(0) / 2
+    return spent / lengths.sum(0)
+
+
+def _below_the_sum(of_bound: Tensor) -> Check:
+    return Check.each(
+        "own margin gap over (log n + R^2 sum s^2 / 2) / sum s",
+        of_bound,
+        at_most=1,
+        tag="proved",
+        math=r"own margin gap over $(\log n + \frac12 R^2 \sum s_j^2)/\sum s_j$",
+        reason="the derivation on the page; no step was chosen to make it sharp",
+    )
 
 
 def _programs(norms: NormProblems) -> Check:
@@ -605,9 +664,10 @@ def _own_norms(gaps: Tensor) -> tuple[Check, ...]:
                 own[:, i],
                 at_most=1e-3,
                 least=SHARE,
-                tag="proved",
+                tag="observed",
                 math=f"{formula}: own margin gap at most $10^{{-3}}$",
-                reason="the theorem bounds no number of steps; 99 % of 240 data sets",
+                reason="that the gap tends to zero is proved, the bound far from sharp; 99 % of "
+                "240 data sets",
             )
             for i, (name, formula) in enumerate(names)
         ),
@@ -616,7 +676,7 @@ def _own_norms(gaps: Tensor) -> tuple[Check, ...]:
             own,
             at_most=1e-2,
             growth=0.25,
-            tag="proved",
+            tag="observed",
             reason="ten times the bar above, for the data sets that are late",
         ),
         Check.each(
@@ -631,16 +691,20 @@ def _own_norms(gaps: Tensor) -> tuple[Check, ...]:
 
 @claim(
     kind="theorem",
-    source="Zhang, Zou and Cao 2024 (Adam without epsilon, decreasing steps); Qian and Qian 2019 (AdaGrad)",
-    statement=r"On separable data Adam without $\varepsilon$ converges to the largest "
-    r"$\ell_\infty$ margin, and AdaGrad to the largest margin in the $\ell_2$ norm "
+    source="Zhang, Zou and Cao 2024 (Adam without epsilon, decreasing steps); Qian and Qian 2019 (AdaGrad, small "
+    "constant steps); Wang et al. 2022 (Adam with epsilon) (abstracts read, theorems recalled)",
+    statement=r"On separable data full-batch Adam without $\varepsilon$ and with decreasing steps reaches the largest "
+    r"$\ell_\infty$ margin, and AdaGrad the largest margin in the $\ell_2$ norm "
     "weighted by its own limiting preconditioner.",
     quick={"problems": 8, "steps": 7000},
     book={"problems": 20, "steps": 7000},
     full={"problems": 400, "steps": 10**5},
 )
 def adaptive_methods(setting: Setting, *, problems: int, steps: int) -> Evidence:
-    """l_inf margin of Adam with and without epsilon; AdaGrad against the quadratic program it defines itself."""
+    """l_inf margin of Adam with and without epsilon; AdaGrad against the quadratic program it defines itself.
+
+    AdaGrad's steps are divided by the loss, unlike those of Qian and Qian.
+    """
     norms, B = draw_norm_problems(setting, problems, "adaptive"), problems
     rows, first = norms.signed, 0.5 / norms.radii[2]
     epsilon = torch.cat([torch.zeros_like(first), torch.full_like(first, 1e-8)])
@@ -687,21 +751,35 @@ def adaptive_methods(setting: Setting, *, problems: int, steps: int) -> Evidence
         "l2": l2,
     }
     notes = {"data sets": B, _CONDITIONS: norms.rejected}
-    return Evidence(_adaptive(gaps[-1, 0], weighted, l2), control, data, notes)
+    reach = run.theta[-1, :B].abs().amax(-1) / torch.exp(run.log_time[-1, :B])
+    return Evidence(_adaptive(gaps[-1, 0], reach, weighted, l2), control, data, notes)
 
 
-def _adaptive(adam: Tensor, weighted: Tensor, l2: Tensor) -> tuple[Check, ...]:
-    """Gaps of Adam without epsilon in three norms, (B, 3); of AdaGrad in its own norm and in l2, (B,)."""
+def _adaptive(
+    adam: Tensor, reach: Tensor, weighted: Tensor, l2: Tensor
+) -> tuple[Check, ...]:
+    """Gaps of Adam without epsilon in three norms, (B, 3), its |w|_inf over the sum of the step sizes, (B,).
+
+    weighted, l2: gaps of AdaGrad in its own norm and in l2, (B,).
+    """
     own, others = adam[:, 2], adam[:, :2].amin(-1)
     return (
+        Check.each(
+            "Adam, epsilon = 0: largest coordinate of w over the sum of the step sizes",
+            reach,
+            at_most=1 + 1e-9,
+            tag="proved",
+            math=r"Adam, $\epsilon = 0$: $\|w\|_\infty / \sum_j \eta_j$",
+            reason=r"with $\beta_1 = \beta_2$ no coordinate of a step exceeds $\eta_k$; rounding",
+        ),
         Check.share(
             "Adam, epsilon = 0: l_inf margin gap at most 1e-3",
             own,
             at_most=1e-3,
             least=SHARE,
-            tag="proved",
+            tag="observed",
             math=r"Adam, $\epsilon = 0$: $\ell_\infty$ margin gap at most $10^{-3}$",
-            reason="the theorem's bound decays like a root of the number of steps, with "
+            reason="the theorem's bound decays like a power of the number of steps, with "
             "constants of the data; all of 60 data sets",
         ),
         Check.each(
@@ -718,10 +796,10 @@ def _adaptive(adam: Tensor, weighted: Tensor, l2: Tensor) -> tuple[Check, ...]:
             weighted,
             at_most=1e-3,
             least=SHARE,
-            tag="proved",
+            tag="derived",
             math="AdaGrad: margin gap in its own limiting norm at most $10^{-3}$",
             reason="loss-scaled steps, as for gradient descent: $O(1/k)$ once the "
-            "preconditioner has settled",
+            "preconditioner has settled; the theorem is on constant steps",
         ),
         Check.share(
             "AdaGrad: gap in l2 over that gap at least 1",

@@ -1,8 +1,10 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.integrate import solve_ivp
 
 from ibcore.claims import Setting
 from ibcore.claims.classification.extensions import losses_and_paths as page
@@ -112,6 +114,67 @@ def test_data_sets_without_a_measurement_count_as_failing(which):
     measured = made_up_paths()
     measured[which][:5] = math.nan
     assert not page._path_checks(*measured)[which].holds
+
+
+def test_the_flow_does_not_approach_the_path_where_support_vectors_do_not_span():
+    """With 20 examples in 40 dimensions the ratio of the angles does not fall; at n = 30, d = 3 it does."""
+    wide = page.wide_ratios(Setting("quick", 1103020), 8).median(0).values
+    assert float(wide[-1]) >= float(wide[0])
+    pairs, _ = page._path_problems(
+        Setting("quick", 1103020), page.SPANNING, 8, spans=True
+    )
+    followed = [page._follow(p, s, Logistic(), page.PATH_TIMES) for p, s in pairs]
+    ratios = torch.stack([f.to_path / f.to_limit for f in followed]).median(0).values
+    assert float(ratios[-1]) < float(ratios[0]) / 5
+
+
+@pytest.mark.parametrize("seed", [1103021, 1103022])
+def test_what_is_left_of_the_ratio_is_what_lies_off_the_support_vectors(seed):
+    """The path has no part off their span, so the angles' ratio is |part of w off it| / |part of w off w_hat|."""
+    (pair,), _ = page.draw_solved(
+        Setting("quick", seed), 1, "off the span", page.WIDE, lambda s: s.rate > 0.02
+    )
+    problem, solution = pair
+    run = page._follow(problem, solution, Logistic(), (1e4,))
+    basis = torch.linalg.qr(problem.signed[solution.support].T).Q
+    unit = solution.primal / solution.primal.norm()
+    w = run.theta[0]
+    off_span, off_limit = w - basis @ (basis.T @ w), w - unit * (unit @ w)
+    expected = float(off_span.norm() / off_limit.norm())
+    assert float(run.to_path / run.to_limit) == pytest.approx(expected, rel=0.01)
+    assert expected > 0.05
+
+
+def test_the_flow_is_never_far_from_its_path(verdicts):
+    case = verdicts["finite-time-path", 0].data["missing"][0]
+    assert float(torch.rad2deg(case.angle).max()) < 60
+    turned = dataclasses.replace(case, theta=-case.theta)
+    torch.testing.assert_close(turned.angle, torch.pi - case.angle)
+    assert not page._never_far(torch.rad2deg(turned.angle)).holds
+    assert not page._never_far(torch.tensor([1.0, math.nan])).holds
+
+
+def test_a_loss_that_levels_off_leaves_an_example_behind():
+    """1/(1 + log(1 + e^m)) is not convex: nine examples (1, 0) run away from (-1, 0.1) before it is right."""
+    rows = np.array([[1.0, 0.0]] * 9 + [[-1.0, 0.1]])
+    assert float((rows @ [1.0, 11.0]).min()) > 0
+
+    def field(log_time, w):
+        margins = rows @ w
+        slope = (1 + np.logaddexp(0, margins)) ** -2 * np.exp(
+            -np.logaddexp(0, -margins)
+        )
+        return math.exp(log_time) * (slope @ rows) / len(rows)
+
+    late = [
+        solve_ivp(
+            field, (-5, end), np.zeros(2), method="LSODA", rtol=1e-9, atol=1e-12
+        ).y[:, -1]
+        for end in (30, 60)
+    ]
+    assert late[1][0] > 1e3 * late[0][0] > 0
+    assert late[1][1] == pytest.approx(late[0][1], rel=1e-3)
+    assert float((rows @ late[1])[-1]) < -1e6
 
 
 def test_a_path_that_cannot_be_computed_ends_with_its_reason(monkeypatch):

@@ -5,12 +5,13 @@ import torch
 
 from ibcore.claims import Setting
 from ibcore.claims.classification.extensions import optimizers as page
-from ibcore.dynamics.descent import constant, descend
-from ibcore.dynamics.directions import Adam
-from ibcore.losses import Exponential
+from ibcore.dynamics.descent import constant, decaying, descend
+from ibcore.dynamics.directions import Adam, Steepest
+from ibcore.losses import Exponential, Logistic
 from ibcore.models import Linear
-from ibcore.oracles.norm_margin import norm_max_margin
-from ibcore.problems.separable import Classification
+from ibcore.oracles.max_margin import max_margin
+from ibcore.oracles.norm_margin import conjugate, norm_max_margin
+from ibcore.problems.separable import Classification, planted_margin
 
 CLAIMS = {
     claim.id: claim
@@ -166,8 +167,92 @@ def test_each_descent_is_judged_in_its_own_norm():
 def test_adaptive_methods_without_a_number_let_no_claim_stand():
     adam = torch.tensor([0.1, 0.1, 1e-4]).double().repeat(8, 1)
     weighted, l2 = torch.full((8,), 1e-4).double(), torch.full((8,), 0.1).double()
-    missing = torch.full((8,), math.nan).double()
-    assert falls(page._adaptive(adam, weighted, l2), ())
-    assert falls(page._adaptive(adam * math.nan, weighted, l2), (0, 1))
-    assert falls(page._adaptive(adam, missing, l2), (2, 3))
-    assert falls(page._adaptive(adam, weighted, missing), (3,))
+    reach, missing = torch.ones(8).double(), torch.full((8,), math.nan).double()
+    assert falls(page._adaptive(adam, reach, weighted, l2), ())
+    assert falls(page._adaptive(adam, 1.001 * reach, weighted, l2), (0,))
+    assert falls(page._adaptive(adam * math.nan, missing, weighted, l2), (0, 1, 2))
+    assert falls(page._adaptive(adam, reach, missing, l2), (3, 4))
+    assert falls(page._adaptive(adam, reach, weighted, missing), (4,))
+
+
+@pytest.mark.parametrize("size", [0.05, 0.5, 3.0])
+@pytest.mark.parametrize("p", [1.0, 2.0, 4.0, math.inf])
+def test_no_steepest_descent_falls_below_its_bound(p, size):
+    """min m >= sum s (gamma - bound) after any steps s, also where steps are long and the bound says little."""
+    data = planted_margin(12, 3, 1.0, torch.Generator().manual_seed(1103010))
+    radius = torch.linalg.vector_norm(data.X, conjugate(p), dim=1).max()
+    schedule, stops = decaying(size / float(radius), 0.5), [1, 10, 100, 1000, 3000]
+    run = descend(
+        Linear(data.signed),
+        Exponential(),
+        torch.zeros(1, 3).double(),
+        schedule,
+        stops=stops,
+        direction=Steepest(p, normalized=True),
+    )
+    lengths = torch.tensor([schedule.log_size(k) for k in range(3000)]).double().exp()
+    best = norm_max_margin(data.X, data.y, p).margin
+    for k, w in zip(stops, run.theta[:, 0], strict=True):
+        bound = float(page.steepest_bound(lengths[:k], radius, 12))
+        least = float((data.signed @ w).min())
+        assert least >= float(lengths[:k].sum()) * (best - bound)
+        if bound < best:
+            assert best - least / float(torch.linalg.vector_norm(w, p)) <= bound
+
+
+def test_the_bound_of_one_point_on_a_line_is_nearly_reached():
+    """For one example the bound is R^2 sum s^2 / (2 sum s): second order in the steps, as the gap is zero."""
+    lengths = torch.full((50,), 0.1).double()
+    bound = page.steepest_bound(lengths, torch.tensor(2.0).double(), 1)
+    assert float(bound) == pytest.approx(4 * 0.1 / 2)
+
+
+@pytest.mark.parametrize("k", [40, 400, 4000])
+def test_gradient_descent_stays_below_the_bound_of_its_loss(k):
+    X = torch.tensor([[0.6, 0.8], [0.8, -0.6], [0.4, 0.3]]).double()
+    gamma = torch.tensor(max_margin(X, torch.ones(3).double()).margin).double()
+    run = descend(
+        Linear(X), Logistic(), torch.zeros(1, 2).double(), constant(4.0), stops=[k]
+    )
+    ratio = float(
+        torch.exp(run.log_loss[0, 0]) / page.descent_bound(gamma, torch.tensor(4.0 * k))
+    )
+    assert ratio <= 1
+    assert not page._below_the_bound(torch.tensor([0.5, 1.01])).holds
+    assert not page._below_the_bound(torch.tensor([0.5, math.nan])).holds
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
+def test_adam_with_equal_decays_moves_no_coordinate_by_more_than_its_step_size(beta):
+    """Also where a coordinate changes its direction: by Cauchy and Schwarz m^2 <= v."""
+    data = planted_margin(6, 4, 0.05, torch.Generator().manual_seed(1103011))
+    stops = list(range(1, 60))
+    run = descend(
+        Linear(data.signed),
+        Exponential(),
+        torch.zeros(1, 4).double(),
+        constant(0.3),
+        stops=stops,
+        direction=Adam(beta, beta, 0.0),
+    )
+    moved = run.theta[:, 0].diff(dim=0, prepend=torch.zeros(1, 4).double())
+    assert float(moved.abs().max()) <= 0.3 * (1 + 1e-12)
+    assert float(moved.abs().max()) > 0.299
+
+
+def test_equal_decays_are_needed_for_a_speed_limit_and_beta1_squared_below_beta2():
+    """With beta1^2 > beta2 the first moment forgets more slowly, and Adam passes the limit log(1/beta2) / 2."""
+    model = Linear(torch.tensor([[3.0, 1.0]]).double())
+    speeds = []
+    for beta1 in (0.5, 0.9):
+        run = descend(
+            model,
+            Exponential(),
+            torch.zeros(1, 2).double(),
+            constant(0.1),
+            stops=[100, 300],
+            direction=Adam(beta1, 0.6, 0.0),
+        )
+        speeds.append(float(run.log_loss[0, 0] - run.log_loss[1, 0]) / 200)
+    limit = -math.log(0.6) / 2
+    assert speeds[0] <= 1.05 * limit < speeds[1]
