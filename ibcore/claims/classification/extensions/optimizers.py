@@ -263,7 +263,7 @@ def _beside_the_flow(
             later[3],
             at_most=1,
             least=0.9,
-            tag="derived",
+            tag="observed",
             math=r"SGD: $\|w - w_{\mathrm{flow}}\|$ at the end at most that at a tenth of the time",
             reason="noise may still bring an early state closer; 98 % of 100 data sets",
         ),
@@ -796,7 +796,7 @@ def _adaptive(
             weighted,
             at_most=1e-3,
             least=SHARE,
-            tag="derived",
+            tag="observed",
             math="AdaGrad: margin gap in its own limiting norm at most $10^{-3}$",
             reason="loss-scaled steps, as for gradient descent: $O(1/k)$ once the "
             "preconditioner has settled; the theorem is on constant steps",
