@@ -200,8 +200,8 @@ def test_no_steepest_descent_falls_below_its_bound(p, size):
             assert best - least / float(torch.linalg.vector_norm(w, p)) <= bound
 
 
-def test_the_bound_of_one_point_on_a_line_is_nearly_reached():
-    """For one example the bound is R^2 sum s^2 / (2 sum s): second order in the steps, as the gap is zero."""
+def test_the_bound_counts_the_squares_of_the_steps():
+    """For one example the bound is R^2 sum s^2 / (2 sum s): of second order in the steps, though the gap is zero."""
     lengths = torch.full((50,), 0.1).double()
     bound = page.steepest_bound(lengths, torch.tensor(2.0).double(), 1)
     assert float(bound) == pytest.approx(4 * 0.1 / 2)
@@ -240,7 +240,7 @@ def test_adam_with_equal_decays_moves_no_coordinate_by_more_than_its_step_size(b
     assert float(moved.abs().max()) > 0.299
 
 
-def test_equal_decays_are_needed_for_a_speed_limit_and_beta1_squared_below_beta2():
+def test_the_speed_limit_needs_beta1_squared_below_beta2():
     """With beta1^2 > beta2 the first moment forgets more slowly, and Adam passes the limit log(1/beta2) / 2."""
     model = Linear(torch.tensor([[3.0, 1.0]]).double())
     speeds = []
