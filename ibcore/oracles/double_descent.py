@@ -20,7 +20,9 @@ def weak_features_risk(
     the variance of a label given the used features, it is
     v (1 + p/(n-p-1)) for p <= n-2, infinite for n-1 <= p <= n+1, and
     |b_T|^2 (1 - n/p) + v (1 + n/(p-n-1)) for p >= n+2
-    (Belkin, Hsu and Xu 2020, Gaussian model).
+    (Belkin, Hsu and Xu 2020, Gaussian model, for v > 0 and p >= 1).
+    Without features it is v. Where v = 0 nothing is amplified, and what
+    is left is |b_T|^2 (1 - n/p) for p >= n and 0 below, without a peak.
 
     signal_used, signal_unused: |b_T|^2 and |b_Tc|^2.
     Raises `InvalidInput` for negative energies.
@@ -29,11 +31,12 @@ def weak_features_risk(
     p = positive_integer("used", used, least=0)
     _energies(signal_used, signal_unused, noise_variance)
     v = signal_unused + noise_variance
-    if p <= n - 2:
-        return v * (1 + p / (n - p - 1))
-    if p <= n + 1:
+    unseen = signal_used * (1 - n / p) if p > n else 0.0
+    if v == 0 or p == 0:
+        return unseen + v
+    if n - 1 <= p <= n + 1:
         return math.inf
-    return signal_used * (1 - n / p) + v * (1 + n / (p - n - 1))
+    return unseen + v * (1 + min(n, p) / (abs(p - n) - 1))
 
 
 def weak_features_spread(
@@ -45,18 +48,22 @@ def weak_features_spread(
 ) -> float:
     """Standard deviation over training inputs of the risk given them, label noise averaged out.
 
-    Infinite within three of the threshold. The trace of the inverse of a k x k Wishart matrix with
-    k + m degrees of freedom has variance 2k (k+m-1) / (m (m-1)^2 (m-3)), from the second moments of
+    Infinite within three of the threshold, if p >= 1 and v > 0. The trace of the inverse of a k x k Wishart
+    matrix with k + m degrees of freedom has variance 2k (k+m-1) / (m (m-1)^2 (m-3)), from the second moments of
     the inverse Wishart law; the part of a fixed vector outside a random n-dimensional subspace of R^p
     is a Beta((p-n)/2, n/2) share of its energy, independent of that trace.
     """
     n, p = positive_integer("samples", samples), positive_integer("used", used, least=0)
     _energies(signal_used, signal_unused, noise_variance)
     size, gap = min(n, p), abs(p - n)
-    if gap <= 3:
-        return math.inf
     v = signal_unused + noise_variance
-    variance = v**2 * 2 * size * (size + gap - 1) / (gap * (gap - 1) ** 2 * (gap - 3))
+    variance = 0.0
+    if v > 0 and p > 0:
+        if gap <= 3:
+            return math.inf
+        variance = (
+            v**2 * 2 * size * (size + gap - 1) / (gap * (gap - 1) ** 2 * (gap - 3))
+        )
     if p > n:
         variance += signal_used**2 * n * (p - n) / (p**2 * (p / 2 + 1))
     return math.sqrt(variance)

@@ -37,6 +37,37 @@ def test_without_noise_only_the_unseen_directions_cost():
     assert weak_features_risk(40, 160, 1.0, 0.0, 0.0) == pytest.approx(0.75)
 
 
+def test_without_anything_to_amplify_there_is_no_peak():
+    assert weak_features_risk(40, 40, 1.0, 0.0, 0.0) == 0
+    assert weak_features_risk(40, 39, 1.0, 0.0, 0.0) == 0
+    assert weak_features_risk(40, 41, 1.0, 0.0, 0.0) == pytest.approx(1 / 41)
+    assert weak_features_spread(40, 39, 1.0, 0.0, 0.0) == 0
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_without_features_the_risk_is_the_variance_of_a_label_however_few_the_samples(
+    n,
+):
+    assert weak_features_risk(n, 0, 0.0, 1.0, 0.25) == 1.25
+    assert weak_features_spread(n, 0, 0.0, 1.0, 0.25) == 0
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_without_noise_every_number_of_features_has_the_risk_of_a_random_projection(n):
+    """At v = 0 the risk is |b - P b|^2 for the projection P on the row space, at and beside p = n as elsewhere."""
+    repetitions = 4000
+    generator = torch.Generator().manual_seed(1104100 + n)
+    for p in range(1, n + 5):
+        Z = torch.randn(repetitions, n, p, generator=generator, dtype=torch.float64)
+        rows = torch.linalg.svd(Z, full_matrices=False).Vh
+        unseen = 1 - rows[..., 0].square().sum(-1)
+        spread = weak_features_spread(n, p, 1.0, 0.0, 0.0)
+        risk = weak_features_risk(n, p, 1.0, 0.0, 0.0)
+        bar = 6 * spread / math.sqrt(repetitions) + 1e-12
+        assert abs(float(unseen.mean()) - risk) <= bar, p
+        assert float(unseen.std()) == pytest.approx(spread, rel=0.12, abs=1e-12), p
+
+
 @pytest.mark.parametrize(("p", "signal"), [(8, 0.0), (30, 0.6), (55, 0.7), (120, 1.0)])
 def test_spread_agrees_with_sampling(p, signal):
     n, repetitions = 40, 4000 if p < 40 else 2000
