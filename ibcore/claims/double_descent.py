@@ -48,10 +48,11 @@ PENALTY = 2.5e-4
 
 @claim(
     kind="theorem",
-    source="Belkin, Hsu and Xu 2020, Gaussian model",
+    source="Belkin, Hsu and Xu 2020, Gaussian model, Theorem 1 (recalled; proved on the page)",
     statement="The expected test risk of minimum-norm least squares on $p$ of $D$ "
-    "Gaussian features follows a formula that is infinite at $p = n$ and falls again "
-    "beyond; gradient descent from zero finds that solution.",
+    "independent Gaussian features follows a formula that, where labels are noisy or "
+    "features left out, is infinite at $p = n$ and finite again beyond; gradient descent "
+    "from zero finds that solution.",
     quick={"repetitions": 1000, "descents": 4, "counts": (20, 30, 38, 40, 42, 50, 100)},
     book={
         "repetitions": 1000,
@@ -334,7 +335,8 @@ def _risk_from(
     statement="On handwritten digits the test risk of minimum-norm random Fourier "
     "features peaks where their number equals the number of samples and falls again "
     "beyond; so does that of trained two-layer networks with label noise, where they "
-    "begin to fit. The second valley is the deeper one for clean labels only.",
+    "begin to fit. For random features the second valley is the deeper one with clean "
+    "labels, the first one with a fifth of the labels redrawn.",
     quick={
         "train": 400,
         "splits": 8,

@@ -117,8 +117,8 @@ def fit_points(
     """Gradient flow of a network of `width` neurons on each data set, until its mean square loss is 1e-8.
 
     Output weights start at zero, the others normal with variance `scale` R/sqrt(width), R the least
-    roughness: output weights of the same size would make a function about `scale` times as rough as
-    needed. `start` (B, P) replaces that start; `options` go to `square_flow`.
+    roughness: output weights of the same size would make a function rougher than needed by a factor of the
+    order of `scale`. `start` (B, P) replaces that start; `options` go to `square_flow`.
 
     Raises `InvalidInput` for a width or scale that is not positive, and for points on a line, which
     need no roughness at all.
