@@ -48,7 +48,7 @@ PENALTY = 2.5e-4
 
 @claim(
     kind="theorem",
-    source="Belkin, Hsu and Xu 2020, Gaussian model, Theorem 1 (recalled; proved on the page)",
+    source="Belkin, Hsu and Xu 2020, Gaussian model (abstract read, theorem recalled; proved on the page)",
     statement="The expected test risk of minimum-norm least squares on $p$ of $D$ "
     "independent Gaussian features follows a formula that, where labels are noisy or "
     "features left out, is infinite at $p = n$ and finite again beyond; gradient descent "
