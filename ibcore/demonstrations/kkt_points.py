@@ -53,10 +53,11 @@ class Path:
 
 @functools.cache
 def training_path(activation: str) -> Path:
-    """Direction of gradient flow for an activation of `ACTIVATIONS` from one random start.
+    """Directions of `sphere_flow` for an activation of `ACTIVATIONS` from one random start.
 
-    The state at a stage is that of a short run with steps of relative length 0.02, settled by shorter steps
-    that add little to |theta|. Raises `InvalidInput` for an unknown activation.
+    It is gradient flow in the first steps and an annealed maximization of the margin later. The state at a stage is
+    that of a short run with steps of relative length 0.02, settled by shorter steps that add little to |theta|.
+    Raises `InvalidInput` for an unknown activation.
     """
     phi = ACTIVATIONS[one_of("activation", activation, ACTIVATIONS)]
     X, y = circle_points()

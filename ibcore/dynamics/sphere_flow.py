@@ -1,9 +1,11 @@
-"""Gradient flow of homogeneous margins followed by its direction, for models with kinks.
+"""An annealed maximization of normalized margins, which starts as gradient flow; for models with kinks.
 
 A network with a kinked activation slides along its kinks, where implicit methods find no solution and
-explicit ones chatter. The direction alone needs neither: with unit vectors u = theta/|theta| and d log |theta| as
-the clock, the flow moves along the softmax-weighted gradient of the margins, and a step of relative length r
-chatters with amplitude r. The steps are shortened in the second half of a run.
+explicit ones chatter. Here only the direction u = theta/|theta| is kept. Steps have a length r relative to |theta|
+along the softmax-weighted gradient of the margins, and chatter with amplitude r; they are shortened in the second
+half of a run. While the softmax is that of the margins at theta they are Euler steps of the flow. Later the margins in
+the softmax are held below a number of the order of 1/r, where those of the flow grow without bound: from there on
+this is another path, which often ends at another stationary direction than gradient flow, with a larger margin.
 """
 
 from __future__ import annotations
@@ -74,13 +76,13 @@ def sphere_flow(
     window: int = 400,
     records: int = 100,
 ) -> SphereRun:
-    """Follow theta/|theta| for margins of `degree` k and an exponential tail, with steps that shrink to `finest`.
+    """A nearly stationary direction of the normalized margin of `degree` k, by steps that shrink to `finest`.
 
     model: outputs (B, n) are margins.      theta: (B, P), any start.
     Each step is theta <- theta + r |theta| g/|g| with g = sum_i p_i grad m_i, p = softmax(-c m), an Euler step of
     the flow where c = 1. Once every margin is positive, c min m is held below `heat`/r, before that c max |m|, so
-    that a step does not overshoot the softmax. r is `coarsest` for half of the steps, in which |theta| grows by
-    a factor of about exp(r steps / 2), and then falls geometrically to `finest`.
+    that a step does not overshoot the softmax: from then on it is no step of the flow. r is `coarsest` for half of
+    the steps, in which |theta| grows by a factor of about exp(r steps / 2), and then falls geometrically to `finest`.
     The last `window` steps are averaged into `pull`. A run whose last margin is not positive has not fitted
     its data; one whose gradient vanished, since no neuron is active on its last example, ends as NaN.
 
