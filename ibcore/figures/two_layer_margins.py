@@ -142,10 +142,14 @@ def draw_potential(
 def draw_width_gaps(
     ax: Axes, widths: Sequence[int], gaps: Array, stops: Sequence[float]
 ) -> None:
-    """Gaps to the variation-norm margin (stops, widths, runs) over the width: median line, runs as marks."""
+    """Gaps to the variation-norm margin (stops, widths, runs) over the width: runs as marks, line of their medians.
+
+    A run without a gap (NaN) has no mark, and the median is that of the others.
+    """
     for row, stop, (color, line, mark) in zip(gaps, stops, _STYLES, strict=False):
         values = np.maximum(row, 1e-12)
-        ax.plot(widths, np.median(values, -1), color=PALETTE[color], linestyle=line)
+        medians = np.ma.median(np.ma.masked_invalid(values), -1).filled(np.nan)
+        ax.plot(widths, medians, color=PALETTE[color], linestyle=line)
         places = np.repeat(widths, values.shape[1])
         ax.plot(
             places,
@@ -157,7 +161,7 @@ def draw_width_gaps(
         )
         ax.annotate(
             f"log L = {stop:.0e}".replace("e+0", "e").replace("e+", "e"),
-            (widths[-1], np.median(values[-1])),
+            (widths[-1], medians[-1]),
             (6, -3),
             textcoords="offset points",
             color=PALETTE[color],

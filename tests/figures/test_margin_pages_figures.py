@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from ibcore.figures.margin_bounds import draw_distributions, draw_ratios
 from ibcore.figures.style import figure
@@ -42,6 +43,16 @@ def test_every_stage_and_width_is_drawn():
     fig.canvas.draw()
     assert len(ax.lines) == 8
     assert ax.texts[-1].get_text() == "log L = -1e10"
+
+
+def test_a_network_without_a_gap_has_no_mark_and_is_not_in_the_median():
+    gaps = np.array([[[1e-3, 1e-5, np.nan]], [[np.nan, np.nan, np.nan]]])
+    fig, ax = figure()
+    draw_width_gaps(ax, [10], gaps, [-1e2, -1e10])
+    fig.canvas.draw()
+    assert ax.lines[0].get_ydata().tolist() == [pytest.approx(5.05e-4)]
+    assert np.isnan(ax.lines[2].get_ydata()).all()
+    assert np.isfinite(ax.lines[1].get_ydata()).sum() == 2
 
 
 def test_distributions_are_those_of_the_margins():
