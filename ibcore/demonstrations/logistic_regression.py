@@ -96,8 +96,8 @@ def three_routes(
 ) -> tuple[Route, Route, Route]:
     """Plain gradient descent, loss-scaled gradient descent and the log-time flow from w = 0 on the same data.
 
-    Plain descent takes half the largest step that Soudry et al. (2018) allow, eta = 4 n / sigma_max(X)^2
-    for the mean loss; loss-scaled descent eta / L with eta = 1 / max_i |x_i|^2 (Ji and Telgarsky 2021);
+    Plain descent takes half of the step that Soudry et al. (2018) allow for the logistic loss, eta =
+    4 n / sigma_max(X)^2 for the mean; loss-scaled descent eta / L with eta = 1 / max_i |x_i|^2 (Ji and Telgarsky 2021);
     the flow goes on to log L = `log_loss`.
     """
     best = max_margin(data.X, data.y).primal

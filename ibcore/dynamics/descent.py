@@ -60,7 +60,13 @@ class Descent(Trajectory):
 
 
 def constant(step_size: float) -> Schedule:
-    """The same step size at every step: plain gradient descent."""
+    """The same step size at every step: plain gradient descent.
+
+    On a linear model gradient descent decreases the mean loss at every step from every start if it is logistic and
+    the step is below 8 n / sigma_max(X)^2. The exponential loss has no such step for all starts: there it is
+    2 / (R^2 L(theta)) with R the longest input and L(theta) the loss at the start (proved on the page on logistic
+    regression).
+    """
     return Schedule(_Decay(step_size))
 
 

@@ -6,8 +6,8 @@ from torch.nn.functional import softplus
 
 from ibcore.dynamics.descent import constant, descend, loss_scaled
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.trajectory import REACHED, step_limit, wall_limit
-from ibcore.losses import Logistic
+from ibcore.dynamics.trajectory import NOT_FINITE, REACHED, step_limit, wall_limit
+from ibcore.losses import Exponential, Logistic
 from ibcore.models import Linear
 from ibcore.problems.separable import planted_margin
 from ibcore.validation import InvalidInput
@@ -136,3 +136,38 @@ def test_bad_input_is_refused(options, message):
 def test_a_step_size_is_positive(schedule, step_size):
     with pytest.raises(InvalidInput, match="step_size"):
         schedule(step_size)
+
+
+def test_a_step_below_the_logistic_limit_may_diverge_on_the_exponential_loss():
+    """Rows (+-1, 0.3), step 7.92 below 8 n / sigma_max^2 = 8: from (1, 0) the first weight changes sign and grows."""
+    rows = torch.tensor([[1.0, 0.3], [-1.0, 0.3]], dtype=torch.float64)
+    limit = 8 * len(rows) / float(torch.linalg.matrix_norm(rows, 2)) ** 2
+    assert 7.92 < limit < 8.001
+    start = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    exponential, logistic = (
+        descend(Linear(rows), loss, start, constant(7.92), stops=range(200))
+        for loss in (Exponential(), Logistic())
+    )
+    assert exponential.status == (NOT_FINITE,)
+    assert bool((exponential.log_loss[:3, 0].diff() > 5).all())
+    assert exponential.theta[:3, 0, 0].sign().tolist() == [1, -1, 1]
+    assert bool((logistic.log_loss[:, 0].diff() < 0).all())
+
+
+@pytest.mark.parametrize("seed", range(1100401, 1100409))
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_below_its_own_limit_the_step_decreases_each_loss(seed, share):
+    """8 n / sigma_max^2 for the logistic loss from any start, 2 / (R^2 L) at the start for the exponential one."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randn(7, 3, generator=generator, dtype=torch.float64).abs()
+    start = 3 * torch.randn(1, 3, generator=generator, dtype=torch.float64)
+    first = float(torch.exp(-rows @ start[0]).mean())
+    limits = {
+        Logistic(): 8 * 7 / float(torch.linalg.matrix_norm(rows, 2)) ** 2,
+        Exponential(): 2 / (float(rows.square().sum(1).max()) * first),
+    }
+    for loss, limit in limits.items():
+        run = descend(
+            Linear(rows), loss, start, constant(share * limit), stops=range(100)
+        )
+        assert bool((run.log_loss[:, 0].diff() < 0).all())
