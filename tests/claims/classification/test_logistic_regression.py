@@ -9,9 +9,11 @@ from scipy.special import expit
 from ibcore.claims import Setting
 from ibcore.claims.classification import logistic_regression as page
 from ibcore.dynamics.log_time import flow
-from ibcore.losses import Logistic
+from ibcore.losses import Exponential, Logistic
 from ibcore.measures import sin_angle
 from ibcore.models import Linear
+from ibcore.oracles.max_margin import max_margin
+from ibcore.problems.separable import planted_margin
 
 CLAIMS = {
     claim.id: claim
@@ -85,6 +87,45 @@ def test_a_wrong_direction_would_not_hold(verdicts):
     run = batch.flow(log_loss=-1e6)
     assert float(sin_angle(run.theta[0], batch.w_hat).max()) < 1e-5
     assert float(sin_angle(run.theta[0], batch.signed.mean(1)).min()) > 1e-3
+
+
+def test_the_proved_bounds_would_tell_another_direction(verdicts):
+    batch = verdicts["logistic-max-margin", 0].data["batches"][1]
+    mean = batch.signed.mean(1)
+    elsewhere = 1e6 * mean / mean.norm(dim=-1, keepdim=True)
+    assert float(page._deficits(batch, elsewhere[None]).min()) > 1
+    late = torch.tensor([1e3, 1e6], dtype=torch.float64)
+    assert float(page._gap_shares(batch, elsewhere.expand(2, -1, -1), late).min()) > 1
+
+
+def test_bound_of_three_points_is_the_logarithm_of_seven():
+    assert page._bound(3) == pytest.approx(math.log(7), rel=1e-12)
+    assert page._bound(2000) == pytest.approx(2000 * math.log(2), rel=1e-12)
+
+
+@pytest.mark.parametrize("loss", [Logistic(), Exponential()])
+@pytest.mark.parametrize("seed", range(1100301, 1100306))
+def test_smallest_margin_keeps_up_with_the_norm_at_all_times(loss, seed):
+    """min_i m_i >= gamma |w - w(0)| - c with l(-c) the sum of the losses at the start, here not zero."""
+    problem = planted_margin(12, 4, 0.1, torch.Generator().manual_seed(seed))
+    best = max_margin(problem.X, problem.y)
+    start = torch.randn(1, 4, generator=torch.Generator().manual_seed(seed)).double()
+    run = flow(
+        Linear(problem.signed),
+        loss,
+        start,
+        log_loss=[-3.0, -30.0, -1e3],
+        tolerance=1e-9,
+    )
+    total = float(loss.log_value(start @ problem.signed.T).exp().sum())
+    c = (
+        math.log(total)
+        if isinstance(loss, Exponential)
+        else math.log(math.expm1(total))
+    )
+    smallest = (run.theta[:, 0] @ problem.signed.T).amin(1)
+    moved = (run.theta[:, 0] - start).norm(dim=1)
+    assert bool((smallest >= best.margin * moved - c - 1e-6).all())
 
 
 def lsoda(signed, log_time):

@@ -153,6 +153,7 @@ def test_from_a_balanced_start_the_predictor_follows_its_own_equation(depth):
     [
         ("deep-linear-max-margin", 0, 1, 1),
         ("deep-linear-max-margin", 1, 0, 1),
+        ("deep-linear-max-margin", 2, 1, 0),
         ("deep-linear-alignment", 0, 1, 0),
         ("deep-linear-alignment", 1, 1, 0),
         ("deep-linear-alignment", 2, 0, 1),
