@@ -75,6 +75,15 @@ def test_no_balanced_flow_turns_more_slowly(depth, seed):
     assert float(bound[-1]) < float(bound[-3])
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_a_direction_that_stays_breaks_the_bound(depth):
+    norms = torch.tensor([[1e2], [1e10]], dtype=torch.float64)
+    sine = torch.tensor([0.1], dtype=torch.float64)
+    least = torch.tensor([97.0], dtype=torch.float64)
+    bound = balanced_sine_bound(norms, sine, least, n=10, depth=depth)
+    assert float(bound[1]) < 0.1
+
+
 def test_bad_input_is_refused():
     one = torch.ones(1, 1, dtype=torch.float64)
     with pytest.raises(InvalidInput):
