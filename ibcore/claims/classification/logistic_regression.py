@@ -608,6 +608,14 @@ def nonseparable_gd(setting: Setting, *, datasets: int) -> Evidence:
             reason="rounding of a mean of terms of size 1",
             precision=True,
         ),
+        Check.each(
+            "excess loss over its bound, t = 1e4 n to 1e8 n",
+            _excess_shares(splits, whole, times).amax(0),
+            at_most=1,
+            tag="proved",
+            math=r"excess loss over its bound, $t$ from $10^4 n$ to $10^8 n$",
+            reason=r"proved on the page: a multiple of $\log^2 t/t$; both parts of the iterate follow",
+        ),
         Check.share(
             "distance of the projection to the minimizer at most 1e-5, t = 1e6 n",
             errors[1],
@@ -681,15 +689,17 @@ def nonseparable_gd(setting: Setting, *, datasets: int) -> Evidence:
 class Splits:
     """B planted splits with what Ji and Telgarsky's theorem predicts for each.
 
-    signed: (B, n, d) rows y_i x_i.      separable, off_span: (B, n_separable, d), those of the separable
-    points and their projections off the span.      projectors: (B, d, d) onto the span.
-    minimizers: (B, d) in the span.      directions: (B, d) max-margin directions off the span.
+    signed: (B, n, d) rows y_i x_i.      rest: (B, n_rest, d), those of the inseparable points.
+    separable, off_span: (B, n_separable, d), those of the separable points and their projections off the span.
+    projectors: (B, d, d) onto the span.
+    minimizers: (B, d) in the span.      directions: (B, d) max-margin solutions off the span.
     drifts: (B,) norms of the predicted t (w - minimizer) in the span.
     """
 
     problems: tuple[PlantedSplit, ...]
     limits: tuple[NonseparableLimit, ...]
     signed: Tensor
+    rest: Tensor
     separable: Tensor
     off_span: Tensor
     projectors: Tensor
@@ -745,6 +755,12 @@ def _splits(setting: Setting, count: int) -> tuple[Splits, int, int]:
     )
     tensors = (
         torch.stack([p.signed for p in problems]),
+        torch.stack(
+            [
+                p.signed[~limit.separable]
+                for p, limit in zip(problems, limits, strict=True)
+            ]
+        ),
         separable,
         separable - separable @ projectors,
         projectors,
@@ -759,6 +775,26 @@ def _splits(setting: Setting, count: int) -> tuple[Splits, int, int]:
         rejected,
         disagreed,
     )
+
+
+def _excess_shares(splits: Splits, thetas: Tensor, log_times: list[float]) -> Tensor:
+    """The loss above its infimum at K times over the bound on it of the flow from w = 0, (K, B).
+
+    thetas: (K, B, d). The loss at any z plus |z|^2 / (2 t) is a bound on the loss at time t; it is taken at the
+    minimizer plus log t times the max-margin solution off the span.
+    """
+    n, u = splits.signed.shape[1], thetas.new_tensor(log_times)[:, None]
+
+    def share(rows: Tensor, w: Tensor) -> Tensor:
+        margins = torch.einsum("bnd,...bd->...bn", rows, w)
+        return Logistic().log_value(margins).exp().sum(-1) / n
+
+    excess = share(splits.rest, thetas) - share(splits.rest, splits.minimizers)
+    excess = excess + share(splits.separable, thetas)
+    z = splits.minimizers + u[..., None] * splits.directions
+    worst = torch.einsum("bnd,bd->bn", splits.separable, splits.minimizers).abs()
+    some = splits.separable.shape[1] / n * torch.exp(worst.amax(-1))
+    return excess * torch.exp(u) / (some + z.square().sum(-1) / 2)
 
 
 def _frozen_flow(

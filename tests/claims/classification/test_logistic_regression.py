@@ -207,6 +207,22 @@ def test_data_behind_the_split_are_consistent(verdicts):
     assert np.all([limit.gradient_norm < 1e-12 for limit in splits.limits])
 
 
+def test_excess_loss_stays_large_where_one_part_does_not_converge(verdicts):
+    data = verdicts["nonseparable-gd", 0].data
+    splits, times = data["splits"], data["times"]
+    early = splits.minimizers + 5 * splits.directions
+    assert (
+        float(page._excess_shares(splits, early.expand(3, -1, -1), times)[-1].min()) > 1
+    )
+    inside = splits.inside(torch.ones_like(early))
+    beside = splits.minimizers + inside / 10 + 50 * splits.directions
+    assert (
+        float(page._excess_shares(splits, beside.expand(3, -1, -1), times)[-1].min())
+        > 1
+    )
+    assert bool((page._excess_shares(splits, data["whole"], times) < 1).all())
+
+
 def test_a_run_that_ended_early_stays_without_numbers_off_the_span(verdicts):
     splits = verdicts["nonseparable-gd", 0].data["splits"]
     theta = splits.minimizers.clone()
