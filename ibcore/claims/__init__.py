@@ -148,6 +148,12 @@ class Claim:
         start = time.perf_counter()
         with threads():
             evidence = self.experiment(setting, **{**known, **override})
+        if self.kind == "theorem" and not any(
+            check.tag == "proved" for check in evidence.checks
+        ):
+            raise ValueError(
+                f"claim {self.id} is called a theorem, and none of its checks is tagged 'proved'."
+            )
         return Verdict(self, setting, evidence, time.perf_counter() - start)
 
 
