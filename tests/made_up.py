@@ -25,7 +25,7 @@ def made_up(experiment):
     )
 
 
-ABOUT = {"tag": "observed", "reason": "made up"}
+ABOUT = {"tag": "proved", "reason": "made up"}
 
 
 def evidence(measured=1.0, control=2.0, **more):

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from ibcore import pool, verify
-from ibcore.claims import Setting, all_claims
+from ibcore.claims import Claim, Setting, all_claims
+from ibcore.evidence import Check, Control, Evidence
 from ibcore.ledger import Ledger
 from tests import made_up
 
@@ -125,3 +126,18 @@ def test_a_worker_computes_on_one_core(monkeypatch):
     monkeypatch.setattr(torch, "set_num_threads", seen.append)
     verify.single_thread()
     assert seen == [1]
+
+
+@pytest.mark.parametrize("tag", ["derived", "observed"])
+def test_a_theorem_has_a_check_that_is_proved(tag):
+    def experiment(_setting: Setting) -> Evidence:
+        check = Check.each("one", 1.0, at_most=2, tag=tag, reason="made up")
+        return Evidence((check,), Control("none", check))
+
+    def made(kind: str) -> Claim:
+        sizes = {"quick": {}, "book": {}, "full": {}}
+        return Claim("one", "page", kind, "made up", "one", sizes, experiment)
+
+    with pytest.raises(ValueError, match="none of its checks is tagged 'proved'"):
+        made("theorem").verify()
+    assert made("empirical").verify().evidence.holds
