@@ -162,6 +162,21 @@ def _certified(rows: Array, dual: Array, ratio: float) -> WoodworthMargin:
     return WoodworthMargin(torch.from_numpy(b), torch.from_numpy(dual), gap, violation)
 
 
+def guaranteed_l1_ratio(
+    early: Tensor, late: Tensor, soft_margin: Tensor, scale: Tensor, points: int
+) -> Tensor:
+    """The share of the largest l1 margin that the network has for certain.
+
+    early, late: R = |u|^2 + |v|^2 at two times of a gradient flow with the
+    exponential loss from u = v = alpha.      soft_margin: log(1/L) - log n > 0
+    at the early one.      scale: alpha.      points: n.      The bound is proved
+    on the page on diagonal networks; it tends to 1 as R grows, unless alpha
+    falls like a power of R.
+    """
+    grown = torch.log(late / early) - math.log(points) / soft_margin
+    return grown / torch.log(late / scale**2)
+
+
 def stationarity_residual(
     signed: Tensor, beta: Tensor, scale: float
 ) -> tuple[Tensor, Tensor]:

@@ -49,6 +49,37 @@ def test_the_map_has_both_ends(verdicts):
     assert float(one["ratios"][-1, 0]) > 0.99
 
 
+def test_what_is_proved_of_the_l1_margin_holds_and_says_something(verdicts):
+    (one,) = verdicts["diag-init-scale-vs-accuracy"].data["maps"]
+    assert one["rich"].shape == one["guaranteed"].shape == (1,)
+    assert 0.6 < float(one["guaranteed"][0]) < float(one["rich"][0])
+    lost = one["rich"] * math.nan
+    assert page._as_proved(one["rich"], one["guaranteed"]).holds
+    assert not page._as_proved(one["guaranteed"] - 0.01, one["guaranteed"]).holds
+    assert not page._as_proved(lost, one["guaranteed"]).holds
+    assert not page._as_proved(one["rich"], lost).holds
+
+
+def test_a_tiny_start_keeps_the_l1_limit_away_at_any_computable_loss():
+    """Rows (0.8, 0.1) and (0.5, 0.9): from alpha = 1e-10 the direction is e_1 at log(1/L) = 1e4.
+
+    log(1/L) / alpha^2 is 1e24 there. e_1 has the l1 margin 1/2, the best is 67/110. The second coordinate sets in at
+    log(1/L) of order alpha^(-15/26), at 6e5 for alpha = 1e-10.
+    """
+    signed = torch.tensor([[0.8, 0.1], [0.5, 0.9]], dtype=torch.float64)
+    model = Diagonal(signed)
+    start = even_start(2, torch.tensor([1e-10, 1e-3, 0.1]).double())
+    run = flow(
+        model, Exponential(), start, log_loss=[-10.0, -1e4, -1e8], tolerance=1e-8
+    )
+    betas = model.coefficients(run.theta)
+    ratios = (betas @ signed.T).amin(-1) / betas.abs().sum(-1) / (67 / 110)
+    assert float(ratios[0, 0]) == pytest.approx(0.5 / (67 / 110), abs=2e-3)
+    assert float(ratios[1, 0]) < 0.85
+    assert bool((ratios[1, 1:] > 0.999).all())
+    assert float(ratios[2, 0]) > 0.999
+
+
 def test_duals_that_fall_are_rejected():
     drawn = [
         planted_l1(
@@ -122,11 +153,16 @@ def test_one_bad_member_makes_a_check_over_all_members_fall(verdicts):
 def test_broken_members_are_no_evidence_at_depth_two():
     gaps = torch.full((12,), 1e-6, dtype=torch.float64)
     ratios = torch.ones(12, dtype=torch.float64)
-    assert all(check.holds for check in page._depth_two([1.0] * 12, gaps, ratios))
+    proved = torch.full((12,), 0.7, dtype=torch.float64)
+    assert all(
+        check.holds for check in page._depth_two([1.0] * 12, gaps, ratios, proved)
+    )
     broken = torch.where(torch.arange(12) < 6, gaps, math.nan)
-    assert not all(check.holds for check in page._depth_two([1.0], broken, ratios))
-    assert not all(check.holds for check in page._depth_two([1.0], gaps, broken))
-    assert not page._depth_two([math.nan], gaps, ratios)[0].holds
+    for lost in ((broken, ratios, proved), (gaps, broken, proved)):
+        assert not all(check.holds for check in page._depth_two([1.0], *lost))
+    assert not page._depth_two([1.0], gaps, ratios, broken)[1].holds
+    assert not page._depth_two([1.0], gaps + 1, ratios, proved)[1].holds
+    assert not page._depth_two([math.nan], gaps, ratios, proved)[0].holds
     assert page._depth_one(gaps + 0.1).refuted
     assert not page._depth_one(broken).refuted
 
