@@ -141,3 +141,24 @@ def _certified(signed: Array, p: float, w: Array, dual: Array) -> NormMargin:
         gap,
         max(0.0, 1 - float((signed @ w).min())),
     )
+
+
+def guaranteed_gap(
+    p: Tensor, early: Tensor, late: Tensor, soft_margin: Tensor, points: int
+) -> Tensor:
+    """The largest relative l_p margin gap that mirror flow from w = 0 can have.
+
+    early, late: |w|_p at two times of the flow with potential |w|_p^p / p and the
+    exponential loss.      soft_margin: log(1/L) - log n at the early one; NaN
+    comes back where it is not positive.      points: n.      The bound is proved
+    on the page on mirror descent. It is of order |w|_p^-min(1, p - 1), for p = 2
+    times log |w|_p.
+    """
+    conjugate = p / (p - 1)
+    soft_margin = torch.where(soft_margin > 0, soft_margin, math.nan)
+    start, end = early ** (p - 1), late ** (p - 1)
+    power = 2 - conjugate
+    grown = torch.where(
+        power == 0, torch.log(end / start), (end**power - start**power) / power
+    )
+    return (start + math.log(points) * grown * early / soft_margin) / end

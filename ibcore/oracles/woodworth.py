@@ -168,11 +168,12 @@ def guaranteed_l1_ratio(
     """The share of the largest l1 margin that the network has for certain.
 
     early, late: R = |u|^2 + |v|^2 at two times of a gradient flow with the
-    exponential loss from u = v = alpha.      soft_margin: log(1/L) - log n > 0
-    at the early one.      scale: alpha.      points: n.      The bound is proved
-    on the page on diagonal networks; it tends to 1 as R grows, unless alpha
-    falls like a power of R.
+    exponential loss from u = v = alpha.      soft_margin: log(1/L) - log n at the
+    early one; NaN comes back where it is not positive.      scale: alpha.
+    points: n.      The bound is proved on the page on diagonal networks; it tends
+    to 1 as R grows, unless alpha falls like a power of R.
     """
+    soft_margin = torch.where(soft_margin > 0, soft_margin, math.nan)
     grown = torch.log(late / early) - math.log(points) / soft_margin
     return grown / torch.log(late / scale**2)
 

@@ -7,6 +7,7 @@ import torch
 from ibcore.claims import Setting
 from ibcore.claims.classification.extensions import mirror_descent as page
 from ibcore.dynamics.trajectory import UNDERFLOW
+from ibcore.oracles.norm_margin import guaranteed_gap
 
 CLAIMS = {
     claim.id: claim
@@ -74,10 +75,12 @@ def poisoned(values, place, members):
 
 
 def test_a_potential_without_a_number_is_not_at_its_margin():
-    gaps = torch.full((6, 8), 1e-7).double()
-    assert falls(page._diagonal(gaps)) == []
-    for order, members, which in ((0, 5, 2), (1, 5, 1), (2, 1, 0), (5, 1, 0)):
-        assert falls(page._diagonal(poisoned(gaps, order, members))) == [which]
+    gaps, proved = (torch.full((6, 8), gap).double() for gap in (1e-7, 1e-2))
+    assert falls(page._diagonal(gaps, proved)) == []
+    for order, members, which in ((0, 5, [3]), (1, 5, [0, 2]), (2, 1, [0, 1])):
+        assert falls(page._diagonal(poisoned(gaps, order, members), proved)) == which
+    assert falls(page._diagonal(gaps, poisoned(proved, 5, 1))) == [0]
+    assert falls(page._diagonal(gaps, proved * 1e-6)) == [0]
 
 
 def test_one_column_won_by_another_potential_makes_the_claim_fall():
@@ -95,6 +98,40 @@ def test_one_column_won_by_another_potential_makes_the_claim_fall():
         wrong[2, 5, 3] = bad * 1e-4
         assert falls(page._columns(page._leads(wrong), late)) == [0]
     assert falls(page._columns(page._leads(table), late * math.nan)) == [1]
+
+
+@pytest.mark.parametrize("orders", [page.ORDERS[:2], page.ORDERS[2:]])
+def test_what_is_proved_of_the_gap_holds_at_every_time_and_has_its_order(orders):
+    """Three data sets; between log t = 1e6 and 1e8 the bound falls like |w|_p^-min(1, p - 1)."""
+    like = torch.zeros(0, dtype=torch.float64)
+    sets = page.Sets.draw([1101401, 1101402, 1101403], 10, 10, orders, like)
+    run = page.linear_runs(sets, orders, [100.0, 1e3, 1e4, 1e6, 1e8])
+    states = page._split(run.theta, orders)
+    gaps = page.margin_gaps(sets.signed, sets.best, states, sets.orders).diagonal(
+        dim1=1, dim2=3
+    )
+    sizes = page.norms(states, sets.orders).diagonal(dim1=1, dim2=3)
+    soft_margin = -page._split(run.log_loss[:1], orders)[0].T - math.log(10)
+    bounds = guaranteed_gap(sets.orders, sizes[:1], sizes, soft_margin, 10)
+    assert bool((gaps[1:] <= bounds[1:]).all())
+    nothing = guaranteed_gap(sets.orders, sizes[:1], sizes, 0 * soft_margin, 10)
+    assert bool(nothing.isnan().all())
+    falling = torch.log(bounds[4] / bounds[3]) / torch.log(sizes[4] / sizes[3])
+    expected = -(sets.orders - 1).clamp(max=1).expand_as(falling)
+    torch.testing.assert_close(falling, expected, rtol=0, atol=0.08)
+
+
+def test_where_the_exponent_is_late_it_still_tends_to_the_derived_one():
+    """The third data set of seed 515005, p = 1.3: a local exponent above -0.5 up to log t = 1e5."""
+    seeds = Setting("book", 515005).seeds(3, "mirror")
+    like = torch.zeros(0, dtype=torch.float64)
+    sets = page.Sets.draw(seeds[2:], 10, 10, (1.3,), like)
+    run = page.linear_runs(sets, (1.3,), [1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10])
+    gaps = page.margin_gaps(sets.signed, sets.best, run.theta, sets.orders)[:, 0, 0]
+    slopes = gaps.log().diff() / run.log_time[:, 0].log().diff()
+    assert float(slopes[0]) > -0.5
+    assert bool((slopes.diff() < 0).all())
+    assert float(slopes[-1]) == pytest.approx(-0.6, abs=0.01)
 
 
 def test_speeds_without_a_number_let_no_claim_stand():
