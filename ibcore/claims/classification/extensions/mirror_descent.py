@@ -410,7 +410,8 @@ def network_runs(
 
 @claim(
     kind="open",
-    source="Konrad 2024 (demo notebook) asks; the conditional proposition is derived on the page",
+    source="Konrad 2024 (demo notebook) asks; Jacobs and Montufar 2026 on KKT points of homogeneous networks (abstract "
+    "read); the conditional proposition is proved on the page",
     statement=r"If mirror flow with an entrywise $\ell_p$ potential on a deep linear "
     "network converges in direction to a separating network, then every layer tends to "
     r"rank one and the predictor to the $\ell_p$ max-margin direction of the linear "
