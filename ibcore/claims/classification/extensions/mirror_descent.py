@@ -408,6 +408,20 @@ def network_runs(
     return NetworkRuns(gaps, ratios, hidden, broken)
 
 
+def polynomial_networks(
+    sets: Sets, starts: Sequence[Tensor], *, width: int = 4
+) -> tuple[Tensor, tuple[str, ...]]:
+    """l_3 margin gaps (B,) of networks of depth 2 with p = 3 and a polynomial tail at t = 1e10, and what broke down."""
+    model = DeepLinear(sets.signed, (width,))
+    theta = torch.stack(list(starts)).to(sets.signed)
+    time = [_CONTROL_TIME / 2]
+    run = mirror_flow(model, PolynomialTail(), theta, 3.0, log_time=time, growth=GROWTH)
+    gaps = margin_gaps(
+        sets.signed, sets.best, model.end_to_end(run.theta[0]), sets.orders
+    )
+    return gaps[:, NETWORK_ORDERS.index(3.0)], breakdowns(run)
+
+
 @claim(
     kind="open",
     source="Konrad 2024 (demo notebook) asks; Jacobs and Montufar 2026 on KKT points of homogeneous networks (abstract "
@@ -428,14 +442,14 @@ def mirror_descent_linear_network(
     sets = Sets.draw(
         setting.seeds(starts, "mirror network"), 5, 8, NETWORK_ORDERS, like
     )
-    runs = {}
+    runs, starting = {}, {}
     for depth in depths:
         model = DeepLinear(sets.signed, (4,) * (depth - 1))
-        thetas = [
+        starting[depth] = [
             random_start(model, 1, 1.0, torch.Generator().manual_seed(seed))[0]
             for seed in setting.seeds(starts, f"mirror network start {depth}")
         ]
-        runs[depth] = network_runs(sets, depth, thetas)
+        runs[depth] = network_runs(sets, depth, starting[depth])
     own = {
         depth: run.gaps.diagonal(dim1=1, dim2=3).permute(0, 2, 1)
         for depth, run in runs.items()
@@ -445,25 +459,27 @@ def mirror_descent_linear_network(
         judge = _shallow if depth == 2 else _deep
         checks += judge(depth, own[depth], run.ratios[-2] / run.ratios[0])
     checks += _hidden_units(runs[2].hidden[-2])
+    elsewhere, lost = polynomial_networks(sets, starting[2])
     control = Control(
-        "depth 2, p = 3 networks measured by the l_2 margin, log t = 1e5",
+        "a polynomial tail, depth 2, p = 3, at t = 1e10",
         Check.share(
-            "margin gap at most 1e-3",
-            runs[2].gaps[-2, 3, :, 2],
+            "gap to the linear l_p margin at most 1e-3",
+            elsewhere,
             at_most=1e-3,
             most=0.25,
             tag="observed",
-            math="margin gap at most $10^{-3}$",
+            math=r"gap to the linear $\ell_p$ margin at most $10^{-3}$",
             reason="ten times the bar of the claim",
         ),
-        math=r"depth 2, $p = 3$ networks measured by the $\ell_2$ margin, $\log t = 10^5$",
+        math=r"a polynomial tail, depth 2, $p = 3$, at $t = 10^{10}$",
     )
     broken = tuple(
         f"depth {depth}, {reason}"
         for depth, run in runs.items()
         for reason in run.broken
     )
-    data = {"runs": runs, "own": own}
+    broken += tuple(f"control, {reason}" for reason in lost)
+    data = {"runs": runs, "own": own, "elsewhere": elsewhere.cpu()}
     return Evidence(tuple(checks), control, data, {"starts": starts}, broken)
 
 
