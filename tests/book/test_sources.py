@@ -14,7 +14,6 @@ BLOCK = re.compile(
     r"^(`{3,})\{prf:theorem\} *([^\n]*)\n(.*?)^\1`*$", re.MULTILINE | re.DOTALL
 )
 LINE = re.compile(r"\*Source:\* .+\.")
-KNOWN = ("read", "abstract read, theorem recalled", "recalled")
 WORK = re.compile(
     r"\{cite:t\}`(?P<key>\w+)`(?:, (?P<place>[^();]+?))? \((?P<known>[^()]+)\)"
 )
@@ -44,25 +43,28 @@ def disagreement(source: str, notes: dict[str, str]) -> str | None:
     if not LINE.fullmatch(source):
         return "the last line is not `*Source:* ....`"
     works = list(WORK.finditer(source))
-    if not works:
-        return None if OWN.search(source) else "neither a work nor a proof is named"
     if len(works) != source.count("{cite:"):
         return "a work without a word on how it is known"
-    for work in works:
-        if work["known"] not in KNOWN:
-            return f"'{work['known']}' is none of {KNOWN}"
-        if work["key"] not in notes:
-            return f"{work['key']} is not in the bibliography"
-        read, _, recalled = notes[work["key"]].partition("Recalled")
-        if work["known"] == "read":
-            places = PLACE.findall(work["place"] or "")
-            if "Read:" not in read or any(place not in read for place in places):
-                return f"the note of {work['key']} does not say that this was read"
-        elif not recalled and "Recalled" not in notes[work["key"]]:
-            return f"the note of {work['key']} does not say that this is recalled"
-        elif work["known"].startswith("abstract") and "abstract" not in read:
-            return f"the note of {work['key']} does not say that the abstract was read"
-    return None
+    if not works and not OWN.search(source):
+        return "neither a work nor a proof is named"
+    return next(filter(None, (_unconfirmed(work, notes) for work in works)), None)
+
+
+def _unconfirmed(work: re.Match[str], notes: dict[str, str]) -> str | None:
+    """What the bibliography does not say of a work, or None."""
+    note = notes.get(work["key"], "")
+    read, recalled, _ = note.partition("Recalled")
+    wanted = {
+        "read": ["Read:", *PLACE.findall(work["place"] or "")],
+        "abstract read, theorem recalled": ["Read:", "abstract"],
+        "recalled": [],
+    }
+    if work["known"] not in wanted:
+        return f"'{work['known']}' is none of {', '.join(wanted)}"
+    missing = [word for word in wanted[work["known"]] if word not in read]
+    if work["known"] != "read" and not recalled:
+        missing.append("Recalled")
+    return f"{work['key']}: {note!r} lacks {missing}" if missing else None
 
 
 THEOREMS = [
