@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ibcore import __version__, verify
+from ibcore import __version__, selection, sizes, sweep, verify
 from ibcore.claims import Setting, all_claims
 from ibcore.ledger import Job, Ledger, NotKept, Record
 from ibcore.output import NoOutput, put, say
 from ibcore.stopping import Stopped
 from ibcore.validation import DEVICES, PRESETS, InvalidInput
 
+Parsed = TypeVar("Parsed")
 HOLDS, FAILS, USAGE, UNFINISHED, CLOSED = 0, 1, 2, 3, 141
-SEEDS = 2**63  # what every reader of JSON and every generator takes
-EXIT_CODES = """\
+MORE = """\
+With --seeds a summary follows: for every check the share of seeds at which it holds, with its exact
+95 % interval, and the quantiles of its slack, which is how far the measured value is inside its bar,
+in units of the bar. A check states the share 1 if its tag is proved and 0.99 otherwise, unless it
+says another; a control is counted as a check that holds where it is refuted, and states 0.99.
+With --json the summary is one line a claim, which has the key "summary".
+
 exit code: 0 every claim holds and every control is refuted; 1 not so; 2 wrong usage;
 3 the run ended early (a full disk); 130 Ctrl-C, 143 SIGTERM; 141 the output was closed.
+With --seeds 1 says that an interval lies below the share that its check states, or that a run ended
+with an error, which counts as a seed at which nothing holds.
 """
 RESUME = "run the same command with --resume to go on"
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code, which `EXIT_CODES` explains."""
+    """Run the command line and return its exit code, which `MORE` explains."""
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
@@ -61,11 +68,14 @@ def _add_verify(commands: Any) -> None:
     check = commands.add_parser(
         "verify",
         help="run claims and print what holds",
-        epilog=EXIT_CODES,
+        epilog=MORE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     check.add_argument(
-        "ids", nargs="*", metavar="ID", help="claims to run (default: all)"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="claims to run, by id, or by page: its path or the last part of it (default: all)",
     )
     check.add_argument(
         "--preset",
@@ -73,11 +83,26 @@ def _add_verify(commands: Any) -> None:
         default="quick",
         help="size of the experiments: quick for tests, book as on the pages, full for a cluster",
     )
-    check.add_argument(
+    which = check.add_mutually_exclusive_group()
+    which.add_argument(
         "--seed",
-        type=_seed,
-        default=0,
+        type=_parser_of(selection.seed),
+        default=None,
         help="a claim must hold for any seed (default: 0)",
+    )
+    which.add_argument(
+        "--seeds",
+        type=_parser_of(selection.seeds),
+        metavar="N|A:B|LIST",
+        help="many seeds, with a summary: 200 is 0 to 199, 5:9 is 5 to 8, 3,17,4 are these",
+    )
+    check.add_argument(
+        "--size",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="replace a size of the preset, for instance problems=20 or widths=30,100; repeatable. "
+        "Every claim that is run must have it",
     )
     check.add_argument(
         "--device",
@@ -111,13 +136,16 @@ def _add_verify(commands: Any) -> None:
     check.set_defaults(run=_verify)
 
 
-def _seed(text: str) -> int:
-    if not text.isdecimal() or len(text) > 30 or int(text) >= SEEDS:
-        got = repr(text) if len(text) <= 30 else f"a text of {len(text)} characters"
-        raise argparse.ArgumentTypeError(
-            f"{got} is no seed; pass an integer from 0 to {SEEDS - 1}"
-        )
-    return int(text)
+def _parser_of(read: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
+    """`read` as argparse calls it: what it refuses is wrong usage."""
+
+    def parsed(text: str) -> Parsed:
+        try:
+            return read(text)
+        except InvalidInput as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return parsed
 
 
 def _workers(text: str) -> int:
@@ -161,42 +189,70 @@ def _without_output(error: NoOutput) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    chosen = _chosen(options.ids)
-    setting = Setting.create(options.preset, options.seed, options.device)
-    claims = all_claims()
-    jobs = verify.jobs_for([claims[name] for name in chosen], setting)
+    claims = selection.chosen(options.names, all_claims())
+    setting = Setting.create(options.preset, options.seed or 0, options.device)
+    override = sizes.parsed(options.size)
+    jobs = verify.jobs_for(claims, setting, seeds=options.seeds, override=override)
     ledger = Ledger(options.out)
-    done = verify.finished(jobs, ledger) if options.resume else {}
     for sentence in _notices(ledger, jobs, resume=options.resume):
         say(sentence)
     one = 1 if setting.device.type == "cuda" else verify.default_workers()
-    records: list[Record] = []
-    results = verify.verify(
+    results = verify.run(
         jobs,
         ledger,
         workers=options.workers or one,
-        done=done,
+        resume=options.resume,
         progress=sys.stderr.isatty(),
     )
+    records: list[Record] = []
     try:
         with contextlib.closing(results):
             for record in results:
                 records.append(record)
                 if options.json:
                     put(json.dumps(record))
-        records.sort(key=lambda record: chosen.index(record["id"]))
-        if not options.json:
-            put(_table(records))
+        places = {(job.claim, job.seed): place for place, job in enumerate(jobs)}
+        records.sort(key=lambda record: places[record["id"], record["seed"]])
+        stands = (_runs if options.seeds is None else _seeds)(records, options)
     except (Stopped, NotKept, NoOutput) as end:
         kept = f"{len(records)} of {len(jobs)} results are kept in {ledger.path}"
         return _ended_early(end, kept)
-    broken = [record["id"] for record in records if "error" in record]
+    _tell_errors(records)
+    return HOLDS if stands else FAILS
+
+
+def _runs(records: Sequence[Record], options: argparse.Namespace) -> bool:
+    """Print the table of runs; whether all claims stand."""
+    from ibcore.report.runs import runs_table  # noqa: PLC0415 - loads IPython
+
+    if not options.json:
+        put(runs_table(records))
+    return all(map(verify.stands, records))
+
+
+def _seeds(records: Sequence[Record], options: argparse.Namespace) -> bool:
+    """Print the summary over seeds; whether all claims reach their shares and no run ended with an error."""
+    from ibcore.report.runs import seeds_table  # noqa: PLC0415 - loads IPython
+
+    summaries = sweep.summarize(records)
+    if options.json:
+        for summary in summaries:
+            put(json.dumps(summary.as_dict(), allow_nan=False))
+    else:
+        put(seeds_table(summaries))
+    return all(summary.reaches and not summary.errors for summary in summaries)
+
+
+def _tell_errors(records: Sequence[Record]) -> None:
+    """Say which runs gave no evidence."""
+    broken = [record for record in records if "error" in record]
     if broken:
+        named = [f"{record['id']} at seed {record['seed']}" for record in broken[:10]]
+        more = [f"{len(broken) - 10} more"] if len(broken) > 10 else []
         say(
-            f"{len(broken)} of {len(jobs)} claims ended with an error ({', '.join(broken)}); "
+            f"{len(broken)} of {len(records)} runs ended with an error ({', '.join(named + more)}); "
             f"the same command with --resume runs them again and keeps the others."
         )
-    return HOLDS if all(map(verify.stands, records)) else FAILS
 
 
 def _notices(ledger: Ledger, jobs: list[Job], *, resume: bool) -> list[str]:
@@ -220,53 +276,3 @@ def _ended_early(end: Stopped | NotKept | NoOutput, kept: str) -> int:
         return UNFINISHED
     say(f"the output cannot be written ({end}); {kept}; {RESUME}.")
     return CLOSED if end.closed else UNFINISHED
-
-
-def _chosen(identifiers: list[str]) -> list[str]:
-    known = list(all_claims())
-    for name in identifiers:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-            hint = (
-                f"Did you mean {', '.join(near)}?"
-                if near
-                else "See 'ibcore claims' for all of them."
-            )
-            raise InvalidInput(f"there is no claim {name!r}. {hint}")
-    return list(dict.fromkeys(identifiers)) or known
-
-
-def _table(records: list[Record]) -> str:
-    width = max(len(record["id"]) for record in records)
-    lines = [f"{'claim':<{width}}  checks  control      seconds"]
-    for record in records:
-        held = sum(check["holds"] for check in record["checks"])
-        control = "refuted" if record["control"]["refuted"] else "NOT REFUTED"
-        seconds = "" if record["seconds"] is None else f"{record['seconds']:7.1f}"
-        lines.append(
-            f"{record['id']:<{width}}  {held:>2}/{len(record['checks']):<2}   {control:<11}  {seconds}"
-        )
-        if "error" in record:
-            lines.append(f"{'':<{width}}  {record['error']}")
-        lines += [f"{'':<{width}}  broke down: {told}" for told in record["broken"]]
-        lines += [
-            f"{'':<{width}}  FAILS: {_failure(check)}"
-            for check in record["checks"]
-            if not check["holds"]
-        ]
-    held = sum(map(verify.stands, records))
-    return "\n".join([*lines, f"{held} of {len(records)} claims stand."])
-
-
-def _failure(check: dict[str, Any]) -> str:
-    measured, predicted = (
-        _number(check[name], 6) for name in ("measured", "predicted")
-    )
-    band = f" +- {_number(check['tolerance'], 2)}" if check["relation"] == "=" else ""
-    return (
-        f"{check['name']}: {measured}, expected {check['relation']} {predicted}{band}"
-    )
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "not a finite number" if value is None else f"{value:.{digits}g}"

@@ -42,6 +42,7 @@ class Check:
     typical: for a share, the median of the members' measurements.
     precision: the measurement is rounding or a solver's tolerance, so its digits mean nothing.
     repeats: relative difference within which another machine measures the same, below 0.5.
+    over_seeds: the share of seeds at which it must hold, where that is neither 1 (proved) nor 0.99 (otherwise).
 
     A NaN never holds.
     """
@@ -61,6 +62,7 @@ class Check:
     typical: float | None = None
     precision: bool = False
     repeats: float = 0.1
+    over_seeds: float | None = None
 
     @classmethod
     def each(cls, name: str, values: Numbers, **options: Any) -> Check:
@@ -68,7 +70,7 @@ class Check:
 
         values: one measurement a member.
         options: `equals` with `atol` and `rtol`, or `at_most`, or `at_least`, each one number or one a member; then
-        `tag`, `reason`, and where they apply `math`, `precision` and `repeats`.
+        `tag`, `reason`, and where they apply `math`, `precision`, `repeats` and `over_seeds`.
 
         The bar does not depend on the number of members: use it for what holds for every member, however many.
         """
@@ -192,9 +194,13 @@ class Check:
             "precision": self.precision,
             "repeats": self.repeats,
         }
-        shares = {"stated": self.stated, "typical": self.typical}
+        optional = {
+            "stated": self.stated,
+            "typical": self.typical,
+            "over_seeds": self.over_seeds,
+        }
         return record | {
-            name: value for name, value in shares.items() if value is not None
+            name: value for name, value in optional.items() if value is not None
         }
 
 
@@ -261,7 +267,8 @@ def _array(values: Numbers) -> np.ndarray:
 
 def _about(about: dict[str, Any]) -> dict[str, Any]:
     """What a check says of itself, complete."""
-    unknown = set(about) - {"tag", "reason", "math", "precision", "repeats"}
+    known = {"tag", "reason", "math", "precision", "repeats", "over_seeds"}
+    unknown = set(about) - known
     if unknown:
         raise InvalidInput(f"a check has no option {', '.join(sorted(unknown))}.")
     if about.get("tag") not in TAGS:
@@ -272,6 +279,11 @@ def _about(about: dict[str, Any]) -> dict[str, Any]:
         raise InvalidInput(
             f"repeats is {about['repeats']!r}, expected more than 0 and less than 0.5: a comparison has to notice a "
             f"factor of two."
+        )
+    over_seeds = about.get("over_seeds")
+    if over_seeds is not None and not 0 < over_seeds <= 1:
+        raise InvalidInput(
+            f"over_seeds is {over_seeds!r}, expected a share above 0 and at most 1."
         )
     if not about.get("reason"):
         raise InvalidInput("a check needs the reason of its bar.")

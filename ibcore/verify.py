@@ -1,4 +1,4 @@
-"""Run many claims: in worker processes, with progress, keeping every finished result in a folder."""
+"""Run many claims: by worker processes or any executor, with progress, keeping every finished result in a folder."""
 
 from __future__ import annotations
 
@@ -8,73 +8,144 @@ import math
 import numbers
 import os
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from ibcore import pool
+from ibcore import pool, sizes
 from ibcore.claims import Claim, Setting
 from ibcore.ledger import Job, Ledger, Record
 from ibcore.provenance import code_digest
+from ibcore.validation import InvalidInput, positive_integer
+
+Answers = Generator[tuple[Job, Record | str], None, None]
 
 
-def jobs_for(claims: Iterable[Claim], setting: Setting) -> list[Job]:
-    """One job a claim, in the same order."""
+def jobs_for(
+    claims: Iterable[Claim],
+    setting: Setting,
+    *,
+    seeds: Iterable[int] | None = None,
+    override: Mapping[str, Any] | None = None,
+) -> list[Job]:
+    """One job a claim and seed: all claims at the first seed, in their order, then all at the next.
+
+    seeds: those of the jobs; None takes the setting's.      override: sizes that replace the preset's; every claim
+    must have them, and takes them as `sizes.fitting` says.
+    Raises `InvalidInput` for what is no seed or no size of a claim.
+    """
+    every = [setting.seed] if seeds is None else seeds
+    fitted = [
+        (claim, sizes.fitting(claim, setting.preset, override or {}))
+        for claim in claims
+    ]
     return [
         Job(
             claim=claim.id,
             preset=setting.preset,
-            seed=setting.seed,
+            seed=positive_integer("seed", seed, least=0),
             device=setting.device.type,
             module=claim.experiment.__module__,
             code=code_digest(claim.experiment.__module__),
+            sizes=own,
         )
-        for claim in claims
+        for seed in every
+        for claim, own in fitted
     ]
 
 
-def finished(jobs: Iterable[Job], ledger: Ledger) -> dict[str, Record]:
-    """The results of `jobs`, by claim, that need no second run: of this code, and without an error."""
-    found = {job.claim: ledger.find(job) for job in jobs}
-    return {
-        name: record
-        for name, record in found.items()
-        if record is not None and "error" not in record
-    }
-
-
-def verify(
+def run(
     jobs: Sequence[Job],
     ledger: Ledger,
+    executor: Executor | None = None,
     *,
-    workers: int,
-    done: dict[str, Record],
-    progress: bool,
+    workers: int | None = None,
+    resume: bool = False,
+    progress: bool = False,
 ) -> Generator[Record, None, None]:
-    """Records of the jobs as they finish, those in `done` first; new ones are added to `ledger` at once.
+    """Records of the jobs as they finish; new ones are added to `ledger` at once.
 
-    Closing the iterator ends what runs. Raises `ledger.NotKept` where a result cannot be written.
+    executor: what runs the jobs, such as a pool of the standard library, of loky, mpi4py or Dask; it stays open.
+        None: processes of our own, `workers` at a time (one a core), of which any may die and be replaced.
+    resume: results in `ledger` of this code, without an error, are not computed again and come first.
+
+    A job that gives no evidence, since its claim raises or its process dies, has a record with `error`. Closing the
+    iterator ends our own processes; of another executor it cancels what has not begun. Raises `InvalidInput` for
+    what is no executor, and `ledger.NotKept` where a result cannot be written.
     """
-    yield from (done[job.claim] for job in jobs if job.claim in done)
-    todo = [job for job in jobs if job.claim not in done]
+    found = [_usable(ledger.find(job)) if resume else None for job in jobs]
+    todo = [job for job, record in zip(jobs, found, strict=True) if record is None]
+    kept = [record for record in found if record is not None]
+    source = _answers(todo, executor, workers or default_workers())
+    yield from kept
     with (
         tqdm(
             total=len(jobs),
-            initial=len(jobs) - len(todo),
+            initial=len(kept),
             disable=not progress,
-            unit="claim",
+            unit="run",
             file=sys.stderr,
         ) as bar,
-        contextlib.closing(pool.run_all(todo, workers)) as answers,
+        contextlib.closing(source) as answers,
     ):
         for job, answer in answers:
             record = _broken(job, answer) if isinstance(answer, str) else answer
             record = ledger.add(job, record)
-            bar.set_postfix_str(job.claim)
+            bar.set_postfix_str(f"{job.claim}, seed {job.seed}")
             bar.update()
             yield record
+
+
+def _usable(record: Record | None) -> Record | None:
+    """A result that needs no second run."""
+    return None if record is None or "error" in record else record
+
+
+def _answers(todo: Sequence[Job], executor: Executor | None, workers: int) -> Answers:
+    if executor is None:
+        return pool.run_all(todo, workers)
+    if not isinstance(executor, Executor):
+        raise InvalidInput(
+            f"executor is {executor!r}, expected an object of a class of concurrent.futures.Executor, "
+            f"such as ProcessPoolExecutor(4)."
+        )
+    return _submitted(todo, executor)
+
+
+def _submitted(todo: Sequence[Job], executor: Executor) -> Answers:
+    """Each job with what the executor made of it, as they finish."""
+    waiting: dict[Future[Record | str], Job] = {}
+    try:
+        for job in todo:
+            future = _submit(executor, job)
+            if future.done():
+                yield job, _answer(future)
+            else:
+                waiting[future] = job
+        for future in as_completed(list(waiting)):
+            yield waiting.pop(future), _answer(future)
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _submit(executor: Executor, job: Job) -> Future[Record | str]:
+    try:
+        return executor.submit(run_job, job)
+    except BrokenExecutor as error:  # one of the jobs before has ended its process
+        failed: Future[Record | str] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _answer(future: Future[Record | str]) -> Record | str:
+    try:
+        return future.result()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - one lost job must not lose the others' results
+        return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def run_job(job: Job) -> Record | str:
@@ -84,7 +155,9 @@ def run_job(job: Job) -> Record | str:
         if code_digest(job.module) != job.code:
             return "its code was changed while the run went on"
         setting = Setting(job.preset, job.seed, torch.device(job.device))
-        return dict(_plain(claim.verify(setting, **job.sizes).as_dict()))
+        own = sizes.fitting(claim, job.preset, job.sizes)
+        record = claim.verify(setting, **own).as_dict()
+        return dict(_plain(record | {"sizes": own}))
     except Exception as error:  # noqa: BLE001 - one broken claim must not lose the others' results
         return f"{type(error).__name__}: {error}"
 
@@ -113,6 +186,7 @@ def _broken(job: Job, error: str) -> Record:
         "preset": job.preset,
         "device": job.device,
         "seconds": None,
+        "sizes": _plain(dict(job.sizes)),
     }
 
 

@@ -82,6 +82,18 @@ def sized(setting, *, runs):  # noqa: ARG001
 
 
 @made_up
+def fails_at_odd_seeds(setting, *, runs):  # noqa: ARG001
+    return evidence(measured=1.05 + setting.seed % 2)
+
+
+@made_up
+def dies_at_seed_1(setting, *, runs):  # noqa: ARG001
+    if setting.seed == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return evidence()
+
+
+@made_up
 def waiting(setting, *, runs):  # noqa: ARG001
     started()
     threading.Event().wait()

@@ -32,6 +32,7 @@ def cli(monkeypatch, tmp_path, capsys):
     def in_process(jobs, _workers):
         for job in jobs:
             run.calls.append(job.claim)
+            run.seeds.append(job.seed)
             yield job, verify.run_job(job)
 
     def run(*arguments, claims=("holding",)):
@@ -43,7 +44,8 @@ def cli(monkeypatch, tmp_path, capsys):
         )
         return code, *capsys.readouterr()
 
-    run.calls, run.directory, run.pool = [], tmp_path, in_process
+    run.calls, run.seeds = [], []
+    run.directory, run.pool = tmp_path, in_process
     return run
 
 
@@ -117,7 +119,7 @@ def test_one_broken_claim_does_not_lose_the_others(cli):
 def test_an_unknown_claim_names_its_neighbors(cli):
     code, out, err = cli("verify", "holdin", claims=("holding", "failing"))
     assert (code, out) == (2, "")
-    assert "no claim 'holdin'. Did you mean holding" in err
+    assert "no claim or page 'holdin'. Did you mean holding" in err
     assert "ibcore claims" in cli("verify", "zzzz")[2]
     assert not cli.calls
 
@@ -137,6 +139,12 @@ def test_a_device_that_is_not_there(cli, monkeypatch):
         ["verify", "--seed", "1" * 240],
         ["verify", "--seed", str(2**63)],
         ["verify", "--seed", "²"],
+        ["verify", "--seeds", "0"],
+        ["verify", "--seeds", "9:9"],
+        ["verify", "--seeds", "1,,2"],
+        ["verify", "--seeds", "1" * 240],
+        ["verify", "--seed", "0", "--seeds", "3"],
+        ["verify", "--seeds", "3", "--seed", "7"],
         ["verify", "--workers", "0"],
         ["verify", "--workers", "9" * 5000],
         ["verify", "--preset", "huge"],
@@ -177,6 +185,108 @@ def test_the_largest_seed_is_taken(cli):
     assert json.loads(out)["seed"] == 2**63 - 1
 
 
+def lines(out):
+    """Records and summaries of `--json`."""
+    found = [json.loads(line) for line in out.splitlines()]
+    records = [one for one in found if "summary" not in one]
+    assert found[: len(records)] == records
+    return records, found[len(records) :]
+
+
+def test_a_page_chooses_its_claims(cli):
+    code, _, _ = cli("verify", "introduction", claims=("holding", "also-holding"))
+    assert code == 0
+    assert cli.calls == ["holding", "also-holding"]
+
+
+def test_many_seeds_give_a_line_a_run_and_a_line_a_claim(cli):
+    code, out, _ = cli("verify", "--json", "--seeds", "1110300:1110308", claims=TWO)
+    records, summaries = lines(out)
+    assert code == 1
+    assert cli.calls == [*TWO] * 8
+    assert [record["seed"] for record in records] == cli.seeds
+    assert [(each["id"], each["stands"]) for each in summaries] == [
+        ("holding", 8),
+        ("fails-at-odd-seeds", 4),
+    ]
+    assert [each["reaches"] for each in summaries] == [True, False]
+    assert "NaN" not in out
+
+
+TWO = ("holding", "fails-at-odd-seeds")
+
+
+@pytest.mark.parametrize(
+    ("claim", "seeds", "code"),
+    [
+        ("holding", "4", 0),
+        ("holding", "1", 0),
+        ("failing", "1", 1),
+        ("unrefuted", "4", 1),
+        ("not-a-number", "4", 1),
+        ("raising", "4", 1),
+        ("fails-at-odd-seeds", "40,1,3", 1),
+        ("fails-at-odd-seeds", "0,2,4", 0),
+        ("fails-at-odd-seeds", ",".join(map(str, [1, *range(2, 60, 2)])), 0),
+    ],
+)
+def test_the_exit_code_over_seeds_is_that_of_the_intervals(cli, claim, seeds, code):
+    got, out, err = cli("verify", "--seeds", seeds, claims=(claim,))
+    assert got == code
+    assert f"{1 - code} of 1 claims reach" in out
+    assert ("raising at seed 0, raising at seed 1" in err) == (claim == "raising")
+
+
+def test_one_seed_has_no_summary(cli):
+    _, out, _ = cli("verify", "--json", "--seed", "1110310")
+    assert len(lines(out)[0]) == 1
+    assert lines(out)[1] == []
+
+
+def test_resume_goes_on_with_the_seeds_that_are_missing(cli):
+    cli("verify", "--seeds", "1110320,1110322")
+    code, out, _ = cli("verify", "--json", "--resume", "--seeds", "1110320:1110323")
+    assert code == 0
+    assert cli.seeds == [1110320, 1110322, 1110321]
+    ((summary,), records) = lines(out)[::-1]
+    assert (summary["seeds"], len(records)) == (3, 3)
+
+
+def test_a_size_replaces_that_of_the_preset(cli):
+    code, out, _ = cli("verify", "--json", "--size", "runs=3", claims=("sized",))
+    (record,), _ = lines(out)
+    assert code == 1
+    assert record["checks"][0]["measured"] == 3
+    assert record["sizes"] == {"runs": 3}
+    cli("verify", "--resume", claims=("sized",))
+    cli("verify", "--resume", "--size", "runs=3", claims=("sized",))
+    cli("verify", "--resume", "--size", "runs=1", claims=("sized",))
+    assert cli.calls == ["sized"] * 2
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        ("run=3", "claim holding has no size run; its sizes are runs. Did you mean runs?"),
+        ("runs=many", "expected a whole number, such as 1"),
+        ("runs", "pass name=value"),
+    ],
+)  # fmt: skip
+def test_a_size_that_is_none_of_the_claims_is_refused(cli, size, told):
+    code, out, err = cli("verify", "--size", size)
+    assert (code, out, cli.calls) == (2, "", [])
+    assert told in err
+
+
+def test_the_help_says_what_is_summed_and_what_the_exit_code_means(capsys):
+    with pytest.raises(SystemExit):
+        command_line.run(["verify", "--help"])
+    said = capsys.readouterr().out
+    assert "exact\n95 % interval" in said
+    assert 'the key "summary"' in said
+    assert "exit code" in said
+
+
 BOTH = ("holding", "failing")
 
 
@@ -213,7 +323,7 @@ def test_a_claim_that_raised_is_run_again(cli):
     for _ in range(2):
         _, _, err = cli("verify", "--resume", claims=("holding", "raising"))
     assert cli.calls == ["holding", "raising", "raising"]
-    assert "1 of 2 claims ended with an error (raising)" in err
+    assert "1 of 2 runs ended with an error (raising at seed 0)" in err
 
 
 def test_another_seed_or_preset_resumes_nothing(cli):

@@ -183,11 +183,20 @@ def test_a_bar_that_grows_becomes_wider_on_either_side_of_zero(bar):
         (lambda: Check.share("a", [True] * 8, least=0.5, **ABOUT), "above one half"),
         (lambda: Check.share("a", [True] * 8, most=1.1, **ABOUT), "from 0 to 1"),
         (lambda: Check.each("a", 1, at_most=2, repeats=0.5, **ABOUT), "factor of two"),
+        (lambda: Check.each("a", 1, at_most=2, over_seeds=0, **ABOUT), "above 0"),
+        (lambda: Check.each("a", 1, at_most=2, over_seeds=1.1, **ABOUT), "at most 1"),
+        (lambda: Check.each("a", 1, at_most=2, over_seeds=NAN, **ABOUT), "is nan"),
     ],
 )
 def test_checks_refuse_what_says_nothing(make, complaint):
     with pytest.raises(InvalidInput, match=complaint):
         make()
+
+
+def test_a_share_of_seeds_is_recorded_where_it_is_stated():
+    stated = Check.each("a", 1, at_most=2, over_seeds=0.9, **ABOUT).as_dict()
+    assert stated["over_seeds"] == 0.9
+    assert "over_seeds" not in at_most(1, 2).as_dict()
 
 
 def test_members_that_break_down_take_nobody_with_them():

@@ -115,11 +115,26 @@ def test_a_dead_worker_takes_nobody_with_it_and_its_claim_runs_again(tmp_path):
     }
     assert "SIGKILL" in records["dying"]["error"]
     assert "--workers" in records["dying"]["error"]
-    assert "1 of 3 claims ended with an error (dying)" in err
+    assert "1 of 3 runs ended with an error (dying at seed 0)" in err
     assert "--resume" in err
     before = kept(tmp_path)
     Program(claims, tmp_path, "--json", "--resume").end()
     assert kept(tmp_path) == [*before, "dying"]
+
+
+def test_a_worker_that_dies_at_one_seed_is_told_and_the_others_go_on(tmp_path):
+    program = Program("dies-at-seed-1,holding", tmp_path, "--json", "--seeds", "3")
+    code, out, err = program.end()
+    lines = list(map(json.loads, out.splitlines()))
+    assert code == 1
+    assert len(lines) == 8
+    dies, holding = lines[6:]
+    assert [dies["stands"], holding["stands"]] == [2, 3]
+    assert dies["reaches"]  # two of three seeds are no proof of less than 0.99
+    ((error,), row) = dies["errors"], dies["checks"][0]
+    assert (error["seed"], row["missed"]) == (1, [1])
+    assert "SIGKILL" in error["error"]
+    assert "1 of 6 runs ended with an error (dies-at-seed-1 at seed 1)" in err
 
 
 def test_a_full_disk(tmp_path):

@@ -1,5 +1,12 @@
 import json
+import multiprocessing
 import os
+from concurrent.futures import (
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +17,7 @@ from ibcore import pool, verify
 from ibcore.claims import Claim, Setting, all_claims
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.ledger import Ledger
+from ibcore.validation import InvalidInput
 from tests import made_up
 
 RECORD = {"holds": True, "control": {"refuted": True}}
@@ -28,11 +36,7 @@ def run(monkeypatch, tmp_path):
         yield from ((job, verify.run_job(job)) for job in todo)
 
     def records(todo, *, resume=True, workers=1):
-        ledger = Ledger(tmp_path)
-        done = verify.finished(todo, ledger) if resume else {}
-        return list(
-            verify.verify(todo, ledger, workers=workers, done=done, progress=False)
-        )
+        return list(verify.run(todo, Ledger(tmp_path), workers=workers, resume=resume))
 
     asked = records.asked = []
     monkeypatch.setattr(pool, "run_all", in_process)
@@ -54,7 +58,8 @@ def test_a_record_with_an_error_is_run_again(run, tmp_path):
     Ledger(tmp_path).add(job, {"id": "holding", "error": "no memory"})
     (record,) = run([job])
     assert "error" not in record
-    assert verify.finished([job], Ledger(tmp_path)) == {"holding": record}
+    assert run([job]) == [record]
+    assert Ledger(tmp_path).find(job) == record
 
 
 def test_a_record_of_other_code_is_run_again(run, tmp_path):
@@ -83,6 +88,140 @@ def test_sizes_of_a_job_replace_those_of_the_preset():
     sizes = (job, replace(job, sizes={"runs": 5}))
     measured = [verify.run_job(each)["checks"][0]["measured"] for each in sizes]
     assert measured == [1, 5]
+
+
+def test_a_job_for_each_claim_and_seed_with_sizes_of_its_claim():
+    claims = made_up.named("sized", "holding").values()
+    todo = verify.jobs_for(
+        claims, Setting(), seeds=range(1110000, 1110002), override={"runs": 5}
+    )
+    assert [(job.claim, job.seed, job.sizes) for job in todo] == [
+        (name, seed, {"runs": 5})
+        for seed in (1110000, 1110001)
+        for name in ("sized", "holding")
+    ]
+    (same,) = verify.jobs_for(list(claims)[:1], Setting(), override={"runs": 1})
+    assert same.sizes == {}
+    for wrong in ({"seeds": [-1]}, {"override": {"run": 1}}):
+        with pytest.raises(InvalidInput):
+            verify.jobs_for(claims, Setting(), **wrong)
+
+
+def test_a_record_tells_the_sizes_of_its_job():
+    (job,) = jobs("holding")
+    todo = (job, replace(job, sizes={"runs": 5}), replace(job, claim="raising"))
+    found = [verify.run_job(each) for each in todo[:2]]
+    assert [record["sizes"] for record in found] == [{}, {"runs": 5}]
+    assert verify._broken(todo[2], "no memory")["sizes"] == {}
+
+
+class Inline(Executor):
+    """Made up: runs a job where it is submitted."""
+
+    def __init__(self):
+        self.submitted = 0
+
+    def submit(self, function, /, *arguments, **options):
+        self.submitted += 1
+        future = Future()
+        future.set_result(function(*arguments, **options))
+        return future
+
+
+class Lost(Executor):
+    """Made up: jobs end with these errors, or run where there is None; the others never begin."""
+
+    def __init__(self, *errors):
+        self.errors, self.futures = list(errors), []
+
+    def submit(self, function, /, *arguments, **_options):
+        future = Future()
+        self.futures.append(future)
+        error = self.errors.pop(0) if self.errors else future
+        if error is None:
+            future.set_result(function(*arguments))
+        elif error is not future:
+            future.set_exception(error)
+        return future
+
+
+def processes():
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+
+
+@pytest.mark.parametrize("make", [Inline, lambda: ThreadPoolExecutor(2), processes])
+def test_any_executor_runs_jobs_into_the_store(tmp_path, make):
+    names = ("holding", "raising", "fails-at-odd-seeds")
+    todo = verify.jobs_for(
+        made_up.named(*names).values(), Setting(), seeds=(1110010, 1110011)
+    )
+    with make() as executor:
+        records = list(verify.run(todo, Ledger(tmp_path), executor))
+    found = {(record["id"], record["seed"]): record for record in records}
+    assert {key: record["holds"] for key, record in found.items()} == {
+        ("holding", 1110010): True,
+        ("holding", 1110011): True,
+        ("raising", 1110010): False,
+        ("raising", 1110011): False,
+        ("fails-at-odd-seeds", 1110010): True,
+        ("fails-at-odd-seeds", 1110011): False,
+    }
+    assert "no steps" in found["raising", 1110010]["error"]
+    ledger = Ledger(tmp_path)
+    assert [ledger.find(job) for job in todo] == [
+        found[job.claim, job.seed] for job in todo
+    ]
+
+
+def test_an_executor_takes_only_what_is_missing(tmp_path):
+    todo = jobs("holding", "failing")
+    first, second = Inline(), Inline()
+    list(verify.run(todo[:1], Ledger(tmp_path), first))
+    found = list(verify.run(todo, Ledger(tmp_path), second, resume=True))
+    assert ids(found) == ["holding", "failing"]
+    assert (first.submitted, second.submitted) == (1, 1)
+
+
+def test_each_result_is_kept_before_the_next_job_is_submitted(tmp_path):
+    executor = Inline()
+    results = verify.run(jobs("holding", "failing"), Ledger(tmp_path), executor)
+    next(results)
+    results.close()
+    assert executor.submitted == 1
+    assert Ledger(tmp_path).find(jobs("holding")[0]) is not None
+
+
+def test_a_job_that_an_executor_loses_is_an_error_and_the_run_goes_on(tmp_path):
+    executor = Lost(MemoryError(), RuntimeError("node 7 is gone"), None)
+    todo = jobs("holding", "failing", "sized")
+    *lost, last = verify.run(todo, Ledger(tmp_path), executor)
+    assert [record["error"] for record in lost] == [
+        "MemoryError",
+        "RuntimeError: node 7 is gone",
+    ]
+    assert (last["id"], last["holds"]) == ("sized", True)
+
+
+def test_a_process_pool_that_broke_loses_its_jobs_only_as_errors(tmp_path):
+    todo = verify.jobs_for(
+        made_up.named("dies-at-seed-1").values(), Setting(), seeds=(0, 1)
+    )
+    with processes() as executor:
+        found = list(verify.run(todo, Ledger(tmp_path), executor))
+        found += verify.run(jobs("holding"), Ledger(tmp_path), executor)
+    assert ["error" in record for record in found] == [False, True, True]
+    assert "BrokenProcessPool" in found[1]["error"]
+
+
+def test_closing_cancels_what_an_executor_has_not_begun(tmp_path):
+    executor = Lost(MemoryError())
+    results = verify.run(jobs("holding", "failing"), Ledger(tmp_path), executor)
+    next(results)
+    results.close()
+    assert all(future.done() for future in executor.futures)
+    results = verify.run(jobs("holding"), Ledger(tmp_path), ThreadPoolExecutor)
+    with pytest.raises(InvalidInput, match="expected an object of a class"):
+        next(results)
 
 
 def test_code_that_changes_while_a_run_goes_on_gives_no_result():
