@@ -28,8 +28,8 @@ With --json the summary is one line a claim, which has the key "summary".
 
 exit code: 0 every claim holds and every control is refuted; 1 not so; 2 wrong usage;
 3 the run ended early (a full disk); 130 Ctrl-C, 143 SIGTERM; 141 the output was closed.
-With --seeds 1 says that an interval lies below the share that its check states, or that a run ended
-with an error, which counts as a seed at which nothing holds.
+Over many seeds 1 means that an interval lies below the share that its check states, or that a run
+ended with an error, which counts as a seed at which nothing holds.
 """
 RESUME = "run the same command with --resume to go on"
 

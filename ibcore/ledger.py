@@ -28,7 +28,7 @@ class NotKept(OSError):
 
 @dataclass(frozen=True)
 class Job:
-    """One claim to run: what is run (`key`) and with which code.
+    """One run of a claim: what is run (`key`) and with which code.
 
     `module` is the one that defines the claim, and `code` its digest. `sizes` holds the sizes that
     differ from the preset's.
@@ -44,8 +44,10 @@ class Job:
 
     @property
     def key(self) -> dict[str, Any]:
-        names = ("claim", "preset", "seed", "device", "sizes")
-        return {name: asdict(self)[name] for name in names}
+        told = asdict(self)
+        return {
+            name: told[name] for name in ("claim", "preset", "seed", "device", "sizes")
+        }
 
 
 class Ledger:

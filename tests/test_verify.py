@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import os
+import re
 from concurrent.futures import (
     Executor,
     Future,
@@ -8,6 +9,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
 )
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,6 +173,22 @@ def test_any_executor_runs_jobs_into_the_store(tmp_path, make):
     assert [ledger.find(job) for job in todo] == [
         found[job.claim, job.seed] for job in todo
     ]
+
+
+def test_the_lines_of_the_readme_run_jobs(tmp_path, monkeypatch, capsys):
+    """As written, but for a pool of threads and fewer seeds."""
+    text = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    (lines,) = (
+        block
+        for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        if "verify.run(" in block
+    )
+    lines = lines.replace("ProcessPoolExecutor", "ThreadPoolExecutor")
+    monkeypatch.chdir(tmp_path)
+    exec(lines.replace("range(200)", "[1110400, 1110401]"), {"__name__": "__main__"})  # noqa: S102
+    assert capsys.readouterr().out.startswith("gd-convex-rate True (")
+    kept = (tmp_path / "ibcore-results" / "results.jsonl").read_text().splitlines()
+    assert len(kept) == 2
 
 
 def test_an_executor_takes_only_what_is_missing(tmp_path):
