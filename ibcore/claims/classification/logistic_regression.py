@@ -288,9 +288,9 @@ def _remainders(
     kind="theorem",
     source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, rates of convergence of gradient descent (recalled); "
     "the margin gap of the flow is proved on the page",
-    statement=r"For almost every separable data set the direction converges like "
-    r"$1/\log t$ and no faster, the norm grows like $\|\hat w\| \log t$, and the "
-    r"margin gap is $O(1/\log t)$: powers of $\log t$, never of $t$.",
+    statement=r"On separable data the norm grows like $\|\hat w\| \log t$ and the "
+    r"margin gap is $O(1/\log t)$; the direction converges like $1/\log t$, and on all "
+    r"data drawn here no faster: powers of $\log t$, not of $t$.",
     quick={"each": 3},
     book={"each": 10},
     full={"each": 200},

@@ -693,9 +693,10 @@ def _own_norms(gaps: Tensor) -> tuple[Check, ...]:
     kind="theorem",
     source="Zhang, Zou and Cao 2024 (Adam without epsilon, decreasing steps); Qian and Qian 2019 (AdaGrad, small "
     "constant steps); Wang et al. 2022 (Adam with epsilon) (abstracts read, theorems recalled)",
-    statement=r"On separable data full-batch Adam without $\varepsilon$ and with decreasing steps reaches the largest "
-    r"$\ell_\infty$ margin, and AdaGrad the largest margin in the $\ell_2$ norm "
-    "weighted by its own limiting preconditioner.",
+    statement=r"On separable data full-batch Adam without $\varepsilon$, with decreasing steps and decay rates that "
+    r"fit together, reaches the largest $\ell_\infty$ margin. AdaGrad, here with steps over the loss, which the "
+    r"theorem does not cover, is observed to reach the largest margin in the $\ell_2$ norm weighted by its own "
+    "limiting preconditioner.",
     quick={"problems": 8, "steps": 7000},
     book={"problems": 20, "steps": 7000},
     full={"problems": 400, "steps": 10**5},

@@ -253,7 +253,9 @@ def leaky_symmetric_max_margin(
         fresh,
     )
     checks = _symmetric_checks(
-        [best for sample in samples for best in sample.solutions], ends
+        [best for sample in samples for best in sample.solutions],
+        torch.stack([at_stop.margin_ratio for row in found for at_stop in row]),
+        ends,
     )
     control = _half_control(alone.bend)
     data = {
@@ -296,9 +298,9 @@ def _precisions(solutions: Sequence[MaxMargin | AgreementLimit]) -> list[float]:
 
 
 def _symmetric_checks(
-    solutions: Sequence[MaxMargin], ends: Alignment
+    solutions: Sequence[MaxMargin], ratios: Tensor, ends: Alignment
 ) -> tuple[Check, ...]:
-    """Of the programs, and of the networks at log L = -1e10."""
+    """Of the programs, of all margins over their bound, and of the networks at log L = -1e10."""
     return (
         Check.each(
             "max-margin program: relative gap or violation",
@@ -308,13 +310,21 @@ def _symmetric_checks(
             reason="duality; the tolerance asked of the solver is 1e-12",
             precision=True,
         ),
+        Check.each(
+            "normalized margin over (1 + slope) gamma / 4, at all stops",
+            ratios,
+            at_most=1 + 1e-9,
+            tag="proved",
+            math=r"normalized margin over $(1 + s) \gamma / 4$, at all stops",
+            reason="proved on the page for every network; the gap of the program that gives $\\gamma$",
+        ),
         Check.largest(
             "normalized margin over (1 + slope) gamma / 4",
             ends.margin_ratio,
             equals=1,
             atol=2e-9,
             growth=0.25,
-            tag="proved",
+            tag="derived",
             math=r"normalized margin over $(1 + s) \gamma / 4$",
             reason=r"a constant of the data over $\log\frac1L = 10^{10}$; below 6e-11 on 22 networks",
         ),
@@ -322,7 +332,7 @@ def _symmetric_checks(
             "sin of the angle of a neuron to +-w_hat, largest of a network",
             ends.sines.amax(-1),
             at_most=1e-5,
-            tag="proved",
+            tag="derived",
             math=r"$\sin\angle$ of a neuron to $\pm\hat w$, largest of a network",
             reason=r"of the order of $(\log\frac1L)^{-1/2} = 10^{-5}$, with the small start as a factor",
         ),
@@ -339,7 +349,7 @@ def _symmetric_checks(
             "relative nonlinearity of f on fresh points",
             ends.bend,
             at_most=1e-6,
-            tag="proved",
+            tag="derived",
             math="relative nonlinearity of $f$ on fresh points",
             reason="the root of a rounding error of one minus $R^2$",
             precision=True,
@@ -396,7 +406,11 @@ def leaky_linear_teacher(setting: Setting, *, seeds: int) -> Evidence:
             precision=True,
         ),
         *_teacher_checks(
-            agree, sines, _one_sided(small_f, small_b), (shares - programs).abs()
+            agree,
+            _drifts(teachers, states[1:3]),
+            sines,
+            _one_sided(small_f, small_b),
+            (shares - programs).abs(),
         ),
     )
     control = _large_start_control(_one_sided(large_f, large_b))
@@ -416,8 +430,24 @@ def leaky_linear_teacher(setting: Setting, *, seeds: int) -> Evidence:
     return Evidence(checks, control, data, notes)
 
 
+def _drifts(teachers: Teachers, states: Tensor) -> Tensor:
+    """Change between two states (2, B, P) of the differences of neurons of equal sign, over their size, (B,)."""
+    positive = teachers.net.output_weights > 0
+    spread = []
+    for sign in (positive, ~positive):
+        w = torch.stack([teachers.net.neurons(theta)[:, sign] for theta in states])
+        spread.append(w - w.mean(2, keepdim=True))
+    first, last = torch.cat(spread, 2).flatten(2)
+    size = torch.linalg.vector_norm(first, dim=-1)
+    return torch.linalg.vector_norm(last - first, dim=-1) / size
+
+
 def _teacher_checks(
-    agree: Tensor, sines: Tensor, one_sided: Tensor, differences: Tensor
+    agree: Tensor,
+    drifts: Tensor,
+    sines: Tensor,
+    one_sided: Tensor,
+    differences: Tensor,
 ) -> tuple[Check, ...]:
     """Of B networks: agreement, 0 or 1 or NaN, and what the theorem says of those in agreement."""
     those = ~(agree == 0)
@@ -431,12 +461,22 @@ def _teacher_checks(
             math=r"in agreement from $\log L = -20$ on",
             reason="what the theorem assumes; the others are left out below",
         ),
+        Check.each(
+            "differences of neurons of equal sign, log L = -20 to -1e3: change over size",
+            drifts[those],
+            at_most=1e-8,
+            tag="proved",
+            math=r"differences of neurons of equal sign, $\log L = -20$ to $-10^3$: change over size",
+            reason="conserved in agreement, as proved on the page; rounding of weights that grow to "
+            "$10^3$ times the differences' inverse",
+            precision=True,
+        ),
         Check.largest(
             "sin of the angle of (w_+, w_-) to the program's at log L = -1e8",
             sines[those],
             at_most=1e-6,
             growth=0.25,
-            tag="proved",
+            tag="derived",
             math=r"$\sin\angle$ of $(w_+, w_-)$ to the program's at $\log L = -10^8$",
             reason=r"$C/\log\frac1L$ with a constant of the data",
         ),
@@ -444,7 +484,7 @@ def _teacher_checks(
             "share of fresh x with f(x), f(-x) on one side",
             one_sided[those],
             at_most=0,
-            tag="proved",
+            tag="derived",
             math="share of fresh $x$ with $f(x)$, $f(-x)$ on one side",
             reason="the boundary is a hyperplane; a thousand points do not fall into an angle of 1e-6",
         ),

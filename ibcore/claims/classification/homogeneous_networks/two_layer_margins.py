@@ -298,8 +298,9 @@ def wide_start(
     kind="theorem",
     source="Chizat and Bach 2020 (abstract read, theorem recalled: infinite width, given that the flow converges); "
     "finite widths are observed; for the output layer alone Soudry et al. 2018",
-    statement="Both layers of an infinitely wide two-layer network trained by gradient flow on an exponential tail "
-    "maximize the margin in variation norm, if the flow converges; with the output layer alone trained, the margin "
+    statement="Both layers of an infinitely wide two-layer network with differentiable features, started balanced and "
+    "with neurons of both signs in every direction, and trained by gradient flow on an exponential tail, maximize "
+    "the margin in variation norm, if the flow converges; with the output layer alone trained, the margin "
     "of a kernel. Finite ReLU networks in the plane do so from starts at which every point is seen by a neuron of "
     "its sign.",
     quick={"datasets": 2, "starts": 2, "widths": [30, 100], "narrow": 12},

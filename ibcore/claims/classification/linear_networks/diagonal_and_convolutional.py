@@ -68,8 +68,8 @@ def uneven_start(starts: int, features: int, seed: int) -> Tensor:
     "directions converge); the limit for depth 2 from an even start is proved on the page; that local minimizers are "
     "vertices, and the exponent, are derived there; that flows end at local minimizers is observed",
     statement="On separable data gradient flow on a diagonal linear network of depth 2 "
-    r"from $u = v = \alpha$ converges to the largest $\ell_1$ margin, at the rate of "
-    "the dual slack. At depths 3 and 4 its limits are first-order stationary points of "
+    r"from $u = v = \alpha$ converges to the largest $\ell_1$ margin; derived is that it "
+    "does so at the rate of the dual slack. At depths 3 and 4 its limits are first-order stationary points of "
     r"the $\ell_{2/k}$ max-margin problem, from most starts a local minimizer, not "
     "always the global one.",
     quick={"each": 2, "starts": 32, "depths": (4,), "datasets": 1},

@@ -147,7 +147,7 @@ def _exponents(log_loss: Tensor, values: Tensor) -> Tensor:
     statement="For a fully connected linear network of any depth $k$ with one output, "
     "gradient flow on the exponential or logistic loss of separable data that drives "
     r"the loss to zero turns $W_k \cdots W_1$ to the $\ell_2$ max-margin direction. "
-    r"For almost every data set the angle falls like $1/\log(1/L)$ if the support "
+    r"Derived to leading order: the angle falls like $1/\log(1/L)$ if the support "
     r"vectors span the space, else like $(\log(1/L))^{-1/k}$.",
     quick={"depths": (3,), "each": 4},
     book={"depths": (1, 2, 3, 4), "each": 4},

@@ -215,13 +215,14 @@ def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
 
 
 @claim(
-    kind="theorem",
+    kind="empirical",
     source="Li, Luo and Lyu 2021 (recalled): proved for depth 2 and symmetric W = U U^T, stage by stage, under "
     "assumptions on eigenvalues and convergence; Jin et al. 2023 (recalled): all stages of gradient descent under "
     "restricted isometry; the approach of whole paths is measured here",
-    statement="As the start shrinks, gradient flow on $f(U U^T)$ follows greedy "
-    "low-rank learning: from a stationary point of rank $r - 1$ it leaves along the "
-    r"top eigenvector of $-\nabla f$ and goes to one of rank $r$.",
+    statement="As the start shrinks, the first stage of gradient flow on $f(U U^T)$ is "
+    "that of greedy low-rank learning, and in these runs the whole path follows: from a "
+    "stationary point of rank $r - 1$ it leaves along the top eigenvector of "
+    r"$-\nabla f$ and goes to one of rank $r$.",
     quick={
         "size": 8,
         "observed": 33,
@@ -306,7 +307,7 @@ def mf_glrl(
             first,
             math=f"first stage: distance from the path at scale {smallest}",
             at_most=10 * RESOLVED,
-            tag="proved",
+            tag="derived",
             reason="the theorem has the limit of vanishing scale; ten times the resolution of "
             "curves made of segments",
             precision=True,

@@ -176,7 +176,8 @@ def run_planes(setting: Setting, count: int) -> tuple[Array, Array]:
     source="Vardi and Shamir 2021 (abstract read, theorem recalled), in the manner of their example; proof for d >= 3 "
     "and of the proposition on the plane on the page",
     statement=r"If $R(w_\infty) \le R(w)$ for all $w$ of zero loss whenever gradient "
-    r"flow from 0 of a single ReLU neuron ends at zero loss $w_\infty$, then, for "
+    r"flow from 0 of a single ReLU neuron, with a derivative in $(0, 1]$ at the kink, "
+    r"ends at zero loss $w_\infty$, then, for "
     r"$d \ge 3$, $R$ is constant on $\mathbb{R}^d$ without 0: data sets with the "
     "same weights of zero loss, but different limits, connect any two vectors. In the "
     "plane there are none, since the limit is the shortest of these weights.",

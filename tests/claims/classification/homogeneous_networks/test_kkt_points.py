@@ -1,8 +1,10 @@
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
+from scipy.special import expi
 
 from ibcore.claims import Setting
 from ibcore.claims.classification.homogeneous_networks import kkt_points as page
@@ -38,7 +40,7 @@ def test_figures_get_finite_arrays_on_the_cpu(verdicts, name):
 
 
 GOOD = page.Residuals(
-    least=[0.1] * 16,
+    means=[0.1] * 16,
     residuals=[1e-3] * 16,
     complementarity=[1e-5] * 16,
     tangent=[1e-5] * 16,
@@ -50,7 +52,7 @@ GOOD = page.Residuals(
     averaged=[0.01] * 16,
     sign=[0.7] * 16,
 )
-SHARES = [name for name in vars(GOOD) if name not in ("least", "sign")]
+SHARES = [name for name in vars(GOOD) if name not in ("means", "sign")]
 BAD = dict.fromkeys(SHARES, 1.0) | {"naive": 1e-3, "kinks": 0.0}
 
 
@@ -69,7 +71,7 @@ def test_each_residual_is_judged_and_one_that_is_missing_fails(name, missing):
 
 @pytest.mark.parametrize("one", [1.1, math.nan])
 def test_no_network_may_exceed_the_bound_of_its_flow(one):
-    assert failures(replace(GOOD, least=[0.1] * 15 + [one])) == 1
+    assert failures(replace(GOOD, means=[0.1] * 15 + [one])) == 1
 
 
 def test_sign_descent_refutes_only_where_it_fits():
@@ -213,3 +215,18 @@ def test_a_network_that_stops_below_1_over_n_says_why():
     )
     fitted = torch.tensor([True, True, False])
     assert page._stopped("k = 3", run, fitted) == ("k = 3, network 1: step limit",)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_the_bound_on_the_time_is_nearly_met_by_one_weight_on_one_example(k):
+    """f = w^k on one example: with depth = log(1 / L) the time is exp(depth), and Ei(depth) / 4 for k = 2."""
+    depth = torch.tensor([20.0, 25.0, 40.0, 300.0, 600.0], dtype=torch.float64)
+    clock = torch.exp(depth) if k == 1 else torch.from_numpy(expi(depth.numpy())) / 4
+    run = SimpleNamespace(
+        theta=(depth ** (1 / k))[:, None, None],
+        log_loss=-depth[:, None],
+        log_time=torch.log(clock - clock[0])[:, None],
+    )
+    late = page._delays(run, k, 1)[:, 0]
+    assert bool((late < 1 + 1e-12).all())
+    assert bool((late > 0.94).all())

@@ -119,11 +119,15 @@ def ends(**changes):
 
 @pytest.mark.parametrize("off", [1e-4, math.nan])
 def test_one_network_that_is_not_aligned_or_broke_down_is_noticed(off):
-    assert failing(page._symmetric_checks([], ends())[1:]) == []
+    below = torch.ones(5, 8).double()
+    assert failing(page._symmetric_checks([], below, ends())[1:]) == []
     for name in ("sines", "margin_ratio", "balance", "bend"):
         values = getattr(ends(), name).clone()
         values[(3, 1) if name == "sines" else 3] += off
-        assert len(failing(page._symmetric_checks([], ends(**{name: values}))[1:])) == 1
+        checks = page._symmetric_checks([], below, ends(**{name: values}))
+        assert len(failing(checks[1:])) == 1
+    below[2, 4] += off
+    assert len(failing(page._symmetric_checks([], below, ends())[1:])) == 1
 
 
 def test_a_network_that_is_no_number_is_not_taken_for_light_neurons():
@@ -142,14 +146,14 @@ def test_the_theorem_is_asked_of_networks_in_agreement_and_of_broken_ones():
     zeros = torch.zeros(8, dtype=torch.float64)
     agree, far = torch.ones(8).double(), zeros.clone()
     agree[2], far[2] = 0, 1
-    assert failing(page._teacher_checks(agree, far, far, far)) == []
-    for place in range(3):
-        parts = [zeros.clone() for _ in range(3)]
+    assert failing(page._teacher_checks(agree, far, far, far, far)) == []
+    for place in range(4):
+        parts = [zeros.clone() for _ in range(4)]
         parts[place][5] = 0.1
         assert len(failing(page._teacher_checks(agree, *parts))) == 1
     agree[2], far[2] = math.nan, math.nan
-    assert len(failing(page._teacher_checks(agree, far, far, far))) == 3
-    assert len(failing(page._teacher_checks(zeros, zeros, zeros, zeros))) == 4
+    assert len(failing(page._teacher_checks(agree, far, far, far, far))) == 4
+    assert len(failing(page._teacher_checks(zeros, *[zeros] * 4))) == 5
 
 
 def test_agreement_is_that_of_signs_and_labels():
