@@ -67,6 +67,11 @@ def _unconfirmed(work: re.Match[str], notes: dict[str, str]) -> str | None:
     return f"{work['key']}: {note!r} lacks {missing}" if missing else None
 
 
+def test_the_bibliography_has_no_formulas_which_it_cannot_show():
+    text = (BOOK / "references.bib").read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if "$" in line] == []
+
+
 THEOREMS = [
     pytest.param(text, id=f"{path.stem}: {heading}")
     for path in sorted(BOOK.rglob("*.ipynb"))
