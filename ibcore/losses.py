@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.functional import logsigmoid
 
-from ibcore.validation import positive_integer, positive_number
+from ibcore.validation import InvalidInput, positive_integer, positive_number
 
 _TAIL = 30.0  # beyond this margin log(1 + e^-m) = e^-m to double precision
 
@@ -25,21 +24,59 @@ def softplus(x: Tensor) -> Tensor:
     return functional.softplus(x, threshold=40.0)
 
 
-class MarginLoss(Protocol):
-    """A decreasing loss of the margin m = y f(x); every method maps margins to the same shape."""
+class Loss:
+    """The mean loss L of outputs f, (B, n) or (B, n, K), against targets, which training needs in three forms."""
+
+    def mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
+        """L, (B,), to be differentiated."""
+        raise NotImplementedError
+
+    def log_mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
+        """log L, (B,), however small L is."""
+        raise NotImplementedError
+
+    def pull(self, outputs: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Weights of the outputs' shape and log of their unit, (B,): -dL/df = exp(log_unit) weights."""
+        raise NotImplementedError
+
+
+class MarginLoss(Loss):
+    """A decreasing loss of the margin m = y f(x), by methods that map margins to the same shape.
+
+    Its outputs are margins, which hold the labels; it takes no targets.
+    """
 
     def log_value(self, margins: Tensor) -> Tensor:
         """log l(m)."""
+        raise NotImplementedError
 
     def log_slope(self, margins: Tensor) -> Tensor:
         """log(-l'(m))."""
+        raise NotImplementedError
 
     def log_slope_rate(self, margins: Tensor) -> Tensor:
         """d/dm log(-l'(m)), which is negative."""
+        raise NotImplementedError
+
+    def mean(self, outputs: Tensor, targets: Tensor | None = None) -> Tensor:
+        return self.log_mean(outputs, targets).exp()
+
+    def log_mean(self, outputs: Tensor, targets: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        return log_mean(self.log_value(outputs))
+
+    def pull(
+        self,
+        outputs: Tensor,
+        targets: Tensor | None = None,  # noqa: ARG002
+    ) -> tuple[Tensor, Tensor]:
+        log_slopes = self.log_slope(outputs)
+        peak = log_slopes.amax(-1, keepdim=True)
+        weights = torch.exp(log_slopes - peak)
+        return weights, peak[:, 0] - math.log(outputs.shape[-1])
 
 
 @dataclass(frozen=True)
-class Exponential:
+class Exponential(MarginLoss):
     """l(m) = e^-m."""
 
     def log_value(self, margins: Tensor) -> Tensor:
@@ -53,7 +90,7 @@ class Exponential:
 
 
 @dataclass(frozen=True)
-class Logistic:
+class Logistic(MarginLoss):
     """l(m) = log(1 + e^-m)."""
 
     def log_value(self, margins: Tensor) -> Tensor:
@@ -68,7 +105,7 @@ class Logistic:
 
 
 @dataclass(frozen=True)
-class PolynomialTail:
+class PolynomialTail(MarginLoss):
     """l(m) = (1 + log(1 + e^m))^-a: decreasing and smooth, with the tail m^-a instead of e^-m."""
 
     power: float = 1.0
@@ -94,7 +131,7 @@ class PolynomialTail:
 
 
 @dataclass(frozen=True)
-class ConvexTail:
+class ConvexTail(MarginLoss):
     """l(m) = exp(-a asinh(m / 2)), which is m^-a for large margins, |m|^a for large negative ones, convex if a >= 1."""
 
     power: float = 1.0
@@ -118,7 +155,7 @@ class ConvexTail:
 
 
 @dataclass(frozen=True)
-class CrossEntropy:
+class CrossEntropy(MarginLoss):
     """log(1 + sum_k e^-m_ik) for every example i, over its margins m_ik against the `rivals` K - 1 other classes.
 
     The margins of an example stand side by side, (..., n (K - 1)), and their values are one an example,
@@ -166,6 +203,60 @@ class CrossEntropy:
         same = (example[:, None] == example).to(margins)
         identity = torch.eye(len(index)).to(margins)
         return same * q[..., None, :] - identity
+
+
+@dataclass(frozen=True)
+class Square(Loss):
+    """(f - y)^2 against targets of the outputs' shape, summed over the outputs of an example."""
+
+    def mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
+        squares = (outputs - _given(targets)).square()
+        return (squares.sum(-1) if squares.ndim == 3 else squares).mean(-1)
+
+    def log_mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
+        return self.mean(outputs, targets).log()
+
+    def pull(self, outputs: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
+        weights = (_given(targets) - outputs) * (2 / outputs.shape[1])
+        return weights, weights.new_zeros(len(weights))
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(Loss):
+    """-log softmax(f)_y of logits (B, n, K) against classes (n,) or (B, n), int64."""
+
+    def mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
+        return softplus(self._rivals(outputs, targets).logsumexp(-1)).mean(-1)
+
+    def log_mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
+        rivals = self._rivals(outputs, targets).logsumexp(-1)
+        head = torch.log(softplus(rivals.clamp_min(-_TAIL)))
+        return log_mean(torch.where(rivals <= -_TAIL, rivals, head))
+
+    def pull(self, outputs: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
+        rivals = self._rivals(outputs, targets)
+        log_shares = rivals - softplus(rivals.logsumexp(-1, keepdim=True))
+        peak = log_shares.amax((-1, -2), keepdim=True)
+        shares = torch.exp(log_shares - peak)
+        own = shares.sum(-1, keepdim=True)
+        weights = (-shares).scatter_add(-1, self._index(outputs, targets), own)
+        return weights, peak[:, 0, 0] - math.log(outputs.shape[1])
+
+    def _rivals(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
+        """Logits minus that of the example's class, -inf at the class itself, (B, n, K)."""
+        index = self._index(outputs, targets)
+        lead = outputs - outputs.gather(-1, index)
+        return lead.scatter(-1, index, -torch.inf)
+
+    @staticmethod
+    def _index(outputs: Tensor, targets: Tensor | None) -> Tensor:
+        return _given(targets).expand(outputs.shape[:2])[..., None]
+
+
+def _given(targets: Tensor | None) -> Tensor:
+    if targets is None:
+        raise InvalidInput("targets is None; this loss needs targets to compare with.")
+    return targets
 
 
 def log_mean(log_values: Tensor) -> Tensor:

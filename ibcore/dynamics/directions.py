@@ -8,12 +8,13 @@ underflows however small the loss. `log_step` is the logarithm of the step size 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
 
+from ibcore.dynamics.members import select
 from ibcore.validation import InvalidInput, real_number
 
 State = tuple[Any, ...]
@@ -31,12 +32,22 @@ class Direction(Protocol):
     ) -> tuple[Tensor, State]:
         """The step (B, P) to be added to theta, and the new memory."""
 
+    def select(self, state: State, members: Tensor) -> tuple[Direction, State]:
+        """The map and the memory of these members (A,)."""
+
 
 def _times(log_factor: Tensor, vector: Tensor) -> Tensor:
     return torch.exp(log_factor)[:, None] * vector
 
 
-class _Memoryless:
+class _Alike:
+    """A map that is the same for all members."""
+
+    def select(self, state: State, members: Tensor) -> tuple[Self, State]:
+        return self, select(state, members)
+
+
+class _Memoryless(_Alike):
     def begin(self, _theta: Tensor) -> State:
         return ()
 
@@ -97,7 +108,7 @@ class Steepest(_Memoryless):
 
 
 @dataclass(frozen=True)
-class Momentum:
+class Momentum(_Alike):
     """v <- beta v - eta g, theta <- theta + v (Polyak's heavy ball), or Nesterov's theta <- theta + beta v - eta g.
 
     The velocity is carried in units of the largest eta exp(log_scale) so far, damped by beta.
@@ -158,9 +169,19 @@ class Grouped:
             memory for _, memory in moved
         )
 
+    def select(self, state: State, members: Tensor) -> tuple[Grouped, State]:
+        groups, states, first = [], [], 0
+        for (one, count), memory in zip(self.groups, state, strict=True):
+            here = (members >= first) & (members < first + count)
+            part, kept = one.select(memory, members[here] - first)
+            groups.append((part, int(here.sum())))
+            states.append(kept)
+            first += count
+        return Grouped(tuple(groups)), tuple(states)
+
 
 @dataclass(frozen=True)
-class AdaGrad:
+class AdaGrad(_Alike):
     """eta g / (sqrt(sum of g^2 so far) + eps), coordinate by coordinate, as in PyTorch."""
 
     eps: float = 0.0
@@ -226,6 +247,10 @@ class Adam:
             power1,
             power2,
         )
+
+    def select(self, state: State, members: Tensor) -> tuple[Adam, State]:
+        eps = self.eps[members] if isinstance(self.eps, Tensor) else self.eps
+        return replace(self, eps=eps), select(state, members)
 
 
 def _log(decay: float) -> float:

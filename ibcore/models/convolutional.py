@@ -25,7 +25,6 @@ class Convolutional(OnInputs):
 
     depth: int = 2
     kernel: int | None = None
-    linear = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

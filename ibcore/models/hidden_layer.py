@@ -20,7 +20,6 @@ class HiddenLayer(OnInputs):
 
     output_weights: Tensor
     activation: Activation
-    linear = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,3 +56,9 @@ class HiddenLayer(OnInputs):
         gated = self.activation.slope(self.preactivations(theta)) * self.output_weights
         inputs = self.inputs.expand(len(theta), *self.inputs.shape[-2:])
         return (gated[..., None] * inputs[..., None, :]).flatten(-2)
+
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n)."""
+        slopes = self.activation.slope(self.preactivations(theta))
+        back = weights[..., None] * slopes * self.output_weights
+        return (back.mT @ self.inputs).flatten(-2)

@@ -77,7 +77,6 @@ class TwoLayer(OnInputs):
 
     width: int
     activation: Activation
-    linear = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

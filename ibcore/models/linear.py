@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
+from typing import Self
 
 from torch import Tensor
 
-from ibcore.models.base import OnInputs
+from ibcore.models.base import OnInputs, rows_of, with_fields
 from ibcore.validation import InvalidInput, data_tensor, real_number
 
 
@@ -47,3 +48,19 @@ class Linear(OnInputs):
 
     def jacobian(self, theta: Tensor) -> Tensor:
         return self.inputs.expand(len(theta), *self.inputs.shape[-2:])
+
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:  # noqa: ARG002
+        return (weights[:, None, :] @ self.inputs)[:, 0]
+
+    def select(self, members: Tensor) -> Self:
+        part = super().select(members)
+        if isinstance(self.offset, float) or self.offset.ndim == 1:
+            return part
+        return with_fields(part, offset=self.offset[members])
+
+    def minibatch(self, rows: Tensor) -> Self:
+        part = super().minibatch(rows)
+        if isinstance(self.offset, float):
+            return part
+        shared = self.offset.ndim == 1
+        return with_fields(part, offset=rows_of(self.offset, rows, shared=shared))

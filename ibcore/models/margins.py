@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from ibcore.models.base import Model, rows_of, with_fields
 from ibcore.validation import binary_labels
 
 
-class Predictor(Protocol):
-    """Outputs (B, n) and their Jacobian (B, n, P) at parameters (B, P)."""
-
-    @property
-    def linear(self) -> bool: ...
-
-    def outputs(self, theta: Tensor) -> Tensor: ...
-
-    def jacobian(self, theta: Tensor) -> Tensor: ...
-
-
-@runtime_checkable
-class PullsBack(Protocol):
-    """A predictor that computes J^T weights, (B, P), without its Jacobian J."""
-
-    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor: ...
-
-
 @dataclass(frozen=True)
-class Margins:
+class Margins(Model):
     """m_i = y_i f(x_i) of a `predictor` f, for `labels` y of shape (n,) or (B, n) with entries -1 and +1."""
 
-    predictor: Predictor
+    predictor: Model
     labels: Tensor
 
     def __post_init__(self) -> None:
@@ -53,6 +35,26 @@ class Margins:
     def linear(self) -> bool:
         return self.predictor.linear
 
+    def select(self, members: Tensor) -> Margins:
+        """The margins of these members (A,) of the batch."""
+        shared = self.labels.ndim == 1
+        labels = self.labels if shared else self.labels[members]
+        return with_fields(
+            self, predictor=self.predictor.select(members), labels=labels
+        )
+
+    def minibatch(self, rows: Tensor) -> Margins:
+        """The margins of these examples, (b,) for all members or (B, b)."""
+        labels = rows_of(self.labels, rows, shared=self.labels.ndim == 1)
+        return with_fields(
+            self, predictor=self.predictor.minibatch(rows), labels=labels
+        )
+
+    @property
+    def examples(self) -> int:
+        """The number of examples n."""
+        return self.labels.shape[-1]
+
     def outputs(self, theta: Tensor) -> Tensor:
         """The margins, (B, n)."""
         return self.labels * self.predictor.outputs(theta)
@@ -63,7 +65,4 @@ class Margins:
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i grad m_i, (B, P), for weights (B, n)."""
-        weights = self.labels * weights
-        if isinstance(self.predictor, PullsBack):
-            return self.predictor.pullback(theta, weights)
-        return (weights[:, None, :] @ self.predictor.jacobian(theta))[:, 0]
+        return self.predictor.pullback(theta, self.labels * weights)

@@ -11,6 +11,7 @@ from math import sqrt
 import torch
 from torch import Tensor
 
+from ibcore.models.base import Model
 from ibcore.validation import (
     InvalidInput,
     data_tensor,
@@ -147,7 +148,7 @@ class Entries:
 
 
 @dataclass(frozen=True)
-class DeepFactorization:
+class DeepFactorization(Model):
     """f_i(theta) = <A_i, W_k ... W_1> with hidden `widths`, homogeneous of degree k = 1 + len(widths), the depth.
 
     For W (p, q) parameters `theta` (B, P) hold W_1 (widths[0], q), ..., W_k (p, widths[-1]), each row by row.
@@ -273,7 +274,7 @@ def factorization(observations: Sensing | Entries, depth: int) -> DeepFactorizat
 
 
 @dataclass(frozen=True)
-class SymmetricFactorization:
+class SymmetricFactorization(Model):
     """f_i(theta) = <A_i, U U^T> with U (d, `rank`), homogeneous of degree 2; W is positive semidefinite.
 
     Parameters `theta` (B, d rank) hold U row by row. rank: d by default, which leaves the rank of W free.
@@ -282,7 +283,6 @@ class SymmetricFactorization:
     observations: Sensing | Entries
     rank: int | None = None
 
-    linear = False
     degree = 2
 
     def __post_init__(self) -> None:

@@ -79,8 +79,6 @@ class Neuron(OnInputs):
 
     activation: Activation
 
-    linear = False
-
     @property
     def dimension(self) -> int:
         return self.inputs.shape[-1]
@@ -119,8 +117,6 @@ class HiddenNeuron(OnInputs):
     """
 
     activation: Activation
-
-    linear = False
 
     @property
     def dimension(self) -> int:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
-from ibcore.models.margins import Predictor
+from ibcore.models.base import Model, with_fields
 from ibcore.validation import InvalidInput, positive_integer
 
 
 @dataclass(frozen=True)
-class Sum:
+class Sum(Model):
     """f(x) = f_1(x; theta_1) + f_2(x; theta_2) + ... for `parts` with `dimensions` parameters each.
 
     Parameters `theta` (B, P) hold theta_1, theta_2, ... one after the other.
     """
 
-    parts: Sequence[Predictor]
+    parts: Sequence[Model]
     dimensions: Sequence[int]
 
     def __post_init__(self) -> None:
@@ -68,3 +69,20 @@ class Sum:
             ],
             -1,
         )
+
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n)."""
+        pieces = theta.split(list(self.dimensions), -1)
+        return torch.cat(
+            [
+                part.pullback(piece, weights)
+                for part, piece in zip(self.parts, pieces, strict=True)
+            ],
+            -1,
+        )
+
+    def select(self, members: Tensor) -> Self:
+        return with_fields(self, parts=[part.select(members) for part in self.parts])
+
+    def minibatch(self, rows: Tensor) -> Self:
+        return with_fields(self, parts=[part.minibatch(rows) for part in self.parts])

@@ -39,10 +39,6 @@ class TwoLayerReLU(OnInputs):
         """The same network on other inputs, (n, d) or (B, n, d)."""
         return replace(self, inputs=inputs)
 
-    def select(self, members: Tensor) -> TwoLayerReLU:
-        """The same network for these members of the batch only."""
-        return self if self.inputs.ndim == 2 else self.on(self.inputs[members])
-
     def layers(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Output weights (B, m), biases (B, m) and input weights (B, m, d)."""
         a, b, w = theta.split([self.width, self.width, self.width * self.features], -1)
@@ -62,6 +58,15 @@ class TwoLayerReLU(OnInputs):
         inputs = self.inputs.expand(len(theta), *self.inputs.shape[-2:])
         by_input_weight = (gated[..., None] * inputs[..., None, :]).flatten(-2)
         return torch.cat([z.relu(), gated, by_input_weight], -1) / math.sqrt(self.width)
+
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n), with relu'(0) = 0."""
+        z = self._preactivations(theta)
+        a, _, _ = self.layers(theta)
+        scaled = weights[..., None] / math.sqrt(self.width)
+        gate = scaled * a[..., None, :] * (z > 0)
+        parts = ((z.relu().mT @ scaled)[..., 0], gate.sum(-2), gate.mT @ self.inputs)
+        return torch.cat([part.flatten(1) for part in parts], -1)
 
     def kinks(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """For scalar inputs: where f bends, -b_j/w_j, and by how much its slope jumps there, m^(-1/2) a_j |w_j|.

@@ -15,20 +15,9 @@ from ibcore.validation import InvalidInput, positive_number, real_number
 class UnsharedDiagonal(OnInputs):
     """The linear predictor x -> w.x with w = u+ v+ - u- v-, entry by entry, homogeneous of degree 2.
 
-    Parameters `theta` (B, 4 d) hold u+, v+, u-, v- (d each). `inputs` are (n, d). This is the network of Azulay et
+    Parameters `theta` (B, 4 d) hold u+, v+, u-, v- (d each). `inputs` are (n, d) or (B, n, d). This is the network of Azulay et
     al. (2021). Gradient flow conserves u+^2 - v+^2 and u-^2 - v-^2, entry by entry.
     """
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.inputs.ndim != 2:
-            raise InvalidInput(
-                f"inputs have shape {tuple(self.inputs.shape)}, expected (n, d)."
-            )
-
-    @property
-    def linear(self) -> bool:
-        return False
 
     @property
     def features(self) -> int:
@@ -54,21 +43,21 @@ class UnsharedDiagonal(OnInputs):
 
     def outputs(self, theta: Tensor) -> Tensor:
         """f at every input, (B, n)."""
-        return self.coefficients(theta) @ self.inputs.mT
+        return (self.inputs @ self.coefficients(theta)[..., None])[..., 0]
 
     def jacobian(self, theta: Tensor) -> Tensor:
         """df(x_i)/dtheta, (B, n, 4 d)."""
-        return self.inputs.repeat(1, 4) * self._partners(theta)[..., None, :]
+        inputs = torch.cat([self.inputs] * 4, -1)
+        return inputs * self._partners(theta)[..., None, :]
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df(x_i)/dtheta, (B, 4 d), for weights (B, n)."""
-        return (weights @ self.inputs).repeat(
-            *([1] * (weights.ndim - 1)), 4
-        ) * self._partners(theta)
+        push = self._push(weights)
+        return torch.cat([push] * 4, -1) * self._partners(theta)
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:  # noqa: ARG002
         """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, 4 d, 4 d): pairs u+ with v+ and u- with v-."""
-        push = torch.diag_embed(weights @ self.inputs)
+        push = torch.diag_embed(self._push(weights))
         partners = torch.tensor(
             [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, -1], [0, 0, -1, 0]]
         ).to(push)
@@ -77,6 +66,10 @@ class UnsharedDiagonal(OnInputs):
             if push.ndim == 2
             else torch.stack([torch.kron(partners, p) for p in push])
         )
+
+    def _push(self, weights: Tensor) -> Tensor:
+        """sum_i weights_i x_i, (..., d)."""
+        return (weights[..., None, :] @ self.inputs)[..., 0, :]
 
     def _partners(self, theta: Tensor) -> Tensor:
         """The other factor of each parameter, with the sign of its product, (..., 4 d)."""

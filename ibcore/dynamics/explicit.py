@@ -1,0 +1,302 @@
+"""The one loop of explicit methods: an objective, a pace, a direction and stops, for a batch of members."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ibcore.dynamics.batches import Rows
+from ibcore.dynamics.directions import Direction, Gradient, State
+from ibcore.dynamics.members import select, where
+from ibcore.dynamics.paces import Pace
+from ibcore.dynamics.trajectory import (
+    CONVERGED,
+    NOT_FINITE,
+    PASSED,
+    REACHED,
+    Trajectory,
+    step_limit,
+    wall_limit,
+)
+from ibcore.threads import threads
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_number,
+    real_tensor,
+)
+
+Watch = Callable[[Any, Tensor], Tensor]
+"""A point of A members and their indices (A,) in the batch -> what is watched there, (A, ...)."""
+
+
+@dataclass(frozen=True)
+class Run(Trajectory):
+    """What `descend` leaves behind: a trajectory with the quantities watched at its stops, and its end.
+
+    watched: (K, B, ...) each, NaN at stops that were not reached.
+    last: (B, P), the parameters of every member when it ended.      memory: of the direction, at the end of the
+    members that ended last.
+    """
+
+    watched: Mapping[str, Tensor] = field(default_factory=dict)
+    last: Tensor = field(default_factory=lambda: torch.empty(0))
+    memory: State = ()
+
+
+@threads()
+def descend(
+    objective: Any,
+    theta: object,
+    pace: Pace,
+    *,
+    steps: Sequence[int] | None = None,
+    log_loss: Sequence[float] | None = None,
+    direction: Direction | None = None,
+    batches: Rows | None = None,
+    label_noise: Callable[[tuple[int, ...]], Tensor] | None = None,
+    until: Callable[[Any], Tensor] | None = None,
+    watch: Mapping[str, Watch] | None = None,
+    max_steps: int = 10**6,
+    max_seconds: float = 300.0,
+) -> Run:
+    """theta <- theta + D(-grad L(theta)) for B members at once, each recorded at its stops.
+
+    objective: an `Objective`, or a `FunctionObjective`.      theta: (B, P), where the members start.
+    pace: step sizes, and which steps are kept.      direction: D, a map of `ibcore.dynamics.directions`.
+    The stops are numbers of `steps`, tried or taken, that rise, or levels of `log_loss` that fall; a member is
+    recorded the first time it is at or below a level. It ends at its last stop, where `until` (a point -> (A,))
+    says so, and where it is no longer finite; it is then frozen, and nothing is computed for it any more.
+    batches: the examples of every gradient; pace, `until` and watched quantities see all examples.
+    label_noise: draws noise of the shape (B, b) of the targets of a gradient, new at every step.
+    watch: what is computed at the stops besides.      max_steps, max_seconds: limits of the whole batch.
+
+    Raises `InvalidInput` for stops of both kinds or none, stops out of order, and a start that is not finite.
+    """
+    start = real_tensor("theta", theta, ndim=2).clone()
+    stops = _Stops.checked(steps, log_loss, positive_integer("max_steps", max_steps))
+    max_seconds = positive_number("max_seconds", max_seconds, infinite=True)
+    loop = _Loop(objective.at(start), pace, direction or Gradient(), stops, watch or {})
+    draw = _gradients(objective, len(start), batches, label_noise)
+    while loop.running:
+        loop.record()
+        loop.end(until)
+        if not loop.running:
+            break
+        if loop.step == stops.limit:
+            loop.stop(step_limit(stops.limit))
+        elif loop.seconds > max_seconds:
+            loop.stop(wall_limit(max_seconds))
+        else:
+            loop.advance(draw(loop.point, loop.members))
+    return loop.run()
+
+
+def _gradients(
+    objective: Any,
+    members: int,
+    batches: Rows | None,
+    label_noise: Callable[[tuple[int, ...]], Tensor] | None,
+) -> Callable[[Any, Tensor], tuple[Tensor, Tensor]]:
+    """The negative gradient that a step sees, of a point and the indices of its members."""
+    if batches is None and label_noise is None:
+        return lambda point, _: point.slope
+    rows: Iterator[Tensor] | None = None
+    if batches is not None:
+        rows = batches(members, objective.model.examples)
+
+    def gradient(point: Any, active: Tensor) -> tuple[Tensor, Tensor]:
+        seen = point.objective
+        if rows is not None:
+            chosen = next(rows).to(active.device)
+            seen = seen.minibatch(chosen if chosen.ndim == 1 else chosen[active])
+        if label_noise is not None:
+            noise = label_noise((members, seen.model.examples))
+            seen = seen.perturbed(noise.to(point.theta)[active])
+        return seen.at(point.theta).slope
+
+    return gradient
+
+
+@dataclass(frozen=True)
+class _Stops:
+    """K stops: numbers of steps, or levels of log L; at most `limit` steps are tried."""
+
+    values: tuple[float, ...]
+    levels: bool
+    limit: int
+
+    @classmethod
+    def checked(
+        cls,
+        steps: Sequence[int] | None,
+        log_loss: Sequence[float] | None,
+        max_steps: int,
+    ) -> _Stops:
+        if (steps is None) == (log_loss is None):
+            raise InvalidInput(
+                "pass either steps, rising step numbers, or log_loss, falling levels."
+            )
+        if steps is not None:
+            numbers = tuple(positive_integer("steps", s, least=0) for s in steps)
+            if not numbers or any(b <= a for a, b in pairwise(numbers)):
+                raise InvalidInput(
+                    f"steps are {list(numbers)[:6]}, expected a rising list of step "
+                    f"numbers from 0 on."
+                )
+            return cls(numbers, levels=False, limit=min(max_steps, numbers[-1]))
+        levels = tuple(real_number("log_loss", level) for level in log_loss or ())
+        if not levels or any(b >= a for a, b in pairwise(levels)):
+            raise InvalidInput(
+                f"log_loss is {list(levels)[:6]}, expected a falling list of levels."
+            )
+        return cls(levels, levels=True, limit=max_steps)
+
+
+class _Loop:
+    """The members that still run, and the records of all."""
+
+    def __init__(
+        self,
+        point: Any,
+        pace: Pace,
+        direction: Direction,
+        stops: _Stops,
+        watch: Mapping[str, Watch],
+    ) -> None:
+        theta = point.theta
+        batch, count = len(theta), len(stops.values)
+        self.point, self.pace, self.direction, self.stops = (
+            point,
+            pace,
+            direction,
+            stops,
+        )
+        self.watch, self.began, self.step = watch, time.perf_counter(), 0
+        self.members = torch.arange(batch, device=theta.device)
+        self.pace_state, self.memory = pace.begin(point), direction.begin(theta)
+        self.log_time = theta.new_full((batch,), -torch.inf)
+        self.taken = torch.zeros(batch, dtype=torch.long, device=theta.device)
+        self.next = torch.zeros_like(self.taken)
+        self.words: list[str] = []
+        self.why = torch.full_like(self.taken, -1)
+        self.ends = (torch.zeros_like(self.taken), torch.zeros_like(self.taken))
+        self.last = theta.clone()
+        self.theta = theta.new_full((count, *theta.shape), torch.nan)
+        self.numbers = theta.new_full((4, count, batch), torch.nan)
+        self.watched: dict[str, Tensor] = {}
+        self.levels = theta.new_tensor([*stops.values, -torch.inf])
+
+    @property
+    def running(self) -> bool:
+        return len(self.members) > 0
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+    def record(self) -> None:
+        """Keep the members that are at a stop; those that are at several are kept at each."""
+        if not self.stops.levels:
+            if self.step == self.stops.values[int(self.next[0])]:
+                self._keep(torch.arange(len(self.members), device=self.members.device))
+            return
+        met = self.point.log_loss <= self.levels[self.next]
+        while bool(met.any()):
+            self._keep(met.nonzero()[:, 0])
+            met = self.point.log_loss <= self.levels[self.next]
+
+    def _keep(self, which: Tensor) -> None:
+        stop, members = self.next[which], self.members[which]
+        point = (
+            self.point if len(which) == len(self.members) else self.point.select(which)
+        )
+        self.theta[stop, members] = point.theta
+        spent = torch.full_like(point.log_loss, self.step), self.seconds
+        for row, value in enumerate((point.log_loss, self.log_time[which], *spent)):
+            self.numbers[row, stop, members] = value
+        for name, watched in self.watch.items():
+            value = watched(point, members)
+            if name not in self.watched:
+                shape = (*self.theta.shape[:2], *value.shape[1:])
+                self.watched[name] = value.new_full(shape, torch.nan)
+            self.watched[name][stop, members] = value
+        self.next[which] += 1
+
+    def end(self, until: Callable[[Any], Tensor] | None) -> None:
+        """End members at their last stop, at their event, and where they are not finite."""
+        done = self.next == len(self.stops.values)
+        word = PASSED if self.stops.levels and self.step == 0 else REACHED
+        self._freeze(done, word)
+        if until is not None and self.running:
+            self._freeze(until(self.point), CONVERGED)
+        if self.running:
+            self._freeze(~self.point.theta.sum(-1).isfinite(), NOT_FINITE)
+
+    def stop(self, word: str) -> None:
+        """End all that still run."""
+        self._freeze(torch.ones_like(self.members, dtype=torch.bool), word)
+
+    def _freeze(self, ended: Tensor, word: str) -> None:
+        if not bool(ended.any()):
+            return
+        gone, kept = self.members[ended], (~ended).nonzero()[:, 0]
+        self.words.append(word)
+        self.why[gone] = len(self.words) - 1
+        self.last[gone] = self.point.theta[ended]
+        for total, now in zip(
+            self.ends, (self.taken, self.step - self.taken), strict=True
+        ):
+            total[gone] = now[ended]
+        if len(kept) == 0:
+            self.members = self.members[kept]
+            return
+        self.point, self.pace = self.point.select(kept), self.pace.select(kept)
+        self.direction, self.memory = self.direction.select(self.memory, kept)
+        self.pace_state = select(self.pace_state, kept)
+        self.members, self.log_time, self.taken, self.next = select(
+            (self.members, self.log_time, self.taken, self.next), kept
+        )
+
+    def advance(self, slope: tuple[Tensor, Tensor]) -> None:
+        """One step, kept or not, of all that run."""
+        log_step = self.pace.log_step(self.step, self.point, self.pace_state)
+        update, memory = self.direction(*slope, log_step, self.memory)
+        trial = self.point.objective.at(self.point.theta + update)
+        log_time = torch.logaddexp(self.log_time, log_step)
+        self.step += 1
+        if self.pace.open:
+            self.point, self.memory, self.log_time = trial, memory, log_time
+            self.taken += 1
+            return
+        good, self.pace_state = self.pace.judge(self.point, trial, self.pace_state)
+        self.point = trial.where(good, self.point)
+        self.memory, self.log_time = where(
+            good, (memory, log_time), (self.memory, self.log_time)
+        )
+        self.taken += good
+
+    def run(self) -> Run:
+        steps, rejected = self.ends
+        log_loss, log_time, work, seconds = self.numbers
+        return Run(
+            self.theta,
+            log_loss,
+            log_time,
+            tuple(self.words[k] for k in self.why.tolist()),
+            steps,
+            rejected,
+            steps + rejected,
+            work,
+            seconds,
+            watched=self.watched,
+            last=self.last,
+            memory=self.memory,
+        )

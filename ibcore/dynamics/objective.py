@@ -1,0 +1,218 @@
+"""What training minimizes: the mean loss of a model on data, for a batch of members at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ibcore.dynamics.members import select, where
+from ibcore.validation import InvalidInput
+
+
+class Trainable(Protocol):
+    """What `Objective` asks of a model; see `ibcore.models.base.Model`."""
+
+    def outputs(self, theta: Tensor) -> Tensor: ...
+
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor: ...
+
+    def select(self, members: Tensor) -> Any: ...
+
+    def minibatch(self, rows: Tensor) -> Any: ...
+
+
+class MeanLoss(Protocol):
+    """What `Objective` asks of a loss; see `ibcore.losses.Loss`."""
+
+    def mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor: ...
+
+    def log_mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor: ...
+
+    def pull(
+        self, outputs: Tensor, targets: Tensor | None
+    ) -> tuple[Tensor, Tensor]: ...
+
+
+class Point(Protocol):
+    """An objective at parameters theta (B, P)."""
+
+    @property
+    def theta(self) -> Tensor: ...
+
+    @property
+    def log_loss(self) -> Tensor:
+        """log L, (B,)."""
+
+    @property
+    def slope(self) -> tuple[Tensor, Tensor]:
+        """A vector (B, P) and log of its unit (B,): -grad L = exp(log_unit) vector."""
+
+    def where(self, chosen: Tensor, other: Any) -> Any:
+        """The members `chosen` (B,) of the point, and the rest of the other."""
+
+    def select(self, members: Tensor) -> Any:
+        """The point of these members (A,)."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The mean `loss` of a `model`, with `targets` where the loss has them.
+
+    targets: with one entry an example, shared by the members, (n, ...), or each its own, (B, n, ...);
+    `shared` says which. A loss of margins has none: its model is `Margins(model, labels)`.
+    """
+
+    model: Trainable
+    loss: MeanLoss
+    targets: Tensor | None = None
+    shared: bool = True
+
+    def at(self, theta: Tensor) -> ModelPoint:
+        """The objective at theta (B, P); nothing is computed before it is asked for."""
+        return ModelPoint(self, theta)
+
+    def mean(self, theta: Tensor) -> Tensor:
+        """L, (B,), to be differentiated."""
+        return self.loss.mean(self.model.outputs(theta), self.targets)
+
+    def curvature(self, theta: Tensor) -> Callable[[Tensor], Tensor]:
+        """The map v -> (Hessian of L at theta) v of vectors (B, P).
+
+        The graph of the gradient is kept, so that a product costs one backward pass.
+        """
+        with torch.enable_grad():
+            start = theta.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(
+                self.mean(start).sum(), start, create_graph=True
+            )
+
+        def product(vector: Tensor) -> Tensor:
+            return torch.autograd.grad(gradient, start, vector, retain_graph=True)[0]
+
+        return product
+
+    def select(self, members: Tensor) -> Objective:
+        """The objective of these members (A,)."""
+        own = self.targets is not None and not self.shared
+        targets = self.targets[members] if own and self.targets is not None else None
+        return replace(
+            self,
+            model=self.model.select(members),
+            targets=targets if own else self.targets,
+        )
+
+    def minibatch(self, rows: Tensor) -> Objective:
+        """The mean over these examples, (b,) for all members or (B, b)."""
+        targets = self.targets
+        if targets is None:
+            return replace(self, model=self.model.minibatch(rows))
+        if self.shared:
+            targets = targets[rows]
+        elif rows.ndim == 1:
+            targets = targets[:, rows]
+        else:
+            members = torch.arange(len(targets), device=targets.device)
+            targets = targets[members[:, None], rows]
+        shared = self.shared and rows.ndim == 1
+        return replace(
+            self, model=self.model.minibatch(rows), targets=targets, shared=shared
+        )
+
+    def perturbed(self, noise: Tensor) -> Objective:
+        """The same with `noise`, (B, n, ...), added to the targets."""
+        if self.targets is None or not self.targets.is_floating_point():
+            raise InvalidInput(
+                "label noise was asked for, and this loss has no real targets. Use Square()."
+            )
+        return replace(self, targets=self.targets + noise, shared=False)
+
+
+class ModelPoint:
+    """An `Objective` at theta, computed where it is asked for, and once."""
+
+    def __init__(
+        self, objective: Objective, theta: Tensor, outputs: Tensor | None = None
+    ) -> None:
+        self.objective, self.theta = objective, theta
+        if outputs is not None:
+            self.outputs = outputs
+
+    @cached_property
+    def outputs(self) -> Tensor:
+        return self.objective.model.outputs(self.theta)
+
+    @cached_property
+    def log_loss(self) -> Tensor:
+        return self.objective.loss.log_mean(self.outputs, self.objective.targets)
+
+    @cached_property
+    def slope(self) -> tuple[Tensor, Tensor]:
+        weights, log_unit = self.objective.loss.pull(
+            self.outputs, self.objective.targets
+        )
+        return self.objective.model.pullback(self.theta, weights), log_unit
+
+    def where(self, chosen: Tensor, other: ModelPoint) -> ModelPoint:
+        mine, theirs = (self.theta, self.outputs), (other.theta, other.outputs)
+        return ModelPoint(self.objective, *where(chosen, mine, theirs))
+
+    def select(self, members: Tensor) -> ModelPoint:
+        outputs = self.outputs[members] if "outputs" in vars(self) else None
+        return ModelPoint(self.objective.select(members), self.theta[members], outputs)
+
+
+Values = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
+"""theta (A, P) and the indices (A,) of these members in the batch -> loss (A,), gradient (A, P), what else is seen."""
+
+
+@dataclass(frozen=True)
+class FunctionObjective:
+    """An objective given by a function, for the `members` (A,) of a batch; see `Values`."""
+
+    values: Values
+    members: Tensor
+
+    def at(self, theta: Tensor) -> FunctionPoint:
+        loss, gradient, *seen = self.values(theta, self.members)
+        return FunctionPoint(self, theta, loss, gradient, tuple(seen))
+
+
+@dataclass(frozen=True)
+class FunctionPoint:
+    """A `FunctionObjective` at theta, with the loss (A,), its gradient (A, P) and what else was `seen`."""
+
+    objective: FunctionObjective
+    theta: Tensor
+    loss: Tensor
+    gradient: Tensor
+    seen: tuple[Tensor, ...] = ()
+
+    @property
+    def log_loss(self) -> Tensor:
+        return self.loss.log()
+
+    @property
+    def slope(self) -> tuple[Tensor, Tensor]:
+        return -self.gradient, torch.zeros_like(self.loss)
+
+    def where(self, chosen: Tensor, other: FunctionPoint) -> FunctionPoint:
+        return FunctionPoint(
+            self.objective,
+            *where(
+                chosen,
+                (self.theta, self.loss, self.gradient, self.seen),
+                (other.theta, other.loss, other.gradient, other.seen),
+            ),
+        )
+
+    def select(self, members: Tensor) -> FunctionPoint:
+        part = replace(self.objective, members=self.objective.members[members])
+        return FunctionPoint(
+            part,
+            *select((self.theta, self.loss, self.gradient, self.seen), members),
+        )

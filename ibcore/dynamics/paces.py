@@ -1,0 +1,191 @@
+"""Paces of explicit methods: how long the next step is, and whether it is kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
+
+import torch
+from torch import Tensor
+
+from ibcore.dynamics.directions import State
+from ibcore.dynamics.objective import Point
+from ibcore.validation import InvalidInput, positive_number, real_number, real_tensor
+
+Number = float | Tensor
+
+
+class Pace(Protocol):
+    """Step sizes eta of a batch of members, by their logarithms; a pace that is `open` keeps every step."""
+
+    open: bool
+
+    def begin(self, point: Point) -> State:
+        """What the pace remembers before the first step."""
+
+    def log_step(self, step: int, point: Point, state: State) -> Tensor:
+        """log eta of step number 0, 1, ... for every member, (B,)."""
+
+    def judge(self, before: Point, after: Point, state: State) -> tuple[Tensor, State]:
+        """Which members keep the step, (B,), and the new memory."""
+
+    def select(self, members: Tensor) -> Any:
+        """The pace of these members (A,)."""
+
+
+class _Open:
+    open = True
+
+    def begin(self, _point: Point) -> State:
+        return ()
+
+    def judge(self, _before: Point, after: Point, state: State) -> tuple[Tensor, State]:
+        return torch.ones(len(after.theta), dtype=torch.bool), state
+
+    def select(self, _members: Tensor) -> Self:
+        return self
+
+
+@dataclass(frozen=True)
+class Scheduled(_Open):
+    """eta_k = exp(log_size(k)), over the loss where `over_loss` is true.
+
+    log_size: of the step number, one number or (B,).      over_loss: one truth value or (B,).
+    """
+
+    log_size: Callable[[int], Number]
+    over_loss: bool | Tensor = False
+
+    def log_step(self, step: int, point: Point, state: State) -> Tensor:  # noqa: ARG002
+        log_step = point.theta.new_zeros(len(point.theta)) + self.log_size(step)
+        if isinstance(self.over_loss, Tensor):
+            return torch.where(self.over_loss, log_step - point.log_loss, log_step)
+        return log_step - point.log_loss if self.over_loss else log_step
+
+    def select(self, members: Tensor) -> Scheduled:
+        over, size = self.over_loss, self.log_size
+        return Scheduled(
+            size.select(members) if isinstance(size, Decay) else size,
+            over[members] if isinstance(over, Tensor) else over,
+        )
+
+
+@dataclass(frozen=True)
+class Decay:
+    """log of first (1 + k / over)^-power at step k; `log_first` and `power` are numbers or (B,)."""
+
+    log_first: Number
+    power: Number = 0.0
+    over: float = 1.0
+
+    def __call__(self, step: int) -> Number:
+        return self.log_first - self.power * math.log1p(step / self.over)
+
+    def select(self, members: Tensor) -> Decay:
+        first, power = (
+            part[members] if isinstance(part, Tensor) else part
+            for part in (self.log_first, self.power)
+        )
+        return Decay(first, power, self.over)
+
+
+def constant(step_size: Number) -> Scheduled:
+    """The same step size, one number or (B,), at every step: plain gradient descent."""
+    return decaying(step_size, 0.0)
+
+
+def decaying(step_size: Number, power: Number, *, over: float = 1.0) -> Scheduled:
+    """eta (1 + k / over)^-power at step k; eta and the power are numbers or (B,)."""
+    first: Number
+    if isinstance(step_size, Tensor):
+        if not bool(((step_size > 0) & step_size.isfinite()).all()):
+            raise InvalidInput(
+                "step_size has entries that are not finite numbers above 0."
+            )
+        first = torch.log(step_size)
+    else:
+        first = math.log(positive_number("step_size", step_size))
+    exponent = (
+        real_tensor("power", power)
+        if isinstance(power, Tensor)
+        else real_number("power", power)
+    )
+    return Scheduled(Decay(first, exponent, positive_number("over", over)))
+
+
+def loss_scaled(
+    step_size: Number, power: Number = 0.0, *, over: float = 1.0
+) -> Scheduled:
+    """eta (1 + k / over)^-power / L; eta and the power are numbers or (B,) (Nacson et al. 2019; Lyu and Li 2020)."""
+    return replace(decaying(step_size, power, over=over), over_loss=True)
+
+
+@dataclass(frozen=True)
+class Cosine(_Open):
+    """eta (1 + cos(pi k / steps)) / 2: from `step_size` to 0 along half a cosine."""
+
+    step_size: float
+    steps: int
+
+    def log_step(self, step: int, point: Point, state: State) -> Tensor:  # noqa: ARG002
+        share = (1 + math.cos(math.pi * step / self.steps)) / 2
+        size = self.step_size * share
+        log_size = math.log(size) if size > 0 else -math.inf
+        return point.theta.new_full((len(point.theta),), log_size)
+
+
+@dataclass(frozen=True)
+class Bounded(_Open):
+    """`share` over a bound on the curvature, the first of what the objective has seen; below 2 the loss falls."""
+
+    share: Number = 1.0
+
+    def log_step(self, step: int, point: Any, state: State) -> Tensor:  # noqa: ARG002
+        return torch.log(self.share / point.seen[0])
+
+    def select(self, members: Tensor) -> Bounded:
+        share = self.share
+        return Bounded(share[members] if isinstance(share, Tensor) else share)
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """a / L with a factor a of each member; a step after which the loss is not below `rise` times the last is undone.
+
+    A step that is kept multiplies a by `grow`, one that is undone divides it by `shrink`. In the manner of the
+    loss-based learning rate of Lyu and Li (2020).
+    """
+
+    first: float = 0.1
+    grow: float = 2**0.2
+    shrink: float = 2**0.1
+    rise: float = 1.0
+    open = False
+
+    def __post_init__(self) -> None:
+        positive_number("first", self.first)
+        positive_number("rise", self.rise)
+        if (
+            real_number("grow", self.grow) < 1
+            or real_number("shrink", self.shrink) <= 1
+        ):
+            raise InvalidInput(
+                f"grow and shrink are {self.grow!r} and {self.shrink!r}, expected numbers "
+                f"of at least 1 and above 1."
+            )
+
+    def begin(self, point: Point) -> State:
+        return (torch.full_like(point.log_loss, math.log(self.first)),)
+
+    def log_step(self, step: int, point: Point, state: State) -> Tensor:  # noqa: ARG002
+        return state[0] - point.log_loss
+
+    def judge(self, before: Point, after: Point, state: State) -> tuple[Tensor, State]:
+        good = after.log_loss < before.log_loss + math.log(self.rise)
+        change = torch.where(good, math.log(self.grow), -math.log(self.shrink))
+        return good, (state[0] + change,)
+
+    def select(self, _members: Tensor) -> Rollback:
+        return self

@@ -1,0 +1,113 @@
+"""Models, losses, devices and dtypes over which what all models promise is tested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ibcore.losses import (
+    ConvexTail,
+    CrossEntropy,
+    Exponential,
+    Logistic,
+    Loss,
+    MarginLoss,
+    PolynomialTail,
+    SoftmaxCrossEntropy,
+    Square,
+)
+from ibcore.models.base import Model
+from ibcore.models.convolutional import Convolutional
+from ibcore.models.deep_linear import DeepLinear
+from ibcore.models.diagonal import Diagonal
+from ibcore.models.hidden_layer import HiddenLayer
+from ibcore.models.homogeneous import LeakyReLU, SquaredReLU, TwoLayer
+from ibcore.models.linear import Linear
+from ibcore.models.margins import Margins
+from ibcore.models.network import ACTIVATIONS, Network
+from ibcore.models.neuron import TANH, HiddenNeuron, Neuron, leaky_relu
+from ibcore.models.sums import Sum
+from ibcore.models.two_layer import TwoLayerReLU
+from ibcore.models.unshared_diagonal import UnsharedDiagonal
+
+MEMBERS, EXAMPLES, FEATURES = 3, 6, 4
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model by its inputs."""
+
+    build: Callable[[Tensor], Model]
+
+
+def _labels(inputs: Tensor) -> Tensor:
+    return torch.where(torch.arange(EXAMPLES) % 2 == 0, 1.0, -1.0).to(inputs)
+
+
+CASES = {
+    "linear": Case(Linear),
+    "linear with offset": Case(lambda x: Linear(x, torch.linspace(-1, 1, EXAMPLES))),
+    "diagonal": Case(lambda x: Diagonal(x, 3)),
+    "unshared diagonal": Case(UnsharedDiagonal),
+    "deep linear": Case(lambda x: DeepLinear(x, (3, 2))),
+    "convolutional": Case(lambda x: Convolutional(x, 2)),
+    "two layers, ReLU": Case(lambda x: TwoLayer(x, 5, LeakyReLU())),
+    "two layers, squared ReLU": Case(lambda x: TwoLayer(x, 5, SquaredReLU())),
+    "two layers with biases": Case(lambda x: TwoLayerReLU(x, 5)),
+    "hidden layer": Case(
+        lambda x: HiddenLayer(x, torch.tensor([1.0, -2.0]), LeakyReLU(0.3))
+    ),
+    "neuron, tanh": Case(lambda x: Neuron(x, TANH)),
+    "hidden neuron, leaky": Case(lambda x: HiddenNeuron(x, leaky_relu(0.5))),
+    "sum": Case(lambda x: Sum([Linear(x), TwoLayer(x, 2, SquaredReLU())], [4, 10])),
+    "margins": Case(lambda x: Margins(TwoLayer(x, 3, LeakyReLU()), _labels(x))),
+    **{
+        f"network, {name}": Case(lambda x, name=name: Network(x, (5, 3), name))
+        for name in ACTIVATIONS
+    },
+    "network, three outputs": Case(lambda x: Network(x, (5,), "tanh", out=3)),
+    "network without biases": Case(lambda x: Network(x, (5,), "elu", biases=False)),
+}
+LOSSES: dict[str, Loss] = {
+    "exponential": Exponential(),
+    "logistic": Logistic(),
+    "polynomial tail": PolynomialTail(2.0),
+    "convex tail": ConvexTail(2.0),
+    "cross entropy of margins": CrossEntropy(2),
+    "square": Square(),
+    "softmax cross entropy": SoftmaxCrossEntropy(),
+}
+
+
+def inputs(
+    *, shared: bool, dtype: torch.dtype = torch.float64, device: str = "cpu"
+) -> Tensor:
+    """(n, d) or, each member its own, (B, n, d)."""
+    shape = (EXAMPLES, FEATURES) if shared else (MEMBERS, EXAMPLES, FEATURES)
+    draw = torch.randn(shape, generator=torch.Generator().manual_seed(1111001))
+    return draw.to(device, dtype)
+
+
+def parameters(model: Model, seed: int = 1111002) -> Tensor:
+    """Normal parameters (B, P) for a model of the cases."""
+    generator = torch.Generator().manual_seed(seed)
+    draw = torch.randn(MEMBERS, model.dimension, generator=generator)  # type: ignore[attr-defined]
+    return draw.to(model.like)  # type: ignore[attr-defined]
+
+
+def targets(loss: Loss, outputs: Tensor, *, shared: bool = True) -> Tensor | None:
+    """What the loss compares these outputs with."""
+    if isinstance(loss, MarginLoss):
+        return None
+    generator = torch.Generator().manual_seed(1111003)
+    shape = outputs.shape[1:] if shared else outputs.shape
+    if isinstance(loss, SoftmaxCrossEntropy):
+        return torch.randint(outputs.shape[-1], shape[:-1], generator=generator).to(
+            outputs.device
+        )
+    return torch.randn(shape, generator=generator).to(outputs)
