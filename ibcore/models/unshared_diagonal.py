@@ -15,8 +15,8 @@ from ibcore.validation import InvalidInput, positive_number, real_number
 class UnsharedDiagonal(OnInputs):
     """The linear predictor x -> w.x with w = u+ v+ - u- v-, entry by entry, homogeneous of degree 2.
 
-    Parameters `theta` (B, 4 d) hold u+, v+, u-, v- (d each). `inputs` are (n, d) or (B, n, d). This is the network of Azulay et
-    al. (2021). Gradient flow conserves u+^2 - v+^2 and u-^2 - v-^2, entry by entry.
+    Parameters `theta` (B, 4 d) hold u+, v+, u-, v- (d each). `inputs` are (n, d) or (B, n, d). This is the network of
+    Azulay et al. (2021). Gradient flow conserves u+^2 - v+^2 and u-^2 - v-^2, entry by entry.
     """
 
     @property

@@ -1,0 +1,465 @@
+"""The loop of explicit methods: closed forms, torch's optimizers, frozen members, stops, batches, what is watched."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from cases import LOSSES, inputs
+from scipy.sparse.linalg import LinearOperator, eigsh
+from sklearn.datasets import load_digits
+from torch import Tensor
+
+from ibcore.dynamics import paces
+from ibcore.dynamics.batches import epochs, with_replacement
+from ibcore.dynamics.directions import AdaGrad, Adam, Gradient, Grouped, Momentum
+from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.objective import FunctionObjective, Objective
+from ibcore.dynamics.trajectory import CONVERGED, NOT_FINITE, PASSED, REACHED
+from ibcore.losses import Exponential, Logistic, SoftmaxCrossEntropy, Square
+from ibcore.models.homogeneous import LeakyReLU, TwoLayer
+from ibcore.models.linear import Linear
+from ibcore.models.margins import Margins
+from ibcore.models.network import Network
+from ibcore.validation import InvalidInput
+
+
+def normal(*shape: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def separable(seed: int = 1112001) -> tuple[Objective, Tensor]:
+    """Margins of a two-layer network of 4 neurons on 12 separable points, and five starts."""
+    X = normal(12, 3, seed=seed)
+    y = X[:, 0].sign()
+    net = TwoLayer(X + y[:, None], 4, LeakyReLU(0.2))
+    margins = Margins(net, y)
+    return Objective(margins, Exponential()), normal(5, 16, seed=seed + 1)
+
+
+def least_squares(members: int = 3) -> tuple[Objective, Tensor]:
+    """Members with targets of their own, and starts."""
+    X, y = normal(8, 4, seed=1112003), normal(members, 8, seed=1112004)
+    return Objective(Linear(X), Square(), y, shared=False), normal(
+        members, 4, seed=1112005
+    )
+
+
+def test_descent_on_least_squares_is_a_power_of_a_matrix():
+    objective, start = least_squares()
+    X, y = objective.model.inputs, objective.targets
+    run = descend(objective, start, paces.constant(0.05), steps=[0, 1, 200])
+    best = (torch.linalg.pinv(X) @ y[..., None])[..., 0]
+    step = torch.eye(4, dtype=X.dtype) - 0.1 / 8 * X.T @ X
+    for k, w in zip((0, 1, 200), run.theta, strict=True):
+        power = torch.linalg.matrix_power(step, k)
+        torch.testing.assert_close(w, best + (start - best) @ power)
+    torch.testing.assert_close(
+        run.log_time,
+        torch.tensor([0.0, 0.05, 10.0]).double().log()[:, None].expand(3, 3),
+    )
+    assert run.status == (REACHED,) * 3
+
+
+@pytest.mark.parametrize(
+    ("direction", "optimizer", "options"),
+    [
+        (Gradient(), torch.optim.SGD, {}),
+        (Momentum(0.9), torch.optim.SGD, {"momentum": 0.9}),
+        (
+            Momentum(0.9, nesterov=True),
+            torch.optim.SGD,
+            {"momentum": 0.9, "nesterov": True},
+        ),
+        (Adam(), torch.optim.Adam, {}),
+        (AdaGrad(1e-10), torch.optim.Adagrad, {}),
+    ],
+    ids=["gradient", "heavy ball", "Nesterov", "Adam", "AdaGrad"],
+)
+@pytest.mark.parametrize("loss", ["square", "softmax cross entropy"])
+def test_a_network_trains_as_with_torch(direction, optimizer, options, loss):
+    out = 3 if loss.startswith("softmax") else 1
+    net = Network(inputs(shared=True), (5, 4), "tanh", out=out)
+    start = net.initial(1, torch.Generator().manual_seed(1112006))
+    classes = torch.tensor([0, 1, 2, 0, 1, 2])
+    goal = classes if out == 3 else classes.double() - 1
+    run = descend(
+        Objective(net, LOSSES[loss], goal),
+        start,
+        paces.constant(0.05),
+        steps=[40],
+        direction=direction,
+    )
+    theta = start.clone().requires_grad_()
+    trainer = optimizer([theta], lr=0.05, **options)
+    for _ in range(40):
+        trainer.zero_grad()
+        outputs = net.outputs(theta)[0]
+        mean = (
+            torch.nn.functional.cross_entropy(outputs, classes)
+            if out == 3
+            else (outputs - goal).square().mean()
+        )
+        mean.backward()
+        trainer.step()
+    torch.testing.assert_close(run.last, theta.detach(), rtol=1e-9, atol=1e-9)
+    assert run.log_loss[0, 0] == pytest.approx(
+        float(Objective(net, LOSSES[loss], goal).mean(run.last).log())
+    )
+
+
+class Counting:
+    """An objective that counts the members it was evaluated for."""
+
+    def __init__(self, objective: Objective, log: list[int]) -> None:
+        self.objective, self.log = objective, log
+
+    def outputs(self, theta: Tensor) -> Tensor:
+        self.log.append(len(theta))
+        return self.objective.model.outputs(theta)
+
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
+        return self.objective.model.pullback(theta, weights)
+
+    def select(self, members: Tensor) -> Counting:
+        return Counting(self.objective.select(members), self.log)
+
+
+PACES = {
+    "constant": paces.constant(0.3),
+    "over the loss": paces.loss_scaled(0.02),
+    "rollback": paces.Rollback(),
+}
+
+
+@pytest.mark.parametrize("pace", PACES.values(), ids=PACES)
+@pytest.mark.parametrize("direction", [Gradient(), Momentum(0.8), Adam(eps=1e-12)])
+def test_members_in_a_batch_are_members_alone(pace, direction):
+    objective, start = separable()
+    levels = [-1.0, -3.0, -6.0]
+
+    def train(theta):
+        return descend(
+            objective,
+            theta,
+            pace,
+            log_loss=levels,
+            direction=direction,
+            max_steps=3000,
+        )
+
+    batch = train(start)
+    for member in range(len(start)):
+        alone = train(start[member : member + 1])
+        for name in ("theta", "log_loss", "log_time", "work"):
+            torch.testing.assert_close(
+                getattr(batch, name)[:, member],
+                getattr(alone, name)[:, 0],
+                rtol=1e-9,
+                atol=1e-12,
+                equal_nan=True,
+            )
+        assert (batch.steps[member], batch.rejected[member], batch.status[member]) == (
+            alone.steps[0],
+            alone.rejected[0],
+            alone.status[0],
+        )
+
+
+def test_nothing_is_computed_for_members_that_have_ended():
+    objective, start = separable()
+    log: list[int] = []
+    counting = Objective(Counting(objective, log), Exponential())
+    run = descend(counting, start, paces.loss_scaled(0.02), log_loss=[-4.0])
+    assert len(set(run.steps.tolist())) > 1
+    assert sum(log) == int(run.steps.sum()) + len(start)
+
+
+def test_a_member_without_gradient_keeps_its_number_of_steps():
+    objective, start = separable()
+    blind = torch.cat([start[:1], torch.zeros_like(start[:1])])
+    run = descend(
+        objective, blind, paces.loss_scaled(0.02), log_loss=[-4.0], max_steps=500
+    )
+    assert run.status[0] == REACHED
+    assert run.status[1].startswith("step limit of 500")
+    assert run.steps[1] == 500
+    assert run.theta[0, 1].isnan().all()
+    torch.testing.assert_close(run.last[1], blind[1])
+
+
+def test_a_member_that_overflows_ends_alone():
+    objective, start = least_squares()
+    sizes = torch.tensor([0.05, 50.0, 0.05], dtype=torch.float64)
+    run = descend(objective, start, paces.constant(sizes), steps=[2000])
+    assert run.status == (REACHED, NOT_FINITE, REACHED)
+    assert run.steps[1] < 2000
+    assert run.theta[0, [0, 2]].isfinite().all()
+    assert run.theta[0, 1].isnan().all()
+
+
+def test_rollback_keeps_only_steps_that_lower_the_loss():
+    objective, start = separable()
+    losses: list[Tensor] = []
+
+    def watch(point):
+        losses.append(point.log_loss.clone())
+        return torch.zeros(len(point.theta), dtype=torch.bool)
+
+    run = descend(
+        objective,
+        start[:1],
+        paces.Rollback(first=10.0),
+        steps=[300],
+        until=watch,
+    )
+    assert run.rejected[0] > 0
+    assert run.steps[0] + run.rejected[0] == 300
+    assert (torch.stack(losses).diff(dim=0) <= 0).all()
+
+
+def test_events_end_members_one_by_one():
+    objective, start = separable()
+    run = descend(
+        objective,
+        start,
+        paces.loss_scaled(0.02),
+        steps=[0, 10_000],
+        until=lambda point: point.log_loss <= -2.0,
+    )
+    assert run.status == (CONVERGED,) * len(start)
+    assert run.theta[0].isfinite().all()
+    assert run.theta[1].isnan().all()
+    assert (objective.at(run.last).log_loss <= -2).all()
+    before = descend(objective, start, paces.loss_scaled(0.02), steps=[0])
+    assert before.status == (REACHED,) * len(start)
+
+
+def test_a_step_over_several_levels_is_recorded_at_each_and_one_at_the_start_as_passed():
+    objective, start = separable()
+    run = descend(
+        objective, start, paces.loss_scaled(0.02), log_loss=[5.0, 4.9, -1.0, -1.0001]
+    )
+    torch.testing.assert_close(run.theta[2], run.theta[3])
+    already = objective.at(start).log_loss <= 4.9
+    assert already.any()
+    torch.testing.assert_close(run.theta[1, already], start[already])
+    low = descend(objective, start, paces.loss_scaled(0.02), log_loss=[100.0])
+    assert low.status == (PASSED,) * len(start)
+
+
+def test_groups_of_directions_are_the_groups_alone():
+    objective, start = separable()
+    mixed = Grouped(((Gradient(), 2), (Momentum(0.8), 3)))
+    run = descend(
+        objective,
+        start,
+        paces.loss_scaled(0.02),
+        log_loss=[-3.0],
+        direction=mixed,
+    )
+    for part, direction in ((slice(0, 2), Gradient()), (slice(2, 5), Momentum(0.8))):
+        alone = descend(
+            objective,
+            start[part],
+            paces.loss_scaled(0.02),
+            log_loss=[-3.0],
+            direction=direction,
+        )
+        torch.testing.assert_close(run.theta[:, part], alone.theta)
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_an_epoch_sees_every_example_once(each):
+    rows = epochs(3, torch.Generator().manual_seed(1112010), each=each)(4, 10)
+    drawn = torch.cat([next(rows) for _ in range(3)], -1)
+    assert drawn.shape == ((4, 9) if each else (9,))
+    ordered = drawn.sort(-1).values
+    assert (ordered.diff(dim=-1) > 0).all()
+
+
+def test_the_mean_step_of_drawn_batches_is_the_step_of_all_examples():
+    objective, start = least_squares(1)
+    many = Objective(objective.model, Square(), objective.targets[0])
+    start = start.expand(40_000, -1)
+    eta = 0.01
+    run = descend(
+        many,
+        start,
+        paces.constant(eta),
+        steps=[1],
+        batches=with_replacement(2, torch.Generator().manual_seed(1112011), each=True),
+    )
+    moves = run.theta[0] - start
+    whole = descend(many, start[:1], paces.constant(eta), steps=[1]).theta[0] - start[0]
+    error = moves.std(0) / math.sqrt(len(moves))
+    assert ((moves.mean(0) - whole[0]).abs() < 5 * error).all()
+
+
+def test_draws_of_a_member_do_not_depend_on_who_still_runs():
+    objective, start = least_squares()
+    finish = torch.tensor([0.0, -1.0, 0.0], dtype=torch.float64)
+
+    def train(until):
+        generator = torch.Generator().manual_seed(1112012)
+        noise = torch.Generator().manual_seed(1112013)
+        return descend(
+            objective,
+            start,
+            paces.constant(0.02),
+            steps=[30],
+            batches=epochs(2, generator),
+            label_noise=lambda shape: torch.randn(shape, generator=noise).double(),
+            until=until,
+        )
+
+    def early(point):
+        same = (point.objective.targets[:, :1] == objective.targets[1, :1]).any(-1)
+        return same & (finish[1] < 0)
+
+    together = train(None)
+    apart = train(early)
+    assert apart.status[1] == CONVERGED
+    torch.testing.assert_close(apart.theta[0, [0, 2]], together.theta[0, [0, 2]])
+
+
+def test_label_noise_spreads_a_linear_model_as_its_recursion_says():
+    """One weight, one example x = 1, y = 0: w <- (1 - 2 eta) w + 2 eta xi, of variance eta / (1 - eta)."""
+    members, eta = 20_000, 0.2
+    objective = Objective(
+        Linear(torch.ones(1, 1, dtype=torch.float64)), Square(), torch.zeros(1).double()
+    )
+    generator = torch.Generator().manual_seed(1112014)
+    run = descend(
+        objective,
+        torch.zeros(members, 1, dtype=torch.float64),
+        paces.constant(eta),
+        steps=[60],
+        label_noise=lambda shape: torch.randn(shape, generator=generator).double(),
+    )
+    expected = eta / (1 - eta)
+    spread = math.sqrt(2 / members) * expected
+    assert float(run.last.square().mean()) == pytest.approx(expected, abs=5 * spread)
+
+
+def test_digits_are_learned_with_the_loss_and_the_sharpness_watched():
+    X, y = load_digits(return_X_y=True)
+    net = Network(X[:60] / 16, (10, 10), "tanh", out=10)
+    objective = Objective(net, SoftmaxCrossEntropy(), torch.tensor(y[:60]))
+    start = net.initial(2, torch.Generator().manual_seed(1112015))
+
+    def sharpness(point, _members):
+        product = point.objective.curvature(point.theta)
+        size = point.theta.shape[-1]
+
+        def largest(member):
+            def apply(vector):
+                full = torch.zeros_like(point.theta)
+                full[member] = torch.from_numpy(vector.reshape(-1))
+                return product(full)[member].numpy()
+
+            operator = LinearOperator((size, size), matvec=apply, dtype=float)
+            return eigsh(operator, k=1, which="LA", tol=1e-8)[0].item()
+
+        return torch.tensor([largest(m) for m in range(len(point.theta))])
+
+    run = descend(
+        objective,
+        start,
+        paces.constant(0.5),
+        steps=[0, 200],
+        watch={"sharpness": sharpness},
+    )
+    assert run.status == (REACHED,) * 2
+    assert (run.log_loss[1] < run.log_loss[0] - 1).all()
+    for stop in range(2):
+        slope = torch.func.jacrev(lambda t: objective.mean(t[None])[0])
+        for member in range(2):
+            dense = torch.func.jacrev(slope)(run.theta[stop, member])
+            top = torch.linalg.eigvalsh(dense)[-1]
+            torch.testing.assert_close(
+                run.watched["sharpness"][stop, member].double(),
+                top,
+                rtol=1e-6,
+                atol=0,
+            )
+
+
+def test_an_objective_given_by_a_function():
+    curvatures = torch.tensor([[1.0, 4.0], [2.0, 9.0], [3.0, 1.0]]).double()
+
+    def values(theta, members):
+        c = curvatures[members]
+        return (
+            (c * theta.square()).sum(-1) / 2,
+            c * theta,
+            c.amax(-1),
+        )
+
+    objective = FunctionObjective(values, torch.arange(3))
+    run = descend(
+        objective,
+        normal(3, 2, seed=1112016),
+        paces.Bounded(),
+        log_loss=[-60.0],
+    )
+    assert run.status == (REACHED,) * 3
+    torch.testing.assert_close(run.last, torch.zeros_like(run.last), rtol=0, atol=1e-12)
+
+
+def test_cosine_steps_add_up_to_half_of_their_number():
+    objective, start = least_squares()
+    run = descend(objective, start, paces.Cosine(0.01, 100), steps=[100])
+    assert float(run.log_time[0, 0].exp()) == pytest.approx(0.01 * 50.5)
+
+
+def test_a_loss_of_exp_minus_thousands_does_not_underflow():
+    X = normal(12, 3, seed=1112017)
+    y = X[:, 0].sign()
+    margins = Linear((X + 3 * torch.eye(3).double()[0] * y[:, None]) * y[:, None])
+    run = descend(
+        Objective(margins, Logistic()),
+        torch.zeros(1, 3, dtype=torch.float64),
+        paces.loss_scaled(0.1),
+        log_loss=[-3000.0],
+    )
+    assert run.status == (REACHED,)
+    assert run.log_time[0, 0] > 1000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "either steps"),
+        ({"steps": [1], "log_loss": [-1.0]}, "either steps"),
+        ({"steps": [3, 2]}, "rising"),
+        ({"steps": []}, "rising"),
+        ({"log_loss": [-2.0, -1.0]}, "falling"),
+        ({"steps": [1], "max_steps": 0}, "max_steps"),
+        ({"steps": [1], "max_seconds": -1.0}, "max_seconds"),
+        (
+            {"steps": [1], "batches": epochs(99, torch.Generator())},
+            "batch has 99 examples",
+        ),
+    ],
+)
+def test_what_is_refused(options, message):
+    objective, start = least_squares()
+    with pytest.raises(InvalidInput, match=message):
+        descend(objective, start, paces.constant(0.1), **options)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: paces.constant(-1.0),
+        lambda: paces.constant(torch.tensor([1.0, math.nan])),
+        lambda: paces.Rollback(shrink=1.0),
+        lambda: with_replacement(0, torch.Generator()),
+    ],
+)
+def test_paces_and_batches_that_make_no_sense(make):
+    with pytest.raises(InvalidInput):
+        make()
