@@ -36,7 +36,7 @@ class Loss:
         raise NotImplementedError
 
     def pull(self, outputs: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Weights of the outputs' shape and log of their unit, (B,): -dL/df = exp(log_unit) weights."""
+        """Weights of the outputs' shape and log of their unit, (B,) or (): -dL/df = exp(log_unit) weights."""
         raise NotImplementedError
 
 
@@ -218,7 +218,7 @@ class Square(Loss):
 
     def pull(self, outputs: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
         weights = (_given(targets) - outputs) * (2 / outputs.shape[1])
-        return weights, weights.new_zeros(len(weights))
+        return weights, weights.new_zeros(())
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Direction(Protocol):
 
 
 def _times(log_factor: Tensor, vector: Tensor) -> Tensor:
-    return torch.exp(log_factor)[:, None] * vector
+    return torch.exp(log_factor).unsqueeze(-1) * vector
 
 
 class _Alike:
@@ -156,11 +156,12 @@ class Grouped:
         self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State
     ) -> tuple[Tensor, State]:
         counts = [count for _, count in self.groups]
+        rows = slope[:, 0]
         parts = zip(
             self.groups,
             slope.split(counts),
-            log_scale.split(counts),
-            log_step.split(counts),
+            log_scale.expand_as(rows).split(counts),
+            log_step.expand_as(rows).split(counts),
             state,
             strict=True,
         )

@@ -33,6 +33,8 @@ from ibcore.validation import (
     real_tensor,
 )
 
+_PENDING = 100  # step sizes gathered before they are added to log t
+
 Watch = Callable[[Any, Tensor], Tensor]
 """A point of A members and their indices (A,) in the batch -> what is watched there, (A, ...)."""
 
@@ -183,6 +185,7 @@ class _Loop:
         self.members = torch.arange(batch, device=theta.device)
         self.pace_state, self.memory = pace.begin(point), direction.begin(theta)
         self.log_time = theta.new_full((batch,), -torch.inf)
+        self.pending: list[Tensor] = []
         self.taken = torch.zeros(batch, dtype=torch.long, device=theta.device)
         self.next = torch.zeros_like(self.taken)
         self.words: list[str] = []
@@ -202,6 +205,13 @@ class _Loop:
     def seconds(self) -> float:
         return time.perf_counter() - self.began
 
+    def _settle_clock(self) -> None:
+        """Add the steps since the last time to log t."""
+        if self.pending:
+            steps = [log_step.expand_as(self.log_time) for log_step in self.pending]
+            self.log_time = torch.logsumexp(torch.stack([self.log_time, *steps]), 0)
+            self.pending = []
+
     def record(self) -> None:
         """Keep the members that are at a stop; those that are at several are kept at each."""
         if not self.stops.levels:
@@ -214,6 +224,7 @@ class _Loop:
             met = self.point.log_loss <= self.levels[self.next]
 
     def _keep(self, which: Tensor) -> None:
+        self._settle_clock()
         stop, members = self.next[which], self.members[which]
         point = (
             self.point if len(which) == len(self.members) else self.point.select(which)
@@ -247,6 +258,7 @@ class _Loop:
     def _freeze(self, ended: Tensor, word: str) -> None:
         if not bool(ended.any()):
             return
+        self._settle_clock()
         gone, kept = self.members[ended], (~ended).nonzero()[:, 0]
         self.words.append(word)
         self.why[gone] = len(self.words) - 1
@@ -270,12 +282,15 @@ class _Loop:
         log_step = self.pace.log_step(self.step, self.point, self.pace_state)
         update, memory = self.direction(*slope, log_step, self.memory)
         trial = self.point.objective.at(self.point.theta + update)
-        log_time = torch.logaddexp(self.log_time, log_step)
         self.step += 1
         if self.pace.open:
-            self.point, self.memory, self.log_time = trial, memory, log_time
+            self.point, self.memory = trial, memory
+            self.pending.append(log_step)
             self.taken += 1
+            if len(self.pending) == _PENDING:
+                self._settle_clock()
             return
+        log_time = torch.logaddexp(self.log_time, log_step)
         good, self.pace_state = self.pace.judge(self.point, trial, self.pace_state)
         self.point = trial.where(good, self.point)
         self.memory, self.log_time = where(

@@ -50,7 +50,7 @@ class Point(Protocol):
 
     @property
     def slope(self) -> tuple[Tensor, Tensor]:
-        """A vector (B, P) and log of its unit (B,): -grad L = exp(log_unit) vector."""
+        """A vector (B, P) and log of its unit, (B,) or (): -grad L = exp(log_unit) vector."""
 
     def where(self, chosen: Tensor, other: Any) -> Any:
         """The members `chosen` (B,) of the point, and the rest of the other."""
@@ -198,7 +198,7 @@ class FunctionPoint:
 
     @property
     def slope(self) -> tuple[Tensor, Tensor]:
-        return -self.gradient, torch.zeros_like(self.loss)
+        return -self.gradient, self.loss.new_zeros(())
 
     def where(self, chosen: Tensor, other: FunctionPoint) -> FunctionPoint:
         return FunctionPoint(

@@ -26,7 +26,7 @@ class Pace(Protocol):
         """What the pace remembers before the first step."""
 
     def log_step(self, step: int, point: Point, state: State) -> Tensor:
-        """log eta of step number 0, 1, ... for every member, (B,)."""
+        """log eta of step number 0, 1, ...: (B,), or () where it is the same for all members."""
 
     def judge(self, before: Point, after: Point, state: State) -> tuple[Tensor, State]:
         """Which members keep the step, (B,), and the new memory."""
@@ -59,7 +59,8 @@ class Scheduled(_Open):
     over_loss: bool | Tensor = False
 
     def log_step(self, step: int, point: Point, state: State) -> Tensor:  # noqa: ARG002
-        log_step = point.theta.new_zeros(len(point.theta)) + self.log_size(step)
+        log_step = torch.as_tensor(self.log_size(step), dtype=torch.float64)
+        log_step = log_step.to(point.theta)
         if isinstance(self.over_loss, Tensor):
             return torch.where(self.over_loss, log_step - point.log_loss, log_step)
         return log_step - point.log_loss if self.over_loss else log_step
@@ -133,7 +134,7 @@ class Cosine(_Open):
         share = (1 + math.cos(math.pi * step / self.steps)) / 2
         size = self.step_size * share
         log_size = math.log(size) if size > 0 else -math.inf
-        return point.theta.new_full((len(point.theta),), log_size)
+        return point.theta.new_tensor(log_size)
 
 
 @dataclass(frozen=True)

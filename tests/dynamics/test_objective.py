@@ -46,7 +46,7 @@ def test_the_slope_is_minus_the_gradient_of_the_mean_loss(case, loss):
     point, start = minimized.at(theta), theta.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(minimized.mean(start).sum(), start)
     vector, log_unit = point.slope
-    torch.testing.assert_close(-log_unit.exp()[:, None] * vector, gradient)
+    torch.testing.assert_close(-log_unit.exp().unsqueeze(-1) * vector, gradient)
     torch.testing.assert_close(point.log_loss, minimized.mean(theta).log())
 
 
