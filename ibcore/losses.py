@@ -261,9 +261,7 @@ def _given(targets: Tensor | None) -> Tensor:
 
 def log_mean(log_values: Tensor) -> Tensor:
     """log of the mean of exp(log_values) over the last dimension, without under- or overflow."""
-    return torch.logsumexp(log_values, -1) - torch.log(
-        log_values.new_tensor(log_values.shape[-1])
-    )
+    return torch.logsumexp(log_values, -1) - math.log(log_values.shape[-1])
 
 
 def mean_square(residuals: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ibcore.dynamics.objective import Objective
 from ibcore.losses import (
     ConvexTail,
     CrossEntropy,
@@ -111,3 +112,26 @@ def targets(loss: Loss, outputs: Tensor, *, shared: bool = True) -> Tensor | Non
             outputs.device
         )
     return torch.randn(shape, generator=generator).to(outputs)
+
+
+def normal(*shape: int, seed: int) -> Tensor:
+    """Standard normal numbers in double precision."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def separable(seed: int = 1112001) -> tuple[Objective, Tensor]:
+    """Margins of a two-layer network of 4 neurons on 12 separable points, and five starts."""
+    X = normal(12, 3, seed=seed)
+    y = X[:, 0].sign()
+    net = TwoLayer(X + y[:, None], 4, LeakyReLU(0.2))
+    margins = Margins(net, y)
+    return Objective(margins, Exponential()), normal(5, 16, seed=seed + 1)
+
+
+def least_squares(members: int = 3) -> tuple[Objective, Tensor]:
+    """Members with targets of their own, and starts."""
+    X, y = normal(8, 4, seed=1112003), normal(members, 8, seed=1112004)
+    return Objective(Linear(X), Square(), y, shared=False), normal(
+        members, 4, seed=1112005
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from ibcore.dynamics.batches import Rows
 from ibcore.dynamics.directions import Direction, Gradient, State
-from ibcore.dynamics.members import select, where
+from ibcore.dynamics.members import joined, rows, select, where
+from ibcore.dynamics.objective import Point
 from ibcore.dynamics.paces import Pace
 from ibcore.dynamics.trajectory import (
     CONVERGED,
@@ -21,6 +23,7 @@ from ibcore.dynamics.trajectory import (
     PASSED,
     REACHED,
     Trajectory,
+    passed_message,
     step_limit,
     wall_limit,
 )
@@ -30,10 +33,10 @@ from ibcore.validation import (
     positive_integer,
     positive_number,
     real_number,
-    real_tensor,
 )
 
 _PENDING = 100  # step sizes gathered before they are added to log t
+_MOST_STEPS = 10**6
 
 Watch = Callable[[Any, Tensor], Tensor]
 """A point of A members and their indices (A,) in the batch -> what is watched there, (A, ...)."""
@@ -44,8 +47,7 @@ class Run(Trajectory):
     """What `descend` leaves behind: a trajectory with the quantities watched at its stops, and its end.
 
     watched: (K, B, ...) each, NaN at stops that were not reached.
-    last: (B, P), the parameters of every member when it ended.      memory: of the direction, at the end of the
-    members that ended last.
+    last, memory: the parameters (B, P) of every member when it ended, and what the direction remembered of it.
     """
 
     watched: Mapping[str, Tensor] = field(default_factory=dict)
@@ -66,7 +68,7 @@ def descend(
     label_noise: Callable[[tuple[int, ...]], Tensor] | None = None,
     until: Callable[[Any], Tensor] | None = None,
     watch: Mapping[str, Watch] | None = None,
-    max_steps: int = 10**6,
+    max_steps: int | None = None,
     max_seconds: float = 300.0,
 ) -> Run:
     """theta <- theta + D(-grad L(theta)) for B members at once, each recorded at its stops.
@@ -78,24 +80,28 @@ def descend(
     says so, and where it is no longer finite; it is then frozen, and nothing is computed for it any more.
     batches: the examples of every gradient; pace, `until` and watched quantities see all examples.
     label_noise: draws noise of the shape (B, b) of the targets of a gradient, new at every step.
-    watch: what is computed at the stops besides.      max_steps, max_seconds: limits of the whole batch.
+    watch: what is computed at the stops besides.      max_steps, max_seconds: limits of the whole batch; without
+    max_steps there are as many as `steps` says, and a million for levels.
 
-    Raises `InvalidInput` for stops of both kinds or none, stops out of order, and a start that is not finite.
+    Raises `InvalidInput` for stops of both kinds or none, stops out of order, levels that are losses and not their
+    logarithms, and a start that does not fit the model or is not finite.
     """
-    start = real_tensor("theta", theta, ndim=2).clone()
-    stops = _Stops.checked(steps, log_loss, positive_integer("max_steps", max_steps))
+    stops = _Stops.checked(steps, log_loss, max_steps)
     max_seconds = positive_number("max_seconds", max_seconds, infinite=True)
-    loop = _Loop(objective.at(start), pace, direction or Gradient(), stops, watch or {})
-    draw = _gradients(objective, len(start), batches, label_noise)
-    while loop.running:
+    start = objective.begin(theta)
+    stops.look(start)
+    draw = _gradients(objective, len(start.theta), batches, label_noise)
+    loop = _Loop(start, pace, direction or Gradient(), stops, watch or {})
+    while True:
+        loop.drop()
         loop.record()
         loop.end(until)
         if not loop.running:
             break
         if loop.step == stops.limit:
-            loop.stop(step_limit(stops.limit))
+            loop.halt(step_limit(stops.limit))
         elif loop.seconds > max_seconds:
-            loop.stop(wall_limit(max_seconds))
+            loop.halt(wall_limit(max_seconds))
         else:
             loop.advance(draw(loop.point, loop.members))
     return loop.run()
@@ -140,8 +146,9 @@ class _Stops:
         cls,
         steps: Sequence[int] | None,
         log_loss: Sequence[float] | None,
-        max_steps: int,
+        max_steps: int | None,
     ) -> _Stops:
+        limit = None if max_steps is None else positive_integer("max_steps", max_steps)
         if (steps is None) == (log_loss is None):
             raise InvalidInput(
                 "pass either steps, rising step numbers, or log_loss, falling levels."
@@ -153,13 +160,21 @@ class _Stops:
                     f"steps are {list(numbers)[:6]}, expected a rising list of step "
                     f"numbers from 0 on."
                 )
-            return cls(numbers, levels=False, limit=min(max_steps, numbers[-1]))
+            most = numbers[-1] if limit is None else min(limit, numbers[-1])
+            return cls(numbers, levels=False, limit=most)
         levels = tuple(real_number("log_loss", level) for level in log_loss or ())
         if not levels or any(b >= a for a, b in pairwise(levels)):
             raise InvalidInput(
                 f"log_loss is {list(levels)[:6]}, expected a falling list of levels."
             )
-        return cls(levels, levels=True, limit=max_steps)
+        return cls(levels, levels=True, limit=limit or _MOST_STEPS)
+
+    def look(self, start: Point) -> None:
+        """Refuses a loss in place of its logarithm: a level above 0 that no member starts above."""
+        if self.levels and self.values[-1] > 0:
+            first = float(start.log_loss.max())
+            if first < self.values[-1]:
+                raise InvalidInput(passed_message(self.values[-1], first))
 
 
 class _Loop:
@@ -181,25 +196,23 @@ class _Loop:
             direction,
             stops,
         )
-        self.watch, self.began, self.step = watch, time.perf_counter(), 0
-        self.members = torch.arange(batch, device=theta.device)
+        self.watch, self.began, self.step, self.stop = watch, time.perf_counter(), 0, 0
+        self.members, self.running = torch.arange(batch, device=theta.device), True
         self.pace_state, self.memory = pace.begin(point), direction.begin(theta)
         self.log_time = theta.new_full((batch,), -torch.inf)
         self.pending: list[Tensor] = []
-        self.taken = torch.zeros(batch, dtype=torch.long, device=theta.device)
-        self.next = torch.zeros_like(self.taken)
+        self.next = torch.zeros_like(self.members)
+        self.rejected = torch.zeros_like(self.members)
         self.words: list[str] = []
-        self.why = torch.full_like(self.taken, -1)
-        self.ends = (torch.zeros_like(self.taken), torch.zeros_like(self.taken))
+        self.why = torch.full_like(self.members, -1)
+        self.ends = (torch.zeros_like(self.members), torch.zeros_like(self.members))
+        self.places = rows(self.memory)
+        self.memories: list[tuple[State, State]] = []
         self.last = theta.clone()
         self.theta = theta.new_full((count, *theta.shape), torch.nan)
         self.numbers = theta.new_full((4, count, batch), torch.nan)
         self.watched: dict[str, Tensor] = {}
         self.levels = theta.new_tensor([*stops.values, -torch.inf])
-
-    @property
-    def running(self) -> bool:
-        return len(self.members) > 0
 
     @property
     def seconds(self) -> float:
@@ -215,8 +228,9 @@ class _Loop:
     def record(self) -> None:
         """Keep the members that are at a stop; those that are at several are kept at each."""
         if not self.stops.levels:
-            if self.step == self.stops.values[int(self.next[0])]:
+            if self.running and self.step == self.stops.values[self.stop]:
                 self._keep(torch.arange(len(self.members), device=self.members.device))
+                self.stop += 1
             return
         met = self.point.log_loss <= self.levels[self.next]
         while bool(met.any()):
@@ -241,17 +255,22 @@ class _Loop:
             self.watched[name][stop, members] = value
         self.next[which] += 1
 
+    def drop(self) -> None:
+        """End members that are not finite, and those whose loss is not where a pace compares it."""
+        if not math.isfinite(float(self.point.theta.sum())):
+            self._freeze(~self.point.theta.isfinite().all(-1), NOT_FINITE)
+        if self.running and not self.pace.open:
+            self._freeze(~(self.point.log_loss < torch.inf), NOT_FINITE)
+
     def end(self, until: Callable[[Any], Tensor] | None) -> None:
-        """End members at their last stop, at their event, and where they are not finite."""
-        done = self.next == len(self.stops.values)
-        word = PASSED if self.stops.levels and self.step == 0 else REACHED
-        self._freeze(done, word)
+        """End members at their last stop and at their event."""
+        if self.running and (self.stops.levels or self.stop == len(self.stops.values)):
+            word = PASSED if self.stops.levels and self.step == 0 else REACHED
+            self._freeze(self.next == len(self.stops.values), word)
         if until is not None and self.running:
             self._freeze(until(self.point), CONVERGED)
-        if self.running:
-            self._freeze(~self.point.theta.sum(-1).isfinite(), NOT_FINITE)
 
-    def stop(self, word: str) -> None:
+    def halt(self, word: str) -> None:
         """End all that still run."""
         self._freeze(torch.ones_like(self.members, dtype=torch.bool), word)
 
@@ -263,18 +282,22 @@ class _Loop:
         self.words.append(word)
         self.why[gone] = len(self.words) - 1
         self.last[gone] = self.point.theta[ended]
-        for total, now in zip(
-            self.ends, (self.taken, self.step - self.taken), strict=True
-        ):
-            total[gone] = now[ended]
+        refused = self.rejected[ended]
+        self.ends[0][gone], self.ends[1][gone] = self.step - refused, refused
+        left = ended.nonzero()[:, 0]
+        memory, places = (
+            self.direction.select(part, left)[1] for part in (self.memory, self.places)
+        )
+        self.memories.append((memory, places))
         if len(kept) == 0:
-            self.members = self.members[kept]
+            self.running = False
             return
         self.point, self.pace = self.point.select(kept), self.pace.select(kept)
+        _, self.places = self.direction.select(self.places, kept)
         self.direction, self.memory = self.direction.select(self.memory, kept)
         self.pace_state = select(self.pace_state, kept)
-        self.members, self.log_time, self.taken, self.next = select(
-            (self.members, self.log_time, self.taken, self.next), kept
+        self.members, self.log_time, self.rejected, self.next = select(
+            (self.members, self.log_time, self.rejected, self.next), kept
         )
 
     def advance(self, slope: tuple[Tensor, Tensor]) -> None:
@@ -286,7 +309,6 @@ class _Loop:
         if self.pace.open:
             self.point, self.memory = trial, memory
             self.pending.append(log_step)
-            self.taken += 1
             if len(self.pending) == _PENDING:
                 self._settle_clock()
             return
@@ -296,7 +318,7 @@ class _Loop:
         self.memory, self.log_time = where(
             good, (memory, log_time), (self.memory, self.log_time)
         )
-        self.taken += good
+        self.rejected += ~good
 
     def run(self) -> Run:
         steps, rejected = self.ends
@@ -313,5 +335,5 @@ class _Loop:
             seconds,
             watched=self.watched,
             last=self.last,
-            memory=self.memory,
+            memory=joined(*zip(*self.memories, strict=True)),
         )

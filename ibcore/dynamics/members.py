@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,6 +16,25 @@ def where(chosen: Tensor, new: Any, old: Any) -> Any:
     if isinstance(new, Tensor):
         return torch.where(chosen.view(-1, *[1] * (new.ndim - 1)), new, old)
     return new
+
+
+def rows(state: Any) -> Any:
+    """The numbers of the rows of every tensor, through tuples."""
+    if isinstance(state, tuple):
+        return tuple(rows(part) for part in state)
+    if isinstance(state, Tensor):
+        return torch.arange(len(state), device=state.device)
+    return state
+
+
+def joined(parts: Sequence[Any], places: Sequence[Any]) -> Any:
+    """The state of which `parts` are the rows `places`, through tuples; what is no tensor is taken from the last."""
+    if isinstance(parts[-1], tuple):
+        pairs = zip(zip(*parts, strict=True), zip(*places, strict=True), strict=True)
+        return tuple(joined(part, place) for part, place in pairs)
+    if isinstance(parts[-1], Tensor):
+        return torch.cat(list(parts))[torch.cat(list(places)).argsort()]
+    return parts[-1]
 
 
 def select(state: Any, members: Tensor) -> Any:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.members import select, where
-from ibcore.validation import InvalidInput
+from ibcore.dynamics.protocols import fitting, usable_outputs
+from ibcore.validation import InvalidInput, real_tensor
 
 
 class Trainable(Protocol):
@@ -71,6 +72,12 @@ class Objective:
     loss: MeanLoss
     targets: Tensor | None = None
     shared: bool = True
+
+    def begin(self, theta: object) -> ModelPoint:
+        """The objective where training starts; raises `InvalidInput` as `starting_point` does."""
+        point = self.at(fitting(self.model, theta))
+        usable_outputs(point.theta, lambda: point.outputs)
+        return point
 
     def at(self, theta: Tensor) -> ModelPoint:
         """The objective at theta (B, P); nothing is computed before it is asked for."""
@@ -176,6 +183,10 @@ class FunctionObjective:
 
     values: Values
     members: Tensor
+
+    def begin(self, theta: object) -> FunctionPoint:
+        """The objective where training starts; raises `InvalidInput` where that is not finite."""
+        return self.at(real_tensor("theta", theta, ndim=2))
 
     def at(self, theta: Tensor) -> FunctionPoint:
         loss, gradient, *seen = self.values(theta, self.members)

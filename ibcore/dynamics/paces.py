@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import torch
@@ -59,8 +59,12 @@ class Scheduled(_Open):
     over_loss: bool | Tensor = False
 
     def log_step(self, step: int, point: Point, state: State) -> Tensor:  # noqa: ARG002
-        log_step = torch.as_tensor(self.log_size(step), dtype=torch.float64)
-        log_step = log_step.to(point.theta)
+        size = self.log_size(step)
+        log_step = (
+            size.to(point.theta)
+            if isinstance(size, Tensor)
+            else point.theta.new_tensor(size)
+        )
         if isinstance(self.over_loss, Tensor):
             return torch.where(self.over_loss, log_step - point.log_loss, log_step)
         return log_step - point.log_loss if self.over_loss else log_step
@@ -92,13 +96,19 @@ class Decay:
         return Decay(first, power, self.over)
 
 
-def constant(step_size: Number) -> Scheduled:
+def constant(step_size: Number, *, over_loss: bool | Tensor = False) -> Scheduled:
     """The same step size, one number or (B,), at every step: plain gradient descent."""
-    return decaying(step_size, 0.0)
+    return decaying(step_size, 0.0, over_loss=over_loss)
 
 
-def decaying(step_size: Number, power: Number, *, over: float = 1.0) -> Scheduled:
-    """eta (1 + k / over)^-power at step k; eta and the power are numbers or (B,)."""
+def decaying(
+    step_size: Number,
+    power: Number,
+    *,
+    over: float = 1.0,
+    over_loss: bool | Tensor = False,
+) -> Scheduled:
+    """eta (1 + k / over)^-power at step k, over the loss where that is asked; eta and the power are numbers or (B,)."""
     first: Number
     if isinstance(step_size, Tensor):
         if not bool(((step_size > 0) & step_size.isfinite()).all()):
@@ -113,14 +123,14 @@ def decaying(step_size: Number, power: Number, *, over: float = 1.0) -> Schedule
         if isinstance(power, Tensor)
         else real_number("power", power)
     )
-    return Scheduled(Decay(first, exponent, positive_number("over", over)))
+    return Scheduled(Decay(first, exponent, positive_number("over", over)), over_loss)
 
 
 def loss_scaled(
     step_size: Number, power: Number = 0.0, *, over: float = 1.0
 ) -> Scheduled:
     """eta (1 + k / over)^-power / L; eta and the power are numbers or (B,) (Nacson et al. 2019; Lyu and Li 2020)."""
-    return replace(decaying(step_size, power, over=over), over_loss=True)
+    return decaying(step_size, power, over=over, over_loss=True)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -64,11 +65,22 @@ def checked_parts(model: object, loss: object) -> None:
 
 
 def starting_point(model: Predictor, theta: object) -> Tensor:
-    """`theta` (B, P) in the dtype and on the device of the data of `model`, in which it has finite outputs.
+    """`theta` (B, P) as `fitting` gives it, where the outputs of the model are (B, n), as `usable_outputs` says."""
+    start = fitting(model, theta)
+    outputs = usable_outputs(start, lambda: model.outputs(start))
+    if outputs.ndim != 2:
+        raise InvalidInput(
+            f"the outputs of the model have shape {tuple(outputs.shape)}; expected one "
+            f"number an example, (B, n)."
+        )
+    return start
+
+
+def fitting(model: object, theta: object) -> Tensor:
+    """`theta` (B, P) in the dtype and on the device of the data of `model`.
 
     A model tells its number of parameters P by `dimension`, and a tensor of its data by `like`, if it can.
-    Raises `InvalidInput` for parameters that are not finite, another P, a batch that does not fit the data, and
-    where no member has finite outputs.
+    Raises `InvalidInput` for parameters that are not finite and another P.
     """
     start, like = real_tensor("theta", theta, ndim=2), getattr(model, "like", None)
     size = getattr(model, "dimension", None)
@@ -77,26 +89,32 @@ def starting_point(model: Predictor, theta: object) -> Tensor:
             f"theta has shape {tuple(start.shape)}, expected (B, {size}): the model has "
             f"{size} parameters."
         )
-    if like is not None:
-        start = start.to(like)
+    return start if like is None else start.to(like)
+
+
+def usable_outputs(start: Tensor, compute: Callable[[], Tensor]) -> Tensor:
+    """Outputs (B, n) or (B, n, K) at a start (B, P), by `compute`.
+
+    Raises `InvalidInput` for a batch that does not fit the data, and where no member has finite outputs.
+    """
     try:
-        outputs = model.outputs(start)
+        outputs = compute()
     except RuntimeError as error:
         raise InvalidInput(
             f"theta has shape {tuple(start.shape)} and dtype {start.dtype}, which the "
             f"model does not take ({error})."
         ) from error
-    if outputs.ndim != 2 or len(outputs) != len(start):
+    if outputs.ndim < 2 or len(outputs) != len(start):
         raise InvalidInput(
             f"theta has shape {tuple(start.shape)} and the outputs of the model "
             f"{tuple(outputs.shape)}; expected one row of outputs a row of theta."
         )
-    if not bool(outputs.isfinite().all(-1).any()):
+    if not bool(outputs.flatten(1).isfinite().all(-1).any()):
         raise InvalidInput(
             "the outputs of the model at theta are not finite. Look for NaN in its data, "
             "or start from smaller parameters."
         )
-    return start
+    return outputs
 
 
 def pullback(model: Model, theta: Tensor, weights: Tensor) -> Tensor:

@@ -44,7 +44,9 @@ class Linear(OnInputs):
         return self.inputs.shape[-1]
 
     def outputs(self, theta: Tensor) -> Tensor:
-        return (self.inputs @ theta[..., None])[..., 0] + self.offset
+        outputs = (self.inputs @ theta[..., None])[..., 0]
+        plain = isinstance(self.offset, float) and self.offset == 0
+        return outputs if plain else outputs + self.offset
 
     def jacobian(self, theta: Tensor) -> Tensor:
         return self.inputs.expand(len(theta), *self.inputs.shape[-2:])

@@ -6,45 +6,29 @@ import math
 
 import pytest
 import torch
-from cases import LOSSES, inputs
+from cases import LOSSES, inputs, least_squares, normal, separable
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.datasets import load_digits
 from torch import Tensor
 
 from ibcore.dynamics import paces
-from ibcore.dynamics.batches import epochs, with_replacement
+from ibcore.dynamics.batches import epochs
 from ibcore.dynamics.directions import AdaGrad, Adam, Gradient, Grouped, Momentum
 from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.objective import FunctionObjective, Objective
-from ibcore.dynamics.trajectory import CONVERGED, NOT_FINITE, PASSED, REACHED
-from ibcore.losses import Exponential, Logistic, SoftmaxCrossEntropy, Square
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer
+from ibcore.dynamics.trajectory import (
+    CONVERGED,
+    NOT_FINITE,
+    PASSED,
+    REACHED,
+    step_limit,
+    wall_limit,
+)
+from ibcore.losses import Exponential, Logistic, SoftmaxCrossEntropy
 from ibcore.models.linear import Linear
-from ibcore.models.margins import Margins
 from ibcore.models.network import Network
 from ibcore.validation import InvalidInput
-
-
-def normal(*shape: int, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-
-def separable(seed: int = 1112001) -> tuple[Objective, Tensor]:
-    """Margins of a two-layer network of 4 neurons on 12 separable points, and five starts."""
-    X = normal(12, 3, seed=seed)
-    y = X[:, 0].sign()
-    net = TwoLayer(X + y[:, None], 4, LeakyReLU(0.2))
-    margins = Margins(net, y)
-    return Objective(margins, Exponential()), normal(5, 16, seed=seed + 1)
-
-
-def least_squares(members: int = 3) -> tuple[Objective, Tensor]:
-    """Members with targets of their own, and starts."""
-    X, y = normal(8, 4, seed=1112003), normal(members, 8, seed=1112004)
-    return Objective(Linear(X), Square(), y, shared=False), normal(
-        members, 4, seed=1112005
-    )
 
 
 def test_descent_on_least_squares_is_a_power_of_a_matrix():
@@ -200,26 +184,6 @@ def test_a_member_that_overflows_ends_alone():
     assert run.theta[0, 1].isnan().all()
 
 
-def test_rollback_keeps_only_steps_that_lower_the_loss():
-    objective, start = separable()
-    losses: list[Tensor] = []
-
-    def watch(point):
-        losses.append(point.log_loss.clone())
-        return torch.zeros(len(point.theta), dtype=torch.bool)
-
-    run = descend(
-        objective,
-        start[:1],
-        paces.Rollback(first=10.0),
-        steps=[300],
-        until=watch,
-    )
-    assert run.rejected[0] > 0
-    assert run.steps[0] + run.rejected[0] == 300
-    assert (torch.stack(losses).diff(dim=0) <= 0).all()
-
-
 def test_events_end_members_one_by_one():
     objective, start = separable()
     run = descend(
@@ -246,8 +210,69 @@ def test_a_step_over_several_levels_is_recorded_at_each_and_one_at_the_start_as_
     already = objective.at(start).log_loss <= 4.9
     assert already.any()
     torch.testing.assert_close(run.theta[1, already], start[already])
-    low = descend(objective, start, paces.loss_scaled(0.02), log_loss=[100.0])
+    low = descend(objective, run.last, paces.Rollback(), log_loss=[-0.5])
     assert low.status == (PASSED,) * len(start)
+    assert low.steps.sum() == 0
+
+
+def test_a_loss_instead_of_its_logarithm_is_refused():
+    objective, start = separable()
+    with pytest.raises(InvalidInput, match=r"last stop at 900.*log_loss=6\.802"):
+        descend(objective, start, paces.Rollback(), log_loss=[900.0])
+
+
+def test_limits_are_told():
+    objective, start = separable()
+
+    def status(**limit):
+        return set(descend(objective, start, paces.Rollback(), **limit).status)
+
+    assert status(log_loss=[-1e4], max_steps=3) == {step_limit(3)}
+    assert status(steps=[2, 9], max_steps=4) == {step_limit(4)}
+    assert status(log_loss=[-1e4], max_seconds=1e-9) == {wall_limit(1e-9)}
+
+
+def test_each_member_keeps_what_its_direction_remembered_when_it_ended():
+    """AdaGrad's sums of squares, also where the members that end first stand behind others and in a group."""
+    objective, start = separable()
+    for direction in (AdaGrad(), Grouped(((Adam(), 2), (AdaGrad(), 3)))):
+        run = descend(
+            objective,
+            start,
+            paces.loss_scaled(0.02),
+            log_loss=[-3.0],
+            direction=direction,
+        )
+        assert len(set(run.steps.tolist())) > 2
+        grouped = isinstance(direction, Grouped)
+        found = AdaGrad.preconditioner(run.memory[1] if grouped else run.memory)
+        for row, member in enumerate(range(2 if grouped else 0, 5)):
+            alone = descend(
+                objective,
+                start[member : member + 1],
+                paces.loss_scaled(0.02),
+                log_loss=[-3.0],
+                direction=AdaGrad(),
+            )
+            torch.testing.assert_close(
+                found[row], AdaGrad.preconditioner(alone.memory)[0]
+            )
+
+
+def test_small_steps_approach_the_flow_with_order_one():
+    objective = Objective(Linear([[2.0, 1.0], [1.0, 3.0], [-1.0, 0.5]]), Logistic())
+    start = normal(2, 2, seed=1113030)
+    exact = flow(
+        objective.model, objective.loss, start, log_time=math.log(4.0), tolerance=1e-9
+    ).theta[0]
+    errors = [
+        (
+            descend(objective, start, paces.constant(4 / k), steps=[k]).last - exact
+        ).norm()
+        for k in (50, 100, 200)
+    ]
+    assert float(errors[0] / errors[1]) == pytest.approx(2, rel=0.05)
+    assert float(errors[1] / errors[2]) == pytest.approx(2, rel=0.05)
 
 
 def test_groups_of_directions_are_the_groups_alone():
@@ -269,79 +294,6 @@ def test_groups_of_directions_are_the_groups_alone():
             direction=direction,
         )
         torch.testing.assert_close(run.theta[:, part], alone.theta)
-
-
-@pytest.mark.parametrize("each", [True, False])
-def test_an_epoch_sees_every_example_once(each):
-    rows = epochs(3, torch.Generator().manual_seed(1112010), each=each)(4, 10)
-    drawn = torch.cat([next(rows) for _ in range(3)], -1)
-    assert drawn.shape == ((4, 9) if each else (9,))
-    ordered = drawn.sort(-1).values
-    assert (ordered.diff(dim=-1) > 0).all()
-
-
-def test_the_mean_step_of_drawn_batches_is_the_step_of_all_examples():
-    objective, start = least_squares(1)
-    many = Objective(objective.model, Square(), objective.targets[0])
-    start = start.expand(40_000, -1)
-    eta = 0.01
-    run = descend(
-        many,
-        start,
-        paces.constant(eta),
-        steps=[1],
-        batches=with_replacement(2, torch.Generator().manual_seed(1112011), each=True),
-    )
-    moves = run.theta[0] - start
-    whole = descend(many, start[:1], paces.constant(eta), steps=[1]).theta[0] - start[0]
-    error = moves.std(0) / math.sqrt(len(moves))
-    assert ((moves.mean(0) - whole[0]).abs() < 5 * error).all()
-
-
-def test_draws_of_a_member_do_not_depend_on_who_still_runs():
-    objective, start = least_squares()
-    finish = torch.tensor([0.0, -1.0, 0.0], dtype=torch.float64)
-
-    def train(until):
-        generator = torch.Generator().manual_seed(1112012)
-        noise = torch.Generator().manual_seed(1112013)
-        return descend(
-            objective,
-            start,
-            paces.constant(0.02),
-            steps=[30],
-            batches=epochs(2, generator),
-            label_noise=lambda shape: torch.randn(shape, generator=noise).double(),
-            until=until,
-        )
-
-    def early(point):
-        same = (point.objective.targets[:, :1] == objective.targets[1, :1]).any(-1)
-        return same & (finish[1] < 0)
-
-    together = train(None)
-    apart = train(early)
-    assert apart.status[1] == CONVERGED
-    torch.testing.assert_close(apart.theta[0, [0, 2]], together.theta[0, [0, 2]])
-
-
-def test_label_noise_spreads_a_linear_model_as_its_recursion_says():
-    """One weight, one example x = 1, y = 0: w <- (1 - 2 eta) w + 2 eta xi, of variance eta / (1 - eta)."""
-    members, eta = 20_000, 0.2
-    objective = Objective(
-        Linear(torch.ones(1, 1, dtype=torch.float64)), Square(), torch.zeros(1).double()
-    )
-    generator = torch.Generator().manual_seed(1112014)
-    run = descend(
-        objective,
-        torch.zeros(members, 1, dtype=torch.float64),
-        paces.constant(eta),
-        steps=[60],
-        label_noise=lambda shape: torch.randn(shape, generator=generator).double(),
-    )
-    expected = eta / (1 - eta)
-    spread = math.sqrt(2 / members) * expected
-    assert float(run.last.square().mean()) == pytest.approx(expected, abs=5 * spread)
 
 
 def test_digits_are_learned_with_the_loss_and_the_sharpness_watched():
@@ -409,26 +361,6 @@ def test_an_objective_given_by_a_function():
     torch.testing.assert_close(run.last, torch.zeros_like(run.last), rtol=0, atol=1e-12)
 
 
-def test_cosine_steps_add_up_to_half_of_their_number():
-    objective, start = least_squares()
-    run = descend(objective, start, paces.Cosine(0.01, 100), steps=[100])
-    assert float(run.log_time[0, 0].exp()) == pytest.approx(0.01 * 50.5)
-
-
-def test_a_loss_of_exp_minus_thousands_does_not_underflow():
-    X = normal(12, 3, seed=1112017)
-    y = X[:, 0].sign()
-    margins = Linear((X + 3 * torch.eye(3).double()[0] * y[:, None]) * y[:, None])
-    run = descend(
-        Objective(margins, Logistic()),
-        torch.zeros(1, 3, dtype=torch.float64),
-        paces.loss_scaled(0.1),
-        log_loss=[-3000.0],
-    )
-    assert run.status == (REACHED,)
-    assert run.log_time[0, 0] > 1000
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -436,6 +368,9 @@ def test_a_loss_of_exp_minus_thousands_does_not_underflow():
         ({"steps": [1], "log_loss": [-1.0]}, "either steps"),
         ({"steps": [3, 2]}, "rising"),
         ({"steps": []}, "rising"),
+        ({"steps": [-1]}, "at least 0"),
+        ({"steps": [1.5]}, "integer"),
+        ({"log_loss": []}, "falling"),
         ({"log_loss": [-2.0, -1.0]}, "falling"),
         ({"steps": [1], "max_steps": 0}, "max_steps"),
         ({"steps": [1], "max_seconds": -1.0}, "max_seconds"),
@@ -449,17 +384,3 @@ def test_what_is_refused(options, message):
     objective, start = least_squares()
     with pytest.raises(InvalidInput, match=message):
         descend(objective, start, paces.constant(0.1), **options)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: paces.constant(-1.0),
-        lambda: paces.constant(torch.tensor([1.0, math.nan])),
-        lambda: paces.Rollback(shrink=1.0),
-        lambda: with_replacement(0, torch.Generator()),
-    ],
-)
-def test_paces_and_batches_that_make_no_sense(make):
-    with pytest.raises(InvalidInput):
-        make()
