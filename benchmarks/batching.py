@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 import torch
 
-from ibcore.dynamics.descent import constant, descend
+from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant
 from ibcore.losses import Logistic
 from ibcore.models import Linear
 from ibcore.problems.separable import planted_margin
@@ -29,13 +31,14 @@ def run() -> Iterator[str]:
         start = torch.zeros(64, d, dtype=torch.float64)
         began = time.perf_counter()
         flow(Linear(signed), Logistic(), start, log_loss=-1e6)
-        descend(Linear(signed), Logistic(), start, constant(0.1), stops=[500])
+        descend(
+            Objective(Linear(signed), Logistic()), start, constant(0.1), steps=[500]
+        )
         batched = time.perf_counter() - began
         began = time.perf_counter()
         for k in range(8):
             flow(Linear(signed[k]), Logistic(), start[:1], log_loss=-1e6)
-            descend(
-                Linear(signed[k]), Logistic(), start[:1], constant(0.1), stops=[500]
-            )
+            one = Objective(Linear(signed[k]), Logistic())
+            descend(one, start[:1], constant(0.1), steps=[500])
         looped = 8 * (time.perf_counter() - began)
         yield f"n = {n}, d = {d}: a loop takes {looped / batched:.1f} x the time of the batch"

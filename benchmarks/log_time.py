@@ -15,8 +15,10 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.descent import Schedule, constant, descend, loss_scaled
+from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import Pace, constant, loss_scaled
 from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.losses import Logistic
@@ -61,7 +63,7 @@ def _ratios(problems: list[PlantedMargin], target: float, budget: int) -> Iterat
     ]
     for name in ("plain", "loss-scaled"):
         runs = [
-            _descent_seconds(problem, best, target, _schedules(problem)[name], budget)
+            _descent_seconds(problem, best, target, _paces(problem)[name], budget)
             for problem, best in pairs
         ]
         bound = "" if all(reached for _, reached in runs) else "> "
@@ -78,7 +80,7 @@ def _ratios(problems: list[PlantedMargin], target: float, budget: int) -> Iterat
         )
 
 
-def _schedules(problem: PlantedMargin) -> dict[str, Schedule]:
+def _paces(problem: PlantedMargin) -> dict[str, Pace]:
     n = len(problem.X)
     return {
         "plain": constant(4 * n / float(torch.linalg.matrix_norm(problem.X, 2)) ** 2),
@@ -103,17 +105,18 @@ def _flow_seconds(
 
 
 def _descent_seconds(
-    problem: PlantedMargin, best: Tensor, target: float, schedule: Schedule, budget: int
+    problem: PlantedMargin, best: Tensor, target: float, pace: Pace, budget: int
 ) -> tuple[float, bool]:
     """Seconds of descent and whether it reached the target within `budget` steps, checked at a few step counts."""
     start = torch.zeros(1, problem.X.shape[1], dtype=torch.float64)
-    model, reached, seconds, done = Linear(problem.signed), False, 0.0, 0
+    objective = Objective(Linear(problem.signed), Logistic())
+    reached, seconds, done = False, 0.0, 0
     for stop in (
         *(k for k in (300, 1000, 3000, 10_000, 30_000, 100_000) if k < budget),
         budget,
     ):
         began = time.perf_counter()
-        run = descend(model, Logistic(), start, schedule, stops=[stop - done])
+        run = descend(objective, start, pace, steps=[stop - done])
         seconds, done, start = (
             seconds + time.perf_counter() - began,
             stop,

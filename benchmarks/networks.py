@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.descent import constant, descend, loss_scaled
+from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.rollback import descend_with_rollback
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import Rollback, constant, loss_scaled
 from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.losses import Exponential
@@ -47,17 +48,17 @@ def _routes(depth: int) -> Iterator[str]:
         1, model.dimension, generator=generator, dtype=torch.float64
     )
     best, loss = max_margin(problem.X, problem.y).primal, Exponential()
-    budget = {"max_seconds": SECONDS}
+    objective, budget = Objective(model, loss), {"max_seconds": SECONDS}
     routes: dict[str, Callable[[], Trajectory]] = {
         "log-time flow": lambda: flow(model, loss, start, log_loss=LEVELS, **budget),
         "plain descent": lambda: descend(
-            model, loss, start, constant(0.05), stops=STEPS, **budget
+            objective, start, constant(0.05), steps=STEPS, **budget
         ),
         "loss-scaled descent": lambda: descend(
-            model, loss, start, loss_scaled(0.01), stops=STEPS, **budget
+            objective, start, loss_scaled(0.01), steps=STEPS, **budget
         ),
-        "loss-scaled descent with rollback": lambda: descend_with_rollback(
-            model, loss, start, log_loss=LEVELS, **budget
+        "loss-scaled descent with rollback": lambda: descend(
+            objective, start, Rollback(), log_loss=LEVELS, **budget
         ),
         "SciPy's LSODA": lambda: scipy_flow(
             model, loss, start, log_loss=LEVELS, degree=depth, **budget
@@ -116,7 +117,7 @@ def _batch(runs: int = 128, steps: int = 50) -> Iterator[str]:
     theta = 0.3 * torch.randn(runs, 20 * 6, generator=generator, dtype=torch.float64)
     began = time.perf_counter()
     together = descend(
-        model, Exponential(), theta, constant(0.01), stops=[steps]
+        Objective(model, Exponential()), theta, constant(0.01), steps=[steps]
     ).theta[0]
     batched = time.perf_counter() - began
     began = time.perf_counter()

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from ibcore.claims.classification.logistic_regression import logistic_max_margin
-from ibcore.dynamics.descent import constant, descend
+from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant
 from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.explore import Choice, explore
 from ibcore.figures.style import figure
@@ -224,7 +226,7 @@ class Watched(Linear):
 
 
 def descend_briefly(model, loss, start, **_):
-    return descend(model, loss, start, constant(0.1), stops=[3])
+    return descend(Objective(model, loss), start, constant(0.1), steps=[3])
 
 
 @pytest.mark.parametrize("engine", [flow, scipy_flow, descend_briefly])

@@ -9,8 +9,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.dynamics.descent import constant, descend
+from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant
 from ibcore.figures.fully_connected import draw_decision, draw_spectra
 from ibcore.figures.style import figure
 from ibcore.losses import Exponential
@@ -96,7 +98,7 @@ def compare_routes(depth: int, steps: int) -> list[tuple[str, float, float]]:
     )
     runs = {
         "gradient descent": descend(
-            model, Exponential(), start, constant(0.05), stops=[steps]
+            Objective(model, Exponential()), start, constant(0.05), steps=[steps]
         ),
         "log-time flow": flow(model, Exponential(), start, log_loss=-1e10),
     }

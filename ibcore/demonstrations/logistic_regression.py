@@ -10,8 +10,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.dynamics.descent import constant, descend, loss_scaled
+from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant, loss_scaled
 from ibcore.dynamics.protocols import TailLoss
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.figures.logistic_regression import draw_angle_marker, draw_line
@@ -114,9 +116,10 @@ def three_routes(
     levels = [
         -math.log(2) * (-log_loss / math.log(2)) ** (k / 60) for k in range(1, 61)
     ]
+    objective = Objective(model, Logistic())
     runs = {
-        "gradient descent": descend(model, Logistic(), start, plain, stops=records),
-        "loss-scaled descent": descend(model, Logistic(), start, scaled, stops=records),
+        "gradient descent": descend(objective, start, plain, steps=records),
+        "loss-scaled descent": descend(objective, start, scaled, steps=records),
         "log-time flow": flow(model, Logistic(), start, log_loss=levels),
     }
     first, second, third = (

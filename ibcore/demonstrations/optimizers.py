@@ -10,7 +10,6 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.dynamics.descent import Schedule, constant, decaying, descend
 from ibcore.dynamics.directions import (
     AdaGrad,
     Adam,
@@ -19,6 +18,9 @@ from ibcore.dynamics.directions import (
     Grouped,
     Steepest,
 )
+from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant, decaying
 from ibcore.explore import Choice, Explorer, explore
 from ibcore.figures.optimizers import draw_points, draw_unit_balls
 from ibcore.figures.style import figure
@@ -99,16 +101,12 @@ def directions() -> Found:
     )
     sizes = torch.tensor([0.05, 0.05, 0.02, 0.05, 0.1, 0.1]).double()
     powers = torch.tensor([0, 0, 0, 0, 0.25, 0.25]).double()
-    schedule = Schedule(
-        decaying(sizes, powers, over=300.0).log_size,
-        torch.tensor([True] * 4 + [False] * 2),
-    )
+    scaled = torch.tensor([True] * 4 + [False] * 2)
     run = descend(
-        Linear(data.signed),
-        Exponential(),
+        Objective(Linear(data.signed), Exponential()),
         torch.zeros(M, 2).double(),
-        schedule,
-        stops=STEPS,
+        decaying(sizes, powers, over=300.0, over_loss=scaled),
+        steps=STEPS,
         direction=Grouped(
             tuple((one, 2 if k == 4 else 1) for k, one in enumerate(maps))
         ),
@@ -177,11 +175,10 @@ def margin_gaps(
     """Relative margin gaps in l1, l2 and l_inf of what an optimizer finds on the reader's data from w = 0."""
     start = torch.zeros(1, data.X.shape[1], dtype=data.X.dtype)
     run = descend(
-        Linear(data.signed),
-        Exponential(),
+        Objective(Linear(data.signed), Exponential()),
         start,
-        Schedule(constant(step_size).log_size, over_loss),
-        stops=[steps],
+        constant(step_size, over_loss=over_loss),
+        steps=[steps],
         direction=optimizer,
     )
     w = run.theta[0, 0]

@@ -9,7 +9,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.dynamics.descent import descend, loss_scaled
+from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import loss_scaled
 from ibcore.figures.simple_predictors import draw_kink_bars, draw_line_network
 from ibcore.figures.style import figure
 from ibcore.losses import Exponential
@@ -62,11 +64,10 @@ def bending(width: int) -> Bending:
     net = TwoLayer(problem.X, width, LeakyReLU())
     margins = Margins(net, problem.y)
     run = descend(
-        margins,
-        Exponential(),
+        Objective(margins, Exponential()),
         joined(draw[:, 0], draw[:, 1:])[None],
         loss_scaled(0.02),
-        stops=STEPS,
+        steps=STEPS,
     )
     return Bending(problem, net, run.theta[:, 0], run.log_loss[:, 0])
 

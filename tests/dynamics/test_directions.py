@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from ibcore.dynamics.descent import Schedule, constant, decaying, descend, loss_scaled
 from ibcore.dynamics.directions import (
     AdaGrad,
     Adam,
@@ -13,9 +12,11 @@ from ibcore.dynamics.directions import (
     Momentum,
     Steepest,
 )
+from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant
 from ibcore.losses import Exponential, Logistic
 from ibcore.models import Linear
-from ibcore.models.homogeneous import SquaredReLU, TwoLayer
 from ibcore.problems.separable import planted_margin
 from ibcore.validation import InvalidInput
 
@@ -23,13 +24,12 @@ SIGNED = planted_margin(12, 4, 0.2, torch.Generator().manual_seed(0)).signed
 START = torch.ones(1, 4, dtype=torch.float64)
 
 
-def run(direction, steps=50, schedule=None, start=START, loss=None):
+def run(direction, steps=50, start=START):
     return descend(
-        Linear(SIGNED),
-        loss or Logistic(),
+        Objective(Linear(SIGNED), Logistic()),
         start,
-        schedule or constant(0.3),
-        stops=[steps],
+        constant(0.3),
+        steps=[steps],
         direction=direction,
     )
 
@@ -95,29 +95,18 @@ def test_steepest_descent_in_l2_is_gradient_descent():
 )
 def test_a_shift_of_all_margins_only_rescales_the_gradient(direction):
     """Far below underflow: with the exponential loss, an offset c of the margins multiplies gradients by e^-c."""
-    schedule = Schedule(
-        constant(0.05).log_size, over_loss=not isinstance(direction, (Adam, AdaGrad))
-    )
+    adaptive = isinstance(direction, (Adam, AdaGrad))
     near, far = (
         descend(
-            Linear(SIGNED, offset),
-            Exponential(),
+            Objective(Linear(SIGNED, offset), Exponential()),
             START,
-            schedule,
-            stops=[80],
+            constant(0.05, over_loss=not adaptive),
+            steps=[80],
             direction=direction,
         ).theta
         for offset in (0.0, 5000.0)
     )
     torch.testing.assert_close(near, far, rtol=1e-8, atol=1e-9)
-
-
-def test_groups_are_the_methods_run_one_by_one():
-    maps = (Adam(), Momentum(0.5), Steepest(1))
-    both = run(
-        Grouped(tuple((one, 1) for one in maps)), start=START.repeat(3, 1)
-    ).theta[0]
-    torch.testing.assert_close(both, torch.cat([run(one).theta[0] for one in maps]))
 
 
 def test_epsilon_may_differ_between_runs():
@@ -126,25 +115,6 @@ def test_epsilon_may_differ_between_runs():
     ).theta[0]
     torch.testing.assert_close(
         both, torch.cat([run(Adam(eps=eps)).theta[0] for eps in (0.0, 1e-2)])
-    )
-
-
-def test_schedules_decay_and_mix():
-    log_times = [
-        float(run(Gradient(), steps=3, schedule=schedule).log_time[0, 0])
-        for schedule in (
-            decaying(0.1, 0.5),
-            decaying(torch.tensor([0.1]).double(), 0.5),
-        )
-    ]
-    assert log_times == pytest.approx([math.log(0.1 * (1 + 2**-0.5 + 3**-0.5))] * 2)
-    mixed = Schedule(constant(0.1).log_size, torch.tensor([True, False]))
-    scaled, plain = run(Gradient(), schedule=mixed, start=START.repeat(2, 1)).theta[0]
-    torch.testing.assert_close(
-        scaled, run(Gradient(), schedule=loss_scaled(0.1)).theta[0, 0]
-    )
-    torch.testing.assert_close(
-        plain, run(Gradient(), schedule=constant(0.1)).theta[0, 0]
     )
 
 
@@ -159,17 +129,6 @@ def test_the_preconditioner_is_the_root_of_the_sum_of_squares():
     torch.testing.assert_close(found / found.norm(), total.sqrt() / total.sqrt().norm())
 
 
-def test_networks_have_the_gradient_of_autograd():
-    generator = torch.Generator().manual_seed(3)
-    X = torch.randn(6, 3, generator=generator, dtype=torch.float64)
-    model = TwoLayer(X, 4, SquaredReLU())
-    theta = torch.randn(2, model.dimension, generator=generator, dtype=torch.float64)
-    leaf = theta.clone().requires_grad_()
-    softplus(-model.outputs(leaf)).mean(-1).sum().backward()
-    out = descend(model, Logistic(), theta, constant(0.1), stops=[1])
-    torch.testing.assert_close(out.theta[0], theta - 0.1 * leaf.grad)
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -179,7 +138,6 @@ def test_networks_have_the_gradient_of_autograd():
         (lambda: Adam(eps=-1.0), "eps"),
         (lambda: AdaGrad(math.nan), "eps"),
         (lambda: run(Grouped(((Gradient(), 3),))), "groups"),
-        (lambda: decaying(torch.tensor([0.0]), 0.5), "step_size"),
     ],
 )
 def test_bad_input_is_refused(make, message):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from ibcore.dynamics.descent import constant, decaying, descend
+from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.factor_descent import descend_factors
 from ibcore.dynamics.first_order import gradient_descent
 from ibcore.dynamics.linear_algebra import solve, symmetric_eigen
@@ -19,8 +19,9 @@ from ibcore.dynamics.mirror_descent import (
     natural_descent,
 )
 from ibcore.dynamics.mirror_flow import mirror_flow
+from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paced_descent import paced_descent
-from ibcore.dynamics.rollback import descend_with_rollback
+from ibcore.dynamics.paces import Rollback, constant, decaying
 from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.dynamics.sgd import sgd
 from ibcore.dynamics.sphere_flow import sphere_flow
@@ -88,10 +89,10 @@ ENGINES = {
     "scipy_flow": lambda m, start: scipy_flow(m, Logistic(), start, log_loss=-3),
     "mirror_flow": lambda m, start: mirror_flow(m, Logistic(), start, 2, log_time=3),
     "descend": lambda m, start: descend(
-        m, Logistic(), start, constant(np.float32(0.1)), stops=[5]
+        Objective(m, Logistic()), start, constant(np.float32(0.1)), steps=[5]
     ),
-    "rollback": lambda m, start: descend_with_rollback(
-        m, Logistic(), start, log_loss=[-3]
+    "rollback": lambda m, start: descend(
+        Objective(m, Logistic()), start, Rollback(), log_loss=[-3]
     ),
     "square_flow": lambda m, start: square_flow(m, start, np.ones(4)),
     "sphere_flow": lambda m, start: sphere_flow(m, start, degree=1, steps=500),
@@ -192,8 +193,6 @@ def test_a_network_at_rest_says_so_at_its_limit(run):
 def test_a_loss_instead_of_its_logarithm_is_refused(run):
     with pytest.raises(InvalidInput, match=r"last stop at 0\.0001.*log_loss=-9\.21"):
         run(Linear(GOOD), Logistic(), zeros(1, 2), log_loss=[1e-4])
-    with pytest.raises(InvalidInput, match="last stop"):
-        descend_with_rollback(Linear(GOOD), Logistic(), zeros(1, 2), log_loss=[1e-4])
 
 
 @pytest.mark.parametrize("run", FLOWS)
@@ -206,8 +205,8 @@ def test_a_member_that_starts_beyond_its_last_stop_says_so(run):
 
 def test_a_member_of_a_rollback_that_starts_beyond_its_stops_says_so():
     start = torch.tensor([[0.0, 0.0], [5.0, 5.0]], dtype=torch.float64)
-    found = descend_with_rollback(
-        Linear(GOOD), Logistic(), start, log_loss=[-1.0, -2.0]
+    found = descend(
+        Objective(Linear(GOOD), Logistic()), start, Rollback(), log_loss=[-1.0, -2.0]
     )
     assert found.status == (REACHED, PASSED)
     assert int(found.steps[1]) == 0
@@ -329,11 +328,10 @@ def test_a_sphere_run_whose_gradient_vanished_says_so():
 
 def test_a_descent_whose_steps_are_too_long_says_so():
     run = descend(
-        Diagonal(GOOD, depth=3),
-        Exponential(),
+        Objective(Diagonal(GOOD, depth=3), Exponential()),
         torch.tensor([[0.1] * 4, [-1e3, -1e3, 0.1, 0.1]], dtype=torch.float64),
         constant(1e-3),
-        stops=[3],
+        steps=[3],
     )
     assert run.status == (REACHED, NOT_FINITE)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
-from ibcore.dynamics.descent import Schedule, decaying, descend, loss_scaled
+from ibcore.dynamics.batches import with_replacement
 from ibcore.dynamics.directions import (
     AdaGrad,
     Adam,
@@ -20,7 +20,10 @@ from ibcore.dynamics.directions import (
     Momentum,
     Steepest,
 )
+from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import Scheduled, constant, decaying, loss_scaled
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential, Logistic
 from ibcore.measures import sin_angle, slope
@@ -313,35 +316,32 @@ def _same_limit_runs(
     )
     rows, stops = balls.signed, [steps // 10, steps]
     full = descend(
-        Linear(rows.repeat(7, 1, 1)),
-        Logistic(),
+        Objective(Linear(rows.repeat(7, 1, 1)), Logistic()),
         rows.new_zeros(7 * B, d),
-        _schedule(sizes, over_loss, rows),
-        stops=stops,
+        _pace(sizes, over_loss, rows),
+        steps=stops,
         direction=methods,
     )
     generator = torch.Generator().manual_seed(
         setting.seeds(1, "same limit, batches")[0]
     )
     batches = descend(
-        Linear(rows.repeat(2, 1, 1)),
-        Logistic(),
+        Objective(Linear(rows.repeat(2, 1, 1)), Logistic()),
         rows.new_zeros(2 * B, d),
-        _schedule([4.0, 2.0], [False, True], rows),
-        stops=stops,
-        batch_size=4,
-        generator=generator,
+        _pace([4.0, 2.0], [False, True], rows),
+        steps=stops,
+        batches=with_replacement(4, generator),
     )
     return full.theta.reshape(2, 7, B, d), batches.theta.reshape(2, 2, B, d)
 
 
-def _schedule(sizes: list[float], over_loss: list[bool], rows: Tensor) -> Schedule:
+def _pace(sizes: list[float], over_loss: list[bool], rows: Tensor) -> Scheduled:
     """One step size for each block of as many runs as `rows` has data sets."""
     each, scaled = (
         torch.tensor(values, device=rows.device).repeat_interleave(len(rows))
         for values in (sizes, over_loss)
     )
-    return Schedule(decaying(each.to(rows), 0.0).log_size, scaled)
+    return constant(each.to(rows), over_loss=scaled)
 
 
 def _log_loss(balls: Balls, theta: Tensor) -> Tensor:
@@ -370,16 +370,13 @@ def normalized_gd_rate(setting: Setting, *, problems: int, steps: int) -> Eviden
     over_loss = torch.tensor([True, True, False], device=rows.device).repeat_interleave(
         B
     )
-    schedule = Schedule(
-        decaying(torch.ones_like(powers), powers, over=20.0).log_size, over_loss
-    )
+    pace = decaying(torch.ones_like(powers), powers, over=20.0, over_loss=over_loss)
     stops = _stops(steps, 8)
     run = descend(
-        Linear(rows.repeat(3, 1, 1)),
-        Exponential(),
+        Objective(Linear(rows.repeat(3, 1, 1)), Exponential()),
         rows.new_zeros(3 * B, rows.shape[-1]),
-        schedule,
-        stops=stops,
+        pace,
+        steps=stops,
     )
     w = run.theta.reshape(len(stops), 3, B, -1)
     gaps = balls.gamma - _margins(rows, w).amin(-1) / w.norm(dim=-1)
@@ -388,7 +385,7 @@ def normalized_gd_rate(setting: Setting, *, problems: int, steps: int) -> Eviden
         torch.log(gaps.clamp_min(1e-300)).movedim(0, -1),
     )
     sizes = torch.exp(
-        torch.stack([torch.as_tensor(schedule.log_size(k)) for k in range(steps)])
+        torch.stack([torch.as_tensor(pace.log_size(k)) for k in range(steps)])
     )
     sums = sizes.cumsum(0)[[k - 1 for k in stops]]
     bound = (1 + math.log(rows.shape[1])) / (
@@ -573,18 +570,17 @@ def steepest_descent_norm_margin(
     rows = norms.signed
     methods = Grouped(tuple((Steepest(p, normalized=True), B) for p in NORMS))
     stops = _stops(steps, 16)
-    schedule = decaying(0.7 / norms.radii.flatten(), 0.5, over=600.0)
+    pace = decaying(0.7 / norms.radii.flatten(), 0.5, over=600.0)
     run = descend(
-        Linear(rows.repeat(3, 1, 1)),
-        Exponential(),
+        Objective(Linear(rows.repeat(3, 1, 1)), Exponential()),
         rows.new_zeros(3 * B, rows.shape[-1]),
-        schedule,
-        stops=stops,
+        pace,
+        steps=stops,
         direction=methods,
     )
     gaps = norms.gaps(run.theta.reshape(len(stops), 3, B, -1))
     lengths = torch.exp(
-        torch.stack([torch.as_tensor(schedule.log_size(k)) for k in range(steps)])
+        torch.stack([torch.as_tensor(pace.log_size(k)) for k in range(steps)])
     ).reshape(steps, 3, B)
     bound = steepest_bound(lengths, norms.radii, rows.shape[1]) / norms.margins
     of_bound = gaps[-1].diagonal(dim1=0, dim2=2).T / bound
@@ -711,21 +707,19 @@ def adaptive_methods(setting: Setting, *, problems: int, steps: int) -> Evidence
     epsilon = torch.cat([torch.zeros_like(first), torch.full_like(first, 1e-8)])
     stops = _stops(steps, 16)
     run = descend(
-        Linear(rows.repeat(2, 1, 1)),
-        Exponential(),
+        Objective(Linear(rows.repeat(2, 1, 1)), Exponential()),
         rows.new_zeros(2 * B, rows.shape[-1]),
         decaying(first.repeat(2), 0.25, over=600.0),
-        stops=stops,
+        steps=stops,
         direction=Adam(0.5, 0.5, epsilon),
     )
     gaps = norms.gaps(run.theta.reshape(len(stops), 2, B, -1))
     stretched = rows * UNITS.to(rows)
     adagrad = descend(
-        Linear(stretched),
-        Exponential(),
+        Objective(Linear(stretched), Exponential()),
         torch.zeros_like(rows[:, 0]),
         loss_scaled(4 * first),
-        stops=[steps],
+        steps=[steps],
         direction=AdaGrad(),
     )
     weighted, l2 = _weighted_gaps(

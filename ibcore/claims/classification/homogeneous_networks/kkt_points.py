@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
-from ibcore.dynamics.descent import constant, descend
 from ibcore.dynamics.directions import Steepest
+from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant
 from ibcore.dynamics.sphere_flow import SphereRun, sphere_flow
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.evidence import Check, Control, Evidence
@@ -426,11 +428,10 @@ def _sign_descent(networks: Networks) -> Tensor:
     """Steps of 0.02 in every coordinate along the sign of the gradient, (B, P): steepest descent in another norm."""
     method = Steepest(math.inf, normalized=True)
     return descend(
-        networks.margins,
-        Exponential(),
+        Objective(networks.margins, Exponential()),
         networks.theta,
         constant(0.02),
-        stops=[1000],
+        steps=[1000],
         direction=method,
     ).theta[-1]
 

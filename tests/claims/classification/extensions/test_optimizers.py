@@ -5,8 +5,10 @@ import torch
 
 from ibcore.claims import Setting
 from ibcore.claims.classification.extensions import optimizers as page
-from ibcore.dynamics.descent import constant, decaying, descend
 from ibcore.dynamics.directions import Adam, Steepest
+from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant, decaying
 from ibcore.losses import Exponential, Logistic
 from ibcore.models import Linear
 from ibcore.oracles.max_margin import max_margin
@@ -78,16 +80,11 @@ def test_weighted_gaps_vanish_at_the_weighted_optimum():
 
 
 def test_adam_without_epsilon_has_a_speed_limit():
-    model, start = (
-        Linear(torch.tensor([[3.0, 1.0]]).double()),
-        torch.zeros(1, 2).double(),
-    )
     run = descend(
-        model,
-        Exponential(),
-        start,
+        Objective(Linear([[3.0, 1.0]]), Exponential()),
+        torch.zeros(1, 2),
         constant(0.1),
-        stops=[1000, 2000],
+        steps=[1000, 2000],
         direction=Adam(0.9, 0.99, 0.0),
     )
     speed = float(run.log_loss[0, 0] - run.log_loss[1, 0]) / 1000
@@ -181,16 +178,15 @@ def test_no_steepest_descent_falls_below_its_bound(p, size):
     """min m >= sum s (gamma - bound) after any steps s, also where steps are long and the bound says little."""
     data = planted_margin(12, 3, 1.0, torch.Generator().manual_seed(1103010))
     radius = torch.linalg.vector_norm(data.X, conjugate(p), dim=1).max()
-    schedule, stops = decaying(size / float(radius), 0.5), [1, 10, 100, 1000, 3000]
+    pace, stops = decaying(size / float(radius), 0.5), [1, 10, 100, 1000, 3000]
     run = descend(
-        Linear(data.signed),
-        Exponential(),
-        torch.zeros(1, 3).double(),
-        schedule,
-        stops=stops,
+        Objective(Linear(data.signed), Exponential()),
+        torch.zeros(1, 3),
+        pace,
+        steps=stops,
         direction=Steepest(p, normalized=True),
     )
-    lengths = torch.tensor([schedule.log_size(k) for k in range(3000)]).double().exp()
+    lengths = torch.tensor([pace.log_size(k) for k in range(3000)]).double().exp()
     best = norm_max_margin(data.X, data.y, p).margin
     for k, w in zip(stops, run.theta[:, 0], strict=True):
         bound = float(page.steepest_bound(lengths[:k], radius, 12))
@@ -211,9 +207,8 @@ def test_the_bound_counts_the_squares_of_the_steps():
 def test_gradient_descent_stays_below_the_bound_of_its_loss(k):
     X = torch.tensor([[0.6, 0.8], [0.8, -0.6], [0.4, 0.3]]).double()
     gamma = torch.tensor(max_margin(X, torch.ones(3).double()).margin).double()
-    run = descend(
-        Linear(X), Logistic(), torch.zeros(1, 2).double(), constant(4.0), stops=[k]
-    )
+    objective = Objective(Linear(X), Logistic())
+    run = descend(objective, torch.zeros(1, 2), constant(4.0), steps=[k])
     ratio = float(
         torch.exp(run.log_loss[0, 0]) / page.descent_bound(gamma, torch.tensor(4.0 * k))
     )
@@ -228,11 +223,10 @@ def test_adam_with_equal_decays_moves_no_coordinate_by_more_than_its_step_size(b
     data = planted_margin(6, 4, 0.05, torch.Generator().manual_seed(1103011))
     stops = list(range(1, 60))
     run = descend(
-        Linear(data.signed),
-        Exponential(),
-        torch.zeros(1, 4).double(),
+        Objective(Linear(data.signed), Exponential()),
+        torch.zeros(1, 4),
         constant(0.3),
-        stops=stops,
+        steps=stops,
         direction=Adam(beta, beta, 0.0),
     )
     moved = run.theta[:, 0].diff(dim=0, prepend=torch.zeros(1, 4).double())
@@ -242,15 +236,14 @@ def test_adam_with_equal_decays_moves_no_coordinate_by_more_than_its_step_size(b
 
 def test_the_speed_limit_needs_beta1_squared_below_beta2():
     """With beta1^2 > beta2 the first moment forgets more slowly, and Adam passes the limit log(1/beta2) / 2."""
-    model = Linear(torch.tensor([[3.0, 1.0]]).double())
+    objective = Objective(Linear([[3.0, 1.0]]), Exponential())
     speeds = []
     for beta1 in (0.5, 0.9):
         run = descend(
-            model,
-            Exponential(),
-            torch.zeros(1, 2).double(),
+            objective,
+            torch.zeros(1, 2),
             constant(0.1),
-            stops=[100, 300],
+            steps=[100, 300],
             direction=Adam(beta1, 0.6, 0.0),
         )
         speeds.append(float(run.log_loss[0, 0] - run.log_loss[1, 0]) / 200)
