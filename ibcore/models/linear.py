@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Self
 
+import torch
 from torch import Tensor
 
 from ibcore.models.base import OnInputs, rows_of, with_fields
@@ -44,7 +45,7 @@ class Linear(OnInputs):
         return self.inputs.shape[-1]
 
     def outputs(self, theta: Tensor) -> Tensor:
-        outputs = (self.inputs @ theta[..., None])[..., 0]
+        outputs = _product(self.inputs, theta[..., None])[..., 0]
         plain = isinstance(self.offset, float) and self.offset == 0
         return outputs if plain else outputs + self.offset
 
@@ -52,7 +53,7 @@ class Linear(OnInputs):
         return self.inputs.expand(len(theta), *self.inputs.shape[-2:])
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:  # noqa: ARG002
-        return (weights[:, None, :] @ self.inputs)[:, 0]
+        return _product(weights[:, None, :], self.inputs)[:, 0]
 
     def select(self, members: Tensor) -> Self:
         part = super().select(members)
@@ -66,3 +67,8 @@ class Linear(OnInputs):
             return part
         shared = self.offset.ndim == 1
         return with_fields(part, offset=rows_of(self.offset, rows, shared=shared))
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b, a third faster where both are batches of small matrices."""
+    return torch.bmm(a, b) if a.ndim == b.ndim == 3 and len(a) == len(b) else a @ b
