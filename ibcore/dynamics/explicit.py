@@ -92,7 +92,7 @@ def descend(
     stops.look(start)
     draw = _gradients(objective, len(start.theta), batches, label_noise)
     loop = _Loop(start, pace, direction or Gradient(), stops, watch or {})
-    while True:
+    while loop.running:
         loop.drop()
         loop.record()
         loop.end(until)
@@ -227,8 +227,10 @@ class _Loop:
 
     def record(self) -> None:
         """Keep the members that are at a stop; those that are at several are kept at each."""
+        if not self.running:
+            return
         if not self.stops.levels:
-            if self.running and self.step == self.stops.values[self.stop]:
+            if self.step == self.stops.values[self.stop]:
                 self._keep(torch.arange(len(self.members), device=self.members.device))
                 self.stop += 1
             return

@@ -184,6 +184,15 @@ def test_a_member_that_overflows_ends_alone():
     assert run.theta[0, 1].isnan().all()
 
 
+def test_a_state_that_is_not_finite_is_at_no_stop():
+    """One step from a margin of -1000 gives an infinite weight, at which the loss vanishes."""
+    objective = Objective(Linear([[1.0]]), Exponential())
+    for stops in ({"steps": [1]}, {"log_loss": [-1.0]}):
+        run = descend(objective, [[-1000.0]], paces.constant(1.0), **stops)
+        assert run.status == (NOT_FINITE,)
+        assert run.theta.isnan().all()
+
+
 def test_events_end_members_one_by_one():
     objective, start = separable()
     run = descend(
