@@ -21,8 +21,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ibcore.dynamics.first_order import gradient_descent
+from ibcore.dynamics import paces
+from ibcore.dynamics.events import short_gradient
+from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.stiff_flow import integrate
+from ibcore.losses import Square
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.oracles.q_alpha import q_minimizer, start_scale
 
@@ -103,11 +107,6 @@ class Problem:
             )
             <= LOSS
         )
-
-    def gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean square loss (B,) and its gradient (B, P)."""
-        rest = self.model.outputs(theta) - self.y
-        return rest.square().mean(-1), 2 / POINTS * self.model.pullback(theta, rest)
 
 
 def run() -> Iterator[str]:
@@ -222,18 +221,19 @@ def _descents(problem: Problem, ours: Route) -> Iterator[str]:
     stable = POINTS / float(torch.linalg.matrix_norm(rows, 2).square())
     for share in (0.5, 0.05):
         began = time.perf_counter()
-        run = gradient_descent(
-            problem.gradient,
+        run = descend(
+            Objective(problem.model, Square(), problem.y),
             problem.start,
-            share * stable,
-            steps=STEPS,
-            gradient_tolerance=1e-9,
+            paces.constant(share * stable),
+            steps=[STEPS],
+            until=short_gradient(1e-9),
         )
-        seconds, distance = time.perf_counter() - began, problem.distance(run.theta[0])
+        seconds, distance = time.perf_counter() - began, problem.distance(run.last[0])
         bound = "" if distance <= TARGET else "> "
         yield (
-            f"  gradient descent, {share:g} of the largest stable step: {bound}{run.steps / ours.evaluations:.3g} x "
-            f"the evaluations, {bound}{seconds / ours.seconds:.3g} x the time, ends at {distance:.0e}"
+            f"  gradient descent, {share:g} of the largest stable step: {bound}"
+            f"{int(run.steps) / ours.evaluations:.3g} x the evaluations, {bound}"
+            f"{seconds / ours.seconds:.3g} x the time, ends at {distance:.0e}"
         )
 
 

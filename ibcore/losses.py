@@ -222,6 +222,22 @@ class Square(Loss):
 
 
 @dataclass(frozen=True)
+class LogCosh(Loss):
+    """log cosh(f - y) against targets of the outputs' shape, (B, n)."""
+
+    def mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
+        rest = outputs - _given(targets)
+        return (torch.logaddexp(rest, -rest) - math.log(2)).mean(-1)
+
+    def log_mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
+        return self.mean(outputs, targets).log()
+
+    def pull(self, outputs: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
+        slopes = torch.tanh(_given(targets) - outputs) / outputs.shape[1]
+        return slopes, slopes.new_zeros(())
+
+
+@dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):
     """-log softmax(f)_y of logits (B, n, K) against classes (n,) or (B, n), int64."""
 

@@ -13,6 +13,7 @@ from ibcore.losses import (
     ConvexTail,
     CrossEntropy,
     Exponential,
+    LogCosh,
     Logistic,
     Loss,
     MarginLoss,
@@ -81,6 +82,7 @@ LOSSES: dict[str, Loss] = {
     "convex tail": ConvexTail(2.0),
     "cross entropy of margins": CrossEntropy(2),
     "square": Square(),
+    "log cosh": LogCosh(),
     "softmax cross entropy": SoftmaxCrossEntropy(),
 }
 

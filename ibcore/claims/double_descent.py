@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,22 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
-from ibcore.dynamics.first_order import adam, gradient_descent
+from ibcore.dynamics import paces
+from ibcore.dynamics.directions import Adam
+from ibcore.dynamics.events import short_gradient
+from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.objective import Objective
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.figures import figure
 from ibcore.figures.double_descent import draw_fit, draw_risk_marker
+from ibcore.losses import Square
 from ibcore.measures.risk import (
     classification_error,
     one_hot_mean_square,
     risk_given_inputs,
     squared_risk,
 )
-from ibcore.models.mean_square import mean_square_objective
+from ibcore.models.linear import Linear
 from ibcore.models.random_features import draw_fourier
 from ibcore.models.two_layer import TwoLayerReLU, zero_output_start
 from ibcore.oracles.double_descent import weak_features_risk
@@ -278,16 +283,13 @@ def _step_size(Z: Tensor) -> Tensor:
 
 def _descend(Z: Tensor, y: Tensor, start: Tensor) -> Tensor:
     """Weights (B, p) that gradient descent on the mean square loss reaches from `start` (B, p)."""
-
-    def objective(w: Tensor) -> tuple[Tensor, Tensor]:
-        rest = (Z @ w[..., None])[..., 0] - y
-        return rest.square().mean(-1), 2 / Z.shape[-2] * (Z.mT @ rest[..., None])[
-            ..., 0
-        ]
-
-    return gradient_descent(
-        objective, start, _step_size(Z), steps=20_000, gradient_tolerance=1e-11
-    ).theta
+    return descend(
+        Objective(Linear(Z), Square(), y, shared=False),
+        start,
+        paces.constant(_step_size(Z)),
+        steps=[20_000],
+        until=short_gradient(1e-11),
+    ).last
 
 
 def _descent_gap(
@@ -637,15 +639,16 @@ def network_curves(
             torch.ones(splits, dtype=torch.float64),
             generator,
         )
-        found = adam(
-            partial(mean_square_objective, model, data.y_train),
+        found = descend(
+            Objective(model, Square(), data.y_train, shared=False),
             start.to(setting.device),
-            0.03,
-            steps=steps,
-            target_loss=1e-6,
+            paces.Cosine(0.03, steps),
+            log_loss=[math.log(1e-6)],
+            direction=Adam(),
+            max_steps=steps,
         )
-        scores = model.on(data.X_test).outputs(found.theta)
-        rows["train"].append(found.loss.cpu())
+        scores = model.on(data.X_test).outputs(found.last)
+        rows["train"].append(found.last_log_loss.exp().cpu())
         rows["test"].append((scores - data.y_test).square().mean(-1).cpu())
         rows["error"].append((scores * data.y_test <= 0).double().mean(-1).cpu())
     return {

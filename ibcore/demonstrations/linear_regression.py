@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,13 +12,17 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from ibcore.dynamics.first_order import adam, gradient_descent
+from ibcore.dynamics import paces
+from ibcore.dynamics.directions import Adam
+from ibcore.dynamics.events import short_gradient
+from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.mirror_descent import (
     HypentropyMirror,
     Mirror,
     PowerMirror,
     mirror_descent,
 )
+from ibcore.dynamics.objective import FunctionObjective
 from ibcore.dynamics.sgd import sgd
 from ibcore.figures.linear_regression import draw_plane
 from ibcore.figures.style import figure
@@ -133,7 +138,7 @@ class Recorded:
         self.X, self.y = X, y
         self.path: Path = []
 
-    def __call__(self, w: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, w: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG002
         self.path.append(w[0].clone())
         r = w @ self.X.T - self.y
         return r.square().mean(-1), 2 / len(self.y) * r @ self.X
@@ -179,13 +184,22 @@ def _stochastic(task: Recorded, start: Tensor, eta: float) -> object:  # noqa: A
 
 
 METHODS: dict[str, Callable[[Recorded, Tensor, float], object]] = {
-    "gradient descent": lambda task, start, eta: gradient_descent(
-        task, start, eta, steps=1500, gradient_tolerance=1e-14
+    "gradient descent": lambda task, start, eta: descend(
+        FunctionObjective(task),
+        start,
+        paces.constant(eta),
+        steps=[1500],
+        until=short_gradient(1e-14),
     ),
     "heavy ball": _heavy_ball,
     "SGD": _stochastic,
-    "Adam": lambda task, start, _: adam(
-        task, start, 0.05, steps=1500, target_loss=1e-20
+    "Adam": lambda task, start, _: descend(
+        FunctionObjective(task),
+        start,
+        paces.Cosine(0.05, 1500),
+        log_loss=[math.log(1e-20)],
+        direction=Adam(),
+        max_steps=1500,
     ),
 }
 

@@ -11,7 +11,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.dynamics.paced_descent import paced_descent
+from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.objective import FunctionObjective
+from ibcore.dynamics.paces import Bounded
 from ibcore.dynamics.stiff_flow import stiff_flow
 from ibcore.explore import Choice, Explorer, explore
 from ibcore.figures.monotone_neurons import draw_path
@@ -133,15 +135,16 @@ def drift_by_share(
         1.5 * w / w.norm(dim=-1, keepdim=True), delta, torch.ones_like(delta)
     )
     best = least_regularizer(X, inverse_leaky(y, LEAK), delta, start[:, 1:]).u
+    objective = FunctionObjective(leaky_mean_square(model, y))
     rows = []
     for share in shares:
-        end = paced_descent(
-            leaky_mean_square(model, y),
+        end = descend(
+            objective,
             start,
-            steps=20000,
-            share=share,
-            target_loss=1e-12,
-        ).theta
+            Bounded(share),
+            log_loss=[math.log(1e-12)],
+            max_steps=20000,
+        ).last
         error = torch.linalg.vector_norm(
             model.product(end) - best, dim=-1
         ) / torch.linalg.vector_norm(best, dim=-1)

@@ -47,12 +47,22 @@ class Run(Trajectory):
     """What `descend` leaves behind: a trajectory with the quantities watched at its stops, and its end.
 
     watched: (K, B, ...) each, NaN at stops that were not reached.
-    last, memory: the parameters (B, P) of every member when it ended, and what the direction remembered of it.
+    last, last_log_loss: (B, P) and (B,), the parameters of every member when it ended, and log L there.
+    memory: what the direction remembered of every member then.
     """
 
     watched: Mapping[str, Tensor] = field(default_factory=dict)
     last: Tensor = field(default_factory=lambda: torch.empty(0))
+    last_log_loss: Tensor = field(default_factory=lambda: torch.empty(0))
     memory: State = ()
+
+    @property
+    def arrived(self) -> Tensor:
+        """Which members came to their last stop, (B,)."""
+        return torch.tensor(
+            [status in (REACHED, PASSED) for status in self.status],
+            device=self.last.device,
+        )
 
 
 @threads()
@@ -208,7 +218,7 @@ class _Loop:
         self.ends = (torch.zeros_like(self.members), torch.zeros_like(self.members))
         self.places = rows(self.memory)
         self.memories: list[tuple[State, State]] = []
-        self.last = theta.clone()
+        self.last, self.last_loss = theta.clone(), theta.new_full((batch,), torch.nan)
         self.theta = theta.new_full((count, *theta.shape), torch.nan)
         self.numbers = theta.new_full((4, count, batch), torch.nan)
         self.watched: dict[str, Tensor] = {}
@@ -284,6 +294,7 @@ class _Loop:
         self.words.append(word)
         self.why[gone] = len(self.words) - 1
         self.last[gone] = self.point.theta[ended]
+        self.last_loss[gone] = self.point.log_loss[ended]
         refused = self.rejected[ended]
         self.ends[0][gone], self.ends[1][gone] = self.step - refused, refused
         left = ended.nonzero()[:, 0]
@@ -316,10 +327,16 @@ class _Loop:
             return
         log_time = torch.logaddexp(self.log_time, log_step)
         good, self.pace_state = self.pace.judge(self.point, trial, self.pace_state)
-        self.point = trial.where(good, self.point)
-        self.memory, self.log_time = where(
-            good, (memory, log_time), (self.memory, self.log_time)
+        if bool(good.all()):
+            self.point, self.memory, self.log_time = trial, memory, log_time
+            return
+        old = (
+            self.direction.begin(self.point.theta) if self.pace.restart else self.memory
         )
+        self.memory, self.log_time = where(
+            good, (memory, log_time), (old, self.log_time)
+        )
+        self.point = trial.where(good, self.point)
         self.rejected += ~good
 
     def run(self) -> Run:
@@ -337,5 +354,6 @@ class _Loop:
             seconds,
             watched=self.watched,
             last=self.last,
+            last_log_loss=self.last_loss,
             memory=joined(*zip(*self.memories, strict=True)),
         )

@@ -22,6 +22,8 @@ class Trainable(Protocol):
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor: ...
 
+    def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]: ...
+
     def select(self, members: Tensor) -> Any: ...
 
     def minibatch(self, rows: Tensor) -> Any: ...
@@ -150,8 +152,12 @@ class ModelPoint:
             self.outputs = outputs
 
     @cached_property
+    def _pulled(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        return self.objective.model.vjp(self.theta)
+
+    @cached_property
     def outputs(self) -> Tensor:
-        return self.objective.model.outputs(self.theta)
+        return self._pulled[0]
 
     @cached_property
     def log_loss(self) -> Tensor:
@@ -162,6 +168,8 @@ class ModelPoint:
         weights, log_unit = self.objective.loss.pull(
             self.outputs, self.objective.targets
         )
+        if "_pulled" in vars(self):
+            return self._pulled[1](weights), log_unit
         return self.objective.model.pullback(self.theta, weights), log_unit
 
     def where(self, chosen: Tensor, other: ModelPoint) -> ModelPoint:
@@ -179,18 +187,22 @@ Values = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 
 @dataclass(frozen=True)
 class FunctionObjective:
-    """An objective given by a function, for the `members` (A,) of a batch; see `Values`."""
+    """An objective given by a function, for the `members` (A,) of a batch, by default all; see `Values`."""
 
     values: Values
-    members: Tensor
+    members: Tensor | None = None
 
     def begin(self, theta: object) -> FunctionPoint:
         """The objective where training starts; raises `InvalidInput` where that is not finite."""
         return self.at(real_tensor("theta", theta, ndim=2))
 
     def at(self, theta: Tensor) -> FunctionPoint:
-        loss, gradient, *seen = self.values(theta, self.members)
-        return FunctionPoint(self, theta, loss, gradient, tuple(seen))
+        members = self.members
+        if members is None:
+            members = torch.arange(len(theta), device=theta.device)
+        loss, gradient, *seen = self.values(theta, members)
+        whole = replace(self, members=members)
+        return FunctionPoint(whole, theta, loss, gradient, tuple(seen))
 
 
 @dataclass(frozen=True)
@@ -222,8 +234,9 @@ class FunctionPoint:
         )
 
     def select(self, members: Tensor) -> FunctionPoint:
-        part = replace(self.objective, members=self.objective.members[members])
+        before = self.objective.members
+        part = members if before is None else before[members]
         return FunctionPoint(
-            part,
+            replace(self.objective, members=part),
             *select((self.theta, self.loss, self.gradient, self.seen), members),
         )

@@ -12,7 +12,13 @@ from torch import Tensor
 
 from ibcore.dynamics.directions import State
 from ibcore.dynamics.objective import Point
-from ibcore.validation import InvalidInput, positive_number, real_number, real_tensor
+from ibcore.validation import (
+    InvalidInput,
+    positive_integer,
+    positive_number,
+    real_number,
+    real_tensor,
+)
 
 Number = float | Tensor
 
@@ -21,6 +27,10 @@ class Pace(Protocol):
     """Step sizes eta of a batch of members, by their logarithms; a pace that is `open` keeps every step."""
 
     open: bool
+
+    @property
+    def restart(self) -> bool:
+        """Whether the direction forgets what it remembers of a member whose step is undone."""
 
     def begin(self, point: Point) -> State:
         """What the pace remembers before the first step."""
@@ -37,6 +47,7 @@ class Pace(Protocol):
 
 class _Open:
     open = True
+    restart = False
 
     def begin(self, _point: Point) -> State:
         return ()
@@ -146,6 +157,10 @@ class Cosine(_Open):
     step_size: float
     steps: int
 
+    def __post_init__(self) -> None:
+        positive_number("step_size", self.step_size)
+        positive_integer("steps", self.steps)
+
     def log_step(self, step: int, point: Point, state: State) -> Tensor:  # noqa: ARG002
         share = (1 + math.cos(math.pi * step / self.steps)) / 2
         size = self.step_size * share
@@ -159,6 +174,10 @@ class Bounded(_Open):
 
     share: Number = 1.0
 
+    def __post_init__(self) -> None:
+        if not bool((torch.as_tensor(self.share) > 0).all()):
+            raise InvalidInput(f"share is {self.share}, expected numbers above 0.")
+
     def log_step(self, step: int, point: Any, state: State) -> Tensor:  # noqa: ARG002
         return torch.log(self.share / point.seen[0])
 
@@ -171,14 +190,15 @@ class Bounded(_Open):
 class Rollback:
     """a / L with a factor a of each member; a step after which the loss is not below `rise` times the last is undone.
 
-    A step that is kept multiplies a by `grow`, one that is undone divides it by `shrink`. In the manner of the
-    loss-based learning rate of Lyu and Li (2020).
+    A step that is kept multiplies a by `grow`, one that is undone divides it by `shrink`, and with `restart` the
+    direction, as momentum, then begins anew. In the manner of the loss-based learning rate of Lyu and Li (2020).
     """
 
     first: float = 0.1
     grow: float = 2**0.2
     shrink: float = 2**0.1
     rise: float = 1.0
+    restart: bool = False
     open = False
 
     def __post_init__(self) -> None:
@@ -201,8 +221,8 @@ class Rollback:
 
     def judge(self, before: Point, after: Point, state: State) -> tuple[Tensor, State]:
         good = after.log_loss < before.log_loss + math.log(self.rise)
-        change = torch.where(good, math.log(self.grow), -math.log(self.shrink))
-        return good, (state[0] + change,)
+        up, down = state[0].new_tensor((math.log(self.grow), -math.log(self.shrink)))
+        return good, (state[0] + torch.where(good, up, down),)
 
     def select(self, _members: Tensor) -> Rollback:
         return self

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import torch
@@ -33,6 +35,10 @@ class Model:
         """sum_i weights_i df(x_i)/dtheta, (B, P), for weights of the shape of the outputs."""
         pulled = torch.func.vjp(self.outputs, theta)[1]
         return pulled(weights)[0]
+
+    def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The outputs and the map of weights to their pullback; a model overrides it where the two share work."""
+        return self.outputs(theta), partial(self.pullback, theta)
 
     def jacobian(self, theta: Tensor) -> Tensor:
         """df(x_i)/dtheta, (B, n, P) or (B, n, K, P)."""

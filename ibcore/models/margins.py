@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -66,3 +67,8 @@ class Margins(Model):
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i grad m_i, (B, P), for weights (B, n)."""
         return self.predictor.pullback(theta, self.labels * weights)
+
+    def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The margins and the map of weights to their pullback."""
+        outputs, pulled = self.predictor.vjp(theta)
+        return self.labels * outputs, lambda weights: pulled(self.labels * weights)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from itertools import pairwise
 from math import sqrt
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -202,6 +202,10 @@ class DeepFactorization(Model):
         """W = W_k ... W_1 of `theta` (..., P), as (..., p, q)."""
         return reduce(lambda below, layer: layer @ below, self.layers(theta))
 
+    def select(self, members: Tensor) -> Self:
+        """The model of these members (A,) of the batch."""
+        return replace(self, observations=self.observations.of(members))
+
     def outputs(self, theta: Tensor) -> Tensor:
         """f at every observation, (B, n)."""
         return self.observations.read(self.product(theta))
@@ -318,6 +322,10 @@ class SymmetricFactorization(Model):
         factor = self.factor(theta)
         return factor @ factor.mT
 
+    def select(self, members: Tensor) -> Self:
+        """The model of these members (A,) of the batch."""
+        return replace(self, observations=self.observations.of(members))
+
     def outputs(self, theta: Tensor) -> Tensor:
         """f at every observation, (B, n)."""
         return self.observations.read(self.product(theta))
@@ -372,21 +380,3 @@ def gaussian_start(
         for rows, columns in shapes
     ]
     return torch.cat(blocks, -1)
-
-
-def square_objective(
-    model: Factorization, targets: object
-) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """theta (B, P) -> the mean square loss (1/n) sum_i (f_i - y_i)^2, (B,), and its gradient, (B, P).
-
-    targets: y (n,), shared by the batch, or (B, n).
-    """
-    y = real_tensor("targets", targets)
-
-    def objective(theta: Tensor) -> tuple[Tensor, Tensor]:
-        residual = model.outputs(theta) - y
-        return residual.square().mean(-1), model.pullback(
-            theta, residual * (2 / residual.shape[-1])
-        )
-
-    return objective

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,10 +18,21 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
     "elu": functional.elu,
-    "softplus": functional.softplus,
+    "softplus": partial(functional.softplus, threshold=40.0),
     "gelu": functional.gelu,
     "sigmoid": torch.sigmoid,
     "identity": lambda z: z,
+}
+_SLOPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # of z and phi(z)
+    "tanh": lambda _, value: 1 - value.square(),
+    "relu": lambda _, value: value > 0,
+    "elu": lambda _, value: 1 + value.clamp(max=0),
+    "softplus": lambda z, _: torch.sigmoid(z),
+    "gelu": lambda z, _: (
+        torch.special.ndtr(z) + z * torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
+    ),
+    "sigmoid": lambda _, value: value * (1 - value),
+    "identity": lambda z, _: torch.ones_like(z),
 }
 
 
@@ -72,6 +84,10 @@ class Network(OnInputs):
             for matrix, shift, shape in zip(matrices, shifts, self.shapes, strict=True)
         ]
 
+    def matrices(self, theta: Tensor) -> list[Tensor]:
+        """A_1, ..., A_k, (B, rows, columns) each."""
+        return [matrix for matrix, _ in self.layers(theta)]
+
     def outputs(self, theta: Tensor) -> Tensor:
         phi, state = ACTIVATIONS[self.activation], self.inputs
         layers = self.layers(theta)
@@ -80,6 +96,35 @@ class Network(OnInputs):
             state = state if shift is None else state + shift[:, None]
             state = phi(state) if number < len(layers) else state
         return state[..., 0] if self.out == 1 else state
+
+    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
+        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights of the shape of the outputs; relu'(0) = 0."""
+        return self.vjp(theta)[1](weights)
+
+    def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The outputs and the map of weights to their pullback, by backpropagation through the states kept."""
+        phi, slope = ACTIVATIONS[self.activation], _SLOPES[self.activation]
+        layers, states, inner = self.layers(theta), [self.inputs], []
+        for number, (matrix, shift) in enumerate(layers, start=1):
+            inner.append(states[-1] @ matrix.mT)
+            if shift is not None:
+                inner[-1] += shift[:, None]
+            if number < len(layers):
+                states.append(phi(inner[-1]))
+
+        def pull(weights: Tensor) -> Tensor:
+            back = weights[..., None] if self.out == 1 else weights
+            parts: list[Tensor] = []
+            for number in reversed(range(len(layers))):
+                matrix, shift = layers[number]
+                if shift is not None:
+                    parts.append(back.sum(-2))
+                parts.append((back.mT @ states[number]).flatten(1))
+                if number:
+                    back = (back @ matrix) * slope(inner[number - 1], states[number])
+            return torch.cat(parts[::-1], -1)
+
+        return inner[-1][..., 0] if self.out == 1 else inner[-1], pull
 
     def initial(self, batch: int, generator: torch.Generator) -> Tensor:
         """PyTorch's default start, (B, P): uniform in +-1/sqrt(columns) for A_l and b_l, drawn on the CPU."""

@@ -99,8 +99,13 @@ class Neuron(OnInputs):
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df(x_i)/dw, (B, d), for weights (B, n)."""
-        return _combine(
-            self.inputs, weights * self.activation.slope(self.pre_activations(theta))
+        return self.vjp(theta)[1](weights)
+
+    def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The outputs (B, n), and the map of weights to their pullback."""
+        z = self.pre_activations(theta)
+        return self.activation.value(z), lambda weights: _combine(
+            self.inputs, weights * self.activation.slope(z)
         )
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
@@ -170,37 +175,25 @@ class HiddenNeuron(OnInputs):
         )
 
 
-def mean_square(
-    model: Neuron, targets: object
-) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """theta (B, d) -> L = (1/n) sum_i (f_i - y_i)^2, (B,), and its gradient, (B, d), for targets (n,) or (B, n)."""
-    y, sigma = real_tensor("targets", targets), model.activation
-
-    def objective(theta: Tensor) -> tuple[Tensor, Tensor]:
-        z = model.pre_activations(theta)
-        rest = sigma.value(z) - y
-        return rest.square().mean(-1), _combine(
-            model.inputs, rest * sigma.slope(z) * (2 / rest.shape[-1])
-        )
-
-    return objective
-
-
 def leaky_mean_square(
     model: HiddenNeuron, targets: object
-) -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]:
-    """theta (B, 1 + d) -> L, (B,), its gradient, (B, 1 + d), and a bound on its curvature, (B,).
+) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
+    """theta (A, 1 + d) and the members (A,) -> L, (A,), its gradient, and a bound on its curvature, (A,).
 
     For activations without curvature the Hessian of L is (2/n) (J^T J + H), where |J^T J| is at most
     sum_i sigma(z_i)^2 + a^2 |X|^2 and |H| is the length of sum_i r_i sigma'(z_i) x_i; their sum is the bound.
+    targets: (n,), shared by the batch, or (B, n).
     """
-    y, inputs, sigma = real_tensor("targets", targets), model.inputs, model.activation
-    n, spread = inputs.shape[-2], torch.linalg.matrix_norm(inputs, 2) ** 2
+    y, sigma = real_tensor("targets", targets), model.activation
+    n = model.inputs.shape[-2]
+    whole = torch.linalg.matrix_norm(model.inputs, 2) ** 2
 
-    def objective(theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def values(theta: Tensor, members: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        inputs = model.select(members).inputs
+        spread = whole[members] if whole.ndim else whole
         a, z = theta[:, :1], _scores(inputs, theta[:, 1:])
         h = sigma.value(z)
-        r = a * h - y
+        r = a * h - (y[members] if y.ndim == 2 else y)
         pull = _combine(inputs, r * sigma.slope(z))
         gradient = torch.cat([(r * h).sum(-1, keepdim=True), a * pull], -1) * (2 / n)
         bound = (
@@ -210,7 +203,7 @@ def leaky_mean_square(
         ) * (2 / n)
         return r.square().mean(-1), gradient, bound
 
-    return objective
+    return values
 
 
 def balanced_to(weights: Tensor, imbalance: Tensor, sign: Tensor) -> Tensor:

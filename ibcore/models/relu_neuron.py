@@ -7,13 +7,14 @@ continuous at their kinks; with 0 the origin would be stationary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ibcore.models.neuron import RELU
 from ibcore.validation import regression_data
 
 Array = NDArray[np.float64]
@@ -61,17 +62,10 @@ class ReLUNeuron:
         return float(rest.max() / (np.linalg.norm(w) or 1.0))
 
 
-def neuron_objective(
-    inputs: Tensor, targets: Tensor, w: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Mean square loss (B,) and its gradient (B, d) of neurons `w` (B, d), each on its own data.
-
-    inputs: (B, n, d).   targets: (B, n).
-    """
-    z = (inputs @ w[..., None])[..., 0]
-    rest = z.relu() - targets
-    gated = rest * (z >= 0) * (2 / z.shape[-1])
-    return rest.square().mean(-1), (gated[..., None, :] @ inputs)[..., 0, :]
+RIGHT_RELU = replace(
+    RELU, name="ReLU, slope 1 at the kink", slope=lambda z: (z >= 0).to(z)
+)
+"""The activation of a batch of such neurons, `ibcore.models.neuron.Neuron(inputs, RIGHT_RELU)`."""
 
 
 def safe_step(inputs: Tensor) -> Tensor:

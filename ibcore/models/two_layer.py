@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -61,12 +62,29 @@ class TwoLayerReLU(OnInputs):
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n), with relu'(0) = 0."""
-        z = self._preactivations(theta)
-        a, _, _ = self.layers(theta)
-        scaled = weights[..., None] / math.sqrt(self.width)
-        gate = scaled * a[..., None, :] * (z > 0)
-        parts = ((z.relu().mT @ scaled)[..., 0], gate.sum(-2), gate.mT @ self.inputs)
-        return torch.cat([part.flatten(1) for part in parts], -1)
+        return self.vjp(theta)[1](weights)
+
+    def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Outputs (B, n) and the map from weights r, (B, n), to
+        sum_i r_i df(x_i)/dtheta, (B, P).
+
+        With Z = X w^T + b the latter is, for a, b and w in turn,
+        relu(Z)^T r, sum_i gate_i and gate^T X, where
+        gate = (r a^T) 1[Z > 0]; all over sqrt(width).
+        """
+        a, b, w = self.layers(theta)
+        X, root = self.inputs, math.sqrt(self.width)
+        batch = X.expand(len(theta), *X.shape[-2:])
+        hidden = torch.baddbmm(b[..., None, :], batch, w.mT).relu_()
+
+        def pull(weights: Tensor) -> Tensor:
+            r = weights[..., None] / root
+            gate = (r * a[..., None, :]).mul_(hidden > 0)
+            by_a = (hidden.mT @ r)[..., 0]
+            by_w = (gate.mT @ X).flatten(-2)
+            return torch.cat([by_a, gate.sum(-2), by_w], -1)
+
+        return (hidden @ a[..., None])[..., 0] / root, pull
 
     def kinks(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """For scalar inputs: where f bends, -b_j/w_j, and by how much its slope jumps there, m^(-1/2) a_j |w_j|.

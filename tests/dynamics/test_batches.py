@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from cases import least_squares
 
 from ibcore.dynamics import paces
 from ibcore.dynamics.batches import epochs, with_replacement
@@ -14,6 +13,7 @@ from ibcore.dynamics.trajectory import CONVERGED
 from ibcore.losses import Square
 from ibcore.models.linear import Linear
 from ibcore.validation import InvalidInput
+from tests.cases import least_squares
 
 
 @pytest.mark.parametrize("each", [True, False])

@@ -9,7 +9,6 @@ import torch
 
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.factor_descent import descend_factors
-from ibcore.dynamics.first_order import gradient_descent
 from ibcore.dynamics.linear_algebra import solve, symmetric_eigen
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.mirror_descent import (
@@ -20,7 +19,6 @@ from ibcore.dynamics.mirror_descent import (
 )
 from ibcore.dynamics.mirror_flow import mirror_flow
 from ibcore.dynamics.objective import Objective
-from ibcore.dynamics.paced_descent import paced_descent
 from ibcore.dynamics.paces import Rollback, constant, decaying
 from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.dynamics.sgd import sgd
@@ -29,7 +27,6 @@ from ibcore.dynamics.square_flow import square_flow
 from ibcore.dynamics.stiff_flow import integrate
 from ibcore.dynamics.trajectory import (
     BROKE_DOWN,
-    CONVERGED,
     NOT_FINITE,
     PASSED,
     REACHED,
@@ -261,24 +258,6 @@ def test_members_of_a_flow_end_for_themselves():
     assert both.status[1].startswith(STATIONARY)
     assert both.status[2].startswith(BROKE_DOWN)
     torch.testing.assert_close(both.theta[:, 0], one.theta[:, 0])
-
-
-def test_a_member_of_a_descent_that_overflows_ends_alone():
-    scale = torch.tensor([[1.0], [1e200]], dtype=torch.float64)
-
-    def objective(theta):
-        return (scale * theta.square()).sum(-1), 2 * scale * theta
-
-    run = gradient_descent(objective, zeros(2, 1) + 1, 0.1, steps=9)
-    assert run.status == (step_limit(9), NOT_FINITE)
-    assert float(run.theta[0]) == pytest.approx(0.8**9)
-    paced = paced_descent(
-        lambda theta: (*objective(theta), 1.0 + 0 * theta[:, 0]),
-        zeros(2, 1) + 1,
-        steps=25,
-        share=0.5,
-    )
-    assert paced.status == (CONVERGED, NOT_FINITE)
 
 
 def test_a_member_of_a_factorization_that_diverges_ends_alone():

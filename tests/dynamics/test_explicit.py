@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from cases import LOSSES, inputs, least_squares, normal, separable
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.datasets import load_digits
 from torch import Tensor
@@ -26,9 +25,11 @@ from ibcore.dynamics.trajectory import (
     wall_limit,
 )
 from ibcore.losses import Exponential, Logistic, SoftmaxCrossEntropy
+from ibcore.models.base import Model
 from ibcore.models.linear import Linear
 from ibcore.models.network import Network
 from ibcore.validation import InvalidInput
+from tests.cases import LOSSES, inputs, least_squares, normal, separable
 
 
 def test_descent_on_least_squares_is_a_power_of_a_matrix():
@@ -94,8 +95,8 @@ def test_a_network_trains_as_with_torch(direction, optimizer, options, loss):
     )
 
 
-class Counting:
-    """An objective that counts the members it was evaluated for."""
+class Counting(Model):
+    """A model that counts the members it was evaluated for."""
 
     def __init__(self, objective: Objective, log: list[int]) -> None:
         self.objective, self.log = objective, log
@@ -358,7 +359,7 @@ def test_an_objective_given_by_a_function():
             c.amax(-1),
         )
 
-    objective = FunctionObjective(values, torch.arange(3))
+    objective = FunctionObjective(values)
     run = descend(
         objective,
         normal(3, 2, seed=1112016),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from cases import CASES, LOSSES, MEMBERS, inputs, parameters, targets
 
 from ibcore.dynamics.objective import Objective
 from ibcore.losses import CrossEntropy, SoftmaxCrossEntropy, Square
 from ibcore.models.linear import Linear
 from ibcore.models.network import Network
 from ibcore.validation import InvalidInput
+from tests.cases import CASES, LOSSES, MEMBERS, inputs, parameters, targets
 
 
 def fits(case, loss):

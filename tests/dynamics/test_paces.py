@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from cases import least_squares, normal, separable
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -17,6 +16,7 @@ from ibcore.measures import sin_angle
 from ibcore.models.linear import Linear
 from ibcore.oracles.max_margin import max_margin
 from ibcore.validation import InvalidInput
+from tests.cases import least_squares, normal, separable
 
 HARD = Objective(Linear([[1.0, 0.2], [-0.9, 0.2]]), Logistic())
 

@@ -1,14 +1,15 @@
 from dataclasses import dataclass, replace
-from functools import partial
 
 import pytest
 import torch
 from scipy.integrate import solve_ivp
 
-from ibcore.dynamics.first_order import gradient_descent
+from ibcore.dynamics import paces
+from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.square_flow import square_flow
 from ibcore.dynamics.trajectory import step_limit, wall_limit
-from ibcore.models.mean_square import mean_square_objective
+from ibcore.losses import Square
 from ibcore.models.two_layer import TwoLayerReLU, zero_output_start
 from ibcore.problems.curves import sine_points
 from ibcore.validation import InvalidInput
@@ -112,12 +113,14 @@ def test_gradient_descent_with_small_steps_follows_the_flow():
     flow = square_flow(net, theta, y, target_loss=0.1, tolerance=1e-3, levels=(0.1,))
     for member in range(3):
         one, eta = net.select(torch.tensor([member])), 0.05 / fastest[[member]]
-        objective = partial(mean_square_objective, one, y[[member]])
-        descent = gradient_descent(
-            objective, theta[[member]], eta, steps=round(float(flow.time[member] / eta))
+        descent = descend(
+            Objective(one, Square(), y[[member]], shared=False),
+            theta[[member]],
+            paces.constant(eta),
+            steps=[round(float(flow.time[member] / eta))],
         )
         moved = (flow.theta[member] - theta[member]).norm()
-        assert float((descent.theta[0] - flow.theta[member]).norm() / moved) < 0.02
+        assert float((descent.last[0] - flow.theta[member]).norm() / moved) < 0.02
 
 
 def test_balancedness_is_conserved_up_to_the_tolerance():

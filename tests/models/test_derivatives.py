@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from cases import CASES, DEVICES, DTYPES, MEMBERS, inputs, parameters
 
 from ibcore.models.base import Model
 from ibcore.models.network import ACTIVATIONS, Network
+from tests.cases import CASES, DEVICES, DTYPES, MEMBERS, inputs, parameters
 
 MODELS = [
     pytest.param(case, shared, id=f"{name}{', shared' if shared else ''}")
@@ -42,6 +42,16 @@ def test_closed_forms_are_the_derivatives_of_the_outputs(case, shared, dtype, de
         Model.jacobian(model, theta),
         **close,
     )
+
+
+@pytest.mark.parametrize(("case", "shared"), MODELS)
+def test_outputs_and_their_pullback_may_be_had_together(case, shared):
+    model = case.build(inputs(shared=shared))
+    theta = parameters(model)
+    outputs, pulled = model.vjp(theta)
+    torch.testing.assert_close(outputs, model.outputs(theta))
+    weights = weights_like(outputs)
+    torch.testing.assert_close(pulled(weights), model.pullback(theta, weights))
 
 
 @pytest.mark.parametrize("case", WITH_HESSIAN)
@@ -106,6 +116,15 @@ def test_a_network_is_that_of_torch_with_the_same_weights():
     elu = torch.nn.functional.elu
     expected = last(elu(second(elu(first(X)))))
     torch.testing.assert_close(net.outputs(theta)[0], expected)
+
+
+def test_a_relu_network_without_biases_is_homogeneous_of_its_depth():
+    net = Network(inputs(shared=False), (6, 5), "relu", out=3, biases=False)
+    theta = parameters(net)
+    torch.testing.assert_close(net.outputs(2 * theta), 8 * net.outputs(theta))
+    assert [tuple(matrix.shape) for matrix in net.matrices(theta)] == [
+        (MEMBERS, *shape) for shape in net.shapes
+    ]
 
 
 def test_the_start_of_a_network_is_uniform_as_in_torch():

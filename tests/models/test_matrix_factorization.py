@@ -2,7 +2,9 @@ import pytest
 import torch
 from torch.autograd.functional import hessian, jacobian
 
+from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.stiff_flow import stiff_flow
+from ibcore.losses import Square
 from ibcore.models.matrix_factorization import (
     DeepFactorization,
     Entries,
@@ -11,7 +13,6 @@ from ibcore.models.matrix_factorization import (
     factorization,
     gaussian_start,
     identity_start,
-    square_objective,
 )
 from ibcore.validation import InvalidInput
 
@@ -167,11 +168,13 @@ def test_the_square_objective_has_the_gradient_of_autograd(name):
     model = MODELS[name]
     theta = gaussian(10, 2, model.dimension)
     targets = gaussian(11, 2, model.outputs(theta).shape[1])
-    loss, gradient = square_objective(model, targets)(theta)
+    found = Objective(model, Square(), targets, shared=False).at(theta)
     point = theta.clone().requires_grad_()
     expected = (written_out(model, point) - targets).square().mean(-1)
-    torch.testing.assert_close(loss, expected.detach())
-    torch.testing.assert_close(gradient, torch.autograd.grad(expected.sum(), point)[0])
+    torch.testing.assert_close(found.log_loss, expected.detach().log())
+    torch.testing.assert_close(
+        -found.slope[0], torch.autograd.grad(expected.sum(), point)[0]
+    )
 
 
 @pytest.mark.parametrize(

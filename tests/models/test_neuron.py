@@ -1,6 +1,8 @@
 import pytest
 import torch
 
+from ibcore.dynamics.objective import Objective
+from ibcore.losses import Square
 from ibcore.models.neuron import (
     IDENTITY,
     RELU,
@@ -12,7 +14,6 @@ from ibcore.models.neuron import (
     balanced_to,
     leaky_mean_square,
     leaky_relu,
-    mean_square,
 )
 from ibcore.validation import InvalidInput
 
@@ -55,28 +56,26 @@ def test_no_slope_exceeds_the_lipschitz_constant(activation):
     )
 
 
-def test_the_objectives_are_the_mean_square_with_its_gradient():
-    for model, objective in (
-        (_case(Neuron, TANH)[0], mean_square),
-        (_case(HiddenNeuron, RELU)[0], leaky_mean_square),
-    ):
-        theta = (
-            torch.randn(2, model.dimension, generator=torch.Generator().manual_seed(5))
-            .double()
-            .requires_grad_()
-        )
-        y = torch.tensor([0.3, -0.2, 0.5, 0.1]).double()
-        loss, gradient = objective(model, y)(theta)[:2]
-        expected = (model.outputs(theta) - y).square().mean(-1)
-        torch.testing.assert_close(loss, expected)
-        torch.testing.assert_close(
-            gradient, torch.autograd.grad(expected.sum(), theta)[0]
-        )
+def test_the_paced_objective_of_members_is_their_mean_square_with_its_gradient():
+    X, y = _normal(3, 4, 3), _normal(3, 4)
+    theta, members = _normal(2, 4), torch.tensor([2, 0])
+    for inputs, targets in ((X, y), (X[0], y[0])):
+        model = HiddenNeuron(inputs, leaky_relu(0.2))
+        shared = inputs.ndim == 2
+        whole = Objective(model, Square(), targets, shared).select(members).at(theta)
+        loss, gradient, _ = leaky_mean_square(model, targets)(theta, members)
+        torch.testing.assert_close(loss.log(), whole.log_loss)
+        torch.testing.assert_close(-gradient, whole.slope[0])
+
+
+def _normal(*shape):
+    generator = torch.Generator().manual_seed(1114001)
+    return torch.randn(shape, generator=generator).double()
 
 
 def test_no_eigenvalue_of_the_hessian_exceeds_the_bound_on_curvature():
     model, theta, y = _case(HiddenNeuron, leaky_relu(0.5))
-    bound = leaky_mean_square(model, y)(theta)[2]
+    bound = leaky_mean_square(model, y)(theta, torch.arange(2))[2]
     rows, rest = model.jacobian(theta), model.outputs(theta) - y
     curvature = (
         torch.linalg.eigvalsh((rows.mT @ rows + model.hessian(theta, rest)) * 2 / 4)
@@ -92,7 +91,8 @@ def test_the_bound_is_attained_where_only_the_outer_weight_bends_the_loss():
     X = torch.tensor([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]]).double()
     w = torch.tensor([1.5, -0.5]).double()
     theta = torch.cat([torch.zeros(1).double(), w])[None]
-    bound = leaky_mean_square(HiddenNeuron(X, leaky_relu(0.5)), [0.0] * 3)(theta)[2]
+    model = HiddenNeuron(X, leaky_relu(0.5))
+    bound = leaky_mean_square(model, [0.0] * 3)(theta, torch.arange(1))[2]
     torch.testing.assert_close(
         bound, leaky_relu(0.5).value(X @ w).square().sum()[None] * 2 / 3
     )

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from ibcore.dynamics.complex_step import complex_jacobian
+from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.stiff_flow import integrate
-from ibcore.models.matrix_factorization import Entries, factorization, square_objective
+from ibcore.losses import Square
+from ibcore.models.matrix_factorization import Entries, factorization
 from ibcore.models.runaway_completion import (
     COLUMNS,
     ROWS,
@@ -34,15 +36,17 @@ def test_the_field_is_that_of_the_deep_factorization(depth):
         generator=torch.Generator().manual_seed(depth),
         dtype=torch.float64,
     )
-    value, gradient = square_objective(model, torch.tensor(TARGETS).double())(theta)
+    point = Objective(model, Square(), torch.tensor(TARGETS).double()).at(theta)
     np.testing.assert_allclose(
         RawWeights(depth).field(theta.numpy()),
-        -gradient.numpy(),
+        point.slope[0].numpy(),
         rtol=1e-12,
         atol=1e-14,
     )
     np.testing.assert_allclose(
-        loss(product(theta.numpy().reshape(3, depth, 2, 2))), value.numpy(), rtol=1e-12
+        loss(product(theta.numpy().reshape(3, depth, 2, 2))),
+        point.log_loss.exp().numpy(),
+        rtol=1e-12,
     )
 
 

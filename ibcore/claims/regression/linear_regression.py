@@ -10,8 +10,11 @@ from torch import Tensor
 
 from ibcore.claims import Setting, claim
 from ibcore.demonstrations.linear_regression import RADII, random_interpolants
+from ibcore.dynamics import paces
 from ibcore.dynamics.convex import averaged_sgd, descent_path
-from ibcore.dynamics.first_order import Objective, adam, gradient_descent
+from ibcore.dynamics.directions import Adam
+from ibcore.dynamics.events import short_gradient
+from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.mirror_descent import (
     EntropyMirror,
     HypentropyMirror,
@@ -20,8 +23,11 @@ from ibcore.dynamics.mirror_descent import (
     mirror_descent,
     natural_descent,
 )
+from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.sgd import sgd
 from ibcore.evidence import Check, Control, Evidence, attempt
+from ibcore.losses import LogCosh, Loss, Square
+from ibcore.models.linear import Linear
 from ibcore.oracles.bregman_projection import (
     Entropy,
     Hypentropy,
@@ -84,7 +90,8 @@ def linreg_min_distance(setting: Setting, *, problems: int, n: int, d: int) -> E
     )
     found = _methods(data, generator)
     eta = _step(X)
-    short = gradient_descent(_square(X, y), start, eta, steps=20).theta - start
+    square = Objective(Linear(X), Square(), y, shared=False)
+    short = descend(square, start, paces.constant(eta), steps=[20]).last - start
     early = relative(short, descent_from_zero(X, y - data.outputs(start), eta, 20))
     outsides = torch.cat([outside(X, w - start) for w in found.values()])
     checks = (
@@ -118,9 +125,16 @@ def linreg_min_distance(setting: Setting, *, problems: int, n: int, d: int) -> E
             precision=True,
         ),
     )
-    run = adam(_square(X, y), start, 0.05, steps=1500, target_loss=1e-16)
-    away = relative(run.theta - start, moved)
-    away = torch.where(run.loss <= ADAM_FITS, away, math.nan)
+    run = descend(
+        square,
+        start,
+        paces.Cosine(0.05, 1500),
+        log_loss=[math.log(1e-16)],
+        direction=Adam(),
+        max_steps=1500,
+    )
+    away = relative(run.last - start, moved)
+    away = torch.where(run.last_log_loss <= math.log(ADAM_FITS), away, math.nan)
     return Evidence(checks, _adam_control(away), {"away": away.cpu()})
 
 
@@ -152,25 +166,17 @@ def _adam_control(away: Tensor) -> Control:
     )
 
 
-def _square(X: Tensor, y: Tensor) -> Objective:
-    """w (B, d) -> (1/n) |X w - y|^2 and its gradient."""
-
-    def objective(w: Tensor) -> tuple[Tensor, Tensor]:
-        r = (X @ w[..., None])[..., 0] - y
-        return r.square().mean(-1), (2 / y.shape[-1]) * (X.mT @ r[..., None])[..., 0]
-
-    return objective
-
-
-def _log_cosh(X: Tensor, y: Tensor) -> Objective:
-    """w (B, d) -> (1/n) sum log cosh(x_i.w - y_i) and its gradient."""
-
-    def objective(w: Tensor) -> tuple[Tensor, Tensor]:
-        r = (X @ w[..., None])[..., 0] - y
-        loss = (torch.logaddexp(r, -r) - math.log(2)).mean(-1)
-        return loss, (1 / y.shape[-1]) * (X.mT @ torch.tanh(r)[..., None])[..., 0]
-
-    return objective
+def _descent(
+    data: Interpolation, loss: Loss, step_size: Tensor, steps: int, length: float
+) -> Run:
+    """Gradient descent until the gradient is at most so long."""
+    return descend(
+        Objective(Linear(data.X), loss, data.y, shared=False),
+        data.start,
+        paces.constant(step_size),
+        steps=[steps],
+        until=short_gradient(length),
+    )
 
 
 def _step(X: Tensor) -> Tensor:
@@ -217,16 +223,8 @@ def _methods(data: Interpolation, generator: torch.Generator) -> dict[str, Tenso
         max_steps=200 * X.shape[-1] * n,
     )
     return {
-        "gradient descent": gradient_descent(
-            _square(X, y), data.start, 1.5 * eta, steps=3000, gradient_tolerance=calm
-        ).theta,
-        "log cosh loss": gradient_descent(
-            _log_cosh(X, y),
-            data.start,
-            2 * eta,
-            steps=6000,
-            gradient_tolerance=calm / 2,
-        ).theta,
+        "gradient descent": _descent(data, Square(), 1.5 * eta, 3000, calm).last,
+        "log cosh loss": _descent(data, LogCosh(), 2 * eta, 6000, calm / 2).last,
         "heavy ball": ball.theta,
         "SGD, one example a step": single.theta,
     }

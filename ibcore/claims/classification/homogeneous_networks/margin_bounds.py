@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
-from ibcore.dynamics.loss_scaled_momentum import descend_to_levels
+from ibcore.demonstrations.margin_bounds import he_start, train_to
 from ibcore.evidence import Check, Control, Evidence
-from ibcore.measures.complexity import frobenius_complexity, spectral_complexity
-from ibcore.models.relu_layers import ReLULayers, multiclass_margins
+from ibcore.models.network import Network
+from ibcore.problems.digits import CLASSES
 from ibcore.problems.labelings import LABELINGS, labelings
 from ibcore.threads import threads
 
@@ -71,23 +71,14 @@ def train(setting: Setting, depth: int, seeds: int, n: int, width: int) -> Train
     )
     data = labelings(seeds, n, generator, dtype=torch.float64)
     X, y = (part.flatten(0, 1).to(setting.device) for part in (data.X, data.y))
-    net = ReLULayers((X.shape[-1], *[width] * (depth - 1), 10))
-    begin = [matrix.to(setting.device) for matrix in net.initial(len(X), generator)]
-    run = descend_to_levels(
-        lambda weights: net.loss_and_gradient(weights, X, y),
-        begin,
-        LEVELS,
-        step_size=STEP_SIZES[depth],
+    net = Network(X, (width,) * (depth - 1), "relu", CLASSES, biases=False)
+    watched = train_to(
+        LEVELS, net, y, he_start(net, len(X), generator), STEP_SIZES[depth]
     )
     shape = (len(LEVELS), seeds, len(LABELINGS))
-    margins = torch.stack(
-        [multiclass_margins(net.logits(w, X), y) for w in run.weights]
-    )
-    margins[run.steps < 0] = torch.nan
-    margins = margins.cpu().view(*shape, n)
+    margins = watched["margins"].cpu().view(*shape, n)
     spectral, frobenius = (
-        torch.stack([measure(w) for w in run.weights]).cpu().view(shape)
-        for measure in (spectral_complexity, frobenius_complexity)
+        watched[name].cpu().view(shape) for name in ("spectral", "frobenius")
     )
     size = X.flatten(1).norm(dim=1).cpu().view(shape[1:])
     leading = size * spectral / (margins.median(-1).values * n)

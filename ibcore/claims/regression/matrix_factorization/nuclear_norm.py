@@ -9,15 +9,17 @@ import torch
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
-from ibcore.dynamics.first_order import gradient_descent
+from ibcore.dynamics import paces
+from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.stiff_flow import StiffRun, stiff_flow
 from ibcore.evidence import Check, Control, Evidence, attempt
+from ibcore.losses import Square
 from ibcore.models.matrix_factorization import (
     Entries,
     Sensing,
     SymmetricFactorization,
     identity_start,
-    square_objective,
 )
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.oracles.matrix_entropy import entropy_minimum, noise_exponent
@@ -337,13 +339,13 @@ def _recovery(
 ) -> Tensor:
     """|U U^T - W*|_F / |W*|_F after gradient descent from each scale, (K,)."""
     model = SymmetricFactorization(Sensing(data.matrices))
-    run = gradient_descent(
-        square_objective(model, data.targets),
+    run = descend(
+        Objective(model, Square(), data.targets),
         identity_start(model, scales),
-        step,
-        steps=steps,
+        paces.constant(step),
+        steps=[steps],
     )
-    return _distances(model.product(run.theta), data.truth)
+    return _distances(model.product(run.last), data.truth)
 
 
 def _too_few(setting: Setting, size: int, problems: int) -> Control:

@@ -10,10 +10,13 @@ import torch
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
-from ibcore.dynamics.first_order import adam, gradient_descent
-from ibcore.dynamics.paced_descent import PacedDescent, paced_descent
+from ibcore.dynamics import paces
+from ibcore.dynamics.directions import Adam
+from ibcore.dynamics.explicit import Run, descend
+from ibcore.dynamics.objective import FunctionObjective, Objective
 from ibcore.dynamics.stiff_flow import stiff_flow
 from ibcore.evidence import Check, Control, Evidence
+from ibcore.losses import Square
 from ibcore.measures.rates import slope
 from ibcore.models.neuron import (
     IDENTITY,
@@ -25,7 +28,6 @@ from ibcore.models.neuron import (
     balanced_to,
     leaky_mean_square,
     leaky_relu,
-    mean_square,
 )
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.oracles.neuron import (
@@ -147,9 +149,9 @@ def _run_nearest(
     run = _train(data, sigma, steps)
     nearest = nearest_solution(data.X, undo(name, sigma.value(data.z)), data.start)
     return NearestRuns(
-        _relative(run.theta - nearest, nearest - data.start),
-        run.loss,
-        _off_span(data.X, run.theta - data.start),
+        _relative(run.last - nearest, nearest - data.start),
+        run.last_log_loss.exp(),
+        _off_span(data.X, run.last - data.start),
     )
 
 
@@ -194,16 +196,23 @@ def judge_nearest(runs: Mapping[str, NearestRuns]) -> tuple[Check, ...]:
     )
 
 
-def _train(data: Neurons, sigma: Activation, steps: int) -> PacedDescent:
+def _train(data: Neurons, sigma: Activation, steps: int) -> Run:
     """Gradient descent with the step 0.8 n / (|X| Lip(sigma))^2, where a linear neuron would bear n / |X|^2."""
     step = (
         0.8 * POINTS / (torch.linalg.matrix_norm(data.X, 2) ** 2 * sigma.lipschitz**2)
     )
-    objective = mean_square(Neuron(data.X, sigma), sigma.value(data.z))
-    run = gradient_descent(
-        objective, data.start, step, steps=steps, gradient_tolerance=1e-15
+    return descend(
+        _fit(data, sigma),
+        data.start,
+        paces.constant(step),
+        log_loss=[math.log(CONVERGED)],
+        max_steps=steps,
     )
-    return PacedDescent(run.theta, run.loss, run.loss <= CONVERGED, run.steps)
+
+
+def _fit(data: Neurons, sigma: Activation) -> Objective:
+    """The mean square loss of neurons on the outputs of their teachers."""
+    return Objective(Neuron(data.X, sigma), Square(), sigma.value(data.z), shared=False)
 
 
 def _first(chosen: Tensor, values: Tensor, count: int) -> Tensor:
@@ -221,21 +230,21 @@ def _off_span(X: Tensor, way: Tensor) -> Tensor:
 def _adam_control(data: Neurons) -> Control:
     """Adam fits the same data with the leaky neuron. Its steps are no combination of the inputs."""
     sigma = ACTIVATIONS["leaky ReLU"]
-    y = sigma.value(data.z)
-    run = adam(
-        mean_square(Neuron(data.X, sigma), y),
+    run = descend(
+        _fit(data, sigma),
         data.start,
-        0.02,
-        steps=1500,
-        target_loss=1e-10,
+        paces.Cosine(0.02, 1500),
+        log_loss=[math.log(1e-10)],
+        direction=Adam(),
+        max_steps=1500,
     )
-    nearest = nearest_solution(data.X, inverse_leaky(y, LEAK), data.start)
-    error = _relative(run.theta - nearest, nearest - data.start)
+    nearest = nearest_solution(data.X, data.z, data.start)
+    error = _relative(run.last - nearest, nearest - data.start)
     return Control(
         "Adam, leaky ReLU, at a loss below 1e-6",
         Check.share(
             "distance to the nearest solution at most a tenth of the way",
-            _where(run.loss <= 1e-6, error),
+            _where(run.last_log_loss <= math.log(1e-6), error),
             at_most=0.1,
             most=0.25,
             tag="observed",
@@ -491,21 +500,18 @@ def _descend(
     steps: int,
     share: float = 1.0,
     target: float = CONVERGED_HIDDEN,
-) -> tuple[HiddenNeuron, Tensor, PacedDescent]:
+) -> tuple[HiddenNeuron, Tensor, Run]:
     """Gradient descent of the hidden neuron on the teacher's outputs: model, targets, run."""
     sigma = leaky_relu(leak)
     model, y = HiddenNeuron(data.X, sigma), sigma.value(data.z)
-    return (
-        model,
-        y,
-        paced_descent(
-            leaky_mean_square(model, y),
-            start,
-            steps=steps,
-            share=share,
-            target_loss=target,
-        ),
+    run = descend(
+        FunctionObjective(leaky_mean_square(model, y)),
+        start,
+        paces.Bounded(share),
+        log_loss=[math.log(target)],
+        max_steps=steps,
     )
+    return model, y, run
 
 
 def _leaky_descents(
@@ -533,7 +539,7 @@ def _leaky_descents(
     )
     model, y, run = _descend(every, LEAK, start, steps)
     ends = compare(
-        model, y, LEAK, start, run.theta, run.converged, model.imbalance(run.theta)
+        model, y, LEAK, start, run.last, run.arrived, model.imbalance(run.last)
     )
     first, last = slice(0, len(imbalance)), slice(len(imbalance), None)
     return (
@@ -598,7 +604,7 @@ def _halve(setting: Setting, count: int, steps: int) -> Halving:
     ends = []
     for share in SHARES:
         model, y, run = _descend(data, LEAK, start, steps, share, 1e-16)
-        ends.append(compare(model, y, LEAK, start, run.theta, run.converged, imbalance))
+        ends.append(compare(model, y, LEAK, start, run.last, run.arrived, imbalance))
     whole, half = ends
     done = whole.converged & half.converged
     drift = (half.imbalance - imbalance) / (whole.imbalance - imbalance)
@@ -649,13 +655,13 @@ def _without_leak(setting: Setting, problems: int, steps: int) -> Control:
     )
     start[:, 0].abs_()
     model, y, run = _descend(data, 0.0, start, min(steps, 1000))
-    best = least_regularizer(data.X, y, model.imbalance(run.theta), start[:, 1:]).u
-    error = _relative(model.product(run.theta) - best, best)
+    best = least_regularizer(data.X, y, model.imbalance(run.last), start[:, 1:]).u
+    error = _relative(model.product(run.last) - best, best)
     return Control(
         "ReLU instead of leaky, runs that fit to 1e-6",
         Check.share(
             "|u - argmin Q| over |u| at most 0.01",
-            _first(run.loss <= 1e-6, error, FITTING),
+            _first(run.last_log_loss <= math.log(1e-6), error, FITTING),
             at_most=0.01,
             most=0.5,
             tag="derived",

@@ -13,9 +13,12 @@ from torch import Tensor
 
 from ibcore.claims import Setting, claim
 from ibcore.demonstrations.relu_neuron import FITTED, MAX_ANGLE, rise, shape_for, train
-from ibcore.dynamics.first_order import gradient_descent
+from ibcore.dynamics import explicit, paces
+from ibcore.dynamics.objective import Objective
 from ibcore.evidence import Check, Control, Evidence
-from ibcore.models.relu_neuron import ReLUNeuron, neuron_objective, safe_step
+from ibcore.losses import Square
+from ibcore.models.neuron import Neuron
+from ibcore.models.relu_neuron import RIGHT_RELU, ReLUNeuron, safe_step
 from ibcore.oracles.least_interpolant import least_interpolant
 from ibcore.oracles.relu_flow import turned_ratio
 from ibcore.problems.relu_pairs import NeuronData, Shape, chain, pair, placed
@@ -303,13 +306,14 @@ def draw_batch(
 
 def descend(batch: Batch, start: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """Weights (B, d) after gradient descent on the mean loss, and which of them fit (B,)."""
-    run = gradient_descent(
-        lambda w: neuron_objective(batch.X, batch.y, w),
+    run = explicit.descend(
+        Objective(Neuron(batch.X, RIGHT_RELU), Square(), batch.y, shared=False),
         start,
-        safe_step(batch.X),
-        steps=steps,
+        paces.constant(safe_step(batch.X)),
+        steps=[steps],
     )
-    return run.theta, run.loss <= FITS * batch.y.square().mean(1)
+    small = FITS * batch.y.square().mean(1)
+    return run.last, run.last_log_loss <= small.log()
 
 
 @dataclass(frozen=True)
