@@ -197,12 +197,11 @@ class FunctionObjective:
         return self.at(real_tensor("theta", theta, ndim=2))
 
     def at(self, theta: Tensor) -> FunctionPoint:
-        members = self.members
-        if members is None:
-            members = torch.arange(len(theta), device=theta.device)
-        loss, gradient, *seen = self.values(theta, members)
-        whole = replace(self, members=members)
-        return FunctionPoint(whole, theta, loss, gradient, tuple(seen))
+        if self.members is None:
+            every = torch.arange(len(theta), device=theta.device)
+            return replace(self, members=every).at(theta)
+        loss, gradient, *seen = self.values(theta, self.members)
+        return FunctionPoint(self, theta, loss, gradient, tuple(seen))
 
 
 @dataclass(frozen=True)

@@ -178,22 +178,23 @@ class HiddenNeuron(OnInputs):
 def leaky_mean_square(
     model: HiddenNeuron, targets: object
 ) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
-    """theta (A, 1 + d) and the members (A,) -> L, (A,), its gradient, and a bound on its curvature, (A,).
+    """theta (A, 1 + d) and the members (A,), in order -> L, (A,), its gradient, and a bound on its curvature, (A,).
 
     For activations without curvature the Hessian of L is (2/n) (J^T J + H), where |J^T J| is at most
     sum_i sigma(z_i)^2 + a^2 |X|^2 and |H| is the length of sum_i r_i sigma'(z_i) x_i; their sum is the bound.
     targets: (n,), shared by the batch, or (B, n).
     """
     y, sigma = real_tensor("targets", targets), model.activation
-    n = model.inputs.shape[-2]
-    whole = torch.linalg.matrix_norm(model.inputs, 2) ** 2
+    whole, n = model.inputs, model.inputs.shape[-2]
+    spreads = torch.linalg.matrix_norm(whole, 2) ** 2
 
     def values(theta: Tensor, members: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        inputs = model.select(members).inputs
-        spread = whole[members] if whole.ndim else whole
+        inputs, spread = whole, spreads
+        if whole.ndim == 3 and len(members) < len(whole):
+            inputs, spread = whole[members], spreads[members]
         a, z = theta[:, :1], _scores(inputs, theta[:, 1:])
         h = sigma.value(z)
-        r = a * h - (y[members] if y.ndim == 2 else y)
+        r = a * h - (y[members] if y.ndim == 2 and len(members) < len(y) else y)
         pull = _combine(inputs, r * sigma.slope(z))
         gradient = torch.cat([(r * h).sum(-1, keepdim=True), a * pull], -1) * (2 / n)
         bound = (
