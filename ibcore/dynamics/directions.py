@@ -8,7 +8,7 @@ underflows however small the loss. `log_step` is the logarithm of the step size 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
 import torch
@@ -133,6 +133,34 @@ class Momentum(_Alike):
         velocity = _times(unit + _log(self.beta) - new, velocity) + push
         step = self.beta * velocity + push if self.nesterov else velocity
         return _times(new, step), (velocity, new)
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """The steps of `direction`, and the mean of the points that they start from, theta_0 to theta_(k-1)."""
+
+    direction: Direction = field(default_factory=Gradient)
+
+    def begin(self, theta: Tensor) -> State:
+        count = theta.new_zeros(len(theta), 1)
+        return theta, torch.zeros_like(theta), count, self.direction.begin(theta)
+
+    def __call__(
+        self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State
+    ) -> tuple[Tensor, State]:
+        theta, total, count, inner = state
+        update, inner = self.direction(slope, log_scale, log_step, inner)
+        return update, (theta + update, total + theta, count + 1, inner)
+
+    def select(self, state: State, members: Tensor) -> tuple[Averaged, State]:
+        *mine, inner = state
+        direction, kept = self.direction.select(inner, members)
+        return Averaged(direction), (*select(tuple(mine), members), kept)
+
+    @staticmethod
+    def mean(state: State) -> Tensor:
+        """The mean (B, P) after k steps; NaN before the first."""
+        return torch.as_tensor(state[1] / state[2])
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,9 @@ def descend(
     batches: Rows | None = None,
     label_noise: Callable[[tuple[int, ...]], Tensor] | None = None,
     until: Callable[[Any], Tensor] | None = None,
+    ask_every: int = 1,
     watch: Mapping[str, Watch] | None = None,
+    recall: Mapping[str, Callable[[State], Tensor]] | None = None,
     max_steps: int | None = None,
     max_seconds: float = 300.0,
 ) -> Run:
@@ -87,25 +89,29 @@ def descend(
     pace: step sizes, and which steps are kept.      direction: D, a map of `ibcore.dynamics.directions`.
     The stops are numbers of `steps`, tried or taken, that rise, or levels of `log_loss` that fall; a member is
     recorded the first time it is at or below a level. It ends at its last stop, where `until` (a point -> (A,))
-    says so, and where it is no longer finite; it is then frozen, and nothing is computed for it any more.
+    says so, which is asked before the first and after `ask_every` steps each, and where it is no longer finite; it
+    is then frozen, and nothing is computed for it any more. With `until` there may be no stops.
     batches: the examples of every gradient; pace, `until` and watched quantities see all examples.
     label_noise: draws noise of the shape (B, b) of the targets of a gradient, new at every step.
-    watch: what is computed at the stops besides.      max_steps, max_seconds: limits of the whole batch; without
-    max_steps there are as many as `steps` says, and a million for levels.
+    watch, recall: what is computed at the stops besides, of the point and of the direction's memory.
+    max_steps, max_seconds: limits of the whole batch; without max_steps there are as many as `steps` says, and a
+    million for levels and without stops.
 
     Raises `InvalidInput` for stops of both kinds or none, stops out of order, levels that are losses and not their
     logarithms, and a start that does not fit the model or is not finite.
     """
-    stops = _Stops.checked(steps, log_loss, max_steps)
+    stops = _Stops.checked(steps, log_loss, max_steps, needed=until is None)
+    ask_every = positive_integer("ask_every", ask_every)
     max_seconds = positive_number("max_seconds", max_seconds, infinite=True)
     start = objective.begin(theta)
     stops.look(start)
     draw = _gradients(objective, len(start.theta), batches, label_noise)
-    loop = _Loop(start, pace, direction or Gradient(), stops, watch or {})
+    looks = _Looks(watch or {}, recall or {})
+    loop = _Loop(start, pace, direction or Gradient(), stops, looks)
     while loop.running:
         loop.drop()
         loop.record()
-        loop.end(until)
+        loop.end(until if loop.step % ask_every == 0 else None)
         if not loop.running:
             break
         if loop.step == stops.limit:
@@ -145,7 +151,7 @@ def _gradients(
 
 @dataclass(frozen=True)
 class _Stops:
-    """K stops: numbers of steps, or levels of log L; at most `limit` steps are tried."""
+    """K stops, or none: numbers of steps, or levels of log L; at most `limit` steps are tried."""
 
     values: tuple[float, ...]
     levels: bool
@@ -157,11 +163,16 @@ class _Stops:
         steps: Sequence[int] | None,
         log_loss: Sequence[float] | None,
         max_steps: int | None,
+        *,
+        needed: bool,
     ) -> _Stops:
         limit = None if max_steps is None else positive_integer("max_steps", max_steps)
+        if steps is None and log_loss is None and not needed:
+            return cls((), levels=False, limit=limit or _MOST_STEPS)
         if (steps is None) == (log_loss is None):
             raise InvalidInput(
-                "pass either steps, rising step numbers, or log_loss, falling levels."
+                "pass either steps, rising step numbers, or log_loss, falling levels; "
+                "neither where until ends every run."
             )
         if steps is not None:
             numbers = tuple(positive_integer("steps", s, least=0) for s in steps)
@@ -187,6 +198,18 @@ class _Stops:
                 raise InvalidInput(passed_message(self.values[-1], first))
 
 
+@dataclass(frozen=True)
+class _Looks:
+    """What is seen at a stop: of a point and its members, and of the direction's memory."""
+
+    watch: Mapping[str, Watch]
+    recall: Mapping[str, Callable[[State], Tensor]]
+
+    def __call__(self, point: Any, members: Tensor, memory: State) -> dict[str, Tensor]:
+        seen = {name: look(point, members) for name, look in self.watch.items()}
+        return seen | {name: look(memory) for name, look in self.recall.items()}
+
+
 class _Loop:
     """The members that still run, and the records of all."""
 
@@ -196,7 +219,7 @@ class _Loop:
         pace: Pace,
         direction: Direction,
         stops: _Stops,
-        watch: Mapping[str, Watch],
+        looks: _Looks,
     ) -> None:
         theta = point.theta
         batch, count = len(theta), len(stops.values)
@@ -206,7 +229,7 @@ class _Loop:
             direction,
             stops,
         )
-        self.watch, self.began, self.step, self.stop = watch, time.perf_counter(), 0, 0
+        self.looks, self.began, self.step, self.stop = looks, time.perf_counter(), 0, 0
         self.members, self.running = torch.arange(batch, device=theta.device), True
         self.pace_state, self.memory = pace.begin(point), direction.begin(theta)
         self.log_time = theta.new_full((batch,), -torch.inf)
@@ -237,7 +260,7 @@ class _Loop:
 
     def record(self) -> None:
         """Keep the members that are at a stop; those that are at several are kept at each."""
-        if not self.running:
+        if not self.running or not self.stops.values:
             return
         if not self.stops.levels:
             if self.step == self.stops.values[self.stop]:
@@ -259,8 +282,10 @@ class _Loop:
         spent = torch.full_like(point.log_loss, self.step), self.seconds
         for row, value in enumerate((point.log_loss, self.log_time[which], *spent)):
             self.numbers[row, stop, members] = value
-        for name, watched in self.watch.items():
-            value = watched(point, members)
+        memory = (
+            self.direction.select(self.memory, which)[1] if self.looks.recall else ()
+        )
+        for name, value in self.looks(point, members, memory).items():
             if name not in self.watched:
                 shape = (*self.theta.shape[:2], *value.shape[1:])
                 self.watched[name] = value.new_full(shape, torch.nan)
@@ -276,9 +301,10 @@ class _Loop:
 
     def end(self, until: Callable[[Any], Tensor] | None) -> None:
         """End members at their last stop and at their event."""
-        if self.running and (self.stops.levels or self.stop == len(self.stops.values)):
+        count = len(self.stops.values)
+        if self.running and count and (self.stops.levels or self.stop == count):
             word = PASSED if self.stops.levels and self.step == 0 else REACHED
-            self._freeze(self.next == len(self.stops.values), word)
+            self._freeze(self.next == count, word)
         if until is not None and self.running:
             self._freeze(until(self.point), CONVERGED)
 

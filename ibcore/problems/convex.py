@@ -53,24 +53,11 @@ class ConvexProblems:
         )
         return values.mean(-1).reshape(w.shape[:-1])
 
-    def gradient(self, w: Tensor) -> Tensor:
-        """grad f at w (B, d), (B, d)."""
-        slopes = self._slopes((self.X @ w[..., None])[..., 0], self.y)
-        return (slopes[:, None] @ self.X)[:, 0] / self.X.shape[-2]
-
-    def example_gradient(self, w: Tensor, rows: Tensor) -> Tensor:
-        """grad f_i at w (B, R, d) for the examples i in `rows` (B, R), (B, R, d)."""
-        members = torch.arange(len(self.X), device=w.device)[:, None]
-        x = self.X[members, rows]
-        return self._slopes((x * w).sum(-1), self.y[members, rows])[..., None] * x
-
     def variance(self, w: Tensor) -> Tensor:
         """E_i |grad f_i(w)|^2 at w (B, d), (B,): at the minimizer, the variance of a stochastic gradient."""
-        slopes = self._slopes((self.X @ w[..., None])[..., 0], self.y)
+        outputs, y = (self.X @ w[..., None])[..., 0], self.y
+        slopes = torch.sigmoid(-y * outputs) if self.logistic else 2 * (outputs - y)
         return (slopes.square() * self.X.square().sum(-1)).mean(-1)
-
-    def _slopes(self, outputs: Tensor, y: Tensor) -> Tensor:
-        return -y * torch.sigmoid(-y * outputs) if self.logistic else 2 * (outputs - y)
 
 
 def random_problem(

@@ -11,8 +11,8 @@ from torch import Tensor
 from ibcore.claims import Setting, claim
 from ibcore.demonstrations.linear_regression import RADII, random_interpolants
 from ibcore.dynamics import paces
-from ibcore.dynamics.convex import averaged_sgd, descent_path
-from ibcore.dynamics.directions import Adam
+from ibcore.dynamics.batches import with_replacement
+from ibcore.dynamics.directions import Adam, Averaged
 from ibcore.dynamics.events import short_gradient
 from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.mirror_descent import (
@@ -26,8 +26,9 @@ from ibcore.dynamics.mirror_descent import (
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.sgd import sgd
 from ibcore.evidence import Check, Control, Evidence, attempt
-from ibcore.losses import LogCosh, Loss, Square
+from ibcore.losses import LogCosh, Logistic, Loss, Square
 from ibcore.models.linear import Linear
+from ibcore.models.margins import Margins
 from ibcore.oracles.bregman_projection import (
     Entropy,
     Hypentropy,
@@ -628,12 +629,23 @@ def _within_bound(shares: Tensor) -> Check:
     )
 
 
+def _training(problems: ConvexProblems, runs: int = 1) -> Objective:
+    """f for `runs` members on each problem, those of one problem after those of another."""
+    X, y = (part.repeat_interleave(runs, 0) for part in (problems.X, problems.y))
+    if problems.logistic:
+        return Objective(Margins(Linear(X), y), Logistic())
+    return Objective(Linear(X), Square(), y, shared=False)
+
+
 def _descent_shares(case: Convex, scale: float, stops: list[int]) -> Tensor:
     """(f(w_k) - f(w*)) 2 eta k / |w_0 - w*|^2 with eta = scale/L from w_0 = 0, (B, K)."""
     eta = scale / case.problems.smoothness
-    path = descent_path(
-        case.problems.gradient, torch.zeros_like(case.minimizer), eta, stops
-    )
+    path = descend(
+        _training(case.problems),
+        torch.zeros_like(case.minimizer),
+        paces.constant(eta),
+        steps=stops,
+    ).theta
     k = torch.tensor(stops, dtype=path.dtype, device=path.device)
     return case.gap(path.transpose(0, 1)) * 2 * eta[:, None] * k / case.squared[:, None]
 
@@ -739,16 +751,19 @@ def _stochastic(
     )
     eta = limit / problems.example_smoothness
     purpose = f"convex order {problems.logistic} {limit} {distance}"
-    run = averaged_sgd(
-        problems.example_gradient,
-        (1 - distance) * case.minimizer,
-        eta,
-        runs=runs,
-        examples=problems.X.shape[-2],
-        stops=stops,
-        generator=torch.Generator().manual_seed(setting.seeds(1, purpose)[0]),
+    generator = torch.Generator().manual_seed(setting.seeds(1, purpose)[0])
+    run = descend(
+        _training(problems, runs),
+        ((1 - distance) * case.minimizer).repeat_interleave(runs, 0),
+        paces.constant(eta.repeat_interleave(runs)),
+        steps=stops,
+        direction=Averaged(),
+        batches=with_replacement(1, generator, each=True),
+        recall={"average": Averaged.mean},
+        max_seconds=math.inf,
     )
-    gap = case.gap(run.average.transpose(0, 1))
+    average = run.watched["average"].unflatten(1, (-1, runs)).transpose(0, 1)
+    gap = case.gap(average)
     bias = (distance**2 * case.squared / (2 * eta * (1 - 2 * limit)))[:, None] / k
     bound = bias + (eta / (1 - 2 * limit) * problems.variance(case.minimizer))[:, None]
     return Share(

@@ -208,8 +208,18 @@ def test_means_of_random_interpolants_spread_as_the_bar_says(verdicts):
 def test_a_separable_logistic_problem_would_have_no_minimizer():
     case, rejected = page._convex(Setting("quick", 3), 3, logistic=True)
     assert rejected >= 0
-    gradient = case.problems.gradient(case.minimizer)
-    assert float(gradient.abs().max()) < 1e-12
+    slope, log_unit = page._training(case.problems).at(case.minimizer).slope
+    assert float((log_unit.exp()[:, None] * slope).abs().max()) < 1e-12
+
+
+@pytest.mark.parametrize("logistic", [False, True])
+def test_runs_descend_the_loss_whose_gap_is_judged(logistic):
+    case, _ = page._convex(Setting("quick", 1115010), 2, logistic=logistic)
+    w = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(1115011)).double()
+    point = page._training(case.problems, runs=3).at(w.flatten(0, 1))
+    torch.testing.assert_close(
+        point.log_loss.exp(), case.problems.loss(w).flatten(), rtol=1e-12, atol=0
+    )
 
 
 def test_a_quadratic_in_one_dimension_meets_the_bound_of_descent_within_a_factor_of_e():
@@ -227,7 +237,12 @@ def test_a_quadratic_in_one_dimension_meets_the_bound_of_descent_within_a_factor
         )
         best = torch.tensor([[0.0, 1e-9]], dtype=torch.float64)
         start = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
-        path = page.descent_path(problems.gradient, start, 1 / problems.smoothness, [k])
+        path = page.descend(
+            page._training(problems),
+            start,
+            page.paces.constant(1 / problems.smoothness),
+            steps=[k],
+        ).theta
         gap = problems.loss(path.transpose(0, 1))[0, 0]
         shares.append(
             float(gap * 2 * k / problems.smoothness[0] / (start - best).square().sum())
