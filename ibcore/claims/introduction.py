@@ -22,10 +22,16 @@ from ibcore.demonstrations.introduction import (
     fit_polynomial,
     start_wiggly,
 )
-from ibcore.dynamics.sgd import SGDRun, sgd
+from ibcore.dynamics import paces
+from ibcore.dynamics.batches import epochs
+from ibcore.dynamics.directions import Momentum
+from ibcore.dynamics.explicit import Run, descend
+from ibcore.dynamics.objective import ModelPoint, Objective
+from ibcore.dynamics.trajectory import CONVERGED
 from ibcore.evidence import Check, Control, Evidence
+from ibcore.losses import SoftmaxCrossEntropy
 from ibcore.measures import slope
-from ibcore.models.classifier import ReLUClassifier
+from ibcore.models.network import Network
 from ibcore.oracles.expressivity import memorizing_network
 from ibcore.oracles.kernels import kernel_interpolant, output_layer_kernel
 from ibcore.oracles.polynomial_risk import expected_excess_risk, expected_train_error
@@ -244,7 +250,7 @@ def intro_random_labels(
         control,
         {"levels": levels, "runs": runs, "small": small},
         {
-            "weights": ReLUClassifier(64, width, CLASSES).dimension,
+            "weights": _network(torch.zeros(1, 64), width).dimension,
             "training digits": train,
         },
     )
@@ -311,14 +317,14 @@ def _constructed(errors: Tensor) -> Check:
 class Memorized:
     """SGD on the digits at one level of corruption: the run, and accuracies (B,) on training and test set."""
 
-    run: SGDRun
+    run: Run
     train: Tensor
     test: Tensor
 
     @property
     def steps(self) -> Tensor:
         """Steps until every training label was right, (B,); NaN for a run that did not come so far."""
-        fits = torch.tensor([status == "converged" for status in self.run.status])
+        fits = torch.tensor([status == CONVERGED for status in self.run.status])
         return self.run.steps.double().cpu().where(fits, math.nan)
 
 
@@ -349,27 +355,37 @@ def memorize(
         torch.stack([getattr(split, part) for split in splits])
         for part in ("X_train", "y_train", "X_test", "y_test")
     )
-    net = ReLUClassifier(X.shape[-1], width, CLASSES)
-    generator = _generator(setting, "network")
-    start = net.initial(seeds, generator).to(setting.device)
-    run = sgd(
-        lambda theta, runs, rows: net.gradient(
-            theta, X[runs[:, None], rows], y[runs[:, None], rows]
-        ),
-        lambda theta, runs: net.accuracy(theta, X[runs], y[runs]) == 1,
-        start,
-        samples=train,
-        batch_size=100,
-        step_size=0.1,
-        momentum=0.9,
-        generator=generator,
+    generator, training = _generator(setting, "network"), _network(X, width)
+    run = descend(
+        Objective(training, SoftmaxCrossEntropy(), y, shared=False),
+        training.normal(seeds, generator),
+        paces.constant(0.1),
+        direction=Momentum(0.9),
+        batches=epochs(100, generator),
+        until=_all_right,
+        ask_every=train // 100,
         max_steps=max_steps,
+        max_seconds=600,
     )
+    test = _network(X_test, width)
     return Memorized(
         run,
-        net.accuracy(run.theta, X, y).cpu(),
-        net.accuracy(run.theta, X_test, y_test).cpu(),
+        _accuracy(training.outputs(run.last), y).cpu(),
+        _accuracy(test.outputs(run.last), y_test).cpu(),
     )
+
+
+def _network(X: Tensor, width: int) -> Network:
+    return Network(X, (width,), "relu", out=CLASSES)
+
+
+def _accuracy(logits: Tensor, classes: Tensor) -> Tensor:
+    """Share of the classes (B, n) that have the largest of the logits (B, n, K), (B,)."""
+    return (logits.argmax(-1) == classes).to(logits.dtype).mean(-1)
+
+
+def _all_right(point: ModelPoint) -> Tensor:
+    return _accuracy(point.outputs, torch.as_tensor(point.objective.targets)) == 1
 
 
 def _construction_errors(setting: Setting, directions: int) -> Tensor:

@@ -13,7 +13,8 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from ibcore.dynamics import paces
-from ibcore.dynamics.directions import Adam
+from ibcore.dynamics.batches import Rows, epochs
+from ibcore.dynamics.directions import Adam, Direction, Momentum
 from ibcore.dynamics.events import short_gradient
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.mirror_descent import (
@@ -22,10 +23,11 @@ from ibcore.dynamics.mirror_descent import (
     PowerMirror,
     mirror_descent,
 )
-from ibcore.dynamics.objective import FunctionObjective
-from ibcore.dynamics.sgd import sgd
+from ibcore.dynamics.objective import FunctionObjective, ModelPoint, Objective
 from ibcore.figures.linear_regression import draw_plane
 from ibcore.figures.style import figure
+from ibcore.losses import Square
+from ibcore.models.linear import Linear
 from ibcore.oracles.bregman_projection import (
     Hypentropy,
     PNorm,
@@ -143,44 +145,41 @@ class Recorded:
         r = w @ self.X.T - self.y
         return r.square().mean(-1), 2 / len(self.y) * r @ self.X
 
-    def rows(self, w: Tensor, runs: Tensor, rows: Tensor) -> Tensor:  # noqa: ARG002
-        """The gradient on the examples `rows` (1, b) alone, (1, d)."""
-        self.path.append(w[0].clone())
-        x = self.X[rows[0]]
-        return 2 / rows.shape[-1] * (w @ x.T - self.y[rows[0]]) @ x
+    def descend(
+        self,
+        start: Tensor,
+        step_size: float,
+        steps: int,
+        *,
+        direction: Direction | None = None,
+        batches: Rows | None = None,
+    ) -> None:
+        """Up to `steps` steps of the one loop, until the data are fitted, which is asked once an epoch."""
 
-    def fitted(self, w: Tensor, runs: Tensor) -> Tensor:  # noqa: ARG002
-        return (w @ self.X.T - self.y).norm(dim=-1) <= 1e-14 * self.y.norm()
+        def fitted(point: ModelPoint) -> Tensor:
+            return point.residuals.norm(dim=-1) <= 1e-14 * self.y.norm()
+
+        run = descend(
+            Objective(Linear(self.X), Square(), self.y),
+            start,
+            paces.constant(step_size),
+            steps=range(steps + 1),
+            direction=direction,
+            batches=batches,
+            until=fitted,
+            ask_every=1 if batches is None else len(self.y),
+        )
+        self.path += run.theta[: int(run.steps) + 1, 0]
 
 
-def _heavy_ball(task: Recorded, start: Tensor, eta: float) -> object:
-    n = len(task.y)
-    return sgd(
-        task.rows,
-        task.fitted,
-        start,
-        samples=n,
-        batch_size=n,
-        step_size=eta,
-        momentum=0.8,
-        generator=torch.Generator().manual_seed(0),
-        max_steps=800,
-    )
+def _heavy_ball(task: Recorded, start: Tensor, eta: float) -> None:
+    task.descend(start, eta, 800, direction=Momentum(0.8))
 
 
-def _stochastic(task: Recorded, start: Tensor, eta: float) -> object:  # noqa: ARG001
+def _stochastic(task: Recorded, start: Tensor, eta: float) -> None:  # noqa: ARG001
     size = 0.5 / float(task.X.square().sum(-1).max())
-    return sgd(
-        task.rows,
-        task.fitted,
-        start,
-        samples=len(task.y),
-        batch_size=1,
-        step_size=size,
-        momentum=0.0,
-        generator=torch.Generator().manual_seed(0),
-        max_steps=20_000,
-    )
+    batches = epochs(1, torch.Generator().manual_seed(0))
+    task.descend(start, size, 20_000, batches=batches)
 
 
 METHODS: dict[str, Callable[[Recorded, Tensor, float], object]] = {

@@ -172,6 +172,11 @@ class ModelPoint:
             return self._pulled[1](weights), log_unit
         return self.objective.model.pullback(self.theta, weights), log_unit
 
+    @property
+    def residuals(self) -> Tensor:
+        """Outputs minus targets, (B, n) or (B, n, K), where the loss has real targets."""
+        return self.outputs - torch.as_tensor(self.objective.targets)
+
     def where(self, chosen: Tensor, other: ModelPoint) -> ModelPoint:
         mine, theirs = (self.theta, self.outputs), (other.theta, other.outputs)
         return ModelPoint(self.objective, *where(chosen, mine, theirs))

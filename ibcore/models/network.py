@@ -126,6 +126,20 @@ class Network(OnInputs):
 
         return inner[-1][..., 0] if self.out == 1 else inner[-1], pull
 
+    def normal(self, batch: int, generator: torch.Generator) -> Tensor:
+        """Normal A_l of variance 2/columns, 1/columns in the last layer, and b_l = 0, (B, P) (He et al. 2015)."""
+        positive_integer("batch", batch)
+        sizes = [rows * columns for rows, columns in self.shapes]
+        draw = torch.randn(
+            batch, sum(sizes), generator=generator, dtype=torch.float64
+        ).split(sizes, -1)
+        gains = [2.0] * (len(sizes) - 1) + [1.0]
+        parts: list[Tensor] = []
+        for matrix, gain, (rows, columns) in zip(draw, gains, self.shapes, strict=True):
+            parts.append(matrix * math.sqrt(gain / columns))
+            parts.append(matrix.new_zeros(batch, rows if self.biases else 0))
+        return torch.cat(parts, -1).to(self.inputs)
+
     def initial(self, batch: int, generator: torch.Generator) -> Tensor:
         """PyTorch's default start, (B, P): uniform in +-1/sqrt(columns) for A_l and b_l, drawn on the CPU."""
         positive_integer("batch", batch)

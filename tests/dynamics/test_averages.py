@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics import paces
-from ibcore.dynamics.batches import with_replacement
 from ibcore.dynamics.directions import Adam, Averaged, Momentum
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import FunctionObjective, Objective
@@ -103,14 +102,3 @@ def test_a_step_that_is_undone_does_not_count():
         assert moved.sum() == run.steps[member] > 5
         mean = path[:-1][moved].mean(0)
         torch.testing.assert_close(run.watched["average"][-1, member], mean)
-
-
-def test_examples_are_drawn_uniformly_and_independently_for_every_member():
-    generator = torch.Generator().manual_seed(1115004)
-    draws = with_replacement(1, generator, each=True)(100, 4)
-    rows = torch.stack([next(draws) for _ in range(100)])
-    assert rows.shape == (100, 100, 1)
-    shares = torch.bincount(rows.flatten(), minlength=4) / rows.numel()
-    assert float((shares - 0.25).abs().max()) < 5 * (3 / 16 / rows.numel()) ** 0.5
-    same = (rows[:, 0] == rows[:, 1]).double().mean()
-    assert float(same) == pytest.approx(0.25, abs=5 * (3 / 16 / 100) ** 0.5)

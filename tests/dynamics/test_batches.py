@@ -106,3 +106,23 @@ def test_a_batch_has_examples():
     for make in (with_replacement, epochs):
         with pytest.raises(InvalidInput, match="size"):
             make(0, torch.Generator())
+
+
+def test_examples_are_drawn_uniformly_and_independently_for_every_member():
+    generator = torch.Generator().manual_seed(1115004)
+    draws = with_replacement(1, generator, each=True)(100, 4)
+    rows = torch.stack([next(draws) for _ in range(100)])
+    assert rows.shape == (100, 100, 1)
+    shares = torch.bincount(rows.flatten(), minlength=4) / rows.numel()
+    assert float((shares - 0.25).abs().max()) < 5 * (3 / 16 / rows.numel()) ** 0.5
+    same = (rows[:, 0] == rows[:, 1]).double().mean()
+    assert float(same) == pytest.approx(0.25, abs=5 * (3 / 16 / 100) ** 0.5)
+
+
+def test_every_epoch_and_every_member_has_an_order_of_its_own():
+    draws = epochs(4, torch.Generator().manual_seed(1115005))(2, 12)
+    first, second = (torch.cat([next(draws) for _ in range(3)], -1) for _ in range(2))
+    for order in (first, second):
+        assert (order.sort(-1).values == torch.arange(12)).all()
+        assert not torch.equal(order[0], order[1])
+    assert not torch.equal(first, second)

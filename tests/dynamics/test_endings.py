@@ -21,7 +21,6 @@ from ibcore.dynamics.mirror_flow import mirror_flow
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import Rollback, constant, decaying
 from ibcore.dynamics.scipy_flow import scipy_flow
-from ibcore.dynamics.sgd import sgd
 from ibcore.dynamics.sphere_flow import sphere_flow
 from ibcore.dynamics.square_flow import square_flow
 from ibcore.dynamics.stiff_flow import integrate
@@ -278,23 +277,6 @@ def test_a_natural_descent_that_overflows_is_not_called_converged():
         max_steps=99,
     )
     assert run.status == (NOT_FINITE,)
-
-
-def test_a_run_of_sgd_that_overflows_is_frozen():
-    scale = torch.tensor([[0.1], [1e300]], dtype=torch.float64)
-    run = sgd(
-        lambda theta, runs, _rows: scale[runs] * theta,
-        lambda _theta, runs: torch.zeros(len(runs), dtype=torch.bool),
-        zeros(2, 1) + 1,
-        samples=4,
-        batch_size=2,
-        step_size=1.0,
-        momentum=0.0,
-        generator=torch.Generator().manual_seed(0),
-        max_steps=8,
-    )
-    assert run.status == (step_limit(8), NOT_FINITE)
-    assert int(run.steps[1]) < 8
 
 
 def test_a_sphere_run_whose_gradient_vanished_says_so():

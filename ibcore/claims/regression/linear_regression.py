@@ -11,8 +11,8 @@ from torch import Tensor
 from ibcore.claims import Setting, claim
 from ibcore.demonstrations.linear_regression import RADII, random_interpolants
 from ibcore.dynamics import paces
-from ibcore.dynamics.batches import with_replacement
-from ibcore.dynamics.directions import Adam, Averaged
+from ibcore.dynamics.batches import epochs, with_replacement
+from ibcore.dynamics.directions import Adam, Averaged, Momentum
 from ibcore.dynamics.events import short_gradient
 from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.mirror_descent import (
@@ -23,8 +23,7 @@ from ibcore.dynamics.mirror_descent import (
     mirror_descent,
     natural_descent,
 )
-from ibcore.dynamics.objective import Objective
-from ibcore.dynamics.sgd import sgd
+from ibcore.dynamics.objective import ModelPoint, Objective
 from ibcore.evidence import Check, Control, Evidence, attempt
 from ibcore.losses import LogCosh, Logistic, Loss, Square
 from ibcore.models.linear import Linear
@@ -189,46 +188,38 @@ def _methods(data: Interpolation, generator: torch.Generator) -> dict[str, Tenso
     """Where the methods end, (B, d) each; a run that does not fit to `FITTED` in time stays as it is."""
     X, y, n = data.X, data.y, data.X.shape[-2]
     eta = _step(X)
-    size = torch.linalg.vector_norm(y, dim=-1)
-
-    def gradient(w: Tensor, runs: Tensor, rows: Tensor) -> Tensor:
-        x = X[runs[:, None], rows]
-        r = (x @ w[..., None])[..., 0] - y[runs[:, None], rows]
-        return (2 / rows.shape[-1]) * (x.mT @ r[..., None])[..., 0]
-
-    def fitted(w: Tensor, runs: Tensor) -> Tensor:
-        r = (X[runs] @ w[..., None])[..., 0] - y[runs]
-        return torch.linalg.vector_norm(r, dim=-1) <= FITTED * size[runs]
-
-    calm = float(FITTED * (size / n).min())
-    ball = sgd(
-        gradient,
-        fitted,
+    calm = float(FITTED * (torch.linalg.vector_norm(y, dim=-1) / n).min())
+    squares = Objective(Linear(X), Square(), y, shared=False)
+    ball = descend(
+        squares,
         data.start,
-        samples=n,
-        batch_size=n,
-        step_size=float(eta.min()),
-        momentum=0.8,
-        generator=generator,
+        paces.constant(float(eta.min())),
+        direction=Momentum(0.8),
+        until=_fitted,
         max_steps=3000,
     )
-    single = sgd(
-        gradient,
-        fitted,
+    single = descend(
+        squares,
         data.start,
-        samples=n,
-        batch_size=1,
-        momentum=0.0,
-        generator=generator,
-        step_size=0.5 / float(X.square().sum(-1).max()),
+        paces.constant(0.5 / float(X.square().sum(-1).max())),
+        batches=epochs(1, generator),
+        until=_fitted,
+        ask_every=n,
         max_steps=200 * X.shape[-1] * n,
+        max_seconds=600,
     )
     return {
         "gradient descent": _descent(data, Square(), 1.5 * eta, 3000, calm).last,
         "log cosh loss": _descent(data, LogCosh(), 2 * eta, 6000, calm / 2).last,
-        "heavy ball": ball.theta,
-        "SGD, one example a step": single.theta,
+        "heavy ball": ball.last,
+        "SGD, one example a step": single.last,
     }
+
+
+def _fitted(point: ModelPoint) -> Tensor:
+    """Whether |X w - y| is at most `FITTED` |y|, (A,)."""
+    size = torch.linalg.vector_norm(torch.as_tensor(point.objective.targets), dim=-1)
+    return torch.linalg.vector_norm(point.residuals, dim=-1) <= FITTED * size
 
 
 POTENTIALS: dict[str, tuple[Mirror, Potential]] = {

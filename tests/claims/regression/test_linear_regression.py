@@ -37,24 +37,18 @@ def test_another_seed_holds():
 def steps_of(data, batch_size, step_size, momentum, passes=3000):
     """Relative distance to the closest interpolant after `passes` over `data`, one problem, in shuffled order."""
     X, y, n = data.X, data.y, len(data.y)
-
-    def gradient(w, _, rows):
-        x = X[rows[0]]
-        return (2 / rows.shape[-1]) * (w @ x.T - y[rows[0]]) @ x
-
-    run = page.sgd(
-        gradient,
-        lambda w, _: (w @ X.T - y).norm(dim=-1) > 1e6,
+    run = page.descend(
+        page.Objective(page.Linear(X), page.Square(), y),
         data.start[None],
-        samples=n,
-        batch_size=batch_size,
-        step_size=step_size,
-        momentum=momentum,
-        generator=torch.Generator().manual_seed(1105041),
+        page.paces.constant(step_size),
+        direction=page.Momentum(momentum),
+        batches=page.epochs(batch_size, torch.Generator().manual_seed(1105041)),
+        until=lambda point: point.residuals.norm(dim=-1) > 1e6,
+        ask_every=n // batch_size,
         max_steps=passes * n // batch_size,
     )
     moved = minimum_norm(X, y - data.outputs(data.start)).weights
-    return float((run.theta[0] - data.start - moved).norm() / moved.norm())
+    return float((run.last[0] - data.start - moved).norm() / moved.norm())
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.8])
