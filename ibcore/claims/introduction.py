@@ -27,7 +27,6 @@ from ibcore.dynamics.batches import epochs
 from ibcore.dynamics.directions import Momentum
 from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.objective import ModelPoint, Objective
-from ibcore.dynamics.trajectory import CONVERGED
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import SoftmaxCrossEntropy
 from ibcore.measures import slope
@@ -324,8 +323,7 @@ class Memorized:
     @property
     def steps(self) -> Tensor:
         """Steps until every training label was right, (B,); NaN for a run that did not come so far."""
-        fits = torch.tensor([status == CONVERGED for status in self.run.status])
-        return self.run.steps.double().cpu().where(fits, math.nan)
+        return self.run.steps.double().where(self.run.converged, math.nan).cpu()
 
 
 def memorize(

@@ -295,7 +295,7 @@ def _mirror_route(X: Tensor, y: Tensor, w0: Tensor, route: str, dual: Tensor) ->
     run = mirror_descent(X[None], y[None], w0[None], mirror)
     shares = torch.linspace(0, 1, 31, dtype=torch.float64)[:, None]
     curve = mirror.unmirror(mirror.mirror(w0) + shares * (dual @ X))
-    return torch.cat([curve[:-1], run.w])
+    return torch.cat([curve[:-1], run.last])
 
 
 def _levels(psi: Potential, w0: np.ndarray, best: np.ndarray) -> np.ndarray:

@@ -59,10 +59,16 @@ class Run(Trajectory):
     @property
     def arrived(self) -> Tensor:
         """Which members came to their last stop, (B,)."""
-        return torch.tensor(
-            [status in (REACHED, PASSED) for status in self.status],
-            device=self.last.device,
-        )
+        return self._ended(REACHED, PASSED)
+
+    @property
+    def converged(self) -> Tensor:
+        """The members whose event came, (B,)."""
+        return self._ended(CONVERGED)
+
+    def _ended(self, *words: str) -> Tensor:
+        ended = [word in words for word in self.status]
+        return torch.tensor(ended, device=self.last.device)
 
 
 @threads()

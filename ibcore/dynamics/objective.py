@@ -227,6 +227,11 @@ class FunctionPoint:
     def slope(self) -> tuple[Tensor, Tensor]:
         return -self.gradient, self.loss.new_zeros(())
 
+    @property
+    def residuals(self) -> Tensor:
+        """The last of what was seen, for a pace or an event that asks for residuals."""
+        return self.seen[-1]
+
     def where(self, chosen: Tensor, other: FunctionPoint) -> FunctionPoint:
         return FunctionPoint(
             self.objective,

@@ -226,3 +226,42 @@ class Rollback:
 
     def select(self, _members: Tensor) -> Rollback:
         return self
+
+
+@dataclass(frozen=True)
+class ResidualsAgree:
+    """Steps after which the residuals r' of the square loss do not point against the old ones: r.r' >= 0.
+
+    A step that is not such is undone, and eta halved; after others eta is what the change of the residuals
+    proposes (Barzilai and Borwein 1988): the short of their two steps where it is below half of the long one,
+    else the long one, and at most `leap` times the last eta. The point has to know its `residuals`.
+    """
+
+    first: float = 1e-6
+    leap: float = 100.0
+    open = False
+    restart = False
+
+    def __post_init__(self) -> None:
+        positive_number("first", self.first)
+        positive_number("leap", self.leap)
+
+    def begin(self, point: Point) -> State:
+        return (point.theta.new_full((len(point.theta),), math.log(self.first)),)
+
+    def log_step(self, step: int, point: Point, state: State) -> Tensor:  # noqa: ARG002
+        return state[0]
+
+    def judge(self, before: Any, after: Any, state: State) -> tuple[Tensor, State]:
+        r, new = before.residuals.flatten(1), after.residuals.flatten(1)
+        change = r - new
+        curvature = (r * change).sum(-1)
+        long = r.square().sum(-1) / curvature
+        short = curvature / change.square().sum(-1)
+        ratio = torch.where(short < long / 2, short, long)
+        growth = torch.where(ratio > 0, ratio, 1.0).clamp(max=self.leap)
+        good = (r * new).sum(-1) >= 0
+        return good, (state[0] + torch.where(good, growth, 0.5).log(),)
+
+    def select(self, _members: Tensor) -> ResidualsAgree:
+        return self

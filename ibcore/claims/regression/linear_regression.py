@@ -298,7 +298,7 @@ def _mirrored(case: Interpolation, mirror: Mirror, psi: Potential) -> Mirrored:
         zip(case.X, case.y, case.start, strict=True),
     )
     run = mirror_descent(case.X, case.y, case.start, mirror, tolerance=FITTED)
-    w = torch.where((run.residual <= FITTED)[:, None], run.w, math.nan)
+    w = torch.where(run.converged[:, None], run.last, math.nan)
     best = [torch.as_tensor(o.w).to(w).expand(w.shape[-1]) for o in found]
     certificate = torch.tensor([[o.residual, o.outside, abs(o.gap)] for o in found])
     return Mirrored(
@@ -362,7 +362,7 @@ def _natural_distances(case: Interpolation, best: Tensor, step_size: float) -> T
         step_size=step_size,
         tolerance=NATURAL_FITS,
     )
-    return torch.where(run.residual <= NATURAL_FITS, relative(run.w, best), math.nan)
+    return torch.where(run.converged, relative(run.last, best), math.nan)
 
 
 def _natural_control(distances: Tensor) -> Control:
