@@ -26,7 +26,7 @@ from ibcore.dynamics import paces
 from ibcore.dynamics.batches import epochs
 from ibcore.dynamics.directions import Momentum
 from ibcore.dynamics.explicit import Run, descend
-from ibcore.dynamics.objective import ModelPoint, Objective
+from ibcore.dynamics.objective import Objective
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import SoftmaxCrossEntropy
 from ibcore.measures import slope
@@ -382,8 +382,9 @@ def _accuracy(logits: Tensor, classes: Tensor) -> Tensor:
     return (logits.argmax(-1) == classes).to(logits.dtype).mean(-1)
 
 
-def _all_right(point: ModelPoint) -> Tensor:
-    return _accuracy(point.outputs, torch.as_tensor(point.objective.targets)) == 1
+def _all_right(point: Any) -> Tensor:
+    """Whether every training label is the network's, (A,)."""
+    return _accuracy(point.outputs, point.objective.targets) == 1
 
 
 def _construction_errors(setting: Setting, directions: int) -> Tensor:

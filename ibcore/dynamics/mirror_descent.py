@@ -98,6 +98,8 @@ class MirrorStep:
     """Mirror descent: z <- z + step, theta = the inverse of grad psi at z; begins at z = grad psi(theta).
 
     potential: a `Mirror`.      Raises `InvalidInput` for starts outside its domain.
+    The memory is theta and z, and z is exact where theta has the rounding of a sum, as a small entry of it that
+    a long step has left behind.
     """
 
     potential: Mirror

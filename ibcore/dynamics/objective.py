@@ -134,11 +134,17 @@ class Objective:
 
     def perturbed(self, noise: Tensor) -> Objective:
         """The same with `noise`, (B, n, ...), added to the targets."""
+        return replace(self, targets=self.real_targets + noise, shared=False)
+
+    @property
+    def real_targets(self) -> Tensor:
+        """The targets, (n, ...) or (B, n, ...); raises `InvalidInput` where there are none, or classes."""
         if self.targets is None or not self.targets.is_floating_point():
             raise InvalidInput(
-                "label noise was asked for, and this loss has no real targets. Use Square()."
+                "label noise or residuals were asked for, and this loss has no real "
+                "targets. Use Square()."
             )
-        return replace(self, targets=self.targets + noise, shared=False)
+        return self.targets
 
 
 class ModelPoint:
@@ -174,8 +180,8 @@ class ModelPoint:
 
     @property
     def residuals(self) -> Tensor:
-        """Outputs minus targets, (B, n) or (B, n, K), where the loss has real targets."""
-        return self.outputs - torch.as_tensor(self.objective.targets)
+        """Outputs minus targets, (B, n) or (B, n, K), where these are real."""
+        return self.outputs - self.objective.real_targets
 
     def where(self, chosen: Tensor, other: ModelPoint) -> ModelPoint:
         mine, theirs = (self.theta, self.outputs), (other.theta, other.outputs)

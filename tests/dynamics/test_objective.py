@@ -108,5 +108,8 @@ def test_label_noise_moves_real_targets_only():
     classes = Objective(net, SoftmaxCrossEntropy(), torch.zeros(len(X)).long())
     with pytest.raises(InvalidInput, match="real targets"):
         classes.perturbed(noise)
+    start = net.initial(1, torch.Generator().manual_seed(1115009))
+    with pytest.raises(InvalidInput, match="real targets"):
+        _ = classes.at(start).residuals
     with pytest.raises(InvalidInput, match="needs targets"):
         Objective(Linear(X), Square()).mean(theta)

@@ -218,7 +218,7 @@ def _methods(data: Interpolation, generator: torch.Generator) -> dict[str, Tenso
 
 def _fitted(point: ModelPoint) -> Tensor:
     """Whether |X w - y| is at most `FITTED` |y|, (A,)."""
-    size = torch.linalg.vector_norm(torch.as_tensor(point.objective.targets), dim=-1)
+    size = torch.linalg.vector_norm(point.objective.real_targets, dim=-1)
     return torch.linalg.vector_norm(point.residuals, dim=-1) <= FITTED * size
 
 
