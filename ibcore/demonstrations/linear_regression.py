@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,17 +13,17 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from ibcore.dynamics import paces
-from ibcore.dynamics.batches import Rows, epochs
-from ibcore.dynamics.directions import Adam, Direction, Momentum
+from ibcore.dynamics.batches import epochs
+from ibcore.dynamics.directions import Adam, Momentum
 from ibcore.dynamics.events import short_gradient
-from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.mirror_descent import (
     HypentropyMirror,
     Mirror,
     PowerMirror,
     mirror_descent,
 )
-from ibcore.dynamics.objective import FunctionObjective, ModelPoint, Objective
+from ibcore.dynamics.objective import ModelPoint, Objective
 from ibcore.figures.linear_regression import draw_plane
 from ibcore.figures.style import figure
 from ibcore.losses import Square
@@ -38,7 +38,6 @@ from ibcore.oracles.least_squares import minimum_norm
 from ibcore.problems.interpolation import isotropic_interpolation
 from ibcore.threads import threads
 
-Path = list[Tensor]
 Cloud = tuple[np.ndarray, np.ndarray, float, float]
 
 RADII = (
@@ -133,73 +132,57 @@ def _cloud(w: Tensor, target: Tensor, base: Tensor, points: Tensor) -> Cloud:
     )
 
 
-class Recorded:
-    """The mean square loss and its gradient on X (n, d), y (n,), for one run; remembers every w it is asked about."""
-
-    def __init__(self, X: Tensor, y: Tensor) -> None:
-        self.X, self.y = X, y
-        self.path: Path = []
-
-    def __call__(self, w: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG002
-        self.path.append(w[0].clone())
-        r = w @ self.X.T - self.y
-        return r.square().mean(-1), 2 / len(self.y) * r @ self.X
-
-    def descend(
-        self,
-        start: Tensor,
-        step_size: float,
-        steps: int,
-        *,
-        direction: Direction | None = None,
-        batches: Rows | None = None,
-    ) -> None:
-        """Up to `steps` steps of the one loop, until the data are fitted, which is asked once an epoch."""
-
-        def fitted(point: ModelPoint) -> Tensor:
-            return point.residuals.norm(dim=-1) <= 1e-14 * self.y.norm()
-
-        run = descend(
-            Objective(Linear(self.X), Square(), self.y),
-            start,
-            paces.constant(step_size),
-            steps=range(steps + 1),
-            direction=direction,
-            batches=batches,
-            until=fitted,
-            ask_every=1 if batches is None else len(self.y),
-        )
-        self.path += run.theta[: int(run.steps) + 1, 0]
+def _fitted(point: ModelPoint) -> Tensor:
+    """Whether |X w - y| is at most 1e-14 |y|, (A,)."""
+    size = point.objective.real_targets.norm(dim=-1)
+    return point.residuals.norm(dim=-1) <= 1e-14 * size
 
 
-def _heavy_ball(task: Recorded, start: Tensor, eta: float) -> None:
-    task.descend(start, eta, 800, direction=Momentum(0.8))
+def _descent(task: Objective, start: Tensor, eta: float) -> Run:
+    end, pace = short_gradient(1e-14), paces.constant(eta)
+    return descend(task, start, pace, steps=range(1501), until=end)
 
 
-def _stochastic(task: Recorded, start: Tensor, eta: float) -> None:  # noqa: ARG001
-    size = 0.5 / float(task.X.square().sum(-1).max())
-    batches = epochs(1, torch.Generator().manual_seed(0))
-    task.descend(start, size, 20_000, batches=batches)
-
-
-METHODS: dict[str, Callable[[Recorded, Tensor, float], object]] = {
-    "gradient descent": lambda task, start, eta: descend(
-        FunctionObjective(task),
+def _heavy_ball(task: Objective, start: Tensor, eta: float) -> Run:
+    return descend(
+        task,
         start,
         paces.constant(eta),
-        steps=[1500],
-        until=short_gradient(1e-14),
-    ),
-    "heavy ball": _heavy_ball,
-    "SGD": _stochastic,
-    "Adam": lambda task, start, _: descend(
-        FunctionObjective(task),
+        steps=range(801),
+        direction=Momentum(0.8),
+        until=_fitted,
+    )
+
+
+def _stochastic(task: Objective, start: Tensor, _eta: float) -> Run:
+    X = cast("Linear", task.model).inputs
+    return descend(
+        task,
+        start,
+        paces.constant(0.5 / float(X.square().sum(-1).max())),
+        steps=range(20_001),
+        batches=epochs(1, torch.Generator().manual_seed(0)),
+        until=_fitted,
+        ask_every=len(X),
+    )
+
+
+def _adam(task: Objective, start: Tensor, _eta: float) -> Run:
+    return descend(
+        task,
         start,
         paces.Cosine(0.05, 1500),
-        log_loss=[math.log(1e-20)],
+        steps=range(1501),
         direction=Adam(),
-        max_steps=1500,
-    ),
+        until=lambda point: point.log_loss <= math.log(1e-20),
+    )
+
+
+METHODS = {
+    "gradient descent": _descent,
+    "heavy ball": _heavy_ball,
+    "SGD": _stochastic,
+    "Adam": _adam,
 }
 
 
@@ -208,10 +191,10 @@ def follow(
     X: Tensor, y: Tensor, start: Tensor, method: str, scale: float = 1.0
 ) -> Tensor:
     """Every iterate of one of `METHODS` with steps of `scale` / L, from `start` (d,) until it fits: (K, d)."""
-    task = Recorded(X, y)
+    task = Objective(Linear(X), Square(), y)
     eta = scale * len(y) / (2 * float(torch.linalg.matrix_norm(X, 2)) ** 2)
-    METHODS[method](task, start[None].clone(), eta)
-    return torch.stack(task.path)
+    run = METHODS[method](task, start[None], eta)
+    return run.theta[: int(run.steps) + 1, 0]
 
 
 @threads()

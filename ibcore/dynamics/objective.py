@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Protocol
+from functools import cached_property, partial
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from ibcore.dynamics.members import select, where
-from ibcore.dynamics.protocols import fitting, usable_outputs
+from ibcore.dynamics.protocols import fitting, pullback, usable_outputs
 from ibcore.validation import InvalidInput, real_tensor
 
 
@@ -22,11 +22,16 @@ class Trainable(Protocol):
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor: ...
 
-    def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]: ...
-
     def select(self, members: Tensor) -> Any: ...
 
     def minibatch(self, rows: Tensor) -> Any: ...
+
+
+@runtime_checkable
+class SharesWork(Protocol):
+    """A model with its outputs and the map of weights to their pullback in one; see `ibcore.models.base.Model`."""
+
+    def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]: ...
 
 
 class MeanLoss(Protocol):
@@ -159,7 +164,10 @@ class ModelPoint:
 
     @cached_property
     def _pulled(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        return self.objective.model.vjp(self.theta)
+        model = self.objective.model
+        if isinstance(model, SharesWork):
+            return model.vjp(self.theta)
+        return model.outputs(self.theta), partial(pullback, model, self.theta)
 
     @cached_property
     def outputs(self) -> Tensor:
@@ -176,7 +184,7 @@ class ModelPoint:
         )
         if "_pulled" in vars(self):
             return self._pulled[1](weights), log_unit
-        return self.objective.model.pullback(self.theta, weights), log_unit
+        return pullback(self.objective.model, self.theta, weights), log_unit
 
     @property
     def residuals(self) -> Tensor:

@@ -117,7 +117,7 @@ def usable_outputs(start: Tensor, compute: Callable[[], Tensor]) -> Tensor:
     return outputs
 
 
-def pullback(model: Model, theta: Tensor, weights: Tensor) -> Tensor:
+def pullback(model: Model | PullsBack, theta: Tensor, weights: Tensor) -> Tensor:
     """sum_i weights_i grad f_i(theta), (B, P), for weights (B, n)."""
     if isinstance(model, PullsBack):
         return model.pullback(theta, weights)

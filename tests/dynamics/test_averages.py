@@ -73,8 +73,10 @@ def test_the_average_is_that_of_the_iterates_and_changes_none(direction):
 def test_members_that_end_take_their_average_with_them():
     objective, start = least_squares()
     first = objective.at(start).log_loss
-    levels = [float(first.max()) - gap for gap in (0.1, 0.2, 0.3)]
+    high, low = float(first.max()), float(first.min())
+    levels = [high - 0.1, high - 0.2, low - 0.3]
     together = average(Momentum(0.5), log_loss=levels, max_steps=400)
+    assert len(set(together.steps.tolist())) == 3
     for member in range(3):
         alone = descend(
             objective.select(torch.tensor([member])),
@@ -89,6 +91,9 @@ def test_members_that_end_take_their_average_with_them():
             together.watched["average"][:, member],
             alone.watched["average"][:, 0],
             equal_nan=True,
+        )
+        torch.testing.assert_close(
+            Averaged.mean(together.memory)[member], Averaged.mean(alone.memory)[0]
         )
 
 

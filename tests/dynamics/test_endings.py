@@ -132,6 +132,16 @@ def test_data_of_other_models_are_looked_at_before_work_starts(name):
         ENGINES[name](Unchecked(np.where(GOOD == 3, np.nan, GOOD)), zeros(1, 2) + 0.1)
 
 
+def test_a_model_of_somebody_else_with_a_jacobian_trains():
+    theirs, ours = (
+        descend(
+            Objective(model, Logistic()), zeros(2, 2), constant(0.1), log_loss=[-2.0]
+        )
+        for model in (Unchecked(GOOD), Linear(GOOD))
+    )
+    torch.testing.assert_close(theirs.last, ours.last)
+
+
 @pytest.mark.parametrize("run", FLOWS)
 def test_a_member_whose_data_are_not_finite_ends_alone(run):
     both = Unchecked(np.stack([GOOD, np.where(GOOD == 3, np.nan, GOOD)]))
