@@ -129,8 +129,9 @@ class Check:
         most: at most this share may meet it, without allowance: the side of a control, which chance must not help.
         options: as for `each`.
 
-        A broken member counts as not meeting it for `least` and as meeting it for `most`.
-        Raises `InvalidInput` for fewer than 8 members, and for so few that a bar for `least` would be below one half.
+        A broken member counts as not meeting it for `least` and as meeting it for `most`. Fewer than 8 members, such
+        as a reader's own data, leave nothing to chance: their share is compared with the stated one.
+        Raises `InvalidInput` for so few members that a bar for `least` would be below one half.
         """
         stated = least if most is None else most
         if stated is None or (least is not None and most is not None):
@@ -148,16 +149,12 @@ class Check:
         met = excess <= 0
         met = met & ~missing if least is not None else met | missing
         count = measured.size
-        if count < LEAST_MEMBERS:
-            raise InvalidInput(
-                f"'{name}' is a share of {count} members, expected at least {LEAST_MEMBERS}. Pass larger sizes."
-            )
         required = stated if least is None else _required(name, count, stated)
         present = numbers[~missing]
         return cls(
             name,
             float(required),
-            float(met.mean()),
+            float(met.mean()) if count else math.nan,
             0.0,
             "<=" if least is None else ">=",
             members=count,
@@ -292,7 +289,9 @@ def _about(about: dict[str, Any]) -> dict[str, Any]:
 
 def _required(name: str, count: int, least: float) -> float:
     """The share that `count` members must reach where a share of `least` is stated."""
-    required = float(binom.ppf(CHANCE, count, least)) / count if least < 1 else 1.0
+    if least == 1 or count < LEAST_MEMBERS:
+        return least
+    required = float(binom.ppf(CHANCE, count, least)) / count
     if required < 0.5:
         enough = next(
             n for n in range(count, 10**6) if binom.ppf(CHANCE, n, least) >= n / 2

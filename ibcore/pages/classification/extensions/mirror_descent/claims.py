@@ -3,123 +3,133 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ibcore.claims import Setting, claim
-from ibcore.dynamics.mirror_flow import mirror_flow
-from ibcore.dynamics.trajectory import REACHED, Trajectory
+from ibcore.claim import Setting, claim
+from ibcore.dynamics.trajectory import Trajectory
 from ibcore.evidence import Check, Control, Evidence
-from ibcore.losses import Exponential, PolynomialTail
-from ibcore.measures.layers import singular_pairs
-from ibcore.models import Linear
 from ibcore.models.deep_linear import DeepLinear, random_start
-from ibcore.oracles.norm_margin import NormMargin, guaranteed_gap, norm_max_margin
-from ibcore.problems.separable import planted_margin
+from ibcore.oracles.norm_margin import guaranteed_gap
+from ibcore.pages.classification.extensions.mirror_descent.runs import (
+    BELOW,
+    EARLY,
+    FROM,
+    LATE,
+    NETWORK_ORDERS,
+    NETWORK_STOPS,
+    ORDERS,
+    NetworkRuns,
+    Sets,
+    breakdowns,
+    linear_runs,
+    margin_gaps,
+    network_runs,
+    norms,
+    polynomial_networks,
+    split,
+)
 
-ORDERS = (1.1, 1.3, 2.0, 3.0, 5.0, 10.0)
-GROWTH = 0.2
-_BELOW, _FROM = ORDERS[:2], ORDERS[2:]
-_EARLY = 100.0  # log t from which the proved bound on the gap is computed: L is below 1/n for every p
-_CONTROL_TIME = 20 * math.log(10)
-
-
-def norms(vectors: Tensor, orders: Tensor) -> Tensor:
-    """|w|_q of `vectors` (..., d) for each of `orders` (Q,), (..., Q), without overflow at large q."""
-    largest = vectors.abs().amax(-1, keepdim=True)
-    return largest * ((vectors / largest).abs()[..., None] ** orders).sum(-2) ** (
-        1 / orders
-    )
-
-
-def margin_gaps(
-    signed: Tensor, best: Tensor, vectors: Tensor, orders: Tensor
-) -> Tensor:
-    """1 - (min_i y_i x_i.w / |w|_q) / gamma_q for `vectors` (..., B, d), orders (Q,) and `best` gamma (B, Q)."""
-    margins = (signed @ vectors[..., None])[..., 0].amin(-1)
-    return 1 - margins[..., None] / norms(vectors, orders) / best
+__all__ = ["NETWORK_ORDERS", "NETWORK_STOPS", "ORDERS"]
 
 
 @dataclass(frozen=True)
-class Sets:
-    """B data sets: signed inputs (B, n, d) and the certified max margins in every order, best (B, Q)."""
+class MarginGaps:
+    """Gaps of P potentials to the largest margins in Q = P norms, on B data sets.
 
-    signed: Tensor
-    solutions: tuple[tuple[NormMargin, ...], ...]
-    best: Tensor
-    orders: Tensor
+    table: (2, P, B, Q) at log t = 1e4 and 1e6, potential by potential.      late: (2, B), of p = 1.1 and 1.3 in the
+    first norm at log t = 1e10.      possible: (P, B), the largest gap in the own norm that is possible at log t = 1e6
+    after the state at log t = 100.      growth: (P, B), gamma_p d|w|_p / d log t.      slopes: (P, B), exponents of
+    the gaps in log t.      elsewhere: (B,), the l_3 gap with a polynomial tail.      broken: why runs ended early.
+    """
 
-    @classmethod
-    def draw(
-        cls, seeds: Sequence[int], n: int, d: int, orders: Sequence[float], like: Tensor
-    ) -> Sets:
-        problems = [
-            planted_margin(n, d, 0.1, torch.Generator().manual_seed(seed))
-            for seed in seeds
-        ]
-        solutions = tuple(
-            tuple(norm_max_margin(p.X, p.y, q) for q in orders) for p in problems
-        )
-        best = torch.tensor(
-            [[s.margin for s in row] for row in solutions], dtype=torch.float64
-        )
-        return cls(
-            torch.stack([p.signed for p in problems]).to(like),
-            solutions,
-            best.to(like),
-            torch.tensor(orders, dtype=torch.float64).to(like),
-        )
+    sets: Sets
+    table: Tensor
+    late: Tensor
+    possible: Tensor
+    growth: Tensor
+    slopes: Tensor
+    elsewhere: Tensor
+    broken: tuple[str, ...]
 
     @property
-    def certificates(self) -> Check:
-        """How well the convex programs are solved."""
-        return Check.each(
-            "convex programs: relative gap or violation",
+    def diagonal(self) -> Tensor:
+        """The gap of every potential in its own norm, (2, P, B)."""
+        return own(self.table)
+
+
+def own(table: Tensor) -> Tensor:
+    """Of (K, P, B, Q) the entries with q = p, (K, P, B)."""
+    return table.diagonal(dim1=1, dim2=3).permute(0, 2, 1)
+
+
+def draw_sets(setting: Setting, *, datasets: int) -> Sets:
+    """Data sets of 10 points in 10 dimensions, each at least 0.1 from a random hyperplane."""
+    seeds = setting.seeds(datasets, "mirror")
+    return Sets.draw(seeds, 10, 10, ORDERS, setting.device)
+
+
+def own_set(setting: Setting, X: object, y: object, *, datasets: int) -> Sets:  # noqa: ARG001
+    """A reader's X (n, d) and y (n,) in {-1, +1}, separable by a hyperplane through the origin."""
+    return Sets.of([(X, y)], ORDERS, setting.device)
+
+
+def measure_margins(sets: Sets, setting: Setting) -> MarginGaps:  # noqa: ARG001
+    """Mirror flow from w = 0 with six potentials, in time until log t = 1e6, two of them until 1e10."""
+    parts = (BELOW, FROM)
+    runs = (
+        linear_runs(sets, BELOW, [EARLY, 1e4, 1e6, 1e10]),
+        linear_runs(sets, FROM, [EARLY, 1e4, 1e6]),
+    )
+    theta, times = (
+        torch.cat(
             [
-                abs(value)
-                for row in self.solutions
-                for s in row
-                for value in (s.gap, s.violation)
+                split(rows[1:3], part)
+                for rows, part in zip(all_rows, parts, strict=True)
             ],
-            at_most=1e-8,
-            tag="derived",
-            reason="duality; the tolerance asked of the solver",
-            precision=True,
+            1,
         )
-
-
-def linear_runs(
-    sets: Sets,
-    orders: Sequence[float],
-    log_time: Sequence[float],
-    *,
-    polynomial: bool = False,
-) -> Trajectory:
-    """Mirror flow from w = 0 on every data set with each potential: members order by order."""
-    p = torch.tensor(orders).to(sets.signed).repeat_interleave(len(sets.signed))
-    start = sets.signed.new_zeros(len(p), sets.signed.shape[-1])
-    loss = PolynomialTail() if polynomial else Exponential()
-    return mirror_flow(
-        Linear(sets.signed.repeat(len(orders), 1, 1)),
-        loss,
-        start,
-        p,
-        log_time=log_time,
-        growth=GROWTH,
+        for all_rows in (
+            [run.theta for run in runs],
+            [run.log_time for run in runs],
+        )
+    )
+    table = margin_gaps(sets.signed, sets.best, theta, sets.orders)
+    late = margin_gaps(
+        sets.signed, sets.best, split(runs[0].theta, BELOW)[3], sets.orders
+    )
+    early, last = own(table)
+    polynomial = linear_runs(sets, (3.0,), [LATE], polynomial=True)
+    elsewhere = margin_gaps(sets.signed, sets.best, polynomial.theta[0], sets.orders)
+    return MarginGaps(
+        sets,
+        table,
+        late[..., 0],
+        torch.cat(
+            [_possible(run, sets, part) for run, part in zip(runs, parts, strict=True)]
+        ),
+        _growth(theta, times, sets),
+        torch.log(last / early) / torch.log(times[1] / times[0]),
+        elsewhere[:, ORDERS.index(3.0)],
+        tuple(reason for run in (*runs, polynomial) for reason in breakdowns(run)),
     )
 
 
-def breakdowns(run: Trajectory) -> tuple[str, ...]:
-    """Why runs ended before their last stop; their states from there on are NaN."""
-    return tuple(f"mirror flow: {status}" for status in run.status if status != REACHED)
+def _possible(run: Trajectory, sets: Sets, orders: tuple[float, ...]) -> Tensor:
+    """The largest gap that is possible at log t = 1e6 after the state at log t = 100, (P, B)."""
+    p = torch.tensor(orders).to(sets.signed)
+    first, last = own(norms(split(run.theta[[0, 2]], orders), p))
+    points = sets.signed.shape[1]
+    soft_margin = -split(run.log_loss[:1], orders)[0] - math.log(points)
+    return guaranteed_gap(p[:, None], first, last, soft_margin, points)
 
 
-def _split(values: Tensor, orders: Sequence[float]) -> Tensor:
-    """(K, P B, ...) as (K, P, B, ...)."""
-    return values.unflatten(1, (len(orders), -1))
+def _growth(theta: Tensor, times: Tensor, sets: Sets) -> Tensor:
+    """gamma_p d|w|_p / d log t between the two stops, (P, B)."""
+    first, last = own(norms(theta, sets.orders))
+    return sets.best.T * (last - first) / (times[1] - times[0])
 
 
 @claim(
@@ -133,55 +143,25 @@ def _split(values: Tensor, orders: Sequence[float]) -> Tensor:
     quick={"datasets": 8},
     book={"datasets": 12},
     full={"datasets": 400},
+    draw=draw_sets,
+    measure=measure_margins,
+    own=own_set,
 )
-def mirror_descent_margin(setting: Setting, *, datasets: int) -> Evidence:
+def mirror_descent_margin(measured: MarginGaps) -> Evidence:
     """Six potentials, six norms: the table of margin gaps, its diagonal, the growth of the norm."""
-    like = torch.zeros(0, dtype=torch.float64, device=setting.device)
-    sets = Sets.draw(setting.seeds(datasets, "mirror"), 10, 10, ORDERS, like)
-    runs = (
-        linear_runs(sets, _BELOW, [_EARLY, 1e4, 1e6, 1e10]),
-        linear_runs(sets, _FROM, [_EARLY, 1e4, 1e6]),
-    )
-    proved = torch.cat(
-        [
-            _proved(run, sets, part)
-            for run, part in zip(runs, (_BELOW, _FROM), strict=True)
-        ]
-    )
-    theta = torch.cat(
-        [
-            _split(run.theta[1:3], part)
-            for run, part in zip(runs, (_BELOW, _FROM), strict=True)
-        ],
-        1,
-    )
-    times = torch.cat(
-        [
-            _split(run.log_time[1:3], part)
-            for run, part in zip(runs, (_BELOW, _FROM), strict=True)
-        ],
-        1,
-    )
-    table = margin_gaps(sets.signed, sets.best, theta, sets.orders)
-    late = margin_gaps(
-        sets.signed, sets.best, _split(runs[0].theta, _BELOW)[3], sets.orders
-    )[..., 0]
-    diagonal = table.diagonal(dim1=1, dim2=3).permute(0, 2, 1)
-    slopes = torch.log(diagonal[1] / diagonal[0]) / torch.log(times[1] / times[0])
-    control_run = linear_runs(sets, (3.0,), [_CONTROL_TIME], polynomial=True)
-    elsewhere = margin_gaps(sets.signed, sets.best, control_run.theta[0], sets.orders)
-    overtakes = late[0] / torch.minimum(late[1], table[1, 2:, :, 0].amin(0))
+    table = measured.table[1]
+    others = torch.minimum(measured.late[1], table[2:, :, 0].amin(0))
     checks = (
-        sets.certificates,
-        *_diagonal(diagonal[1], proved),
-        *_columns(_leads(table[1]), overtakes),
-        *_speeds(_growth(theta, times, sets), slopes),
+        measured.sets.certificates,
+        *_diagonal(measured.diagonal[1], measured.possible),
+        *_columns(_leads(table), measured.late[0] / others),
+        *_speeds(measured.growth, measured.slopes),
     )
     control = Control(
         "polynomial tail, p = 3, at t = 1e20",
         Check.share(
             "l_3 margin gap at most 0.01",
-            elsewhere[:, ORDERS.index(3.0)],
+            measured.elsewhere,
             at_most=0.01,
             most=0.25,
             tag="observed",
@@ -190,27 +170,8 @@ def mirror_descent_margin(setting: Setting, *, datasets: int) -> Evidence:
         ),
         math=r"a polynomial tail, $p = 3$, at $t = 10^{20}$",
     )
-    data = {
-        "table": table.cpu(),
-        "diagonal": diagonal.cpu(),
-        "late": late.cpu(),
-        "signed": sets.signed.cpu(),
-        "best": sets.best.cpu(),
-        "theta": theta.cpu(),
-        "slopes": slopes.cpu(),
-    }
-    broken = tuple(reason for run in (*runs, control_run) for reason in breakdowns(run))
-    return Evidence(checks, control, data, {"data sets": datasets}, broken)
-
-
-def _proved(run: Trajectory, sets: Sets, orders: Sequence[float]) -> Tensor:
-    """The largest gap that is possible at log t = 1e6 after the state at log t = 100, (P, B)."""
-    p = torch.tensor(orders).to(sets.signed)
-    states = _split(run.theta[[0, 2]], orders)
-    sizes = norms(states, p).diagonal(dim1=1, dim2=3).permute(0, 2, 1)
-    points = sets.signed.shape[1]
-    soft_margin = -_split(run.log_loss[:1], orders)[0] - math.log(points)
-    return guaranteed_gap(p[:, None], sizes[0], sizes[1], soft_margin, points)
+    notes = {"data sets": len(measured.sets.signed)}
+    return Evidence(checks, control, {}, notes, measured.broken)
 
 
 def _diagonal(gaps: Tensor, proved: Tensor) -> tuple[Check, ...]:
@@ -339,87 +300,79 @@ def _leads(table: Tensor) -> Tensor:
     return torch.stack(rows)
 
 
-def _growth(theta: Tensor, times: Tensor, sets: Sets) -> Tensor:
-    """gamma_p d|w|_p / d log t between the two stops, (P, B)."""
-    sizes = norms(theta, sets.orders).diagonal(dim1=1, dim2=3).permute(0, 2, 1)
-    return sets.best.T * (sizes[1] - sizes[0]) / (times[1] - times[0])
+@dataclass(frozen=True)
+class Networks:
+    """Data sets, and starts (B, P) of networks of width 4 on them for every depth."""
+
+    sets: Sets
+    starts: dict[int, Tensor]
 
 
 @dataclass(frozen=True)
-class NetworkRuns:
-    """Networks of one depth trained by mirror flow, at K stops, for P orders and B starts.
+class NetworkGaps:
+    """What mirror flow did with networks of every depth, and with a polynomial tail at depth 2.
 
-    gaps: (K, P, B, Q) l_q margin gaps of the linear predictor that the network is.
-    ratios: (K + 1, P, B) largest sigma_2 / sigma_1 of the hidden layers, at the start first.
-    hidden: (K, P, B, m) absolute weights of the last layer, which read the hidden units.
-    broken: why runs ended before their last stop; they are NaN from there on.
+    elsewhere: (B,), l_3 gaps with the polynomial tail.      broken: why runs ended early.
     """
 
-    gaps: Tensor
-    ratios: Tensor
-    hidden: Tensor
-    broken: tuple[str, ...] = ()
+    sets: Sets
+    runs: dict[int, NetworkRuns]
+    elsewhere: Tensor
+    broken: tuple[str, ...]
+
+    def own(self, depth: int) -> Tensor:
+        """Gaps (K, P, B) of every potential in its own norm."""
+        return own(self.runs[depth].gaps)
 
 
-def _hidden_ratios(model: DeepLinear, states: Tensor) -> Tensor:
-    """Largest sigma_2 / sigma_1 of the hidden layers of states (..., P), NaN where a state is not finite."""
-    finite = torch.isfinite(states).all(-1)
-    whole = torch.where(finite[..., None], states, 1.0)
-    first, second = singular_pairs(model.layers(whole))
-    return torch.where(finite, (second / first)[..., :-1].amax(-1), math.nan)
+def draw_networks(
+    setting: Setting, *, starts: int, depths: tuple[int, ...]
+) -> Networks:
+    """A data set of 5 points in 8 dimensions and a random network of every depth, `starts` times."""
+    seeds = setting.seeds(starts, "mirror network")
+    sets = Sets.draw(seeds, 5, 8, NETWORK_ORDERS, setting.device)
+    return Networks(sets, _starts(setting, sets, depths))
 
 
-NETWORK_ORDERS = (1.1, 1.5, 2.0, 3.0)
-NETWORK_STOPS = (1e1, 1e2, 1e3, 1e4, 1e5, 1e7)
+def own_networks(
+    setting: Setting, X: object, y: object, *, starts: int, depths: tuple[int, ...]
+) -> Networks:
+    """Random networks on a reader's X (n, d) and y (n,), separable by a hyperplane through the origin."""
+    sets = Sets.of([(X, y)] * starts, NETWORK_ORDERS, setting.device)
+    return Networks(sets, _starts(setting, sets, depths))
 
 
-def network_runs(
-    sets: Sets, depth: int, starts: Sequence[Tensor], *, width: int = 4
-) -> NetworkRuns:
-    """Mirror flow from one start (P,) for each data set with every potential of `NETWORK_ORDERS`."""
-    parts = []
-    broken: tuple[str, ...] = ()
-    for orders in (NETWORK_ORDERS[:2], NETWORK_ORDERS[2:]):
-        model = DeepLinear(
-            sets.signed.repeat(len(orders), 1, 1), (width,) * (depth - 1)
-        )
-        theta = torch.stack(list(starts)).to(sets.signed).repeat(len(orders), 1)
-        p = torch.tensor(orders).to(theta).repeat_interleave(len(sets.signed))
-        run = mirror_flow(
-            model, Exponential(), theta, p, log_time=NETWORK_STOPS, growth=GROWTH
-        )
-        broken += breakdowns(run)
-        states = torch.cat([theta[None], run.theta])
-        gaps = margin_gaps(
-            sets.signed,
-            sets.best,
-            _split(model.end_to_end(run.theta), orders),
-            sets.orders,
-        )
-        hidden = model.layers(run.theta)[-1][..., 0, :].abs()
-        parts.append(
-            (
-                gaps,
-                _split(_hidden_ratios(model, states), orders),
-                _split(hidden, orders),
-            )
-        )
-    gaps, ratios, hidden = (torch.cat(pair, 1) for pair in zip(*parts, strict=True))
-    return NetworkRuns(gaps, ratios, hidden, broken)
+def _starts(setting: Setting, sets: Sets, depths: tuple[int, ...]) -> dict[int, Tensor]:
+    starts = {}
+    for depth in depths:
+        model = DeepLinear(sets.signed, (4,) * (depth - 1))
+        seeds = setting.seeds(len(sets.signed), f"mirror network start {depth}")
+        draws = [
+            random_start(model, 1, 1.0, torch.Generator().manual_seed(seed))[0]
+            for seed in seeds
+        ]
+        starts[depth] = torch.stack(draws).to(sets.signed)
+    return starts
 
 
-def polynomial_networks(
-    sets: Sets, starts: Sequence[Tensor], *, width: int = 4
-) -> tuple[Tensor, tuple[str, ...]]:
-    """l_3 margin gaps (B,) of networks of depth 2 with p = 3 and a polynomial tail at t = 1e10, and what broke down."""
-    model = DeepLinear(sets.signed, (width,))
-    theta = torch.stack(list(starts)).to(sets.signed)
-    time = [_CONTROL_TIME / 2]
-    run = mirror_flow(model, PolynomialTail(), theta, 3.0, log_time=time, growth=GROWTH)
-    gaps = margin_gaps(
-        sets.signed, sets.best, model.end_to_end(run.theta[0]), sets.orders
+def measure_networks(networks: Networks, setting: Setting) -> NetworkGaps:  # noqa: ARG001
+    """Mirror flow until log t = 1e7 with four potentials."""
+    runs = {
+        depth: network_runs(networks.sets, depth, start)
+        for depth, start in networks.starts.items()
+    }
+    elsewhere, lost = polynomial_networks(networks.sets, networks.starts[2])
+    broken = tuple(
+        f"depth {depth}, {reason}"
+        for depth, run in runs.items()
+        for reason in run.broken
     )
-    return gaps[:, NETWORK_ORDERS.index(3.0)], breakdowns(run)
+    return NetworkGaps(
+        networks.sets,
+        runs,
+        elsewhere,
+        broken + tuple(f"control, {reason}" for reason in lost),
+    )
 
 
 @claim(
@@ -433,38 +386,22 @@ def polynomial_networks(
     quick={"starts": 8, "depths": (2,)},
     book={"starts": 8, "depths": (2, 4)},
     full={"starts": 100, "depths": (2, 3, 4)},
+    draw=draw_networks,
+    measure=measure_networks,
+    own=own_networks,
 )
-def mirror_descent_linear_network(
-    setting: Setting, *, starts: int, depths: tuple[int, ...]
-) -> Evidence:
+def mirror_descent_linear_network(measured: NetworkGaps) -> Evidence:
     """Gap to the linear model's l_p margin, rank and hidden units: width 4 on 5 points in 8 dimensions."""
-    like = torch.zeros(0, dtype=torch.float64, device=setting.device)
-    sets = Sets.draw(
-        setting.seeds(starts, "mirror network"), 5, 8, NETWORK_ORDERS, like
-    )
-    runs, starting = {}, {}
-    for depth in depths:
-        model = DeepLinear(sets.signed, (4,) * (depth - 1))
-        starting[depth] = [
-            random_start(model, 1, 1.0, torch.Generator().manual_seed(seed))[0]
-            for seed in setting.seeds(starts, f"mirror network start {depth}")
-        ]
-        runs[depth] = network_runs(sets, depth, starting[depth])
-    own = {
-        depth: run.gaps.diagonal(dim1=1, dim2=3).permute(0, 2, 1)
-        for depth, run in runs.items()
-    }
-    checks = [sets.certificates]
-    for depth, run in runs.items():
+    checks = [measured.sets.certificates]
+    for depth, run in measured.runs.items():
         judge = _shallow if depth == 2 else _deep
-        checks += judge(depth, own[depth], run.ratios[-2] / run.ratios[0])
-    checks += _hidden_units(runs[2].hidden[-2])
-    elsewhere, lost = polynomial_networks(sets, starting[2])
+        checks += judge(depth, measured.own(depth), run.ratios[-2] / run.ratios[0])
+    checks += _hidden_units(measured.runs[2].hidden[-2])
     control = Control(
         "a polynomial tail, depth 2, p = 3, at t = 1e10",
         Check.share(
             "gap to the linear l_p margin at most 1e-3",
-            elsewhere,
+            measured.elsewhere,
             at_most=1e-3,
             most=0.25,
             tag="observed",
@@ -473,14 +410,8 @@ def mirror_descent_linear_network(
         ),
         math=r"a polynomial tail, depth 2, $p = 3$, at $t = 10^{10}$",
     )
-    broken = tuple(
-        f"depth {depth}, {reason}"
-        for depth, run in runs.items()
-        for reason in run.broken
-    )
-    broken += tuple(f"control, {reason}" for reason in lost)
-    data = {"runs": runs, "own": own, "elsewhere": elsewhere.cpu()}
-    return Evidence(tuple(checks), control, data, {"starts": starts}, broken)
+    notes = {"starts": len(measured.sets.signed)}
+    return Evidence(tuple(checks), control, {}, notes, measured.broken)
 
 
 def _linear_margins(depth: int, gaps: Tensor, log_time: int, bar: float) -> Check:

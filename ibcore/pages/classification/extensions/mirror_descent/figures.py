@@ -22,7 +22,7 @@ _STYLES = (
 )
 
 
-def draw_separator(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
+def plot_separator(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
     """Two classes in the plane, the line w.x = 0 solid and that of the optimum dashed."""
     ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
     ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
@@ -47,7 +47,7 @@ def draw_separator(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
     )
 
 
-def draw_ball(ax: Axes, signed: Array, p: float, best: Array, path: Array) -> None:
+def plot_ball(ax: Axes, signed: Array, p: float, best: Array, path: Array) -> None:
     """The half planes y_i w.x_i >= 1 in the plane of w, the least ball |w|_p that touches them, the scaled path."""
     w1, w2 = np.meshgrid(np.linspace(-0.15, 0.75, 90), np.linspace(-0.25, 0.75, 90))
     worst = (signed @ np.stack([w1.ravel(), w2.ravel()])).min(0).reshape(w1.shape)
@@ -84,7 +84,7 @@ def draw_ball(ax: Axes, signed: Array, p: float, best: Array, path: Array) -> No
     )
 
 
-def draw_table(ax: Axes, gaps: Array, orders: Sequence[float]) -> None:
+def plot_table(ax: Axes, gaps: Array, orders: Sequence[float]) -> None:
     """Gaps (P, Q) of the p-run in the l_q margin as a table; the smallest of every column is framed."""
     shown = np.log10(np.maximum(gaps, 1e-8))
     ax.imshow(shown, vmin=-7, vmax=0, cmap="cividis", aspect="auto")
@@ -115,7 +115,7 @@ def draw_table(ax: Axes, gaps: Array, orders: Sequence[float]) -> None:
     ax.grid(visible=False)
 
 
-def draw_decay(
+def plot_decay(
     ax: Axes,
     times: Array,
     gaps: Array,
@@ -150,7 +150,7 @@ def draw_decay(
     )
 
 
-def draw_network_gaps(
+def plot_network_gaps(
     ax: Axes, times: Array, gaps: Array, orders: Sequence[float], title: str
 ) -> None:
     """Median own gaps (K, P) over log t."""
@@ -174,7 +174,7 @@ def draw_network_gaps(
     )
 
 
-def draw_hidden(ax: Axes, times: Array, hidden: Array, p: float) -> None:
+def plot_hidden(ax: Axes, times: Array, hidden: Array, p: float) -> None:
     """Absolute hidden weights (K, m) of one network over log t, relative to the largest."""
     for unit in (hidden / hidden.max(-1, keepdims=True)).T:
         ax.plot(

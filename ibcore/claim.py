@@ -1,0 +1,263 @@
+"""What a claim is: a statement with its source, and an experiment in three steps that puts it to the test.
+
+Draw, measure, judge. Problems are drawn at random, or are a reader's own; a measurement is a frozen record of arrays on
+the CPU, which can be saved; the judgment is a pure function of it.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from ibcore.evidence import LEAST_MEMBERS, Evidence
+from ibcore.measured import on_cpu
+from ibcore.threads import threads
+from ibcore.validation import (
+    PRESETS,
+    InvalidInput,
+    one_of,
+    pick_device,
+    positive_integer,
+)
+
+Kept = TypeVar("Kept")
+KINDS = ("theorem", "empirical", "open")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and on which randomness a claim runs."""
+
+    preset: str = "quick"
+    seed: int = 0
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @classmethod
+    def create(
+        cls, preset: str = "quick", seed: int = 0, device: str = "auto"
+    ) -> Setting:
+        """A setting from words; raises `InvalidInput` for an unknown preset or device."""
+        one_of("preset", preset, PRESETS)
+        return cls(preset, positive_integer("seed", seed, least=0), pick_device(device))
+
+    def seeds(self, count: int, purpose: str) -> list[int]:
+        """`count` independent seeds for `purpose`, the same in every preset and on every device."""
+        entropy = np.random.SeedSequence([self.seed, zlib.crc32(purpose.encode())])
+        return [
+            int(word)
+            for word in entropy.generate_state(count, np.uint64) >> np.uint64(1)
+        ]
+
+    def draw(
+        self, count: int, purpose: str, keep: Callable[[torch.Generator], Kept | None]
+    ) -> tuple[list[Kept], int]:
+        """The first `count` draws for which `keep` returns something, as what it returned, and how many it rejected.
+
+        `keep` draws from the generator it is given and returns None where a stated condition is broken. Raises
+        `RuntimeError` where fewer than one draw in 200 meets the condition.
+        """
+        kept: list[Kept] = []
+        for tried, seed in enumerate(self.seeds(200 * count, purpose), start=1):
+            found = keep(torch.Generator().manual_seed(seed))
+            if found is not None:
+                kept.append(found)
+            if len(kept) == count:
+                return kept, tried - count
+        raise RuntimeError(
+            f"only {len(kept)} of {200 * count} draws for '{purpose}' met their condition."
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The evidence for one claim together with what it was run on, and what was measured if it is kept."""
+
+    claim: Claim
+    setting: Setting
+    evidence: Evidence
+    seconds: float
+    measured: Any = None
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Arrays behind the numbers, for figures."""
+        return self.evidence.data
+
+    @property
+    def stands(self) -> bool:
+        """Every check holds and the control is refuted."""
+        return self.evidence.holds and self.evidence.control.refuted
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record that `ibcore verify --json` prints."""
+        control = self.evidence.control
+        failure = control.failure.as_dict()
+        del failure["holds"]
+        return {
+            "id": self.claim.id,
+            "page": self.claim.page,
+            "kind": self.claim.kind,
+            "holds": self.evidence.holds,
+            "checks": [check.as_dict() for check in self.evidence.checks],
+            "control": {
+                **failure,
+                "name": control.name,
+                "threshold": control.failure.predicted,
+                "refuted": control.refuted,
+            },
+            "notes": dict(self.evidence.notes),
+            "broken": list(self.evidence.broken),
+            "seed": self.setting.seed,
+            "preset": self.setting.preset,
+            "device": self.setting.device.type,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement with its source and what puts it to the test.
+
+    statement: what holds, in words, with formulas in LaTeX between dollar signs.
+    draw, measure, experiment: the three steps. Problems are draw(setting, **sizes); measure(problems, setting) is what
+        was measured on them; experiment(measured) judges it. A claim in one step has no `draw` and `measure`, and
+        its experiment(setting, **sizes) does all.
+    own: problems from a reader's data, own(setting, X, y, **sizes), for claims whose truth is not planted.
+    """
+
+    id: str
+    page: str
+    kind: str
+    source: str
+    statement: str
+    sizes: Mapping[str, Mapping[str, Any]]
+    experiment: Callable[..., Evidence]
+    draw: Callable[..., Any] | None = None
+    measure: Callable[..., Any] | None = None
+    own: Callable[..., Any] | None = None
+
+    def verify(
+        self,
+        setting: Setting | None = None,
+        *,
+        data: tuple[object, object] | None = None,
+        **override: Any,
+    ) -> Verdict:
+        """Run the claim at the sizes of the setting's preset; `override` replaces single sizes.
+
+        data: a reader's own X and y in place of drawn problems. There are few members then, so that a share says
+        what happened on these data and no more.
+        Raises `InvalidInput` for unknown sizes, sizes with too few members for a share, and data that the claim
+        does not take.
+        """
+        setting = setting or Setting()
+        sizes = self._sizes(setting, override)
+        start = time.perf_counter()
+        with threads():
+            measured, evidence = self._evidence(setting, sizes, data)
+        if data is None:
+            self._enough(evidence)
+        return Verdict(self, setting, evidence, time.perf_counter() - start, measured)
+
+    def _sizes(self, setting: Setting, override: Mapping[str, Any]) -> dict[str, Any]:
+        known = self.sizes[setting.preset]
+        unknown = set(override) - set(known)
+        if unknown:
+            raise InvalidInput(
+                f"claim {self.id} has no size {', '.join(sorted(unknown))}; "
+                f"its sizes are {', '.join(known)}."
+            )
+        return {**known, **override}
+
+    def _evidence(
+        self,
+        setting: Setting,
+        sizes: dict[str, Any],
+        data: tuple[object, object] | None,
+    ) -> tuple[Any, Evidence]:
+        if data is not None and self.own is None:
+            raise InvalidInput(
+                f"claim {self.id} takes no data: what it predicts is known of problems that it draws itself."
+            )
+        if self.draw is None or self.measure is None:
+            return None, self.experiment(setting, **sizes)
+        if data is not None and self.own is not None:
+            problems = self.own(setting, *data, **sizes)
+        else:
+            problems = self.draw(setting, **sizes)
+        measured = on_cpu(self.measure(problems, setting))
+        return measured, self.experiment(measured)
+
+    def _enough(self, evidence: Evidence) -> None:
+        """What a check asks of its members, and a theorem of its checks."""
+        for check in (*evidence.checks, evidence.control.failure):
+            if check.stated is not None and check.members < LEAST_MEMBERS:
+                raise InvalidInput(
+                    f"'{check.name}' is a share of {check.members} members, expected at least "
+                    f"{LEAST_MEMBERS}. Pass larger sizes."
+                )
+        tags = {check.tag for check in evidence.checks}
+        if self.kind == "theorem" and "proved" not in tags:
+            raise ValueError(
+                f"claim {self.id} is called a theorem, and none of its checks is tagged 'proved'."
+            )
+
+
+REGISTRY: dict[str, Claim] = {}
+
+
+def claim(
+    *,
+    kind: str,
+    source: str,
+    statement: str,
+    quick: Mapping[str, Any],
+    book: Mapping[str, Any],
+    full: Mapping[str, Any],
+    draw: Callable[..., Any] | None = None,
+    measure: Callable[..., Any] | None = None,
+    own: Callable[..., Any] | None = None,
+) -> Callable[[Callable[..., Evidence]], Claim]:
+    """Register the function below as a claim; `quick`, `book` and `full` are the keyword sizes of its draw.
+
+    With `draw` and `measure` the function is the judgment, of what was measured; without them it is the whole
+    experiment. See `Claim`.
+    """
+    one_of("kind", kind, KINDS)
+    if (draw is None) != (measure is None) or (own is not None and draw is None):
+        raise InvalidInput(
+            "a claim has draw= and measure= both or neither, and own= beside them."
+        )
+
+    def register(experiment: Callable[..., Evidence]) -> Claim:
+        identifier = experiment.__name__.replace("_", "-")
+        entry = Claim(
+            identifier,
+            page_of(experiment.__module__),
+            kind,
+            source,
+            statement,
+            {"quick": quick, "book": book, "full": full},
+            experiment,
+            draw,
+            measure,
+            own,
+        )
+        REGISTRY[identifier] = entry
+        return entry
+
+    return register
+
+
+def page_of(module: str) -> str:
+    """The page whose claims a module holds: its path below `ibcore.claims`, or its folder below `ibcore.pages`."""
+    below = module.removeprefix("ibcore.claims.")
+    if module.startswith("ibcore.pages."):
+        below = module.removeprefix("ibcore.pages.").removesuffix(".claims")
+    return below.replace(".", "/")
