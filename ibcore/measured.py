@@ -77,7 +77,7 @@ def _encoded(value: Any) -> Any:
         return {_CLASS: name, "fields": _mapped(_fields(value), _encoded)}
     if isinstance(value, tuple | list | dict):
         return _mapped(value, _encoded)
-    if isinstance(value, Tensor | _PLAIN):
+    if isinstance(value, (Tensor, *_PLAIN)):
         return value
     raise InvalidInput(
         f"a measurement holds a {type(value).__name__}, expected tensors, text and numbers."

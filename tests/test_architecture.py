@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "ibcore"
-BOTTOM = {"validation", "evidence", "threads"}
-JOINS = {"claims", "demonstrations"}
+BOTTOM = {"validation", "evidence", "threads", "measured", "claim"}
+JOINS = {"claims", "demonstrations", "pages"}
 LOWER = {
     "problems",
     "models",
@@ -54,12 +56,25 @@ def test_imports_point_downwards(path):
         {own}
         | BOTTOM
         | (LOWER if own in JOINS else set())
-        | ({"demonstrations"} if own == "claims" else set())
+        | ({"demonstrations", "pages"} if own == "claims" else set())
     )
     if own in BOTTOM | LOWER | JOINS:
         assert imported(path) <= allowed, (
             f"{path.name} may import from ibcore: {', '.join(sorted(allowed))}"
         )
+
+
+ROOMS = sorted((PACKAGE / "pages").rglob("claims.py"))
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=lambda path: path.parent.name)
+def test_the_claims_of_a_room_load_no_matplotlib(path):
+    module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    program = f"import sys, {module}; print('matplotlib' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "False"
 
 
 def test_the_parts_are_all_there():

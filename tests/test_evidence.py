@@ -138,6 +138,32 @@ def test_the_bar_of_a_share_is_missed_with_a_chance_of_one_in_a_thousand(count):
     assert math.fsum(below[:-1]) < 1e-3 <= math.fsum(below)
 
 
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_a_share_of_few_members_leaves_nothing_to_chance(count):
+    values = np.ones(count)
+    good = Check.share("a", values, at_most=2, least=0.9, **ABOUT)
+    assert good.holds
+    assert good.predicted == 0.9
+    values[0] = 3
+    assert not Check.share("a", values, at_most=2, least=0.9, **ABOUT).holds
+    assert not Check.share("a", values * np.nan, at_most=2, least=0.9, **ABOUT).holds
+    assert not Check.share("a", [], at_most=2, least=0.9, **ABOUT).holds
+
+
+def test_a_claim_that_draws_too_few_members_for_a_share_is_refused():
+    def experiment(_setting: Setting, *, runs: int) -> Evidence:
+        check = Check.share("a", np.ones(runs), at_most=2, least=0.9, **ABOUT)
+        return Evidence((check,), Control("b", check))
+
+    sizes = {preset: {"runs": 8} for preset in ("quick", "book", "full")}
+    made = Claim("a", "page", "theorem", "made up", "a", sizes, experiment)
+    assert made.verify().evidence.holds
+    with pytest.raises(InvalidInput, match="share of 7 members, expected at least 8"):
+        made.verify(runs=7)
+    with pytest.raises(InvalidInput, match="takes no data"):
+        made.verify(data=([[1.0]], [1.0]))
+
+
 def test_a_share_of_all_needs_all():
     met = np.ones(50, dtype=bool)
     assert Check.share("a", met, least=1.0, **ABOUT).holds
@@ -174,10 +200,6 @@ def test_a_bar_that_grows_becomes_wider_on_either_side_of_zero(bar):
         (lambda: Check.each("a", 1, at_most=2, at_least=0, **ABOUT), "one of equals"),
         (lambda: Check.each("a", 1, at_most=2, atol=1, **ABOUT), "go with equals"),
         (lambda: Check.each("a", 1, at_most=2, bar=1, **ABOUT), "no option bar"),
-        (
-            lambda: Check.share("a", [True] * 7, least=0.9, **ABOUT),
-            "share of 7 members",
-        ),
         (lambda: Check.share("a", [True] * 8, least=0.6, **ABOUT), "from a coin's"),
         (lambda: Check.share("a", [True] * 8, **ABOUT), "one of least= and most="),
         (lambda: Check.share("a", [True] * 8, least=0.5, **ABOUT), "above one half"),

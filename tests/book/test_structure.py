@@ -15,15 +15,19 @@ from sphinx.directives.code import LiteralInclude, LiteralIncludeReader
 from ibcore.claims import PAGES, all_claims
 
 CLAIMS = ROOT / "ibcore" / "claims"
-MODULES = sorted(
+ROOMS = ROOT / "ibcore" / "pages"
+MODULES = [
     path.relative_to(CLAIMS).with_suffix("").as_posix()
     for path in CLAIMS.rglob("*.py")
     if not path.name.startswith("_")
-)
+]
+FOLDERS = [
+    path.parent.relative_to(ROOMS).as_posix() for path in ROOMS.rglob("claims.py")
+]
 
 
-def test_every_module_of_claims_is_a_page_and_every_page_has_one():
-    assert sorted(PAGES) == MODULES
+def test_every_module_of_claims_and_every_room_is_a_page_and_every_page_has_one():
+    assert sorted(PAGES) == sorted(MODULES + FOLDERS)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -31,7 +35,8 @@ def test_a_page_has_an_entry_a_notebook_and_a_test(page):
     folder, _, name = page.rpartition("/")
     assert f"book/{page}" in pages(), f"add `- file: book/{page}` to _toc.yml"
     assert (ROOT / "book" / f"{page}.ipynb").is_file(), f"write book/{page}.ipynb"
-    test = ROOT / "tests" / "claims" / folder / f"test_{name}.py"
+    kind = "pages" if page in FOLDERS else "claims"
+    test = ROOT / "tests" / kind / folder / f"test_{name}.py"
     assert test.is_file(), f"write {test.relative_to(ROOT)}"
 
 

@@ -11,7 +11,13 @@ import pytest
 import ibcore.claims
 
 FOLDER = Path(ibcore.claims.__file__).parent
-MODULES = sorted(path for path in FOLDER.rglob("*.py") if path.name != "__init__.py")
+ROOMS = FOLDER.parent / "pages"
+MODULES = sorted(
+    [
+        *(path for path in FOLDER.rglob("*.py") if path.name != "__init__.py"),
+        *ROOMS.rglob("claims.py"),
+    ]
+)
 FORMULA = re.compile(r"\$[^$]*\$")
 GREEK = (
     "alpha|beta|gamma|delta|epsilon|eps|eta|theta|kappa|lambda|mu|nu|xi|rho|sigma|tau|phi|psi|"
@@ -84,7 +90,7 @@ def test_every_claim_has_a_statement_to_read():
     assert sorted(found) == sorted(written)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: "/".join(path.parts[-2:]))
 def test_what_a_page_shows_has_its_mathematics_in_formulas(path):
     found = [
         f"line {line}: {symbols}"
@@ -96,7 +102,7 @@ def test_what_a_page_shows_has_its_mathematics_in_formulas(path):
     assert found == [], "write formulas in LaTeX between dollar signs"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: "/".join(path.parts[-2:]))
 def test_dollar_signs_come_in_pairs(path):
     found = [
         f"line {line}: {text[:70]}"

@@ -10,7 +10,14 @@ import pytest
 import ibcore.claims
 
 FOLDER = Path(ibcore.claims.__file__).parent
-MODULES = sorted(path for path in FOLDER.rglob("*.py") if path.name != "__init__.py")
+ROOMS = FOLDER.parent / "pages"
+MODULES = sorted(
+    [
+        *(path for path in FOLDER.rglob("*.py") if path.name != "__init__.py"),
+        *ROOMS.rglob("claims.py"),
+        *ROOMS.rglob("runs.py"),
+    ]
+)
 
 
 def calls(source: str) -> list[ast.Call]:
@@ -37,7 +44,7 @@ def swallows_nan(call: ast.Call) -> bool:
     )
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: "/".join(path.parts[-2:]))
 def test_claims_reduce_measurements_by_checks_alone(path):
     found = [
         f"line {call.lineno}: {ast.unparse(call)[:70]}"

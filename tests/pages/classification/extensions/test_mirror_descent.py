@@ -1,18 +1,31 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_iris
 
+from ibcore import measured
 from ibcore.claims import Setting
-from ibcore.claims.classification.extensions import mirror_descent as page
 from ibcore.dynamics.trajectory import UNDERFLOW
 from ibcore.oracles.norm_margin import guaranteed_gap
+from ibcore.pages.classification.extensions.mirror_descent import claims as page
+from ibcore.pages.classification.extensions.mirror_descent import runs
+from ibcore.validation import InvalidInput, NotSeparable
 
 CLAIMS = {
     claim.id: claim
     for claim in (page.mirror_descent_margin, page.mirror_descent_linear_network)
 }
+
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    return {name: claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()}
 
 
 @pytest.mark.parametrize("name", CLAIMS)
@@ -23,7 +36,7 @@ def test_claims_hold_and_controls_are_refuted(verdicts, name):
 
 
 def test_the_table_has_a_run_in_every_row_and_a_norm_in_every_column(verdicts):
-    table = verdicts["mirror-descent-margin"].data["table"]
+    table = verdicts["mirror-descent-margin"].measured.table
     assert table.shape == (2, 6, 8, 6)
     assert bool(torch.isfinite(table).all())
     assert float(table.min()) > -1e-8
@@ -33,22 +46,20 @@ def test_norms_do_not_overflow():
     vectors = torch.tensor([[3e200, -4e200]], dtype=torch.float64)
     orders = torch.tensor([1.0, 2.0, 50.0], dtype=torch.float64)
     expected = torch.tensor([[7e200, 5e200, 4e200]], dtype=torch.float64)
-    torch.testing.assert_close(page.norms(vectors, orders), expected, rtol=1e-5, atol=0)
+    torch.testing.assert_close(runs.norms(vectors, orders), expected, rtol=1e-5, atol=0)
 
 
 def test_the_gap_of_the_optimum_is_zero_in_its_own_column():
-    like = torch.zeros(0, dtype=torch.float64)
-    sets = page.Sets.draw([1, 2], 10, 10, (1.5, 3.0), like)
+    sets = runs.Sets.draw([1, 2], 10, 10, (1.5, 3.0), CPU)
     best = torch.stack([row[0].primal for row in sets.solutions])
-    gaps = page.margin_gaps(sets.signed, sets.best, best, sets.orders)
+    gaps = runs.margin_gaps(sets.signed, sets.best, best, sets.orders)
     assert float(gaps[:, 0].abs().max()) < 1e-8
     assert float(gaps[:, 1].min()) > 1e-4
 
 
 def test_every_kkt_point_of_a_network_is_the_linear_solution():
     """Build W_1 = phi(a) phi(g)^T and W_2 = phi(phi(a))^T by hand: stationary for p = 3 only if |a| is constant."""
-    like = torch.zeros(0, dtype=torch.float64)
-    sets = page.Sets.draw([3], 5, 8, (3.0,), like)
+    sets = runs.Sets.draw([3], 5, 8, (3.0,), CPU)
     solution = sets.solutions[0][0]
     w, dual, signed = solution.primal, solution.dual, sets.signed[0]
     signs = torch.tensor([1.0, -1.0, 1.0], dtype=torch.float64)
@@ -103,15 +114,14 @@ def test_one_column_won_by_another_potential_makes_the_claim_fall():
 @pytest.mark.parametrize("orders", [page.ORDERS[:2], page.ORDERS[2:]])
 def test_what_is_proved_of_the_gap_holds_at_every_time_and_has_its_order(orders):
     """Three data sets; between log t = 1e6 and 1e8 the bound falls like |w|_p^-min(1, p - 1)."""
-    like = torch.zeros(0, dtype=torch.float64)
-    sets = page.Sets.draw([1101401, 1101402, 1101403], 10, 10, orders, like)
-    run = page.linear_runs(sets, orders, [100.0, 1e3, 1e4, 1e6, 1e8])
-    states = page._split(run.theta, orders)
-    gaps = page.margin_gaps(sets.signed, sets.best, states, sets.orders).diagonal(
+    sets = runs.Sets.draw([1101401, 1101402, 1101403], 10, 10, orders, CPU)
+    run = runs.linear_runs(sets, orders, [100.0, 1e3, 1e4, 1e6, 1e8])
+    states = runs.split(run.theta, orders)
+    gaps = runs.margin_gaps(sets.signed, sets.best, states, sets.orders).diagonal(
         dim1=1, dim2=3
     )
-    sizes = page.norms(states, sets.orders).diagonal(dim1=1, dim2=3)
-    soft_margin = -page._split(run.log_loss[:1], orders)[0].T - math.log(10)
+    sizes = runs.norms(states, sets.orders).diagonal(dim1=1, dim2=3)
+    soft_margin = -runs.split(run.log_loss[:1], orders)[0].T - math.log(10)
     bounds = guaranteed_gap(sets.orders, sizes[:1], sizes, soft_margin, 10)
     assert bool((gaps[1:] <= bounds[1:]).all())
     nothing = guaranteed_gap(sets.orders, sizes[:1], sizes, 0 * soft_margin, 10)
@@ -124,10 +134,9 @@ def test_what_is_proved_of_the_gap_holds_at_every_time_and_has_its_order(orders)
 def test_where_the_exponent_is_late_it_still_tends_to_the_derived_one():
     """The third data set of seed 515005, p = 1.3: a local exponent above -0.5 up to log t = 1e5."""
     seeds = Setting("book", 515005).seeds(3, "mirror")
-    like = torch.zeros(0, dtype=torch.float64)
-    sets = page.Sets.draw(seeds[2:], 10, 10, (1.3,), like)
-    run = page.linear_runs(sets, (1.3,), [1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10])
-    gaps = page.margin_gaps(sets.signed, sets.best, run.theta, sets.orders)[:, 0, 0]
+    sets = runs.Sets.draw(seeds[2:], 10, 10, (1.3,), CPU)
+    run = runs.linear_runs(sets, (1.3,), [1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10])
+    gaps = runs.margin_gaps(sets.signed, sets.best, run.theta, sets.orders)[:, 0, 0]
     slopes = gaps.log().diff() / run.log_time[:, 0].log().diff()
     assert float(slopes[0]) > -0.5
     assert bool((slopes.diff() < 0).all())
@@ -165,7 +174,7 @@ def test_networks_that_break_down_count_as_failing():
 
 
 def test_a_network_that_breaks_down_is_told_and_takes_nobody_with_it(monkeypatch):
-    flow, calls = page.mirror_flow, []
+    flow, calls = runs.mirror_flow, []
 
     def flow_with_one_loss(*arguments, **options):
         run = flow(*arguments, **options)
@@ -177,13 +186,35 @@ def test_a_network_that_breaks_down_is_told_and_takes_nobody_with_it(monkeypatch
         theta[:, 8] = math.nan
         return dataclasses.replace(run, theta=theta, status=status)
 
-    monkeypatch.setattr(page, "mirror_flow", flow_with_one_loss)
-    evidence = page.mirror_descent_linear_network.experiment(
+    monkeypatch.setattr(runs, "mirror_flow", flow_with_one_loss)
+    verdict = page.mirror_descent_linear_network.verify(
         Setting("quick", 0), starts=8, depths=(2,)
     )
+    evidence = verdict.evidence
     assert evidence.broken == (f"depth 2, mirror flow: {UNDERFLOW}",)
-    lost = evidence.data["runs"][2].gaps.isnan()
+    lost = verdict.measured.runs[2].gaps.isnan()
     assert bool(lost[:, 1, 0].all())
     assert int(lost.sum()) == lost[:, 1, 0].numel()
     assert evidence.control.refuted
     assert [check.broken for check in evidence.checks] == [0, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_measurement_is_judged_the_same_after_it_was_saved(verdicts, name, tmp_path):
+    verdict = verdicts[name]
+    measured.save(verdict.measured, tmp_path / "measured.pt")
+    loaded = measured.load(tmp_path / "measured.pt")
+    assert CLAIMS[name].experiment(loaded) == verdict.evidence
+
+
+def test_own_data_take_the_place_of_drawn_ones():
+    X, y = load_iris(return_X_y=True)
+    X = np.column_stack([X[:100:4] - X[:100].mean(0), np.ones(25)])
+    verdict = page.mirror_descent_margin.verify(data=(X, y[:100:4] * 2 - 1))
+    assert verdict.measured.table.shape == (2, 6, 1, 6)
+    assert verdict.evidence.notes == {"data sets": 1}
+    assert verdict.evidence.checks[1].holds
+    with pytest.raises(NotSeparable):
+        page.mirror_descent_margin.verify(data=(X[:, :1] * 0 + 1, y[:100:4] * 2 - 1))
+    with pytest.raises(InvalidInput, match="labels"):
+        page.mirror_descent_margin.verify(data=(X, y[:100:4]))
