@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ibcore import __version__, selection, sizes, sweep, verify
+from ibcore import __version__, own_data, selection, sizes, sweep, verify
 from ibcore.claims import Setting, all_claims
 from ibcore.ledger import Job, Ledger, NotKept, Record
 from ibcore.output import NoOutput, put, say
@@ -105,6 +105,12 @@ def _add_verify(commands: Any) -> None:
         "Every claim that is run must have it",
     )
     check.add_argument(
+        "--data",
+        type=_parser_of(own_data.read),
+        metavar="FILE",
+        help=f"your own data in place of drawn problems, for claims that take them: {own_data.FORMS}",
+    )
+    check.add_argument(
         "--device",
         choices=DEVICES,
         default="auto",
@@ -192,7 +198,9 @@ def _verify(options: argparse.Namespace) -> int:
     claims = selection.chosen(options.names, all_claims())
     setting = Setting.create(options.preset, options.seed or 0, options.device)
     override = sizes.parsed(options.size)
-    jobs = verify.jobs_for(claims, setting, seeds=options.seeds, override=override)
+    jobs = verify.jobs_for(
+        claims, setting, seeds=options.seeds, override=override, data=options.data
+    )
     ledger = Ledger(options.out)
     for sentence in _notices(ledger, jobs, resume=options.resume):
         say(sentence)

@@ -31,7 +31,8 @@ class Job:
     """One run of a claim: what is run (`key`) and with which code.
 
     `module` is the one that defines the claim, and `code` its digest. `sizes` holds the sizes that
-    differ from the preset's.
+    differ from the preset's. `data` is the file with a reader's own data, and `data_digest` that of
+    its bytes; both are empty where the claim draws its problems.
     """
 
     claim: str
@@ -41,13 +42,15 @@ class Job:
     module: str
     code: str
     sizes: Mapping[str, Any] = field(default_factory=dict)
+    data: str = ""
+    data_digest: str = ""
 
     @property
     def key(self) -> dict[str, Any]:
         told = asdict(self)
-        return {
-            name: told[name] for name in ("claim", "preset", "seed", "device", "sizes")
-        }
+        names = ("claim", "preset", "seed", "device", "sizes")
+        own = {"data": self.data_digest} if self.data else {}
+        return {name: told[name] for name in names} | own
 
 
 class Ledger:

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ibcore import pool, sizes
-from ibcore.claims import Claim, Setting
+from ibcore import own_data, pool, sizes
+from ibcore.claims import Claim, Setting, all_claims
 from ibcore.ledger import Job, Ledger, Record
 from ibcore.provenance import code_digest
 from ibcore.validation import InvalidInput, positive_integer
@@ -30,13 +30,18 @@ def jobs_for(
     *,
     seeds: Iterable[int] | None = None,
     override: Mapping[str, Any] | None = None,
+    data: own_data.DataFile | None = None,
 ) -> list[Job]:
     """One job a claim and seed: all claims at the first seed, in their order, then all at the next.
 
     seeds: those of the jobs; None takes the setting's.      override: sizes that replace the preset's; every claim
-    must have them, and takes them as `sizes.fitting` says.
-    Raises `InvalidInput` for what is no seed or no size of a claim.
+    must have them, and takes them as `sizes.fitting` says.      data: a reader's own in place of drawn problems.
+    Raises `InvalidInput` for what is no seed or no size of a claim, and for claims that take no data.
     """
+    claims = list(claims)
+    if data is not None:
+        _take_data(claims)
+    file = (data.path, data.digest) if data else ("", "")
     every = [setting.seed] if seeds is None else seeds
     fitted = [
         (claim, sizes.fitting(claim, setting.preset, override or {}))
@@ -51,10 +56,22 @@ def jobs_for(
             module=claim.experiment.__module__,
             code=code_digest(claim.experiment.__module__),
             sizes=own,
+            data=file[0],
+            data_digest=file[1],
         )
         for seed in every
         for claim, own in fitted
     ]
+
+
+def _take_data(claims: Sequence[Claim]) -> None:
+    refused = [claim.id for claim in claims if claim.own is None]
+    if refused:
+        able = [claim.id for claim in all_claims().values() if claim.own is not None]
+        raise InvalidInput(
+            f"{', '.join(refused[:5])} take(s) no data of a reader: what a claim predicts is "
+            f"known of the problems that it draws. Those that do: {', '.join(able)}."
+        )
 
 
 def run(
@@ -156,10 +173,19 @@ def run_job(job: Job) -> Record | str:
             return "its code was changed while the run went on"
         setting = Setting(job.preset, job.seed, torch.device(job.device))
         own = sizes.fitting(claim, job.preset, job.sizes)
-        record = claim.verify(setting, **own).as_dict()
+        record = claim.verify(setting, data=_data(job), **own).as_dict()
         return dict(_plain(record | {"sizes": own}))
     except Exception as error:  # noqa: BLE001 - one broken claim must not lose the others' results
         return f"{type(error).__name__}: {error}"
+
+
+def _data(job: Job) -> tuple[object, object] | None:
+    if not job.data:
+        return None
+    file = own_data.read(job.data)
+    if file.digest != job.data_digest:
+        raise InvalidInput(f"{job.data} was changed while the run went on.")
+    return file.X, file.y
 
 
 def _claim(job: Job) -> Claim:
