@@ -165,6 +165,27 @@ class Claim:
             self._enough(evidence)
         return Verdict(self, setting, evidence, time.perf_counter() - start, measured)
 
+    def problems(
+        self,
+        setting: Setting,
+        data: tuple[object, object] | None = None,
+        **override: Any,
+    ) -> Any:
+        """What the claim measures: problems that it draws, or those of a reader's X and y.
+
+        Raises `InvalidInput` for data where the claim takes none, or not these.
+        """
+        sizes = self._sizes(setting, override)
+        if data is None and self.draw is not None:
+            return self.draw(setting, **sizes)
+        if data is not None and self.own is not None:
+            return self.own(setting, *data, **sizes)
+        raise InvalidInput(
+            f"claim {self.id} takes no data: what it predicts is known of problems that it draws itself."
+            if data is not None
+            else f"claim {self.id} draws its problems where it measures them."
+        )
+
     def _sizes(self, setting: Setting, override: Mapping[str, Any]) -> dict[str, Any]:
         known = self.sizes[setting.preset]
         unknown = set(override) - set(known)
@@ -181,17 +202,10 @@ class Claim:
         sizes: dict[str, Any],
         data: tuple[object, object] | None,
     ) -> tuple[Any, Evidence]:
-        if data is not None and self.own is None:
-            raise InvalidInput(
-                f"claim {self.id} takes no data: what it predicts is known of problems that it draws itself."
-            )
-        if self.draw is None or self.measure is None:
+        if data is None and self.measure is None:
             return None, self.experiment(setting, **sizes)
-        if data is not None and self.own is not None:
-            problems = self.own(setting, *data, **sizes)
-        else:
-            problems = self.draw(setting, **sizes)
-        measured = on_cpu(self.measure(problems, setting))
+        problems = self.problems(setting, data, **sizes)
+        measured = on_cpu(self.measure(problems, setting))  # type: ignore[misc]
         return measured, self.experiment(measured)
 
     def _enough(self, evidence: Evidence) -> None:

@@ -40,7 +40,7 @@ def jobs_for(
     """
     claims = list(claims)
     if data is not None:
-        _take_data(claims)
+        _take_data(claims, setting, data)
     file = (data.path, data.digest) if data else ("", "")
     every = [setting.seed] if seeds is None else seeds
     fitted = [
@@ -64,7 +64,10 @@ def jobs_for(
     ]
 
 
-def _take_data(claims: Sequence[Claim]) -> None:
+def _take_data(
+    claims: Sequence[Claim], setting: Setting, data: own_data.DataFile
+) -> None:
+    """Raises `InvalidInput` for claims that take no data, and for data that one of them does not take."""
     refused = [claim.id for claim in claims if claim.own is None]
     if refused:
         able = [claim.id for claim in all_claims().values() if claim.own is not None]
@@ -72,6 +75,8 @@ def _take_data(claims: Sequence[Claim]) -> None:
             f"{', '.join(refused[:5])} take(s) no data of a reader: what a claim predicts is "
             f"known of the problems that it draws. Those that do: {', '.join(able)}."
         )
+    for claim in claims:
+        claim.problems(setting, (data.X, data.y))
 
 
 def run(

@@ -338,7 +338,7 @@ def own_networks(
     setting: Setting, X: object, y: object, *, starts: int, depths: tuple[int, ...]
 ) -> Networks:
     """Random networks on a reader's X (n, d) and y (n,), separable by a hyperplane through the origin."""
-    sets = Sets.of([(X, y)] * starts, NETWORK_ORDERS, setting.device)
+    sets = Sets.of([(X, y)], NETWORK_ORDERS, setting.device).repeated(starts)
     return Networks(sets, _starts(setting, sets, depths))
 
 

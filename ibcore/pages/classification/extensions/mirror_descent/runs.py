@@ -91,6 +91,15 @@ class Sets:
         ]
         return cls.of([(p.X, p.y) for p in problems], orders, device)
 
+    def repeated(self, times: int) -> Sets:
+        """The same data sets several times, one copy after the other."""
+        return Sets(
+            self.signed.repeat(times, 1, 1),
+            self.solutions * times,
+            self.best.repeat(times, 1),
+            self.orders,
+        )
+
     @property
     def certificates(self) -> Check:
         """How well the convex programs are solved."""
