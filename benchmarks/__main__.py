@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from benchmarks import batching, log_time, networks, nuclear_norm, stiff_flow
+from benchmarks import (
+    batching,
+    explicit,
+    log_time,
+    networks,
+    nuclear_norm,
+    stiff_flow,
+)
 from benchmarks import threads as own_threads
 from ibcore.threads import threads
 
-MODULES = (log_time, networks, batching, stiff_flow, nuclear_norm, own_threads)
+MODULES = (
+    log_time,
+    networks,
+    batching,
+    explicit,
+    stiff_flow,
+    nuclear_norm,
+    own_threads,
+)
 
 
 def main() -> None:
