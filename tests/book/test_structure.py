@@ -45,6 +45,15 @@ def test_a_page_makes_claims(page):
     assert any(claim.page == page for claim in all_claims().values())
 
 
+@pytest.mark.parametrize("name", all_claims())
+def test_a_claim_is_shown_on_its_page(name):
+    page = all_claims()[name].page
+    source = (ROOT / "book" / f"{page}.ipynb").read_text(encoding="utf-8")
+    assert f"{name.replace('-', '_')}.verify(" in source, (
+        f"verify {name} in a cell of book/{page}.ipynb, and add it to the closing table"
+    )
+
+
 def test_the_table_of_contents_lists_files_that_exist():
     for page in pages():
         assert any(
