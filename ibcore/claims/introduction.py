@@ -11,17 +11,6 @@ import torch
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
-from ibcore.demonstrations.introduction import (
-    FIT,
-    GRID,
-    LABEL_NOISE,
-    CurveFit,
-    PolynomialFit,
-    WigglyStart,
-    fit_points,
-    fit_polynomial,
-    start_wiggly,
-)
 from ibcore.dynamics import paces
 from ibcore.dynamics.batches import epochs
 from ibcore.dynamics.directions import Momentum
@@ -34,6 +23,17 @@ from ibcore.models.network import Network
 from ibcore.oracles.expressivity import memorizing_network
 from ibcore.oracles.kernels import kernel_interpolant, output_layer_kernel
 from ibcore.oracles.polynomial_risk import expected_excess_risk, expected_train_error
+from ibcore.pages.introduction.runs import (
+    FIT,
+    GRID,
+    LABEL_NOISE,
+    CurveFit,
+    PolynomialFit,
+    WigglyStart,
+    fit_points,
+    fit_polynomial,
+    start_wiggly,
+)
 from ibcore.problems.curves import (
     Points,
     cubic,

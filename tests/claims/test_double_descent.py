@@ -3,22 +3,17 @@ import math
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 
 from ibcore.claims import Setting
 from ibcore.claims import double_descent as page
 from ibcore.claims.double_descent import (
-    EXPLORER_COUNTS,
-    EXPLORER_NOISES,
     double_descent_linear,
     double_descent_rff,
-    draw_wave,
     judge_features,
     judge_weak_features,
     measured_risk,
     network_curves,
     risk_during_descent,
-    wave_fits,
 )
 from ibcore.oracles.double_descent import weak_features_risk, weak_features_spread
 from ibcore.problems.weak_features import equally_weak
@@ -181,24 +176,3 @@ def test_claims_depend_on_the_seed_and_on_nothing_else():
     assert not np.array_equal(
         first.data["measured"]["equally weak"], other.data["measured"]["equally weak"]
     )
-
-
-def test_explorer_draws_a_frame_and_says_what_it_shows():
-    fig, sentence = draw_wave(12, 0.3)
-    assert isinstance(fig, Figure)
-    assert sentence.startswith("12 features, noise 0.3: just enough")
-
-
-def test_explorer_tells_the_story():
-    typical = wave_fits(max(EXPLORER_NOISES))["typical"]
-    peak = EXPLORER_COUNTS.index(12)
-    assert int(typical.argmax()) == peak
-    assert typical[peak] > 10 * max(typical[:peak].min(), typical[-1])
-
-
-def test_explored_fits_pass_through_the_points():
-    fits = wave_fits(0.1)
-    for row in fits["values"][EXPLORER_COUNTS.index(1000) :]:
-        assert np.interp(fits["x"], fits["grid"], row) == pytest.approx(
-            fits["y"], abs=0.02
-        )

@@ -21,15 +21,15 @@ from ibcore.claims.introduction import (
     memorize,
     smooth_or_wiggly,
 )
-from ibcore.demonstrations.introduction import (
+from ibcore.dynamics.trajectory import step_limit
+from ibcore.models.polynomial import legendre_features
+from ibcore.oracles.least_squares import descent_from_zero
+from ibcore.pages.introduction.runs import (
     LABEL_NOISE,
     fit_points,
     fit_polynomial,
     start_wiggly,
 )
-from ibcore.dynamics.trajectory import step_limit
-from ibcore.models.polynomial import legendre_features
-from ibcore.oracles.least_squares import descent_from_zero
 from ibcore.problems.curves import cubic, cubic_points, points, scattered_points
 from ibcore.validation import InvalidInput
 

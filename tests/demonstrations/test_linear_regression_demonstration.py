@@ -5,6 +5,7 @@ import torch
 from ibcore.demonstrations import linear_regression as demo
 from ibcore.figures import linear_regression as pictures
 from ibcore.figures.style import figure
+from ibcore.pages.regression.linear_regression.runs import random_interpolants
 from ibcore.problems.interpolation import isotropic_interpolation
 
 
@@ -50,7 +51,7 @@ def test_following_own_data():
 
 
 def test_random_interpolants_without_a_lean_obey_the_identity():
-    table = demo.random_interpolants(3, 500, torch.device("cpu"), fresh=40)
+    table = random_interpolants(3, 500, torch.device("cpu"), fresh=40)
     assert table.residual < 1e-12
     assert float(table.risks[1.0].mean() / table.predicted[1.0]) == pytest.approx(
         1, abs=0.1

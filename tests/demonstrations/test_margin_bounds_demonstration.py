@@ -3,10 +3,12 @@ import torch
 from ibcore.demonstrations.margin_bounds import (
     draw_margins,
     explore_margins,
+)
+from ibcore.models.network import Network
+from ibcore.pages.classification.homogeneous_networks.margin_bounds.runs import (
     he_start,
     train_to,
 )
-from ibcore.models.network import Network
 
 
 def ratio(random, divisor):

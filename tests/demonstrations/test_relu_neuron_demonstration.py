@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ibcore.demonstrations.relu_neuron import draw_wound, train, walked, wound
+from ibcore.demonstrations.relu_neuron import draw_wound, walked, wound
+from ibcore.pages.regression.nonlinear_networks.relu_neuron.runs import train
 from ibcore.problems.relu_pairs import Shape, pair
 
 

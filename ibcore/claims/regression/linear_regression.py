@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
-from ibcore.demonstrations.linear_regression import RADII, random_interpolants
 from ibcore.dynamics import paces
 from ibcore.dynamics.batches import epochs, with_replacement
 from ibcore.dynamics.directions import Adam, Averaged, Momentum
@@ -37,6 +36,7 @@ from ibcore.oracles.bregman_projection import (
 )
 from ibcore.oracles.least_squares import descent_from_zero, minimum_norm
 from ibcore.oracles.separability import nonseparable_limit
+from ibcore.pages.regression.linear_regression.runs import RADII, random_interpolants
 from ibcore.problems.convex import ConvexProblems, random_problem
 from ibcore.problems.interpolation import Interpolation, isotropic_interpolation
 

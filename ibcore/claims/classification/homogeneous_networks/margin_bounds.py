@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
-from ibcore.demonstrations.margin_bounds import he_start, train_to
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.models.network import Network
+from ibcore.pages.classification.homogeneous_networks.margin_bounds.runs import (
+    he_start,
+    train_to,
+)
 from ibcore.problems.digits import CLASSES
 from ibcore.problems.labelings import LABELINGS, labelings
 from ibcore.threads import threads

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
-from ibcore.demonstrations.relu_neuron import FITTED, MAX_ANGLE, rise, shape_for, train
 from ibcore.dynamics import explicit, paces
 from ibcore.dynamics.objective import Objective
 from ibcore.evidence import Check, Control, Evidence
@@ -21,6 +20,13 @@ from ibcore.models.neuron import Neuron
 from ibcore.models.relu_neuron import RIGHT_RELU, ReLUNeuron, safe_step
 from ibcore.oracles.least_interpolant import least_interpolant
 from ibcore.oracles.relu_flow import turned_ratio
+from ibcore.pages.regression.nonlinear_networks.relu_neuron.runs import (
+    FITTED,
+    MAX_ANGLE,
+    rise,
+    shape_for,
+    train,
+)
 from ibcore.problems.relu_pairs import NeuronData, Shape, chain, pair, placed
 from ibcore.problems.relu_turns import (
     plane_pair,

@@ -4,8 +4,12 @@ import torch
 
 from ibcore.claims import Setting
 from ibcore.claims.regression.nonlinear_networks import relu_neuron as page
-from ibcore.demonstrations.relu_neuron import MAX_ANGLE, rise, shape_for
 from ibcore.dynamics.stiff_flow import NO_EVENT, StiffRun
+from ibcore.pages.regression.nonlinear_networks.relu_neuron.runs import (
+    MAX_ANGLE,
+    rise,
+    shape_for,
+)
 from ibcore.problems.relu_pairs import Shape, pair
 
 CLAIMS = {

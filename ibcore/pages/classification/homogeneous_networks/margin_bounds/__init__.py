@@ -1,0 +1,1 @@
+"""Margin bounds: what the margins of a network say about fresh examples."""

@@ -1,0 +1,1 @@
+"""Least squares: which of the fitting predictors a method finds."""

@@ -1,0 +1,1 @@
+"""A single ReLU neuron: no function of the weights explains its limits."""
