@@ -89,13 +89,7 @@ class Network(OnInputs):
         return [matrix for matrix, _ in self.layers(theta)]
 
     def outputs(self, theta: Tensor) -> Tensor:
-        phi, state = ACTIVATIONS[self.activation], self.inputs
-        layers = self.layers(theta)
-        for number, (matrix, shift) in enumerate(layers, start=1):
-            state = state @ matrix.mT
-            state = state if shift is None else state + shift[:, None]
-            state = phi(state) if number < len(layers) else state
-        return state[..., 0] if self.out == 1 else state
+        return self._single(self._states(self.layers(theta))[1][-1])
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df(x_i)/dtheta, (B, P), for weights of the shape of the outputs; relu'(0) = 0."""
@@ -103,14 +97,8 @@ class Network(OnInputs):
 
     def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """The outputs and the map of weights to their pullback, by backpropagation through the states kept."""
-        phi, slope = ACTIVATIONS[self.activation], _SLOPES[self.activation]
-        layers, states, inner = self.layers(theta), [self.inputs], []
-        for number, (matrix, shift) in enumerate(layers, start=1):
-            inner.append(states[-1] @ matrix.mT)
-            if shift is not None:
-                inner[-1] += shift[:, None]
-            if number < len(layers):
-                states.append(phi(inner[-1]))
+        layers, slope = self.layers(theta), _SLOPES[self.activation]
+        states, inner = self._states(layers)
 
         def pull(weights: Tensor) -> Tensor:
             back = weights[..., None] if self.out == 1 else weights
@@ -124,7 +112,23 @@ class Network(OnInputs):
                     back = (back @ matrix) * slope(inner[number - 1], states[number])
             return torch.cat(parts[::-1], -1)
 
-        return inner[-1][..., 0] if self.out == 1 else inner[-1], pull
+        return self._single(inner[-1]), pull
+
+    def _states(
+        self, layers: list[tuple[Tensor, Tensor | None]]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """What each layer reads, x, phi(z_1), ..., and what it gives, z_1, ..., z_k."""
+        phi, states, inner = ACTIVATIONS[self.activation], [self.inputs], []
+        for number, (matrix, shift) in enumerate(layers, start=1):
+            z = states[-1] @ matrix.mT
+            inner.append(z if shift is None else z + shift[:, None])
+            if number < len(layers):
+                states.append(phi(inner[-1]))
+        return states, inner
+
+    def _single(self, outputs: Tensor) -> Tensor:
+        """(B, n, 1) as (B, n)."""
+        return outputs[..., 0] if self.out == 1 else outputs
 
     def normal(self, batch: int, generator: torch.Generator) -> Tensor:
         """Normal A_l of variance 2/columns, 1/columns in the last layer, and b_l = 0, (B, P) (He et al. 2015)."""
