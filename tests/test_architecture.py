@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "ibcore"
-BOTTOM = {"validation", "evidence", "threads", "measured", "claim"}
+BOTTOM = {"validation", "evidence", "threads", "measured", "claim", "batch"}
 JOINS = {"claims", "demonstrations", "pages"}
 LOWER = {
     "problems",

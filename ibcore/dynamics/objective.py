@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from ibcore.batch import rows_of
 from ibcore.dynamics.members import select, where
 from ibcore.dynamics.protocols import fitting, pullback, usable_outputs
 from ibcore.validation import InvalidInput, real_tensor
@@ -112,30 +113,18 @@ class Objective:
 
     def select(self, members: Tensor) -> Objective:
         """The objective of these members (A,)."""
-        own = self.targets is not None and not self.shared
-        targets = self.targets[members] if own and self.targets is not None else None
-        return replace(
-            self,
-            model=self.model.select(members),
-            targets=targets if own else self.targets,
-        )
+        part = replace(self, model=self.model.select(members))
+        if self.targets is None or self.shared:
+            return part
+        return replace(part, targets=self.targets[members])
 
     def minibatch(self, rows: Tensor) -> Objective:
         """The mean over these examples, (b,) for all members or (B, b)."""
-        targets = self.targets
-        if targets is None:
-            return replace(self, model=self.model.minibatch(rows))
-        if self.shared:
-            targets = targets[rows]
-        elif rows.ndim == 1:
-            targets = targets[:, rows]
-        else:
-            members = torch.arange(len(targets), device=targets.device)
-            targets = targets[members[:, None], rows]
-        shared = self.shared and rows.ndim == 1
-        return replace(
-            self, model=self.model.minibatch(rows), targets=targets, shared=shared
-        )
+        part = replace(self, model=self.model.minibatch(rows))
+        if self.targets is None:
+            return part
+        targets = rows_of(self.targets, rows, shared=self.shared)
+        return replace(part, targets=targets, shared=self.shared and rows.ndim == 1)
 
     def perturbed(self, noise: Tensor) -> Objective:
         """The same with `noise`, (B, n, ...), added to the targets."""

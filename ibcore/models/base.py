@@ -11,6 +11,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from ibcore.batch import rows_of
 from ibcore.validation import model_inputs
 
 
@@ -74,15 +75,6 @@ def with_fields(instance: Any, **fields: Any) -> Any:
     for name, value in fields.items():
         object.__setattr__(other, name, value)
     return other
-
-
-def rows_of(data: Tensor, rows: Tensor, *, shared: bool) -> Tensor:
-    """Entries `rows`, (b,) or (B, b), of data with one entry an example, (n, ...) if `shared` or (B, n, ...)."""
-    if shared:
-        return data[rows]
-    if rows.ndim == 1:
-        return data[:, rows]
-    return data[torch.arange(len(data), device=data.device)[:, None], rows]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ibcore.models.base import OnInputs, rows_of, with_fields
+from ibcore.batch import rows_of
+from ibcore.models.base import OnInputs, with_fields
 from ibcore.validation import InvalidInput, data_tensor, real_number
 
 

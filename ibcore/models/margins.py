@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ibcore.models.base import Model, rows_of, with_fields
+from ibcore.batch import rows_of
+from ibcore.models.base import Model, with_fields
 from ibcore.validation import binary_labels
 
 
