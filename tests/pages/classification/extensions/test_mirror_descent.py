@@ -23,11 +23,6 @@ CLAIMS = {
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def verdicts():
-    return {name: claim.verify(Setting("quick", 0)) for name, claim in CLAIMS.items()}
-
-
 @pytest.mark.parametrize("name", CLAIMS)
 def test_claims_hold_and_controls_are_refuted(verdicts, name):
     evidence = verdicts[name].evidence
