@@ -1,4 +1,4 @@
-"""Mirror flow and mirror descent with the potential |theta|_p^p / p on losses with a tail.
+"""Mirror flow with the potential |theta|_p^p / p on losses with a tail.
 
 Mirror flow d/dt grad psi(theta) = -grad L on the mean loss visits the same points as
 
@@ -280,33 +280,6 @@ def _orders(p: float | Tensor, theta: Tensor) -> Tensor:
             "Call once for each kind."
         )
     return orders.expand(len(theta))[:, None]
-
-
-@threads()
-def mirror_descent(
-    model: Model,
-    loss: TailLoss,
-    theta: Tensor,
-    p: float | Tensor,
-    *,
-    step_size: float,
-    steps: int,
-) -> Tensor:
-    """theta (B, P) after `steps` explicit steps grad psi(theta) <- grad psi(theta) - eta grad L(theta).
-
-    p: in (1, infinity), one number or (B,).      L: the mean loss.
-    """
-    theta = starting_point(model, theta)
-    orders = real_tensor("p", p).to(theta).expand(len(theta))[:, None]
-    if not bool((orders > 1).all()):
-        raise InvalidInput(f"p is {p}, expected numbers above 1.")
-    positive_number("step_size", step_size)
-    z = mirror(theta, orders)
-    for _ in range(positive_integer("steps", steps)):
-        slopes = torch.exp(loss.log_slope(model.outputs(theta)))
-        z = z + step_size * _pull(model.jacobian(theta), slopes / slopes.shape[-1])
-        theta = unmirror(z, orders)
-    return theta
 
 
 class _Run:

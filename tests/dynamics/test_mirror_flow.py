@@ -6,16 +6,19 @@ import pytest
 import torch
 from scipy.integrate import quad, solve_ivp
 
+from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.mirror_descent import MirrorStep, PowerMirror
 from ibcore.dynamics.mirror_flow import (
     _State,
     dual_stage,
     mirror,
-    mirror_descent,
     mirror_flow,
     primal_stage,
     unmirror,
 )
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant
 from ibcore.losses import Exponential, Logistic
 from ibcore.models import Linear
 from ibcore.models.deep_linear import DeepLinear, random_start
@@ -206,9 +209,13 @@ def test_small_steps_of_mirror_descent_follow_the_flow():
     run = from_zero(signed, 1.5, math.log(20.0), growth=0.05)
     steps = round(math.exp(float(run.log_time[0, 0])) / 0.01)
     start = torch.zeros(1, 4, dtype=torch.float64)
-    discrete = mirror_descent(
-        Linear(signed), Exponential(), start, 1.5, step_size=0.01, steps=steps
-    )
+    discrete = descend(
+        Objective(Linear(signed), Exponential()),
+        start,
+        constant(0.01),
+        steps=[steps],
+        direction=MirrorStep(PowerMirror(1.5)),
+    ).theta[0]
     assert float((discrete - run.theta[0]).norm() / discrete.norm()) < 1e-2
 
 

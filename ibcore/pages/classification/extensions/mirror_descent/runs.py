@@ -9,7 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.mirror_flow import mirror_descent, mirror_flow
+from ibcore.dynamics import explicit
+from ibcore.dynamics.mirror_descent import MirrorStep, PowerMirror
+from ibcore.dynamics.mirror_flow import mirror_flow
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant
 from ibcore.dynamics.trajectory import REACHED, Trajectory
 from ibcore.evidence import Check
 from ibcore.losses import Exponential, PolynomialTail
@@ -263,18 +267,18 @@ def naive_gaps(
         )
         - 0.5
     )
-    p = torch.tensor(orders, dtype=torch.float64).repeat_interleave(len(signed))
-    rows = signed.repeat(len(orders), 1, 1)
-    w = mirror_descent(
-        Linear(rows),
-        Exponential(),
-        start.repeat(len(orders), 1),
-        p,
-        step_size=step_size,
-        steps=steps,
-    )
-    sizes = torch.stack(
-        [torch.linalg.vector_norm(v, float(q)) for v, q in zip(w, p, strict=True)]
-    )
-    margins = (rows @ w[..., None])[..., 0].amin(-1)
-    return (1 - margins / sizes / best.T.reshape(-1)).reshape(len(orders), -1)
+    objective = Objective(Linear(signed), Exponential())
+    gaps = []
+    for p, margins in zip(orders, best.T, strict=True):
+        run = explicit.descend(
+            objective,
+            start,
+            constant(step_size),
+            steps=[steps],
+            direction=MirrorStep(PowerMirror(p)),
+            max_seconds=math.inf,
+        )
+        w = run.theta[0]
+        sizes = torch.linalg.vector_norm(w, p, dim=-1)
+        gaps.append(1 - (signed @ w[..., None])[..., 0].amin(-1) / sizes / margins)
+    return torch.stack(gaps)
