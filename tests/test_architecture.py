@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "ibcore"
-BOTTOM = {"validation", "evidence", "threads", "measured", "claim", "batch"}
+BOTTOM = {
+    "validation",
+    "evidence",
+    "threads",
+    "measured",
+    "claim",
+    "batch",
+    "linear_algebra",
+}
 JOINS = {"claims", "demonstrations", "pages"}
 LOWER = {
     "problems",

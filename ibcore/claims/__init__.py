@@ -45,4 +45,7 @@ PAGES = (
     "regression/matrix_factorization/norm_to_infinity",
     "regression/nonlinear_networks/monotone_neurons",
     "regression/nonlinear_networks/relu_neuron",
+    "dynamical_stability/stable_minima",
+    "dynamical_stability/flat_minima",
+    "dynamical_stability/edge_of_stability",
 )

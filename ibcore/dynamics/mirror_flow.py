@@ -22,7 +22,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.linear_algebra import solve
 from ibcore.dynamics.protocols import Model, TailLoss, starting_point
 from ibcore.dynamics.trajectory import (
     NOT_FINITE,
@@ -34,6 +33,7 @@ from ibcore.dynamics.trajectory import (
     step_limit,
     wall_limit,
 )
+from ibcore.linear_algebra import solve
 from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.linear_algebra import solve
 from ibcore.dynamics.protocols import Model, TailLoss
 from ibcore.dynamics.scaled_field import Point
+from ibcore.linear_algebra import solve
 
 _GAMMA = 1 - 1 / math.sqrt(2)  # L-stable (Alexander 1977)
 _LINEARIZATIONS = 12

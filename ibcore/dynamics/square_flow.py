@@ -16,7 +16,6 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.linear_algebra import symmetric_eigen
 from ibcore.dynamics.protocols import starting_point
 from ibcore.dynamics.trajectory import (
     CONVERGED,
@@ -26,6 +25,7 @@ from ibcore.dynamics.trajectory import (
     step_limit,
     wall_limit,
 )
+from ibcore.linear_algebra import symmetric_eigen
 from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,

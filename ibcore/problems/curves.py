@@ -108,6 +108,17 @@ def cubic_points(
     return Points(x, cubic(x) + noise * _normal(x, generator))
 
 
+def chebyshev_points(degree: int, count: int) -> Points:
+    """y = T_k(x), the Chebyshev polynomial of degree k, at `count` equispaced inputs in [-1, 1].
+
+    Source: the toy task of Cohen, Kaur, Li, Kolter and Talwalkar 2021, with 20 points (recalled).
+    """
+    positive_integer("degree", degree)
+    positive_integer("count", count, least=3)
+    x = torch.linspace(-1, 1, count, dtype=torch.float64)[None]
+    return Points(x, torch.cos(degree * torch.acos(x)))
+
+
 def zigzag(data: Points, *, between: int = 4) -> Points:
     """The same points with `between` more in every gap, alternately above and below the straight line.
 

@@ -9,7 +9,6 @@ import torch
 
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.factor_descent import descend_factors
-from ibcore.dynamics.linear_algebra import solve, symmetric_eigen
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.mirror_descent import (
     HypentropyMirror,
@@ -33,6 +32,7 @@ from ibcore.dynamics.trajectory import (
     STEP_LIMIT,
     step_limit,
 )
+from ibcore.linear_algebra import solve, symmetric_eigen
 from ibcore.losses import Exponential, Logistic
 from ibcore.models import Linear
 from ibcore.models.diagonal import Diagonal

@@ -2,10 +2,11 @@ import math
 
 import pytest
 import torch
-from numpy.polynomial import legendre
+from numpy.polynomial import chebyshev, legendre
 
 from ibcore.problems.curves import (
     CUBIC,
+    chebyshev_points,
     cubic,
     cubic_points,
     jittered_inputs,
@@ -96,3 +97,11 @@ def test_zigzag_keeps_the_points_and_alternates_between_them():
 
 def test_zigzag_of_eight_points_has_thirty_six():
     assert zigzag(scattered_points(3, 8, generator())).x.shape == (3, 36)
+
+
+@pytest.mark.parametrize("degree", [1, 3, 5])
+def test_labels_of_the_chebyshev_task(degree):
+    data = chebyshev_points(degree, 20)
+    assert data.x.shape == data.y.shape == (1, 20)
+    expected = chebyshev.Chebyshev.basis(degree)(data.x[0].numpy())
+    torch.testing.assert_close(data.y[0], torch.from_numpy(expected))

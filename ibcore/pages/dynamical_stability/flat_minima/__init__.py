@@ -1,0 +1,1 @@
+"""What flat minima are, in parameters and as functions."""

@@ -1,0 +1,1 @@
+"""Which minima a step size can stay in, and how the batch size enters."""
