@@ -47,5 +47,6 @@ PAGES = (
     "regression/nonlinear_networks/relu_neuron",
     "dynamical_stability/stable_minima",
     "dynamical_stability/flat_minima",
+    "dynamical_stability/function_space",
     "dynamical_stability/edge_of_stability",
 )

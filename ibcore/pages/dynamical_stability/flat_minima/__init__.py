@@ -1,1 +1,1 @@
-"""What flat minima are, in parameters and as functions."""
+"""What flat minima are, and why flatness is a property of parameters and not of functions."""

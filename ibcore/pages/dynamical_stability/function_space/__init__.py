@@ -1,0 +1,1 @@
+"""What a bound on the sharpness says of the function that a network computes."""
