@@ -8,6 +8,7 @@ from benchmarks import (
     log_time,
     networks,
     nuclear_norm,
+    sharpness,
     stiff_flow,
 )
 from benchmarks import threads as own_threads
@@ -20,6 +21,7 @@ MODULES = (
     explicit,
     stiff_flow,
     nuclear_norm,
+    sharpness,
     own_threads,
 )
 

@@ -16,6 +16,8 @@ Product = Callable[[Tensor], Tensor]
 """v -> H v for vectors (B, P), one symmetric matrix H a member; see `Objective.curvature`."""
 
 _OFTEN = 8  # up to so many products it is asked after each whether the eigenvalues are known, later after every fourth
+_WEIGHTS = (1.0, 0.5, 0.25)  # of the leading vectors in the next start of `Sharpness`
+_FRESH = 0.01  # relative length of the random vector in it
 _BREAKDOWN = (
     1e-12  # of |H|: a residual below it is rounding, and the Krylov space is invariant
 )
@@ -29,7 +31,7 @@ class Eigenvalues:
     residuals: (B, count), |H v - value v|; an eigenvalue of H lies within this distance of each value.
     errors: (B, count), the smaller of the residual and residual^2 / gap, the bound of Kato and Temple, where the gap
         is the distance to the nearest other value that was found, less its residual.
-    products: the number of products with H.      converged: whether all errors met the tolerance, (B,).
+    products: the number of products with H.      converged: whether all residuals met the tolerance, (B,).
     """
 
     values: Tensor
@@ -45,27 +47,24 @@ def largest_eigenvalues(
     start: Tensor,
     *,
     count: int = 1,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-4,
     most: int = 200,
 ) -> Eigenvalues:
     """The `count` largest eigenvalues, by Lanczos' iteration with full reorthogonalization.
 
-    product: see `Product`.      start: (B, P), not zero; random, or the eigenvectors of a matrix nearby.
-    It ends when the errors of all members are at most `tolerance` times the largest absolute value that was found,
-    and after `most` products; then `converged` is false. A matrix with an entry that is not finite has the values NaN.
+    product: see `Product`.      start: (B, P), not zero; random, or the eigenvectors of a matrix nearby. Of a multiple
+    eigenvalue one copy is found, and nothing of an eigenvector to which the start is orthogonal.
+    It ends when the residuals of all members are at most `tolerance` times the largest absolute value that was found,
+    and after `most` products; then `converged` is false. The errors are far smaller, of order tolerance^2, but it is
+    the residual that must be small: beside a larger eigenvalue close by, of which the start knows next to nothing, the
+    bound of Kato and Temple is small for the wrong one. A matrix that is not finite has the values NaN.
     Raises `InvalidInput` for a start that is zero or not finite, and a count above P.
 
     Source: Lanczos 1950; Parlett 1998, chapter 13; the bounds are his theorems 4.5.1 and 10.3.1 (Kato, Temple).
     """
-    space = _Krylov(product, _checked(start, count), min(most, start.shape[-1]))
     positive_number("tolerance", tolerance)
-    while True:
-        space.grow()
-        if space.asked(count):
-            found = space.largest(count, tolerance)
-            known = found.converged | found.values.isnan().any(-1)
-            if space.full or bool(known.all()):
-                return found
+    space = _Krylov(product, _checked(start, count), min(most, start.shape[-1]))
+    return space.until(count, tolerance)
 
 
 def smallest_eigenvalues(
@@ -73,7 +72,7 @@ def smallest_eigenvalues(
     start: Tensor,
     *,
     count: int = 1,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-4,
     most: int = 200,
 ) -> Eigenvalues:
     """The `count` smallest eigenvalues, the smallest first; all else as in `largest_eigenvalues`."""
@@ -99,10 +98,14 @@ def _checked(start: Tensor, count: int) -> Tensor:
         raise InvalidInput(
             f"{count} eigenvalues were asked for; the matrix has {start.shape[-1]}."
         )
-    lengths = torch.linalg.vector_norm(start, dim=-1, keepdim=True)
+    lengths = torch.linalg.vector_norm(start, dim=-1)
     if not bool(((lengths > 0) & lengths.isfinite()).all()):
         raise InvalidInput("a start of the iteration is zero or not finite.")
-    return start / lengths
+    return _unit(start)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
 
 
 class _Krylov:
@@ -160,7 +163,23 @@ class _Krylov:
         axis = basis.square().sum(1).argmin(-1)
         unit = torch.nn.functional.one_hot(axis, basis.shape[-1]).to(basis)
         left = self._orthogonal(unit)[0]
-        return left / torch.linalg.vector_norm(left, dim=-1, keepdim=True)
+        return _unit(left)
+
+    def until(self, count: int, tolerance: float) -> Eigenvalues:
+        """The `count` largest eigenvalues, as soon as they meet the tolerance or there is no room any more."""
+        while True:
+            self.grow()
+            if self.asked(count):
+                found = self.largest(count, tolerance)
+                known = found.converged | found.values.isnan().any(-1)
+                if self.full or bool(known.all()):
+                    return found
+
+    def leading(self, weights: tuple[float, ...]) -> Tensor:
+        """The sum of the leading vectors found, with these weights, (B, P)."""
+        count = min(len(weights), self.size)
+        vectors = self.largest(count, 1.0).vectors
+        return torch.tensor(weights[:count]).to(vectors) @ vectors
 
     def asked(self, count: int) -> bool:
         """Whether the eigenvalues are looked at now."""
@@ -173,7 +192,7 @@ class _Krylov:
         residuals = self.rest[:, None] * rotations[:, -1].abs()
         errors = _errors(values, residuals)
         allowed = tolerance * values.abs().amax(-1, keepdim=True)
-        met = (errors[:, :count] <= allowed).all(-1)
+        met = (residuals[:, :count] <= allowed).all(-1)
         vectors = rotations[..., :count].mT @ self.basis[:, : self.size]
         return Eigenvalues(
             values[:, :count],
@@ -224,42 +243,36 @@ def trace(
 class Sharpness:
     """A quantity that `descend` watches: the largest Hessian eigenvalue of the objective, (A,).
 
-    The first call starts from random vectors of `seed`; each later one from the eigenvectors of the call before, to
-    which a random vector of relative length `fresh` is added, so that an eigenvalue that overtakes is not missed.
-    A member whose eigenvalue misses the `tolerance` (relative) after `most` products is NaN.
+    The first call starts from random vectors of `seed`; each later one from the three leading vectors of the call
+    before, with falling weights, so that an eigenvalue that overtakes is not missed. `tolerance` is that of the
+    relative residual; the eigenvalue itself is known far better. A member that misses it after `most` products is NaN.
     """
 
     def __init__(
-        self,
-        *,
-        tolerance: float = 1e-6,
-        most: int = 200,
-        fresh: float = 0.1,
-        seed: int = 0,
+        self, *, tolerance: float = 3e-4, most: int = 200, seed: int = 0
     ) -> None:
-        self.tolerance, self.most, self.fresh = tolerance, most, fresh
-        self.products = 0
+        self.tolerance, self.most, self.products = tolerance, most, 0
         self._generator = torch.Generator().manual_seed(seed)
-        self._vectors = torch.empty(0)
+        self._leading = torch.empty(0)
 
     def __call__(self, point: Any, members: Tensor) -> Tensor:
-        found = largest_eigenvalues(
+        space = _Krylov(
             point.objective.curvature(point.theta),
             self._start(point.theta, members),
-            tolerance=self.tolerance,
-            most=self.most,
+            min(self.most, point.theta.shape[-1]),
         )
+        found = space.until(1, self.tolerance)
         self.products += found.products
+        mixed = space.leading(_WEIGHTS)
         good = found.converged
-        self._vectors[members[good]] = found.vectors[good, 0]
-        return torch.where(found.converged, found.values[:, 0], torch.nan)
+        self._leading[members[good]] = mixed[good]
+        return torch.where(good, found.values[:, 0], torch.nan)
 
     def _start(self, theta: Tensor, members: Tensor) -> Tensor:
-        draw = torch.randn(
-            theta.shape, generator=self._generator, dtype=torch.float64
-        ).to(theta)
-        if not len(self._vectors):
-            self._vectors = draw
-            return draw
-        size = self.fresh / theta.shape[-1] ** 0.5
-        return self._vectors[members] + size * draw
+        shape = theta.shape
+        draw = torch.randn(shape, generator=self._generator, dtype=torch.float64)
+        draw = draw.to(theta) / shape[-1] ** 0.5
+        if not len(self._leading):
+            self._leading = draw
+            return _unit(draw)
+        return _unit(self._leading[members] + _FRESH * draw)

@@ -53,8 +53,8 @@ RANDOM = torch.randn(6, 60, generator=torch.Generator().manual_seed(1130103)).do
 @pytest.mark.parametrize("count", [1, 3])
 def test_both_ends_of_random_spectra(count):
     product, rising = times(matrices(RANDOM)), RANDOM.sort(-1).values
-    top = largest_eigenvalues(product, start(6, 60), count=count, tolerance=1e-10)
-    low = smallest_eigenvalues(product, start(6, 60), count=count, tolerance=1e-10)
+    top = largest_eigenvalues(product, start(6, 60), count=count, tolerance=1e-7)
+    low = smallest_eigenvalues(product, start(6, 60), count=count, tolerance=1e-7)
     scale = RANDOM.abs().amax(-1, keepdim=True)
     assert float(((top.values - rising.flip(-1)[:, :count]) / scale).abs().max()) < 1e-9
     assert float(((low.values - rising[:, :count]) / scale).abs().max()) < 1e-9
@@ -76,13 +76,15 @@ def test_an_eigenvalue_lies_within_the_residual_of_each_value(most):
     torch.testing.assert_close(lengths, torch.ones_like(lengths))
 
 
-def test_the_whole_space_is_exact_and_an_invariant_one_is_left():
+def test_a_space_that_is_invariant_early_is_exact_and_left():
+    """Three distinct eigenvalues of one matrix, one of the other: the iteration cannot go on from its start."""
     spectra = torch.tensor([[3.0, 3.0, 1.0, -5.0], [0.0, 0.0, 0.0, 0.0]]).double()
-    matrix = torch.diag_embed(spectra)
-    axis = torch.tensor([[0.0, 0.0, 1.0, 0.0]] * 2).double()
-    found = largest_eigenvalues(times(matrix), axis, count=2, tolerance=1e-12, most=4)
-    expected = torch.tensor([[3.0, 3.0], [0.0, 0.0]]).double()
-    torch.testing.assert_close(found.values, expected, rtol=0, atol=1e-14)
+    found = largest_eigenvalues(times(matrices(spectra)), start(2, 4), count=2)
+    expected = torch.tensor([[3.0, 1.0], [0.0, 0.0]]).double()
+    torch.testing.assert_close(found.values, expected, rtol=0, atol=1e-7)
+    assert bool(found.converged.all())
+    gram = found.vectors @ found.vectors.mT
+    torch.testing.assert_close(gram, torch.eye(2).double().expand(2, 2, 2))
 
 
 def test_one_parameter():
@@ -172,7 +174,7 @@ def test_sharpness_is_followed_to_five_digits_through_the_edge_of_stability():
     for stop in range(0, 51, 5):
         expected = torch.tensor([dense(objective, point) for point in run.theta[stop]])
         torch.testing.assert_close(watched[stop], expected.double(), rtol=1e-5, atol=0)
-    assert watch.products < 8 * 51
+    assert watch.products < 12 * 51
 
 
 def test_an_eigenvalue_that_overtakes_is_not_missed():
@@ -193,3 +195,14 @@ def test_an_eigenvalue_that_overtakes_is_not_missed():
     watch, members = Sharpness(), torch.arange(1)
     seen = [float(watch(Point(t / 10), members)) for t in range(11)]
     assert seen == pytest.approx([max(2 - t / 10, 1 + t / 10) for t in range(11)])
+
+
+def test_a_larger_eigenvalue_close_by_is_not_missed():
+    """A start with a hundredth of the leading eigenvector, beside an eigenvalue smaller by 2 %."""
+    spectrum = torch.linspace(0, 1, 200).double()
+    spectrum[-2:] = torch.tensor([1.96, 2.0]).double()
+    matrix = torch.diag(spectrum)[None]
+    blind = torch.full((1, 200), 0.1).double()
+    blind[0, -1] = 1e-3
+    found = largest_eigenvalues(times(matrix), blind)
+    assert float(found.values[0, 0]) == pytest.approx(2.0, rel=1e-6)
