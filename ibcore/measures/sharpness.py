@@ -47,7 +47,7 @@ def largest_eigenvalues(
     start: Tensor,
     *,
     count: int = 1,
-    tolerance: float = 1e-4,
+    tolerance: float = 1e-5,
     most: int = 200,
 ) -> Eigenvalues:
     """The `count` largest eigenvalues, by Lanczos' iteration with full reorthogonalization.
@@ -72,7 +72,7 @@ def smallest_eigenvalues(
     start: Tensor,
     *,
     count: int = 1,
-    tolerance: float = 1e-4,
+    tolerance: float = 1e-5,
     most: int = 200,
 ) -> Eigenvalues:
     """The `count` smallest eigenvalues, the smallest first; all else as in `largest_eigenvalues`."""
@@ -249,7 +249,7 @@ class Sharpness:
     """
 
     def __init__(
-        self, *, tolerance: float = 3e-4, most: int = 200, seed: int = 0
+        self, *, tolerance: float = 1e-4, most: int = 200, seed: int = 0
     ) -> None:
         self.tolerance, self.most, self.products = tolerance, most, 0
         self._generator = torch.Generator().manual_seed(seed)
