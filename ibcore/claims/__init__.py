@@ -49,4 +49,6 @@ PAGES = (
     "dynamical_stability/flat_minima",
     "dynamical_stability/function_space",
     "dynamical_stability/edge_of_stability",
+    "further/modified_losses",
+    "further/balancedness",
 )

@@ -1,0 +1,1 @@
+"""What gradient flow conserves between the layers of a network."""

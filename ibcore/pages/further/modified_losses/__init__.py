@@ -1,0 +1,1 @@
+"""Gradient methods with finite steps as gradient flow on a modified loss."""
