@@ -49,6 +49,8 @@ PAGES = (
     "dynamical_stability/flat_minima",
     "dynamical_stability/function_space",
     "dynamical_stability/edge_of_stability",
+    "further/label_noise",
     "further/modified_losses",
     "further/balancedness",
+    "further/parameter_norms",
 )

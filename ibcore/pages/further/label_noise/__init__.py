@@ -1,0 +1,1 @@
+"""What noise in the labels adds to the loss that stochastic gradient descent minimizes."""

@@ -1,0 +1,1 @@
+"""What a small norm of the parameters means for the function."""
