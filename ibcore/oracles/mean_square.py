@@ -28,20 +28,29 @@ def batch_hessians(hessians: Tensor, size: int) -> Tensor:
 
 @threads()
 def mean_square_operator(hessians: Tensor, size: int, step: float) -> Tensor:
-    """The matrix (d^2, d^2) that takes E theta theta^T, as a vector, to the next one: the mean of A x A.
+    """The matrix (d^2, d^2) that takes E theta theta^T to the next one.
 
-    A = I - step H_b over all batches of `size`, one by one; for few examples.
+    It is the mean of A x A, A = I - step H_b, over all batches of `size`,
+    each taken up by itself; for few examples.
     """
     steps = _steps(hessians, size, step)
     d = steps.shape[-1]
-    return torch.einsum("bij,bkl->ikjl", steps, steps).reshape(d * d, d * d) / len(
-        steps
-    )
+    pairs = torch.einsum("bij,bkl->ikjl", steps, steps) / len(steps)
+    return pairs.reshape(d * d, d * d)
 
 
 def _steps(hessians: Tensor, size: int, step: float) -> Tensor:
     unit = torch.eye(hessians.shape[-1], dtype=hessians.dtype)
     return unit - step * batch_hessians(hessians, size)
+
+
+@threads()
+def mean_square_after(operator: Tensor, start: Tensor, count: int) -> float:
+    """E |theta|^2 after `count` steps from `start` (d,), by the matrix of `mean_square_operator`."""
+    second = (
+        torch.linalg.matrix_power(operator, count) @ torch.outer(start, start).flatten()
+    )
+    return float(second.reshape(len(start), -1).diagonal().sum())
 
 
 def radius(operator: Tensor) -> float:
@@ -58,11 +67,12 @@ def spread(count: int, size: int) -> float:
 def critical_step(hessians: Tensor, size: int) -> float:
     """The step up to which SGD with batches of `size` is stable in mean square, 2 / radius(C^-1 D).
 
-    C M = (H M + M H) / 2 and D M = E H_b M H_b = (1 - p) H M H + p / n sum_i H_i M H_i with p of `spread`.
+    C M = (H M + M H) / 2 and D M = E H_b M H_b = (1 - c) H M H + c / n sum_i H_i M H_i with c of `spread`.
     The mean H of the Hessians (n, d, d) has to be positive definite; no batch is enumerated.
-    Source: Mulayoff and Michaeli 2024 (abstract read); derived on the page. Raises `InvalidInput` for a singular H.
+    Source: Mulayoff and Michaeli 2024 (abstract read, theorem recalled); proved on the page.
+    Raises `InvalidInput` for a singular H.
     """
-    mean, d, p = hessians.mean(0), hessians.shape[-1], spread(len(hessians), size)
+    mean, d, c = hessians.mean(0), hessians.shape[-1], spread(len(hessians), size)
     unit = torch.eye(d, dtype=hessians.dtype)
     if float(torch.linalg.eigvalsh(mean)[0]) <= 1e-12 * float(mean.diagonal().sum()):
         raise InvalidInput(
@@ -71,20 +81,20 @@ def critical_step(hessians: Tensor, size: int) -> float:
         )
     single = torch.einsum("bij,bkl->ikjl", hessians, hessians) / len(hessians)
     C = (torch.kron(mean, unit) + torch.kron(unit, mean)) / 2
-    D = (1 - p) * torch.kron(mean, mean) + p * single.reshape(d * d, d * d)
+    D = (1 - c) * torch.kron(mean, mean) + c * single.reshape(d * d, d * d)
     return 2 / radius(torch.linalg.solve(C, D))
 
 
 @threads()
 def sufficient_step(hessians: Tensor, size: int) -> float:
-    """The step up to which the largest eigenvalue of (I - step H)^2 + step^2 p Sigma is at most 1.
+    """The step up to which the largest eigenvalue of (I - step H)^2 + step^2 c Sigma is at most 1.
 
-    Sigma = mean H_i^2 - H^2, p of `spread`. Up to there E |theta|^2 does not grow in any step, from any theta. It is
-    2 over the largest eigenvalue of H^-1/2 (H^2 + p Sigma) H^-1/2. Source: Wu, Ma and E 2018 (recalled).
+    Sigma = mean H_i^2 - H^2, c of `spread`. Up to there E |theta|^2 does not grow in any step, from any theta. It is
+    2 over the largest eigenvalue of H^-1/2 (H^2 + c Sigma) H^-1/2. Source: Wu, Ma and E 2018 (recalled).
     """
-    mean, p = hessians.mean(0), spread(len(hessians), size)
+    mean, c = hessians.mean(0), spread(len(hessians), size)
     square = mean @ mean
-    second = (1 - p) * square + p * (hessians @ hessians).mean(0)
+    second = (1 - c) * square + c * (hessians @ hessians).mean(0)
     root = torch.linalg.cholesky(mean)
     half = torch.linalg.solve_triangular(root, second, upper=False)
     whole = torch.linalg.solve_triangular(root, half.mT, upper=False)

@@ -12,6 +12,7 @@ from ibcore.claim import Setting, claim
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.oracles.mean_square import (
     critical_step,
+    mean_square_after,
     mean_square_operator,
     radius,
     square_moments,
@@ -198,11 +199,7 @@ def stability_two_over_eta(measured: Stays) -> Evidence:
         ),
         math=r"an infinitesimal step, from starts that head for $\eta (x^2 + y^2) \ge 2.2$",
     )
-    notes = {
-        "starts": len(landed),
-        "of them converged": int(landed.sum()),
-        "converged, heading for a minimum too sharp": int((landed & sharp).sum()),
-    }
+    notes = {"starts": len(landed)}
     return Evidence(checks, control, {}, notes, measured.broken)
 
 
@@ -452,8 +449,8 @@ def _pairs(starts: Tensor) -> tuple[Tensor, Tensor]:
 
 @claim(
     kind="theorem",
-    source="Chen and Bruna 2023 (abstract read, statements recalled); the closed form, its multiplier and the "
-    "condition are derived on the page; period doubling is classical",
+    source="Chen and Bruna 2023 (abstract read, theorem recalled); the closed form and its multiplier are proved on "
+    "the page, the condition is derived there; period doubling is classical",
     statement=r"Just above the threshold gradient descent on $\frac14 (x^2 - 1)^2$ has an orbit of period two with "
     r"$x_1 x_2 = 1/\eta$ and $x_1^2 + x_2^2 = 1 + 1/\eta$, which attracts exactly for $1 < \eta < \sqrt5 - 1$. A "
     r"minimum of $f$ has such a small orbit above its threshold where $3 f'''^2 - f'' f'''' > 0$, and none where this "
@@ -486,8 +483,7 @@ def two_step_period_2(measured: Orbits) -> Evidence:
         ),
         math=r"quartics with $3 f'''^2 - f'' f'''' < 0$",
     )
-    notes = {"pairs": bounded.numel(), "bounded pairs": int(bounded.sum())}
-    return Evidence(checks, control, {}, notes)
+    return Evidence(checks, control, {}, {"pairs": bounded.numel()})
 
 
 def _orbit(
@@ -630,7 +626,7 @@ SIZES = (1, 2, 4)
 BELOW, ABOVE = 0.8, 1.02
 """Step sizes, in units of the critical one."""
 
-SHORT, LONG = 6, 400
+SHORT, LONG = 6, 600
 NOISE = 10.0
 
 
@@ -679,7 +675,7 @@ def draw_regressions(
 
 
 def measure_regressions(problems: Problems, setting: Setting) -> MeanSquares:  # noqa: ARG001
-    """Chains below the critical step for six steps, and above it for four hundred."""
+    """Chains below the critical step for six steps, and above it for six hundred."""
     data = problems.regressions
     critical, sufficient, radii = _steps(data.hessians, (*SIZES, data.inputs.shape[1]))
     exact, error = _moments(data, critical[:-1], problems.chains)
@@ -751,17 +747,14 @@ def _growing(data: Regressions, critical: Tensor) -> Tensor:
     ways = data.start - data.minimum
     rows = [
         [
-            _mean_after(mean_square_operator(part, size, ABOVE * float(step)), way)
+            mean_square_after(
+                mean_square_operator(part, size, ABOVE * float(step)), way, LONG
+            )
             for part, step, way in zip(data.hessians, steps, ways, strict=True)
         ]
         for size, steps in zip(SIZES, critical, strict=True)
     ]
     return torch.tensor(rows, dtype=torch.float64)
-
-
-def _mean_after(operator: Tensor, way: Tensor) -> float:
-    second = torch.linalg.matrix_power(operator, LONG) @ torch.outer(way, way).flatten()
-    return float(second.reshape(len(way), -1).diagonal().sum())
 
 
 @claim(
@@ -773,7 +766,7 @@ def _mean_after(operator: Tensor, way: Tensor) -> float:
     r"which is at least that of Wu, Ma and E, does not fall with $B$, and is $2/\lambda_{\max}(H)$ for $B = n$. "
     "Above it the mean of the squared distance grows, also where the median falls.",
     quick={"regressions": 8, "chains": 4000, "long_chains": 200},
-    book={"regressions": 16, "chains": 8000, "long_chains": 400},
+    book={"regressions": 12, "chains": 6000, "long_chains": 200},
     full={"regressions": 200, "chains": 8000, "long_chains": 400},
     draw=draw_regressions,
     measure=measure_regressions,
@@ -869,13 +862,14 @@ def _chains(scores: Tensor, growing: Tensor, median: Tensor) -> tuple[Check, ...
             "of one in a million where the sample mean is normal, and of 4 % whatever its law",
         ),
         Check.each(
-            "step 1.02 of the critical one: exact mean after 400 steps over the start",
+            "step 1.02 of the critical one: exact mean after 600 steps over the start",
             growing,
             at_least=1,
-            tag="proved",
-            math=r"$1.02$ of the critical step: exact mean of $|\theta|^2$ after 400 steps over "
+            tag="derived",
+            math=r"$1.02$ of the critical step: exact mean of $|\theta|^2$ after 600 steps over "
             "its start",
-            reason="it grows like a power of a radius above 1",
+            reason="it grows like the power of a radius of about 1.02, times a factor of the start "
+            "that may be small; the bar is that it grows at all",
         ),
         Check.share(
             "the same: median of the chains falls below the start",

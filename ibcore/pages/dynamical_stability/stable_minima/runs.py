@@ -19,12 +19,15 @@ from ibcore.dynamics.paces import constant
 from ibcore.dynamics.stiff_flow import integrate
 from ibcore.losses import Square
 from ibcore.models.linear import Linear
+from ibcore.oracles.mean_square import critical_step
 from ibcore.pages.dynamical_stability.stable_minima.objectives import (
     Curve,
+    Values,
     product,
     quadratic,
 )
 from ibcore.threads import threads
+from ibcore.validation import real_tensor
 
 Array = NDArray[np.float64]
 
@@ -161,6 +164,16 @@ def curve_descent(
     )
 
 
+@threads()
+def curve_path(values: Values, start: float, step: float, steps: int) -> Tensor:
+    """Iterates 0, ..., `steps` of gradient descent on a function of one variable, NaN from beyond 1e6 on."""
+    at = torch.tensor([start], dtype=torch.float64)
+    sizes = torch.full_like(at, step)
+    curve = Curve(values, 0.0, (1.0, 0.0, 0.0))
+    run = curve_descent(curve, at, sizes, range(steps + 1), leave=1e6)
+    return run.theta[:, 0, 0]
+
+
 @dataclass(frozen=True)
 class Regressions:
     """Q linear regressions of n examples in d dimensions, with starts one unit from their minimum.
@@ -200,6 +213,20 @@ class Regressions:
         basis = torch.linalg.qr(self.inputs).Q
         inside = (basis @ (basis.mT @ self.noise[..., None]))[..., 0]
         return fitted + noise * (self.noise - inside)
+
+
+@threads()
+def critical_steps(X: object, sizes: Sequence[int]) -> Tensor:
+    """Critical steps of SGD for a linear model on inputs X (n, d) of rank d, in units of 2 / lambda, for each size.
+
+    The loss is the mean square and every example is fitted; the targets do not matter then.
+    Raises `InvalidInput` for malformed inputs and where the rank is below d.
+    """
+    inputs = real_tensor("X", X, ndim=2).double()
+    hessians = 2 * inputs[:, :, None] * inputs[:, None, :]
+    sharpness = float(torch.linalg.eigvalsh(hessians.mean(0))[-1])
+    steps = [critical_step(hessians, size) * sharpness / 2 for size in sizes]
+    return torch.tensor(steps, dtype=torch.float64)
 
 
 @threads()
