@@ -19,8 +19,7 @@ from ibcore.validation import InvalidInput
 def batch_hessians(hessians: Tensor, size: int) -> Tensor:
     """The Hessians of all batches of `size` of n examples with Hessians (n, d, d), (n over size, d, d)."""
     count = len(hessians)
-    if not 1 <= size <= count:
-        raise InvalidInput(f"a batch has {size} examples, expected 1 to {count}.")
+    spread(count, size)
     return torch.stack(
         [hessians[list(rows)].mean(0) for rows in combinations(range(count), size)]
     )
@@ -59,7 +58,12 @@ def radius(operator: Tensor) -> float:
 
 
 def spread(count: int, size: int) -> float:
-    """(n - B) / (B (n - 1)): the variance of a mean of B of n numbers, without replacement, over that of one."""
+    """(n - B) / (B (n - 1)): the variance of a mean of B of n numbers, without replacement, over that of one.
+
+    Raises `InvalidInput` for a batch that is empty or larger than the data.
+    """
+    if not 1 <= size <= count:
+        raise InvalidInput(f"a batch has {size} examples, expected 1 to {count}.")
     return (count - size) / (size * (count - 1)) if count > 1 else 0.0
 
 
