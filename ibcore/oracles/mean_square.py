@@ -26,7 +26,7 @@ def batch_hessians(hessians: Tensor, size: int) -> Tensor:
 
 
 @threads()
-def mean_square_operator(hessians: Tensor, size: int, step: float) -> Tensor:
+def moment_operator(hessians: Tensor, size: int, step: float) -> Tensor:
     """The matrix (d^2, d^2) that takes E theta theta^T to the next one.
 
     It is the mean of A x A, A = I - step H_b, over all batches of `size`,
@@ -45,7 +45,7 @@ def _steps(hessians: Tensor, size: int, step: float) -> Tensor:
 
 @threads()
 def mean_square_after(operator: Tensor, start: Tensor, count: int) -> float:
-    """E |theta|^2 after `count` steps from `start` (d,), by the matrix of `mean_square_operator`."""
+    """E |theta|^2 after `count` steps from `start` (d,), by the matrix of `moment_operator`."""
     second = (
         torch.linalg.matrix_power(operator, count) @ torch.outer(start, start).flatten()
     )

@@ -9,7 +9,7 @@ from ibcore.oracles.mean_square import (
     batch_hessians,
     critical_step,
     mean_square_after,
-    mean_square_operator,
+    moment_operator,
     radius,
     square_moments,
     sufficient_step,
@@ -42,7 +42,7 @@ def test_moments_are_those_of_the_tree_of_all_batches(size):
     assert deviation == pytest.approx(
         float(squares.std(correction=0)), rel=1e-6, abs=1e-7
     )
-    operator = mean_square_operator(parts, size, step)
+    operator = moment_operator(parts, size, step)
     assert mean_square_after(operator, START, count) == pytest.approx(mean, rel=1e-12)
 
 
@@ -52,7 +52,7 @@ def test_the_critical_step_is_where_the_radius_passes_one(size):
     low, high = 1e-3, 10.0
     for _ in range(60):
         middle = (low + high) / 2
-        inside = radius(mean_square_operator(parts, size, middle)) < 1
+        inside = radius(moment_operator(parts, size, middle)) < 1
         low, high = (middle, high) if inside else (low, middle)
     assert critical_step(parts, size) == pytest.approx(low, rel=1e-10)
 

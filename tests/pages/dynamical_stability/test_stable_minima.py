@@ -9,7 +9,11 @@ from ibcore.claims import Setting
 from ibcore.dynamics.objective import FunctionObjective
 from ibcore.oracles.stability import product_sharpness
 from ibcore.pages.dynamical_stability.stable_minima import claims as page
-from ibcore.pages.dynamical_stability.stable_minima import objectives, runs
+from ibcore.pages.dynamical_stability.stable_minima import (
+    objectives,
+    runs,
+    threshold,
+)
 from ibcore.validation import InvalidInput
 
 CLAIMS = {
@@ -255,7 +259,9 @@ def test_critical_steps_of_own_inputs_rise_to_the_full_batch():
 
 
 def test_every_start_of_the_product_converges_or_diverges():
-    places = page.draw_places(Setting("quick", 3), quadratics=8, starts=500, flows=8)
-    run = runs.product_descent(places.starts, page.STEP)
+    places = threshold.draw_places(
+        Setting("quick", 3), quadratics=8, starts=500, flows=8
+    )
+    run = runs.product_descent(places.starts, threshold.STEP)
     known = run.converged | ~run.last.isfinite().all(-1)
     assert float(known.double().mean()) > 0.99

@@ -2,156 +2,34 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from ibcore.claim import Setting, claim
+from ibcore.claim import claim
 from ibcore.evidence import Check, Control, Evidence
-from ibcore.oracles.mean_square import (
-    critical_step,
-    mean_square_after,
-    mean_square_operator,
-    radius,
-    square_moments,
-    sufficient_step,
+from ibcore.oracles.two_step import double_well_multiplier, double_well_orbit
+from ibcore.pages.dynamical_stability.stable_minima.mean_squares import (
+    MeanSquares,
+    draw_regressions,
+    measure_regressions,
 )
-from ibcore.oracles.stability import (
-    product_flow_end,
-    product_sharpness,
-    quadratic_state,
+from ibcore.pages.dynamical_stability.stable_minima.orbits import (
+    ORBIT_STEPS,
+    Orbits,
+    draw_curves,
+    measure_curves,
 )
-from ibcore.oracles.two_step import (
-    LARGEST_STEP,
-    double_well_multiplier,
-    double_well_orbit,
-    flip_amplitude,
-)
-from ibcore.pages.dynamical_stability.stable_minima.objectives import (
-    CURVES,
-    double_well,
-    quartics,
-)
-from ibcore.pages.dynamical_stability.stable_minima.runs import (
-    Quadratics,
-    Regressions,
-    curve_descent,
-    pair_descent,
-    product_descent,
-    product_flow,
-    quadratic_descent,
-    sharp_minima,
-    stochastic_descent,
+from ibcore.pages.dynamical_stability.stable_minima.threshold import (
+    FACTORS,
+    STABLE,
+    STEP,
+    UNSTABLE,
+    Stays,
+    draw_places,
+    measure_places,
 )
 
-FACTORS = (0.9, 0.999, 1.0, 1.001, 1.1)
-"""Step sizes on the quadratics, in units of 2 over the largest eigenvalue."""
-
-QUADRATIC_STEPS = 200
-STEP = 0.4
-"""The step size on the product; its minima have to have x^2 + y^2 at most 5."""
-
-STABLE = (1.5, 1.6, 1.7, 1.75, 1.8, 1.85, 1.9, 1.95)
-UNSTABLE = (2.05, 2.1, 2.2, 2.3, 2.4, 2.6, 2.8, 3.0)
-"""eta times the sharpness of minima from which a run is kicked away."""
-
-KICK = 1e-6
-
-
-@dataclass(frozen=True)
-class Places:
-    """Quadratics; starts (N, 2) on the product; minima on it that are kicked; which starts the flow takes too."""
-
-    quadratics: Quadratics
-    starts: Tensor
-    kicked: Tensor
-    flows: int
-
-
-@dataclass(frozen=True)
-class Stays:
-    """What gradient descent and gradient flow did on quadratics and on the product.
-
-    errors: (F, Q), distances from the closed form over the larger of the start and the end, for F step sizes.
-    tops: (F, Q), the part along the sharpest direction at the end over that at the start.
-    ends: (N,), eta times the sharpness where a run ended; NaN where it did not converge.
-    heading: (N,), the same of the minimum to which the flow heads.      kicked: (2, K), the same of kicked minima.
-    chosen: starts that the flow took; flow: (M,), where it ended; missed: (M,), the distance from the prediction.
-    """
-
-    errors: Tensor
-    tops: Tensor
-    ends: Tensor
-    heading: Tensor
-    kicked: Tensor
-    chosen: Tensor
-    flow: Tensor
-    missed: Tensor
-    broken: tuple[str, ...]
-
-
-def draw_places(
-    setting: Setting, *, quadratics: int, starts: int, flows: int
-) -> Places:
-    """Spectra in ten dimensions, starts uniform in a square of side 6, and normal kicks of size 1e-6."""
-    seeds = setting.seeds(quadratics, "stability quadratics")
-    generator = torch.Generator().manual_seed(setting.seeds(1, "stability product")[0])
-    square = torch.rand(starts, 2, generator=generator, dtype=torch.float64)
-    minima = sharp_minima(torch.tensor(STABLE + UNSTABLE, dtype=torch.float64) / STEP)
-    kicks = torch.randn(minima.shape, generator=generator, dtype=torch.float64)
-    return Places(
-        Quadratics.draw(seeds, 10), 6 * square - 3, minima + KICK * kicks, flows
-    )
-
-
-def measure_places(places: Places, setting: Setting) -> Stays:  # noqa: ARG001
-    """Descent on everything; the flow from `flows` starts, and from as many that head for a minimum too sharp."""
-    errors, tops = _quadratics(places.quadratics)
-    run = product_descent(places.starts, STEP)
-    ends = torch.where(run.converged, STEP * product_sharpness(run.last), torch.nan)
-    heading = STEP * product_sharpness(product_flow_end(places.starts))
-    again = product_descent(places.kicked, STEP)
-    kicked = torch.where(
-        again.converged, STEP * product_sharpness(again.last), torch.nan
-    )
-    sharp = (heading >= 2.2).nonzero()[: places.flows, 0]
-    chosen = torch.cat([sharp, torch.arange(places.flows)])
-    flow, broken = product_flow(places.starts[chosen])
-    expected = product_flow_end(places.starts[chosen])
-    missed = torch.linalg.vector_norm(flow - expected, dim=-1)
-    return Stays(
-        errors,
-        tops,
-        ends,
-        heading,
-        kicked.reshape(2, -1),
-        chosen,
-        STEP * product_sharpness(flow),
-        missed,
-        broken,
-    )
-
-
-def _quadratics(problems: Quadratics) -> tuple[Tensor, Tensor]:
-    """Errors and growth of the sharpest part for every step size, (F, Q) each."""
-    errors, tops = [], []
-    sharpest = problems.basis[..., -1]
-    for factor in FACTORS:
-        step = factor * 2 / problems.eigenvalues[:, -1]
-        end = quadratic_descent(problems, step, QUADRATIC_STEPS)
-        expected = quadratic_state(
-            problems.eigenvalues, problems.basis, problems.start, step, QUADRATIC_STEPS
-        )
-        sizes = torch.linalg.vector_norm(
-            torch.stack([problems.start, expected]), dim=-1
-        )
-        missed = torch.linalg.vector_norm(end - expected, dim=-1)
-        errors.append(missed / sizes.amax(0))
-        before, after = ((sharpest * state).sum(-1) for state in (problems.start, end))
-        tops.append((after / before).abs())
-    return torch.stack(errors), torch.stack(tops)
+__all__ = ["STABLE", "STEP", "UNSTABLE"]
 
 
 @claim(
@@ -290,161 +168,6 @@ def _kicked(kicked: Tensor) -> tuple[Check, ...]:
             reason="a run that converges does so at most at 2; that these converge is observed",
         ),
     )
-
-
-ORBIT_STEPS = (1.02, 1.05, 1.1, 1.15, 1.2, 1.23)
-AROUND = (0.98, 0.995, 1.005, 1.02)
-"""Step sizes on the double well, in units of the one up to which its orbit attracts."""
-
-EXCESSES = (1e-3, 2e-3)
-"""eta f'' - 2 on the quartics."""
-
-NEAR = 0.5
-"""A run on a quartic that is farther from its minimum has left it."""
-
-PAIR_STEPS = (1.02, 1.05)
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Starts (B,) on the double well for every step; quartics with third and fourth derivatives; starts of pairs.
-
-    fourth: (2, Q), with the condition of Chen and Bruna met by the first row and reversed in the second.
-    """
-
-    starts: Tensor
-    third: Tensor
-    fourth: Tensor
-    pairs: Tensor
-
-
-@dataclass(frozen=True)
-class Orbits:
-    """What descent did above its threshold.
-
-    points: (E, B, 2), sizes of the last two iterates on the double well, smaller first, for E step sizes.
-    slopes: (E, B), product of the slopes of a step at these two.
-    below: (B,), distance from the minimum 1 at the step 0.98.      returns: (A, B), change over two steps around the
-    largest step of the orbit.      ratios: (2, Q), squared half distance of the last two iterates on quartics over
-    the predicted one, at both excesses.      near: (2, Q), whether a run on a quartic stays near its minimum, at the
-    larger excess.      parabola: (B,), growth of a run on x^2 / 2 over 1.01^1000.      steepening: (B,), whether a
-    run on x^2 / 2 + x^4 / 4 is finite at the end.
-    apart: (2, N), |x - y| of pairs at the end; NaN for those that are not bounded.      on: (2, N), distance of the
-    last two x of pairs from the orbit of the double well.
-    """
-
-    points: Tensor
-    slopes: Tensor
-    below: Tensor
-    returns: Tensor
-    ratios: Tensor
-    near: Tensor
-    parabola: Tensor
-    steepening: Tensor
-    apart: Tensor
-    on: Tensor
-
-
-def draw_curves(setting: Setting, *, starts: int, quartics: int, pairs: int) -> Curves:
-    """Starts between -1.5 and 1.5, |f'''| below 1 and a condition of size 1 to 3 with f'' = 1, pairs in a square."""
-    generator = torch.Generator().manual_seed(setting.seeds(1, "two steps")[0])
-
-    def uniform(*shape: int, low: float, high: float) -> Tensor:
-        draw = torch.rand(*shape, generator=generator, dtype=torch.float64)
-        return low + (high - low) * draw
-
-    third = uniform(quartics, low=-1, high=1)
-    size = uniform(quartics, low=1, high=3)
-    return Curves(
-        uniform(starts, low=-1.5, high=1.5),
-        third,
-        3 * third.square() + torch.stack([-size, size]),
-        uniform(pairs, 2, low=-2, high=2),
-    )
-
-
-def measure_curves(curves: Curves, setting: Setting) -> Orbits:  # noqa: ARG001
-    """Four thousand steps on the double well and on the product, six thousand on quartics."""
-    steps = torch.tensor(ORBIT_STEPS, dtype=torch.float64)
-    points = _double_well(curves.starts, steps)
-    ratios, near = _quartics(curves.third, curves.fourth)
-    low = torch.full_like(curves.starts, 0.98)
-    below = curve_descent(CURVES["double well"], curves.starts, low, [4000])
-    parabola = curve_descent(CURVES["parabola"], curves.starts, low + 1.03, [1000])
-    growth = parabola.theta[0, :, 0] / curves.starts / 1.01**1000
-    steep = curve_descent(CURVES["steepening"], 0.1 * curves.starts, low + 1.03, [4000])
-    apart, on = _pairs(curves.pairs)
-    return Orbits(
-        points.abs().sort(-1).values,
-        _slopes(points, steps),
-        (below.theta[0, :, 0].abs() - 1).abs(),
-        _returns(curves.starts),
-        ratios,
-        near,
-        growth,
-        steep.arrived,
-        apart,
-        on,
-    )
-
-
-def _double_well(starts: Tensor, steps: Tensor) -> Tensor:
-    """The last two of 4001 iterates from all starts with all steps, (E, B, 2)."""
-    every = steps.repeat_interleave(len(starts))
-    run = curve_descent(
-        CURVES["double well"], starts.repeat(len(steps)), every, [4000, 4001]
-    )
-    return run.theta[..., 0].T.reshape(len(steps), len(starts), 2)
-
-
-def _slopes(points: Tensor, steps: Tensor) -> Tensor:
-    """The derivative of two steps on the double well at the measured points (E, B, 2), by differentiation, (E, B)."""
-    x = points[..., 0].clone().requires_grad_()
-    once = x - steps[:, None] * double_well(x)[1]
-    twice = once - steps[:, None] * double_well(once)[1]
-    return torch.autograd.grad(twice.sum(), x)[0]
-
-
-def _returns(starts: Tensor) -> Tensor:
-    """|x_(k+2) - x_k| after 4000 steps around the largest step of the orbit, (A, B)."""
-    steps = LARGEST_STEP * torch.tensor(AROUND, dtype=torch.float64)
-    run = curve_descent(
-        CURVES["double well"],
-        starts.repeat(len(AROUND)),
-        steps.repeat_interleave(len(starts)),
-        [4000, 4002],
-    )
-    return (run.theta[1] - run.theta[0]).abs().reshape(len(AROUND), -1)
-
-
-def _quartics(third: Tensor, fourth: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared half distances over the predicted ones, at both excesses, and who stays near, at the larger, (2, Q)."""
-    one = torch.ones_like(third)
-    sizes = [flip_amplitude(one, third, fourth[0], e * one) for e in EXCESSES]
-    start = torch.cat([sizes[0] / 2, sizes[1] / 2, sizes[1] / 2])
-    excess = torch.tensor([*EXCESSES, EXCESSES[1]], dtype=torch.float64)
-    run = curve_descent(
-        quartics(third.repeat(3), torch.cat([fourth[0], fourth[0], fourth[1]])),
-        start,
-        2 + excess.repeat_interleave(len(third)),
-        [6000, 6001],
-        leave=NEAR,
-    )
-    half = ((run.theta[1] - run.theta[0]) / 2).reshape(3, -1)[:2]
-    stayed = run.arrived.reshape(3, -1)
-    return (half / torch.stack(sizes)).square(), stayed[1:]
-
-
-def _pairs(starts: Tensor) -> tuple[Tensor, Tensor]:
-    """|x - y| at the end and the distance of the last two x from the orbit, for every step size, (2, N)."""
-    apart, on = [], []
-    for step in PAIR_STEPS:
-        states = pair_descent(starts, step, [4000, 4001])
-        orbit = double_well_orbit(torch.tensor(step, dtype=torch.float64))
-        apart.append((states[0, :, 0] - states[0, :, 1]).abs())
-        sizes = states[..., 0].abs().sort(0).values
-        on.append((sizes - orbit[:, None]).abs().amax(0))
-    return torch.stack(apart), torch.stack(on)
 
 
 @claim(
@@ -618,143 +341,6 @@ def _joined(apart: Tensor, on: Tensor) -> tuple[Check, ...]:
             reason="on the line $x = y$ a step is one on the double well",
         ),
     )
-
-
-SIZES = (1, 2, 4)
-"""Batch sizes below the number of examples, which is 8."""
-
-BELOW, ABOVE = 0.8, 1.02
-"""Step sizes, in units of the critical one."""
-
-SHORT, LONG = 6, 600
-NOISE = 10.0
-
-
-@dataclass(frozen=True)
-class Problems:
-    """Regressions with all examples fitted at the minimum, how many chains each has, and a seed for their batches."""
-
-    regressions: Regressions
-    chains: int
-    long_chains: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class MeanSquares:
-    """Critical steps of Q regressions, and squared distances from the minimum, of chains that begin at distance 1.
-
-    critical: (4, Q), for batches of 1, 2, 4 and 8 examples.      sufficient: (4, Q).      radii: (4, Q), of the
-    enumerated operator at the critical step.      sharpness: (Q,).
-    exact, error: (3, Q), the mean after a few steps below the critical one, and the standard error of a sample mean.
-    mean, unfitted: (3, Q), sample means, with examples that are fitted and not.
-    growing: (3, Q), the exact mean after many steps above the critical one; median: (3, Q), that of the chains.
-    """
-
-    critical: Tensor
-    sufficient: Tensor
-    radii: Tensor
-    sharpness: Tensor
-    exact: Tensor
-    error: Tensor
-    mean: Tensor
-    unfitted: Tensor
-    growing: Tensor
-    median: Tensor
-
-
-def draw_regressions(
-    setting: Setting, *, regressions: int, chains: int, long_chains: int
-) -> Problems:
-    """Eight normal examples in four dimensions."""
-    seeds = setting.seeds(regressions, "mean square")
-    problems = Regressions.draw(seeds, 8, 4)
-    return Problems(
-        problems, chains, long_chains, setting.seeds(1, "mean square batches")[0]
-    )
-
-
-def measure_regressions(problems: Problems, setting: Setting) -> MeanSquares:  # noqa: ARG001
-    """Chains below the critical step for six steps, and above it for six hundred."""
-    data = problems.regressions
-    critical, sufficient, radii = _steps(data.hessians, (*SIZES, data.inputs.shape[1]))
-    exact, error = _moments(data, critical[:-1], problems.chains)
-    means: list[list[Tensor]] = [[], [], []]
-    for k, size in enumerate(SIZES):
-        below, above = BELOW * critical[k], ABOVE * critical[k]
-        for noise, kept in ((0.0, means[0]), (NOISE, means[1])):
-            short = stochastic_descent(
-                data,
-                size,
-                below,
-                [SHORT],
-                chains=problems.chains,
-                seed=problems.seed + k,
-                noise=noise,
-            )
-            kept.append(short[0].mean(-1))
-        long = stochastic_descent(
-            data, size, above, [LONG], chains=problems.long_chains, seed=problems.seed
-        )
-        means[2].append(long[0].median(-1).values)
-    return MeanSquares(
-        critical,
-        sufficient,
-        radii,
-        torch.linalg.eigvalsh(data.hessians.mean(1))[:, -1],
-        exact,
-        error,
-        torch.stack(means[0]),
-        torch.stack(means[1]),
-        _growing(data, critical[:-1]),
-        torch.stack(means[2]),
-    )
-
-
-def _steps(hessians: Tensor, sizes: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
-    """Critical and sufficient steps and radii of the operators at the critical ones, (len(sizes), Q) each."""
-    rows = [
-        [
-            (
-                step := critical_step(part, size),
-                sufficient_step(part, size),
-                radius(mean_square_operator(part, size, step)),
-            )
-            for part in hessians
-        ]
-        for size in sizes
-    ]
-    critical, sufficient, radii = torch.tensor(rows, dtype=torch.float64).unbind(-1)
-    return critical, sufficient, radii
-
-
-def _moments(data: Regressions, critical: Tensor, chains: int) -> tuple[Tensor, Tensor]:
-    """Exact means after a few steps below the critical one and standard errors of sample means, (3, Q)."""
-    ways = data.start - data.minimum
-    rows = [
-        [
-            square_moments(part, size, BELOW * float(step), way, SHORT)
-            for part, step, way in zip(data.hessians, steps, ways, strict=True)
-        ]
-        for size, steps in zip(SIZES, critical, strict=True)
-    ]
-    mean, deviation = torch.tensor(rows, dtype=torch.float64).unbind(-1)
-    return mean, deviation / math.sqrt(chains)
-
-
-def _growing(data: Regressions, critical: Tensor) -> Tensor:
-    """The exact mean of the squared distance after many steps above the critical one, (3, Q)."""
-    ways = data.start - data.minimum
-    rows = [
-        [
-            mean_square_after(
-                mean_square_operator(part, size, ABOVE * float(step)), way, LONG
-            )
-            for part, step, way in zip(data.hessians, steps, ways, strict=True)
-        ]
-        for size, steps in zip(SIZES, critical, strict=True)
-    ]
-    return torch.tensor(rows, dtype=torch.float64)
 
 
 @claim(
