@@ -155,7 +155,7 @@ def plot_leaving(ax: Axes, paths: Mapping[str, Array]) -> None:
         xlabel="step $k$",
         ylabel="distance from the minimum",
     )
-    ax.legend(loc="upper left")
+    ax.legend(loc="upper right")
 
 
 def plot_plane(ax: Axes, paths: Array, orbit: Array) -> None:
@@ -213,4 +213,4 @@ def plot_mean_and_median(
         label="median of the chains",
     )
     ax.set(yscale="log", xlabel="step $k$", ylabel=r"$|\theta|^2$")
-    ax.legend(loc="lower left")
+    ax.legend(loc="lower left", fontsize=8.5)

@@ -47,7 +47,7 @@ class Quadratics:
 
     @classmethod
     def draw(cls, seeds: Sequence[int], dimension: int) -> Quadratics:
-        """Spectra log-uniform over three decades, orthogonal bases and starts from the normal distribution."""
+        """Spectra log-uniform over three decades, random bases, and starts whose parts have sizes from 1/2 to 3/2."""
         rows = []
         for seed in seeds:
             generator = torch.Generator().manual_seed(seed)
@@ -55,9 +55,13 @@ class Quadratics:
             matrix = torch.randn(
                 dimension, dimension, generator=generator, dtype=torch.float64
             )
-            start = torch.randn(dimension, generator=generator, dtype=torch.float64)
+            parts = (
+                torch.rand(dimension, generator=generator, dtype=torch.float64) + 0.5
+            )
+            signs = torch.randint(2, (dimension,), generator=generator) * 2 - 1
+            basis = torch.linalg.qr(matrix).Q
             eigenvalues = (10 ** (3 * powers - 2)).sort().values
-            rows.append((eigenvalues, torch.linalg.qr(matrix).Q, start))
+            rows.append((eigenvalues, basis, basis @ (parts * signs)))
         return cls(*(torch.stack(parts) for parts in zip(*rows, strict=True)))
 
     @property

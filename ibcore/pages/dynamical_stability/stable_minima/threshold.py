@@ -49,7 +49,7 @@ class Places:
 class Stays:
     """What gradient descent and gradient flow did on quadratics and on the product.
 
-    errors: (F, Q), distances from the closed form over the larger of the start and the end, for F step sizes.
+    errors: (F, Q), distances from the closed form over the largest length that the start can grow to, for F step sizes.
     tops: (F, Q), the part along the sharpest direction at the end over that at the start.
     ends: (N,), eta times the sharpness where a run ended; NaN where it did not converge.
     heading: (N,), the same of the minimum to which the flow heads.      kicked: (2, K), the same of kicked minima.
@@ -119,11 +119,11 @@ def _quadratics(problems: Quadratics) -> tuple[Tensor, Tensor]:
         expected = quadratic_state(
             problems.eigenvalues, problems.basis, problems.start, step, QUADRATIC_STEPS
         )
-        sizes = torch.linalg.vector_norm(
-            torch.stack([problems.start, expected]), dim=-1
-        )
         missed = torch.linalg.vector_norm(end - expected, dim=-1)
-        errors.append(missed / sizes.amax(0))
+        growth = max(1.0, abs(1 - 2 * factor)) ** QUADRATIC_STEPS
+        errors.append(
+            missed / torch.linalg.vector_norm(problems.start, dim=-1) / growth
+        )
         before, after = ((sharpest * state).sum(-1) for state in (problems.start, end))
         tops.append((after / before).abs())
     return torch.stack(errors), torch.stack(tops)
