@@ -46,3 +46,21 @@ def epochs(size: int, generator: torch.Generator, *, each: bool = True) -> Rows:
                 yield order[..., first : first + size]
 
     return rows
+
+
+def without_replacement(
+    size: int, generator: torch.Generator, *, each: bool = True
+) -> Rows:
+    """`size` different examples at every step, drawn anew whatever earlier steps saw, for `each` member its own."""
+    positive_integer("size", size)
+
+    def rows(members: int, examples: int) -> Iterator[Tensor]:
+        if size > examples:
+            raise InvalidInput(
+                f"a batch has {size} examples, and there are {examples}. Make it smaller."
+            )
+        shape = (members, examples) if each else (examples,)
+        while True:
+            yield torch.rand(shape, generator=generator).argsort(-1)[..., :size]
+
+    return rows

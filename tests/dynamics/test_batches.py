@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ibcore.dynamics import paces
-from ibcore.dynamics.batches import epochs, with_replacement
+from ibcore.dynamics.batches import epochs, with_replacement, without_replacement
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.trajectory import CONVERGED
@@ -23,6 +23,21 @@ def test_an_epoch_sees_every_example_once(each):
     assert drawn.shape == ((4, 9) if each else (9,))
     ordered = drawn.sort(-1).values
     assert (ordered.diff(dim=-1) > 0).all()
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_without_replacement_every_set_of_examples_is_as_likely(each):
+    rows = without_replacement(2, torch.Generator().manual_seed(1), each=each)(500, 4)
+    drawn = torch.stack([next(rows) for _ in range(1 if each else 500)]).reshape(-1, 2)
+    assert drawn.shape == (500, 2)
+    low, high = drawn.sort(-1).values.T
+    assert bool((low < high).all())
+    counts = torch.bincount(4 * low + high, minlength=16)
+    expected, error = 500 / 6, math.sqrt(500 * 5 / 36)
+    assert int((counts > 0).sum()) == 6
+    assert bool(((counts[counts > 0] - expected).abs() < 4 * error).all())
+    with pytest.raises(InvalidInput, match="batch has 5"):
+        next(without_replacement(5, torch.Generator())(1, 4))
 
 
 def test_the_mean_step_of_drawn_batches_is_the_step_of_all_examples():
