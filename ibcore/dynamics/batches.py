@@ -46,3 +46,23 @@ def epochs(size: int, generator: torch.Generator, *, each: bool = True) -> Rows:
                 yield order[..., first : first + size]
 
     return rows
+
+
+def prescribed(rows: Tensor) -> Rows:
+    """The rows of every step, given beforehand: (steps, b) for all members or (steps, B, b)."""
+    if rows.ndim not in (2, 3):
+        raise InvalidInput(
+            f"rows have shape {tuple(rows.shape)}, expected (steps, b) or (steps, B, b)."
+        )
+
+    def in_turn(members: int, _examples: int) -> Iterator[Tensor]:
+        if rows.ndim == 3 and rows.shape[1] != members:
+            raise InvalidInput(
+                f"rows are given for {rows.shape[1]} members, and there are {members}."
+            )
+        yield from rows
+        raise InvalidInput(
+            f"batches were prescribed for {len(rows)} steps, and training went on."
+        )
+
+    return in_turn
