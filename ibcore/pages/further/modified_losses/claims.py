@@ -174,9 +174,9 @@ class Epochs:
     """The mean iterate after one epoch over all orders of m batches, at E step sizes, beside three flows.
 
     etas: (E, B), m eta times the sharpness at the start.      distances: (3, E, B), to the flows of `RIVALS`.
-    fixed: (E, B), of the first order alone to the last flow.      missed: (2, B), at the smallest step |distance / eta^2
-    - v| / |v| as vectors for the first two flows, with the derived v.      difference: (E, B), between the last flow
-    and the same at a wider tolerance.      orders: how many there are.      broken: why runs ended early.
+    fixed: (E, B), of the first order alone to the last flow.      missed: (2, B), for the first two flows and at the
+    smallest step |distance / eta^2 - v| / |v| as vectors, with the derived v.      difference: (E, B), between the
+    last flow and the same at a wider tolerance.      orders: how many there are.      broken: why runs ended early.
     """
 
     etas: Tensor
@@ -407,7 +407,8 @@ def _kernels(X: Tensor, y: Tensor, draws: list[torch.Generator]) -> Kernels:
 
 def measure_kernels(kernels: Kernels, setting: Setting) -> Identities:  # noqa: ARG001
     """Both sides at random networks and after 50 steps of gradient descent."""
-    sides, broken = [], ()
+    sides: list[Tensor] = []
+    broken: tuple[str, ...] = ()
     for (widths, activation, out), targets, start in zip(
         ARCHITECTURES, kernels.targets, kernels.starts, strict=True
     ):

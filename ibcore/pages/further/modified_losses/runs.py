@@ -135,7 +135,8 @@ def descents(
     Returns where it ends (E, B, P), its step sizes (E, B), and what broke down.
     """
     etas = torch.stack([TIME * networks.unit / count for count in steps])
-    ends, broken = [], ()
+    ends: list[Tensor] = []
+    broken: tuple[str, ...] = ()
     for count, eta in zip(steps, etas, strict=True):
         run = explicit.descend(
             networks.objective(),
@@ -191,7 +192,7 @@ class Distances:
     """Gradient descent at E step sizes beside C flows, for B networks.
 
     etas: (E, B), times the sharpness at the start.      distances: (C, E, B), where both are at the last time.
-    missed: (B,), at the smallest step and for the first flow, |distance / eta - e| / |e| as vectors, with the derived e.
+    missed: (B,), for the first flow and at the smallest step |distance / eta - e| / |e| as vectors, with the derived e.
     difference: (C, E, B), between the flow and the same at a wider tolerance.      broken: why runs ended early.
     """
 
@@ -252,6 +253,43 @@ def rival_flows(networks: Networks, etas: Tensor, batches: int) -> Flow:
         whole=torch.cat([none, etas / 4, none]).flatten(),
         parts=torch.cat([none, none, etas / 4]).flatten(),
     )
+
+
+@threads()
+def many_epochs(networks: Networks, epochs: int) -> tuple[Tensor, Tensor]:
+    """The mean iterate after several epochs of two batches, over all 2^epochs orders, beside the flow of an epoch.
+
+    The time is 1 in units of the inverse sharpness, whatever the number of epochs.
+    Returns the distances (B,) to the flow with (eta/8) sum |grad L_i|^2 and to gradient flow.
+    """
+    orders = every_order(2)
+    chosen = torch.cartesian_prod(*[torch.arange(2)] * epochs).reshape(-1, epochs)
+    batches = orders[chosen].flatten(1)  # (2^epochs, 2 epochs)
+    size = networks.y.shape[1] // 2
+    rows = (batches.T[..., None] * size + torch.arange(size)).repeat(
+        1, len(networks.y), 1
+    )
+    etas = networks.unit / (2 * epochs)
+    copies = len(chosen)
+    run = explicit.descend(
+        networks.objective(copies),
+        networks.start.repeat_interleave(copies, 0),
+        constant(etas.repeat_interleave(copies)),
+        steps=[2 * epochs],
+        batches=prescribed(rows),
+        max_seconds=math.inf,
+    )
+    mean = run.theta[0].unflatten(0, (-1, copies)).mean(1)
+    flow = modified_flow(
+        mean_losses(networks.X, networks.y, 2, 2),
+        networks.start.repeat(2, 1),
+        networks.unit.repeat(2),
+        batches=2,
+        parts=torch.cat([etas / 4, torch.zeros_like(etas)]),
+    )
+    ends = flow.theta[0].unflatten(0, (2, -1))
+    there, plain = (mean - ends).norm(dim=-1)
+    return there, plain
 
 
 # The product model L(a, b) = (a b - 1)^2, whose minima are a hyperbola.
