@@ -60,17 +60,17 @@ def sharpness(losses: Losses, theta: Tensor) -> Tensor:
 
 
 def modified_loss(
-    losses: Losses, theta: Tensor, batches: int, whole: Tensor, parts: Tensor
+    losses: Losses, theta: Tensor, count: int, whole: Tensor, parts: Tensor
 ) -> Tensor:
     """L + whole |grad L|^2 + parts (1/m) sum_i |grad L_i|^2, (B,).
 
-    theta: (B, P).      whole, parts: (B,).
+    theta: (B, P).      count: m.      whole, parts: (B,).
     """
-    every = theta[:, None].expand(-1, batches, -1)
-    values = losses(every)
-    (slopes,) = torch.autograd.grad(values.sum(), every, create_graph=True)
+    every = theta[:, None].expand(-1, count, -1)
+    each = losses(every)
+    (slopes,) = torch.autograd.grad(each.sum(), every, create_graph=True)
     return (
-        values.mean(1)
+        each.mean(1)
         + whole * slopes.mean(1).square().sum(-1)
         + parts * slopes.square().sum(-1).mean(1)
     )
