@@ -376,8 +376,12 @@ def draw_kernels(setting: Setting, *, networks: int) -> Kernels:
         torch.Generator().manual_seed(seed)
         for seed in setting.seeds(networks, "tangent kernel")
     ]
-    X = torch.stack([torch.randn(10, 3, generator=g).double() for g in draws])
-    y = torch.stack([torch.randn(10, 3, generator=g).double() for g in draws])
+    X = torch.stack(
+        [torch.randn(10, 3, generator=g, dtype=torch.float64) for g in draws]
+    )
+    y = torch.stack(
+        [torch.randn(10, 3, generator=g, dtype=torch.float64) for g in draws]
+    )
     return _kernels(X.to(setting.device), y.to(setting.device), draws)
 
 

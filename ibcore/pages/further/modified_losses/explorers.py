@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -17,9 +18,10 @@ from ibcore.pages.further.modified_losses.runs import (
     product_sharpness,
 )
 
-ETAS = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25)
+ETAS = (0.01, 0.03, 0.06, 0.12, 0.16, 0.2, 0.25)
 STARTS = ((1.8, -1.2), (2.2, -0.8), (2.6, 1.2))
-_SHARES = (0.0, *(float(share) for share in np.geomspace(2e-4, 1, 160)))
+_SHOWN = 2.0  # time that is drawn; what follows is rest
+_SHARES = (0.0, *(float(share) for share in np.geomspace(1e-3, 1, 36)))
 
 
 @functools.cache
@@ -28,22 +30,29 @@ def _flows(start: tuple[float, float]) -> Tensor:
     return product_flows(start, (0.0, *ETAS), VALLEY_TIME, _SHARES)
 
 
+def _thinned(last: int) -> Tensor:
+    """Steps from 0 to `last`, all of the first and about 25 in all."""
+    steps = torch.linspace(0, 1, 25).square() * last
+    return steps.round().long().unique()
+
+
 def explore_valley(start: tuple[float, float], eta: float) -> tuple[Figure, str]:
     """The three paths in the plane, and beside them a^2 - b^2 over time."""
     flows = _flows(start)
     plain, modified = flows[:, 0], flows[:, 1 + ETAS.index(eta)]
     descent = product_descent(start, eta, VALLEY_TIME)
+    shown = _thinned(round(_SHOWN / eta))
     fig, (left, right) = figure(2, height=3.7)
-    plot_valley(left, descent.numpy(), plain.numpy(), modified.numpy())
+    plot_valley(left, descent[shown].numpy(), plain.numpy(), modified.numpy())
     imbalances = [
         (path[:, 0].square() - path[:, 1].square()).numpy()
-        for path in (plain, modified, descent)
+        for path in (plain, modified, descent[shown])
     ]
     plot_imbalance(
         right,
         VALLEY_TIME * np.array(_SHARES),
         (imbalances[0], imbalances[1]),
-        eta * np.arange(len(descent), dtype=np.float64),
+        eta * shown.double().numpy(),
         imbalances[2],
     )
     ends = [float(product_sharpness(path[-1])) for path in (plain, modified, descent)]

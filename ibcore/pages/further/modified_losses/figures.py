@@ -18,6 +18,7 @@ _FLOWS = {
     "other": ("purple", (0, (5, 1)), "v"),
 }
 _VALLEY = (-1.1, 2.75)
+_HEIGHT = 1.8
 
 
 def plot_orders(
@@ -81,27 +82,19 @@ def plot_coefficients(
 
 
 def plot_valley(ax: Axes, descent: Array, flow: Array, modified: Array) -> None:
-    """Paths (K, 2) in the plane of the product model, whose minima are the thick hyperbola."""
-    a, b = np.meshgrid(np.linspace(*_VALLEY, 160), np.linspace(-1.8, 1.8, 160))
-    ax.contour(
-        a,
-        b,
-        np.sqrt(np.abs(a * b - 1)),
-        levels=[0.5, 1, 1.5, 2],
-        colors=[PALETTE["gray"]],
-        linewidths=0.6,
-        alpha=0.6,
-    )
-    side = np.linspace(0.3, _VALLEY[1], 100)
-    for sign in (1, -1):
-        ax.plot(
-            sign * side,
-            sign / side,
-            color=PALETTE["green"],
-            linestyle="-",
-            linewidth=4,
-            alpha=0.35,
-        )
+    """Paths (K, 2) in the plane of the product model: level lines, and the minima as a thick hyperbola."""
+    for product in (-2.0, 1.0, 2.5):
+        side = np.geomspace(max(abs(product) / _HEIGHT, 0.05), _VALLEY[1], 14)
+        minimum = product == 1
+        for sign in (1, -1):
+            ax.plot(
+                sign * side,
+                sign * product / side,
+                color=PALETTE["green" if minimum else "gray"],
+                linestyle="-",
+                linewidth=4 if minimum else 0.6,
+                alpha=0.35 if minimum else 0.6,
+            )
     ax.plot(*flow.T, color=PALETTE["gray"], linestyle="--", label="flow on $L$")
     ax.plot(
         *modified.T,
@@ -120,7 +113,7 @@ def plot_valley(ax: Axes, descent: Array, flow: Array, modified: Array) -> None:
     )
     ax.set(
         xlim=_VALLEY,
-        ylim=(-1.8, 1.8),
+        ylim=(-_HEIGHT, _HEIGHT),
         aspect="equal",
         xlabel="$a$",
         ylabel="$b$",
