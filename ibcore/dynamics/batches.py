@@ -35,10 +35,7 @@ def epochs(size: int, generator: torch.Generator, *, each: bool = True) -> Rows:
     positive_integer("size", size)
 
     def rows(members: int, examples: int) -> Iterator[Tensor]:
-        if size > examples:
-            raise InvalidInput(
-                f"a batch has {size} examples, and there are {examples}. Make it smaller."
-            )
+        _fitting(size, examples)
         shape = (members, examples) if each else (examples,)
         while True:
             order = torch.rand(shape, generator=generator).argsort(-1)
@@ -55,12 +52,36 @@ def without_replacement(
     positive_integer("size", size)
 
     def rows(members: int, examples: int) -> Iterator[Tensor]:
-        if size > examples:
-            raise InvalidInput(
-                f"a batch has {size} examples, and there are {examples}. Make it smaller."
-            )
+        _fitting(size, examples)
         shape = (members, examples) if each else (examples,)
         while True:
             yield torch.rand(shape, generator=generator).argsort(-1)[..., :size]
 
     return rows
+
+
+def prescribed(rows: Tensor) -> Rows:
+    """The rows of every step, given beforehand: (steps, b) for all members or (steps, B, b)."""
+    if rows.ndim not in (2, 3):
+        raise InvalidInput(
+            f"rows have shape {tuple(rows.shape)}, expected (steps, b) or (steps, B, b)."
+        )
+
+    def in_turn(members: int, _examples: int) -> Iterator[Tensor]:
+        if rows.ndim == 3 and rows.shape[1] != members:
+            raise InvalidInput(
+                f"rows are given for {rows.shape[1]} members, and there are {members}."
+            )
+        yield from rows
+        raise InvalidInput(
+            f"batches were prescribed for {len(rows)} steps, and training went on."
+        )
+
+    return in_turn
+
+
+def _fitting(size: int, examples: int) -> None:
+    if size > examples:
+        raise InvalidInput(
+            f"a batch has {size} examples, and there are {examples}. Make it smaller."
+        )
