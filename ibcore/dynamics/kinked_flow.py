@@ -106,25 +106,34 @@ def kinked_flow(
     if stops.ndim != 1 or not len(stops) or (np.diff(stops, prepend=0.0) <= 0).any():
         raise InvalidInput("times do not rise from above 0; sort them.")
     net = _Network(inputs, labels, width, real_number("decay", decay))
-    run = _Run(net, start, positive_number("tolerance", tolerance))
+    own = np.empty_like(start)
+    own[net.places] = start
+    run = _Run(net, own, positive_number("tolerance", tolerance))
     path = np.full((len(stops), len(start)), np.nan)
     status = run.follow(stops, path, max_steps, max_seconds)
-    return KinkedRun(torch.from_numpy(path), tuple(run.events), status, run.steps)
+    states = torch.from_numpy(path[:, net.places])
+    return KinkedRun(states, tuple(run.events), status, run.steps)
 
 
 class _Network:
-    """The field of the flow, given which pairs (input, neuron) are active and which slide, (n, m) each."""
+    """The field of the flow, given which pairs (input, neuron) are active and which slide, (n, m) each.
+
+    The state has the rows (w_j, b_j), then a and c; `places` says where the entries of theta are in it.
+    """
 
     def __init__(self, X: Array, y: Array, width: int, decay: float) -> None:
         self.inputs = np.column_stack([X, np.ones(len(X))])
         self.y, self.width, self.decay = y, width, decay
         self.lengths = np.linalg.norm(self.inputs, axis=1)
+        self.rows = width * self.inputs.shape[1]
+        rows = np.arange(self.rows).reshape(width, -1)
+        rest = np.arange(self.rows, self.rows + width + 1)
+        self.places = np.concatenate([rows[:, :-1].ravel(), rows[:, -1], rest])
 
     def parts(self, theta: Array) -> tuple[Array, Array, float]:
         """(w_j, b_j) as rows (m, d + 1), a (m,) and c."""
-        m, inner = self.width, self.width * (self.inputs.shape[1] - 1)
-        rows = np.column_stack([theta[:inner].reshape(m, -1), theta[inner : inner + m]])
-        return rows, theta[inner + m : -1], float(theta[-1])
+        rows = theta[: self.rows].reshape(self.width, -1)
+        return rows, theta[self.rows : -1], float(theta[-1])
 
     def received(self, theta: Array) -> Array:
         """z (n, m)."""
@@ -133,15 +142,15 @@ class _Network:
     def field(self, theta: Array, on: Sides, slide: Sides) -> Array:
         """d theta/dt."""
         rows, out, shift = self.parts(theta)
-        active = np.where(on, self.inputs @ rows.T, 0.0)
+        active = on * (self.inputs @ rows.T)
         push = -2 / len(self.y) * (active @ out + shift - self.y)
         turn = (on * push[:, None]).T @ self.inputs * out[:, None] - self.decay * rows
-        for j in np.flatnonzero(slide.any(0)):
+        for j in np.flatnonzero(slide.any(0)) if slide.any() else ():
             kinks = self.inputs[slide[:, j]]
             turn[j] -= kinks.T @ np.linalg.solve(kinks @ kinks.T, kinks @ turn[j])
         lift = push @ active - self.decay * out
         last = push.sum() - self.decay * shift
-        return np.concatenate([turn[:, :-1].ravel(), turn[:, -1], lift, [last]])
+        return np.concatenate([turn.ravel(), lift, [last]])
 
     def shares(self, theta: Array, on: Sides, slide: Sides) -> Array:
         """lambda of the pairs that slide, (n, m), and 1/2 of the others."""
@@ -259,7 +268,7 @@ class _Run:
                 low, before = middle, there
         return h, end, room
 
-    def _switch(self, pairs: Array) -> None:
+    def _switch(self, pairs: NDArray[np.intp]) -> None:
         """What pairs at their kink do next."""
         for pair in map(tuple, pairs):
             if self.slide[pair]:
