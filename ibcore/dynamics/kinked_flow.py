@@ -25,6 +25,7 @@ from ibcore.dynamics.trajectory import (
     NOT_FINITE,
     REACHED,
     UNDERFLOW,
+    broke_down,
     step_limit,
     wall_limit,
 )
@@ -110,7 +111,11 @@ def kinked_flow(
     own[net.places] = start
     run = _Run(net, own, positive_number("tolerance", tolerance))
     path = np.full((len(stops), len(start)), np.nan)
-    status = run.follow(stops, path, max_steps, max_seconds)
+    try:
+        with np.errstate(all="ignore"):
+            status = run.follow(stops, path, max_steps, max_seconds)
+    except np.linalg.LinAlgError as error:
+        status = broke_down(f"inputs that slide together are dependent ({error})")
     states = torch.from_numpy(path[:, net.places])
     return KinkedRun(states, tuple(run.events), status, run.steps)
 

@@ -39,7 +39,7 @@ _ROUNDING = "the integrator has a tolerance of $10^{-13}$ and keeps no quadratic
 class Balances:
     """What happened to the imbalances of B networks of every family; changes are relative to the start.
 
-    linear: (Q, B) for the tolerances `TOLERANCES`.      relu: (2, B) for 1e-7 and 3e-14.      squared, tanh: (B,).
+    linear, tanh: (Q, B) for the tolerances `TOLERANCES`.      relu: (2, B) for 1e-7 and 3e-14.      squared: (B,).
     decayed_linear, decayed_relu: (B,), apart from exp(-2 decay t) times the start.
     linear_descent, relu_descent: descent with linear networks and with ReLU networks of two hidden layers.
     integral: (B, M), of what changes the imbalances of the linear networks, along their flow.
@@ -71,21 +71,15 @@ def own_networks(setting: Setting, X: object, y: object, *, networks: int) -> Pr
 
 def measure_balances(problems: Problems, setting: Setting) -> Balances:  # noqa: ARG001
     """Flow until t = 4 (squared ReLU: 2), descent with four step sizes until the same time."""
-    linear = torch.stack(
-        [
-            relative_change(problems.linear, smooth_path(problems.linear, tolerance))
-            for tolerance in TOLERANCES
-        ]
-    )
     loose, tight = (kinked_runs(problems.relu, size) for size in (LOOSE, TIGHT))
     decayed_path, decayed_flows = kinked_runs(problems.relu, TIGHT, decay=DECAY)
     flows = (*loose[1], *tight[1], *decayed_flows)
     kinks = [(len(run.events), run.count("slide")) for run in tight[1]]
     return Balances(
-        linear,
+        _smooth_changes(problems.linear),
         torch.stack([relative_change(problems.relu, p) for p, _ in (loose, tight)]),
-        _smooth_change(problems.squared, EARLY),
-        _smooth_change(problems.relu.with_activation("tanh"), STOPS),
+        relative_change(problems.squared, smooth_path(problems.squared, TIGHT, EARLY)),
+        _smooth_changes(problems.relu.with_activation("tanh")),
         _decay_gap(problems.linear, smooth_path(problems.linear, TIGHT, decay=DECAY)),
         _decay_gap(problems.relu, decayed_path),
         descents(problems.linear),
@@ -96,8 +90,10 @@ def measure_balances(problems: Problems, setting: Setting) -> Balances:  # noqa:
     )
 
 
-def _smooth_change(nets: Family, times: tuple[float, ...]) -> Tensor:
-    return relative_change(nets, smooth_path(nets, TIGHT, times))
+def _smooth_changes(nets: Family) -> Tensor:
+    """Changes (Q, B) along the flow, for every tolerance."""
+    rows = [relative_change(nets, smooth_path(nets, size)) for size in TOLERANCES]
+    return torch.stack(rows)
 
 
 def _decay_gap(nets: Family, path: Tensor) -> Tensor:
@@ -135,7 +131,7 @@ def balancedness(measured: Balances) -> Evidence:
         "tanh, which is not homogeneous",
         Check.share(
             "change of the imbalance over its size at most 1e-3",
-            measured.tanh,
+            measured.tanh[-1],
             at_most=1e-3,
             most=0.25,
             tag="observed",
@@ -144,7 +140,7 @@ def balancedness(measured: Balances) -> Evidence:
         ),
         math=r"$\tanh$, which is not homogeneous",
     )
-    notes = {"networks of each kind": len(measured.tanh)}
+    notes = {"networks of each kind": measured.tanh.shape[1]}
     return Evidence(checks, control, {}, notes, measured.broken)
 
 
