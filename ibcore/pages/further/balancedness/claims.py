@@ -178,13 +178,12 @@ def _conserved(linear: Tensor, relu: Tensor, squared: Tensor) -> tuple[Check, ..
 
 
 def _tolerance(linear: Tensor, relu: Tensor) -> Check:
-    """Changes (Q, B) at all tolerances but the tightest, and (2, B)."""
-    sizes = linear.new_tensor(TOLERANCES[:-1])
+    """Changes (Q, B) at all tolerances, and (2, B)."""
     return Check.share(
         "exponent of the change in the tolerance at least 0.5",
         torch.cat(
             [
-                exponents(sizes, linear[:-1]),
+                exponents(linear.new_tensor(TOLERANCES), linear),
                 exponents(linear.new_tensor([LOOSE, TIGHT]), relu),
             ]
         ),
