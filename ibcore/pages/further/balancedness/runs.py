@@ -339,7 +339,7 @@ def exact_step(
     rows: w_j.      out: a_j.      The loss is the mean of the squared residuals.
     """
     received = [[_dot(w, x) for w in rows] for x in inputs]
-    active = [[max(z, Fraction(0)) for z in line] for line in received]
+    active = [[z if z > 0 else Fraction(0) for z in line] for line in received]
     push = [
         2 * (_dot(out, line) - y) / len(labels)
         for line, y in zip(active, labels, strict=True)
