@@ -3,9 +3,9 @@
 Let z_ij = w_j . x_i + b_j be what neuron j receives from input i. While no z_ij changes its sign the flow is
 smooth, and an explicit method of order 8 follows it. A step ends where some z_ij comes to zero. What happens there is
 decided by the two speeds of z_ij, with the input counted as active and as silent: if both lead on, the kink is
-crossed. If both lead back, the flow *slides* along z_ij = 0, with the share lambda in [0, 1] of the gradient of input i
+crossed. If both lead back, the flow *slides* along z_ij = 0, with the share p_ij in [0, 1] of the gradient of input i
 for which z_ij stays zero. Then - d theta/dt is in the Clarke subdifferential of the loss, and by this it is defined
-(Filippov 1988). A pair leaves the kink where its lambda leaves [0, 1].
+(Filippov 1988). A pair leaves the kink where its share leaves [0, 1].
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class _Network:
         return np.concatenate([turn.ravel(), lift, [last]])
 
     def shares(self, theta: Array, on: Sides, slide: Sides) -> Array:
-        """lambda of the pairs that slide, (n, m), and 1/2 of the others."""
+        """p_ij of the pairs that slide, (n, m), and 1/2 for the others."""
         shares = np.full(slide.shape, 0.5)
         rows, out, shift = self.parts(theta)
         push = np.where(on, self.inputs @ rows.T, 0.0) @ out + shift - self.y
@@ -178,7 +178,7 @@ class _Network:
         return float(self.inputs[example] @ rows[neuron])
 
     def room(self, theta: Array, on: Sides, slide: Sides) -> Array:
-        """(n, m), below 0 where a pair is beyond its kink, or slides with a lambda outside [0, 1]."""
+        """(n, m), below 0 where a pair is beyond its kink, or slides with a share outside [0, 1]."""
         z = self.received(theta)
         room = np.where(on, z, -z)
         if slide.any():
@@ -288,7 +288,7 @@ class _Run:
             self._settle(pair[1])
 
     def _release(self, pair: tuple) -> None:
-        """End the slide of a pair on the side that its lambda says."""
+        """End the slide of a pair on the side that its share says."""
         shares = self.net.shares(self.theta, self.on, self.slide)
         self.slide[pair], self.on[pair] = False, bool(shares[pair] > 0.5)
         self._note(pair)
