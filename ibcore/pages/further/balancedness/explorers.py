@@ -13,8 +13,8 @@ from ibcore.pages.further.balancedness.figures import plot_imbalances, plot_plan
 from ibcore.pages.further.balancedness.runs import product_descent
 
 PRODUCT_STEPS = (0.01, 0.03, 0.06, 0.1, 0.15)
-PRODUCT_GAPS = (0.5, 1.0, 2.0, 3.0)
-_HORIZON, _SHOWN = 6.0, 1.5
+PRODUCT_GAPS = (0.5, 1.5, 3.0)
+_HORIZON, _SHOWN, _DOTS = 6.0, 1.5, 25  # of short steps only some are drawn
 
 
 def explore_product(step: float, gap: float) -> tuple[Figure, str]:
@@ -24,9 +24,10 @@ def explore_product(step: float, gap: float) -> tuple[Figure, str]:
     gaps = iterates[:, 0] ** 2 - iterates[:, 1] ** 2
     limit = product_limit(gap)
     fig, (left, right) = figure(2, height=3.6)
-    plot_plane(left, iterates, gap, limit)
-    shown = round(_SHOWN / step) + 1
-    plot_imbalances(right, np.linspace(0, _SHOWN, shown), gaps[:shown], gap)
+    last = round(_SHOWN / step)
+    dots = np.unique(np.linspace(0, last, min(last, _DOTS) + 1).round().astype(int))
+    plot_plane(left, iterates[dots], gap, limit)
+    plot_imbalances(right, dots * step, gaps[dots], gap)
     sharp, flow = (2 * (u**2 + v**2) for u, v in (iterates[-1], limit))
     return fig, (
         f"Step size {step:g}: the imbalance goes from {gap:g} to {gaps[-1]:.2f}, and descent ends at "

@@ -16,10 +16,10 @@ def plot_plane(
     ax: Axes, iterates: Array, imbalance: float, limit: tuple[float, float]
 ) -> None:
     """Iterates (K, 2) in the plane of (u, v), the hyperbola of the flow with its end, and the zero-loss set."""
-    rise = np.linspace(-2.2, 2.2, 200)
+    rise = np.linspace(-1.3, 2.2, 50)
     (flow,) = ax.plot(np.sqrt(imbalance + rise**2), rise)
     flow.set(color=PALETTE["orange"], linestyle="--", label="conserved")
-    across = np.linspace(0.4, 2.6, 200)
+    across = np.linspace(0.45, 2.6, 40)
     (fits,) = ax.plot(across, 1 / across)
     fits.set(color=PALETTE["green"], linestyle="-", label="$uv = 1$")
     (path,) = ax.plot(*iterates.T)
@@ -28,9 +28,9 @@ def plot_plane(
     )
     path.set_label("descent")
     ax.plot(*limit, "s", color=PALETTE["orange"], markersize=8, fillstyle="none")
-    ax.plot(*iterates[0], "x", color=PALETTE["gray"], markersize=8)
+    ax.plot(*iterates[0], "x", color=PALETTE["gray"], markersize=13)
     ax.set(xlim=(-0.3, 2.6), ylim=(-1.3, 2.2), xlabel="$u$", ylabel="$v$")
-    ax.legend(loc="upper left", fontsize=9)
+    ax.legend(loc="lower left", fontsize=9)
 
 
 def plot_imbalances(ax: Axes, times: Array, gaps: Array, conserved: float) -> None:
