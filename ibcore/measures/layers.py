@@ -21,6 +21,28 @@ def imbalances(layers: Sequence[Tensor]) -> tuple[Tensor, ...]:
     )
 
 
+def neuron_imbalances(
+    layers: Sequence[Tensor],
+    biases: Sequence[Tensor | None] = (),
+    *,
+    degree: float = 1.0,
+) -> Tensor:
+    """q |w_out|^2 - |w_in|^2 - b^2 of every hidden neuron, (..., m_1 + ... + m_(k-1)), layer by layer.
+
+    layers: W_1, ..., W_k, (..., m_j, m_(j-1)).      biases: b_j (..., m_j), or None for a layer that has none.
+    degree: q, of the homogeneous activation phi(c z) = c^q phi(z), c > 0.
+    Gradient flow conserves all of them (Du, Hu and Lee 2018 for q = 1). A neuron with b is one that reads a constant
+    input besides.
+    """
+    shifts = list(biases) or [None] * len(layers)
+    gaps = []
+    for (below, above), shift in zip(pairwise(layers), shifts, strict=False):
+        read = below.square().sum(-1)
+        read = read if shift is None else read + shift.square()
+        gaps.append(degree * above.square().sum(-2) - read)
+    return torch.cat(gaps, -1)
+
+
 def imbalance_size(layers: Sequence[Tensor]) -> Tensor:
     """The largest spectral norm |D_j| of the imbalances, (...)."""
     return torch.stack(

@@ -17,6 +17,7 @@ from ibcore.validation import one_of, positive_integer
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
+    "squared_relu": lambda z: torch.relu(z).square(),
     "elu": functional.elu,
     "softplus": partial(functional.softplus, threshold=40.0),
     "gelu": functional.gelu,
@@ -26,6 +27,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 _SLOPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # of z and phi(z)
     "tanh": lambda _, value: 1 - value.square(),
     "relu": lambda _, value: value > 0,
+    "squared_relu": lambda z, _: 2 * torch.relu(z),
     "elu": lambda _, value: 1 + value.clamp(max=0),
     "softplus": lambda z, _: torch.sigmoid(z),
     "gelu": lambda z, _: (

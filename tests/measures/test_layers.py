@@ -7,6 +7,7 @@ from ibcore.measures.layers import (
     imbalance_size,
     imbalances,
     misalignments,
+    neuron_imbalances,
     second_value_bounds,
     singular_pairs,
 )
@@ -69,3 +70,14 @@ def test_a_member_without_numbers_leaves_the_others_theirs():
         assert lost.tolist() == [False, False, True]
         assert bool(part[2].isnan().all())
         assert torch.equal(part[~lost], whole[~lost])
+
+
+def test_imbalances_of_neurons_by_hand():
+    first = torch.tensor([[1.0, 2.0], [0.0, 3.0]])
+    second = torch.tensor([[2.0, 1.0], [1.0, 1.0]])
+    shift = torch.tensor([1.0, 2.0])
+    gaps = neuron_imbalances([first, second])
+    assert gaps.tolist() == [5 - 5, 2 - 9]
+    assert gaps.tolist() == imbalances([first, second])[0].diagonal().tolist()
+    assert neuron_imbalances([first, second], [shift, None]).tolist() == [-1, -11]
+    assert neuron_imbalances([first, second], degree=2.0).tolist() == [5, -5]

@@ -1,1 +1,1 @@
-"""What gradient flow conserves between the layers of a network."""
+"""Balancedness: what gradient flow conserves, and how steps of finite size let it drift."""

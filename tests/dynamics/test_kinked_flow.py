@@ -1,0 +1,118 @@
+"""The flow of a ReLU network through its kinks, against closed forms, descent and another integrator."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.kinked_flow import kinked_flow
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant
+from ibcore.dynamics.stiff_flow import integrate
+from ibcore.losses import Square
+from ibcore.models.network import Network
+from ibcore.validation import InvalidInput
+
+
+def problem(seed, n=8, d=3, m=6):
+    g = torch.Generator().manual_seed(seed)
+    X, y = (torch.randn(*shape, generator=g).double() for shape in ((n, d), (n,)))
+    net = Network(X[None], (m,), "relu")
+    return X, y, net, net.initial(1, g)
+
+
+@pytest.mark.parametrize("seed", [7101, 7102, 7103])
+def test_descent_with_small_steps_comes_as_near_as_its_step_is_long(seed):
+    X, y, net, start = problem(seed)
+    end = kinked_flow(X, y, start[0], times=[4.0], tolerance=1e-11).path[0]
+    apart = []
+    for count in (1000, 4000):
+        run = descend(
+            Objective(net, Square(), y), start, constant(4 / count), steps=[count]
+        )
+        apart.append(float((run.theta[0, 0] - end).norm()))
+    assert apart[0] < 0.02
+    assert apart[1] < 0.5 * apart[0]
+
+
+def test_flows_that_slide_are_among_those_tested():
+    counts = []
+    for seed in (7101, 7102, 7103):
+        X, y, _, start = problem(seed)
+        counts.append(kinked_flow(X, y, start[0], times=[4.0]).count("slide"))
+    assert max(counts) > 0
+
+
+def test_without_kinks_it_is_the_smooth_flow():
+    """One neuron far on the active side of all inputs."""
+    X = torch.tensor([[1.0], [2.0], [3.0]]).double()
+    y = torch.tensor([1.0, 1.5, 2.5]).double()
+    start = torch.tensor([0.5, 0.3, 0.8, 0.1]).double()
+    net = Network(X[None], (1,), "relu")
+    objective = Objective(net, Square(), y)
+
+    def field(x):
+        return objective.at(torch.from_numpy(x)[None]).slope[0][0].numpy()
+
+    other = integrate(field, None, start, times=[1.0, 3.0], tolerance=1e-12)
+    run = kinked_flow(X, y, start, times=[1.0, 3.0], tolerance=1e-12)
+    assert run.complete
+    assert run.events == ()
+    torch.testing.assert_close(run.path, other.path, rtol=1e-9, atol=1e-9)
+
+
+def test_the_loss_falls_across_kinks_and_along_them():
+    X, y, net, start = problem(7102)
+    path = kinked_flow(X, y, start[0], times=np.linspace(0.05, 4, 80)).path
+    losses = Objective(net, Square(), y).mean(torch.cat([start, path]))
+    assert bool((losses.diff() < 0).all())
+
+
+def test_while_a_pair_slides_its_input_stays_at_the_kink():
+    for seed in range(7101, 7121):
+        X, y, net, start = problem(seed)
+        run = kinked_flow(X, y, start[0], times=[4.0])
+        held = [e for e in run.events if e.then == "slide"]
+        for event in held:
+            later = [
+                e.time
+                for e in run.events
+                if (e.neuron, e.example) == (event.neuron, event.example)
+                and e.time > event.time
+            ]
+            end = min(later, default=4.0)
+            middle = (event.time + end) / 2
+            state = kinked_flow(X, y, start[0], times=[middle]).path
+            weights, shift = net.layers(state)[0]
+            z = weights[0, event.neuron] @ X[event.example] + shift[0, event.neuron]
+            assert abs(float(z)) < 1e-12
+        if held:
+            return
+    raise AssertionError("no flow slides")
+
+
+def test_weight_decay_alone_shrinks_a_dead_network():
+    """A neuron that no input activates, and labels that the output bias fits: theta = exp(-decay t) theta(0)."""
+    X = torch.tensor([[1.0], [2.0]]).double()
+    start = torch.tensor([-1.0, -0.5, 0.7, 0.0]).double()
+    run = kinked_flow(X, torch.zeros(2).double(), start, times=[2.0], decay=0.5)
+    torch.testing.assert_close(run.path[0], start * math.exp(-1), rtol=1e-9, atol=0)
+
+
+def test_limits_and_refusals():
+    X, y, _, start = problem(7101)
+    run = kinked_flow(X, y, start[0], times=[4.0], max_steps=3)
+    assert not run.complete
+    assert run.status.startswith("step limit")
+    assert bool(run.path.isnan().all())
+    with pytest.raises(InvalidInput, match="fit"):
+        kinked_flow(X, y, start[0, :-1], times=[1.0])
+    with pytest.raises(InvalidInput, match="rise"):
+        kinked_flow(X, y, start[0], times=[1.0, 1.0])
+    late = kinked_flow(X, y, start[0], times=[4.0], max_seconds=1e-9)
+    assert late.status.startswith("wall-clock limit")
+    assert np.isfinite(start.numpy()).all()
