@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ibcore.claim import Setting, claim
+from ibcore.dynamics.explicit import Run
 from ibcore.dynamics.objective import Objective
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Square
@@ -30,10 +31,11 @@ from ibcore.pages.dynamical_stability.flat_minima.runs import (
     fitted,
     imbalance,
     joined,
-    large_steps,
     moved_layers,
+    on_a_kink,
     rank_correlations,
     rescaled,
+    settled,
     sharpness,
     solved_layers,
     trained,
@@ -53,9 +55,9 @@ class Rescalings:
     """B networks at K factors c; see `FACTORS`.
 
     changes: (K, B), how far outputs move, over the largest.      values, lower, upper: (K, B), sharpness and its
-    bounds.      flattest, invariant, reach: (B,), sharpness where the blocks balance, and the bounds below and above
-    it.      product: (K,), sharpness of (ab - 1)^2 at a = c, b = 1/c.      smooth: (B,), how far the outputs of tanh
-    networks move.      log_loss: (B,).      broken: why training ended early.
+    bounds; NaN for a network with a neuron at its kink.      flattest, invariant, reach: (B,), sharpness where the
+    blocks balance, and the bounds below and above it.      product: (K,), sharpness of (ab - 1)^2 at a = c, b = 1/c.
+    smooth: (B,), how far the outputs of tanh networks move.      log_loss: (B,).      broken: why networks are lost.
     """
 
     changes: Tensor
@@ -126,28 +128,39 @@ def measure_rescalings(
     run = fitted(objective, data.starts)
     model, theta = objective.model, run.last
     hidden, output = model.matrices(theta)  # type: ignore[attr-defined]
+    at_kink = on_a_kink(data.inputs, hidden)
+    smooth_at = torch.where(at_kink, math.nan, 1.0)
     blocks = layer_blocks(data.inputs, data.targets, hidden, output[:, 0])
     c = FACTORS.to(theta)
     lower, upper = blocks.bounds(c)
     best = (blocks.hidden / blocks.output) ** 0.25
     smooth = data.objective(width, "tanh")
-    other = fitted(smooth, data.starts, most=2000).last
+    other = fitted(smooth, data.starts, most=500).last
     breaking = torch.full_like(best, BREAKING)
+    values = torch.stack([_sharpness_at(objective, theta, k) for k in c])
     return Rescalings(
         torch.stack([_change(data, width, "relu", theta, k, setting) for k in c]),
-        torch.stack([_sharpness_at(objective, theta, k) for k in c]),
+        values * smooth_at,
         lower,
         upper,
-        _sharpness_at(objective, theta, best),
+        _sharpness_at(objective, theta, best) * smooth_at,
         blocks.invariant,
         blocks.invariant + blocks.coupling,
         product_sharpness(c),
         _change(data, width, "tanh", other, breaking, setting),
         run.last_log_loss,
-        tuple(
-            word for word, fine in zip(run.status, run.arrived, strict=True) if not fine
-        ),
+        _breakdowns(run, at_kink),
     )
+
+
+def _breakdowns(run: Run, at_kink: Tensor) -> tuple[str, ...]:
+    late = [
+        word
+        for word, fine in zip(run.status, run.arrived.tolist(), strict=True)
+        if not fine
+    ]
+    kinks = ["a neuron is at its kink on an example, where there is no Hessian"]
+    return (*late, *kinks * int(at_kink.sum()))
 
 
 def _sharpness_at(objective: Objective, theta: Tensor, c: Tensor) -> Tensor:
@@ -185,10 +198,12 @@ def product_sharpness(c: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Dinh, Pascanu, Bengio and Bengio 2017 (recalled); the bounds for every factor are proved on the page",
-    statement="Multiplying the hidden layer of a two-layer ReLU network by $c$ and dividing the output layer by $c$ "
-    "leaves the function and moves the sharpness: it is at least $c^2$ times the largest eigenvalue of the output "
-    "layer's block of the Hessian, and at least $c^{-2}$ times that of the hidden layer's.",
+    source="Dinh, Pascanu, Bengio and Bengio 2017 (abstract read, theorem recalled); the bounds for every factor are "
+    "proved on the page",
+    statement="Multiplying the hidden layer of a two-layer ReLU network by $c > 0$ and dividing the output layer by $c$ "
+    "leaves the function and moves the sharpness. Where no neuron is at its kink on an example, it is at least $c^2$ "
+    "times the largest eigenvalue of the output layer's block of the Hessian, and at least $c^{-2}$ times that of the "
+    "hidden layer's.",
     quick={"networks": 8, "examples": 12, "width": 32},
     book={"networks": 8, "examples": 20, "width": 64},
     full={"networks": 100, "examples": 40, "width": 128},
@@ -451,25 +466,28 @@ def _step(
     measured: LinearMinima,
 ) -> None:
     """Descent from the balanced minimum with its ends rescaled by `FAR`, kicked, with both steps."""
-    objective = draw.problems.objective(depth)
+    objective = draw.problems.objective(depth, 2)
     model = objective.model
     first, *middle, last = layers
     start = joined([first * FAR, *middle, last / FAR])
     noise = torch.randn(start.shape, generator=generator, dtype=torch.float64)
-    start = start + KICK * noise.to(start)
-    begun = imbalance(model.matrices(start))  # type: ignore[attr-defined]
-    for share, ratios, balance in (
-        (SMALL_STEP, measured.small, measured.kept),
-        (LARGE_STEP, measured.large, measured.left),
-    ):
-        end = large_steps(objective, start, share * 2 / least, draw.steps)
-        ratios[depth] = dense_sharpness(objective, end) / least
-        balance[depth] = imbalance(model.matrices(end)) / begun  # type: ignore[attr-defined]
+    start = (start + KICK * noise.to(start)).repeat(2, 1)
+    shares = start.new_tensor([SMALL_STEP, LARGE_STEP])
+    steps = (2 * shares[:, None] / least).flatten()
+    end = settled(objective, start, steps, draw.steps)
+    before, after = (
+        imbalance(model.matrices(theta))  # type: ignore[attr-defined]
+        for theta in (start, end)
+    )
+    ratios = dense_sharpness(objective, end).reshape(2, -1) / least
+    balance = (after / before).reshape(2, -1)
+    measured.small[depth], measured.large[depth] = ratios
+    measured.kept[depth], measured.left[depth] = balance
 
 
 @claim(
     kind="theorem",
-    source="Mulayoff and Michaeli 2020 (recalled); proved on the page",
+    source="Mulayoff and Michaeli 2020 (abstract read, theorem recalled); proved on the page",
     statement="On whitened inputs the flattest of all networks $W_N \\cdots W_1$ that compute a map $T$ have the "
     r"sharpness $2N\,\sigma_{\max}(T)^{2 - 2/N}$. Balanced layers have it, and no minimum is flatter.",
     quick={

@@ -21,6 +21,7 @@ from ibcore.models.network import Network
 from ibcore.problems.digits import CLASSES, digits_split
 
 TRAINED = 1e-8  # the loss at which a network counts as fitted
+SETTLED = 1e-24  # the loss below which steps no longer matter
 KICK = 1e-3  # size of the normal numbers that push a minimum off its place
 
 
@@ -47,6 +48,12 @@ def rescaled(model: Network, theta: Tensor, c: Tensor) -> Tensor:
     hidden, output = model.matrices(theta)
     parts = hidden * c[:, None, None], output / c[:, None, None]
     return torch.cat([part.flatten(1) for part in parts], -1)
+
+
+def on_a_kink(inputs: Tensor, hidden: Tensor) -> Tensor:
+    """Whether an inner value w_j . x_i is zero up to rounding, (B,), so that rescaling may switch a neuron."""
+    inner = (inputs @ hidden.mT).abs().flatten(1)
+    return inner.amin(-1) <= 1e-9 * inner.amax(-1)
 
 
 def sharpness(
@@ -174,12 +181,18 @@ def dense_sharpness(objective: Objective, theta: Tensor) -> Tensor:
     return torch.where(finite, values, math.nan)
 
 
-def large_steps(
-    objective: Objective, starts: Tensor, step_size: Tensor, steps: int
+def settled(
+    objective: Objective, starts: Tensor, step_size: Tensor, most: int
 ) -> Tensor:
-    """Where gradient descent with step_size (B,) is after so many steps, (B, P)."""
+    """Where gradient descent with step_size (B,) is at a loss of `SETTLED`, or after so many steps, (B, P)."""
     return descend(
-        objective, starts, constant(step_size), steps=[steps], max_seconds=math.inf
+        objective,
+        starts,
+        constant(step_size),
+        until=lambda point: point.log_loss <= math.log(SETTLED),
+        ask_every=20,
+        max_steps=most,
+        max_seconds=math.inf,
     ).last
 
 
@@ -207,8 +220,10 @@ class Digits:
             start = Network(data.X_train, (width,), out=CLASSES).initial(1, generator)
             unit = torch.nn.functional.one_hot(data.y_train, CLASSES).double()
             parts.append((data.X_train, unit, start[0]))
-        stacked = (torch.stack(part).to(device) for part in zip(*parts, strict=True))
-        return cls(*stacked, width, seeds[0])
+        inputs, targets, starts = (
+            torch.stack(part).to(device) for part in zip(*parts, strict=True)
+        )
+        return cls(inputs, targets, starts, width, seeds[0])
 
     @property
     def examples(self) -> int:
