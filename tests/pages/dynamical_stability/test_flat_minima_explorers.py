@@ -8,7 +8,7 @@ from ibcore.pages.dynamical_stability.flat_minima import explorers, figures
 
 def test_the_network_passes_through_its_points():
     objective, theta = explorers.line_network()
-    assert float(objective.mean(theta)) <= 1e-8
+    assert float(objective.mean(theta)) <= 1e-20
 
 
 def test_a_frame_says_that_the_function_stays_and_the_sharpness_does_not():
@@ -18,14 +18,14 @@ def test_a_frame_says_that_the_function_stays_and_the_sharpness_does_not():
     assert len(fig.axes) == 2
     after, before = (line.get_ydata() for line in fig.axes[0].lines[:2])
     np.testing.assert_allclose(after, before, atol=1e-12)
-    assert explorers.sharpest(4.0)[2] > 8 * explorers.sharpest(1.0)[2]
+    assert explorers.sharpest(0.25)[2] > 8 * explorers.sharpest(1.0)[2]
 
 
 @pytest.mark.parametrize("c", [0.5, 4.0])
 def test_the_slice_has_the_curvature_of_the_sharpness(c):
-    distance = torch.tensor([-1e-6, 0.0, 1e-6]).double()
+    distance = torch.tensor([-1e-5, 0.0, 1e-5]).double()
     values = explorers.losses(c, distance)
-    second = float((values[0] - 2 * values[1] + values[2]) / 1e-12)
+    second = float((values[0] - 2 * values[1] + values[2]) / 1e-10)
     assert second == pytest.approx(explorers.sharpest(c)[2], rel=1e-2)
 
 

@@ -200,7 +200,7 @@ def product_sharpness(c: Tensor) -> Tensor:
     kind="theorem",
     source="Dinh, Pascanu, Bengio and Bengio 2017 (abstract read, theorem recalled); the bounds for every factor are "
     "proved on the page",
-    statement="Multiplying the hidden layer of a two-layer ReLU network by $c > 0$ and dividing the output layer by $c$ "
+    statement="Multiplying the hidden layer of a two-layer ReLU network by $c > 0$ and dividing the output layer by it "
     "leaves the function and moves the sharpness. Where no neuron is at its kink on an example, it is at least $c^2$ "
     "times the largest eigenvalue of the output layer's block of the Hessian, and at least $c^{-2}$ times that of the "
     "hidden layer's.",

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import functools
-import math
 
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.dynamics.directions import Momentum
-from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
-from ibcore.dynamics.paces import constant
 from ibcore.figures.style import figure
 from ibcore.losses import Square
 from ibcore.measures.sharpness import largest_eigenvalues
@@ -22,13 +18,14 @@ from ibcore.pages.dynamical_stability.flat_minima.figures import (
     plot_slice,
 )
 from ibcore.pages.dynamical_stability.flat_minima.runs import (
-    TRAINED,
+    joined,
     rescaled,
     with_ones,
 )
 
 EXPLORED_FACTORS = (0.125, 0.25, 0.5, 0.71, 1.0, 1.41, 2.0, 4.0, 8.0)
 DISTANCES = (0.05, 0.2, 0.5)
+NEURONS = 20
 _MOST = 1.0  # the loss up to which a slice is drawn
 
 
@@ -41,20 +38,17 @@ def line_points() -> tuple[Tensor, Tensor]:
 
 @functools.cache
 def line_network() -> tuple[Objective, Tensor]:
-    """A ReLU network with twenty hidden neurons that passes through the points, and its parameters (1, P)."""
+    """A ReLU network with twenty random hidden neurons and the shortest output weights that fit the points, (1, P).
+
+    Training all weights would draw kinks onto the points, where there is no Hessian.
+    """
     x, y = line_points()
-    model = Network(with_ones(x), (20,), "relu", biases=False)
-    objective = Objective(model, Square(), y)
-    run = descend(
-        objective,
-        model.normal(1, torch.Generator().manual_seed(4)),
-        constant(0.01),
-        direction=Momentum(0.95, nesterov=True),
-        log_loss=[math.log(TRAINED)],
-        max_steps=10_000,
-        max_seconds=math.inf,
-    )
-    return objective, run.last
+    model = Network(with_ones(x), (NEURONS,), "relu", biases=False)
+    theta = model.normal(1, torch.Generator().manual_seed(4))
+    hidden, output = model.matrices(theta)
+    features = torch.relu(model.inputs @ hidden[0].mT)
+    output = (torch.linalg.pinv(features) @ y).expand_as(output)
+    return Objective(model, Square(), y), joined([hidden, output])
 
 
 @functools.cache
@@ -80,7 +74,7 @@ def explore_rescaling(c: float, reach: float) -> tuple[Figure, str]:
     """The function of the network with its hidden layer times c and its output layer over c, and the loss around it."""
     x, y = line_points()
     grid = torch.linspace(-1.15, 1.15, 240, dtype=torch.float64)
-    model = Network(with_ones(grid[:, None]), (20,), "relu", biases=False)
+    model = Network(with_ones(grid[:, None]), (NEURONS,), "relu", biases=False)
     distance = torch.linspace(-reach, reach, 161, dtype=torch.float64)
     after, before = (model.outputs(sharpest(k)[0][None])[0] for k in (c, 1.0))
     fig, (left, right) = figure(2, height=3.2)

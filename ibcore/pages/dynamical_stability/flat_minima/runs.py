@@ -53,7 +53,7 @@ def rescaled(model: Network, theta: Tensor, c: Tensor) -> Tensor:
 def on_a_kink(inputs: Tensor, hidden: Tensor) -> Tensor:
     """Whether an inner value w_j . x_i is zero up to rounding, (B,), so that rescaling may switch a neuron."""
     inner = (inputs @ hidden.mT).abs().flatten(1)
-    return inner.amin(-1) <= 1e-9 * inner.amax(-1)
+    return inner.amin(-1) <= 1e-12 * inner.amax(-1)
 
 
 def sharpness(
