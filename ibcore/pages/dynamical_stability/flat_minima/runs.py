@@ -272,7 +272,7 @@ def trained(
         batches=None if whole else epochs(batch, generator),
         until=None if steps else lambda point: point.log_loss <= math.log(level),
         steps=[steps] if steps else None,
-        ask_every=5,
+        ask_every=1,
         max_steps=steps or 100_000,
         max_seconds=math.inf,
     )
