@@ -9,7 +9,7 @@ from ibcore.validation import positive_integer
 
 
 def flattest_sharpness(target: Tensor, depth: int) -> Tensor:
-    """The least sharpness of all zero-loss networks, (B,), for target maps (B, k, d).
+    """The least sharpness of zero-loss networks, (B,), targets (B, k, d).
 
     The loss is the mean over whitened inputs of
     |W_N ... W_1 x - T x|^2, without a factor 1/2, and
