@@ -206,7 +206,7 @@ def product_sharpness(c: Tensor) -> Tensor:
     "hidden layer's.",
     quick={"networks": 8, "examples": 12, "width": 32},
     book={"networks": 8, "examples": 20, "width": 64},
-    full={"networks": 100, "examples": 40, "width": 128},
+    full={"networks": 200, "examples": 20, "width": 128},
     draw=draw_regressions,
     measure=measure_rescalings,
     own=own_regression,
