@@ -131,15 +131,18 @@ def test_a_reader_s_data_take_the_place_of_drawn_ones():
         page.reparam_sharpness.verify(QUICK, data=(X * np.nan, y))
 
 
-def test_a_network_at_a_kink_has_no_sharpness_and_is_told(monkeypatch):
-    monkeypatch.setattr(
-        page, "on_a_kink", lambda *_: torch.tensor([True] + [False] * 7)
-    )
-    verdict = page.reparam_sharpness.verify(QUICK)
-    assert falls(verdict.evidence.checks) == [2, 3, 4, 5, 6, 7]
-    assert bool(verdict.measured.values[:, 0].isnan().all())
-    assert bool(verdict.measured.values[:, 1:].isfinite().all())
-    assert "kink" in verdict.evidence.broken[0]
+def test_of_a_network_at_a_kink_only_the_function_is_claimed(verdicts):
+    good = verdicts["reparam-sharpness"].measured
+    lost = poisoned(good.values, slice(None), 2)
+    kinks = torch.tensor([False, False, True] + [False] * 5)
+    bad = dataclasses.replace(good, values=lost, at_kink=kinks)
+    evidence = page.reparam_sharpness.experiment(bad)
+    assert evidence.holds
+    assert evidence.notes == {"networks left out, at a kink": 1}
+    assert [check.members for check in evidence.checks[:3]] == [104, 13, 91]
+    none = dataclasses.replace(good, at_kink=~torch.zeros(8, dtype=torch.bool))
+    checks = page.reparam_sharpness.experiment(none).checks
+    assert falls(checks) == [2, 3, 4, 5, 6, 7]
 
 
 def test_a_kink_is_a_zero_up_to_rounding():
