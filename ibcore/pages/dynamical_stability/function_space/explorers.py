@@ -20,7 +20,6 @@ from ibcore.pages.dynamical_stability.function_space.runs import (
     CALM,
     NEURONS,
     SPLINE_GROWTH,
-    WIGGLY,
     Splines,
     minima,
     sine_points,
@@ -28,7 +27,8 @@ from ibcore.pages.dynamical_stability.function_space.runs import (
     splines,
 )
 
-TIMES = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60)
+ROUGH = 10.0  # times PyTorch's default start
+TIMES = (1, 10, 14, 20, 30, 45, 70, 100, 150, 220)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Frames:
 @functools.cache
 def frames() -> Frames:
     """One wiggly network, its step growing, settled from the last fitted stage at or before each factor."""
-    problem = splines(sine_points([1], torch.device("cpu")), [1], WIGGLY)
+    problem = splines(sine_points([1], torch.device("cpu")), [1], ROUGH)
     generator = torch.Generator().manual_seed(0)
     start, stages, _ = spline_runs(problem, generator)
     growth = torch.log(torch.tensor(TIMES).double())

@@ -24,7 +24,7 @@ def plot_spline(
     if now is not None:
         ax.plot(grid, now, color=PALETTE["blue"], linestyle="-", linewidth=2.2)
     ax.plot(x, y, "o", color=PALETTE["orange"], markersize=6)
-    ax.set(xlabel="$x$", ylabel="$f(x)$", ylim=(-2.6, 2.6), title="The function")
+    ax.set(xlabel="$x$", ylabel="$f(x)$", ylim=(-1.9, 1.9), title="The function")
 
 
 def plot_bends(
@@ -35,7 +35,9 @@ def plot_bends(
     bound = 1 / (2 * line) - 0.5
     ax.plot(line, bound, color=PALETTE["red"], linestyle="-")
     ax.fill_between(line, bound, 1e4, color=PALETTE["red"], alpha=0.12)
-    ax.plot(steps, bends, "o-", color=PALETTE["gray"], linestyle=":", markersize=4.5)
+    ax.plot(
+        steps, bends, color=PALETTE["gray"], linestyle=":", marker="o", markersize=4.5
+    )
     if at is not None:
         ax.plot(steps[at], bends[at], "o", color=PALETTE["blue"], markersize=9)
     middle = len(line) // 3
@@ -72,9 +74,9 @@ def plot_pairs(
             ax.plot(
                 [left, left + 1],
                 [first, last],
-                "o-",
                 color=color,
                 linestyle="-",
+                marker="o",
                 linewidth=1,
                 markersize=4,
             )
@@ -98,7 +100,7 @@ def plot_slopes(
         ax.plot(
             bound,
             slope,
-            "os"[k],
+            marker="os"[k],
             color=list(PALETTE.values())[k],
             markersize=3.5,
             alpha=0.55,
@@ -109,8 +111,8 @@ def plot_slopes(
     ax.plot(ends, ends, color=PALETTE["gray"], linestyle="-", linewidth=1.2)
     ax.annotate(
         "equal",
-        (ends[1], ends[1]),
-        (-4, -16),
+        (ends.prod() ** 0.5, ends.prod() ** 0.5),
+        (-12, 14),
         textcoords="offset points",
         color=PALETTE["gray"],
     )
@@ -135,14 +137,16 @@ def plot_coefficients(
         ax.plot(
             places + 0.25 * k,
             row[order],
-            "o",
+            marker="o",
+            linestyle="none",
             color=color,
             markersize=3.5,
             label=label,
         )
+    count = int((truth != 0).sum())
     ax.plot(
-        places + 0.12,
-        truth[order],
+        places[:count] + 0.12,
+        truth[order][:count],
         "s",
         color=PALETTE["gray"],
         markersize=9,
@@ -162,7 +166,7 @@ def plot_norms(ax: Axes, flow: Array, ends: Array, least: Array, title: str) -> 
         ax.plot(
             [0, 1],
             [first, last],
-            "o-",
+            marker="o",
             color=PALETTE["blue" if falls else "red"],
             linestyle="-" if falls else "--",
             linewidth=1.1,
