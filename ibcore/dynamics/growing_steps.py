@@ -89,10 +89,12 @@ def grow(
     *,
     grows: Tensor | None = None,
 ) -> Stages:
-    """Stages of gradient descent from theta (B, P), each with a step `growth.factor` times as long as the one before.
+    """Stages of descent from theta (B, P) with longer and longer steps.
 
-    step: (B,), of the first stage. A member ends by `patience`, or where it is no longer finite.
-    grows: (B,), the members whose step grows; the step of the others stays. By default all.
+    step: (B,), of the first stage; then it grows by `growth.factor` each.
+    grows: (B,), the members whose step grows, by default all; the step of
+    the others stays. A member ends by `patience`, or where it is no longer
+    finite.
     """
     factor = torch.full_like(step, growth.factor)
     if grows is not None:
@@ -110,7 +112,8 @@ def grow(
             steps=[growth.steps],
             max_seconds=math.inf,
         )
-        rows.append(_placed(members, len(theta), run.last, size, run.last_log_loss))
+        found = run.last, size, run.last_log_loss
+        rows.append(_placed(members, len(theta), *found))
         fits = run.last_log_loss < math.log(growth.cap)
         above = torch.where(fits, 0, above + 1)
         stay = (above < growth.patience) & run.last.isfinite().all(-1)
@@ -118,8 +121,8 @@ def grow(
         now, size = run.last[stay], size[stay] * factor[members]
         if not len(members):
             break
-    states, steps, losses = (torch.stack(part) for part in zip(*rows, strict=True))
-    return Stages(states, steps, losses, growth.cap)
+    parts = [torch.stack(part) for part in zip(*rows, strict=True)]
+    return Stages(parts[0], parts[1], parts[2], growth.cap)
 
 
 def _placed(

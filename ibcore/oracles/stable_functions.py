@@ -23,11 +23,14 @@ def bend_weights(x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
     Source: Mulayoff, Michaeli and Soudry 2021, theorem 1.
     """
     signed = positions[..., :, None] - x[..., None, :]
-    return _side(signed, x), _side(-signed, x)
+    return side_weight(signed, x), side_weight(-signed, x)
 
 
-def _side(signed: Tensor, x: Tensor) -> Tensor:
-    """The weight of the side where `signed` distances (B, m, n) of the inputs are positive, (B, m)."""
+def side_weight(signed: Tensor, x: Tensor) -> Tensor:
+    """The weight (B, m) of the side on which `signed` (B, m, n) is positive.
+
+    signed: distances of the inputs x (B, n) from the kinks, with a sign.
+    """
     on = (signed > 0).to(x)
     share = on.mean(-1)
     distance = (on * signed).mean(-1)

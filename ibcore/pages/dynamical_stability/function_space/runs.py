@@ -109,7 +109,11 @@ def bends(theta: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def weighted_bends(x: Tensor, theta: Tensor) -> Tensor:
-    """int |f''| g of networks theta (B, P) on inputs x (B, n), exactly: a sum over the kinks, (B,)."""
+    """int |f''| g of networks theta (B, P) on inputs x (B, n), (B,).
+
+    f is piecewise linear: the integral is a sum over its kinks, and exact
+    where no two of them coincide.
+    """
     positions, jumps = bends(theta)
     return (jumps.abs() * bend_weight(x, positions)).sum(-1)
 
