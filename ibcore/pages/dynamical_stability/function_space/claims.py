@@ -114,13 +114,12 @@ def _spline_bounds(parts: tuple[Minima, ...]) -> tuple[Check, ...]:
     rest = r"the loss is below $10^{-6}$, and residuals move a sharpness by less than $10^{-2}$"
     return (
         Check.each(
-            "fitted minima: sharpness at least 2 + 4 int |f''| g",
-            sharp,
-            at_least=least_sharpness(bends),
+            "fitted minima: sharpness over 2 + 4 int |f''| g",
+            sharp / least_sharpness(bends),
+            at_least=1.0,
             tag="proved",
-            math=r"fitted minima: sharpness at least $2 + 4 \int |f''|\, g$",
+            math=r"fitted minima: sharpness over $2 + 4 \int |f''|\, g$",
             reason=f"proved on the page at zero loss; {rest}",
-            repeats=0.4,
         ),
         Check.each(
             "fitted minima: step times sharpness, after a kick",
@@ -130,13 +129,13 @@ def _spline_bounds(parts: tuple[Minima, ...]) -> tuple[Check, ...]:
             reason="above 2 a kick grows at every step, and descent leaves",
         ),
         Check.each(
-            "fitted minima: int |f''| g at most 1/(2 step) - 1/2",
-            bends,
-            at_most=bars,
+            "fitted minima: int |f''| g over 1/(2 step) - 1/2",
+            bends / bars.to(bends),
+            at_most=1.0,
             tag="proved",
-            math=r"fitted minima: $\int |f''|\, g$ at most $1/(2\eta) - 1/2$",
+            math=r"fitted minima: $\int |f''|\, g$ over $1/(2\eta) - 1/2$",
             reason="follows from the two rows above",
-            repeats=0.4,
+            repeats=0.2,
         ),
     )
 
@@ -254,14 +253,13 @@ def _loads(measured: SparseEnds) -> tuple[Check, ...]:
     )
     return (
         Check.each(
-            "fitted minima: sharpness at least 8 sum m_j^2 |beta_j|",
-            sharp,
-            at_least=2 * load,
+            "fitted minima: sharpness over 8 sum m_j^2 |beta_j|",
+            sharp / (2 * load),
+            at_least=1.0,
             tag="proved",
-            math=r"fitted minima: sharpness at least $8 \sum_j m_j^2 |\beta_j|$",
+            math=r"fitted minima: sharpness over $8 \sum_j m_j^2 |\beta_j|$",
             reason="proved on the page at zero loss; the loss is below $10^{-6}$, and residuals move a "
             r"sharpness by less than $4 \cdot 10^{-3} \max_{ij} |x_{ij}|$",
-            repeats=0.3,
         ),
         Check.each(
             "fitted minima: 4 step sum m_j^2 |beta_j| at most 1",

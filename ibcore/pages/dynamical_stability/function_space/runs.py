@@ -31,7 +31,8 @@ CALM = (
     0.8  # a settling step over that of the stage, and over 2 / sharpness at the start
 )
 SETTLED = 1e-6  # of the loss: a minimum
-REST = 1e-12  # of the loss, at which settling ends
+SETTLING = 8000
+REST = 1e-10  # of the loss, at which settling ends
 
 
 def sharpness(objective: Any, theta: Tensor, seed: int = 0) -> Tensor:
@@ -121,12 +122,12 @@ def weighted_bends(x: Tensor, theta: Tensor) -> Tensor:
 def settled(
     problem: Splines, theta: Tensor, step: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Where 4,000 steps of size `step` (B,) lead after a kick of 1e-7, and the loss there."""
+    """Where up to 8,000 steps of size `step` (B,) lead after a kick of 1e-7, and the loss there."""
     end, log_loss = settle(
         problem.objective,
         theta,
         step,
-        steps=4000,
+        steps=SETTLING,
         rest=REST,
         kick=1e-7,
         generator=generator,
