@@ -199,7 +199,7 @@ def measure_sparse(problems: SparseProblems, setting: Setting) -> SparseEnds:
     "page, and what it does to the predictor is observed",
     statement="At a stable minimum of zero loss of a diagonal linear network, "
     r"$\beta = u^2 - v^2$, with step $\eta$ and mean input $m$, $4 \eta \sum_j m_j^2 |\beta_j| \le 1$. Where the mean "
-    r"is large, growing steps bring $|\beta|_1$ close to its least value and $\beta$ close to a sparse truth, from a "
+    r"is large, growing steps bring $|\beta|_1$ closer to its least value and $\beta$ closer to a sparse truth, from a "
     "start at which small steps do not; on centered inputs they do the opposite.",
     quick={"datasets": 8, "support": 2, "stage": 200},
     book={"datasets": 12, "support": 3, "stage": 500},
