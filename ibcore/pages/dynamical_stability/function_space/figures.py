@@ -95,7 +95,13 @@ def plot_pairs(
 def plot_slopes(
     ax: Axes, bounds: Sequence[Array], slopes: Sequence[Array], labels: Sequence[str]
 ) -> None:
-    """Gradients in the input over their bounds, (N,) each, and the line where the two are equal."""
+    """Gradients in the input over their bounds, (N,) each, and the line where the two are equal.
+
+    Examples at which no neuron is active have both zero and are left out.
+    """
+    alive = [bound > 0 for bound in bounds]
+    bounds = [bound[kept] for bound, kept in zip(bounds, alive, strict=True)]
+    slopes = [slope[kept] for slope, kept in zip(slopes, alive, strict=True)]
     for k, (bound, slope, label) in enumerate(zip(bounds, slopes, labels, strict=True)):
         ax.plot(
             bound,
