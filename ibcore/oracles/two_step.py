@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-LARGEST_STEP = (
-    5**0.5 - 1
-)  # up to which the orbit of `double_well_orbit` attracts, from 1 on
+LARGEST_STEP = 5**0.5 - 1
+"""Up to which the orbit of `double_well_orbit` attracts, from 1 on."""
 
 
 def double_well_orbit(step: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from ibcore.pages.dynamical_stability.stable_minima import (
     runs,
     threshold,
 )
+from ibcore.pages.dynamical_stability.stable_minima import orbits as small_orbits
 from ibcore.validation import InvalidInput
 
 CLAIMS = {
@@ -144,10 +145,10 @@ def test_every_member_without_a_number_makes_its_check_fall(verdicts):
         assert falls(judge(changed(stays, **{field: lost}))) == which, field
 
 
-def test_a_flow_that_kept_to_the_bound_would_not_be_refuted(verdicts):
+def test_the_same_starts_with_a_finite_step_would_not_be_refuted(verdicts):
     stays = verdicts["stability-two-over-eta"].measured
-    kept = changed(stays, flow=stays.flow.clamp(max=1.9))
-    assert not page.stability_two_over_eta.experiment(kept).control.refuted
+    finite = changed(stays, flow=stays.ends[stays.chosen])
+    assert not page.stability_two_over_eta.experiment(finite).control.refuted
     lost = with_entry(stays.flow, slice(0, 7), math.nan)
     evidence = page.stability_two_over_eta.experiment(changed(stays, flow=lost))
     assert not evidence.control.refuted
@@ -173,6 +174,16 @@ def test_orbits_without_a_number_let_no_claim_stand(verdicts):
         assert falls(judge(changed(orbits, **{field: wrong}))) == which, field
     apart = with_entry(orbits.apart, orbits.apart.isfinite(), 1e-9)
     assert falls(judge(changed(orbits, apart=apart))) == [9]
+
+
+def test_the_bar_of_small_orbits_is_twice_what_the_corner_of_the_draws_needs():
+    third = torch.tensor([-1.0, 1.0, -1.0, 1.0], dtype=torch.float64)
+    size = torch.tensor([1.0, 1.0, 3.0, 3.0], dtype=torch.float64)
+    ratios, _ = small_orbits._quartics(
+        third, 3 * third.square() + torch.stack([-size, size])
+    )
+    missed = (2 * ratios[0] - ratios[1] - 1).abs()
+    assert float(missed.max()) == pytest.approx(5e-4, rel=0.1)
 
 
 def test_quartics_that_meet_the_condition_would_not_be_refuted(verdicts):
@@ -228,6 +239,12 @@ def test_with_the_full_batch_stochastic_descent_is_gradient_descent():
     torch.testing.assert_close(
         found, theta.square().sum().expand(3), rtol=1e-12, atol=0
     )
+
+
+def test_a_kick_moves_the_residual_by_its_size():
+    places = threshold.draw_places(Setting("quick", 5), quadratics=8, starts=8, flows=8)
+    rest = (places.kicked.prod(-1) - 1).abs()
+    assert threshold.KICK < float(rest.min()) < float(rest.max()) < 5 * threshold.KICK
 
 
 def test_sharp_minima_have_the_sharpness_that_is_asked_for():

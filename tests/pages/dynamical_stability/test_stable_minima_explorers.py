@@ -13,7 +13,8 @@ from ibcore.pages.dynamical_stability.stable_minima.runs import curve_path
         (0.02, "rest in the sharp minimum"),
         (0.14, "no rest and jumps about the sharp"),
         (0.4, "rests in the flat minimum"),
-        (1.05, "no rest and jumps about the flat"),
+        (1.03, "no rest and jumps about the flat"),
+        (1.05, "jumps from valley to valley"),
         (1.2, "diverges"),
     ],
 )
@@ -39,6 +40,16 @@ def test_the_double_well_does_what_its_sentence_says(step, words):
     assert words in sentence
     assert len(fig.axes) == 2
     fig.draw_without_rendering()
+
+
+def test_the_ball_ends_inside_the_picture_unless_it_diverges():
+    for step in explorers.VALLEY_STEPS[:-1]:
+        fig, sentence = explorers.explore_valleys(step)
+        (ax,) = fig.axes
+        end = ax.lines[-1].get_xydata()
+        (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+        assert "diverges" not in sentence
+        assert ((end > (left, low)) & (end < (right, high))).all(), step
 
 
 def test_explorers_do_not_begin_on_their_answer():

@@ -19,7 +19,7 @@ from ibcore.pages.dynamical_stability.stable_minima.objectives import (
 )
 from ibcore.pages.dynamical_stability.stable_minima.runs import curve_path
 
-VALLEY_STEPS = (0.02, 0.06, 0.11, 0.14, 0.2, 0.25, 0.4, 0.8, 1.05, 1.2)
+VALLEY_STEPS = (0.02, 0.06, 0.11, 0.14, 0.2, 0.25, 0.4, 0.8, 1.03, 1.2)
 WELL_STEPS = (0.3, 0.7, 0.95, 1.05, 1.15, 1.22, 1.27, 1.5, 1.8, 2.05)
 _CLOSE = 1e-3
 
@@ -42,8 +42,11 @@ def _valley_words(path: np.ndarray) -> str:
         if (np.abs(last - place) < _CLOSE).all():
             verb = "comes to rest in" if name == "sharp" else "leaves for and rests in"
             return f"the ball {verb} the {name} minimum."
-    side = "sharp" if (path[-40:] < 0.3).all() else "flat"
-    return f"the ball finds no rest and jumps about the {side} minimum."
+    tail = path[-40:]
+    if (tail < 0).all() or (tail > 0).all():
+        side = "sharp" if tail[0] < 0 else "flat"
+        return f"the ball finds no rest and jumps about the {side} minimum."
+    return "the ball finds no rest and jumps from valley to valley."
 
 
 def explore_well(step: float) -> tuple[Figure, str]:

@@ -155,7 +155,7 @@ def plot_leaving(ax: Axes, paths: Mapping[str, Array]) -> None:
         xlabel="step $k$",
         ylabel="distance from the minimum",
     )
-    ax.legend(loc="upper right")
+    ax.legend(loc="lower right")
 
 
 def plot_plane(ax: Axes, paths: Array, orbit: Array) -> None:

@@ -95,7 +95,7 @@ def draw_curves(setting: Setting, *, starts: int, quartics: int, pairs: int) -> 
 
 
 def measure_curves(curves: Curves, setting: Setting) -> Orbits:  # noqa: ARG001
-    """Four thousand steps on the double well and on the product, six thousand on quartics."""
+    """Four thousand steps on the double well and on the product, twelve thousand on quartics."""
     steps = torch.tensor(ORBIT_STEPS, dtype=torch.float64)
     points = _double_well(curves.starts, steps)
     ratios, near = _quartics(curves.third, curves.fourth)
@@ -158,7 +158,7 @@ def _quartics(third: Tensor, fourth: Tensor) -> tuple[Tensor, Tensor]:
         quartics(third.repeat(3), torch.cat([fourth[0], fourth[0], fourth[1]])),
         start,
         2 + excess.repeat_interleave(len(third)),
-        [6000, 6001],
+        [12_000, 12_001],
         leave=NEAR,
     )
     half = ((run.theta[1] - run.theta[0]) / 2).reshape(3, -1)[:2]
