@@ -24,6 +24,26 @@ def test_the_flow_conserves_the_imbalance_and_every_path_arrives(start):
         assert float(runs.product_loss(end)) < 1e-6
 
 
+@pytest.mark.parametrize("start", explorers.STARTS)
+def test_every_frame_shows_the_whole_path(start):
+    for eta in explorers.ETAS:
+        fig, _ = explorers.explore_valley(start, eta)
+        for ax in fig.axes:
+            drawn = {line.get_label(): line for line in ax.get_lines()}
+            x, y = drawn["gradient descent"].get_data()
+            low, high = ax.get_ylim()
+            assert low < y.min() <= y.max() < high
+            low, high = ax.get_xlim()
+            assert low <= x.min() <= x.max() < high + 0.05
+
+
+def test_a_leap_can_make_the_imbalance_larger():
+    """1 - 4 eta^2 r^2 is below -1 where eta |r| is above 0.71."""
+    first = runs.product_descent((1.8, -1.2), 0.25, 0.25)
+    q = (first[:, 0].square() - first[:, 1].square()).abs()
+    assert float(q[1]) > float(q[0])
+
+
 def test_every_figure_draws():
     fig, axes = figure(4, height=3)
     etas = np.array([0.1, 0.05])

@@ -17,8 +17,8 @@ _FLOWS = {
     "wrong": ("red", ":", "D"),
     "other": ("purple", (0, (5, 1)), "v"),
 }
-_VALLEY = (-1.1, 2.75)
-_HEIGHT = 1.8
+_VALLEY = (-1.4, 2.75)
+_HEIGHT = (-1.9, 2.4)
 
 
 def plot_orders(
@@ -84,7 +84,7 @@ def plot_coefficients(
 def plot_valley(ax: Axes, descent: Array, flow: Array, modified: Array) -> None:
     """Paths (K, 2) in the plane of the product model: level lines, and the minima as a thick hyperbola."""
     for product in (-2.0, 1.0, 2.5):
-        side = np.geomspace(max(abs(product) / _HEIGHT, 0.05), _VALLEY[1], 14)
+        side = np.geomspace(abs(product) / _HEIGHT[1], _VALLEY[1], 14)
         minimum = product == 1
         for sign in (1, -1):
             ax.plot(
@@ -113,7 +113,7 @@ def plot_valley(ax: Axes, descent: Array, flow: Array, modified: Array) -> None:
     )
     ax.set(
         xlim=_VALLEY,
-        ylim=(-_HEIGHT, _HEIGHT),
+        ylim=_HEIGHT,
         aspect="equal",
         xlabel="$a$",
         ylabel="$b$",
@@ -146,10 +146,10 @@ def plot_imbalance(
     )
     ax.set(
         xlim=(0, 2),
-        ylim=(-1.6 * flow[0], 1.25 * flow[0]),
+        ylim=(-2.5 * flow[0], 1.25 * flow[0]),
         xlabel=r"time, $\eta$ times steps",
         ylabel="$a^2 - b^2$",
-        title="Imbalance: flat is 0",
+        title="Imbalance: flattest at 0",
     )
     ax.legend(fontsize=8.5, loc="lower left")
 
