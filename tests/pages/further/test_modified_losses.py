@@ -103,7 +103,7 @@ def test_the_orders_of_an_epoch_decide():
         ((2, 2, 2.9), [1]),
         ((2, 2, 3.1), [2]),
         ((2.1, 2, 3), [3]),
-        ((2, 1.9, 3), [4]),
+        ((2, 1.85, 3), [4]),
     ):
         assert falls(judge(shuffled(orders))) == which
     assert not judge(shuffled(fixed=3.0)).control.refuted

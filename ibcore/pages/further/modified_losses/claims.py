@@ -66,9 +66,10 @@ def measure_descent(networks: Networks, setting: Setting) -> Distances:  # noqa:
     kind="theorem",
     source="Barrett and Dherin 2021 (abstract read, theorem recalled), by backward error analysis: Hairer, Lubich and "
     "Wanner 2006, chapter IX (recalled). The orders over a fixed time are proved on the page",
-    statement=r"Over a fixed time, gradient descent with step $\eta$ on a smooth loss "
-    r"stays within $O(\eta^2)$ of gradient flow on "
-    r"$L + \frac\eta4 \|\nabla L\|^2$, and only within $O(\eta)$ of gradient flow on $L$.",
+    statement=r"Over a fixed time, gradient descent with step $\eta$ on a loss with four "
+    r"continuous derivatives stays within $O(\eta^2)$ of gradient flow on "
+    r"$L + \frac\eta4 \|\nabla L\|^2$, and in general only within $O(\eta)$ of gradient flow "
+    r"on $L$.",
     quick={"networks": 8},
     book={"networks": 12},
     full={"networks": 400},
@@ -108,7 +109,7 @@ def _followed(difference: Tensor, distance: Tensor) -> Check:
 
 def _orders_of_descent(plain: Tensor, modified: Tensor) -> tuple[Check, ...]:
     """Slopes (B,) of the distance to gradient flow on L, and on the modified loss."""
-    reason = _NEXT.format(most=0.016, many=320)
+    reason = _NEXT.format(most=0.017, many=620)
     return (
         Check.each(
             "order of the distance to gradient flow on L",
@@ -131,7 +132,8 @@ def _orders_of_descent(plain: Tensor, modified: Tensor) -> tuple[Check, ...]:
             modified,
             at_most=2 + SLACK,
             tag="observed",
-            reason="no term of second order is left out of the modified loss that would vanish in general",
+            reason="the distance has a term of second order, which does not vanish in general; the slack is that of "
+            "the bar from below",
         ),
     )
 
@@ -175,8 +177,9 @@ class Epochs:
 
     etas: (E, B), m eta times the sharpness at the start.      distances: (3, E, B), to the flows of `RIVALS`.
     fixed: (E, B), of the first order alone to the last flow.      missed: (2, B), for the first two flows and at the
-    smallest step |distance / eta^2 - v| / |v| as vectors, with the derived v.      difference: (E, B), between the
-    last flow and the same at a wider tolerance.      orders: how many there are.      broken: why runs ended early.
+    smallest step |distance / eta^2 - v| / |v_0| as vectors, with the derived v, and v_0 that of the first flow.
+    difference: (E, B), between the last flow and the same at a wider tolerance.      orders: how many there are.
+    broken: why runs ended early.
     """
 
     etas: Tensor
@@ -213,7 +216,7 @@ def own_batches(
 def measure_epochs(problems: Batches, setting: Setting) -> Epochs:  # noqa: ARG001
     """One epoch in every order, from eight step sizes."""
     networks, batches = problems.networks, problems.batches
-    lengths = torch.tensor(EPOCHS).to(networks.unit)[:, None]
+    lengths = networks.unit.new_tensor(EPOCHS)[:, None]
     etas = lengths * networks.unit / batches
     ends, broken = epochs(networks, etas, every_order(batches))
     flow = rival_flows(networks, etas, batches)
@@ -227,7 +230,7 @@ def measure_epochs(problems: Batches, setting: Setting) -> Epochs:  # noqa: ARG0
         lengths.expand_as(etas),
         (mean - there).norm(dim=-1),
         (ends[:, :, 0] - there[-1]).norm(dim=-1),
-        (seen - derived).norm(dim=-1) / derived.norm(dim=-1),
+        (seen - derived).norm(dim=-1) / derived[0].norm(dim=-1),
         flow.difference.unflatten(0, (len(RIVALS), *etas.shape))[-1],
         ends.shape[2],
         broken,
@@ -237,10 +240,12 @@ def measure_epochs(problems: Batches, setting: Setting) -> Epochs:  # noqa: ARG0
 @claim(
     kind="theorem",
     source="Smith, Dherin, Barrett and De 2021 (abstract read, theorem recalled); proved on the page",
-    statement=r"After one epoch of $m$ batches the mean of the iterate over all orders of the "
+    statement=r"Let the losses $L_i$ of $m$ batches have four continuous derivatives, with common bounds. "
+    r"After one epoch the mean of the iterate over all orders of the "
     r"batches is within $O((m\eta)^3)$ of gradient flow for the time $m\eta$ on "
-    r"$L + \frac{\eta}{4m} \sum_i \|\nabla L_i\|^2$, with $L$ the mean of the batch losses "
-    r"$L_i$; without the term, or with that of gradient descent, only within $O(\eta^2)$.",
+    r"$L + \frac{\eta}{4m} \sum_i \|\nabla L_i\|^2$, with $L$ the mean of the "
+    r"$L_i$; without the term, or with that of gradient descent, and for fixed $m$, in general only within "
+    r"$O(\eta^2)$.",
     quick={"networks": 8, "batches": 4},
     book={"networks": 8, "batches": 5},
     full={"networks": 64, "batches": 6},
@@ -265,8 +270,11 @@ def modified_loss_sgd(measured: Epochs) -> Evidence:
 
 def _orders_of_epochs(slopes: Tensor) -> tuple[Check, ...]:
     """Slopes (3, B) of the distance to the flows of `RIVALS`."""
-    reason = _NEXT.format(most=0.002, many=320)
-    rival = "the leading term is a difference, which can be small beside the next one; within 0.014 on 320 networks"
+    reason = _NEXT.format(most=0.002, many=1800)
+    rival = (
+        "the leading term is a difference, which for some networks is small beside the next one: beyond 0.05 for one "
+        "of 1800 networks, with the largest deviation of $n$ growing like $n^{0.55}$"
+    )
     return (
         Check.each(
             "order of the distance to the flow on the modified loss, at least",
@@ -280,7 +288,8 @@ def _orders_of_epochs(slopes: Tensor) -> tuple[Check, ...]:
             slopes[2],
             at_most=3 + SLACK,
             tag="observed",
-            reason="no term of third order is accounted for that would vanish in general",
+            reason="the distance has a term of third order, which does not vanish in general; the slack is that of "
+            "the bar from below",
         ),
         Check.each(
             "order of the distance to gradient flow on L",
@@ -291,11 +300,12 @@ def _orders_of_epochs(slopes: Tensor) -> tuple[Check, ...]:
             math="order of the distance to gradient flow on $L$",
             reason=reason,
         ),
-        Check.each(
+        Check.largest(
             "order of the distance to the flow with the term of gradient descent",
             slopes[1],
+            growth=0.6,
             equals=2,
-            atol=SLACK,
+            atol=2 * SLACK,
             tag="proved",
             reason=rival,
             over_seeds=0.99,
@@ -304,9 +314,10 @@ def _orders_of_epochs(slopes: Tensor) -> tuple[Check, ...]:
 
 
 def _second_order(missed: Tensor) -> tuple[Check, ...]:
-    """Relative errors (2, B) of the derived leading vectors."""
+    """Errors (2, B) of the derived leading vectors, as shares of the length of the first."""
+    first = r"-\frac14 \nabla \sum_i \|\nabla L_i\|^2"
     laws = (
-        ("gradient flow", r"-\frac14 \nabla \sum_i \|\nabla L_i\|^2"),
+        ("gradient flow", first),
         (
             "the flow of gradient descent",
             r"-\frac14 \nabla \sum_i (\|\nabla L_i\|^2 - \|\nabla L\|^2)",
@@ -316,11 +327,11 @@ def _second_order(missed: Tensor) -> tuple[Check, ...]:
         Check.each(
             f"distance to {name} over eta^2, as a vector: off the derived one by",
             values,
-            at_most=0.05,
+            at_most=0.01,
             tag="derived",
-            math=f"(mean iterate $-$ {name})$/\\eta^2$, off ${law}$ by a share of",
+            math=f"(mean iterate $-$ {name})$/\\eta^2$, off ${law}$ by a share of the length of ${first}$",
             reason="leading order at a step with $m\\eta$ 1/800 of the inverse sharpness; "
-            "at most 0.015 on 320 networks",
+            "at most 0.0013 on 1800 networks",
         )
         for (name, law), values in zip(laws, missed, strict=True)
     )
@@ -475,7 +486,7 @@ def igr_ntk_identity(measured: Identities) -> Evidence:
             at_most=1e-12,
             tag="proved",
             reason="rounding: some hundred operations of $10^{-16}$ each, enlarged where the sum "
-            "cancels, as it may by chance; at most $6 \\cdot 10^{-14}$ on 2,560 networks",
+            "cancels, as it may by chance; at most $10^{-13}$ on 6,400 networks",
             precision=True,
             over_seeds=0.99,
         ),

@@ -154,7 +154,7 @@ def modified_flows(
     networks: Networks, etas: Tensor, coefficients: Sequence[float]
 ) -> Flow:
     """Flows on L + c eta |grad L|^2 for every coefficient c and step size: members (C E B), in this order."""
-    factors = torch.tensor(coefficients).to(etas)[:, None, None]
+    factors = etas.new_tensor(coefficients)[:, None, None]
     copies = len(coefficients) * len(etas)
     return modified_flow(
         mean_losses(networks.X, networks.y, copies=copies),
