@@ -22,6 +22,7 @@ from ibcore.oracles.momentum_stability import largest_stable_curvature
 from ibcore.problems.curves import chebyshev_points
 from ibcore.problems.digits import CLASSES, digits_split
 from ibcore.threads import threads
+from ibcore.validation import regression_data
 
 NEAR = 0.99  # of the bound: from here on a run is at the edge
 BEFORE = 0.8  # of the bound: up to here it is before the edge; between two looks a spike can add a fifth
@@ -289,6 +290,25 @@ def digits(
         steps,
         every=100,
     )
+
+
+def own_points(
+    X: object,
+    y: object,
+    activation: str,
+    seeds: Sequence[int],
+    step_sizes: tuple[float, ...],
+    steps: int,
+) -> Batch:
+    """Networks d-20-20-1 on a reader's own X (n, d) and y (n,), with the square loss.
+
+    Raises `InvalidInput` for data that are not finite or do not fit each other.
+    """
+    inputs, targets = regression_data(X, y)
+    network = Network(inputs, (20, 20), activation)
+    starts = starts_of(network, seeds)
+    name = f"own data, {activation}"
+    return Batch(name, network, Square(), targets, starts, step_sizes, steps)
 
 
 def valley(theta: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001
