@@ -91,22 +91,7 @@ def plot_settled(ax: Axes, courses: Sequence[Course], claimed: int) -> None:
         )
     ax.set_yticks(range(len(courses)), [course.name for course in courses])
     ax.invert_yaxis()
-    ax.set(xlabel=r"sharpness over $2/\eta$, mean of the last quarter")
-
-
-def plot_out_of_loss(ax: Axes, courses: Sequence[Course], claimed: int) -> None:
-    """The same ratio over the loss at the end, one point a run."""
-    for row, course in enumerate(courses):
-        ax.plot(
-            course.log_loss[-1].exp().numpy(),
-            course.settled.numpy(),
-            "o",
-            color=PALETTE["blue" if row < claimed else "orange"],
-            markerfacecolor="none" if row >= claimed else None,
-            alpha=0.8,
-        )
-    ax.axhline(1, color=PALETTE["green"], linestyle="--", linewidth=1.2)
-    ax.set(xscale="log", xlabel="loss at the end", ylabel=r"sharpness over $2/\eta$")
+    ax.set(xlabel=r"sharpness over $2/\eta$, last quarter")
 
 
 def plot_ratios(ax: Axes, course: Course, title: str) -> None:
@@ -121,7 +106,7 @@ def plot_ratios(ax: Axes, course: Course, title: str) -> None:
             linewidth=0.9,
             alpha=0.75,
         )
-    ax.set(xlabel="step $k$", title=title, ylim=(0, 2.2), xlim=(0, course.at[-1]))
+    ax.set(xlabel="step $k$", title=title, ylim=(0, None), xlim=(0, int(course.at[-1])))
 
 
 def plot_steps(ax: Axes, course: Course, member: int, first: int, count: int) -> None:
@@ -132,7 +117,7 @@ def plot_steps(ax: Axes, course: Course, member: int, first: int, count: int) ->
         course.log_loss[first : first + count, member].exp().numpy(),
         color=PALETTE["red"],
         linestyle="-",
-        marker="o",
+        marker="o" if count <= 100 else "",
         markersize=2.5,
         linewidth=1,
     )
@@ -163,4 +148,4 @@ def plot_zigzag(ax: Axes, path: Array, step_size: float) -> None:
         markersize=3,
         linewidth=0.8,
     )
-    ax.set(xlabel=r"$x / \eta$", ylabel="$y$", title="Across the valley and along it")
+    ax.set(xlabel=r"$x / \eta$", ylabel="$y$", title="Across and along")
