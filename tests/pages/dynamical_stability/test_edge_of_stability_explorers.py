@@ -25,7 +25,7 @@ def test_frames_before_and_at_the_edge(monkeypatch):
 
 def test_every_figure_draws():
     courses = runs.follow(runs.chebyshev("tanh", [1, 2], (0.1, 0.05), 120, CPU))
-    fig, axes = figure(7, height=3)
+    fig, axes = figure(7, height=3, width=21)
     figures.plot_sharpness(axes[0], courses, 0, until=6)
     figures.plot_loss(axes[1], courses, 0, until=6)
     figures.plot_settled(axes[2], courses, 1)

@@ -115,11 +115,12 @@ def draw_batches(
         )
         for activation, step in digits_of
     ]
-    momentum = [
-        chebyshev("tanh", seeds, (LARGE,), 5000, device, method=Method(0.5, nesterov))
-        for nesterov in (True, False)
-    ]
-    return Batches(tuple(main), *momentum, signs(seeds, 0.5, 2000, device))
+    nesterov, heavy_ball = (
+        chebyshev("tanh", seeds, (LARGE,), 5000, device, method=Method(0.5, kind))
+        for kind in (True, False)
+    )
+    classes = signs(seeds, 0.5, 2000, device)
+    return Batches(tuple(main), nesterov, heavy_ball, classes)
 
 
 def measure_courses(batches: Batches, setting: Setting) -> EdgeRuns:  # noqa: ARG001

@@ -175,42 +175,41 @@ class Logged:
 
 @threads()
 def follow(batch: Batch) -> tuple[Course, ...]:
-    """Train a batch, with its sharpness and its loss on the way: one course a step size."""
-    count = len(batch.starts)
-    sizes = batch.starts.new_tensor(batch.step_sizes).repeat_interleave(count)
+    """Train a batch: one course for every step size."""
+    count, steps = len(batch.starts), batch.steps
+    sizes = batch.starts.new_tensor(batch.step_sizes)
+    sizes = sizes.repeat_interleave(count)
     start = batch.starts.repeat(len(batch.step_sizes), 1)
-    table = start.new_full((batch.steps, len(start)), math.nan)
+    table = start.new_full((steps, len(start)), math.nan)
     members = torch.arange(len(start), device=start.device)
     run = explicit.descend(
         batch.objective,
         start,
         Logged(constant(sizes), table, members),
-        steps=range(0, batch.steps + 1, batch.every),
+        steps=range(0, steps + 1, batch.every),
         direction=batch.method.direction,
         watch={"sharpness": Sharpness(tolerance=1e-3, most=100)},
         max_seconds=math.inf,
     )
-    at = torch.arange(0, batch.steps + 1, batch.every)
-    courses = []
-    for k, size in enumerate(batch.step_sizes):
-        part = slice(k * count, (k + 1) * count)
-        name = f"{batch.name}, step {size:g}"
-        broken = tuple(
-            f"{name}: {word}" for word in run.status[part] if word != REACHED
-        )
-        courses.append(
-            Course(
-                name,
-                size,
-                batch.method.bound(size),
-                at,
-                run.watched["sharpness"][:, part].cpu(),
-                table[:, part].cpu(),
-                run.last[part].cpu(),
-                broken,
-            )
-        )
-    return tuple(courses)
+    numbers = range(len(batch.step_sizes))
+    return tuple(_course(batch, number, run, table) for number in numbers)
+
+
+def _course(batch: Batch, number: int, run: explicit.Run, table: Tensor) -> Course:
+    """The runs with step size `number` of a batch."""
+    count, size = len(batch.starts), batch.step_sizes[number]
+    part = slice(number * count, (number + 1) * count)
+    name = f"{batch.name}, step {size:g}"
+    return Course(
+        name,
+        size,
+        batch.method.bound(size),
+        torch.arange(0, batch.steps + 1, batch.every),
+        run.watched["sharpness"][:, part].cpu(),
+        table[:, part].cpu(),
+        run.last[part].cpu(),
+        tuple(f"{name}: {word}" for word in run.status[part] if word != REACHED),
+    )
 
 
 def starts_of(network: Network, seeds: Sequence[int]) -> Tensor:
