@@ -16,7 +16,7 @@ def test_frames_before_and_at_the_edge(monkeypatch):
     explorers.edge_courses.cache_clear()
     fig, sentence = explorers.explore_edge(0.025, "tanh")
     assert len(fig.axes) == 2
-    assert "of the bound 2/step = 80, and the loss falls at every step" in sentence
+    assert "times the bound 2/step = 80, and the loss falls at every step" in sentence
     _, sentence = explorers.explore_edge(0.15, "tanh")
     assert "comes to the bound 2/step = 13.3" in sentence
     assert "while the loss goes up and down" in sentence

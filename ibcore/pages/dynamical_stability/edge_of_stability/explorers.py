@@ -50,7 +50,7 @@ def _sentence(course: Course, activation: str) -> str:
     loss = "the loss goes up and down" if rises else "the loss falls at every step"
     if not bool((ratio >= NEAR).any()):
         return (
-            f"{start}the sharpness grows to {100 * float(ratio.amax()):.0f} % of the bound "
+            f"{start}the sharpness grows to {float(ratio.amax()):.2f} times the bound "
             f"2/step = {course.bound:.3g}, and {loss}."
         )
     late = float(ratio[len(ratio) // 2 :].mean())
