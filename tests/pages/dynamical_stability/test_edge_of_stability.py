@@ -54,11 +54,22 @@ def lost(values, members):
 
 
 def test_runs_that_break_down_are_not_at_the_edge():
-    settled, reached = torch.ones(16).double(), torch.ones(16, dtype=torch.bool)
-    assert falls(page._hovering(settled, reached)) == []
-    assert falls(page._hovering(lost(settled, 12), reached)) == [0, 1]
-    assert falls(page._hovering(settled * 1.1, reached)) == [0, 1]
-    assert falls(page._hovering(settled * 0.9, ~reached)) == [0, 1]
+    ones, reached = torch.ones(16).double(), torch.ones(16, dtype=torch.bool)
+    assert falls(page._hovering(ones, ones, reached)) == []
+    assert falls(page._hovering(lost(ones, 12), ones, reached)) == [0]
+    assert falls(page._hovering(ones, lost(ones, 12), reached)) == [1]
+    assert falls(page._hovering(ones * 1.1, ones * 1.1, reached)) == [0, 1]
+    assert falls(page._hovering(ones, ones, ~reached)) == [1]
+
+
+def test_digits_with_a_wide_band_are_not_asked_for_the_narrow_one(verdicts):
+    edge = verdicts["edge-of-stability"].measured
+    wide = dataclasses.replace(edge.claimed[0], name="digits, elu, step 0.2")
+    both = dataclasses.replace(edge, claimed=(*edge.claimed, wide))
+    assert both.narrow == edge.narrow == edge.claimed
+    _, before, *_ = verdicts["edge-of-stability"].evidence.checks
+    first, second, *_ = page.edge_of_stability.experiment(both).checks
+    assert (first.members, second.members) == (16, before.members + 8)
 
 
 def test_losses_without_a_number_let_no_claim_stand():
