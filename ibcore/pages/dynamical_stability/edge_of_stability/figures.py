@@ -62,7 +62,7 @@ def plot_loss(
     for k, course in enumerate(courses):
         on = chosen is None or k == chosen
         steps = min(len(course.log_loss), round(until / course.step_size))
-        every = -(-steps // 1500)
+        every = -(-steps // 800)
         values = course.log_loss[:steps:every, member].exp().numpy()
         ax.plot(
             np.arange(0, steps, every) * course.step_size,
