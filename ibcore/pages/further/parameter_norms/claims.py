@@ -74,8 +74,8 @@ class Trained:
     ranges, middles: (2, P, n - 1), by linear programs and in closed form.      alike: (P, n - 1).
     built: (A, 2, 3), of the two interpolants that are built on each alike set, cost over least - 1, largest residual
     and largest distance of the two.      departures, allowed: (3, P, n - 1), of trained networks from the polygon: two
-    starts at the first strength, one at the second.      free: (P,), the cost of networks trained without penalty.
-    theta: (3, P, .), the networks of `departures`.
+    starts at the first strength, one at the second.      free, rough: (P,), the cost of networks trained without
+    penalty and the norm of their functions.      theta: (3, P, .), the networks of `departures`.
     """
 
     sets: Sets
@@ -94,6 +94,7 @@ class Trained:
     departures: Tensor
     allowed: Tensor
     free: Tensor
+    rough: Tensor
     theta: Tensor
     broken: tuple[str, ...]
 
@@ -126,6 +127,7 @@ def measure_curves(drawn: Drawn, setting: Setting) -> Trained:  # noqa: ARG001
     many, few = len(points.x), len(plain.x)
     theta = _trained(drawn)
     at_both = norms(theta[:2, :many])
+    unpenalized = norms(theta[3, :few])
     solved = [penalized(points.x, points.y, strength) for strength in STRENGTHS]
     residuals = torch.stack([values_at(part, points.x) for part in theta[:2]])
     loss = (residuals - points.y).square().mean(-1)
@@ -150,7 +152,8 @@ def measure_curves(drawn: Drawn, setting: Setting) -> Trained:  # noqa: ARG001
         _built(drawn.sets),
         torch.stack([part[0] for part in measured]),
         torch.stack([part[1] for part in measured]),
-        norms(theta[3, :few]).cost,
+        unpenalized.cost,
+        unpenalized.function,
         shown,
         broken + lost,
     )
@@ -224,21 +227,10 @@ def _built(sets: Sets) -> Tensor:
         least = least_path_norm(x, y).value
         f = [values_at(one[None], grid[None])[0] for one in pair]
         apart = (f[0] - f[1]).abs().max()
-        rows.append(
-            torch.stack(
-                [
-                    torch.stack(
-                        [
-                            norms(one).cost / least - 1,
-                            (values_at(one[None], x[None])[0] - y).abs().max(),
-                            apart,
-                        ]
-                    )
-                    for one in pair
-                ]
-            )
-        )
-    return torch.stack(rows)
+        for one in pair:
+            missed = (values_at(one[None], x[None])[0] - y).abs().max()
+            rows.append(torch.stack([norms(one).cost / least - 1, missed, apart]))
+    return torch.stack(rows).unflatten(0, (-1, 2))
 
 
 @claim(

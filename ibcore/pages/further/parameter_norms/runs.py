@@ -16,9 +16,10 @@ from ibcore.dynamics.objective import FunctionObjective
 from ibcore.dynamics.paces import Cosine
 from ibcore.measures.roughness import roughness
 from ibcore.models.network import Network
-from ibcore.oracles.path_norm import least_path_norm, penalized
-from ibcore.problems.curves import Points, scattered_points
+from ibcore.oracles.path_norm import Penalized, least_path_norm, penalized
+from ibcore.problems.curves import Points, points, scattered_points
 from ibcore.threads import threads
+from ibcore.validation import InvalidInput, positive_number
 
 COUNT = 6
 UNIT = 6.0
@@ -254,3 +255,47 @@ def two_interpolants(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         built(x, y, x[1:-1], bends, least.tilt),
         built(x, y, places, jumps, least.tilt),
     )
+
+
+@dataclass(frozen=True)
+class OwnFit:
+    """Networks on one data set: the points in units, norms of the networks, and what the program allows."""
+
+    points: Points
+    theta: Tensor
+    norms: Norms
+    program: Penalized
+
+
+@threads()
+def fit_own(
+    x: object,
+    y: object,
+    strength: float = STRENGTHS[0],
+    *,
+    seeds: Sequence[int] = range(4),
+    biases: bool = False,
+    shift: float = 0.0,
+) -> OwnFit:
+    """Train networks with weight decay on points of your own, `x` and `y` (n,), from a start for every seed.
+
+    Inputs are mapped to [-1, 1] and moved by `shift`, and labels are divided so that the least cost is 6. With
+    `biases` these are penalized too. Raises `InvalidInput` as `ibcore.problems.curves.points` does, and for labels that
+    are all equal.
+    """
+    data = points(x, y)
+    first, last = data.x[:, :1], data.x[:, -1:]
+    data = Points(2 * (data.x - first) / (last - first) - 1, data.y)
+    if not float(least_path_norm(data.x, data.y).value) > 0:
+        raise InvalidInput("all labels are equal, so no network is needed. Vary y.")
+    data = in_units(data)
+    data = Points(data.x + shift, data.y)
+    many = Points(*(part.expand(len(seeds), -1) for part in (data.x, data.y)))
+    run = decay_weights(
+        many,
+        spread_start(many, WIDTH, seeds),
+        torch.full((len(seeds),), positive_number("strength", strength)).double(),
+        biases=biases,
+    )
+    program = penalized(data.x[0], data.y[0], strength)
+    return OwnFit(data, run.last, norms(run.last), program)
