@@ -81,16 +81,16 @@ def plot_balls(ax: Axes, depths: Sequence[int]) -> None:
     circle = np.stack([np.cos(angles), np.sin(angles)])
     ax.plot(*circle, color=PALETTE["gray"], linestyle="--", linewidth=1.4)
     styles = (("blue", "-"), ("green", "-."), ("red", ":"))
-    for depth, (color, style) in zip(depths, styles, strict=False):
+    for turn, depth, (color, style) in zip(range(3), depths, styles, strict=False):
         power = 2 / depth
         ball = circle / (np.abs(circle) ** power).sum(0) ** (1 / power)
         ax.plot(*ball, color=PALETTE[color], linestyle=style, linewidth=1.8)
-        corner = ball[:, 90]
-        ax.annotate(f"$k = {depth}$", corner, (3, 2), textcoords="offset points")
-    ax.annotate("connected", (0.71, 0.78), color=PALETTE["gray"])
+        place = (1.45 - 0.4 * turn) * ball[:, 90 + 180 * turn]
+        ax.annotate(f"$k = {depth}$", place, ha="center", color=PALETTE[color])
+    ax.annotate("connected", (0.73, 0.8), color=PALETTE["gray"])
     ax.set(
         aspect="equal",
-        xlim=(-1.15, 1.3),
+        xlim=(-1.15, 1.5),
         ylim=(-1.15, 1.15),
         xlabel=r"$\beta_1$",
         ylabel=r"$\beta_2$",

@@ -125,7 +125,7 @@ def spread_start(data: Points, width: int, seeds: Sequence[int]) -> Tensor:
 def decayed_objective(
     model: Network, targets: Tensor, strength: Tensor, *, biases: bool = False
 ) -> FunctionObjective:
-    """mean (f(x_i) - y_i)^2 + (strength/2) sum_j (w_j^2 + a_j^2), strength (B,).
+    """L + (strength/2) sum_j (w_j^2 + a_j^2), with a strength for each, (B,).
 
     With `biases` the b_j are penalized as well.
     """
