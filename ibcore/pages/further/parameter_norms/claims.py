@@ -612,8 +612,8 @@ def _on_orthogonal(measured: Lengths) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             math="the same from a start of scale $10^{-16}$: at most 1.02",
-            reason="the theorem is about the limit; at a finite scale neurons that see part of the points fall behind by a "
-            "power of the scale whose exponent depends on the data",
+            reason="the theorem is about the limit; at a finite scale neurons that see part of the points fall behind "
+            "by a power of the scale whose exponent depends on the data",
         ),
         Check.share(
             "excess from scale 1e-16 over that from scale 0.01: at most 0.5",

@@ -76,21 +76,21 @@ def plot_costs(
 
 
 def plot_balls(ax: Axes, depths: Sequence[int]) -> None:
-    """Predictors in the plane that cost as much as (1, 0): a circle for connected layers, others for diagonal ones."""
+    """Predictors in the plane that cost as much as (1, 0): for connected layers, and for up to three diagonal depths."""
     angles = np.linspace(0, 2 * np.pi, 721)
     circle = np.stack([np.cos(angles), np.sin(angles)])
-    ax.plot(*circle, color=PALETTE["gray"], linestyle="--", linewidth=1.4)
+    gray = PALETTE["gray"]
+    ax.plot(*circle, color=gray, linestyle="--", linewidth=1.4, label="connected")
     styles = (("blue", "-"), ("green", "-."), ("red", ":"))
-    for turn, depth, (color, style) in zip(range(3), depths, styles, strict=False):
+    for depth, (color, style) in zip(depths, styles, strict=False):
         power = 2 / depth
         ball = circle / (np.abs(circle) ** power).sum(0) ** (1 / power)
-        ax.plot(*ball, color=PALETTE[color], linestyle=style, linewidth=1.8)
-        place = (1.45 - 0.4 * turn) * ball[:, 90 + 180 * turn]
-        ax.annotate(f"$k = {depth}$", place, ha="center", color=PALETTE[color])
-    ax.annotate("connected", (0.73, 0.8), color=PALETTE["gray"])
+        name = f"diagonal, $k = {depth}$"
+        ax.plot(*ball, color=PALETTE[color], linestyle=style, label=name)
+    ax.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
     ax.set(
         aspect="equal",
-        xlim=(-1.15, 1.5),
+        xlim=(-1.15, 1.15),
         ylim=(-1.15, 1.15),
         xlabel=r"$\beta_1$",
         ylabel=r"$\beta_2$",
