@@ -76,7 +76,7 @@ def plot_costs(
 
 
 def plot_balls(ax: Axes, depths: Sequence[int]) -> None:
-    """Predictors in the plane that cost as much as (1, 0): for connected layers, and for up to three diagonal depths."""
+    """Predictors in the plane that cost as much as (1, 0): of connected layers, and of up to three diagonal depths."""
     angles = np.linspace(0, 2 * np.pi, 721)
     circle = np.stack([np.cos(angles), np.sin(angles)])
     gray = PALETTE["gray"]
