@@ -190,6 +190,16 @@ def test_diagonal_layers_have_the_derivative_of_their_outputs(depth):
     theta, weights = torch.randn(2, 3 * depth).double(), torch.randn(2, 3).double()
     closed = model.pullback(theta, weights)
     torch.testing.assert_close(closed, Model.pullback(model, theta, weights))
+    torch.testing.assert_close(model.jacobian(theta), Model.jacobian(model, theta))
+
+
+def test_connected_starts_are_unbalanced_and_of_full_rank():
+    model = layers.connected(5, 3)
+    start = layers.connected_start(model, 8, 1)
+    first, second, _ = model.layers(start)
+    assert float(torch.linalg.matrix_rank(first).double().mean()) == 4
+    imbalance = first @ first.mT - second.mT @ second
+    assert float(imbalance.abs().amax((-2, -1)).min()) > 0.05
 
 
 def test_a_network_that_diverges_takes_nobody_with_it(monkeypatch):

@@ -15,13 +15,14 @@ from ibcore.dynamics.objective import FunctionObjective, Objective
 from ibcore.dynamics.paces import constant
 from ibcore.losses import Square
 from ibcore.models.base import Model
-from ibcore.models.deep_linear import DeepLinear, random_start
+from ibcore.models.deep_linear import DeepLinear, balanced_start
 from ibcore.models.homogeneous import LeakyReLU, TwoLayer
 from ibcore.threads import threads
 
 DEPTHS = (2, 3, 4)
 HIDDEN = 4
-_ROUNDS, _INNER, _WEIGHT = 10, 150, 100.0
+_ROUNDS, _INNER, _WEIGHT = 12, 150, 100.0
+_CAREFUL, _STEEPEST = 3, 8.0
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,17 @@ class DiagonalLayers(Model):
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i d beta_i / dtheta, (B, k d)."""
+        return torch.cat([weights * other for other in self._others(theta)], -1)
+
+    def jacobian(self, theta: Tensor) -> Tensor:
+        """d beta / dtheta, (B, d, k d)."""
+        return torch.cat([other.diag_embed() for other in self._others(theta)], -1)
+
+    def _others(self, theta: Tensor) -> list[Tensor]:
+        """The product of all layers but one, k times (B, d)."""
         u = theta.unflatten(-1, (self.depth, self.features))
-        others = [
-            torch.cat([u[:, :j], u[:, j + 1 :]], 1).prod(1) for j in range(self.depth)
-        ]
-        return torch.cat([weights * other for other in others], -1)
+        parts = [torch.cat([u[:, :j], u[:, j + 1 :]], 1) for j in range(self.depth)]
+        return [part.prod(1) for part in parts]
 
 
 def connected(features: int, depth: int, width: int = HIDDEN) -> DeepLinear:
@@ -51,10 +58,17 @@ def connected(features: int, depth: int, width: int = HIDDEN) -> DeepLinear:
 
 
 def connected_start(model: DeepLinear, count: int, seed: int) -> Tensor:
-    """Gaussian layers, unbalanced, times a factor with which their predictor has length one: (count, P)."""
-    start = random_start(model, count, 1.0, torch.Generator().manual_seed(seed))
-    length = torch.linalg.vector_norm(model.end_to_end(start), dim=-1, keepdim=True)
-    return start / length ** (1 / model.degree)
+    """Layers of unequal size and full rank, (count, P).
+
+    Balanced ones of rank one and norm one, each times a factor of 0.6 to 1.4, and normal entries of deviation 0.2.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    balanced = balanced_start(model, count, 1.0, generator)
+    shape = (count, model.degree)
+    factors = 0.6 + 0.8 * torch.rand(shape, generator=generator, dtype=torch.float64)
+    sizes = torch.tensor([rows * columns for rows, columns in model.shapes])
+    noise = torch.randn(balanced.shape, generator=generator, dtype=torch.float64)
+    return balanced * factors.repeat_interleave(sizes, -1) + 0.2 * noise
 
 
 def diagonal_start(beta: Tensor, depth: int, seed: int) -> Tensor:
@@ -83,18 +97,19 @@ def shorten(
 ) -> Shortest:
     """Descend |theta|^2 on the parameters with outputs beta, by multipliers nu (Hestenes 1969, Powell 1969).
 
-    In 10 rounds of 150 steps with momentum |theta|^2 + nu.(f - beta) + 50 |f - beta|^2 falls, and then nu grows by
+    In 12 rounds of 150 steps with momentum |theta|^2 + nu.(f - beta) + 50 |f - beta|^2 falls, and then nu grows by
     100 (f - beta).      start: (B, P).      beta: (B, d).      free: (P,), 0 for parameters that stay as they are.
     """
     moving = torch.ones_like(start[0]) if free is None else free
     multipliers, theta = torch.zeros_like(beta), start
     broken = torch.zeros(len(beta), dtype=torch.bool)
-    for _ in range(_ROUNDS):
+    for number in range(_ROUNDS):
+        steepest = _STEEPEST if number < _CAREFUL else 0.0
         objective = _with_multipliers(model, beta, multipliers, moving)
         theta = descend(
             objective,
             theta,
-            constant(_step(model, theta)),
+            constant(_step(model, theta, steepest)),
             steps=[_INNER],
             direction=Momentum(0.9),
             max_seconds=math.inf,
@@ -107,10 +122,14 @@ def shorten(
     return Shortest(squares, torch.where(broken, math.nan, missed))
 
 
-def _step(model: Model, theta: Tensor) -> Tensor:
-    """A quarter over a bound of the curvature where the round begins, 2 + 100 sigma_max(J)^2, (B,)."""
+def _step(model: Model, theta: Tensor, steepest: float) -> Tensor:
+    """A quarter over a bound of the curvature where a round begins, 2 + 100 sigma_max(J)^2, (B,).
+
+    sigma_max(J)^2 counts as at least `steepest`, twice what it is at the shortest layers of the deepest network with
+    |beta| = 1: on the way there it grows.
+    """
     slopes = torch.linalg.matrix_norm(model.jacobian(theta), 2)
-    return 0.25 / (2 + _WEIGHT * slopes.square())
+    return 0.25 / (2 + _WEIGHT * slopes.square().clamp(min=steepest))
 
 
 def _with_multipliers(
