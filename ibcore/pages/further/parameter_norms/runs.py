@@ -123,9 +123,13 @@ def spread_start(data: Points, width: int, seeds: Sequence[int]) -> Tensor:
 
 
 def decayed_objective(
-    model: Network, targets: Tensor, strength: Tensor, *, biases: bool = False
+    model: Network,
+    targets: Tensor,
+    strength: Tensor,
+    *,
+    biases: bool = False,
 ) -> FunctionObjective:
-    """L + (strength/2) sum_j (w_j^2 + a_j^2), with a strength for each, (B,).
+    """L + (strength/2) sum_j (w_j^2 + a_j^2), strength (B,).
 
     With `biases` the b_j are penalized as well.
     """
