@@ -54,17 +54,18 @@ def plot_strengths(
             markersize=4,
             zorder=3 if marked else 2,
         )
+        middle = len(steps) // 2
         ax.annotate(
             f"{strength:g}",
-            (steps[-1], errors[-1, place]),
-            (5, -3),
+            (steps[middle], errors[middle, place]),
+            (5, 3),
             textcoords="offset points",
             color=PALETTE["blue" if marked else "gray"],
         )
     ax.set(
         xscale="log",
         yscale="log",
-        xlim=(steps[0] * 0.8, steps[-1] * 2.2),
+        xlim=(steps[0] * 0.8, steps[-1] * 1.2),
         xlabel="steps with noise",
         ylabel="distance to the diamonds",
         title="One line a noise strength",
@@ -78,7 +79,9 @@ def plot_errors(ax: Axes, steps: Sequence[int], errors: Array, title: str) -> No
         ax.plot(
             steps, middle, marker + "-", color=PALETTE[color], markersize=4, label=kind
         )
-    ax.set(yscale="log", xlabel="steps with noise", title=title)
+    ax.set(yscale="log", ylim=(0.08, 8), xlabel="steps with noise", title=title)
+    ax.set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
+    ax.minorticks_off()
 
 
 def plot_excess(ax: Axes, traces: Array, title: str) -> None:
@@ -122,7 +125,6 @@ def plot_networks(ax: Axes, falls: Array) -> None:
         "half", (-0.4, 0.5), (0, 4), textcoords="offset points", color=PALETTE["red"]
     )
     ax.set_xticks(range(3), names)
-    ax.set_yticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
     ax.set(yscale="log", xlim=(-0.5, 2.5), ylabel="trace over that at the start")
     ax.minorticks_off()
     ax.set_yticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])

@@ -69,12 +69,18 @@ class _TurnedPoint:
 
     @property
     def slope(self) -> tuple[Tensor, Tensor]:
-        """The negative gradient without noise, and noise of the same length in a random direction."""
-        (vector, log_unit), (other, log_other) = self.clean.slope, self.noisy.slope
-        plain = vector * log_unit.exp()[..., None]
-        noise = other * log_other.exp()[..., None] - plain
+        """-grad L without noise, plus as long a step somewhere."""
+        plain = _gradient(self.clean)
+        noise = _gradient(self.noisy) - plain
         size = torch.linalg.vector_norm(noise, dim=-1, keepdim=True)
-        return plain + size * self.objective.direction(), log_unit.new_zeros(())
+        turned = plain + size * self.objective.direction()
+        return turned, plain.new_zeros(())
+
+
+def _gradient(point: ModelPoint) -> Tensor:
+    """-grad L at a point, (B, P)."""
+    vector, log_unit = point.slope
+    return vector * log_unit.exp()[..., None]
 
 
 def isotropic(

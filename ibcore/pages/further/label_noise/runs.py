@@ -138,7 +138,7 @@ def with_label_noise(
     stops: Sequence[int],
     generator: torch.Generator,
 ) -> Run:
-    """Stochastic descent on batches of 15, with label noise of strength (B,)."""
+    """Descent on batches of 15, with label noise of strength (B,)."""
     return descend(
         objective,
         start,
