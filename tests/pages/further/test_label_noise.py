@@ -174,6 +174,10 @@ def test_the_exact_trace_is_the_formula_of_the_page():
     expected = runs.trace(objective.model.inputs, start)
     torch.testing.assert_close(found[:2], expected[:2])
     assert bool(found[2].isnan())
+    model = Diagonal(objective.model.inputs.repeat(3, 1, 1))
+    thrice = Objective(model, Square(), objective.targets.repeat(3, 1), shared=False)
+    again = runs.exact_trace(thrice, start, 3)
+    torch.testing.assert_close(again[:2], expected[:2])
 
 
 def test_without_label_noise_a_fitted_problem_stays_where_it_is():

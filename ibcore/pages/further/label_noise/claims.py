@@ -94,7 +94,7 @@ def measure_noise(problems: Problems, setting: Setting) -> LabelNoise:
     best = torch.stack([one.primal for one in data.least]).to(data.X)
     least = data.X.new_tensor([one.trace for one in data.least])
     traces = trace(data.X, noisy.theta) / least
-    products = exact_trace(data.objective(), noisy.theta[STRONG])
+    products = exact_trace(data.objective(10), noisy.theta[STRONG], 10)
     return LabelNoise(
         noisy,
         nets,
@@ -187,7 +187,8 @@ def _programs(
             above,
             at_least=-1e-6,
             tag="proved",
-            math=r"no noise, noise 1 and 2: $\operatorname{tr} H / (8 \min \sum c_j |\beta_j|) - 1 - \nu \cdot (X\beta - y) / \min$",
+            math=r"no noise, noise 1 and 2: $\operatorname{tr} H / (8 p) - 1 - \nu \cdot (X\beta - y) / p$, with "
+            r"the least $p = \sum_j c_j |\beta_j|$ and the dual $\nu$",
             reason="weak duality; ten times the tolerance of the solver",
             repeats=0.45,
         ),
