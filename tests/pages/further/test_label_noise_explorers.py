@@ -22,9 +22,9 @@ def test_the_explorer_has_no_more_than_thirty_frames():
 
 
 def test_following_own_data():
-    data = sparse_regression(12, 20, 2, torch.Generator().manual_seed(0))
-    found = follow(data.X, data.y, [0.0, 2.0], [50, 2000])
-    assert found.coefficients.shape == (2, 2, 20)
+    data = sparse_regression(15, 30, 2, torch.Generator().manual_seed(0))
+    found = follow(data.X, data.y, [0.0, 2.0], [50, 1000])
+    assert found.coefficients.shape == (2, 2, 30)
     assert float(found.errors[1, 1]) < 0.1 * float(found.errors[1, 0])
     torch.testing.assert_close(
         found.coefficients[1, 0], found.no_noise, rtol=0, atol=0.05

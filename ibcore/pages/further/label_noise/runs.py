@@ -164,8 +164,8 @@ def settled_without_noise(data: Sparse, generator: torch.Generator) -> Run:
     )
 
 
-def polish(objective: Objective, theta: Tensor, X: Tensor) -> Run:
-    """Descent with all examples, X (B, n, d), and no noise until the loss is zero.
+def polish(objective: Objective, theta: Tensor, X: Tensor, most: int = _MOST) -> Run:
+    """Descent with all examples, X (B, n, d), and no noise until the loss is zero, or `most` steps.
 
     No eigenvalue is above the trace of the Hessian, so that steps of 1.9 over it are stable.
     """
@@ -177,7 +177,7 @@ def polish(objective: Objective, theta: Tensor, X: Tensor) -> Run:
         constant(1.9 / trace(X, whole)),
         until=lambda point: point.log_loss <= math.log(_SETTLED),
         ask_every=50,
-        max_steps=_MOST,
+        max_steps=most,
         max_seconds=math.inf,
     )
     last = torch.where(finite[:, None], run.last, math.nan)

@@ -71,7 +71,7 @@ def follow(
         label_noise=signs(strength, draws[1]),
         max_seconds=math.inf,
     )
-    polished = polish(objective, run.theta.flatten(0, 1), inputs).last
+    polished = polish(objective, run.theta.flatten(0, 1), inputs, 20_000).last
     beta = coefficients(polished).unflatten(0, (len(steps), len(strength)))
     gaps = torch.linalg.vector_norm(beta - least.primal, dim=-1)
     return Followed(least, beta[:, 1:], gaps[:, 1:], beta[-1, 0], step_size)
