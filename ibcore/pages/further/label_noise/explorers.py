@@ -13,7 +13,7 @@ from ibcore.pages.further.label_noise.strengths import Followed, follow
 from ibcore.problems.sparse_regression import sparse_regression
 
 EXPLORED_STRENGTHS = (0.0, 0.5, 0.75, 1.0, 1.5, 2.0)
-EXPLORED_STEPS = (100, 300, 1000, 3000, 6000)
+EXPLORED_STEPS = (100, 300, 1000, 3000)
 _SPARSE = 0.05  # what counts as a coefficient that is used
 
 

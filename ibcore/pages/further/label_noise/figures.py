@@ -19,7 +19,7 @@ _MARKERS = ("s", "^", "o", "D")
 def plot_coefficients(ax: Axes, found: Array, best: Array) -> None:
     """Coefficients (d,) as bars, and those of the linear program as open diamonds."""
     places = np.arange(len(found))
-    ax.bar(places, found, color=PALETTE["blue"], width=0.8)
+    ax.vlines(places, 0, found, color=PALETTE["blue"], linewidth=3.5)
     on = np.abs(best) > 1e-6
     ax.plot(
         places[on],
@@ -54,10 +54,10 @@ def plot_strengths(
             markersize=4,
             zorder=3 if marked else 2,
         )
-        middle = len(steps) // 2
+        row = -1 if 3 * place < 2 * len(strengths) else len(steps) // 2
         ax.annotate(
             f"{strength:g}",
-            (steps[middle], errors[middle, place]),
+            (steps[row], errors[row, place]),
             (5, 3),
             textcoords="offset points",
             color=PALETTE["blue" if marked else "gray"],
@@ -65,11 +65,12 @@ def plot_strengths(
     ax.set(
         xscale="log",
         yscale="log",
-        xlim=(steps[0] * 0.8, steps[-1] * 1.2),
+        xlim=(steps[0] * 0.8, steps[-1] * 1.9),
         xlabel="steps with noise",
         ylabel="distance to the diamonds",
         title="One line a noise strength",
     )
+    ax.minorticks_off()
 
 
 def plot_errors(ax: Axes, steps: Sequence[int], errors: Array, title: str) -> None:
