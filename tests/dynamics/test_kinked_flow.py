@@ -184,3 +184,23 @@ def test_where_a_slide_begins_to_repel_the_flow_is_not_unique():
     assert float((run.path[1] - after).norm()) > 0.1
     conserved = run.path[:, 2] ** 2 - run.path[:, 0] ** 2 - run.path[:, 1] ** 2
     assert float((conserved - 0.05**2 + 0.3125).abs().max()) < 1e-8
+
+
+def test_several_inputs_slide_in_one_neuron():
+    g = torch.Generator().manual_seed(7000)
+    X = torch.randn(12, 6, generator=g).double()
+    y = 2 * torch.randn(12, generator=g).double()
+    start = Network(X[None], (3,), "relu").initial(1, g)[0].clone()
+    start[-4:-1] *= 2
+    run = kinked_flow(X, y, start, times=[12.0])
+    held, most = set(), 0
+    for event in run.events:
+        pair = (event.neuron, event.example)
+        (held.add if event.then == "slide" else held.discard)(pair)
+        most = max(most, *(sum(j == k for j, _ in held) for k in range(3)))
+    assert most >= 3
+    coarse, fine = (
+        float((run.path[0] - end_of_descent(X, y, start, count, 12.0)).norm())
+        for count in (4000, 16000)
+    )
+    assert fine < 0.5 * coarse < 2e-3
