@@ -6,6 +6,11 @@ decided by the two speeds of z_ij, with the input counted as active and as silen
 crossed. If both lead back, the flow *slides* along z_ij = 0, with the share p_ij in [0, 1] of the gradient of input i
 for which z_ij stays zero. Then - d theta/dt is in the Clarke subdifferential of the loss, and by this it is defined
 (Filippov 1988). A pair leaves the kink where its share leaves [0, 1].
+
+Three limits. A slide is kept where a_j passes through 0, although the kink then repels and both sides could be
+entered as well: from there the flow is not unique, and descent ends where its step size happens to take it. Kinks of
+one neuron that are met at the same time are decided one after the other; equal inputs count as one. Of a z_ij that
+crosses its kink and returns within a step, a cubic through both ends of the step has to tell.
 """
 
 from __future__ import annotations
@@ -106,10 +111,11 @@ def kinked_flow(
     stops = np.asarray(times, dtype=float)
     if stops.ndim != 1 or not len(stops) or (np.diff(stops, prepend=0.0) <= 0).any():
         raise InvalidInput("times do not rise from above 0; sort them.")
-    net = _Network(inputs, labels, width, real_number("decay", decay))
+    examples, weights, means = _distinct(inputs, labels)
+    net = _Network(inputs[examples], means, weights, width, real_number("decay", decay))
     own = np.empty_like(start)
     own[net.places] = start
-    run = _Run(net, own, positive_number("tolerance", tolerance))
+    run = _Run(net, own, positive_number("tolerance", tolerance), examples)
     path = np.full((len(stops), len(start)), np.nan)
     try:
         with np.errstate(all="ignore"):
@@ -120,15 +126,30 @@ def kinked_flow(
     return KinkedRun(states, tuple(run.events), status, run.steps)
 
 
+def _distinct(X: Array, y: Array) -> tuple[NDArray[np.intp], Array, Array]:
+    """Where each distinct input stands first, its share of all examples, and the mean of its labels.
+
+    The flow of these is that of all: (f - y)^2 + (f - y')^2 = 2 (f - (y + y')/2)^2 and a constant.
+    """
+    _, first, which, counts = np.unique(
+        X + 0.0, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    means = np.bincount(which.ravel(), weights=y) / counts
+    order = first.argsort()
+    return first[order], counts[order] / len(y), means[order]
+
+
 class _Network:
     """The field of the flow, given which pairs (input, neuron) are active and which slide, (n, m) each.
 
     The state has the rows (w_j, b_j), then a and c; `places` says where the entries of theta are in it.
     """
 
-    def __init__(self, X: Array, y: Array, width: int, decay: float) -> None:
+    def __init__(
+        self, X: Array, y: Array, weights: Array, width: int, decay: float
+    ) -> None:
         self.inputs = np.column_stack([X, np.ones(len(X))])
-        self.y, self.width, self.decay = y, width, decay
+        self.y, self.weights, self.width, self.decay = y, weights, width, decay
         self.lengths = np.linalg.norm(self.inputs, axis=1)
         self.rows = width * self.inputs.shape[1]
         rows = np.arange(self.rows).reshape(width, -1)
@@ -148,7 +169,7 @@ class _Network:
         """d theta/dt."""
         rows, out, shift = self.parts(theta)
         active = on * (self.inputs @ rows.T)
-        push = -2 / len(self.y) * (active @ out + shift - self.y)
+        push = -2 * self.weights * (active @ out + shift - self.y)
         turn = (on * push[:, None]).T @ self.inputs * out[:, None] - self.decay * rows
         for j in np.flatnonzero(slide.any(0)) if slide.any() else ():
             kinks = self.inputs[slide[:, j]]
@@ -162,7 +183,7 @@ class _Network:
         shares = np.full(slide.shape, 0.5)
         rows, out, shift = self.parts(theta)
         push = np.where(on, self.inputs @ rows.T, 0.0) @ out + shift - self.y
-        push *= -2 / len(self.y)
+        push *= -2 * self.weights
         for j in np.flatnonzero(slide.any(0)):
             which = slide[:, j]
             kinks = self.inputs[which]
@@ -171,11 +192,9 @@ class _Network:
             shares[which, j] = -force / (out[j] * push[which])
         return shares
 
-    def speed(self, theta: Array, on: Sides, slide: Sides, pair: tuple) -> float:
-        """d z_ij/dt of one pair."""
-        example, neuron = pair
-        rows = self.parts(self.field(theta, on, slide))[0]
-        return float(self.inputs[example] @ rows[neuron])
+    def speeds(self, theta: Array, on: Sides, slide: Sides) -> Array:
+        """d z_ij/dt, (n, m)."""
+        return self.received(self.field(theta, on, slide))
 
     def room(self, theta: Array, on: Sides, slide: Sides) -> Array:
         """(n, m), below 0 where a pair is beyond its kink, or slides with a share outside [0, 1]."""
@@ -191,8 +210,15 @@ class _Network:
 class _Run:
     """The state of one integration."""
 
-    def __init__(self, net: _Network, theta: Array, tolerance: float) -> None:
+    def __init__(
+        self,
+        net: _Network,
+        theta: Array,
+        tolerance: float,
+        examples: NDArray[np.intp],
+    ) -> None:
         self.net, self.theta, self.tolerance = net, theta.copy(), tolerance
+        self.examples = examples
         self.t, self.h, self.steps = 0.0, 1e-3, 0
         self.on = net.received(theta) > 0
         self.slide = np.zeros_like(self.on)
@@ -227,7 +253,7 @@ class _Run:
             self.h = h * factor
             if self.t + self.h == self.t:
                 return UNDERFLOW
-        room = self.net.room(end, self.on, self.slide)
+        h, end, room = self._first_dip(h, end)
         if room.min() < 0:
             h, end, room = self._meet(h, end, room)
             self._move(h, end)
@@ -236,6 +262,32 @@ class _Run:
             self._move(h, end, last=h == stop - self.t, stop=stop)
             self.h = max(self.h, h * factor)
         return ""
+
+    def _first_dip(self, h: float, end: Array) -> tuple[float, Array, Array]:
+        """A step of length h with its room, or a shorter one that ends where a pair is beyond its kink for a while.
+
+        Of a pair that nears its kink at the start of the step and leaves it at the end, the cubic with these values
+        and speeds has one minimum on the way.
+        """
+        net, sides = self.net, (self.on, self.slide)
+        room, inward = net.room(end, *sides), np.where(self.on, h, -h)
+        first = inward * net.speeds(self.theta, *sides)
+        last = inward * net.speeds(end, *sides)
+        turns = ~self.slide & (first < 0) & (last > 0)
+        if room.min() < 0 or not turns.any():
+            return h, end, room
+        before = net.room(self.theta, *sides)[turns]
+        rise, first, last = room[turns] - before, first[turns], last[turns]
+        bend, twist = 3 * rise - 2 * first - last, first + last - 2 * rise
+        where = -first / (bend + np.sqrt(bend**2 - 3 * first * twist))
+        least = before + where * (first + where * (bend + where * twist))
+        if least.min() < 0:
+            early = h * float(where[least.argmin()])
+            point, _ = self._try(early)
+            there = net.room(point, *sides)
+            if there.min() < 0:
+                return early, point, there
+        return h, end, room
 
     def _move(
         self, h: float, end: Array, *, last: bool = False, stop: float = 0.0
@@ -281,7 +333,7 @@ class _Run:
                 continue
             was = bool(self.on[pair])
             self.on[pair] = not was
-            onward = self.net.speed(self.theta, self.on, self.slide, pair)
+            onward = self.net.speeds(self.theta, self.on, self.slide)[pair]
             if (onward > 0) == was:
                 self.on[pair], self.slide[pair] = False, True
             self._note(pair)
@@ -308,4 +360,5 @@ class _Run:
 
     def _note(self, pair: tuple) -> None:
         then = _SLIDE if self.slide[pair] else _ON if self.on[pair] else _OFF
-        self.events.append(KinkEvent(self.t, int(pair[1]), int(pair[0]), then))
+        example = int(self.examples[pair[0]])
+        self.events.append(KinkEvent(float(self.t), int(pair[1]), example, then))

@@ -116,3 +116,91 @@ def test_limits_and_refusals():
     late = kinked_flow(X, y, start[0], times=[4.0], max_seconds=1e-9)
     assert late.status.startswith("wall-clock limit")
     assert np.isfinite(start.numpy()).all()
+
+
+def end_of_descent(X, y, start, count, time=4.0):
+    net = Network(X[None], ((len(start) - 1) // (X.shape[1] + 2),), "relu")
+    objective = Objective(net, Square(), y)
+    run = descend(objective, start[None], constant(time / count), steps=[count])
+    return run.theta[0, 0]
+
+
+@pytest.mark.parametrize("seed", [0, 2, 4])
+def test_equal_inputs_count_as_one(seed):
+    """The flow of every input twice is that of each once, with the mean of the two labels."""
+    g = torch.Generator().manual_seed(seed)
+    X = torch.randn(4, 2, generator=g).double()
+    y = torch.randn(8, generator=g).double()
+    start = Network(X[None], (6,), "relu").initial(1, g)[0]
+    once = kinked_flow(X, (y[:4] + y[4:]) / 2, start, times=[4.0])
+    twice = kinked_flow(torch.cat([X, X]), y, start, times=[4.0])
+    assert twice.complete
+    torch.testing.assert_close(twice.path, once.path, rtol=1e-12, atol=1e-12)
+    assert {e.example for e in twice.events} <= set(range(4))
+    end = end_of_descent(torch.cat([X, X]), y, start, 4000)
+    assert float((twice.path[0] - end).norm()) < 1e-3
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("part", ["input and bias 0", "output weights 0"])
+def test_starts_on_a_kink_and_without_output(seed, part):
+    g = torch.Generator().manual_seed(seed)
+    X, y = torch.randn(6, 2, generator=g).double(), torch.randn(6, generator=g).double()
+    start = Network(X[None], (6,), "relu").initial(1, g)[0].clone()
+    if part == "output weights 0":
+        start[18:24] = 0
+    else:
+        X[0], start[12:18] = 0, 0
+    run = kinked_flow(X, y, start, times=[4.0])
+    assert run.complete
+    assert float((run.path[0] - end_of_descent(X, y, start, 4000)).norm()) < 2e-3
+
+
+def test_a_kink_that_is_met_twice_within_a_step_is_not_overlooked():
+    """Stops that are close together bound the steps, and must make no difference."""
+    g = torch.Generator().manual_seed(4033)
+    X = torch.randn(12, 2, generator=g).double()
+    y = 2 * torch.randn(12, generator=g).double()
+    start = Network(X[None], (20,), "relu").initial(1, g)[0]
+    few = kinked_flow(X, y, start, times=[8.0], tolerance=1e-8)
+    times = [*np.linspace(6, 6.4, 40), 8.0]
+    many = kinked_flow(X, y, start, times=times, tolerance=1e-8)
+    assert len(few.events) == len(many.events)
+    assert float((few.path[-1] - many.path[-1]).norm()) < 1e-7
+
+
+def test_where_a_slide_begins_to_repel_the_flow_is_not_unique():
+    """An output weight passes through 0 while its neuron slides: a Clarke flow stays, descent leaves at either side."""
+    X = torch.tensor([[-2.0], [2.0]]).double()
+    y = torch.tensor([-10.0, -10.0]).double()
+    start = torch.tensor([0.25, 0.5, 0.05, 0.0]).double()
+    run = kinked_flow(X, y, start, times=[0.004, 0.1])
+    assert [event.then for event in run.events] == ["slide"]
+    assert float(run.path[0, 2]) > 0 > float(run.path[1, 2])
+    assert abs(float(run.path[1, 1] - 2 * run.path[1, 0])) < 1e-12
+    before = end_of_descent(X, y, start, 2000, 0.004)
+    assert float((run.path[0] - before).norm()) < 1e-4
+    after = end_of_descent(X, y, start, 2000, 0.1)
+    assert float((run.path[1] - after).norm()) > 0.1
+    conserved = run.path[:, 2] ** 2 - run.path[:, 0] ** 2 - run.path[:, 1] ** 2
+    assert float((conserved - 0.05**2 + 0.3125).abs().max()) < 1e-8
+
+
+def test_several_inputs_slide_in_one_neuron():
+    g = torch.Generator().manual_seed(7000)
+    X = torch.randn(12, 6, generator=g).double()
+    y = 2 * torch.randn(12, generator=g).double()
+    start = Network(X[None], (3,), "relu").initial(1, g)[0].clone()
+    start[-4:-1] *= 2
+    run = kinked_flow(X, y, start, times=[12.0])
+    held, most = set(), 0
+    for event in run.events:
+        pair = (event.neuron, event.example)
+        (held.add if event.then == "slide" else held.discard)(pair)
+        most = max(most, *(sum(j == k for j, _ in held) for k in range(3)))
+    assert most >= 3
+    coarse, fine = (
+        float((run.path[0] - end_of_descent(X, y, start, count, 12.0)).norm())
+        for count in (4000, 16000)
+    )
+    assert fine < 0.5 * coarse < 2e-3

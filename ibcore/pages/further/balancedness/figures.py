@@ -29,7 +29,7 @@ def plot_plane(
     path.set_label("descent")
     ax.plot(*limit, "s", color=PALETTE["orange"], markersize=8, fillstyle="none")
     ax.plot(*iterates[0], "x", color=PALETTE["gray"], markersize=13)
-    ax.set(xlim=(-0.3, 2.6), ylim=(-1.3, 2.2), xlabel="$u$", ylabel="$v$")
+    ax.set(xlim=(-0.9, 2.6), ylim=(-1.3, 2.2), xlabel="$u$", ylabel="$v$")
     ax.legend(loc="lower left", fontsize=9)
 
 
