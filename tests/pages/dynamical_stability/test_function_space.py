@@ -42,8 +42,9 @@ def test_a_measurement_is_judged_the_same_after_it_was_saved(verdicts, name, tmp
     assert CLAIMS[name].experiment(loaded) == verdict.evidence
 
 
-def few_splines(gain=runs.WIGGLY):
-    return runs.splines(runs.sine_points([5, 6, 7], CPU), [8, 9, 10], gain)
+def few_splines(gain=runs.WIGGLY, count=3):
+    points = runs.sine_points(range(5, 5 + count), CPU)
+    return runs.splines(points, range(20, 20 + count), gain)
 
 
 def test_the_starts_interpolate_and_their_kinks_cover_the_interval():
@@ -132,7 +133,7 @@ def spline_runs(**parts):
         "end": made_up_minima(1.0, sharp=10.0, step=0.1),
         "small": made_up_minima(4.0),
     }
-    return page.SplineRuns(few_splines(), **{**default, **parts})
+    return page.SplineRuns(few_splines(count=8), **{**default, **parts})
 
 
 def falls(evidence):
@@ -162,6 +163,17 @@ def test_a_made_up_violation_makes_each_inequality_fall():
     for name, which in (("sharpness", [0, 1]), ("bends", [0, 2])):
         lost = judge_splines(spline_runs(end=with_one(end, name, math.nan)))
         assert falls(lost)[0] == which
+
+
+def test_residuals_may_take_from_a_sharpness_what_they_can_and_no_more():
+    for loss, which in ((9e-7, []), (1e-12, [0])):
+        end = made_up_minima(1.0, sharp=6 - 1e-3, step=0.1, loss=loss)
+        assert falls(judge_splines(spline_runs(end=end)))[0] == which
+    ends = made_up_ends()
+    load = page.mean_load(ends.problems.shifted.X, ends.problems.shifted.truth)
+    for loss, which in ((9e-7, []), (1e-20, [1])):
+        short = {"sharpness": 2 * load - 1e-3, "loss": loss + 0 * load}
+        assert falls(judge_sparse(made_up_ends(**short)))[0] == which
 
 
 def test_ends_that_are_not_fitted_count_as_failing_and_refute_no_control():
@@ -380,6 +392,9 @@ def test_a_dead_example_is_no_violation():
     assert falls(judge_slopes(slope_runs(run))) == ([], True)
     run.by_input[0, 0] = 1.0
     assert math.isinf(float(page.worst(run)[0]))
+    assert 0 in falls(judge_slopes(slope_runs(run)))[0]
+    run.by_first[0, 0] = math.nan
+    assert 0 in falls(judge_slopes(slope_runs(run)))[0]
 
 
 def test_without_the_linear_map_the_same_networks_meet_the_bound(verdicts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 import torch
@@ -28,7 +29,7 @@ from ibcore.pages.dynamical_stability.function_space.runs import (
 )
 
 ROUGH = 10.0  # times PyTorch's default start
-TIMES = (1, 10, 14, 20, 30, 45, 70, 100, 150, 220)
+TIMES = (1, 10, 15, 20, 30, 50, 80, 120, 200)
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def frames() -> Frames:
     generator = torch.Generator().manual_seed(0)
     start, stages, _ = spline_runs(problem, generator)
     growth = torch.log(torch.tensor(TIMES).double())
-    wanted = (growth / torch.log(torch.tensor(SPLINE_GROWTH.factor))).round().long()
+    wanted = 1 + (growth / math.log(SPLINE_GROWTH.factor)).round().long()
     order = torch.arange(len(stages.step))[:, None]
     before = (stages.fitted[:, 0] * (order[:, 0] <= wanted[:, None])).long()
     chosen = (before * order[:, 0]).amax(-1)
@@ -88,6 +89,6 @@ def explore_spline(times: int) -> tuple[Figure, str]:
     )
     step = float(found.steps[at])
     return fig, (
-        f"Settled at the step {step:.2g}: the weighted integral of |f''| is {float(found.bends[at]):.2g}, and a "
-        f"stable minimum has at most {most_bends(step):.2g}."
+        f"Settled at the step {step:.2g}: the weighted integral of |f''| is {float(found.bends[at]):.2f}, and a "
+        f"stable minimum has at most {most_bends(step):.3g}."
     )

@@ -27,9 +27,8 @@ from ibcore.threads import threads
 NEURONS, POINTS, REACH = 60, 12, 2.0
 WIGGLY, ORDINARY = 5.0, 1.0
 SPLINE_GROWTH = Growth(factor=1.1, steps=150, cap=1e-3, patience=40, most=80)
-CALM = (
-    0.8  # a settling step over that of the stage, and over 2 / sharpness at the start
-)
+# A settling step over that of the stage, and over 2 / sharpness at the start.
+CALM = 0.8
 SETTLED = 1e-6  # of the loss: a minimum
 SETTLING = 8000
 REST = 1e-10  # of the loss, at which settling ends
