@@ -170,6 +170,28 @@ def imbalance(layers: Sequence[Tensor]) -> Tensor:
     return torch.stack(squares).sum(0).sqrt()
 
 
+def passed_on(layers: Sequence[Tensor], signal: Tensor) -> list[Tensor]:
+    """The unit vectors into which all layers but the last turn a signal (B, columns), (B, rows) each."""
+    vectors = []
+    for layer in layers[:-1]:
+        signal = (layer @ signal[..., None])[..., 0]
+        signal = signal / torch.linalg.vector_norm(signal, dim=-1, keepdim=True)
+        vectors.append(signal)
+    return vectors
+
+
+def imbalance_along(layers: Sequence[Tensor], vectors: Sequence[Tensor]) -> Tensor:
+    """The root of sum_l (|W_(l+1) q_l|^2 - |W_l^T q_l|^2)^2, (B,), for unit vectors q_l: see `passed_on`."""
+    squares = [
+        (
+            (above @ q[..., None]).square().sum((-1, -2))
+            - (below.mT @ q[..., None]).square().sum((-1, -2))
+        ).square()
+        for (below, above), q in zip(pairwise(layers), vectors, strict=True)
+    ]
+    return torch.stack(squares).sum(0).sqrt()
+
+
 def dense_sharpness(objective: Objective, theta: Tensor) -> Tensor:
     """The largest eigenvalue of the whole Hessian, (B,), NaN for parameters that are not finite."""
     finite = torch.isfinite(theta).all(-1)
