@@ -151,6 +151,21 @@ def test_a_kink_is_a_zero_up_to_rounding():
     assert runs.on_a_kink(inputs, hidden).tolist() == [True, False]
 
 
+def test_what_is_beside_a_network_is_seen_across_a_kink_and_only_there():
+    """Of one neuron that is active on both examples, and on one of them only by 1e-9."""
+    inputs = torch.tensor([[1.0, 0.0], [0.0, 2.0]]).double()
+    model = Network(inputs, (1,), "relu", biases=False)
+    objective = Objective(model, Square(), inputs.new_tensor([1.0, 0.0]))
+    theta = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1e-9, 1.0]]).double()
+    hidden = model.matrices(theta)[0]
+    nearest = runs.nearest_kink(inputs, hidden).tolist()
+    assert nearest == pytest.approx([0.5, 2e-9])
+    generator = torch.Generator().manual_seed(0)
+    off = runs.sharpness_beside(objective, theta, generator).tolist()
+    assert off[0] < 1e-3
+    assert off[1] > 0.1
+
+
 # Linear networks
 
 

@@ -32,12 +32,14 @@ from ibcore.pages.dynamical_stability.flat_minima.runs import (
     imbalance_along,
     joined,
     moved_layers,
+    nearest_kink,
     on_a_kink,
     passed_on,
     rank_correlations,
     rescaled,
     settled,
     sharpness,
+    sharpness_beside,
     solved_layers,
     trained,
     with_ones,
@@ -59,7 +61,9 @@ class Rescalings:
     bounds.      flattest, invariant, reach: (B,), sharpness where the blocks balance, and the bounds below and above
     it.      product: (K,), sharpness of (ab - 1)^2 at a = c, b = 1/c.      smooth: (B,), how far the outputs of tanh
     networks move.      log_loss: (B,).      at_kink: (B,), networks of which nothing is claimed but their outputs,
-    because a neuron is at its kink on an example.      broken: why training ended early.
+    because a neuron is at its kink on an example.      nearest: (B,), the least inner value of a neuron over the
+    largest.      beside: (B,), how far the sharpness of networks right beside is off.      broken: why training ended
+    early.
     """
 
     changes: Tensor
@@ -73,6 +77,8 @@ class Rescalings:
     smooth: Tensor
     log_loss: Tensor
     at_kink: Tensor
+    nearest: Tensor
+    beside: Tensor
     broken: tuple[str, ...]
 
     def off_kinks(self) -> Rescalings:
@@ -147,6 +153,8 @@ def measure_rescalings(
     smooth = data.objective(width, "tanh")
     other = fitted(smooth, data.starts, most=500).last
     breaking = torch.full_like(best, BREAKING)
+    seed = setting.seeds(1, "rescaled networks, what is beside them")[0]
+    beside = torch.Generator().manual_seed(seed)
     values = torch.stack([_sharpness_at(objective, theta, k) for k in c])
     return Rescalings(
         torch.stack([_change(data, width, "relu", theta, k, setting) for k in c]),
@@ -160,6 +168,8 @@ def measure_rescalings(
         _change(data, width, "tanh", other, breaking, setting),
         run.last_log_loss,
         on_a_kink(data.inputs, hidden),
+        nearest_kink(data.inputs, hidden),
+        sharpness_beside(objective, theta, beside),
         tuple(
             word
             for word, fine in zip(run.status, run.arrived.tolist(), strict=True)

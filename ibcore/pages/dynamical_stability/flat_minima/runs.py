@@ -22,6 +22,9 @@ from ibcore.problems.digits import CLASSES, digits_split
 
 TRAINED = 1e-8  # the loss at which a network counts as fitted
 SETTLED = 1e-24  # the loss below which steps no longer matter
+NUDGE = (
+    1e-5  # size of the normal numbers that carry a network over the kinks next to it
+)
 KICK = 1e-3  # size of the normal numbers that push a minimum off its place
 
 
@@ -54,6 +57,25 @@ def on_a_kink(inputs: Tensor, hidden: Tensor) -> Tensor:
     """Whether an inner value w_j . x_i is zero up to rounding, (B,), so that rescaling may switch a neuron."""
     inner = (inputs @ hidden.mT).abs().flatten(1)
     return inner.amin(-1) <= 1e-12 * inner.amax(-1)
+
+
+def nearest_kink(inputs: Tensor, hidden: Tensor) -> Tensor:
+    """The least |w_j . x_i| over the largest, (B,)."""
+    inner = (inputs @ hidden.mT).abs().flatten(1)
+    return inner.amin(-1) / inner.amax(-1)
+
+
+def sharpness_beside(
+    objective: Objective, theta: Tensor, generator: torch.Generator
+) -> Tensor:
+    """How far the sharpness of networks right beside is off, relative to that of theta: the most of four, (B,).
+
+    All weights move by normal numbers of size `NUDGE`. So neurons that are far nearer to their kinks switch, and
+    little else happens.
+    """
+    moves = torch.randn((4, *theta.shape), generator=generator, dtype=torch.float64)
+    beside = [sharpness(objective, theta + NUDGE * move.to(theta)) for move in moves]
+    return (torch.stack(beside) / sharpness(objective, theta) - 1).abs().amax(0)
 
 
 def sharpness(
