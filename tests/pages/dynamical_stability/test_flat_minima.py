@@ -151,6 +151,21 @@ def test_a_kink_is_a_zero_up_to_rounding():
     assert runs.on_a_kink(inputs, hidden).tolist() == [True, False]
 
 
+def test_what_is_beside_a_network_is_seen_across_a_kink_and_only_there():
+    """Of one neuron that is active on both examples, and on one of them only by 1e-9."""
+    inputs = torch.tensor([[1.0, 0.0], [0.0, 2.0]]).double()
+    model = Network(inputs, (1,), "relu", biases=False)
+    objective = Objective(model, Square(), inputs.new_tensor([1.0, 0.0]))
+    theta = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1e-9, 1.0]]).double()
+    hidden = model.matrices(theta)[0]
+    nearest = runs.nearest_kink(inputs, hidden).tolist()
+    assert nearest == pytest.approx([0.5, 2e-9])
+    generator = torch.Generator().manual_seed(0)
+    off = runs.sharpness_beside(objective, theta, generator).tolist()
+    assert off[0] < 1e-3
+    assert off[1] > 0.1
+
+
 # Linear networks
 
 
@@ -181,6 +196,31 @@ def test_inputs_are_whitened_and_are_not():
         torch.testing.assert_close(values.sum(-1), torch.full((2,), 4.0).double())
 
 
+def test_imbalance_along_a_signal():
+    """Of layers that pass three signals on by themselves: each has an imbalance of its own."""
+    first = torch.diag(torch.tensor([1.0, 2.0, 3.0]).double())[None]
+    second = torch.diag(torch.tensor([3.0, 2.0, 1.0]).double())[None]
+    layers = [first, 2 * second, second]
+    signal = torch.eye(3).double()
+    found = [
+        float(runs.imbalance_along(layers, runs.passed_on(layers, unit[None])))
+        for unit in signal
+    ]
+    expected = [math.hypot(35, 27), math.hypot(12, 12), math.hypot(5, 3)]
+    assert found == pytest.approx(expected)
+    assert math.hypot(*found) == pytest.approx(float(runs.imbalance(layers)))
+
+
+def test_large_steps_balance_the_strongest_signal_and_not_the_weakest(verdicts):
+    good = verdicts["flat-minima-linear-nets"].measured
+    weak = torch.cat(list(good.weak.values()))
+    left = torch.cat(list(good.left.values()))
+    assert float(weak.median()) == pytest.approx(1, abs=0.01)
+    assert float(left.median()) < 0.7
+    checks = page._steps(dataclasses.replace(good, weak=good.left))
+    assert falls(checks) == [3]
+
+
 def parts(measured, name, by):
     """The measurement with the first number of one depth replaced."""
     found = {depth: values.clone() for depth, values in getattr(measured, name).items()}
@@ -207,7 +247,14 @@ def test_one_minimum_that_is_flatter_makes_the_claim_fall(verdicts, name, which)
 
 
 @pytest.mark.parametrize(
-    ("name", "which"), [("large", [0]), ("small", [1]), ("left", [2]), ("kept", [2])]
+    ("name", "which"),
+    [
+        ("large", [0]),
+        ("small", [1]),
+        ("left", [2]),
+        ("kept", [2]),
+        ("weak", [3]),
+    ],
 )
 def test_runs_that_are_lost_make_shares_fall(verdicts, name, which):
     good = verdicts["flat-minima-linear-nets"].measured

@@ -33,7 +33,7 @@ def plot_slice(
     ax.set(
         ylim=(-0.04 * most, most),
         xlim=(distance[0], distance[-1]),
-        xlabel="distance along the sharpest direction",
+        xlabel="distance from the network",
         ylabel="loss",
         title="The loss around it",
     )

@@ -22,6 +22,9 @@ from ibcore.problems.digits import CLASSES, digits_split
 
 TRAINED = 1e-8  # the loss at which a network counts as fitted
 SETTLED = 1e-24  # the loss below which steps no longer matter
+NUDGE = (
+    1e-5  # size of the normal numbers that carry a network over the kinks next to it
+)
 KICK = 1e-3  # size of the normal numbers that push a minimum off its place
 
 
@@ -54,6 +57,25 @@ def on_a_kink(inputs: Tensor, hidden: Tensor) -> Tensor:
     """Whether an inner value w_j . x_i is zero up to rounding, (B,), so that rescaling may switch a neuron."""
     inner = (inputs @ hidden.mT).abs().flatten(1)
     return inner.amin(-1) <= 1e-12 * inner.amax(-1)
+
+
+def nearest_kink(inputs: Tensor, hidden: Tensor) -> Tensor:
+    """The least |w_j . x_i| over the largest, (B,)."""
+    inner = (inputs @ hidden.mT).abs().flatten(1)
+    return inner.amin(-1) / inner.amax(-1)
+
+
+def sharpness_beside(
+    objective: Objective, theta: Tensor, generator: torch.Generator
+) -> Tensor:
+    """How far the sharpness of networks right beside is off, relative to that of theta: the most of four, (B,).
+
+    All weights move by normal numbers of size `NUDGE`. So neurons that are far nearer to their kinks switch, and
+    little else happens.
+    """
+    moves = torch.randn((4, *theta.shape), generator=generator, dtype=torch.float64)
+    beside = [sharpness(objective, theta + NUDGE * move.to(theta)) for move in moves]
+    return (torch.stack(beside) / sharpness(objective, theta) - 1).abs().amax(0)
 
 
 def sharpness(
@@ -166,6 +188,28 @@ def imbalance(layers: Sequence[Tensor]) -> Tensor:
     squares = [
         (above.mT @ above - below @ below.mT).square().sum((-1, -2))
         for below, above in pairwise(layers)
+    ]
+    return torch.stack(squares).sum(0).sqrt()
+
+
+def passed_on(layers: Sequence[Tensor], signal: Tensor) -> list[Tensor]:
+    """The unit vectors into which all layers but the last turn a signal (B, columns), (B, rows) each."""
+    vectors = []
+    for layer in layers[:-1]:
+        signal = (layer @ signal[..., None])[..., 0]
+        signal = signal / torch.linalg.vector_norm(signal, dim=-1, keepdim=True)
+        vectors.append(signal)
+    return vectors
+
+
+def imbalance_along(layers: Sequence[Tensor], vectors: Sequence[Tensor]) -> Tensor:
+    """The root of sum_l (|W_(l+1) q_l|^2 - |W_l^T q_l|^2)^2, (B,), for unit vectors q_l: see `passed_on`."""
+    squares = [
+        (
+            (above @ q[..., None]).square().sum((-1, -2))
+            - (below.mT @ q[..., None]).square().sum((-1, -2))
+        ).square()
+        for (below, above), q in zip(pairwise(layers), vectors, strict=True)
     ]
     return torch.stack(squares).sum(0).sqrt()
 
