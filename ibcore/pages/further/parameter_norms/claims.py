@@ -533,7 +533,8 @@ def _ended(model: Model, start: Tensor, beta: Tensor, kept: int) -> Shortest:
     statement=r"The least sum of squares with which $k$ fully connected linear layers compute $\beta$ is "
     r"$k \|\beta\|^{2/k}$, and with $k$ diagonal layers $k \sum_i |\beta_i|^{2/k}$. On orthogonal inputs gradient flow "
     "of the square loss on a two-layer ReLU network, from a balanced start that tends to zero, finds an interpolant of "
-    "least variation norm, without any penalty.",
+    "least variation norm, without any penalty, if for each sign of the labels a neuron of this sign is active on all "
+    "examples of it.",
     quick={"predictors": 8},
     book={"predictors": 12},
     full={"predictors": 200},
