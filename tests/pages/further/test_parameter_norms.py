@@ -227,6 +227,23 @@ def test_orthogonal_problems_meet_their_condition():
     assert few == [None] * 9
 
 
+def test_the_power_of_the_scale_by_hand():
+    """Labels 3, 4 and -1: neurons that see the first two, the second alone, and (of the other sign) the third."""
+    problem = layers.Orthogonal(
+        torch.eye(3).double()[None],
+        torch.tensor([[3.0, 4.0, -1.0]]).double(),
+        torch.tensor([[[1, 1, 1], [-1, 1, -1], [-1, -1, 1]]]).double(),
+        torch.tensor([[1.0, 1.0, -1.0]]).double(),
+    )
+    torch.testing.assert_close(
+        layers.excess_power(problem), torch.tensor([0.4]).double()
+    )
+    whole = replace(
+        problem, directions=problem.directions[:, ::2], signs=problem.signs[:, ::2]
+    )
+    assert layers.excess_power(whole).tolist() == [math.inf]
+
+
 def test_points_of_your_own():
     fit = runs.fit_own([3.0, 0.0, 1.0, 2.0, 4.0], [2.0, 0.0, 1.0, -1.0, 0.0], seeds=[1])
     assert float(fit.norms.cost / fit.program.cost) == pytest.approx(1, abs=5e-3)

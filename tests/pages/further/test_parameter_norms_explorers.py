@@ -56,7 +56,11 @@ def test_every_figure_draws():
         np.ones(2),
     )
     figures.plot_balls(axes[1], (2, 3, 4))
-    figures.plot_scales(axes[2], np.array([1e-2, 1e-8]), np.array([[0.1], [1e-9]]))
+    scales = np.array([1e-2, 1e-4, 1e-8, 1e-12])
+    excess = np.array([[0.1], [1e-2], [1e-3], [-1e-9]])
+    figures.plot_scales(axes[2], scales, excess, np.array([0.25]))
+    slope = axes[2].lines[0].get_ydata()
+    np.testing.assert_allclose(slope, [1e-3, 1e-4])
     figures.plot_band(axes[3], GRID.numpy(), 0 * GRID.numpy(), 0 * GRID.numpy() + 1)
     fig.draw_without_rendering()
     assert axes[1].get_aspect() == 1

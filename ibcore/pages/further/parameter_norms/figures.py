@@ -97,8 +97,22 @@ def plot_balls(ax: Axes, depths: Sequence[int]) -> None:
     )
 
 
-def plot_scales(ax: Axes, scales: Array, excess: Array) -> None:
-    """Cost over the least one, less 1, (S, B) at scales (S,) of the start."""
+def plot_scales(
+    ax: Axes, scales: Array, excess: Array, powers: Array | None = None
+) -> None:
+    """Cost over the least one, less 1, (S, B) at falling scales (S,) of the start.
+
+    powers: (B,), predicted; a line of this slope is drawn from the third scale on.
+    """
+    if powers is not None:
+        ratios = scales[2:, None] / scales[2]
+        ax.plot(
+            scales[2:],
+            np.maximum(excess[2] * ratios**powers, 1e-7),
+            color=PALETTE["gray"],
+            linestyle="--",
+            linewidth=0.9,
+        )
     ax.plot(
         scales,
         np.maximum(excess, 1e-7),

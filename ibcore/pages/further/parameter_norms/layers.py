@@ -197,6 +197,22 @@ def follow_orthogonal(problems: Orthogonal, scale: float) -> tuple[Tensor, Tenso
     return theta.square().sum(-1) / 2, run.last_log_loss.exp()
 
 
+def excess_power(problems: Orthogonal) -> Tensor:
+    """The power 2 (1 - rho) of the scale with which the excess falls to leading order, (B,).
+
+    rho < 1: the largest rate of a neuron that sees a part of the examples of its sign, sqrt(sum y_i^2 |x_i|^2) over
+    this part, relative to that over all of them. Infinite where no neuron sees a part only.
+    """
+    rates = problems.labels * torch.linalg.vector_norm(problems.inputs, dim=-1)
+    seen = problems.directions @ problems.inputs.mT > 0
+    matched = problems.signs[:, :, None] * rates[:, None] > 0
+    squares = rates.square()[:, None]
+    part = torch.where(seen & matched, squares, 0.0).sum(-1)
+    ratio = (part / torch.where(matched, squares, 0.0).sum(-1)).sqrt()
+    rho = torch.where((matched & ~seen).any(-1), ratio, -math.inf).amax(-1)
+    return 2 * (1 - rho)
+
+
 def stacked(problems: Sequence[Orthogonal]) -> Orthogonal:
     """Problems as one batch."""
     parts = zip(
