@@ -214,8 +214,8 @@ def _sparse(factors: Tensor, traces: Tensor, log_loss: Tensor) -> tuple[Check, .
             least=0.9,
             tag="derived",
             math=r"noise 2: $\operatorname{tr} H$ at most 2 % above the least",
-            reason="to leading order the drift ends at the least. What is left falls by exp(-23 slack) in the 6,000 "
-            "steps of the page, and 2 % needs a slack of a quarter; that nearly all programs have it was observed",
+            reason="to leading order the drift ends at the least. The page derives how fast: in its 6,000 steps 2 % "
+            "need a slack of a quarter; that nearly all programs have it was observed",
         ),
         Check.share(
             "noise 2: mean square after the noise at most 1e-5",
