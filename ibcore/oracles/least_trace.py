@@ -11,6 +11,7 @@ beta >= 0.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cvxpy as cp
@@ -56,6 +57,9 @@ def weights(X: Tensor) -> Tensor:
 def least_trace(X: object, y: object, *, positive: bool = False) -> LeastTrace:
     """Solve min sum_j c_j |beta_j| s.t. X beta = y, with beta >= 0 where `positive`, by HiGHS, with its dual.
 
+    It is solved in units of max |y| and, for X, of a power of two near the root mean square of its entries: with a X
+    and b y in place of X and y (a, b > 0), beta is multiplied by b / a, nu by a and the value by a b.
+
     Raises `InvalidInput` for malformed data, y = 0, a column of zeros, data that no beta fits, and where gap or
     residual stay above 1e-7.
     """
@@ -66,20 +70,20 @@ def least_trace(X: object, y: object, *, positive: bool = False) -> LeastTrace:
     if not c.all():
         raise InvalidInput("a column of X is zero, and its weight too. Leave it out.")
     size = float(np.abs(targets).max())
-    gamma, nu = _solved(inputs / c, targets / size, positive=positive)
-    slopes = nu @ inputs / c
+    unit = 2.0 ** round(math.log2(float(c.mean())) / 2)
+    scaled = inputs / unit / (c / unit**2)
+    gamma, nu = _solved(scaled, targets / size, positive=positive)
+    slopes = nu @ scaled
+    beta = gamma / c * size * unit
     nu = nu / max(1.0, float((slopes if positive else np.abs(slopes)).max()))
     value = float(np.abs(gamma).sum())
     found = LeastTrace(
-        torch.from_numpy(gamma / c * size),
-        torch.from_numpy(nu),
+        torch.from_numpy(beta),
+        torch.from_numpy(nu * unit),
         torch.from_numpy(c),
-        value * size,
+        value * size * unit,
         (value - float(nu @ targets) / size) / value,
-        float(
-            np.linalg.norm(inputs @ (gamma / c) * size - targets)
-            / np.linalg.norm(targets)
-        ),
+        float(np.linalg.norm(inputs @ beta - targets) / np.linalg.norm(targets)),
     )
     if not within(_CERTIFIED, abs(found.gap), found.residual):
         raise InvalidInput(

@@ -62,6 +62,15 @@ def test_it_scales_with_targets_and_inputs():
     assert scaled.value == pytest.approx(found.value * 4e6, rel=1e-8)
 
 
+@pytest.mark.parametrize("unit", [1e-8, 1e8])
+def test_the_units_of_the_inputs_do_not_matter(unit):
+    data = problem(4)
+    found, scaled = least_trace(data.X, data.y), least_trace(data.X * unit, data.y)
+    torch.testing.assert_close(scaled.primal * unit, found.primal, rtol=1e-7, atol=1e-8)
+    assert scaled.value == pytest.approx(found.value * unit, rel=1e-8)
+    assert float(scaled.dual @ data.y) == pytest.approx(scaled.value, rel=1e-7)
+
+
 def test_the_trace_is_that_of_the_hessian():
     data = problem(5)
     found = least_trace(data.X, data.y)
