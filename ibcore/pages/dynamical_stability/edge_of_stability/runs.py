@@ -76,7 +76,7 @@ class Batch:
         even = self.every % 2 == 0
         stops = range(0, self.steps + 1, self.every)
         return tuple(
-            min(stop + (k % 2 if even else 0), self.steps)
+            stop + int(even and k % 2 == 1 and stop < self.steps)
             for k, stop in enumerate(stops)
         )
 
