@@ -85,10 +85,11 @@ def test_losses_without_a_number_let_no_claim_stand():
 
 def test_momentum_and_cross_entropy_without_a_number():
     ones = torch.ones(8).double()
-    assert falls(page._momentum(ones, ones)) == []
-    assert falls(page._momentum(lost(ones, 5), ones)) == [0]
-    assert falls(page._momentum(ones, lost(ones, 5))) == [1]
-    assert falls(page._momentum(ones * 0.9, ones * 1.1)) == [0, 1]
+    assert falls(page._momentum(ones, ones, ones)) == []
+    assert falls(page._momentum(lost(ones, 5), ones, ones)) == [0]
+    assert falls(page._momentum(ones, lost(ones, 5), ones)) == [1]
+    assert falls(page._momentum(ones, ones, lost(ones, 5))) == [2]
+    assert falls(page._momentum(ones * 0.9, ones * 0.9, ones * 1.1)) == [0, 1, 2]
     assert falls(page._classes(ones, ones / 4)) == []
     assert falls(page._classes(lost(ones, 5), ones / 4)) == [0]
     assert falls(page._classes(ones, lost(ones / 4, 5))) == [1]
@@ -175,7 +176,17 @@ def test_a_course_holds_what_training_did():
         course.sharpness[-1], last.values[:, 0], rtol=1e-4, atol=0
     )
     assert course.bound == pytest.approx(20)
-    assert course.at.tolist() == [0, 20, 40, 60]
+    assert course.at.tolist() == [0, 21, 40, 60]
+
+
+def test_the_sharpness_is_looked_at_after_even_and_odd_steps():
+    batch = BATCHES["digits"]()
+    for steps, every, looks in (
+        (80, 20, (0, 21, 40, 61, 80)),
+        (60, 20, (0, 21, 40, 60)),
+        (3, 1, (0, 1, 2, 3)),
+    ):
+        assert dataclasses.replace(batch, steps=steps, every=every).looks == looks
 
 
 def made_up(ratios, losses):

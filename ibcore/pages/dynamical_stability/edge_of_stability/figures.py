@@ -42,10 +42,13 @@ def plot_sharpness(
             ax.axhline(course.bound, color=color, linestyle="--", linewidth=1.2)
             ax.annotate(
                 rf"$2/\eta = {course.bound:.3g}$",
-                (0, course.bound),
-                (3, 3),
+                (0.999, course.bound),
+                (4, 0),
+                xycoords=("axes fraction", "data"),
                 textcoords="offset points",
+                va="center",
                 color=color,
+                annotation_clip=True,
             )
     ax.set(xlim=(0, until), xlabel=r"time $\eta k$", title="Sharpness", ylim=(0, None))
 

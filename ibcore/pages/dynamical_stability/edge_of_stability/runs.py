@@ -67,6 +67,19 @@ class Batch:
     def objective(self) -> Objective:
         return Objective(self.network, self.loss, self.targets)
 
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The steps at which the sharpness is taken, about every `every`th, even and odd ones in turn.
+
+        At the edge iterates jump with period two; even steps alone would see one side of the jump.
+        """
+        even = self.every % 2 == 0
+        stops = range(0, self.steps + 1, self.every)
+        return tuple(
+            stop + int(even and k % 2 == 1 and stop < self.steps)
+            for k, stop in enumerate(stops)
+        )
+
 
 @dataclass(frozen=True)
 class Course:
@@ -186,7 +199,7 @@ def follow(batch: Batch) -> tuple[Course, ...]:
         batch.objective,
         start,
         Logged(constant(sizes), table, members),
-        steps=range(0, steps + 1, batch.every),
+        steps=batch.looks,
         direction=batch.method.direction,
         watch={"sharpness": Sharpness(tolerance=1e-3, most=100)},
         max_seconds=math.inf,
@@ -204,7 +217,7 @@ def _course(batch: Batch, number: int, run: explicit.Run, table: Tensor) -> Cour
         name,
         size,
         batch.method.bound(size),
-        torch.arange(0, batch.steps + 1, batch.every),
+        torch.tensor(batch.looks),
         run.watched["sharpness"][:, part].cpu(),
         table[:, part].cpu(),
         run.last[part].cpu(),
