@@ -22,9 +22,9 @@ from ibcore.pages.further.parameter_norms.runs import (
 )
 from ibcore.problems.curves import Points
 
-HEIGHTS = (-1.8, -1.4, -1.0, -0.6, -0.2, 0.15, 0.5, 0.9, 1.3)
+HEIGHTS = (-1.8, -1.2, -0.6, -0.2, 0.15, 0.5, 0.9, 1.3)
 SHARES = (0.0, 0.5, 1.0)
-_GRID = 601
+_GRID = 201  # steps of 0.01, so that every point lies on it
 
 
 def moved_points(height: float) -> Points:
