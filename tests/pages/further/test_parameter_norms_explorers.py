@@ -64,3 +64,8 @@ def test_every_figure_draws():
     figures.plot_band(axes[3], GRID.numpy(), 0 * GRID.numpy(), 0 * GRID.numpy() + 1)
     fig.draw_without_rendering()
     assert axes[1].get_aspect() == 1
+
+
+def test_every_place_in_the_family_has_a_sentence_of_its_own():
+    sentences = {explorers.explore_family(-0.2, s)[1] for s in explorers.SHARES}
+    assert len(sentences) == len(explorers.SHARES)

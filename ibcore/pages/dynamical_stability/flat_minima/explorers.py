@@ -94,7 +94,8 @@ def explore_rescaling(c: float, reach: float) -> tuple[Figure, str]:
         _MOST,
     )
     ratio = sharpest(c)[2] / sharpest(1.0)[2]
+    edge = float(losses(c, distance[-1:]))
     return fig, (
         f"Hidden layer times {c:g}, output layer over {c:g}: the function is the same, and the sharpness is "
-        f"{ratio:.2g} times that at c = 1."
+        f"{ratio:.2g} times that at c = 1. At the distance {reach:g} the loss is {edge:.2g}."
     )

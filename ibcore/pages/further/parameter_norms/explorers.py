@@ -79,14 +79,21 @@ def explore_family(height: float, share: float) -> tuple[Figure, str]:
         least.slopes[0].numpy(),
     )
     right.set(ylim=(-7, 7))
-    return fig, f"Least cost {float(least.value[0]):.2f}. {_words(data)}"
+    return fig, f"Least cost {float(least.value[0]):.2f}. {_words(data, share)}"
 
 
-def _words(data: Points) -> str:
+def _words(data: Points, share: float) -> str:
     bends = least_path_norm(data.x, data.y).slopes.diff()[0]
     signs = " ".join("+" if bend > 0 else "-" for bend in bends)
     gaps = int(alike_gaps(data).sum())
     if gaps == 0:
         return f"The polygon bends {signs}: no neighbors agree, and it is the only interpolant that costs so little."
     where = "one gap" if gaps == 1 else f"{gaps} gaps"
-    return f"The polygon bends {signs}: neighbors agree across {where}, where many curves cost the same."
+    place = {
+        0.0: "the polygon",
+        1.0: "the one with a corner less",
+    }.get(share, "between the polygon and the one with a corner less")
+    return (
+        f"The polygon bends {signs}: neighbors agree across {where}, where many curves cost the same. "
+        f"The curve is {place}."
+    )
