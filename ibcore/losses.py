@@ -227,7 +227,7 @@ class LogCosh(Loss):
 
     def mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
         rest = outputs - _given(targets)
-        return (torch.logaddexp(rest, -rest) - math.log(2)).mean(-1)
+        return (softplus(2 * rest) - rest - math.log(2)).mean(-1)
 
     def log_mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
         return self.mean(outputs, targets).log()

@@ -7,6 +7,7 @@ from ibcore.losses import (
     ConvexTail,
     CrossEntropy,
     Exponential,
+    LogCosh,
     Logistic,
     PolynomialTail,
     log_mean,
@@ -126,3 +127,16 @@ def test_means():
     values = torch.tensor([[-1e6, -1e6], [0.0, math.log(3.0)]], dtype=torch.float64)
     assert log_mean(values).tolist() == pytest.approx([-1e6, math.log(2.0)])
     assert float(mean_square(torch.tensor([1.0, -3.0]))) == 5.0
+
+
+@pytest.mark.parametrize("rest", [-1e4, -400.0, -3.0, 0.0, 0.5, 400.0, 1e4])
+def test_log_cosh_has_its_derivatives_at_every_size(rest):
+    outputs = torch.tensor([[rest]], dtype=torch.float64, requires_grad=True)
+    value = LogCosh().mean(outputs, torch.zeros(1, 1).double()).sum()
+    (slope,) = torch.autograd.grad(value, outputs, create_graph=True)
+    (bend,) = torch.autograd.grad(slope.sum(), outputs)
+    size = abs(rest)
+    expected = size + math.log1p(math.exp(-2 * size)) - math.log(2)
+    assert value.item() == pytest.approx(expected, rel=1e-14, abs=1e-15)
+    assert slope.item() == pytest.approx(math.tanh(rest), rel=1e-14)
+    assert bend.item() == pytest.approx(1 - math.tanh(rest) ** 2, abs=1e-14)
