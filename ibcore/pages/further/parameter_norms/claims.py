@@ -626,7 +626,9 @@ def _on_orthogonal(measured: Lengths) -> tuple[Check, ...]:
             tag="derived",
             math="excess from scale $10^{-16}$ over that from $10^{-2}$: at most 0.5",
             reason=r"to leading order it falls like $\alpha^{2(1 - \rho)}$, to less than half where "
-            r"$\rho \le 0.989$: unless one example carries less than 2 % of $\sum_i y_i^2 \|x_i\|^2$ of its sign",
+            r"$\rho \le 0.989$: unless one example carries less than 2 % of $\sum_i y_i^2 \|x_i\|^2$ of its sign; "
+            "the excess itself is known up to what the last loss hides",
+            precision=True,
         ),
         Check.each(
             "the same network from a start of scale 0.3: cost over the least variation norm",
