@@ -50,6 +50,12 @@ def imbalance_size(layers: Sequence[Tensor]) -> Tensor:
     ).amax(0)
 
 
+def imbalance_norm(layers: Sequence[Tensor]) -> Tensor:
+    """The root of sum_j |D_j|_F^2 over the imbalances, (...)."""
+    squares = [gap.square().sum((-1, -2)) for gap in imbalances(layers)]
+    return torch.stack(squares).sum(0).sqrt()
+
+
 def second_value_bounds(layers: Sequence[Tensor]) -> Tensor:
     """What the imbalances allow the second singular value of each hidden layer to be, (..., k - 1).
 

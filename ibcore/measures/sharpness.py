@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -238,6 +239,44 @@ def trace(
     signs = torch.randint(2, shape, generator=generator).to(like) * 2 - 1
     values = torch.stack([(sign * product(sign)).sum(-1) for sign in signs])
     return Trace(values.mean(0), values.std(0) / probes**0.5)
+
+
+def sharpness(
+    objective: Any, theta: Tensor, *, tolerance: float = 1e-8, seed: int = 0
+) -> Tensor:
+    """The largest Hessian eigenvalue of the objective at theta (B, P), (B,), from random vectors of `seed`.
+
+    tolerance: of the relative residual. NaN for members that miss it, and for parameters that are not finite.
+    """
+    whole, safe = _finite(theta)
+    generator = torch.Generator().manual_seed(seed)
+    start = torch.randn(theta.shape, generator=generator, dtype=torch.float64)
+    found = largest_eigenvalues(
+        objective.curvature(safe), start.to(theta), tolerance=tolerance
+    )
+    return torch.where(whole & found.converged, found.values[:, 0], math.nan)
+
+
+def exact_trace(objective: Any, theta: Tensor, copies: int = 1) -> Tensor:
+    """The trace of the Hessian at theta (B, P) by products with all axes, (B,), NaN where theta is not finite.
+
+    objective: of `copies` times the members; so many axes are done at once.
+    """
+    whole, safe = _finite(theta)
+    product = objective.curvature(safe.repeat(copies, 1))
+    total = theta.new_zeros(len(theta))
+    for axes in torch.eye(theta.shape[-1]).to(theta).split(copies):
+        units = torch.zeros(copies, *theta.shape).to(theta)
+        units[: len(axes)] = axes[:, None]
+        images = product(units.flatten(0, 1)).view_as(units)
+        total += (units * images).sum((0, -1))
+    return torch.where(whole, total, math.nan)
+
+
+def _finite(theta: Tensor) -> tuple[Tensor, Tensor]:
+    """Which members are finite, (B,), and theta with zeros for the others."""
+    whole = theta.isfinite().all(-1)
+    return whole, torch.where(whole[:, None], theta, 0.0)
 
 
 class Sharpness:

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ibcore.oracles.equations import within
+from ibcore.oracles.roughness import polyline_points
 from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
     positive_integer,
     positive_number,
-    real_tensor,
 )
 
 Array = NDArray[np.float64]
@@ -58,7 +58,7 @@ def least_path_norm(x: object, y: object) -> LeastPathNorm:
 
     Raises `InvalidInput` for NaNs, fewer than three points, or inputs that do not increase.
     """
-    inputs, labels = _curve(x, y)
+    inputs, labels = _points(x, y)
     gaps = inputs.diff()
     slopes = labels.diff() / gaps
     variation = slopes.diff().abs().sum(-1)
@@ -103,7 +103,7 @@ def penalized(x: object, y: object, strength: float) -> Penalized:
     Raises `InvalidInput` as `least_path_norm` does, and for a strength that is not above 0.
     """
     positive_number("strength", strength)
-    inputs, labels = _curve(x, y)
+    inputs, labels = _points(x, y)
     least = least_path_norm(inputs, labels)
     shift = inputs.shape[-1] * strength / 2 * least.certificate
     values = labels - shift
@@ -225,7 +225,7 @@ def middle_range(x: object, y: object) -> Tensor:
     The closed form for data with V > |D|, whose bends are not zero: in a gap whose two ends bend alike it lies between
     the polygon and the lines of the two neighbors; in every other gap it is the polygon.
     """
-    inputs, labels = _curve(x, y)
+    inputs, labels = _points(x, y)
     slopes = labels.diff() / inputs.diff()
     bends, half = slopes.diff(), inputs.diff()[..., 1:-1] / 2
     before = -bends[..., :-1] * half
@@ -258,23 +258,13 @@ def _places(x: Array, y: Array, between: int) -> Array:
     return np.unique(np.concatenate([inside, x[-1:], meet]))
 
 
-def _curve(x: object, y: object) -> tuple[Tensor, Tensor]:
-    inputs, labels = real_tensor("x", x).double(), real_tensor("y", y).double()
-    if inputs.shape != labels.shape or inputs.shape[-1] < 3:
-        raise InvalidInput(
-            f"x has shape {tuple(inputs.shape)} and y {tuple(labels.shape)}; expected the same shape "
-            f"with at least 3 points along the last dimension."
-        )
-    if not bool((inputs.diff() > 0).all()):
-        raise InvalidInput(
-            "x does not increase from point to point, expected sorted distinct inputs. "
-            "Sort x and y together and remove repeated inputs."
-        )
-    return inputs, labels
+def _points(x: object, y: object) -> tuple[Tensor, Tensor]:
+    inputs, labels = polyline_points(x, y)
+    return inputs.double(), labels.double()
 
 
 def _one_curve(x: object, y: object) -> tuple[Array, Array]:
-    inputs, labels = (part.numpy(force=True) for part in _curve(x, y))
+    inputs, labels = (part.numpy(force=True) for part in _points(x, y))
     if inputs.ndim != 1:
         raise InvalidInput(
             f"x has shape {inputs.shape}, expected one data set of shape (n,). Solve them one by one."

@@ -45,7 +45,7 @@ def least_roughness(x: object, y: object) -> LeastRoughness:
 
     Raises `InvalidInput` for NaNs, fewer than three points, or inputs that do not increase.
     """
-    inputs, labels = _curve(x, y)
+    inputs, labels = polyline_points(x, y)
     gaps = inputs.diff()
     slopes = labels.diff() / gaps
     signs = torch.sign(slopes.diff())
@@ -95,7 +95,7 @@ def least_roughness_program(
     Raises `InvalidInput` as `least_roughness` does, and where gap or residual stay above 1e-6.
     """
     positive_integer("between", between, least=0)
-    inputs, labels = (values.numpy(force=True) for values in _curve(x, y))
+    inputs, labels = (values.numpy(force=True) for values in polyline_points(x, y))
     if inputs.ndim != 1:
         raise InvalidInput(
             f"x has shape {inputs.shape}, expected one data set of shape (n,). Solve them one by one."
@@ -145,7 +145,8 @@ def _program(
     return np.asarray(jumps.value), gap, residual
 
 
-def _curve(x: object, y: object) -> tuple[Tensor, Tensor]:
+def polyline_points(x: object, y: object) -> tuple[Tensor, Tensor]:
+    """Sorted distinct inputs and their labels, (..., n) with n >= 3; raises `InvalidInput` for others."""
     inputs, labels = real_tensor("x", x), real_tensor("y", y)
     if inputs.shape != labels.shape or inputs.shape[-1] < 3:
         raise InvalidInput(

@@ -4,31 +4,20 @@ import math
 import pytest
 import torch
 
-from ibcore import measured
 from ibcore.claims import Setting
 from ibcore.dynamics.objective import FunctionObjective
 from ibcore.measures.sharpness import largest_eigenvalues
 from ibcore.pages.dynamical_stability.edge_of_stability import claims as page
 from ibcore.pages.dynamical_stability.edge_of_stability import runs
 from ibcore.validation import InvalidInput
+from tests.conformance import Conformance, falls
 
 CLAIMS = {claim.id: claim for claim in (page.edge_of_stability, page.ngd_sqrt_loss_eos)}
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_claims_hold_and_controls_are_refuted(verdicts, name):
-    evidence = verdicts[name].evidence
-    assert [check for check in evidence.checks if not check.holds] == []
-    assert evidence.control.refuted
-
-
-@pytest.mark.parametrize("name", CLAIMS)
-def test_a_measurement_is_judged_the_same_after_it_was_saved(verdicts, name, tmp_path):
-    verdict = verdicts[name]
-    measured.save(verdict.measured, tmp_path / "measured.pt")
-    loaded = measured.load(tmp_path / "measured.pt")
-    assert CLAIMS[name].experiment(loaded) == verdict.evidence
+class TestClaims(Conformance):
+    """What all claims promise."""
 
 
 def test_where_the_step_is_the_large_one_the_control_survives(verdicts):
@@ -40,11 +29,6 @@ def test_where_the_step_is_the_large_one_the_control_survives(verdicts):
     drifts = verdicts["ngd-sqrt-loss-eos"].measured
     kept = dataclasses.replace(drifts, plain=drifts.normalized[-1])
     assert not page.ngd_sqrt_loss_eos.experiment(kept).control.refuted
-
-
-def falls(checks):
-    """Places of the checks that fail."""
-    return [k for k, check in enumerate(checks) if not check.holds]
 
 
 def lost(values, members):

@@ -5,16 +5,17 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore import measured
 from ibcore.claims import Setting
 from ibcore.dynamics.objective import Objective
 from ibcore.losses import Square
+from ibcore.measures.sharpness import exact_trace, sharpness
 from ibcore.models.diagonal import Diagonal
 from ibcore.models.network import Network
 from ibcore.oracles.stable_functions import least_sharpness
 from ibcore.pages.dynamical_stability.function_space import claims as page
 from ibcore.pages.dynamical_stability.function_space import runs, slopes
 from ibcore.validation import InvalidInput
+from tests.conformance import Conformance
 
 CPU = torch.device("cpu")
 CLAIMS = {
@@ -27,19 +28,8 @@ CLAIMS = {
 }
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_claims_hold_and_controls_are_refuted(verdicts, name):
-    evidence = verdicts[name].evidence
-    assert [check for check in evidence.checks if not check.holds] == []
-    assert evidence.control.refuted
-
-
-@pytest.mark.parametrize("name", CLAIMS)
-def test_a_measurement_is_judged_the_same_after_it_was_saved(verdicts, name, tmp_path):
-    verdict = verdicts[name]
-    measured.save(verdict.measured, tmp_path / "measured.pt")
-    loaded = measured.load(tmp_path / "measured.pt")
-    assert CLAIMS[name].experiment(loaded) == verdict.evidence
+class TestClaims(Conformance):
+    """What all claims promise."""
 
 
 def few_splines(gain=runs.WIGGLY, count=3):
@@ -98,7 +88,7 @@ def page_weight(x, t):
 def test_sharpness_is_that_of_the_dense_hessian():
     problem = few_splines()
     moved = problem.theta * 1.01
-    found = runs.sharpness(problem.objective, moved)
+    found = sharpness(problem.objective, moved)
     model = problem.objective.model
     jacobian = model.jacobian(moved)
     rest = model.outputs(moved) - problem.y
@@ -107,7 +97,7 @@ def test_sharpness_is_that_of_the_dense_hessian():
     torch.testing.assert_close(found, expected, rtol=1e-7, atol=0)
     lost = moved.clone()
     lost[1, 0] = math.nan
-    assert runs.sharpness(problem.objective, lost).isnan().tolist() == [
+    assert sharpness(problem.objective, lost).isnan().tolist() == [
         False,
         True,
         False,
@@ -226,7 +216,7 @@ def test_vanishing_steps_lead_where_the_convex_program_says():
     end, log_loss = runs.settle(
         objective,
         start,
-        0.5 / runs.sharpness(objective, start),
+        0.5 / sharpness(objective, start),
         steps=30_000,
         rest=1e-14,
         kick=1e-12,
@@ -341,7 +331,7 @@ def test_the_trace_is_that_of_the_dense_hessian():
         jacobian.square().sum((-1, -2))
         + network.hessian(theta, rest).diagonal(dim1=-2, dim2=-1).sum(-1)
     )
-    torch.testing.assert_close(slopes.exact_trace(objective, theta), expected)
+    torch.testing.assert_close(exact_trace(objective, theta), expected)
 
 
 def made_up_slopes(ratio, *, trace=1e6, count=16):

@@ -6,22 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore import measured
 from ibcore.claims import Setting
 from ibcore.pages.further.balancedness import claims as page
 from ibcore.pages.further.balancedness import runs
 from ibcore.validation import InvalidInput
+from tests.conformance import UnbrokenConformance, falls
 
 CLAIMS = {page.balancedness.id: page.balancedness}
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_claims_hold_and_controls_are_refuted(verdicts, name):
-    evidence = verdicts[name].evidence
-    assert [check for check in evidence.checks if not check.holds] == []
-    assert evidence.control.refuted
-    assert evidence.broken == ()
+class TestClaims(UnbrokenConformance):
+    """What all claims promise."""
 
 
 def test_the_control_survives_where_its_assumption_holds(verdicts):
@@ -76,11 +72,6 @@ def test_descent_approaches_the_flow_through_the_kinks():
     nets = runs.drawn([31, 32, 33, 34], CPU).relu
     apart = runs.distances_to_flow(nets, (500, 2000))
     assert bool((apart[1] < 0.5 * apart[0]).all())
-
-
-def falls(checks):
-    """Places of the checks that fail."""
-    return [k for k, check in enumerate(checks) if not check.holds]
 
 
 def poisoned(values, members):
@@ -173,14 +164,6 @@ def test_a_flow_that_ends_early_is_told_and_fails():
     changes = runs.relative_change(broken.relu, path)
     assert bool(changes[0].isnan())
     assert bool(changes[1:].isfinite().all())
-
-
-@pytest.mark.parametrize("name", CLAIMS)
-def test_a_measurement_is_judged_the_same_after_it_was_saved(verdicts, name, tmp_path):
-    verdict = verdicts[name]
-    measured.save(verdict.measured, tmp_path / "measured.pt")
-    loaded = measured.load(tmp_path / "measured.pt")
-    assert CLAIMS[name].experiment(loaded) == verdict.evidence
 
 
 def test_own_data_take_the_place_of_drawn_ones():

@@ -1,41 +1,30 @@
 import math
 
-import pytest
 import torch
 
-from ibcore import measured
 from ibcore.dynamics.batches import with_replacement
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.losses import Square
+from ibcore.measures.sharpness import exact_trace
 from ibcore.models.diagonal import Diagonal
 from ibcore.pages.further.label_noise import claims as page
 from ibcore.pages.further.label_noise import noise, runs
+from tests.conformance import Conformance, falls
 
 CLAIMS = {claim.id: claim for claim in (page.label_noise_trace,)}
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_claims_hold_and_controls_are_refuted(verdicts, name):
-    evidence = verdicts[name].evidence
-    assert [check for check in evidence.checks if not check.holds] == []
-    assert evidence.control.refuted
+class TestClaims(Conformance):
+    """What all claims promise."""
 
 
-def test_what_is_measured_can_be_kept(verdicts, tmp_path):
+def test_what_is_measured_has_a_kind_in_every_row(verdicts):
     found = verdicts["label-noise-trace"].measured
-    measured.save(found, tmp_path / "found")
-    again = measured.load(tmp_path / "found")
-    torch.testing.assert_close(again.traces, found.traces)
     assert found.noisy.theta.shape == (4, 16, 200)
     assert found.nets.traces.shape == (3, 2, 8)
-
-
-def falls(checks):
-    """Places of the checks that fail."""
-    return [k for k, check in enumerate(checks) if not check.holds]
 
 
 def poisoned(values, members, place=None):
@@ -170,13 +159,13 @@ def test_the_product_is_multiplied_as_the_page_says():
 def test_the_exact_trace_is_the_formula_of_the_page():
     objective, start = small()
     start[2] = math.nan
-    found = runs.exact_trace(objective, start)
+    found = exact_trace(objective, start)
     expected = runs.trace(objective.model.inputs, start)
     torch.testing.assert_close(found[:2], expected[:2])
     assert bool(found[2].isnan())
     model = Diagonal(objective.model.inputs.repeat(3, 1, 1))
     thrice = Objective(model, Square(), objective.targets.repeat(3, 1), shared=False)
-    again = runs.exact_trace(thrice, start, 3)
+    again = exact_trace(thrice, start, 3)
     torch.testing.assert_close(again[:2], expected[:2])
 
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from sklearn.datasets import load_diabetes
 
-from ibcore import measured
 from ibcore.claims import Setting
 from ibcore.dynamics.trajectory import NOT_FINITE
 from ibcore.pages.further.modified_losses import claims as page
 from ibcore.pages.further.modified_losses import runs
 from ibcore.validation import InvalidInput
+from tests.conformance import UnbrokenConformance, falls
 
 CLAIMS = {
     claim.id: claim
@@ -20,25 +20,8 @@ CLAIMS = {
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_claims_hold_and_controls_are_refuted(verdicts, name):
-    evidence = verdicts[name].evidence
-    assert [check for check in evidence.checks if not check.holds] == []
-    assert evidence.control.refuted
-    assert evidence.broken == ()
-
-
-@pytest.mark.parametrize("name", CLAIMS)
-def test_a_measurement_is_judged_the_same_after_it_was_saved(verdicts, name, tmp_path):
-    verdict = verdicts[name]
-    measured.save(verdict.measured, tmp_path / "measured.pt")
-    loaded = measured.load(tmp_path / "measured.pt")
-    assert CLAIMS[name].experiment(loaded) == verdict.evidence
-
-
-def falls(evidence):
-    """Places of the checks that fail."""
-    return [k for k, check in enumerate(evidence.checks) if not check.holds]
+class TestClaims(UnbrokenConformance):
+    """What all claims promise."""
 
 
 def descent(orders=(1.0, 2.0, 1.0)):
@@ -58,16 +41,16 @@ def poisoned(values, index):
 
 def test_the_orders_of_gradient_descent_decide():
     judge = page.modified_loss_gd.experiment
-    assert falls(judge(descent())) == []
+    assert falls(judge(descent()).checks) == []
     assert judge(descent()).control.refuted
-    assert falls(judge(descent((1.1, 2.0, 1.0)))) == [1]
-    assert falls(judge(descent((1.0, 1.9, 1.0)))) == [2]
-    assert falls(judge(descent((1.0, 2.1, 1.0)))) == [3]
+    assert falls(judge(descent((1.1, 2.0, 1.0))).checks) == [1]
+    assert falls(judge(descent((1.0, 1.9, 1.0))).checks) == [2]
+    assert falls(judge(descent((1.0, 2.1, 1.0))).checks) == [3]
     assert not judge(descent((1.0, 2.0, 2.0))).control.refuted
     late = dataclasses.replace(descent(), missed=torch.full((8,), 0.03).double())
-    assert falls(judge(late)) == [4]
+    assert falls(judge(late).checks) == [4]
     rough = dataclasses.replace(descent(), difference=descent().distances)
-    assert falls(judge(rough)) == [0]
+    assert falls(judge(rough).checks) == [0]
 
 
 @pytest.mark.parametrize(("flow", "which"), [(0, [1]), (1, [0, 2, 3]), (2, [])])
@@ -77,10 +60,10 @@ def test_a_network_without_a_number_lets_its_check_fall(flow, which):
         good, distances=poisoned(good.distances, (flow, slice(None), 3))
     )
     evidence = page.modified_loss_gd.experiment(lost)
-    assert falls(evidence) == which
+    assert falls(evidence.checks) == which
     assert evidence.control.refuted == (flow != 2)
     lost = dataclasses.replace(good, missed=poisoned(good.missed, 5))
-    assert falls(page.modified_loss_gd.experiment(lost)) == [4]
+    assert falls(page.modified_loss_gd.experiment(lost).checks) == [4]
 
 
 def shuffled(orders=(2.0, 2.0, 3.0), fixed=2.0):
@@ -97,7 +80,7 @@ def shuffled(orders=(2.0, 2.0, 3.0), fixed=2.0):
 
 def test_the_orders_of_an_epoch_decide():
     judge = page.modified_loss_sgd.experiment
-    assert falls(judge(shuffled())) == []
+    assert falls(judge(shuffled()).checks) == []
     assert judge(shuffled()).control.refuted
     for orders, which in (
         ((2, 2, 2.9), [1]),
@@ -105,15 +88,17 @@ def test_the_orders_of_an_epoch_decide():
         ((2.1, 2, 3), [3]),
         ((2, 1.85, 3), [4]),
     ):
-        assert falls(judge(shuffled(orders))) == which
+        assert falls(judge(shuffled(orders)).checks) == which
     assert not judge(shuffled(fixed=3.0)).control.refuted
     good = shuffled()
     for flow, which in ((0, [3]), (1, [4]), (2, [0, 1, 2])):
         values = poisoned(good.distances, (flow, slice(None), 3))
-        assert falls(judge(dataclasses.replace(good, distances=values))) == which
+        assert falls(judge(dataclasses.replace(good, distances=values)).checks) == which
     for flow in (0, 1):
         values = poisoned(good.missed, (flow, 3))
-        assert falls(judge(dataclasses.replace(good, missed=values))) == [5 + flow]
+        assert falls(judge(dataclasses.replace(good, missed=values)).checks) == [
+            5 + flow
+        ]
     lost = dataclasses.replace(good, fixed=poisoned(good.fixed, (slice(None), 0)))
     assert not judge(lost).control.refuted
 
@@ -121,12 +106,12 @@ def test_the_orders_of_an_epoch_decide():
 def test_one_kernel_that_is_off_decides():
     judge = page.igr_ntk_identity.experiment
     one = torch.ones(4, 2, 8).double()
-    assert falls(judge(page.Identities(one, one, one / 2))) == []
+    assert falls(judge(page.Identities(one, one, one / 2)).checks) == []
     assert judge(page.Identities(one, one, one / 2)).control.refuted
     for wrong in (1 + 2e-12, math.nan):
         kernel = one.clone()
         kernel[2, 1, 4] = wrong
-        assert falls(judge(page.Identities(one, kernel, one / 2))) == [0]
+        assert falls(judge(page.Identities(one, kernel, one / 2)).checks) == [0]
         assert not judge(page.Identities(one, one, kernel)).control.refuted
 
 
@@ -237,10 +222,10 @@ def test_own_data_take_the_place_of_drawn_ones():
     X, y = load_diabetes(return_X_y=True)
     X, y = X[:26] / X[:26].std(0), (y[:26] - y[:26].mean()) / y[:26].std()
     verdict = page.modified_loss_gd.verify(data=(X, y))
-    assert falls(verdict.evidence) == []
+    assert falls(verdict.evidence.checks) == []
     assert verdict.evidence.notes == {"networks": 8}
     verdict = page.modified_loss_sgd.verify(data=(X, y))
-    assert falls(verdict.evidence) == []
+    assert falls(verdict.evidence.checks) == []
     assert verdict.evidence.notes == {"networks": 8, "orders": 24}
     assert page.igr_ntk_identity.verify(data=(X, y)).stands
     with pytest.raises(InvalidInput, match="too few"):

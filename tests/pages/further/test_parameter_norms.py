@@ -4,7 +4,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ibcore import measured
 from ibcore.claims import Setting
 from ibcore.models.base import Model
 from ibcore.oracles.path_norm import least_path_norm, middle_range
@@ -12,32 +11,15 @@ from ibcore.pages.further.parameter_norms import claims as page
 from ibcore.pages.further.parameter_norms import layers, runs
 from ibcore.problems.curves import Points
 from ibcore.validation import InvalidInput
+from tests.conformance import Conformance, falls
 
 CLAIMS = {
     claim.id: claim for claim in (page.function_space_1d, page.function_space_multid)
 }
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_claims_hold_and_controls_are_refuted(verdicts, name):
-    evidence = verdicts[name].evidence
-    assert [check for check in evidence.checks if not check.holds] == []
-    assert evidence.control.refuted
-
-
-@pytest.mark.parametrize("name", CLAIMS)
-def test_measurements_can_be_saved(verdicts, name, tmp_path):
-    found = verdicts[name].measured
-    measured.save(found, tmp_path / "kept.pt")
-    again = CLAIMS[name].experiment(measured.load(tmp_path / "kept.pt"))
-    assert [c.measured for c in again.checks] == [
-        c.measured for c in verdicts[name].evidence.checks
-    ]
-
-
-def falls(checks):
-    """Places of the checks that fail."""
-    return [k for k, check in enumerate(checks) if not check.holds]
+class TestClaims(Conformance):
+    """What all claims promise."""
 
 
 def test_sets_are_of_their_kinds():

@@ -12,6 +12,8 @@ from ibcore.claim import Setting, claim
 from ibcore.dynamics.objective import Objective
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Square
+from ibcore.measures.layers import imbalance_norm
+from ibcore.measures.sharpness import sharpness
 from ibcore.models.network import Network
 from ibcore.oracles.flattest_linear import (
     aligned_bound,
@@ -21,6 +23,7 @@ from ibcore.oracles.flattest_linear import (
 from ibcore.oracles.rescaled_layers import layer_blocks
 from ibcore.pages.dynamical_stability.flat_minima.runs import (
     KICK,
+    RESOLVED,
     Digits,
     Ends,
     LinearProblems,
@@ -28,7 +31,6 @@ from ibcore.pages.dynamical_stability.flat_minima.runs import (
     balanced_layers,
     dense_sharpness,
     fitted,
-    imbalance,
     imbalance_along,
     joined,
     moved_layers,
@@ -38,13 +40,12 @@ from ibcore.pages.dynamical_stability.flat_minima.runs import (
     rank_correlations,
     rescaled,
     settled,
-    sharpness,
     sharpness_beside,
     solved_layers,
     trained,
     with_ones,
 )
-from ibcore.validation import InvalidInput, real_tensor
+from ibcore.validation import regression_data
 
 FACTORS = 10 ** (torch.arange(-6, 7, dtype=torch.float64) / 4)
 BREAKING = 10**0.5  # the factor at which a network that is not homogeneous is looked at
@@ -110,12 +111,7 @@ def own_regression(
 ) -> tuple[Regressions, int]:
     """Networks from several starts on a reader's X (n, d) and real y (n,); `examples` is not used."""
     del examples
-    inputs = real_tensor("X", X, ndim=2).double()
-    targets = real_tensor("y", y, ndim=1).double()
-    if len(inputs) != len(targets):
-        raise InvalidInput(
-            f"X has {len(inputs)} rows and y {len(targets)} entries; expected as many."
-        )
+    inputs, targets = (part.double() for part in regression_data(X, y, single=True))
     seeds = setting.seeds(networks, "rescaled networks")
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     parts = [_regression(inputs, targets, width, draw) for draw in generators]
@@ -180,7 +176,8 @@ def measure_rescalings(
 
 def _sharpness_at(objective: Objective, theta: Tensor, c: Tensor) -> Tensor:
     factors = c.expand(len(theta))
-    return sharpness(objective, rescaled(objective.model, theta, factors))  # type: ignore[arg-type]
+    moved = rescaled(objective.model, theta, factors)  # type: ignore[arg-type]
+    return sharpness(objective, moved, tolerance=RESOLVED)
 
 
 def _change(
@@ -208,7 +205,7 @@ def product_sharpness(c: Tensor) -> Tensor:
     """Sharpness of (ab - 1)^2 at a = c, b = 1/c, (K,): a linear network of two weights on the input 1."""
     model = Network(c.new_ones(1, 1), (1,), "identity", biases=False)
     objective = Objective(model, Square(), c.new_ones(1))
-    return sharpness(objective, torch.stack([c, 1 / c], -1))
+    return sharpness(objective, torch.stack([c, 1 / c], -1), tolerance=RESOLVED)
 
 
 @claim(
@@ -453,7 +450,7 @@ def _sample(
     bound = aligned_bound(moved, target).reshape(shape)
     measured.aligned[depth] = measured.moved[depth] * least / bound
     size = torch.stack([layer.square().sum((-1, -2)) for layer in layers]).sum(0)
-    far = [imbalance(found).reshape(shape) / size for found in (moved, solved)]
+    far = [imbalance_norm(found).reshape(shape) / size for found in (moved, solved)]
     measured.far[depth] = torch.cat(far)
 
 
@@ -498,7 +495,7 @@ def _step(
         for theta in (start, end)
     )
     ratios = dense_sharpness(objective, end).reshape(2, -1) / least
-    balance = (imbalance(after) / imbalance(before)).reshape(2, -1)
+    balance = (imbalance_norm(after) / imbalance_norm(before)).reshape(2, -1)
     weakest = torch.linalg.svd(draw.problems.target, full_matrices=False)[2][:, -1]
     path = passed_on(before, weakest.repeat(2, 1))
     along = imbalance_along(after, path) / imbalance_along(before, path)

@@ -111,8 +111,13 @@ def plot_steps(ax: Axes, begun: Sequence[float], ends: Sequence[Array]) -> None:
             )
     ax.axhline(1, color=PALETTE["gray"], linestyle="-", linewidth=1.2)
     ax.axhline(1 / 0.95, color=PALETTE["red"], linestyle=":", linewidth=1.6)
-    ax.annotate("allowed by the large step", (-0.35, 1 / 0.95), (0, 4), textcoords="offset points",
-                color=PALETTE["red"])  # fmt: skip
+    ax.annotate(
+        "allowed by the large step",
+        (-0.35, 1 / 0.95),
+        (0, 4),
+        textcoords="offset points",
+        color=PALETTE["red"],
+    )
     ax.annotate(
         "flattest",
         (-0.35, 1),

@@ -16,10 +16,11 @@ from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import Rollback, constant
 from ibcore.losses import Square
-from ibcore.measures.sharpness import largest_eigenvalues
+from ibcore.measures.sharpness import sharpness
 from ibcore.models.network import Network
 from ibcore.problems.digits import CLASSES, digits_split
 
+RESOLVED = 1e-10  # of the sharpness, the relative residual
 TRAINED = 1e-8  # the loss at which a network counts as fitted
 SETTLED = 1e-24  # the loss below which steps no longer matter
 NUDGE = (
@@ -74,22 +75,12 @@ def sharpness_beside(
     little else happens.
     """
     moves = torch.randn((4, *theta.shape), generator=generator, dtype=torch.float64)
-    beside = [sharpness(objective, theta + NUDGE * move.to(theta)) for move in moves]
-    return (torch.stack(beside) / sharpness(objective, theta) - 1).abs().amax(0)
-
-
-def sharpness(
-    objective: Objective, theta: Tensor, *, tolerance: float = 1e-10
-) -> Tensor:
-    """The largest Hessian eigenvalue, (B,), NaN where it is not known to `tolerance`."""
-    finite = torch.isfinite(theta).all(-1)
-    whole = torch.where(finite[:, None], theta, 0.0)
-    generator = torch.Generator().manual_seed(0)
-    start = torch.randn(theta.shape, generator=generator, dtype=torch.float64)
-    found = largest_eigenvalues(
-        objective.curvature(whole), start.to(theta), tolerance=tolerance
-    )
-    return torch.where(finite & found.converged, found.values[:, 0], math.nan)
+    beside = [
+        sharpness(objective, theta + NUDGE * move.to(theta), tolerance=RESOLVED)
+        for move in moves
+    ]
+    here = sharpness(objective, theta, tolerance=RESOLVED)
+    return (torch.stack(beside) / here - 1).abs().amax(0)
 
 
 def fitted(objective: Objective, starts: Tensor, *, most: int = 20_000) -> Run:
@@ -181,15 +172,6 @@ def solved_layers(
     for layer in layers:
         product = layer @ product
     return [*layers, torch.linalg.solve(product, target, left=False)]
-
-
-def imbalance(layers: Sequence[Tensor]) -> Tensor:
-    """The root of sum_l |W_(l+1)^T W_(l+1) - W_l W_l^T|_F^2, (B,)."""
-    squares = [
-        (above.mT @ above - below @ below.mT).square().sum((-1, -2))
-        for below, above in pairwise(layers)
-    ]
-    return torch.stack(squares).sum(0).sqrt()
 
 
 def passed_on(layers: Sequence[Tensor], signal: Tensor) -> list[Tensor]:

@@ -14,7 +14,7 @@ from ibcore.dynamics.growing_steps import Growth, Stages, grow, settle
 from ibcore.dynamics.interpolation import interpolating
 from ibcore.dynamics.objective import Objective
 from ibcore.losses import Square
-from ibcore.measures.sharpness import largest_eigenvalues
+from ibcore.measures.sharpness import sharpness
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.models.network import Network
 from ibcore.oracles.basis_pursuit import basis_pursuit
@@ -32,19 +32,6 @@ CALM = 0.8
 SETTLED = 1e-6  # of the loss: a minimum
 SETTLING = 8000
 REST = 1e-10  # of the loss, at which settling ends
-
-
-def sharpness(objective: Any, theta: Tensor, seed: int = 0) -> Tensor:
-    """The largest Hessian eigenvalue at theta (B, P), to 1e-8, (B,); NaN where theta is not finite."""
-    whole = theta.isfinite().all(-1)
-    generator = torch.Generator().manual_seed(seed)
-    start = torch.randn(theta.shape, generator=generator, dtype=theta.dtype).to(theta)
-    found = largest_eigenvalues(
-        objective.curvature(torch.where(whole[:, None], theta, 1.0)),
-        start,
-        tolerance=1e-8,
-    )
-    return torch.where(whole & found.converged, found.values[:, 0], math.nan)
 
 
 @dataclass(frozen=True)

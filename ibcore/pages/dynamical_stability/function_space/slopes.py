@@ -16,6 +16,7 @@ from ibcore.dynamics.interpolation import interpolating
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.losses import Square
+from ibcore.measures.sharpness import exact_trace
 from ibcore.models.base import with_fields
 from ibcore.models.linear import Linear
 from ibcore.models.network import Network
@@ -147,14 +148,3 @@ def input_gradients(model: Any, theta: Tensor) -> Tensor:
         whole = Sum(moved, model.dimensions) if isinstance(model, Sum) else moved[0]
         (gradient,) = torch.autograd.grad(whole.outputs(theta).sum(), inputs)
     return gradient
-
-
-def exact_trace(objective: Any, theta: Tensor) -> Tensor:
-    """The trace of the Hessian at theta (B, P), (B,): one product with every unit vector."""
-    product = objective.curvature(theta)
-    total = theta.new_zeros(len(theta))
-    for place in range(theta.shape[-1]):
-        unit = torch.zeros_like(theta)
-        unit[:, place] = 1
-        total = total + product(unit)[:, place]
-    return total

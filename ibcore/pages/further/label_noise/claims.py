@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting, claim
 from ibcore.evidence import Check, Control, Evidence
+from ibcore.measures.sharpness import exact_trace
 from ibcore.pages.further.label_noise.runs import (
     BATCH,
     POLISHED,
@@ -19,7 +20,6 @@ from ibcore.pages.further.label_noise.runs import (
     Noisy,
     Sparse,
     errors,
-    exact_trace,
     trace,
     train_nets,
     train_sparse,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.losses import Square
+from ibcore.measures.sharpness import exact_trace
 from ibcore.models.diagonal import Diagonal
 from ibcore.models.network import Network
 from ibcore.oracles.least_trace import TRACE, LeastTrace, least_trace, weights
@@ -107,12 +109,17 @@ def train_sparse(data: Sparse, steps: int, seed: int) -> Noisy:
     start, kinds = data.start, len(STRENGTHS)
     strength = data.X.new_tensor(STRENGTHS).repeat_interleave(members)
     quiet = settled_without_noise(data, draws[0])
+    many = data.objective(kinds), start.repeat(kinds, 1)
     runs = [
-        with_label_noise(data.objective(kinds), start.repeat(kinds, 1), strength,
-                         stops, draws[1]),
-        with_label_noise(isotropic(data.objective(), start, draws[2]), start,
-                         strength[-members:], stops, draws[3]),
-    ]  # fmt: skip
+        with_label_noise(*many, strength, stops, draws[1]),
+        with_label_noise(
+            isotropic(data.objective(), start, draws[2]),
+            start,
+            strength[-members:],
+            stops,
+            draws[3],
+        ),
+    ]
     raw = torch.cat([run.last for run in runs])
     polished = polish(data.objective(kinds + 1), raw, data.X.repeat(kinds + 1, 1, 1))
     theta = torch.cat([quiet.last, polished.last]).unflatten(0, (-1, members))
@@ -137,14 +144,17 @@ def with_label_noise(
     strength: Tensor,
     stops: Sequence[int],
     generator: torch.Generator,
+    *,
+    step_size: float = STEP_SIZE,
+    batch: int = BATCH,
 ) -> Run:
-    """Descent on batches of 15, with label noise of strength (B,)."""
+    """Descent on batches of `batch`, with label noise of strength (B,)."""
     return descend(
         objective,
         start,
-        constant(STEP_SIZE),
+        constant(step_size),
         steps=stops,
-        batches=with_replacement(BATCH, generator),
+        batches=with_replacement(batch, generator),
         label_noise=signs(strength, generator),
         max_seconds=math.inf,
     )
@@ -192,9 +202,10 @@ def breakdowns(run: Run) -> tuple[str, ...]:
     """Why members ended although they did not arrive."""
     good = run.arrived | run.converged
     return tuple(
-        why for why, fine in zip(run.status, good.tolist(), strict=True)
+        why
+        for why, fine in zip(run.status, good.tolist(), strict=True)
         if not fine and "limit" not in why
-    )  # fmt: skip
+    )
 
 
 def coefficients(theta: Tensor) -> Tensor:
@@ -222,23 +233,6 @@ def lost_memory(start: Tensor, raw: Tensor) -> Tensor:
         for u, v in (part.chunk(2, -1) for part in (start[half:], raw[:, half:]))
     )
     return (before - after).mean(-1)
-
-
-def exact_trace(objective: Objective, theta: Tensor, copies: int = 1) -> Tensor:
-    """The trace of the Hessian of L by products with all axes, (B,), NaN where theta (B, P) is not finite.
-
-    objective: of `copies` times the members; so many axes are done at once.
-    """
-    finite = torch.isfinite(theta).all(-1)
-    whole = torch.where(finite[:, None], theta, 0.0).repeat(copies, 1)
-    product = objective.curvature(whole)
-    total = theta.new_zeros(len(theta))
-    for axes in torch.eye(theta.shape[-1]).to(theta).split(copies):
-        units = torch.zeros(copies, *theta.shape).to(theta)
-        units[: len(axes)] = axes[:, None]
-        images = product(units.flatten(0, 1)).view_as(units)
-        total += (units * images).sum((0, -1))
-    return torch.where(finite, total, math.nan)
 
 
 # Networks
@@ -294,11 +288,18 @@ def train_nets(data: Nets, steps: int, seed: int, count: int) -> NetRuns:
     fitted = back_to_zero(data.objective(), data.starts, NET_FITTED)
     start = fitted.last
     strength = start.new_tensor([0.0, NET_STRENGTH]).repeat_interleave(members)
+    train = partial(with_label_noise, step_size=NET_STEP_SIZE, batch=NET_BATCH)
+    both = data.objective(2), start.repeat(2, 1)
     runs = [
-        net_noise(data.objective(2), start.repeat(2, 1), strength, stops, draws[0]),
-        net_noise(isotropic(data.objective(), start, draws[1]), start,
-                  strength[-members:], stops, draws[2]),
-    ]  # fmt: skip
+        train(*both, strength, stops, draws[0]),
+        train(
+            isotropic(data.objective(), start, draws[1]),
+            start,
+            strength[-members:],
+            stops,
+            draws[2],
+        ),
+    ]
     states = torch.cat([run.theta for run in runs], 1)
     states = torch.cat([start.repeat(3, 1)[None], states])
     objective = data.objective(3 * len(states))
@@ -312,25 +313,6 @@ def train_nets(data: Nets, steps: int, seed: int, count: int) -> NetRuns:
         by_kind(exact_trace(objective, polished.last)),
         by_kind(polished.last_log_loss),
         tuple(why for run in (fitted, *runs, polished) for why in breakdowns(run)),
-    )
-
-
-def net_noise(
-    objective: Objective,
-    start: Tensor,
-    strength: Tensor,
-    stops: Sequence[int],
-    generator: torch.Generator,
-) -> Run:
-    """Stochastic descent on one example at a time, with label noise of strength (B,)."""
-    return descend(
-        objective,
-        start,
-        constant(NET_STEP_SIZE),
-        steps=stops,
-        batches=with_replacement(NET_BATCH, generator),
-        label_noise=signs(strength, generator),
-        max_seconds=math.inf,
     )
 
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 from sklearn.datasets import load_iris
 
-from ibcore import measured
 from ibcore.claims import Setting
 from ibcore.dynamics.trajectory import UNDERFLOW
 from ibcore.oracles.norm_margin import guaranteed_gap
 from ibcore.pages.classification.extensions.mirror_descent import claims as page
 from ibcore.pages.classification.extensions.mirror_descent import runs
 from ibcore.validation import InvalidInput, NotSeparable
+from tests.conformance import Conformance, falls
 
 CLAIMS = {
     claim.id: claim
@@ -23,11 +23,8 @@ CLAIMS = {
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_claims_hold_and_controls_are_refuted(verdicts, name):
-    evidence = verdicts[name].evidence
-    assert [check for check in evidence.checks if not check.holds] == []
-    assert evidence.control.refuted
+class TestClaims(Conformance):
+    """What all claims promise."""
 
 
 def test_the_table_has_a_run_in_every_row_and_a_norm_in_every_column(verdicts):
@@ -67,11 +64,6 @@ def test_every_kkt_point_of_a_network_is_the_linear_solution():
         assert float((ratio - ratio.mean()).abs().max() / ratio.mean()) < 1e-3
         ratios.append(float(ratio.mean()))
     assert ratios[0] == pytest.approx(ratios[1], rel=1e-3)
-
-
-def falls(checks):
-    """Places of the checks that fail."""
-    return [k for k, check in enumerate(checks) if not check.holds]
 
 
 def poisoned(values, place, members):
@@ -192,14 +184,6 @@ def test_a_network_that_breaks_down_is_told_and_takes_nobody_with_it(monkeypatch
     assert int(lost.sum()) == lost[:, 1, 0].numel()
     assert evidence.control.refuted
     assert [check.broken for check in evidence.checks] == [0, 0, 1, 0, 1]
-
-
-@pytest.mark.parametrize("name", CLAIMS)
-def test_a_measurement_is_judged_the_same_after_it_was_saved(verdicts, name, tmp_path):
-    verdict = verdicts[name]
-    measured.save(verdict.measured, tmp_path / "measured.pt")
-    loaded = measured.load(tmp_path / "measured.pt")
-    assert CLAIMS[name].experiment(loaded) == verdict.evidence
 
 
 def test_own_data_take_the_place_of_drawn_ones():
