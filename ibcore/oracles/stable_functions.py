@@ -66,7 +66,11 @@ def input_gradient_bound(first: Tensor, inputs: Tensor, trace: Tensor) -> Tensor
     """|W_1|_2^2 tr(H) / (2 min_i |x_i|^2), (B,): the largest mean of |grad_x f(x_i)|^2 at an interpolating minimum.
 
     first: W_1, (B, m, d), the only way by which x enters.      inputs: (B, n, d).      trace: of the Hessian, (B,).
+    NaN for members whose W_1 is not finite.
     Source: after Ma and Ying 2021.
     """
-    largest = torch.linalg.matrix_norm(first, 2).square()
+    whole = first.isfinite().all(-1).all(-1)
+    safe = torch.where(whole[:, None, None], first, 0.0)
+    norm = torch.linalg.matrix_norm(safe, 2)
+    largest = torch.where(whole, norm, torch.nan).square()
     return largest * trace / (2 * inputs.square().sum(-1).amin(-1))

@@ -105,3 +105,10 @@ def test_bends_and_steps_convert_from_the_paper():
     assert oracle.most_bends(step) == pytest.approx(1 / (2 * step) - 0.5)
     bends = torch.tensor([oracle.most_bends(step)])
     assert float(oracle.least_sharpness(bends)) == pytest.approx(sharpest)
+
+
+def test_a_first_layer_without_a_number_bounds_nothing():
+    first = torch.ones(2, 3, 2).double()
+    first[1, 0, 0] = torch.nan
+    bound = oracle.input_gradient_bound(first, torch.ones(2, 4, 2), torch.ones(2))
+    assert bound.isnan().tolist() == [False, True]

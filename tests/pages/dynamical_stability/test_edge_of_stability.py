@@ -229,3 +229,13 @@ def test_sizes_can_be_changed_and_own_data_are_checked():
     assert drawn.main[0].step_sizes == (page.LARGE, page.SMALL, page.CONTROL)
     with pytest.raises(InvalidInput):
         runs.own_points([[1.0, 2.0]], [1.0, 2.0], "tanh", [1], (0.1,), 10)
+
+
+def test_steps_of_an_unknown_loss_are_not_steps_that_do_not_raise_it(verdicts):
+    course = verdicts["edge-of-stability"].measured.claimed[0]
+    log_loss = course.log_loss.clone()
+    log_loss[3, 2] = math.nan
+    lost = dataclasses.replace(course, log_loss=log_loss)
+    assert lost.rises_before().isnan().tolist() == [k == 2 for k in range(8)]
+    log_loss[-3, 5] = math.nan
+    assert lost.rises_after().isnan().tolist() == [k == 5 for k in range(8)]

@@ -392,3 +392,12 @@ def test_without_the_linear_map_the_same_networks_meet_the_bound(verdicts):
     whole = torch.cat([page.worst(run) for run in found.runs[::3]])
     assert bool((whole <= 1 + 1e-9).all())
     assert len(torch.cat([run.loss for run in found.runs])) >= 50
+
+
+def test_a_step_without_a_number_lets_no_bound_stand(verdicts):
+    found = verdicts["univariate-second-derivative"].measured
+    step = found.end.step.clone()
+    step[int(found.end.fitted.nonzero()[0])] = torch.nan
+    lost = dataclasses.replace(found, end=dataclasses.replace(found.end, step=step))
+    evidence = page.univariate_second_derivative.experiment(lost)
+    assert [check.holds for check in evidence.checks] == [True, False, False, True]

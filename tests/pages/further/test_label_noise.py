@@ -196,3 +196,9 @@ def test_problems_are_the_same_with_and_without_signs():
     sizes = data.start.square().unflatten(-1, (2, -1)).sum(1)
     torch.testing.assert_close(sizes, torch.full_like(sizes, 0.25))
     assert bool((data.start[:2, 100:] == 0).all())
+
+
+def test_networks_that_do_not_come_back_to_zero_loss_have_no_trace(monkeypatch):
+    data = runs.Nets.draw([3, 4], torch.device("cpu"))
+    monkeypatch.setattr(runs, "_NET_POLISH_MOST", 10)
+    assert bool(runs.train_nets(data, 20, 5, 1).traces.isnan().all())

@@ -45,7 +45,7 @@ def explore_edge(step_size: float, activation: str) -> tuple[Figure, str]:
 def _sentence(course: Course, activation: str) -> str:
     steps = round(UNTIL / course.step_size)
     ratio = course.ratio[course.at <= steps, 0]
-    rises = bool(course.rose[: steps - 1, 0].any())
+    rises = bool((course.rose[: steps - 1, 0] > 0).any())
     start = f"Activation {activation}, step {course.step_size:g}: "
     loss = "the loss goes up and down" if rises else "the loss falls at every step"
     if not bool((ratio >= NEAR).any()):

@@ -123,12 +123,13 @@ class Course:
         """How often the loss rose before the last look at a ratio below `BEFORE`, (S,); NaN where there was none."""
         last = _first(self.ratio >= BEFORE) - 1
         early = torch.arange(len(self.rose))[:, None] < self.at[last.clamp_min(0)]
-        return torch.where(last > 0, (self.rose & early).sum(0).double(), math.nan)
+        rises = torch.where(early, self.rose, 0.0).sum(0)
+        return torch.where(last > 0, rises, math.nan)
 
     def rises_after(self) -> Tensor:
         """The share of the steps since the ratio came to `NEAR` that raised the loss, (S,); NaN where it never did."""
         late = torch.arange(len(self.rose))[:, None] >= self.arrival
-        return (self.rose & late).sum(0).double() / late.sum(0)
+        return torch.where(late, self.rose, 0.0).sum(0) / late.sum(0)
 
     def fall(self) -> Tensor:
         """The mean loss over the last quarter over the loss when the ratio came to `NEAR`, (S,); NaN likewise."""
@@ -145,8 +146,9 @@ class Course:
 
     @property
     def rose(self) -> Tensor:
-        """Which of T - 1 steps raised the loss, (T - 1, S)."""
-        return self.log_loss.diff(dim=0) > 0
+        """1 where one of T - 1 steps raised the loss and 0 where not, (T - 1, S); NaN where the loss is not known."""
+        change = self.log_loss.diff(dim=0)
+        return torch.where(change.isnan(), math.nan, (change > 0).double())
 
     @property
     def peak(self) -> Tensor:

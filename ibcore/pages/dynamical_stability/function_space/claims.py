@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -113,7 +114,9 @@ def _spline_bounds(problem: Splines, parts: tuple[Minima, ...]) -> tuple[Check, 
     )
     curving = (1 + problem.x.square()).sqrt().amax(-1)
     moved = 2 * loss.sqrt() * torch.cat([curving[part.fitted] for part in parts])
-    bars = torch.tensor([most_bends(float(one)) for one in step])
+    bars = torch.tensor(
+        [most_bends(one) if math.isfinite(one) else math.nan for one in step.tolist()]
+    )
     return (
         Check.each(
             "fitted minima: sharpness over 2 + 4 int |f''| g",

@@ -271,7 +271,8 @@ class Nets:
 class NetRuns:
     """Traces of networks (3, K + 1, B) that are back at zero loss after K numbers of steps with noise, `stops`.
 
-    The kinds are no noise, label noise, isotropic noise; the first stop is the start of the noise.
+    The kinds are no noise, label noise, isotropic noise; the first stop is the start of the noise. A trace is NaN where
+    a network does not come back.
     log_loss: (3, K + 1, B) there.
     """
 
@@ -304,13 +305,14 @@ def train_nets(data: Nets, steps: int, seed: int, count: int) -> NetRuns:
     states = torch.cat([start.repeat(3, 1)[None], states])
     objective = data.objective(3 * len(states))
     polished = back_to_zero(objective, states.flatten(0, 1), NET_SETTLED)
+    traces = exact_trace(objective, polished.last)
 
     def by_kind(values: Tensor) -> Tensor:
         return values.unflatten(0, (len(states), 3, members)).movedim(1, 0)
 
     return NetRuns(
         (0, *stops),
-        by_kind(exact_trace(objective, polished.last)),
+        by_kind(torch.where(polished.converged, traces, math.nan)),
         by_kind(polished.last_log_loss),
         tuple(why for run in (fitted, *runs, polished) for why in breakdowns(run)),
     )
