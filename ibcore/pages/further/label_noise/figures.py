@@ -68,7 +68,7 @@ def plot_strengths(
         xlim=(steps[0] * 0.8, steps[-1] * 1.9),
         xlabel="steps with noise",
         ylabel="distance to the diamonds",
-        title="One line a noise strength",
+        title="One line a strength",
     )
     ax.minorticks_off()
 
