@@ -53,4 +53,8 @@ PAGES = (
     "further/modified_losses",
     "further/balancedness",
     "further/parameter_norms",
+    "further/wide_networks",
+    "further/lazy_training",
+    "further/robustness",
+    "further/privacy",
 )
