@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from importlib.resources import files
 
-from ibcore.claims import Verdict
+from ibcore.claims import Claim, Verdict
 from ibcore.evidence import Check
 from ibcore.report.text import measured, outcome, required, tally
 
@@ -25,7 +25,7 @@ def verdicts_html(verdicts: tuple[Verdict, ...]) -> str:
 def summary_html(verdicts: tuple[Verdict, ...]) -> str:
     """One row a claim."""
     rows = "".join(
-        f"<tr>{_mark(verdict.stands, 'stands', 'does not stand')}"
+        f"<tr id='{anchor(verdict.claim)}'>{_mark(verdict.stands, 'stands', 'does not stand')}"
         f"<th scope='row'><code>{html.escape(verdict.claim.id)}</code> {typeset(verdict.claim.statement)}</th>"
         f"<td data-label='checks:'>{tally(verdict)}</td><td data-label='control:'>{_refuted(verdict)}</td></tr>"
         for verdict in verdicts
@@ -36,6 +36,11 @@ def summary_html(verdicts: tuple[Verdict, ...]) -> str:
     return _framed(
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def anchor(claim: Claim) -> str:
+    """The name by which other pages link to the line on a claim that closes its page."""
+    return f"claim-{claim.id}"
 
 
 def _refuted(verdict: Verdict) -> str:

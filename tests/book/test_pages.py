@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -157,28 +159,40 @@ class Links(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.targets: list[str] = []
+        self.names: set[str] = set()
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self.targets += [
             value for name, value in attrs if tag == "a" and name == "href" and value
         ]
+        self.names |= {value for name, value in attrs if name == "id" and value}
+
+
+@functools.cache
+def links(page: Path) -> Links:
+    """Those of a built page."""
+    return Links(page.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", ["index", *LISTED])
 def test_links_within_the_book_lead_somewhere(name):
     page = HTML / f"{name}.html"
-    for target in Links(page.read_text(encoding="utf-8")).targets:
-        path = unquote(target.partition("#")[0].partition("?")[0])
-        if path and not re.match(r"[a-z]+:", path):
-            assert (page.parent / path).exists(), target
+    for target in links(page).targets:
+        path, _, place = unquote(target.partition("?")[0]).partition("#")
+        if re.match(r"[a-z]+:", path):
+            continue
+        led = (page.parent / path).resolve() if path else page
+        assert led.exists(), target
+        if place and led.suffix == ".html":
+            assert place in links(led).names, target
 
 
 @pytest.mark.parametrize("name", WITH_EXPLORERS)
 def test_a_page_can_be_downloaded_with_the_package_that_it_runs_with(name):
     page = HTML / f"{name}.html"
-    links = Links(page.read_text(encoding="utf-8")).targets
-    targets = [unquote(link) for link in links if not re.match(r"[a-z]+:", link)]
+    found = links(page).targets
+    targets = [unquote(link) for link in found if not re.match(r"[a-z]+:", link)]
     [notebook] = {page.parent / target for target in targets if ".ipynb" in target}
     [wheel] = {page.parent / target for target in targets if ".whl" in target}
     assert wheel.name == wheel_name()
