@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Neurons:
-    """B networks f(x) = sum_j a_j relu(w_j.x + b_j): output weights a and biases b (B, m), input weights w (B, m, d)."""
+    """B networks f(x) = sum_j a_j relu(w_j.x + b_j): output weights a, biases b (B, m), input weights w (B, m, d)."""
 
     a: Tensor
     b: Tensor

@@ -88,7 +88,7 @@ def digits_split(
 def digit_pair(
     first: int, second: int, each: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Pixels 0..16 of `each` digits of two classes, X (2 each, 64), and y (2 each,): +1 for the first, -1 for the second.
+    """Pixels 0..16 of `each` digits of two classes, X (2 each, 64), and y (2 each,): +1 for the first, else -1.
 
     The digits are drawn with a CPU `generator`. Raises `InvalidInput` for more digits than a class has, and for a class
     that is not 0..9.

@@ -33,7 +33,9 @@ from ibcore.problems.near_orthogonal import in_their_span, near_orthogonal
 POINTS, DIMENSION, FAR_DIMENSION, WIDE_DIMENSION = 20, 400, 100_000, 4000
 SCALES = (1.0, 0.1)  # of the start
 BLOCKS = (1, 2, 5, 10)
-SHOWN = 40  # points of the data sets on which trained and constructed networks are compared
+SHOWN = (
+    40  # points of the data sets on which trained and constructed networks are compared
+)
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,7 @@ def draw_problems(
 ) -> Problems:
     """Uniform inputs on the sphere of radius sqrt(d), in 400, 4,000 and 100,000 dimensions, and orthogonal ones."""
     device = setting.device
-    X, y = near_orthogonal(
-        setting.seeds(datasets, "robustness"), POINTS, DIMENSION
-    )
+    X, y = near_orthogonal(setting.seeds(datasets, "robustness"), POINTS, DIMENSION)
     X, y = X.to(device), y.to(device)
     inputs, basis = in_their_span(X)
     exact, labels = near_orthogonal(
@@ -320,8 +320,8 @@ def _universal(near: Tensor, slopes: Tensor) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             math="$d = 400$, $n = 20$: largest norm that flips a point at most 2",
-            reason="on orthogonal inputs at most 1.82, which is proved; these inputs are too few dimensions for the "
-            "theorem of the page",
+            reason="on orthogonal inputs at most 1.82, which is proved; these are not near enough to "
+            "orthogonal for the theorem of the page",
         ),
         Check.each(
             "d = 4,000: exponent in n of the median norm",
@@ -330,8 +330,8 @@ def _universal(near: Tensor, slopes: Tensor) -> tuple[Check, ...]:
             atol=0.15,
             tag="derived",
             math="$d = 4{,}000$: exponent in $n$ of the median norm",
-            reason=r"the median over $\sqrt{d/n}$ rises with $n$, from 1 to at most about 1.29 over a factor of ten or more: "
-            "by an exponent of at most 0.11",
+            reason=r"the median over $\sqrt{d/n}$ rises with $n$, from 1 to at most about 1.29 over a factor of ten "
+            "or more: by an exponent of at most 0.11",
         ),
     )
 

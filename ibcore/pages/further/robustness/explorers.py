@@ -36,9 +36,7 @@ def explored_moves(direction: str) -> Tensor:
     if direction == "universal":
         return found.moves(sets.universal)
     if direction == "random":
-        drawn = torch.randn(
-            1, sets.dimension, generator=generator, dtype=torch.float64
-        )
+        drawn = torch.randn(1, sets.dimension, generator=generator, dtype=torch.float64)
         return found.moves(drawn / torch.linalg.vector_norm(drawn))
     order = torch.randperm(2 * EACH, generator=generator)
     return found.moves(sets.along(sets.y[:, order]))
@@ -59,7 +57,9 @@ def explore_digits(direction: str, length: float) -> tuple[Figure, str]:
     reach = float(0.25 * root * scale)
     plot_digit(left, image, f"a {FIRST}, moved")
     plot_digit(middle, (move[0, _SHOWN] * scale).numpy(), "the move", reach)
-    plot_outputs(right, (before / unit)[0].numpy(), (after / unit)[0].numpy(), EACH)
+    margins = [(rows / unit)[0].numpy() for rows in (before, after)]
+    names = [f"digits {digit}" for digit in (FIRST, SECOND)]
+    plot_outputs(right, margins[0], margins[1], EACH, names)
     flipped = int((after <= 0).sum())
     read = FIRST if bool(after[0, _SHOWN] > 0) else SECOND
     return fig, (

@@ -23,7 +23,9 @@ def plot_digit(ax: Axes, pixels: Array, title: str, reach: float = 0.0) -> None:
     ax.grid(visible=False)
 
 
-def plot_outputs(ax: Axes, before: Array, after: Array, first: int) -> None:
+def plot_outputs(
+    ax: Axes, before: Array, after: Array, first: int, names: Sequence[str]
+) -> None:
     """y_i f(x_i) of all points (n,) before and after a move; the `first` points are of the class +1."""
     places = np.arange(len(before))
     ax.vlines(places, before, after, color=PALETTE["gray"], linewidth=0.8, alpha=0.6)
@@ -40,11 +42,11 @@ def plot_outputs(ax: Axes, before: Array, after: Array, first: int) -> None:
     ax.axhline(0, color=PALETTE["gray"], linestyle="-", linewidth=1)
     ax.axvline(first - 0.5, color=PALETTE["gray"], linestyle=":", linewidth=1)
     ax.set(
-        ylim=(-2.2, 2.2),
-        xticks=[],
-        xlabel="training digits",
-        title=r"$y_i f$ (1: on the margin)",
+        ylim=(-2.5, 2.5),
+        title=r"$y_i f(x_i)$, least before: 1",
     )
+    ax.set_xticks([first / 2, first + (len(before) - first) / 2], names)
+    ax.tick_params(axis="x", length=0)
 
 
 def plot_profiles(
@@ -99,7 +101,11 @@ def plot_scaling(
     ends = np.array([[row.min(), row.max()] for row in norms])
     ax.fill_between(n, *ends.T, color=PALETTE["blue"], alpha=0.2, linewidth=0)
     ax.plot(
-        n, median, "o-", color=PALETTE["blue"], label="trained: flipped by one direction"
+        n,
+        median,
+        "o-",
+        color=PALETTE["blue"],
+        label="trained: flipped by one direction",
     )
     ax.plot(
         n,
@@ -154,4 +160,3 @@ def plot_shares(ax: Axes, derived: Array, measured: Array) -> None:
         xlabel="derived share",
         ylabel="share of points flipped",
     )
-

@@ -157,8 +157,7 @@ def neurons(sets: Sets, theta: Tensor, *, biases: bool = True) -> Neurons:
 
 
 def universal_norms(net: Neurons, sets: Sets) -> Tensor:
-    """The norm along sum_k y_k x_k that flips each point,
-    in units of sqrt(d/n), (B, n)."""
+    """What flips each point along sum_k y_k x_k, over sqrt(d/n), (B, n)."""
     moves = sets.against(sets.universal)
     return norms_to_flip(net, sets.inputs, sets.y, moves) / sets.unit
 
@@ -266,9 +265,7 @@ def follow(X: object, y: object, *, seed: int = 0, log_loss: float = NEAR) -> Fo
     sets = Sets(scaled[None], labels[None], inputs.shape[1])
     small = torch.full((1,), 0.1, dtype=torch.float64)
     net = train(sets, [seed], small, log_loss).net
-    apart = torch.cdist(scaled, scaled).masked_fill(
-        labels[:, None] == labels, math.inf
-    )
+    apart = torch.cdist(scaled, scaled).masked_fill(labels[:, None] == labels, math.inf)
     root = math.sqrt(inputs.shape[1])
     return Followed(
         sets,
