@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+_AT_ONCE = 500  # random directions that are held in memory for every network
+
 
 @dataclass(frozen=True)
 class Neurons:
@@ -107,15 +109,16 @@ def flipped_shares(
 
     The `count` directions of each network are uniform, and are tried at all of its points X (B, n, d).
     """
-    shape = (len(X), count, X.shape[-1])
-    drawn = torch.randn(shape, generator=generator, dtype=torch.float64).to(X)
-    shifts = norm * _unit(drawn) @ net.w.mT
-    shares = []
-    for z, label in zip(net.preactivations(X).unbind(1), y.unbind(1), strict=True):
-        values = label[:, None] * _read(z[:, None] + shifts, net.a)
-        flipped = torch.where(values.isnan(), math.nan, (values <= 0).to(values))
-        shares.append(flipped.mean(-1))
-    return torch.stack(shares).mean(0)
+    z, total = net.preactivations(X), torch.zeros(len(X)).to(X)
+    for first in range(0, count, _AT_ONCE):
+        shape = (len(X), min(_AT_ONCE, count - first), X.shape[-1])
+        drawn = torch.randn(shape, generator=generator, dtype=torch.float64).to(X)
+        shifts = norm * _unit(drawn) @ net.w.mT
+        for row, label in zip(z.unbind(1), y.unbind(1), strict=True):
+            values = label[:, None] * _read(row[:, None] + shifts, net.a)
+            flipped = torch.where(values.isnan(), math.nan, (values <= 0).to(values))
+            total = total + flipped.sum(-1)
+    return total / (count * X.shape[1])
 
 
 def _read(preactivations: Tensor, a: Tensor) -> Tensor:
