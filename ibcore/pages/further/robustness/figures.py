@@ -28,7 +28,15 @@ def plot_outputs(
 ) -> None:
     """y_i f(x_i) of all points (n,) before and after a move; the `first` points are of the class +1."""
     places = np.arange(len(before))
-    ax.vlines(places, before, after, color=PALETTE["gray"], linewidth=0.8, alpha=0.6)
+    gap = np.full(len(before), np.nan)
+    ax.plot(
+        np.repeat(places, 3),
+        np.stack([before, after, gap], 1).ravel(),
+        color=PALETTE["gray"],
+        linestyle="-",
+        linewidth=0.8,
+        alpha=0.6,
+    )
     flipped = after <= 0
     for chosen, color, marker in ((~flipped, "blue", "o"), (flipped, "red", "X")):
         ax.plot(
@@ -43,7 +51,7 @@ def plot_outputs(
     ax.axvline(first - 0.5, color=PALETTE["gray"], linestyle=":", linewidth=1)
     ax.set(
         ylim=(-2.5, 2.5),
-        title=r"$y_i f(x_i)$, least before: 1",
+        title="margins $y_i f$",
     )
     ax.set_xticks([first / 2, first + (len(before) - first) / 2], names)
     ax.tick_params(axis="x", length=0)
