@@ -53,17 +53,20 @@ def test_one_point_that_is_not_flipped_as_proved_makes_the_claim_fall(measured, 
 
 
 def test_networks_that_need_more_make_the_claim_fall(measured):
-    near, slopes = measured.near, measured.slopes
-    assert falls(page._universal(near, slopes)) == []
+    near, wide, slopes = measured.near, measured.wide, measured.slopes
+    assert falls(page._universal(near, wide, slopes)) == []
     for bad in (math.nan, math.inf, 2.1):
         lost = near.clone()
-        lost[0, :7, 3] = bad
-        assert 1 in falls(page._universal(lost, slopes))
+        lost[:, :7, 3] = bad
+        assert 1 in falls(page._universal(lost, wide, slopes))
+        lost = {n: norms.clone() for n, norms in wide.items()}
+        lost[10][:, 3] = lost[40][:, 3] = bad
+        assert falls(page._universal(near, lost, slopes)) == [1]
     lost = near.clone()
     lost[0, :7] = 1.5
-    assert falls(page._universal(lost, slopes)) == [0]
+    assert falls(page._universal(lost, wide, slopes)) == [0]
     for bad in (math.nan, -0.3, -0.7):
-        assert falls(page._universal(near, poisoned(slopes, 2, bad))) == [2]
+        assert falls(page._universal(near, wide, poisoned(slopes, 2, bad))) == [2]
 
 
 def test_random_directions_that_flip_other_shares_make_the_claim_fall(measured):
@@ -108,7 +111,7 @@ def test_a_network_that_is_not_flipped_makes_slopes_and_ratios_unknown(measured)
     wide[40] = wide[40].clone()
     wide[40][2] = math.inf
     lost = dataclasses.replace(measured, wide=wide)
-    assert not page._universal(lost.near, lost.slopes)[2].holds
+    assert not page._universal(lost.near, lost.wide, lost.slopes)[2].holds
     assert float(lost.ratios[2]) == 0
 
 

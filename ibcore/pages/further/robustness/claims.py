@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -245,7 +246,7 @@ def adversarial_nonrobust(measured: Perturbed) -> Evidence:
     """What flips trained networks, random directions, networks built to be robust; control: shuffled labels."""
     checks = (
         *_proved(measured),
-        *_universal(measured.near, measured.slopes),
+        *_universal(measured.near, measured.wide, measured.slopes),
         *_directions(measured.shares, measured.derived),
         *_robust(list(measured.robust.values()), measured.ratios),
         *_losses(measured.losses, measured.wide_losses),
@@ -299,8 +300,11 @@ def _proved(measured: Perturbed) -> tuple[Check, ...]:
     )
 
 
-def _universal(near: Tensor, slopes: Tensor) -> tuple[Check, ...]:
-    """Norms (S, B, n) in 400 dimensions, and exponents (B,) in 4,000."""
+def _universal(
+    near: Tensor, wide: Mapping[int, Tensor], slopes: Tensor
+) -> tuple[Check, ...]:
+    """Norms (S, B, n) in 400 dimensions, (B, n) for every n in 4,000, and exponents (B,) there."""
+    few = [norms.amax(-1) for n, norms in wide.items() if n <= SHOWN]
     return (
         Check.share(
             "d = 400, n = 20: median norm that flips a point within [1.0, 1.3], in units of sqrt(d/n)",
@@ -314,13 +318,13 @@ def _universal(near: Tensor, slopes: Tensor) -> tuple[Check, ...]:
             "where each sees a random half",
         ),
         Check.share(
-            "d = 400, n = 20: largest norm that flips a point at most 2",
-            near.amax(-1),
+            "d = 400, n = 20, and d = 4,000, n <= 40: largest norm that flips a point at most 2",
+            torch.cat([near.amax(-1).flatten(), *few]),
             at_most=2,
             least=0.9,
             tag="observed",
-            math="$d = 400$, $n = 20$: largest norm that flips a point at most 2",
-            reason="on orthogonal inputs at most 1.82, which is proved; these are not near enough to "
+            math=r"$d = 400$, $n = 20$, and $d = 4{,}000$, $n \le 40$: largest norm that flips a point at most 2",
+            reason="on orthogonal inputs below 2, which is proved; most of these are not near enough to "
             "orthogonal for the theorem of the page",
         ),
         Check.each(
@@ -415,11 +419,11 @@ def _losses(far: Tensor, wide: Tensor) -> tuple[Check, ...]:
     """log L of the runs to 1e-150 and of those to 1e-20."""
     return tuple(
         Check.each(
-            f"loss at the end of training, d = {where}: log L",
+            f"loss at the end of training in {where} dimensions: log L",
             values,
             at_most=level,
             tag="derived",
-            math=rf"loss at the end of training, $d = {where.replace(',', '{,}')}$: $\log L$",
+            math=rf"loss at the end of training in {where} dimensions: $\log L$",
             reason=f"training stops at the first loss below 1e{power}",
         )
         for where, values, level, power in (
