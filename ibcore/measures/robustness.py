@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ibcore.threads import threads
+
 _AT_ONCE = 500  # random directions that are held in memory for every network
 
 
@@ -38,6 +40,7 @@ class Neurons:
         return 2 * (self.a.abs() * inner).sum(-1)
 
 
+@threads()
 def norms_to_flip(net: Neurons, X: Tensor, y: Tensor, direction: Tensor) -> Tensor:
     """The least t >= 0 with y_i f(x_i + t e_i) <= 0, (B, n), infinite where there is none and NaN where f is.
 
@@ -75,6 +78,7 @@ def certified_margins(net: Neurons, X: Tensor, y: Tensor, radius: Tensor) -> Ten
     return (signed * torch.where(signed > 0, z - reach, z + reach).relu()).sum(-1)
 
 
+@threads()
 def attacked_margins(
     net: Neurons, X: Tensor, y: Tensor, radius: Tensor, starts: Tensor, steps: int = 30
 ) -> Tensor:
@@ -97,6 +101,7 @@ def attacked_margins(
     return least.unflatten(1, (tries, -1)).amin(1)
 
 
+@threads()
 def flipped_shares(
     net: Neurons,
     X: Tensor,
