@@ -265,3 +265,21 @@ class ResidualsAgree:
 
     def select(self, _members: Tensor) -> ResidualsAgree:
         return self
+
+
+@dataclass(frozen=True)
+class OverTail(_Open):
+    """share / (L (1 + log(1/L))): for networks of two layers on an exponential tail, close to gradient flow.
+
+    Far out margins are log(1/L), and so are, up to a factor of the data, the squares of their gradients. A step that
+    is small beside one over these changes log L by about the same amount wherever it is taken.
+    """
+
+    share: float
+
+    def __post_init__(self) -> None:
+        positive_number("share", self.share)
+
+    def log_step(self, step: int, point: Point, state: State) -> Tensor:  # noqa: ARG002
+        far = point.log_loss.neg().clamp_min(0)
+        return math.log(self.share) - torch.log1p(far) - point.log_loss

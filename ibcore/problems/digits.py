@@ -85,6 +85,29 @@ def digits_split(
     return DigitsSplit(*(part.to(device) for part in parts))
 
 
+def digit_pair(
+    first: int, second: int, each: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Pixels 0..16 of `each` digits of two classes, X (2 each, 64), and y (2 each,): +1 for the first, else -1.
+
+    The digits are drawn with a CPU `generator`. Raises `InvalidInput` for more digits than a class has, and for a class
+    that is not 0..9.
+    """
+    images, labels = _digits()
+    rows = []
+    for name, digit in (("first", first), ("second", second)):
+        if positive_integer(name, digit, least=0) >= CLASSES:
+            raise InvalidInput(f"{name} is {digit}, expected a digit from 0 to 9.")
+        members = torch.nonzero(labels == digit)[:, 0]
+        if positive_integer("each", each) > len(members):
+            raise InvalidInput(
+                f"each is {each}, expected at most {len(members)}, the images of {digit} that there are."
+            )
+        rows.append(members[torch.randperm(len(members), generator=generator)[:each]])
+    y = torch.ones(each, dtype=torch.float64)
+    return images[torch.cat(rows)].double(), torch.cat([y, -y])
+
+
 def _standardize(inputs: Tensor, train: int) -> Tensor:
     centered = inputs - inputs[:train].mean(0)
     return centered / centered[:train].square().mean().sqrt()

@@ -193,3 +193,14 @@ def test_older_notebooks_find_the_step_sizes_where_they_were():
     assert descent.constant is paces.constant
     assert descent.decaying is paces.decaying
     assert descent.loss_scaled is paces.loss_scaled
+
+
+def test_steps_over_the_tail_shrink_as_the_loss_goes_down():
+    objective = Objective(Linear(torch.eye(1).double()), Exponential())
+    theta = torch.tensor([[-3.0], [0.0], [400.0]]).double()
+    point = objective.at(theta)
+    found = paces.OverTail(0.5).log_step(0, point, ())
+    expected = math.log(0.5) + theta[:, 0] - torch.tensor([0.0, 0.0, math.log(401)])
+    torch.testing.assert_close(found, expected.double())
+    with pytest.raises(InvalidInput, match="share"):
+        paces.OverTail(0.0)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ibcore.problems.digits import digits_split
+from ibcore.problems.digits import digit_pair, digits_split
 from ibcore.validation import InvalidInput
 
 
@@ -72,3 +72,24 @@ def test_same_generator_same_split():
 def test_bad_sizes_are_refused(sizes, message):
     with pytest.raises(InvalidInput, match=message):
         split(**sizes)
+
+
+def test_a_pair_has_images_of_its_two_classes():
+    from sklearn.datasets import load_digits
+
+    pixels, classes = load_digits(return_X_y=True)
+    X, y = digit_pair(3, 8, 20, torch.Generator().manual_seed(0))
+    assert X.shape == (40, 64)
+    assert y.tolist() == [1] * 20 + [-1] * 20
+    assert len(X.unique(dim=0)) == 40
+    known = {tuple(row): int(c) for row, c in zip(pixels, classes, strict=True)}
+    assert [known[tuple(row.tolist())] for row in X] == [3] * 20 + [8] * 20
+    again, _ = digit_pair(3, 8, 20, torch.Generator().manual_seed(0))
+    assert torch.equal(again, X)
+
+
+def test_a_pair_that_does_not_exist_is_refused():
+    with pytest.raises(InvalidInput, match="digit from 0 to 9"):
+        digit_pair(3, 10, 20, torch.Generator())
+    with pytest.raises(InvalidInput, match="images of 8"):
+        digit_pair(3, 8, 180, torch.Generator())

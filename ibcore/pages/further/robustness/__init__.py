@@ -1,0 +1,1 @@
+"""Adversarial robustness: one perturbation flips every training point of a trained network."""

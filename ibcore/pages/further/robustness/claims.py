@@ -1,0 +1,450 @@
+"""Adversarial robustness: one perturbation flips every training point of a trained network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ibcore.claim import Setting, claim
+from ibcore.evidence import Check, Control, Evidence
+from ibcore.measures.robustness import Neurons, flipped_shares, norms_to_flip
+from ibcore.oracles.robustness import (
+    block_network,
+    block_norm,
+    near_bound,
+    orthogonal_bound,
+    random_share,
+)
+from ibcore.pages.further.robustness.runs import (
+    FAR,
+    NEAR,
+    Robust,
+    Sets,
+    in_all_dimensions,
+    robust,
+    train,
+    universal_norms,
+)
+from ibcore.problems.near_orthogonal import in_their_span, near_orthogonal
+
+POINTS, DIMENSION, FAR_DIMENSION, WIDE_DIMENSION = 20, 400, 100_000, 4000
+SCALES = (1.0, 0.1)  # of the start
+BLOCKS = (1, 2, 5, 10)
+SHOWN = (
+    40  # points of the data sets on which trained and constructed networks are compared
+)
+
+
+@dataclass(frozen=True)
+class Problems:
+    """B data sets of every kind, and seeds.
+
+    X: (B, 20, 400), nearly orthogonal.      near, orthogonal, far: in coordinates of their span; far in 100,000
+    dimensions.      wide: in 4,000 dimensions, for every number of points.
+    """
+
+    X: Tensor
+    near: Sets
+    basis: Tensor
+    orthogonal: Sets
+    far: Sets
+    wide: dict[int, Sets]
+    starts: tuple[int, ...]
+    directions: int
+
+
+@dataclass(frozen=True)
+class Perturbed:
+    """What flips the points of trained networks, in units of sqrt(d/n) where nothing else is said; starts S = 2.
+
+    near: (S, B, n) along the universal direction, in 400 dimensions.      shuffled: (S, B), the share of points that
+    the direction of shuffled labels flips within 2.      shares: (3, S, B), flipped by random directions of length
+    2 sqrt(d/n), sqrt(d), 3 sqrt(d).      derived: (S, B) for the last.
+    orthogonal, orthogonal_bound, far, far_bound: (B, n).      built: (4, B, n), over the formula.      rho: (B,).
+    wide: the norms (B, n) for every number of points.      trained_size: (B,), squared norm at margin 1, 40 points.
+    robust: constructed networks for every number of points.
+    losses: log L of all runs to 1e-150, and wide_losses of those to 1e-20.
+    """
+
+    near: Tensor
+    shuffled: Tensor
+    shares: Tensor
+    derived: Tensor
+    orthogonal: Tensor
+    orthogonal_bound: Tensor
+    built: Tensor
+    far: Tensor
+    far_bound: Tensor
+    rho: Tensor
+    wide: dict[int, Tensor]
+    robust: dict[int, Robust]
+    trained_size: Tensor
+    losses: Tensor
+    wide_losses: Tensor
+    broken: tuple[str, ...]
+
+    @property
+    def points(self) -> Tensor:
+        """The numbers of points of the wide data sets, (N,)."""
+        return torch.tensor(list(self.wide), dtype=torch.float64)
+
+    @property
+    def slopes(self) -> Tensor:
+        """Exponents in n of the median norm, (B,)."""
+        log_n = torch.log(self.points)
+        rows = [
+            torch.log(norms.median(-1).values / math.sqrt(n))
+            for n, norms in self.wide.items()
+        ]
+        centered = log_n - log_n.mean()
+        return (centered[:, None] * torch.stack(rows)).sum(0) / centered.square().sum()
+
+    @property
+    def ratios(self) -> Tensor:
+        """The radius of the constructed network over the largest norm that flips the trained one, 40 points, (B,)."""
+        largest = self.wide[SHOWN].amax(-1) / math.sqrt(SHOWN)
+        return self.robust[SHOWN].radius / largest
+
+
+def draw_problems(
+    setting: Setting, *, datasets: int, points: tuple[int, ...], directions: int
+) -> Problems:
+    """Uniform inputs on the sphere of radius sqrt(d), in 400, 4,000 and 100,000 dimensions, and orthogonal ones."""
+    device = setting.device
+    X, y = near_orthogonal(setting.seeds(datasets, "robustness"), POINTS, DIMENSION)
+    X, y = X.to(device), y.to(device)
+    inputs, basis = in_their_span(X)
+    exact, labels = near_orthogonal(
+        setting.seeds(datasets, "robustness orthogonal"),
+        POINTS,
+        DIMENSION,
+        exactly=True,
+    )
+    return Problems(
+        X,
+        Sets(inputs, y, DIMENSION),
+        basis,
+        Sets(in_their_span(exact)[0].to(device), labels.to(device), DIMENSION),
+        Sets.draw(
+            setting.seeds(datasets, "robustness far"), POINTS, FAR_DIMENSION, device
+        ),
+        {
+            n: Sets.draw(
+                setting.seeds(datasets, f"robustness {n}"), n, WIDE_DIMENSION, device
+            )
+            for n in points
+        },
+        tuple(setting.seeds(6 * datasets + 3, "robustness starts")),
+        directions,
+    )
+
+
+def measure_perturbations(problems: Problems, setting: Setting) -> Perturbed:  # noqa: ARG001
+    """Trains on all data sets and finds what flips their points."""
+    count, seeds = len(problems.X), problems.starts
+    small = torch.full((count,), SCALES[1], dtype=torch.float64)
+    both = torch.tensor(SCALES, dtype=torch.float64).repeat_interleave(count)
+    near = problems.near.repeated(2)
+    main = train(near, seeds[: 2 * count], both)
+    norms = universal_norms(main.net, near)
+    whole = in_all_dimensions(
+        main.net, problems.basis.repeat(2, 1, 1), seeds[2 * count : 4 * count], both
+    )
+    straight = train(
+        problems.orthogonal, seeds[4 * count : 5 * count], small, biases=False
+    )
+    far = train(problems.far, seeds[4 * count : 5 * count], small)
+    runs = {
+        n: train(sets, seeds[5 * count : 6 * count], small, NEAR)
+        for n, sets in problems.wide.items()
+    }
+    rho, bound = near_bound(problems.far.inputs, problems.far.y, FAR_DIMENSION)
+    shown = problems.wide[SHOWN]
+    margins = shown.y * runs[SHOWN].net.outputs(shown.inputs)
+    trained = [main, straight, far]
+    return Perturbed(
+        norms.unflatten(0, (2, count)),
+        _shuffled(main.net, near, seeds[-1]).unflatten(0, (2, count)),
+        _random(whole, problems, seeds[-2]).unflatten(1, (2, count)),
+        random_share(norms * near.unit, 3 * DIMENSION**0.5, DIMENSION).unflatten(
+            0, (2, count)
+        ),
+        universal_norms(straight.net, problems.orthogonal),
+        orthogonal_bound(problems.orthogonal.y),
+        _built(problems.orthogonal),
+        universal_norms(far.net, problems.far),
+        bound,
+        rho,
+        {n: universal_norms(runs[n].net, sets) for n, sets in problems.wide.items()},
+        {n: robust(sets, seeds[-3]) for n, sets in problems.wide.items()},
+        runs[SHOWN].net.squared_norm / margins.amin(-1),
+        torch.cat([run.log_loss for run in trained]),
+        torch.stack([run.log_loss for run in runs.values()]),
+        tuple(word for run in (*trained, *runs.values()) for word in run.broken),
+    )
+
+
+def _shuffled(net: Neurons, sets: Sets, seed: int) -> Tensor:
+    """The share of points that the direction of shuffled labels flips within 2 sqrt(d/n), (B,)."""
+    generator = torch.Generator().manual_seed(seed)
+    orders = [torch.randperm(POINTS, generator=generator) for _ in sets.y]
+    labels = sets.y.gather(1, torch.stack(orders).to(sets.y.device))
+    return flipped_within(net, sets, sets.along(labels))
+
+
+def flipped_within(net: Neurons, sets: Sets, vector: Tensor) -> Tensor:
+    """The share of points that are flipped along -y_i `vector` (B, r) within 2 sqrt(d/n), (B,)."""
+    norms = norms_to_flip(net, sets.inputs, sets.y, sets.against(vector)) / sets.unit
+    return torch.where(norms.isnan(), math.nan, (norms <= 2).to(norms)).mean(-1)
+
+
+def _random(net: Neurons, problems: Problems, seed: int) -> Tensor:
+    """Shares flipped by random directions of three lengths, (3, 2 B)."""
+    generator = torch.Generator().manual_seed(seed)
+    X, y = problems.X.repeat(2, 1, 1), problems.near.y.repeat(2, 1)
+    root = DIMENSION**0.5
+    lengths = ((2 * problems.near.unit, 0.1), (root, 0.1), (3 * root, 1.0))
+    return torch.stack(
+        [
+            flipped_shares(
+                net, X, y, length, round(part * problems.directions), generator
+            )
+            for length, part in lengths
+        ]
+    )
+
+
+def _built(sets: Sets) -> Tensor:
+    """What flips the constructed KKT points over the formula, (4, B, n)."""
+    rows = []
+    for block in BLOCKS:
+        a, w = block_network(sets.inputs, sets.y, sets.dimension, block)
+        net = Neurons(a, torch.zeros_like(a), w)
+        rows.append(universal_norms(net, sets) / block_norm(POINTS, block))
+    return torch.stack(rows)
+
+
+@claim(
+    kind="theorem",
+    source="Vardi, Yehudai and Shamir 2022 (abstract read, theorem recalled). The bounds with their constants, for "
+    "orthogonal and for nearly orthogonal inputs, and the network that is robust are proved on the page",
+    statement=r"Let $n$ inputs of length $\sqrt d$ be nearly orthogonal, with a share of at least $c$ in either class. "
+    r"At every KKT point of the max-margin problem of a two-layer ReLU network, perturbations along the one direction "
+    r"$\sum_i y_i x_i$ of length $O(\sqrt{d/(c^2 n)})$ flip every training point, although such networks exist that no "
+    r"perturbation shorter than a constant times $\sqrt d$ flips.",
+    quick={"datasets": 8, "points": (4, 10, 20, 40), "directions": 2000},
+    book={"datasets": 12, "points": (4, 10, 20, 40, 80), "directions": 4000},
+    full={"datasets": 100, "points": (4, 10, 20, 40, 80, 160), "directions": 10_000},
+    draw=draw_problems,
+    measure=measure_perturbations,
+)
+def adversarial_nonrobust(measured: Perturbed) -> Evidence:
+    """What flips trained networks, random directions, networks built to be robust; control: shuffled labels."""
+    checks = (
+        *_proved(measured),
+        *_universal(measured.near, measured.wide, measured.slopes),
+        *_directions(measured.shares, measured.derived),
+        *_robust(list(measured.robust.values()), measured.ratios),
+        *_losses(measured.losses, measured.wide_losses),
+    )
+    notes = {
+        "data sets of every kind": len(measured.rho),
+        "networks trained": measured.losses.numel() + measured.wide_losses.numel(),
+    }
+    return Evidence(
+        checks, _shuffled_control(measured.shuffled), {}, notes, measured.broken
+    )
+
+
+def _proved(measured: Perturbed) -> tuple[Check, ...]:
+    """The range on orthogonal inputs, its constructed points, and the bound on nearly orthogonal ones."""
+    return (
+        Check.each(
+            "orthogonal inputs: norm along the universal direction that flips each point, over sqrt(d/n)",
+            measured.orthogonal,
+            at_least=0.99,
+            tag="proved",
+            math=r"orthogonal inputs: norm along $\sum_k y_k x_k$ that flips each point, over $\sqrt{d/n}$",
+            reason="at a KKT point at least 1; margins agree to better than 1 % at this loss",
+        ),
+        Check.each(
+            "the same over its upper bound n / (n' + 1)",
+            measured.orthogonal / measured.orthogonal_bound,
+            at_most=1,
+            tag="proved",
+            math="the same over its upper bound $n/(n' + 1)$",
+            reason="$n'$ points have the other label",
+        ),
+        Check.each(
+            "constructed KKT points: that norm over n / (n/2 + k), k points a neuron",
+            measured.built,
+            equals=1,
+            atol=1e-9,
+            tag="proved",
+            math="constructed KKT points: that norm over $n/(n/2 + k)$, $k$ points a neuron",
+            reason="an identity, which attains both ends of the range; rounding",
+            precision=True,
+        ),
+        Check.each(
+            "n p / d <= 1/3 (d = 100,000): norm that flips each point over the proved bound",
+            measured.far / measured.far_bound,
+            at_most=1,
+            tag="proved",
+            math=r"$n p / d \le \frac13$ ($d = 100{,}000$): norm that flips each point over the proved bound",
+            reason=r"the theorem of the page, with $p$ from the data",
+        ),
+    )
+
+
+def _universal(
+    near: Tensor, wide: Mapping[int, Tensor], slopes: Tensor
+) -> tuple[Check, ...]:
+    """Norms (S, B, n) in 400 dimensions, (B, n) for every n in 4,000, and exponents (B,) there."""
+    few = [norms.amax(-1) for n, norms in wide.items() if n <= SHOWN]
+    return (
+        Check.share(
+            "d = 400, n = 20: median norm that flips a point within [1.0, 1.3], in units of sqrt(d/n)",
+            near.median(-1).values,
+            equals=1.15,
+            atol=0.15,
+            least=0.9,
+            tag="observed",
+            math=r"$d = 400$, $n = 20$: median norm that flips a point within $[1.0, 1.3]$, in units of $\sqrt{d/n}$",
+            reason="on orthogonal inputs it lies in [1, 1.82]: 1 where all neurons of a class see all of it, 1.29 "
+            "where each sees a random half",
+        ),
+        Check.share(
+            "d = 400, n = 20, and d = 4,000, n <= 40: largest norm that flips a point at most 2",
+            torch.cat([near.amax(-1).flatten(), *few]),
+            at_most=2,
+            least=0.9,
+            tag="observed",
+            math=r"$d = 400$, $n = 20$, and $d = 4{,}000$, $n \le 40$: largest norm that flips a point at most 2",
+            reason="on orthogonal inputs below 2, which is proved; most of these are not near enough to "
+            "orthogonal for the theorem of the page",
+        ),
+        Check.each(
+            "d = 4,000: exponent in n of the median norm",
+            slopes,
+            equals=-0.5,
+            atol=0.15,
+            tag="derived",
+            math="$d = 4{,}000$: exponent in $n$ of the median norm",
+            reason=r"the median over $\sqrt{d/n}$ rises with $n$, from 1 to at most about 1.29 over a factor of ten "
+            "or more: by an exponent of at most 0.11",
+        ),
+    )
+
+
+def _directions(shares: Tensor, derived: Tensor) -> tuple[Check, ...]:
+    """Shares (3, S, B) flipped by random directions, and what is derived for the longest (S, B)."""
+    return (
+        Check.each(
+            "share flipped by random directions of length 2 sqrt(d/n)",
+            shares[0],
+            at_most=0,
+            tag="derived",
+            math=r"share flipped by random directions of length $2\sqrt{d/n}$",
+            reason=r"their component along the universal direction is normal with deviation $2/\sqrt n = 0.45$; the "
+            "least norm that flips is ten times that",
+        ),
+        Check.each(
+            "share flipped by random directions of length sqrt(d)",
+            shares[1],
+            at_most=0.005,
+            tag="derived",
+            math=r"share flipped by random directions of length $\sqrt d$",
+            reason=r"about $\Phi(-\sqrt{d/n}) = 4 \cdot 10^{-6}$; one direction that flips a class is a share of "
+            "0.0025 at quick",
+            precision=True,
+        ),
+        Check.share(
+            "length 3 sqrt(d): share over the derived mean of Phi(-norm / 3) within 0.35 of 1",
+            shares[2] / derived,
+            equals=1,
+            atol=0.35,
+            least=0.9,
+            tag="derived",
+            math=r"length $3\sqrt d$: share over the derived mean of $\Phi(-\text{norm}/3)$ within 0.35 of 1",
+            reason="to leading order; the other directions in which the network changes add some percent, and the "
+            "share itself has an error of some percent",
+        ),
+    )
+
+
+def _robust(built: list[Robust], ratios: Tensor) -> tuple[Check, ...]:
+    """Constructed networks for every number of points, and their radii over what flips trained ones (B,)."""
+    return (
+        Check.each(
+            "constructed network: least margin within 0.98 radii, certified neuron by neuron",
+            torch.cat([one.certified.flatten() for one in built]),
+            at_least=1e-9,
+            tag="proved",
+            reason="0.02 by the construction; rounding",
+        ),
+        Check.each(
+            "constructed network: least margin found by the attack within 0.98 radii",
+            torch.cat([one.attacked.flatten() for one in built]),
+            at_least=1e-9,
+            tag="proved",
+            reason="the certificate says that no attack can flip it",
+        ),
+        Check.each(
+            "constructed network: least margin found by the attack within 1.02 radii",
+            torch.cat([one.beyond.flatten() for one in built]),
+            at_most=1e-9,
+            tag="proved",
+            reason="beyond the radius the margin is lost, and the attack has to find it; rounding",
+            precision=True,
+        ),
+        Check.share(
+            "d = 4,000, n = 40: radius of the constructed network at least 1.5 times the largest norm that flips the "
+            "trained one",
+            ratios,
+            at_least=1.5,
+            least=0.9,
+            tag="observed",
+            math="$d = 4{,}000$, $n = 40$: radius of the constructed network at least 1.5 times the largest norm "
+            "that flips the trained one",
+            reason=r"$\sqrt n / 2 = 3.2$ for large $d$ over a largest norm of at most 2 in units of $\sqrt{d/n}$",
+        ),
+    )
+
+
+def _losses(far: Tensor, wide: Tensor) -> tuple[Check, ...]:
+    """log L of the runs to 1e-150 and of those to 1e-20."""
+    return tuple(
+        Check.each(
+            f"loss at the end of training in {where} dimensions: log L",
+            values,
+            at_most=level,
+            tag="derived",
+            math=rf"loss at the end of training in {where} dimensions: $\log L$",
+            reason=f"training stops at the first loss below 1e{power}",
+        )
+        for where, values, level, power in (
+            ("400 and 100,000", far, FAR, -150),
+            ("4,000", wide, NEAR, -20),
+        )
+    )
+
+
+def _shuffled_control(shares: Tensor) -> Control:
+    """Shares (S, B) of points that the direction of shuffled labels flips within 2 sqrt(d/n)."""
+    return Control(
+        "the direction of shuffled labels",
+        Check.share(
+            "all points are flipped within 2 sqrt(d/n)",
+            shares,
+            at_least=1,
+            most=0.25,
+            tag="derived",
+            math=r"all points are flipped within $2\sqrt{d/n}$",
+            reason=r"its component along the universal direction is of order $1/\sqrt n$, so that it needs a norm "
+            r"of order $\sqrt d$",
+        ),
+    )
