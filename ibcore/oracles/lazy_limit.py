@@ -48,7 +48,7 @@ def movement_spread(X: Tensor, y: Tensor, neurons: int = 20_000) -> Tensor:
 
     For neurons in pairs with a_j = +-1 and (w_j, b_j) uniform on the sphere of radius sqrt(d + 1). The kernel of
     a network is a mean over m / 2 draws, and with v = K^{-1} y the squared movement q changes by
-    v.dK_W v - 2 v.dK K^{-1} K_W v (the delta method); the variance of one draw's share is that of `neurons` fixed draws.
+    v.dK_W v - 2 v.dK K^{-1} K_W v (the delta method). The variance of one draw's share is taken over `neurons` draws.
     """
     K, first = tangent_kernel(X, X), first_layer_kernel(X, X)
     v = torch.linalg.solve(K, y[..., None])

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,10 +45,10 @@ class Tasks:
 
     def repeated(self, count: int) -> Tasks:
         """Each task `count` times, task by task."""
-        parts = (
+        X, y, new = (
             part.repeat_interleave(count, 0) for part in (self.X, self.y, self.new)
         )
-        return Tasks(*parts, self.widths, self.seeds)
+        return Tasks(X, y, new, self.widths, self.seeds)
 
 
 def repeats(widths: Sequence[int]) -> tuple[int, ...]:
@@ -97,10 +98,9 @@ def own(
     rest, goal = rest / sizes, goal / size
     middle = (rest + rest.roll(1, 0)) / 2
     count = len(starts[-1])
-    parts = (
-        part.to(device).expand(count, *part.shape) for part in (rest, goal, middle)
-    )
-    return Tasks(*parts, tuple(widths), tuple(tuple(one) for one in starts))
+    many = [part.to(device).expand(count, *part.shape) for part in (rest, goal, middle)]
+    seeds_of = tuple(tuple(one) for one in starts)
+    return Tasks(many[0], many[1], many[2], tuple(widths), seeds_of)
 
 
 def circle_start(
@@ -196,7 +196,7 @@ def fit(start: Start, y: Tensor, share: float = 0.5) -> Run:
     )
 
 
-def _fitted(point) -> Tensor:  # type: ignore[no-untyped-def]
+def _fitted(point: Any) -> Tensor:
     size = point.objective.targets.square().mean(-1)
     return point.log_loss <= (FIT * size).log()
 
@@ -332,20 +332,30 @@ def safe_scale(start: Start, y: Tensor, new: Tensor) -> Tensor:
     return (reach / z.abs()).flatten(1).amax(-1)
 
 
+def far_starts(
+    tasks: Tasks, width: int, seeds: Sequence[int], *, paired: bool
+) -> tuple[Tensor, Tensor]:
+    """Of several starts a task, one a seed, that with the least safe scale: starts (B, P) and scales (B,)."""
+    part = tasks.repeated(len(seeds) // len(tasks.X))
+    theta = circle_start(seeds, width, part.X, paired=paired)
+    scales = safe_scale(Start.of(part.X, theta, width), part.y, part.new)
+    shape = len(tasks.X), -1
+    least, place = scales.unflatten(0, shape).min(-1)
+    rows = torch.arange(len(place), device=place.device)
+    return theta.unflatten(0, shape)[rows, place], least
+
+
 def gaps_by_scale(
-    tasks: Tasks, width: int, seeds: Sequence[int], factors: Sequence[float]
+    tasks: Tasks, theta: Tensor, width: int, alphas: Tensor, share: float = 0.5
 ) -> Tensor:
     """Gaps (F, B) of alpha (f - f_0), with f - f_0 fitted to y / alpha, to the regression with the kernel at the start.
 
-    alpha is `factors` times the scale above which no kink is met. The neurons are not paired.
+    theta: (B, P), starts.      alphas: (F, B).      share: of the stable step.
     """
-    theta = circle_start(seeds, width, tasks.X, paired=False)
-    one = Start.of(tasks.X, theta, width)
-    scale = safe_scale(one, tasks.y, tasks.new)
-    alphas = torch.cat([factor * scale for factor in factors])
-    found = scaled_outputs(tasks, theta, width, alphas)
-    expected = one.regression(tasks.y, tasks.new).repeat(len(factors), 1)
-    return distance(found, expected).unflatten(0, (len(factors), -1))
+    found = scaled_outputs(tasks, theta, width, alphas.flatten(), share)
+    start = Start.of(tasks.X, theta, width)
+    expected = start.regression(tasks.y, tasks.new).repeat(len(alphas), 1)
+    return distance(found, expected).unflatten(0, (len(alphas), -1))
 
 
 def scaled_outputs(
@@ -371,10 +381,10 @@ def scaled_outputs(
 
 
 def _steps(start: Start, share: float) -> int:
-    """Steps after which the slowest mode of every member is below 1e-10 of its start."""
+    """Steps after which the slowest mode of every member is below 1e-12 of its start."""
     values = torch.linalg.eigvalsh(start.kernel)
     slowest = float((2 * share * values[:, 0] / values[:, -1]).min())
-    return min(_MOST_STEPS, math.ceil(24 / slowest))
+    return min(_MOST_STEPS, math.ceil(28 / slowest))
 
 
 @dataclass(frozen=True)
