@@ -297,7 +297,7 @@ def measure_regressions(tasks: Tasks, setting: Setting) -> Regressions:
     statement=r"What a lazy network finds is kernel regression with the tangent kernel at its start, "
     r"$f_0(x) + K(x, X) K^{-1} (y - f_0(X))$. The gap vanishes with the width, at least like $m^{-1/2}$, and at "
     r"any fixed width with the scale $\alpha$ of the output, like $1/\alpha$.",
-    quick={"tasks": 8, "widths": (128, 512, 2048)},
+    quick={"tasks": 8, "widths": (64, 256, 1024)},
     book={"tasks": 8, "widths": (256, 1024, 4096)},
     full={"tasks": 64, "widths": (256, 1024, 4096, 16384)},
     draw=draw_tasks,

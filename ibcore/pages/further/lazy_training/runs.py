@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,7 +54,8 @@ class Tasks:
 
 def repeats(widths: Sequence[int]) -> tuple[int, ...]:
     """Starts a task and width, so that all widths but the largest have half as many neurons in all."""
-    return tuple(max(1, max(widths) // (2 * width)) for width in widths)
+    counts = np.maximum(1, np.max(widths) // (2 * np.asarray(widths)))
+    return tuple(int(count) for count in counts)
 
 
 def drawn(
@@ -263,7 +265,7 @@ class Gaps:
     """How far trained networks are from kernel regression at new inputs, relative to its size.
 
     at_start, in_limit: (M, B), mean logarithms over starts, from the kernel at the start and from its limit.
-    linear: (B,), from the kernel at the start, of the linear model of that start.
+    linear: (B,), from the kernel at the start, of the linear model of one start of the smallest width.
     """
 
     at_start: Tensor
@@ -279,7 +281,7 @@ def distance(found: Tensor, expected: Tensor) -> Tensor:
 
 def gaps_by_width(tasks: Tasks, limit: Tensor) -> Gaps:
     """Networks of every width against both kernels; limit: (B, k), the regression with the limit of the kernel."""
-    rows, broken, linear = [], [], limit.new_empty(0)
+    rows, broken = [], []
     for width, seeds in zip(tasks.widths, tasks.seeds, strict=True):
         count = len(seeds) // len(tasks.X)
         part = tasks.repeated(count)
@@ -291,10 +293,16 @@ def gaps_by_width(tasks: Tasks, limit: Tensor) -> Gaps:
         apart = [averaged(distance(found, other), count) for other in pair]
         rows.append(torch.stack(apart))
         broken += [f"width {width}: {why}" for why in breakdowns(run)]
-        if width == tasks.widths[0]:
-            linear = distance(linear_descent(start, part.y, part.new), expected)
     at_start, in_limit = torch.stack(rows, 1)
-    return Gaps(at_start, in_limit, linear, tuple(broken))
+    return Gaps(at_start, in_limit, _linear_gaps(tasks), tuple(broken))
+
+
+def _linear_gaps(tasks: Tasks) -> Tensor:
+    """The gap of the linear model of one start a task, of the smallest width, (B,)."""
+    width, seeds = tasks.widths[0], tasks.seeds[0][: len(tasks.X)]
+    start = Start.of(tasks.X, circle_start(seeds, width, tasks.X), width)
+    found = linear_descent(start, tasks.y, tasks.new)
+    return distance(found, start.regression(tasks.y, tasks.new))
 
 
 def linear_descent(start: Start, y: Tensor, new: Tensor) -> Tensor:
@@ -383,8 +391,8 @@ def scaled_outputs(
 def _steps(start: Start, share: float) -> int:
     """Steps after which the slowest mode of every member is below 1e-12 of its start."""
     values = torch.linalg.eigvalsh(start.kernel)
-    slowest = float((2 * share * values[:, 0] / values[:, -1]).min())
-    return min(_MOST_STEPS, math.ceil(28 / slowest))
+    slowest = (2 * share * values[:, 0] / values[:, -1]).amin()
+    return int((28 / slowest).ceil().clamp(max=_MOST_STEPS))
 
 
 @dataclass(frozen=True)
