@@ -9,7 +9,7 @@ from ibcore.claims import Setting
 from ibcore.models.two_layer import TwoLayerReLU
 from ibcore.oracles.kernels import kernel_interpolant, tangent_kernel
 from ibcore.pages.further.lazy_training import claims as page
-from ibcore.pages.further.lazy_training import runs
+from ibcore.pages.further.lazy_training import runs, scales
 from ibcore.validation import InvalidInput
 from tests.conformance import UnbrokenConformance, falls
 
@@ -81,7 +81,7 @@ def test_above_the_safe_scale_no_neuron_comes_to_a_kink():
     tasks = small()
     theta = runs.circle_start(range(8), 32, tasks.X, paired=False)
     start = runs.Start.of(tasks.X, theta, 32)
-    alphas = 2 * runs.safe_scale(start, tasks.y, tasks.new)
+    alphas = 2 * scales.safe_scale(start, tasks.y, tasks.new)
     everywhere = start.model.on(torch.cat([tasks.X, tasks.new], -2))
     targets = start.model.outputs(theta) + tasks.y / alphas[:, None]
     moved = theta + start.displacement(targets - start.model.outputs(theta))
@@ -93,14 +93,14 @@ def test_above_the_safe_scale_no_neuron_comes_to_a_kink():
 
 def test_the_start_farthest_from_its_kinks_is_taken():
     tasks = small()
-    theta, least = runs.far_starts(tasks, 32, range(32), paired=False)
+    theta, least = scales.far_starts(tasks, 32, range(32), paired=False)
     all_starts = runs.circle_start(range(32), 32, tasks.X, paired=False)
     part = tasks.repeated(4)
-    scales = runs.safe_scale(
+    expected = scales.safe_scale(
         runs.Start.of(part.X, all_starts, 32), part.y, part.new
     ).unflatten(0, (8, 4))
-    torch.testing.assert_close(scales.amin(-1), least)
-    again = runs.safe_scale(runs.Start.of(tasks.X, theta, 32), tasks.y, tasks.new)
+    torch.testing.assert_close(expected.amin(-1), least)
+    again = scales.safe_scale(runs.Start.of(tasks.X, theta, 32), tasks.y, tasks.new)
     torch.testing.assert_close(again, least)
 
 

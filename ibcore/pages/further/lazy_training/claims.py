@@ -18,8 +18,6 @@ from ibcore.pages.further.lazy_training.runs import (
     Tasks,
     Widths,
     drawn,
-    far_starts,
-    gaps_by_scale,
     gaps_by_width,
     own,
     repeats,
@@ -27,6 +25,7 @@ from ibcore.pages.further.lazy_training.runs import (
     train_for_a_time,
     train_widths,
 )
+from ibcore.pages.further.lazy_training.scales import far_starts, gaps_by_scale
 
 FACTORS = (2.0, 8.0, 32.0)
 SCALED_WIDTH, CANDIDATES = 64, 8
