@@ -3,6 +3,7 @@ import torch
 
 from ibcore.figures.style import figure
 from ibcore.pages.further.lazy_training import explorers, figures
+from ibcore.pages.further.lazy_training.features import learn
 from ibcore.pages.further.lazy_training.plane import on_a_line, ring_start
 
 
@@ -40,3 +41,14 @@ def test_every_figure_draws():
     figures.plot_factor(axes[3], np.ones(8), np.ones(8) * 0.1, np.ones(8) * 1.1)
     fig.draw_without_rendering()
     assert len(axes[2].lines) == 10
+
+
+def test_a_direction_is_learned_by_moving_only():
+    found = learn(lambda X: X[..., 0].abs(), (1.0, 0.01), seed=5)
+    assert found.errors.shape == (2, 8)
+    assert bool((found.errors[1] < 0.6 * found.errors[0]).all())
+    assert bool((found.moved[1] > 5 * found.moved[0]).all())
+    fig, ax = figure(height=3)
+    moved, errors = found.moved.numpy(), found.errors.numpy()
+    figures.plot_errors(ax, moved, errors, "blue", "label")
+    fig.draw_without_rendering()

@@ -76,3 +76,16 @@ def plot_factor(ax: Axes, limit: Array, spread: Array, measured: Array) -> None:
     ax.set(
         xlabel="predicted by the kernel", ylabel=r"measured: $\sqrt{m} \times$ movement"
     )
+
+
+def plot_errors(ax: Axes, moved: Array, errors: Array, color: str, label: str) -> None:
+    """Errors on new inputs (S, B) over the movement (S, B), with a line through the means."""
+    ax.plot(moved, errors, "o", color=PALETTE[color], alpha=0.35, markersize=4)
+    (line,) = ax.plot(moved.mean(1), errors.mean(1), "o")
+    line.set(color=PALETTE[color], linestyle="-", markersize=6, label=label)
+    ax.set(
+        xscale="log",
+        ylim=(0, 1.05),
+        xlabel="relative movement of the first layer",
+        ylabel="error on new inputs",
+    )
