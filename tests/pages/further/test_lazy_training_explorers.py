@@ -4,7 +4,11 @@ import torch
 from ibcore.figures.style import figure
 from ibcore.pages.further.lazy_training import explorers, figures
 from ibcore.pages.further.lazy_training.features import learn
-from ibcore.pages.further.lazy_training.plane import on_a_line, ring_start
+from ibcore.pages.further.lazy_training.plane import (
+    on_a_line,
+    paired_ring,
+    ring_start,
+)
 
 
 def test_a_lazy_frame_and_a_rich_one():
@@ -28,6 +32,9 @@ def test_a_ring_starts_as_zero_on_a_circle():
     assert bool((theta[0, :12] == 0).all())
     sizes = theta[0, 12:24].square() + theta[0, 24:].square()
     torch.testing.assert_close(sizes, torch.full_like(sizes, 2.0))
+    twins = paired_ring(12)[0].unflatten(0, (3, 2, 6))
+    torch.testing.assert_close(twins[0, 0], -twins[0, 1])
+    torch.testing.assert_close(twins[1:, 0], twins[1:, 1])
 
 
 def test_every_figure_draws():

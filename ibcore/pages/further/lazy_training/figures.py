@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.ticker import NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 from ibcore.figures.style import PALETTE
@@ -57,6 +58,15 @@ def plot_law(
     (guide,) = ax.plot(sizes, 1.35 * mean[0] * (sizes / sizes[0]) ** slope)
     guide.set(color=PALETTE["gray"], linestyle=":", linewidth=1.4)
     ax.set(xscale="log", yscale="log")
+    ax.set_xticks(sizes, [f"{size:g}" for size in sizes])
+    _few_ticks(ax)
+
+
+def _few_ticks(ax: Axes) -> None:
+    """No labels between powers of ten, and none on the first axis but those that are there."""
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def plot_factor(ax: Axes, limit: Array, spread: Array, measured: Array) -> None:
@@ -89,3 +99,5 @@ def plot_errors(ax: Axes, moved: Array, errors: Array, color: str, label: str) -
         xlabel="relative movement of the first layer",
         ylabel="error on new inputs",
     )
+    ax.set_xticks([0.02, 0.05, 0.1, 0.2, 0.5], ["2 %", "5 %", "10 %", "20 %", "50 %"])
+    _few_ticks(ax)

@@ -48,6 +48,14 @@ def ring_start(width: int) -> Tensor:
     return torch.cat([torch.zeros_like(w), b, w])[None]
 
 
+def paired_ring(width: int) -> Tensor:
+    """The same with every neuron twice, with a = 1 and with a = -1, (1, 3 m)."""
+    half = width // 2
+    _, b, w = ring_start(half)[0].split(half)
+    one = torch.ones_like(w)
+    return torch.cat([one, -one, b, b, w, w])[None]
+
+
 @threads()
 def on_a_line(x: Sequence[float], y: Sequence[float], scale: float, width: int) -> Line:
     """Gradient flow of f towards y / scale, from a = 0 and a ring of hidden weights; what is found is scale f.
