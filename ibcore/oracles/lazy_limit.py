@@ -44,23 +44,30 @@ def least_movement(
 
 @threads()
 def movement_spread(X: Tensor, y: Tensor, neurons: int = 20_000) -> Tensor:
-    """Standard deviation of sqrt(m) times the relative error of `limit_movement` at width m, (...,), from the start.
+    """Standard deviation of sqrt(m) times the relative error of
+    `limit_movement`, (...,), that the start causes.
 
-    For neurons in pairs with a_j = +-1 and (w_j, b_j) uniform on the sphere of radius sqrt(d + 1). The kernel of
-    a network is a mean over m / 2 draws, and with v = K^{-1} y the squared movement q changes by
-    v.dK_W v - 2 v.dK K^{-1} K_W v (the delta method). The variance of one draw's share is taken over `neurons` draws.
+    Neurons in pairs, a_j = +-1 and (w_j, b_j) uniform on the sphere of
+    radius sqrt(d + 1): the kernel is a mean over m / 2 draws, and with
+    v = K^{-1} y the squared movement q changes by
+    v.dK_W v - 2 v.dK K^{-1} K_W v, a sum over draws (delta method).
     """
     K, first = tangent_kernel(X, X), first_layer_kernel(X, X)
     v = torch.linalg.solve(K, y[..., None])
     back = torch.linalg.solve(K, first @ v)
     q = (v.mT @ first @ v)[..., 0, 0]
     u = torch.cat([X, torch.ones_like(X[..., :1])], -1)
-    generator = torch.Generator().manual_seed(0)
-    draws = torch.randn(neurons, u.shape[-1], generator=generator, dtype=torch.float64)
-    draws = draws / draws.norm(dim=-1, keepdim=True) * u.shape[-1] ** 0.5
-    z = u @ draws.to(u).T
+    z = u @ _sphere(neurons, u).T
     gates, hidden = (z > 0).to(u), z.relu()
     push, pull = ((gates * part).mT @ u for part in (v, back))
-    by_first = push.square().sum(-1) - 2 * (push * pull).sum(-1)
+    by_first = (push * (push - 2 * pull)).sum(-1)
     by_out = -2 * (hidden * v).sum(-2) * (hidden * back).sum(-2)
     return (by_first + by_out).std(-1) / (2 * q) * 2**0.5
+
+
+def _sphere(count: int, like: Tensor) -> Tensor:
+    """The same `count` points on the sphere of radius sqrt(d + 1) at every call, for inputs u (..., n, d + 1)."""
+    generator = torch.Generator().manual_seed(0)
+    size = like.shape[-1]
+    draws = torch.randn(count, size, generator=generator, dtype=torch.float64)
+    return (draws / draws.norm(dim=-1, keepdim=True) * size**0.5).to(like)
