@@ -138,8 +138,8 @@ def test_other_factors_of_movement():
     good = eight(0.5), eight(0.7), eight(0.1)
     assert falls(page._factors(*good)) == []
     assert falls(page._factors(eight(4), *good[1:])) == [0]
-    assert falls(page._factors(poisoned(good[0]), *good[1:])) == [0]
-    assert falls(page._factors(good[0], poisoned(good[1]), good[2])) == [0]
+    assert falls(page._factors(poisoned(good[0], 5), *good[1:])) == [0]
+    assert falls(page._factors(good[0], poisoned(good[1], 5), good[2])) == [0]
     assert falls(page._factors(*good[:2], eight(-3))) == [1]
     assert falls(page._factors(*good[:2], poisoned(good[2], 5))) == [1]
 
