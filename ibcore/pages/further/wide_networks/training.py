@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cvxpy as cp
 import torch
 from torch import Tensor
 
@@ -35,14 +36,16 @@ class Gaps:
 
     All are root mean squares over points, over that of y - f_0 on the training inputs.
     flow: (W, 2, B), largest over time, of gradient flow against the matrix exponential with the kernel of infinite
-    width, on training and on new inputs.      descent: (W, 2, B), of descent against the powers of I - 2 eta K / n with
-    the network's own kernel at its start.
+    width, on training and on new inputs.      bound: (W, B), what is proved of it on training inputs, the largest
+    |K_t - K|_2 over the least eigenvalue of the limit K.
+    descent: (W, 2, B), of descent against the powers of I - 2 eta K / n with the network's own kernel at its start.
     limit, own_limit: (W, B), at new inputs after the last step, against the interpolants of both kernels.
     distance: (W, B), |theta - theta_0| there over the least norm of the change with the kernel of infinite width.
     rest: (W, B), what is left of y - f_0 on the training inputs then.
     """
 
     flow: Tensor
+    bound: Tensor
     descent: Tensor
     limit: Tensor
     own_limit: Tensor
@@ -67,14 +70,20 @@ class Trained:
             self.start,
             constant(self.unit / split),
             steps=[split * stop for stop in stops],
-            watch={"outputs": lambda point, _: self.everywhere.outputs(point.theta)},
+            watch={
+                "outputs": lambda point, _: self.everywhere.outputs(point.theta),
+                "kernel": lambda point, _: self.net.tangent_kernel(point.theta),
+            },
             max_seconds=math.inf,
         )
 
-    def flow(self) -> Tensor:
-        """Outputs (K, B, N) of gradient flow at `STOPS` units of time, extrapolated from two step sizes."""
-        coarse, fine = (self.descend(k, STOPS).watched["outputs"] for k in SPLITS)
-        return 2 * fine - coarse
+    def flow(self) -> tuple[Tensor, Tensor]:
+        """Outputs (K, B, N) of gradient flow at `STOPS` units of time, extrapolated from two step sizes, and kernels.
+
+        The kernels (K, B, n, n) are those of the smaller steps.
+        """
+        coarse, fine = (self.descend(split, STOPS).watched for split in SPLITS)
+        return 2 * fine["outputs"] - coarse["outputs"], fine["kernel"]
 
 
 def networks(
@@ -122,7 +131,7 @@ def _gaps(
     ]
     moved = (run.theta[-1] - run.theta[0]).norm(dim=-1)
     return (
-        _flow_gap(sets, trained, limit, first),
+        *_flow_gap(sets, trained, limit, first),
         _largest(descent, n) / size,
         ends[0] / size,
         ends[1] / size,
@@ -131,12 +140,17 @@ def _gaps(
     )
 
 
-def _flow_gap(sets: Sets, trained: Trained, limit: Tensor, first: Tensor) -> Tensor:
-    """Largest over time of |f_t - prediction| with the kernel of infinite width, (2, B)."""
+def _flow_gap(
+    sets: Sets, trained: Trained, limit: Tensor, first: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Largest over time of |f_t - prediction| with the kernel of infinite width, (2, B), and the bound (B,)."""
+    n, (seen, kernels) = sets.examples, trained.flow()
     times = torch.tensor(STOPS).to(first)[:, None] * trained.unit
-    apart = trained.flow() - flow_outputs(limit, first, sets.targets, times)
-    size = root_mean_square(sets.targets - first[:, : sets.examples])
-    return _largest(apart, sets.examples) / size
+    apart = seen - flow_outputs(limit, first, sets.targets, times)
+    size = root_mean_square(sets.targets - first[:, :n])
+    moved = torch.linalg.matrix_norm(kernels - limit[:, :n], ord=2).amax(0)
+    least = torch.linalg.eigvalsh(limit[:, :n])[:, 0]
+    return _largest(apart, n) / size, moved / least
 
 
 def flow_gaps(
@@ -150,7 +164,7 @@ def flow_gaps(
         trained, _ = networks(sets, shape, generators(number))
         limit = limit_kernel(sets.points, sets.inputs, len(shape), 0.0)
         first = trained.everywhere.outputs(trained.start)
-        rows.append(_flow_gap(sets, trained, limit, first))
+        rows.append(_flow_gap(sets, trained, limit, first)[0])
     return torch.stack(rows)
 
 
@@ -172,27 +186,42 @@ def linear_models(
 ) -> tuple[Tensor, Tensor]:
     """Descent on the linearized networks in their parameters, against the closed form with J J^T: (B,) and (B,).
 
-    The largest difference of an output at any stop, over the largest start; and the relative difference between the
-    length of the change of the parameters and the least one, after the last step.
+    The largest difference of an output at any stop, over the largest start; and the largest relative difference
+    between the length of the change of the parameters and the least that gives the same training outputs.
     """
     trained, _ = networks(sets, (width,), generators)
     J = trained.everywhere.jacobian(trained.start)
     first, n, y = trained.everywhere.outputs(trained.start), sets.examples, sets.targets
     model = Linear(J[:, :n], first[:, :n])
     everywhere = Linear(J, first)
-    stops = (*STEPS, 1000)
     run = explicit.descend(
         Objective(model, Square(), y, shared=False),
         torch.zeros_like(trained.start),
         constant(trained.unit),
-        steps=stops,
+        steps=STEPS,
         watch={"outputs": lambda point, _: everywhere.outputs(point.theta)},
         max_seconds=math.inf,
     )
     kernel = J @ J[:, :n].mT
-    steps = torch.tensor(stops).to(y)
+    steps = torch.tensor(STEPS).to(y)
     expected = descent_outputs(kernel, first, y, steps, trained.unit)
-    apart = (run.watched["outputs"] - expected).abs().amax((0, 2))
-    least = least_change(kernel, first, y)
-    change = run.theta[-1].norm(dim=-1) / least - 1
-    return apart / first.abs().amax(-1), change.abs()
+    seen = run.watched["outputs"]
+    apart = (seen - expected).abs().amax((0, 2))
+    least = torch.stack([least_change(kernel, first, f[:, :n]) for f in seen[1:]])
+    change = run.theta[1:].norm(dim=-1) / least - 1
+    return apart / first.abs().amax(-1), change.abs().amax(0)
+
+
+def least_norm_program(sets: Sets, first: Tensor) -> Tensor:
+    """Values (N,) at all points of the first set of f_0 + sum_j c_j K(., z_j) of least norm through the targets.
+
+    The z_j are all N points, K the kernel of infinite width of one hidden layer, and `first` (N,) is f_0.
+    """
+    points, y = sets.points[0], sets.targets[0]
+    gram = limit_kernel(points, points, 1, 0.0).cpu().numpy()
+    n = len(y)
+    values = cp.Variable(len(points))
+    norm = cp.matrix_frac(values, (gram + gram.T) / 2)
+    fits = [values[:n] == (y - first[:n]).cpu().numpy()]
+    cp.Problem(cp.Minimize(norm), fits).solve(solver=cp.CLARABEL)
+    return first + torch.from_numpy(values.value).to(first)
