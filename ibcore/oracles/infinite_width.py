@@ -144,7 +144,7 @@ def covariance_correction(x: Tensor, z: Tensor, hidden: int, bias: float) -> Ten
 
     for _ in range(hidden):
         slope = torch.func.jacrev(step)(S)
-        bend = torch.func.hessian(step)(S)
+        bend = torch.func.jacrev(torch.func.jacrev(step))(S)
         c = slope @ c + torch.einsum("kij,ij->k", bend, C) / 2
         C = slope @ C @ slope.mT + _covariance_of_products(S)
         S = step(S)

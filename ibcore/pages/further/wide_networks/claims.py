@@ -193,8 +193,8 @@ def _covariances(narrow: Tensor, deep: Tensor, squares: Tensor) -> tuple[Check, 
             at_most=STANDARD_ERRORS,
             tag="derived",
             math="two hidden layers of width 32: the same",
-            reason="variances are exact, covariances off by less than 0.04/32 of the variance to leading order, a "
-            "tenth of a standard error at the numbers of draws of quick and book; the rest is chance as before",
+            reason="variances are exact; covariances are off by at most 0.13/32 of the variance to leading order, a "
+            "quarter of a standard error at 4,096 draws; the rest is chance as before",
             repeats=0.3,
         ),
         Check.each(
@@ -379,7 +379,7 @@ def ntk_at_init(measured: Kernels) -> Evidence:
             at_least=-0.25,
             tag="derived",
             math="exponent of the error in the width, pooled, at least $-0.25$",
-            reason=f"the kernel of a first layer of {FEW} neurons keeps an error of order {FEW}^(-1/2): exponent 0; "
+            reason=f"the kernel of a first layer of {FEW} neurons keeps an error of order ${FEW}^{{-1/2}}$: exponent 0; "
             "half way to -1/2",
             repeats=0.3,
         ),
@@ -553,7 +553,7 @@ def wide_net_linearized(measured: Trajectories) -> Evidence:
             at_least=-0.25,
             tag="derived",
             math=r"training inputs: exponent of $\sup_t$ of the gap, at least $-0.25$",
-            reason=f"the kernel of a first layer of {FEW} neurons keeps an error of order {FEW}^(-1/2), and moves: "
+            reason=f"the kernel of a first layer of {FEW} neurons keeps an error of order ${FEW}^{{-1/2}}$, and moves: "
             "exponent 0; half way to -1/2",
             repeats=0.3,
         ),
@@ -634,7 +634,7 @@ def _along(widths: tuple[int, ...], found: Gaps) -> tuple[Check, ...]:
             tag="derived",
             math=r"descent against $(I - 2\eta K_0/n)^k$: exponent of the largest gap",
             reason="the theorem bounds the gap by order $m^{-1/2}$; chance turns the exponent by about 0.04, four "
-            "times that. An estimate to leading order gives $-3/4$",
+            "times that",
         ),
     )
 
