@@ -75,7 +75,12 @@ def _over(numbers: Tensor, values: Tensor) -> Tensor:
 
 
 @threads()
-def _path(kernel: Tensor, start: Tensor, targets: Tensor, progress: Progress) -> Tensor:
+def _path(
+    kernel: Tensor,
+    start: Tensor,
+    targets: Tensor,
+    progress: Progress,
+) -> Tensor:
     n = targets.shape[-1]
     values, vectors = symmetric_eigen(kernel[..., :n, :])
     singular = ~(values[..., :1] > 1e-13 * values[..., -1:])

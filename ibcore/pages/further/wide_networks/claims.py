@@ -379,8 +379,8 @@ def ntk_at_init(measured: Kernels) -> Evidence:
             at_least=-0.25,
             tag="derived",
             math="exponent of the error in the width, pooled, at least $-0.25$",
-            reason=f"the kernel of a first layer of {FEW} neurons keeps an error of order ${FEW}^{{-1/2}}$: exponent 0; "
-            "half way to -1/2",
+            reason=f"a first layer of {FEW} neurons keeps an error of order ${FEW}^{{-1/2}}$ in the kernel: exponent "
+            "0; half way to $-1/2$",
             repeats=0.3,
         ),
         math=f"a first layer of {FEW} neurons, the second one wide",
@@ -553,8 +553,8 @@ def wide_net_linearized(measured: Trajectories) -> Evidence:
             at_least=-0.25,
             tag="derived",
             math=r"training inputs: exponent of $\sup_t$ of the gap, at least $-0.25$",
-            reason=f"the kernel of a first layer of {FEW} neurons keeps an error of order ${FEW}^{{-1/2}}$, and moves: "
-            "exponent 0; half way to -1/2",
+            reason=f"a first layer of {FEW} neurons keeps an error of order ${FEW}^{{-1/2}}$ in the kernel, and moves: "
+            "exponent 0; half way to $-1/2$",
             repeats=0.3,
         ),
         math=f"a first layer of {FEW} neurons, the second one wide",

@@ -20,20 +20,20 @@ from ibcore.oracles.linearized import descent_outputs
 from ibcore.pages.further.wide_networks.figures import plot_functions, plot_paths
 
 LINE_WIDTHS = (4, 32, 256, 2048)
-LINE_STEPS = (0, 3, 30, 300, 3000)
+LINE_STEPS = (0, 30, 300, 3000)
 _EXAMPLES = ((-1.5, -0.5, 0.4, 1.4), (-1.0, 0.8, -0.4, 1.2))
-_CURVE = tuple(sorted({round(10 ** (k / 8)) for k in range(28)} | set(LINE_STEPS)))
+_CURVE = tuple(sorted({round(10 ** (k / 6)) for k in range(21)} | set(LINE_STEPS)))
 
 
 def line_points() -> tuple[Tensor, Tensor, Tensor]:
-    """Four inputs (4, 1), their targets (4,), and a grid (61, 1)."""
+    """Four inputs (4, 1), their targets (4,), and a grid (41, 1)."""
     inputs, targets = (torch.tensor(part).double() for part in _EXAMPLES)
-    return inputs[:, None], targets, torch.linspace(-2, 2, 61).double()[:, None]
+    return inputs[:, None], targets, torch.linspace(-2, 2, 41).double()[:, None]
 
 
 @functools.cache
 def line_paths(width: int) -> tuple[Tensor, Tensor]:
-    """Outputs (K, 65) at examples and grid after the steps of the curve, of a network and of its prediction."""
+    """Outputs (K, 45) at examples and grid after the steps of the curve, of a network and of its prediction."""
     X, y, grid = line_points()
     points = torch.cat([X, grid])
     net, everywhere = (WideNetwork(part, (width,)) for part in (X, points))
