@@ -34,6 +34,7 @@ from ibcore.models.neuron import TANH, HiddenNeuron, Neuron, leaky_relu
 from ibcore.models.sums import Sum
 from ibcore.models.two_layer import TwoLayerReLU
 from ibcore.models.unshared_diagonal import UnsharedDiagonal
+from ibcore.models.wide import WideNetwork
 
 MEMBERS, EXAMPLES, FEATURES = 3, 6, 4
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
@@ -74,6 +75,7 @@ CASES = {
     },
     "network, three outputs": Case(lambda x: Network(x, (5,), "tanh", out=3)),
     "network without biases": Case(lambda x: Network(x, (5,), "elu", biases=False)),
+    "wide network": Case(lambda x: WideNetwork(x, (5, 3), bias=0.5)),
 }
 LOSSES: dict[str, Loss] = {
     "exponential": Exponential(),

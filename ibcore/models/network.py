@@ -24,7 +24,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "identity": lambda z: z,
 }
-_SLOPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # of z and phi(z)
+SLOPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # of z and phi(z)
     "tanh": lambda _, value: 1 - value.square(),
     "relu": lambda _, value: value > 0,
     "squared_relu": lambda z, _: 2 * torch.relu(z),
@@ -99,7 +99,7 @@ class Network(OnInputs):
 
     def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """The outputs and the map of weights to their pullback, by backpropagation through the states kept."""
-        layers, slope = self.layers(theta), _SLOPES[self.activation]
+        layers, slope = self.layers(theta), SLOPES[self.activation]
         states, inner = self._states(layers)
 
         def pull(weights: Tensor) -> Tensor:
