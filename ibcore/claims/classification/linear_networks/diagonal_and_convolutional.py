@@ -586,9 +586,9 @@ def _deep_residuals(data: PlantedL1, alphas: Tensor) -> Tensor:
     "network of full width (circular, one channel) comes close to the predictor of "
     r"largest margin in the $\ell_1$ norm of the discrete Fourier transform, its limit "
     "wherever directions and phases converge.",
-    quick={"datasets": 4, "starts": 8},
-    book={"datasets": 4, "starts": 8},
-    full={"datasets": 20, "starts": 32},
+    quick={"datasets": 8, "starts": 4},
+    book={"datasets": 8, "starts": 8},
+    full={"datasets": 40, "starts": 32},
 )
 def conv_linear_fourier(setting: Setting, *, datasets: int, starts: int) -> Evidence:
     """Excess of the Fourier l1 norm over the certified optimum, beside the l2 and l1 max-margin predictors."""
@@ -599,23 +599,29 @@ def conv_linear_fourier(setting: Setting, *, datasets: int, starts: int) -> Evid
     )
     control = Control(
         "kernels of one entry",
-        Check.each(
-            "Fourier l1 gap at log L = -1e3",
-            torch.cat([one["narrow"].flatten() for one in runs]),
-            at_least=0.04,
-            tag="observed",
-            math=r"Fourier $\ell_1$ gap at $\log L = -10^3$",
-            reason=r"forty times the bar of the claim; the $\ell_2$ solution, to which these "
-            "networks go, misses by 5 % where data are drawn",
-        ),
+        _narrow_gaps(torch.cat([one["narrow"].flatten() for one in runs])),
     )
     notes = {
         "data sets": datasets,
-        "rejected (rate below 0.3, a small dual, or a baseline within 5 %)": sum(
+        "rejected (rate below 0.3, or a small dual)": sum(
             one["rejected"] for one in runs
         ),
     }
     return Evidence(checks, control, {"runs": runs}, notes)
+
+
+def _narrow_gaps(gaps: Tensor) -> Check:
+    """Fourier l1 gaps (B,) of networks whose kernels do not have full width."""
+    return Check.share(
+        "Fourier l1 gap at log L = -1e10 at most 0.01",
+        gaps,
+        at_most=0.01,
+        most=0.25,
+        tag="observed",
+        math=r"Fourier $\ell_1$ gap at $\log L = -10^{10}$ at most $0.01$",
+        reason=r"ten times the bar of the claim; these networks go to the $\ell_2$ solution, whose gap is a matter "
+        "of the data",
+    )
 
 
 def _fourier_checks(certificates: list[float], gaps: Tensor) -> tuple[Check, ...]:
@@ -652,7 +658,7 @@ def _fourier_checks(certificates: list[float], gaps: Tensor) -> tuple[Check, ...
     )
 
 
-def contrasting_waves(
+def draw_waves(
     setting: Setting, index: int
 ) -> tuple[Classification, FourierMargin, tuple[float, float], int]:
     """Twelve points in 16 dimensions, the Fourier l1 optimum, the gaps of the l2 and l1 solutions, draws rejected."""
@@ -666,7 +672,7 @@ def contrasting_waves(
             return None
         others = [norm_max_margin(data.X, data.y, p).primal for p in (2, 1)]
         l2, l1 = (float(fourier_norm(other)) / best.value - 1 for other in others)
-        return (data, best, (l2, l1)) if l2 >= 0.05 and l1 >= 0.05 else None
+        return data, best, (l2, l1)
 
     ((data, best, baselines),), rejected = setting.draw(1, f"fourier {index}", keep)
     return data, best, baselines, rejected
@@ -679,11 +685,11 @@ def clear_cut(best: FourierMargin) -> bool:
 
 def fourier_run(setting: Setting, index: int, starts: int) -> dict[str, Any]:
     """`starts` normal starts of standard deviation 0.3: gaps (2, starts) at log L = -1e6 and -1e10."""
-    data, best, baselines, rejected = contrasting_waves(setting, index)
+    data, best, baselines, rejected = draw_waves(setting, index)
     (seed,) = setting.seeds(1, f"fourier start {index}")
     generator = torch.Generator().manual_seed(seed)
     gaps, limits = {}, {}
-    for kernel, count, levels in ((16, starts, (-1e6, -1e10)), (1, 1, (-1e3,))):
+    for kernel, count, levels in ((16, starts, (-1e6, -1e10)), (1, 1, (-1e10,))):
         model = Convolutional(data.signed.to(setting.device), kernel=kernel)
         start = 0.3 * torch.randn(
             count, model.dimension, generator=generator, dtype=torch.float64
