@@ -365,15 +365,6 @@ def logistic_log_rates(setting: Setting, *, each: int) -> Evidence:
             r"the start, over 230 units of $\log t$",
         ),
         Check.each(
-            "rise of margin gap * log t after log t = 1e3, over max|x| sin log t",
-            _rises(gaps, constants, batches),
-            at_most=0.01,
-            tag="derived",
-            math=r"rise of margin gap $\times \log t$ after $\log t = 1000$, "
-            r"over $\max|x| \sin\angle \log t$",
-            reason=r"the gap is at most $\max|x| \sin\angle$; 1 % as for the constant",
-        ),
-        Check.each(
             "margin gap over its bound, log t = 1e3 to 1e6",
             torch.cat(
                 [
@@ -431,12 +422,6 @@ def _gap_shares(batch: Batch, thetas: Tensor, log_times: Tensor) -> Tensor:
     grown = u - np.log(n) - torch.log1p(u.square() / (2 * batch.gamma.square()))
     shares = (1 - _margins(batch, thetas) / batch.gamma) * grown / _bound(n)
     return shares.amax(0)
-
-
-def _rises(gaps: Tensor, constants: Tensor, batches: list[Batch]) -> Tensor:
-    """How far gap * log t climbs above its first value, in units of the bound max_i |x_i| * sin * log t."""
-    radii = torch.cat([b.signed.square().sum(-1).sqrt().amax(-1) for b in batches])
-    return (gaps.amax(0) - gaps[0]) / (radii * constants.amax(0))
 
 
 def _settled(spread: Tensor) -> Check:

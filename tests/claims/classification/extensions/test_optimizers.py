@@ -196,6 +196,18 @@ def test_no_steepest_descent_falls_below_its_bound(p, size):
             assert best - least / float(torch.linalg.vector_norm(w, p)) <= bound
 
 
+def test_the_control_on_the_lengths_survives_where_their_sum_is_infinite():
+    norms = page.draw_norm_problems(Setting("quick", 6), 8, "any")
+
+    def control(power, over):
+        pace = decaying(0.7 / norms.radii.flatten(), power, over=over)
+        return page._spent(page.own_gaps(page._steepest_gaps(norms, pace, [7000])[-1]))
+
+    assert control(2.0, 20.0).refuted
+    assert not control(0.5, 600.0).refuted
+    assert not page._spent(torch.full((8, 3), math.nan).double()).refuted
+
+
 def test_the_bound_counts_the_squares_of_the_steps():
     """For one example the bound is R^2 sum s^2 / (2 sum s): of second order in the steps, though the gap is zero."""
     lengths = torch.full((50,), 0.1).double()

@@ -1,4 +1,4 @@
-"""Figures of the page on diagonal and convolutional linear networks."""
+"""Figures of the page on diagonal linear networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 _LINES = (("blue", "-", "o"), ("orange", "--", "s"), ("purple", "-.", "D"))
 
 
-def draw_coefficients(ax: Axes, beta: Array, sparse: Array) -> None:
+def plot_coefficients(ax: Axes, beta: Array, sparse: Array) -> None:
     """Bars of the coefficients `beta` (d,), over the outlines of the `sparse` ones, both in units of their l1 norm."""
     order = np.argsort(-np.abs(sparse), kind="stable")
     places = np.arange(len(beta))
@@ -36,7 +36,7 @@ def draw_coefficients(ax: Axes, beta: Array, sparse: Array) -> None:
     )
 
 
-def draw_ratio_paths(
+def plot_ratio_paths(
     ax: Axes,
     powers: Array,
     ratios: Array,
@@ -67,7 +67,7 @@ def draw_ratio_paths(
     )
 
 
-def draw_exponents(ax: Axes, slacks: Array, exponents: Array) -> None:
+def plot_exponents(ax: Axes, slacks: Array, exponents: Array) -> None:
     """Measured exponents over dual slacks, with the line of equality."""
     ends = np.array([0.15, 0.57])
     ax.plot(ends, ends, color=PALETTE["gray"], linestyle="--", linewidth=1.3)
@@ -89,7 +89,7 @@ def draw_exponents(ax: Axes, slacks: Array, exponents: Array) -> None:
     ax.set(xlabel="dual slack of the linear program", ylabel="measured exponent")
 
 
-def draw_minimizers(ax: Axes, values: Array, counts: Array, depth: int) -> None:
+def plot_minimizers(ax: Axes, values: Array, counts: Array, depth: int) -> None:
     """How many starts end at each of the best local minimizers, at most eight, labeled by relative quasi-norm."""
     shown = min(len(values), max(8, int(np.flatnonzero(counts).max()) + 1))
     places = np.arange(shown)
@@ -111,7 +111,7 @@ def draw_minimizers(ax: Axes, values: Array, counts: Array, depth: int) -> None:
     )
 
 
-def draw_scale_map(ax: Axes, scales: Array, accuracies: Array, ratios: Array) -> None:
+def plot_scale_map(ax: Axes, scales: Array, accuracies: Array, ratios: Array) -> None:
     """l1 margin ratios (K, S) over the scale alpha and log(1/L), with the line log(1/L) = alpha^2."""
     x, y = np.log10(scales), np.log10(accuracies)
     filled = ax.contourf(
@@ -130,46 +130,4 @@ def draw_scale_map(ax: Axes, scales: Array, accuracies: Array, ratios: Array) ->
         ylabel="$\\log(1/L)$",
         xlim=(x.min(), x.max()),
         ylim=(y.min(), y.max()),
-    )
-
-
-def draw_spectrum(ax: Axes, limits: Array, best: Array, plain: Array) -> None:
-    """Sizes of the Fourier coefficients, in units of their sum: networks (B, d), the Fourier l1 and the l2 optimum."""
-
-    def sizes(beta: Array) -> Array:
-        full = np.abs(np.fft.fft(beta))
-        return (full / full.sum(-1, keepdims=True))[..., : beta.shape[-1] // 2 + 1]
-
-    frequencies = np.arange(best.shape[-1] // 2 + 1)
-    ax.bar(frequencies, sizes(best), width=0.8, color=PALETTE["gray"], alpha=0.35)
-    ax.plot(
-        frequencies,
-        sizes(plain),
-        "s--",
-        color=PALETTE["orange"],
-        markersize=5,
-        linewidth=1.2,
-    )
-    for one in sizes(limits):
-        ax.plot(
-            frequencies,
-            one,
-            "o",
-            color=PALETTE["blue"],
-            markersize=6,
-            markerfacecolor="none",
-        )
-    peak = int(np.argmin(sizes(best) - sizes(plain)))
-    ax.annotate(
-        "$\\ell_2$ max margin",
-        (peak, sizes(plain)[peak]),
-        (0, 9),
-        textcoords="offset points",
-        ha="center",
-        color=PALETTE["orange"],
-    )
-    ax.set(
-        xlabel="frequency",
-        ylabel="share of the Fourier $\\ell_1$ norm",
-        xticks=frequencies,
     )

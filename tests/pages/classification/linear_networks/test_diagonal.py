@@ -5,12 +5,15 @@ import pytest
 import torch
 
 from ibcore.claims import Setting
-from ibcore.claims.classification.linear_networks import (
-    diagonal_and_convolutional as page,
-)
 from ibcore.dynamics.log_time import flow
 from ibcore.losses import Exponential
 from ibcore.models.diagonal import Diagonal, even_start
+from ibcore.oracles.norm_margin import norm_max_margin
+from ibcore.pages.classification.linear_networks.diagonal import claims as page
+from ibcore.pages.classification.linear_networks.diagonal.explorers import (
+    explore_training,
+    three_of_twelve,
+)
 from ibcore.problems.sparse_margin import planted_l1
 
 CLAIMS = {
@@ -18,7 +21,6 @@ CLAIMS = {
     for claim in (
         page.diag_classification_quasinorm,
         page.diag_init_scale_vs_accuracy,
-        page.conv_linear_fourier,
     )
 }
 
@@ -116,22 +118,6 @@ def test_depth_three_conserves_the_sum_of_inverses_of_its_copies():
     )
 
 
-def test_fourier_baselines_are_apart(verdicts):
-    for run in verdicts["conv-linear-fourier"].data["runs"]:
-        assert min(run["baselines"]) >= 0.05
-        assert bool((run["gaps"] > -1e-7).all())
-
-
-@pytest.mark.parametrize(
-    ("rate", "strictness", "kept"),
-    [(0.3, 0.01, True), (0.29, 0.01, False), (0.3, 0.009, False), (2.0, 0.5, True)],
-)
-def test_optima_that_decide_slowly_are_rejected(verdicts, rate, strictness, kept):
-    best = verdicts["conv-linear-fourier"].data["runs"][0]["best"]
-    made_up = dataclasses.replace(best, rate=rate, strictness=strictness)
-    assert page.clear_cut(made_up) is kept
-
-
 def test_the_control_at_depth_three_starts_from_every_scale_up_to_one():
     data, _, _ = page.contrasting(Setting("quick", 1), 0)
     alphas = torch.tensor([0.1, 1.0], dtype=torch.float64)
@@ -176,11 +162,14 @@ def test_a_network_that_breaks_down_does_not_count_as_having_arrived(verdicts):
     assert checks[1].broken == lost.shape[1] // 2
 
 
-def test_fourier_gaps_that_are_missing_count_as_large():
-    gaps = torch.full((2, 32), 1e-4, dtype=torch.float64)
-    gaps[0] = 1e-2
-    assert all(check.holds for check in page._fourier_checks([0.0], gaps))
-    gaps[:, :20] = math.nan
-    assert [check.holds for check in page._fourier_checks([math.nan], gaps)] == [
-        False
-    ] * 3
+def test_explorer_draws_and_says_what_it_shows():
+    fig, sentence = explore_training(7, 1.0, 2)
+    assert len(fig.axes) == 2
+    assert "3 of 12 coefficients" in sentence
+    _, early = explore_training(0, 10.0, 2)
+    assert "3 of 12" not in early
+
+
+def test_the_explored_problem_is_what_it_says():
+    data = three_of_twelve()
+    assert int((norm_max_margin(data.X, data.y, 1).primal.abs() > 1e-9).sum()) == 3

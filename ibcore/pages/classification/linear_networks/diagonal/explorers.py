@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.dynamics.log_time import flow
-from ibcore.figures.diagonal_and_convolutional import (
-    draw_coefficients,
-    draw_ratio_paths,
-)
 from ibcore.figures.style import figure
 from ibcore.losses import Exponential
 from ibcore.models.diagonal import Diagonal, even_start
+from ibcore.pages.classification.linear_networks.diagonal.figures import (
+    plot_coefficients,
+    plot_ratio_paths,
+)
 from ibcore.problems.sparse_margin import PlantedL1, planted_l1
 
 SCALES = (0.1, 1.0, 10.0)
@@ -46,14 +46,14 @@ def training_paths(depth: int) -> tuple[Tensor, Tensor]:
     return betas, margins / betas.abs().sum(-1) * float(data.primal.abs().sum())
 
 
-def draw_training(power: int, scale: float, depth: int) -> tuple[Figure, str]:
+def explore_training(power: int, scale: float, depth: int) -> tuple[Figure, str]:
     """The coefficients at log(1/L) = 10^power beside the l1 margin over the whole training."""
     betas, ratios = training_paths(depth)
     row, column = _GRID.index(float(power)), SCALES.index(scale)
     beta = betas[row, column].numpy()
     fig, (left, right) = figure(2, height=3.1)
-    draw_coefficients(left, beta, three_of_twelve().primal.numpy())
-    draw_ratio_paths(
+    plot_coefficients(left, beta, three_of_twelve().primal.numpy())
+    plot_ratio_paths(
         right,
         np.array(_GRID),
         ratios.numpy(),

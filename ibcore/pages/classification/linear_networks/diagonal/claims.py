@@ -1,4 +1,4 @@
-"""Diagonal and convolutional linear networks: sparse limits, and the scale of the start against the accuracy."""
+"""Diagonal linear networks: sparse limits, and the scale of the start against the accuracy."""
 
 from __future__ import annotations
 
@@ -10,19 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ibcore.claims import Setting, claim
+from ibcore.claim import Setting, claim
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.evidence import Breakdown, Check, Control, Evidence, attempt
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
-from ibcore.models.convolutional import Convolutional
 from ibcore.models.diagonal import Diagonal, even_start
-from ibcore.oracles.fourier_margin import (
-    FourierMargin,
-    fourier_max_margin,
-    fourier_norm,
-)
 from ibcore.oracles.norm_margin import norm_max_margin
 from ibcore.oracles.quasi_norm import LocalMinimizers, quasi_norm_minimizers
 from ibcore.oracles.woodworth import (
@@ -36,7 +30,6 @@ from ibcore.problems.sparse_margin import (
     PlantedL1,
     planted_l1,
     sparse_teacher,
-    wave_teacher,
 )
 
 SLACKS = (0.22, 0.3, 0.4, 0.5)
@@ -46,7 +39,7 @@ LEVELS = (-1e8, -1e10)
 EARLY = -10.0  # log L from which the proved bound on the l1 margin is computed
 
 
-def normalized(model: Diagonal | Convolutional, theta: Tensor) -> Tensor:
+def normalized(model: Diagonal, theta: Tensor) -> Tensor:
     """beta over its least margin, (B, d)."""
     return model.coefficients(theta) / model.outputs(theta).amin(-1, keepdim=True)
 
@@ -576,135 +569,3 @@ def _deep_residuals(data: PlantedL1, alphas: Tensor) -> Tensor:
         ],
         1,
     )
-
-
-@claim(
-    kind="empirical",
-    source="Gunasekar, Lee, Soudry and Srebro 2018, theorem on full-width linear convolutional networks (recalled: the "
-    "limit, if directions and phases converge); the rate is a linearization, the shares of starts are observed",
-    statement="From most random starts gradient flow on a two-layer linear convolutional "
-    "network of full width (circular, one channel) comes close to the predictor of "
-    r"largest margin in the $\ell_1$ norm of the discrete Fourier transform, its limit "
-    "wherever directions and phases converge.",
-    quick={"datasets": 4, "starts": 8},
-    book={"datasets": 4, "starts": 8},
-    full={"datasets": 20, "starts": 32},
-)
-def conv_linear_fourier(setting: Setting, *, datasets: int, starts: int) -> Evidence:
-    """Excess of the Fourier l1 norm over the certified optimum, beside the l2 and l1 max-margin predictors."""
-    runs = [fourier_run(setting, k, starts) for k in range(datasets)]
-    checks = _fourier_checks(
-        [abs(one["best"].gap) for one in runs],
-        torch.cat([one["gaps"] for one in runs], 1),
-    )
-    control = Control(
-        "kernels of one entry",
-        Check.each(
-            "Fourier l1 gap at log L = -1e3",
-            torch.cat([one["narrow"].flatten() for one in runs]),
-            at_least=0.04,
-            tag="observed",
-            math=r"Fourier $\ell_1$ gap at $\log L = -10^3$",
-            reason=r"forty times the bar of the claim; the $\ell_2$ solution, to which these "
-            "networks go, misses by 5 % where data are drawn",
-        ),
-    )
-    notes = {
-        "data sets": datasets,
-        "rejected (rate below 0.3, a small dual, or a baseline within 5 %)": sum(
-            one["rejected"] for one in runs
-        ),
-    }
-    return Evidence(checks, control, {"runs": runs}, notes)
-
-
-def _fourier_checks(certificates: list[float], gaps: Tensor) -> tuple[Check, ...]:
-    """Certified gaps, one a data set, and Fourier l1 gaps at log L = -1e6 and -1e10, (2, starts)."""
-    return (
-        Check.each(
-            "cone program: certified relative gap",
-            certificates,
-            at_most=1e-7,
-            tag="derived",
-            reason="the tolerance asked of the solver",
-            precision=True,
-        ),
-        Check.share(
-            "Fourier l1 gap at log L = -1e10 at most 1e-3",
-            gaps[-1],
-            at_most=1e-3,
-            least=0.75,
-            tag="derived",
-            math=r"Fourier $\ell_1$ gap at $\log L = -10^{10}$ at most $10^{-3}$",
-            reason=r"$q^{-\kappa} \le 10^{-3}$ for $\kappa \ge 0.3$; starts that linger near a "
-            "saddle are late: 9 % of 192, up to five of the eight on one data set",
-        ),
-        Check.share(
-            "gap at log L = -1e10 over gap at -1e6 at most 0.5",
-            gaps[-1] / gaps[-2],
-            at_most=0.5,
-            least=0.75,
-            tag="derived",
-            math=r"gap at $\log L = -10^{10}$ over gap at $-10^6$ at most 0.5",
-            reason=r"the predicted factor is $10^{-4 \kappa} \le 0.06$; a start that lingers "
-            "is above",
-        ),
-    )
-
-
-def contrasting_waves(
-    setting: Setting, index: int
-) -> tuple[Classification, FourierMargin, tuple[float, float], int]:
-    """Twelve points in 16 dimensions, the Fourier l1 optimum, the gaps of the l2 and l1 solutions, draws rejected."""
-
-    def keep(
-        generator: torch.Generator,
-    ) -> tuple[Classification, FourierMargin, tuple[float, float]] | None:
-        data = wave_teacher(12, 16, 2, 0.1, generator)
-        best = fourier_max_margin(data.X, data.y)
-        if not clear_cut(best):
-            return None
-        others = [norm_max_margin(data.X, data.y, p).primal for p in (2, 1)]
-        l2, l1 = (float(fourier_norm(other)) / best.value - 1 for other in others)
-        return (data, best, (l2, l1)) if l2 >= 0.05 and l1 >= 0.05 else None
-
-    ((data, best, baselines),), rejected = setting.draw(1, f"fourier {index}", keep)
-    return data, best, baselines, rejected
-
-
-def clear_cut(best: FourierMargin) -> bool:
-    """Whether the gap of a Fourier optimum has to fall by the rate 0.3, with no dual variable that nearly vanishes."""
-    return best.rate >= 0.3 and best.strictness >= 0.01
-
-
-def fourier_run(setting: Setting, index: int, starts: int) -> dict[str, Any]:
-    """`starts` normal starts of standard deviation 0.3: gaps (2, starts) at log L = -1e6 and -1e10."""
-    data, best, baselines, rejected = contrasting_waves(setting, index)
-    (seed,) = setting.seeds(1, f"fourier start {index}")
-    generator = torch.Generator().manual_seed(seed)
-    gaps, limits = {}, {}
-    for kernel, count, levels in ((16, starts, (-1e6, -1e10)), (1, 1, (-1e3,))):
-        model = Convolutional(data.signed.to(setting.device), kernel=kernel)
-        start = 0.3 * torch.randn(
-            count, model.dimension, generator=generator, dtype=torch.float64
-        )
-        run = flow(
-            model,
-            Exponential(),
-            start.to(setting.device),
-            log_loss=levels,
-            tolerance=1e-5,
-        )
-        limits[kernel] = torch.stack(
-            [normalized(model, theta) for theta in run.theta]
-        ).cpu()
-        gaps[kernel] = fourier_norm(limits[kernel]) / best.value - 1
-    return {
-        "data": data,
-        "best": best,
-        "baselines": baselines,
-        "rejected": rejected,
-        "gaps": gaps[16],
-        "limits": limits[16][-1],
-        "narrow": gaps[1],
-    }

@@ -1,0 +1,1 @@
+"""Rooms of the pages on linear networks in classification."""

@@ -1,0 +1,1 @@
+"""Linear convolutional networks: sparsity in frequency."""
