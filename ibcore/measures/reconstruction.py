@@ -80,7 +80,7 @@ def outside(vectors: Tensor, basis: Tensor) -> Tensor:
 
 
 def distinct_neurons(layers: Layers, tolerance: float = 1e-3) -> int:
-    """How many different neurons (w, b, v) there are, apart from the sign that tanh leaves open; silent ones are none."""
+    """How many different neurons (w, b, v) there are, up to the sign that tanh passes on; silent ones are none."""
     rows = torch.cat([layers.below, layers.outer.mT], 1)
     lengths = torch.linalg.vector_norm(rows, dim=1)
     rows = rows[lengths > 1e-4 * lengths.max()]
@@ -171,7 +171,7 @@ def _descend(
 def _equations(
     u: Tensor, offset: Tensor, slopes: Tensor, basis: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Squared residuals (S,), Gauss-Newton matrices (S, k, k) and half gradients (S, k)."""
+    """Squared residuals (S,), Gauss-Newton matrices (S, k, k), half gradients."""
     hidden = torch.tanh(offset + u @ slopes.mT)
     rest = outside(_with_one(hidden), basis)
     jacobian = (1 - hidden.square())[..., None] * slopes

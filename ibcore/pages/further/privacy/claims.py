@@ -133,8 +133,8 @@ def _proved(measured: Reconstructions) -> tuple[Check, ...]:
             at_most=STATIONARY,
             tag="proved",
             math=r"$\lambda\, \|\theta - \sum_i c_i \nabla f(x_i)\|$",
-            reason="it is the length of the gradient, which counts as zero below $10^{-6}$; training stops at $3 \\cdot "
-            "10^{-9}$ or after 20,000 steps",
+            reason="it is the length of the gradient, which counts as zero below $10^{-6}$; training stops at "
+            "$3 \\cdot 10^{-9}$ or after 20,000 steps",
             precision=True,
         ),
         Check.share(
@@ -153,7 +153,9 @@ def _proved(measured: Reconstructions) -> tuple[Check, ...]:
 
 
 def _recovered(few: Outcome, many: Outcome) -> tuple[Check, ...]:
-    ranks = torch.cat([few.rank == few.found.shape[1], many.rank == many.found.shape[1]])
+    ranks = torch.cat(
+        [few.rank == few.found.shape[1], many.rank == many.found.shape[1]]
+    )
     nearest = torch.cat([few.held.amin(-1), many.held.amin(-1)])
     chance = torch.cat([few.drawn.amin(-1), many.drawn.amin(-1)])
     told = r"every point found within $1\,\%$, "

@@ -6,6 +6,7 @@ import functools
 
 import torch
 from matplotlib.figure import Figure
+from sklearn.datasets import load_digits
 from torch import Tensor
 
 from ibcore.figures.style import figure
@@ -38,6 +39,14 @@ def explored(outputs: int) -> tuple[Group, Tensor]:
     return problem, train(problem)
 
 
+def shown(points: Tensor) -> Tensor:
+    """Points (n, 64) as ink from 0 to 1: the mean digit added, what is longer than a digit shortened to one."""
+    pixels = torch.from_numpy(load_digits(return_X_y=True)[0])
+    unit = 8 * pixels.var(0).mean().sqrt()
+    lengths = points.norm(dim=-1, keepdim=True)
+    return (points * (1.2 / lengths.clamp_min(1.2)) * unit + pixels.mean(0)) / 16
+
+
 def explore_outputs(outputs: int, noise: float) -> tuple[Figure, str]:
     """The attack on a network with so many outputs, with noise of this relative size on its parameters."""
     problem, theta = explored(outputs)
@@ -55,7 +64,7 @@ def explore_outputs(outputs: int, noise: float) -> tuple[Figure, str]:
     ):
         rows[name] = choice[torch.cdist(points, choice).argmin(1)]
     fig, ax = figure(width=5.2, height=3.6)
-    plot_digits(ax, {name: images.numpy() for name, images in rows.items()})
+    plot_digits(ax, {name: shown(images).numpy() for name, images in rows.items()})
     gaps = distances(points, found)
     return fig, _sentence(outputs, noise, gaps, distances(points, held))
 

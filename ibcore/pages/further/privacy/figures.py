@@ -16,22 +16,20 @@ _LEAST = 1e-10  # where a distance is drawn that is smaller
 
 
 def plot_digits(ax: Axes, rows: Mapping[str, Array]) -> None:
-    """Rows of images, each (n, 64) under the name that stands beside it; every image on a gray scale of its own."""
+    """Rows of images, ink (n, 64) from 0 to 1, with their names beside them."""
     bands = [np.concatenate([_tile(x) for x in images], 1) for images in rows.values()]
     ax.imshow(np.concatenate(bands), cmap="gray_r", vmin=0, vmax=1)
     step = SIDE + 2
     ax.set_yticks([step * k + SIDE / 2 for k in range(len(rows))], list(rows))
     ax.set_xticks([])
     ax.tick_params(length=0)
-    ax.grid(False)
+    ax.grid(visible=False)
     for spine in ax.spines.values():
         spine.set_visible(False)
 
 
-def _tile(pixels: Array) -> Array:
-    low, high = pixels.min(), pixels.max()
-    image = ((pixels - low) / max(high - low, 1e-12)).reshape(SIDE, SIDE)
-    return np.pad(image, 1, constant_values=np.nan)
+def _tile(ink: Array) -> Array:
+    return np.pad(ink.clip(0, 1).reshape(SIDE, SIDE), 1, constant_values=np.nan)
 
 
 def plot_distances(ax: Axes, groups: Mapping[str, tuple[Array, Array]]) -> None:

@@ -29,7 +29,7 @@ from ibcore.models.base import Model
 from ibcore.models.network import Network
 from ibcore.oracles.twin_data import twin_inputs
 from ibcore.problems.digits import CLASSES, digits_split
-from ibcore.validation import InvalidInput, data_tensor
+from ibcore.validation import InvalidInput, real_tensor
 
 WIDTH = 60
 DECAY = 0.005
@@ -82,10 +82,13 @@ class Group:
 
     def layers(self, theta: Tensor) -> list[Layers]:
         """The parameters (B, P) network by network."""
-        (inner, shift), (outer, top) = self.model.layers(theta)
-        assert shift is not None
-        assert top is not None
-        return [Layers(*part) for part in zip(inner, shift, outer, top, strict=True)]
+        d, outputs = self.inputs.shape[-1], self.signs.shape[-1]
+        inner, shift, outer, top = theta.split(
+            [self.width * d, self.width, outputs * self.width, outputs], -1
+        )
+        matrices = inner.unflatten(1, (-1, d)), outer.unflatten(1, (outputs, -1))
+        parts = zip(matrices[0], shift, matrices[1], top, strict=True)
+        return [Layers(*part) for part in parts]
 
     def on(self, inputs: Tensor) -> Group:
         """The same networks and labels on other inputs (B, n, d)."""
@@ -149,7 +152,7 @@ def drawn(seeds: Sequence[int], device: torch.device) -> Problems:
 
 def own(X: object, y: object, seeds: Sequence[int], device: torch.device) -> Problems:
     """Rows of a reader's X (N, d), centered, of mean squared length one; y (N,) are classes, numbered modulo ten."""
-    points = data_tensor("X", X, ndim=2).double()
+    points = real_tensor("X", X, ndim=2).double()
     least = 4 * MANY[0]
     if len(points) < least or points.shape[1] < MANY[0] - 1:
         raise InvalidInput(
@@ -184,7 +187,9 @@ def _problems(
         group(inputs[:, : FEW[0]], held, random_signs(*FEW, generators), generators),
         group(inputs[:, : MANY[0]], held, random_signs(*MANY, generators), generators),
         group(inputs[:, : FEW[0]], held, onehot, generators),
-        group(inputs[:, : FEW[0]], held, random_signs(FEW[0], 1, generators), generators),
+        group(
+            inputs[:, : FEW[0]], held, random_signs(FEW[0], 1, generators), generators
+        ),
     )
 
 
@@ -320,7 +325,9 @@ def noisy(theta: Tensor, size: float, seed: int) -> Tensor:
     return theta + size * length * noise.to(theta)
 
 
-def noise_curve(problem: Group, theta: Tensor, sizes: Sequence[float] = NOISES) -> Tensor:
+def noise_curve(
+    problem: Group, theta: Tensor, sizes: Sequence[float] = NOISES
+) -> Tensor:
     """Distances of the points to the attacker's nearest candidates under noise on theta, (S, B, n).
 
     The attacker is told the number of points, which noise would hide.
