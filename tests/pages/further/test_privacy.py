@@ -137,9 +137,8 @@ def whole(**changed):
         "undecayed": outcome(**lost),
         "twin_gap": torch.full((8,), 1e-9).double(),
         "twin_distance": torch.ones(8, 6).double(),
-        "noise": torch.tensor([1e-5, 1e-3, 0.5])
-        .double()[:, None, None]
-        .expand(-1, 8, 6),
+        "noise": torch.tensor([1e-5, 1e-3, 0.5]).double()[:, None, None]
+        * torch.ones(8, 6).double(),
     }
     return page.Reconstructions(**(parts | changed))
 
@@ -152,6 +151,12 @@ def test_a_good_measurement_stands():
     evidence = page.data_reconstruction.experiment(whole())
     assert judged() == []
     assert evidence.control.refuted
+
+
+def test_what_is_not_known_does_not_refute_the_control():
+    lost = outcome(found=poisoned(outcome().held, 3))
+    evidence = page.data_reconstruction.experiment(whole(undecayed=lost))
+    assert not evidence.control.refuted
 
 
 @pytest.mark.parametrize("group", ["few", "many", "onehot"])
@@ -203,12 +208,17 @@ def test_one_output_that_can_be_attacked():
     assert judged(single=outcome(rank=ranks + 5, **same)) == [10]
     assert judged(single=outcome(rank=poisoned(ranks, 5), **same)) == [10]
     assert judged(single=outcome(rank=ranks)) == [11]
+    lost = {"rank": ranks, "found": poisoned(outcome().held, 1)}
+    assert judged(single=outcome(**lost)) == [11]
 
 
 def test_noise_that_acts_in_another_way():
     noise = whole().noise
     assert judged(noise=noise * torch.tensor([1, 3, 1])[:, None, None]) == [12]
-    assert judged(noise=poisoned(noise.transpose(0, 1), 5).transpose(0, 1)) == [12]
+    assert judged(noise=poisoned(noise.transpose(0, 1), 5).transpose(0, 1)) == [12, 13]
+    lost = noise.clone()
+    lost[2, 0] = math.nan
+    assert judged(noise=lost) == [13]
     assert judged(noise=noise * torch.tensor([1, 1, 1e-3])[:, None, None]) == [13]
 
 
