@@ -171,7 +171,7 @@ def _descend(
 def _equations(
     u: Tensor, offset: Tensor, slopes: Tensor, basis: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Squared residuals (S,), Gauss-Newton matrices (S, k, k), half gradients."""
+    """Squared residuals (S,), Gauss-Newton matrices, half gradients."""
     hidden = torch.tanh(offset + u @ slopes.mT)
     rest = outside(_with_one(hidden), basis)
     jacobian = (1 - hidden.square())[..., None] * slopes
