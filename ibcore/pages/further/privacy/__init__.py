@@ -1,0 +1,1 @@
+"""Privacy: training data in the weights of a trained network."""
