@@ -31,7 +31,8 @@ SECTIONS = (
         _CLASSIFICATION,
         (
             "classification/linear_networks/fully_connected",
-            "classification/linear_networks/diagonal_and_convolutional",
+            "classification/linear_networks/diagonal",
+            "classification/linear_networks/convolutional",
         ),
     ),
     Section(
