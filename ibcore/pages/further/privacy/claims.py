@@ -140,7 +140,7 @@ def _proved(measured: Reconstructions) -> tuple[Check, ...]:
             tag="proved",
             math=r"$\lambda\, \|\theta - \sum_i c_i \nabla f(x_i)\|$",
             reason="it is the length of the gradient, which counts as zero below $10^{-6}$; training stops at "
-            "$3 \\cdot 10^{-9}$ or after 20,000 steps",
+            "$3 \\cdot 10^{-9}$ or after 60,000 steps",
             precision=True,
         ),
         Check.each(
