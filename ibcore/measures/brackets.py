@@ -32,7 +32,7 @@ class Brackets:
 
 
 def brackets(coordinates: Coordinates, theta: Tensor) -> Brackets:
-    """The brackets of `coordinates` at theta (P,), from the Jacobian and the m Hessians of G there."""
+    """All [V_i, V_j] at theta (P,), by first and second derivatives."""
     fields = coordinates.jacobian(theta[None])[0]
     units = torch.eye(len(fields)).to(fields)
     hessians = torch.stack(

@@ -36,10 +36,6 @@ class Observed(Model):
         """A tensor whose dtype and device the parameters take."""
         return self.inputs
 
-    @property
-    def dimension(self) -> int:
-        return self.coordinates.dimension
-
     def predictor(self, theta: Tensor) -> Tensor:
         """w = G(theta), (B, m), for theta (B, P)."""
         return self.coordinates.outputs(theta)

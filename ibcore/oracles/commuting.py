@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -84,7 +85,7 @@ class Symmetric:
             start = torch.zeros(X.shape[1], dtype=torch.float64)
             return _certified(bregman_projection(X, y, start, Hypentropy(self.scale)))
         best: QMinimizer = q_minimizer(X, y, self.scale, self.depth)
-        return Minimizer(best.primal, max(best.residual, best.correction))
+        return Minimizer(best.primal, _worst(best.residual, best.correction))
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,12 @@ class Exponential:
 
 
 def _certified(best: BregmanProjection) -> Minimizer:
-    return Minimizer(best.w, max(best.residual, best.outside, abs(best.gap)))
+    return Minimizer(best.w, _worst(best.residual, best.outside, abs(best.gap)))
+
+
+def _worst(*errors: float) -> float:
+    """The largest, NaN if one is."""
+    return float(np.max(errors))
 
 
 def of_powers(alpha: float, depth: int) -> Symmetric:

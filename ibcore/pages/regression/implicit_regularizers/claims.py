@@ -16,6 +16,7 @@ from ibcore.pages.regression.implicit_regularizers.runs import (
     FEATURES,
     FRACTIONS,
     PARAMETRIZATIONS,
+    Make,
     Problem,
     connected,
     drawn,
@@ -129,7 +130,7 @@ def own_problems(
         raise InvalidInput("y is zero, and so is the predictor from every start.")
     seeds = tuple(setting.seeds(datasets, "mirror flow"))
 
-    def placed(make: object) -> tuple[Problem, ...]:
+    def placed(make: Make) -> tuple[Problem, ...]:
         return tuple(
             Problem(drawn(make, seed).parametrization, inputs, targets / size)
             for seed in seeds

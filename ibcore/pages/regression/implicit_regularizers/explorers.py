@@ -32,11 +32,10 @@ _SAME = 1e-5  # ends closer than this are called the same
 
 _KINDS: dict[str, Callable[[torch.Generator], Parametrization]] = {
     "w itself": lambda _: plain(3),
-    "u² − v²": lambda _: powers(3, 2, 0.4),
-    "u³ − v³": lambda _: powers(3, 3, 0.3),
+    "u² - v²": lambda _: powers(3, 2, 0.4),
     "one hidden neuron": lambda g: neuron(3, g),
     "four hidden neurons": lambda g: connected(3, 4, 0.4, g),
-    "u · Ru − v · Rv": lambda g: turned(3, 0.1, ANGLE, g),
+    "u · Ru - v · Rv": lambda g: turned(3, 0.1, ANGLE, g),
 }
 PARAMETRIZATIONS = tuple(_KINDS)
 
@@ -64,9 +63,17 @@ def followed(kind: str) -> Followed:
         run = flow(Problem(start, X, Y).weighted(weights), _TIMES, tolerance=1e-9)
         first = start.coordinates.outputs(start.start[None])
         seen = run.path[run.path.isfinite().all(-1)]
-        paths.append(torch.cat([first, seen, run.w[None]]))
+        paths.append(_thinned(torch.cat([first, seen, run.w[None]])))
         ends.append(run.w)
     return Followed(tuple(paths), torch.stack(ends))
+
+
+def _thinned(path: Tensor) -> Tensor:
+    """The points of a path (K, 3) that are a twenty-fourth of its length or more apart, its ends among them."""
+    along = path.diff(dim=0).norm(dim=-1).cumsum(0)
+    marks = (along / along[-1].clamp(min=1e-300) * 24).floor()
+    kept = torch.cat([torch.ones(1, dtype=torch.bool), marks.diff() > 0])
+    return torch.cat([path[:1], path[1:][kept], path[-1:]])
 
 
 def explore_weights(kind: str, ratio: float) -> tuple[Figure, str]:
@@ -80,7 +87,7 @@ def explore_weights(kind: str, ratio: float) -> tuple[Figure, str]:
     plot_paths(
         left, [path[:, :2].numpy() for path in found.paths], ends[:, :2].numpy(), chosen
     )
-    plot_ends(right, torch.tensor(RATIOS).numpy(), places.numpy(), chosen, 1.0)
+    plot_ends(right, torch.tensor(RATIOS).numpy(), places.numpy(), chosen, 1.2)
     left.set(xlim=(-0.5, 1.5), ylim=(-0.5, 1.5))
     verdict = (
         "All five weightings end at this point"

@@ -26,6 +26,8 @@ def plot_paths(ax: Axes, paths: Sequence[Array], fits: Array, chosen: int) -> No
     ax.plot(*path[-1], "o", color=PALETTE["blue"], markersize=8)
     ax.plot(*path[0], "x", color=PALETTE["gray"], markersize=9)
     ax.set(xlabel="$w_1$", ylabel="$w_2$", title="The way")
+    ax.set_xticks([-0.5, 0, 0.5, 1, 1.5])
+    ax.set_yticks([-0.5, 0, 0.5, 1, 1.5])
     ax.legend(loc="upper right", fontsize=9)
 
 
@@ -43,6 +45,9 @@ def plot_ends(
         ylabel="place on the line of fits",
         title="Where it ends",
     )
+    ax.set_xticks(ratios, [f"{ratio:g}" for ratio in ratios])
+    ax.set_xticks([], minor=True)
+    ax.set_yticks([-1, -0.5, 0, 0.5, 1])
 
 
 def plot_square(ax: Axes, walks: Sequence[Array], title: str) -> None:
@@ -101,6 +106,6 @@ def plot_regimes(
         xlabel=r"scale $\alpha$ of the start",
         ylabel="relative distance of the limit",
     )
-    ax.text(0.02, 0.93, "rich", transform=ax.transAxes)
-    ax.text(0.98, 0.93, "kernel", transform=ax.transAxes, ha="right")
+    ax.text(0.02, 0.6, "rich regime", transform=ax.transAxes)
+    ax.text(0.98, 0.6, "kernel regime", transform=ax.transAxes, ha="right")
     ax.legend(loc="lower center", fontsize=9)

@@ -96,7 +96,9 @@ def squares(size: int, alpha: float, generator: torch.Generator) -> Parametrizat
     basis = torch.linalg.qr(_normal(generator, size, size))[0]
     model = SymmetricFactorization(Sensing(torch.einsum("ka,kb->kab", basis, basis)))
     start = alpha * torch.eye(size, dtype=torch.float64).flatten()
-    return Parametrization("U U^T", model, size, start, of_squares(alpha), True)
+    return Parametrization(
+        "U U^T", model, size, start, of_squares(alpha), positive=True
+    )
 
 
 def turned(
@@ -269,7 +271,8 @@ def square(parametrization: Parametrization, seed: int) -> Square:
     theta = _normal(generator, len(parametrization.start))
     found = brackets(model, theta)
     units = torch.eye(parametrization.width, dtype=torch.float64)[:2]
-    bend = max(float(model.hessian(theta[None], unit[None]).norm()) for unit in units)
+    bends = [model.hessian(theta[None], unit[None]).norm() for unit in units]
+    bend = float(torch.stack(bends).max())
     steep = float(model.jacobian(theta[None])[0, :2].norm(dim=1).prod())
     side = SIDE / bend
     there, back = (square_gap(parametrization, theta, s) for s in (side, -side))
@@ -321,7 +324,8 @@ def _along(
     ).path
 
 
-PARAMETRIZATIONS: dict[str, Callable[[torch.Generator], Parametrization]] = {
+Make = Callable[[torch.Generator], Parametrization]
+PARAMETRIZATIONS: dict[str, Make] = {
     "u^2 - v^2": lambda _: powers(FEATURES, 2, 0.3),
     "u^3 - v^3": lambda _: powers(FEATURES, 3, 0.5),
     "u^4 - v^4": lambda _: powers(FEATURES, 4, 0.6),
@@ -330,7 +334,7 @@ PARAMETRIZATIONS: dict[str, Callable[[torch.Generator], Parametrization]] = {
 }
 
 
-def drawn(make: Callable[[torch.Generator], Parametrization], seed: int) -> Problem:
+def drawn(make: Make, seed: int) -> Problem:
     """A parametrization on three normal examples, with targets of a w of norm one, positive where G is."""
     generator = torch.Generator().manual_seed(seed)
     chosen = make(generator)
