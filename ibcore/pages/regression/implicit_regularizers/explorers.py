@@ -94,7 +94,7 @@ def explore_weights(kind: str, ratio: float) -> tuple[Figure, str]:
         if found.spread < _SAME
         else f"The five weightings end up to {found.spread:.2f} apart"
     )
-    shown = ", ".join(f"{value:.2f}" for value in found.ends[chosen].tolist())
+    shown = ", ".join(f"{round(x, 2) + 0.0:.2f}" for x in found.ends[chosen].tolist())
     return fig, (
         f"{kind}, weights of the examples {_words(ratio)}: training ends at w = ({shown}). {verdict}."
     )
