@@ -221,7 +221,7 @@ def _commuting(task: tuple[Problem, int]) -> MirrorFlow:
     "the page, with convergence",
     statement=r"If the gradients of the coordinates of $w = G(\theta)$ commute and span, gradient flow of "
     r"$\frac1n \|X G(\theta) - y\|^2$ is mirror flow of $w$ with a potential $Q$ that depends on $G$ and the start "
-    r"alone. Its dual variable ascends a strictly concave function at twice the speed of the loss. So the flow "
+    r"alone. Its dual variable ascends a strictly concave function, which rises by $2L$ per unit of time. So the flow "
     "fits whatever can be fitted, and its limit has the least $Q$ of all $w$ that fit, however the examples are "
     "weighted.",
     quick={
