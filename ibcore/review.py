@@ -54,7 +54,11 @@ SECTIONS = (
             "classification/extensions/mirror_descent",
         ),
     ),
-    Section("Linear regression", _REGRESSION, ("regression/linear_regression",)),
+    Section(
+        "Linear regression",
+        _REGRESSION,
+        ("regression/implicit_regularizers", "regression/linear_regression"),
+    ),
     Section(
         "Linear networks",
         _REGRESSION,

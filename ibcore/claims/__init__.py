@@ -38,6 +38,7 @@ PAGES = (
     "classification/extensions/optimizers",
     "classification/extensions/losses_and_paths",
     "classification/extensions/mirror_descent",
+    "regression/implicit_regularizers",
     "regression/linear_regression",
     "regression/linear_networks/diagonal_networks",
     "regression/linear_networks/convolutional_and_fully_connected",

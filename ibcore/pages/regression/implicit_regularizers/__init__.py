@@ -1,0 +1,1 @@
+"""What an implicit regularizer is, mirror flow, and when gradient flow is one."""
