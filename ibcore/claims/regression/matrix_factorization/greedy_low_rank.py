@@ -63,7 +63,7 @@ FAILS = (
     r"\nabla \ell(W), u_r v_r^T \rangle$: large ones move fast, the more so the "
     "deeper.",
     quick={"depths": (2, 3), "instances": 3},
-    book={"depths": (2, 3, 4), "instances": 4},
+    book={"depths": (2, 3, 4), "instances": 8},
     full={"depths": (2, 3, 4, 5), "instances": 20},
 )
 def deep_mf_singular_dynamics(
@@ -235,7 +235,7 @@ def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
         "observed": 90,
         "spectrum": (1.0, 0.4, 0.15),
         "scales": (1e-12, 1e-16, 1e-32, 1e-64),
-        "instances": 4,
+        "instances": 8,
     },
     full={
         "size": 15,

@@ -148,8 +148,8 @@ def mirrored(matrix: Array) -> Array:
     "infinity, although the solution of least Schatten norm has $W_{11} = 0$. To "
     "leading order, from symmetric starts, "
     r"$W_{11} \sim (4 (k + 1) t / 3)^{k / (2k + 2)}$.",
-    quick={"starts": 1, "depths": (2, 3)},
-    book={"starts": 3, "depths": (2, 3, 4)},
+    quick={"starts": 2, "depths": (2, 3)},
+    book={"starts": 8, "depths": (2, 3, 4)},
     full={"starts": 100, "depths": (2, 3, 4)},
 )
 def mf_norm_to_infinity(

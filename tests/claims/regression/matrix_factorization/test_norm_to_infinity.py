@@ -20,7 +20,7 @@ def test_the_claim_holds_and_its_control_is_refuted(verdict):
 def test_figures_get_finite_arrays(verdict):
     for name in ("entry", "loss", "log_ratio"):
         for values in verdict.data[name].values():
-            assert values.shape == (1, len(verdict.data["times"]))
+            assert values.shape == (2, len(verdict.data["times"]))
             assert bool(np.isfinite(values).all())
 
 
