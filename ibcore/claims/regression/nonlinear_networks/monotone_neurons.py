@@ -585,7 +585,7 @@ def judge_shrinking(small: Shrinking) -> Check:
         "small starts: exponent of the distance to the shortest",
         small.exponent,
         equals=1,
-        atol=0.01,
+        atol=2e-3,
         growth=0.25,
         tag="derived",
         reason=r"the linear term of $Q$ is the start; the next order is $10^{-4}$ over the "
