@@ -174,7 +174,7 @@ def draw_chain(ax: Axes, points: Array, start: Array, end: Array) -> None:
 
 
 def draw_bound(
-    axes: Sequence[Axes], ratios: Array, turns: Mapping[int, tuple[float, float]]
+    axes: Sequence[Axes], ratios: Array, turns: Mapping[int, tuple[Array, Array]]
 ) -> None:
     """Left, the ratios of random data, sorted; right, those of the family, measured (marks) and predicted (line)."""
     left, right = axes
@@ -192,12 +192,13 @@ def draw_bound(
     counts = sorted(turns)
     right.plot(
         counts,
-        [turns[n][1] for n in counts],
+        [np.median(turns[n][1]) for n in counts],
         color=PALETTE["gray"],
         linestyle="-",
         linewidth=1.2,
     )
-    right.plot(counts, [turns[n][0] for n in counts], "D", color=PALETTE["blue"])
+    marks = [(n, ratio) for n in counts for ratio in np.atleast_1d(turns[n][0])]
+    right.plot(*zip(*marks, strict=True), "D", color=PALETTE["blue"])
     right.set(
         xscale="log", ylim=(0.98, 2.05), xlabel="points of label 0", title="the family"
     )

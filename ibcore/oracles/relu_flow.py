@@ -220,14 +220,16 @@ def _root(
     return float(brentq(value, left, stop, xtol=1e-300, rtol=1e-15))
 
 
-def turned_ratio(turns: object, reach: float) -> float:
+def turned_ratio(turns: object, reach: float, behind: float = 0.0) -> float:
     """|w_inf| / |w*| where points of label 0 act one after the other and turn v, from -z, by the angles `turns`.
 
     Every turn by phi shortens v by cos phi. It ends at the angle pi - sum(turns) from z with the length
     q |z|, q = prod cos(turns), and the weights at (1, z + v); the least are (1, z), |z| = `reach`.
+    behind: the flow starts at w = -`behind` z instead of 0, at v = -(1 + `behind`) z, and q is so many times as large.
     """
     phi = real_tensor("turns", turns, ndim=1).detach().cpu().double().numpy()
     length = positive_number("reach", reach)
-    shrunk = float(np.cos(phi).prod())
+    longer = positive_number("1 + behind", 1 + behind)
+    shrunk = longer * float(np.cos(phi).prod())
     square = 1 + 2 * shrunk * np.cos(np.pi - phi.sum()) + shrunk**2
     return float(np.sqrt((1 + length**2 * square) / (1 + length**2)))

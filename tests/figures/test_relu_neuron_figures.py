@@ -45,9 +45,10 @@ def test_a_chain_is_flat_and_begins_on_the_first_axis():
 
 def test_measured_and_predicted_ratios_are_told_apart():
     _, axes = figure(2)
-    draw_bound(axes, np.array([1.0, 1.2, 1.1]), {4: (1.3, 1.33), 8: (1.5, 1.56)})
+    turns = {4: ([1.3, 1.31], [1.32, 1.34]), 8: ([1.5], [1.56])}
+    draw_bound(axes, np.array([1.0, 1.2, 1.1]), turns)
     assert axes[0].lines[0].get_ydata()[0] == 1.2
     assert [line.get_ydata().tolist() for line in axes[1].lines[:2]] == [
         [1.33, 1.56],
-        [1.3, 1.5],
+        [1.3, 1.31, 1.5],
     ]

@@ -69,6 +69,15 @@ def test_two_turns_by_hand():
     assert turned_ratio(turns, 1e6) == pytest.approx(side, rel=1e-9)
 
 
+def test_from_behind_the_vector_that_turns_is_longer():
+    turns = even_turns(8)
+    one, two = (turned_ratio(turns, 1e6, behind) for behind in (0.0, 1.0))
+    shrunk, angle = np.cos(turns).prod(), np.pi - turns.sum()
+    for ratio, length in ((one, shrunk), (two, 2 * shrunk)):
+        side = np.hypot(1 + length * np.cos(angle), length * np.sin(angle))
+        assert ratio == pytest.approx(side, rel=1e-9)
+
+
 def test_the_predicted_ratio_tends_to_two():
     ratios = [turned_ratio(even_turns(count), 1e6) for count in (4, 16, 64, 256, 4096)]
     assert ratios == sorted(ratios)

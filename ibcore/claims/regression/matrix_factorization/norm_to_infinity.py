@@ -148,8 +148,8 @@ def mirrored(matrix: Array) -> Array:
     "infinity, although the solution of least Schatten norm has $W_{11} = 0$. To "
     "leading order, from symmetric starts, "
     r"$W_{11} \sim (4 (k + 1) t / 3)^{k / (2k + 2)}$.",
-    quick={"starts": 1, "depths": (2, 3)},
-    book={"starts": 3, "depths": (2, 3, 4)},
+    quick={"starts": 2, "depths": (2, 3)},
+    book={"starts": 8, "depths": (2, 3, 4)},
     full={"starts": 100, "depths": (2, 3, 4)},
 )
 def mf_norm_to_infinity(
@@ -221,14 +221,6 @@ def _laws(paths: Paths) -> tuple[Check, ...]:
             math=r"exponent of $W_{11}$ in $t$, less $k/(2k + 2)$",
             reason="as above, over a window of 20 powers of ten",
             precision=True,
-        ),
-        Check.each(
-            "loss at t = 1.5e32",
-            [path.loss[-1] for _, path in every],
-            at_most=1e-20,
-            tag="derived",
-            math=r"loss at $t = 1.5 \cdot 10^{32}$",
-            reason="by its law it is 5e-23 at depth 2 and less for deeper products",
         ),
         Check.each(
             "loss over its law at t = 1.5e32",
@@ -317,7 +309,9 @@ def _rank(paths: Paths) -> tuple[Check, ...]:
                 atol=1e-3,
                 tag="derived",
                 math=r"depth above 2: exponent of $\sigma_2/\sigma_1$ over its law",
-                reason="a leading term without a bound on the rest; 1e-8 was measured",
+                reason="a leading term, of which the rest has fallen below the integrator's "
+                "tolerance; 1e-8 was measured",
+                precision=True,
             )
         )
     if two:
@@ -330,7 +324,9 @@ def _rank(paths: Paths) -> tuple[Check, ...]:
                 tag="derived",
                 math=r"depth 2: $\log(\sigma_2/\sigma_1)$ over its law at "
                 r"$t = 1.5 \cdot 10^{32}$",
-                reason="a leading term without a bound on the rest; 3e-8 was measured",
+                reason="a leading term, of which the rest has fallen below the integrator's "
+                "tolerance; 3e-8 was measured",
+                precision=True,
             )
         )
     return tuple(checks)

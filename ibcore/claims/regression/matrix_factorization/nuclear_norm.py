@@ -34,6 +34,7 @@ from ibcore.problems.sensing import (
 from ibcore.threads import threads
 
 RATIO = 3.0  # of the observed entries of the 4 x 4 completion
+SENSED = 1e-4  # loss of the control at which it counts as fitted: a hundredth of the targets, of unit mean square
 STEP = 0.1  # of gradient descent on the mean square loss, for targets of a matrix with eigenvalues 1 and 0
 
 
@@ -74,7 +75,7 @@ def _distances(found: Tensor, expected: Tensor) -> Tensor:
     book={
         "size": 8,
         "observations": 4,
-        "problems": 4,
+        "problems": 8,
         "scales": (1.0, 1e-1, 1e-2, 1e-3),
     },
     full={
@@ -226,95 +227,35 @@ def _not_commuting(
     "verified here; growth in the spectral phase: Stoger and Soltanolkotabi 2021, Li, Luo and Lyu 2021 (both "
     "recalled); the exponent derived on the page",
     statement=r"Gradient descent on a square factor $U$ from $U = \alpha I$ recovers a "
-    "positive semidefinite $W$ of rank one from Gaussian observations fewer than the "
-    r"unknowns; the error falls as $\alpha^{2 - 2q}$, $q$ the ratio of "
-    "the two largest eigenvalues of the mean of $y_i A_i$.",
-    quick={"size": 20, "problems": 8, "steps": 600},
-    book={"size": 20, "problems": 15, "steps": 800},
+    "positive semidefinite $W$ of rank one from so few Gaussian observations that other "
+    r"positive semidefinite matrices fit as well; the error falls as "
+    r"$\alpha^{2 - 2q}$, $q$ the ratio of the two largest eigenvalues of the mean of "
+    "$y_i A_i$.",
+    quick={"size": 20, "problems": 8, "steps": 700},
+    book={"size": 20, "problems": 15, "steps": 900},
     full={"size": 60, "problems": 20, "steps": 2000},
 )
 def mf_sensing_rip(
     setting: Setting, *, size: int, problems: int, steps: int
 ) -> Evidence:
     """Errors over seven decades of the scale: monotone, small, and of the predicted exponent at the end."""
-    count, scales = (
-        9 * size,
-        torch.tensor([1e-1, 1e-3, 1e-4, 1e-6, 1e-8], dtype=torch.float64),
-    )
+    count = sensed_count(size)
+    scales = torch.tensor([1e-1, 1e-3, 1e-4, 1e-6, 1e-8], dtype=torch.float64)
     data = [
         gaussian_observations(size, 1, count, torch.Generator().manual_seed(seed))
         for seed in setting.seeds(problems, "restricted isometry")
     ]
-    errors = torch.stack([_recovery(d, scales, STEP, steps) for d in data])
+    errors = torch.stack([_recovery(d, scales, STEP, steps)[0] for d in data])
     exponents = torch.log10(errors[:, -2] / errors[:, -1]) / torch.log10(
         scales[-2] / scales[-1]
     )
     predicted = torch.tensor(
         [noise_exponent(d.matrices, d.targets, 1, STEP) for d in data]
     )
-    ratios = exponents / predicted
-    shortest = torch.stack(
-        [
-            minimum_norm(d.matrices.flatten(1), d.targets).weights.reshape(size, size)
-            for d in data
-        ]
-    )
-    least = minimum_nuclear_norm(data[0].matrices, data[0].targets)
-    far = _distances(shortest, torch.stack([d.truth for d in data]))
+    least, broken = attempt(_nuclear_error, data)
     checks = (
-        Check.each(
-            "least Frobenius norm: relative error",
-            far,
-            at_least=0.2,
-            tag="derived",
-            reason="it recovers the share n / (d(d+1)/2) of the truth's squared norm, about "
-            "0.86 here, so that the error is near 0.37",
-        ),
-        Check.share(
-            "relative error at alpha = 1e-3 at most 2e-3",
-            errors[:, 1],
-            at_most=2e-3,
-            least=0.9,
-            tag="observed",
-            math=r"relative error at $\alpha = 10^{-3}$ at most $2 \cdot 10^{-3}$",
-            reason=r"the theorem bounds it by a power of $\alpha$; median 4e-4 on 32 "
-            "problems",
-        ),
-        Check.largest(
-            "relative error at alpha = 1e-4",
-            errors[:, 2],
-            at_most=1e-3,
-            growth=0.25,
-            tag="observed",
-            math=r"relative error at $\alpha = 10^{-4}$",
-            reason=r"the theorem bounds it by a power of $\alpha$; at most 4e-4 on 32 "
-            "problems",
-        ),
-        Check.each(
-            "rise of the error when the scale falls",
-            errors.diff(dim=1).amax(1),
-            at_most=0.0,
-            tag="observed",
-            reason="the sign of the difference",
-        ),
-        Check.largest(
-            "exponent from 1e-6 to 1e-8 over its prediction",
-            ratios,
-            equals=1,
-            atol=0.05,
-            tag="derived",
-            math=r"exponent of the error from $\alpha = 10^{-6}$ to $10^{-8}$ over $2 - 2q$",
-            reason="the spectral phase is left at a time that is known up to a constant; "
-            "0.011 at most on 32 problems",
-        ),
-        Check.each(
-            "least nuclear norm: relative error, one problem",
-            _distances(least.matrix, data[0].truth),
-            at_most=1e-6,
-            tag="derived",
-            reason="the gap of the program, 1e-10, for a problem with a unique solution",
-            precision=True,
-        ),
+        *_recovered(_shortest_errors(data), [float(one) for one in least]),
+        *_falling(errors, exponents / predicted),
     )
     evidence = {
         "scales": scales,
@@ -324,20 +265,102 @@ def mf_sensing_rip(
     }
     return Evidence(
         checks,
-        _too_few(setting, size, problems),
+        large_start(_started(data, 0.5, STEP / 5)),
         evidence,
         {
             "problems": problems,
             "observations": count,
             "unknowns": size * (size + 1) // 2,
         },
+        broken,
+    )
+
+
+def sensed_count(size: int) -> int:
+    """Gaussian observations of a `size` x `size` matrix of rank one, 4.5 for each row.
+
+    The nearest positive semidefinite matrices form a cone of the statistical dimension d (d - 1) / 4 + d at it
+    (Amelunxen et al. 2014): with fewer observations than that other ones fit too. It is 115 for d = 20, and this 90.
+    """
+    return 9 * size // 2
+
+
+def _shortest_errors(data: Sequence[LinearObservations]) -> Tensor:
+    """Relative errors (B,) of the matrices of least Frobenius norm."""
+    shortest = [
+        minimum_norm(d.matrices.flatten(1), d.targets).weights.reshape(d.truth.shape)
+        for d in data
+    ]
+    return _distances(torch.stack(shortest), torch.stack([d.truth for d in data]))
+
+
+def _nuclear_error(data: LinearObservations) -> float:
+    """Relative error of the positive semidefinite matrix of least trace."""
+    least = minimum_nuclear_norm(data.matrices, data.targets, semidefinite=True)
+    return float(_distances(least.matrix, data.truth))
+
+
+def _recovered(shortest: Tensor, least: Sequence[float]) -> tuple[Check, ...]:
+    """Relative errors of the two convex answers, one a problem: the one of least l2 norm errs, the other does not."""
+    return (
+        Check.each(
+            "least Frobenius norm: relative error",
+            shortest,
+            at_least=0.5,
+            tag="derived",
+            reason="it recovers the share n / (d(d+1)/2) of the truth's squared norm, about "
+            "0.43 here, so that the error is near 0.76",
+        ),
+        Check.share(
+            "least trace: relative error at most 1e-6",
+            least,
+            at_most=1e-6,
+            least=0.9,
+            tag="observed",
+            math="least trace: relative error at most $10^{-6}$",
+            reason="the gap of the program, 1e-10, where the solution is unique, as it was on 24 problems",
+            precision=True,
+        ),
+    )
+
+
+def _falling(errors: Tensor, ratios: Tensor) -> tuple[Check, ...]:
+    """errors: (B, 5) of descent from falling scales.      ratios: (B,) of the exponents at the end to the predicted."""
+    return (
+        Check.share(
+            "relative error at alpha = 1e-4 at most 5e-3",
+            errors[:, 2],
+            at_most=5e-3,
+            least=0.9,
+            tag="observed",
+            math=r"relative error at $\alpha = 10^{-4}$ at most $5 \cdot 10^{-3}$",
+            reason=r"the theorem bounds it by a power of $\alpha$; all but one of 200 problems",
+        ),
+        Check.each(
+            "rise of the error when the scale falls",
+            errors.diff(dim=1).amax(1),
+            at_most=0.0,
+            tag="observed",
+            reason="the sign of the difference",
+        ),
+        Check.share(
+            "exponent from 1e-6 to 1e-8 over its prediction within 5 % of 1",
+            ratios,
+            equals=1,
+            atol=0.05,
+            least=0.9,
+            tag="derived",
+            math=r"exponent of the error from $\alpha = 10^{-6}$ to $10^{-8}$ over $2 - 2q$ within 5 % of 1",
+            reason="the spectral phase is left at a time that is known up to a constant, the "
+            "less so the closer $q$ is to 1; 147 of 150 problems",
+        ),
     )
 
 
 def _recovery(
     data: LinearObservations, scales: Tensor, step: float, steps: int
-) -> Tensor:
-    """|U U^T - W*|_F / |W*|_F after gradient descent from each scale, (K,)."""
+) -> tuple[Tensor, Tensor]:
+    """|U U^T - W*|_F / |W*|_F after gradient descent from each scale, and the loss there, (K,) each."""
     model = SymmetricFactorization(Sensing(data.matrices))
     run = descend(
         Objective(model, Square(), data.targets),
@@ -345,28 +368,31 @@ def _recovery(
         paces.constant(step),
         steps=[steps],
     )
-    return _distances(model.product(run.last), data.truth)
+    return _distances(model.product(run.last), data.truth), run.last_log_loss.exp()
 
 
-def _too_few(setting: Setting, size: int, problems: int) -> Control:
-    """As many observations as W* has unknowns of its own, where no isometry can hold; steps a fifth as long."""
-    errors = []
-    for seed in setting.seeds(problems, "too few observations"):
-        data = gaussian_observations(size, 1, size, torch.Generator().manual_seed(seed))
-        errors.append(
-            _recovery(data, torch.tensor([1e-3], dtype=torch.float64), STEP / 5, 500)
-        )
+def _started(data: Sequence[LinearObservations], scale: float, step: float) -> Tensor:
+    """Relative errors (B,) of descent from one scale, NaN where the loss is above `SENSED`."""
+    scales = torch.tensor([scale], dtype=torch.float64)
+    runs = [_recovery(d, scales, step, 2000) for d in data]
+    errors, losses = (torch.cat(part) for part in zip(*runs, strict=True))
+    return torch.where(losses <= SENSED, errors, math.nan)
+
+
+def large_start(errors: Tensor) -> Control:
+    """The control of `mf_sensing_rip`, from relative errors (B,) of descent from the scale 0.5, where it fits."""
     return Control(
-        "d observations instead of 9 d, alpha = 1e-3",
+        "the same observations, start of scale 0.5",
         Check.share(
-            "relative error at most 0.02",
-            torch.cat(errors),
-            at_most=0.02,
+            "relative error at most 0.05",
+            errors,
+            at_most=0.05,
             most=0.25,
             tag="observed",
-            reason="ten times the bar of the claim",
+            reason="five times what a loss of 1e-4 leaves under an isometry; what the start is "
+            "made of stays as far as that fits",
         ),
-        math=r"$d$ observations instead of $9 d$, $\alpha = 10^{-3}$",
+        math=r"the same observations, start of scale $\alpha = 0.5$",
     )
 
 

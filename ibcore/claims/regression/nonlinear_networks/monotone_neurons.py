@@ -45,8 +45,7 @@ START = 1.5  # |w(0)| of the hidden neuron
 SCALES = (1e-2, 1e-3, 1e-4)
 IMBALANCES = (-1.0, 0.0, 1.0)  # of the leaky neuron
 SHARES = (0.25, 0.125)  # of the step that the bound on the curvature allows
-WITHOUT_LEAK = 256  # least number of problems of the control, a quarter of which fit
-FITTING = 40  # members of the control, the first that fit
+FASTER = 4.0  # the speed of the outer weight of the control
 CONVERGING = {"tanh": 0.75, "softplus": 0.9, "leaky ReLU": 1.0}  # shares of runs
 ACTIVATIONS = {"tanh": TANH, "softplus": SOFTPLUS, "leaky ReLU": leaky_relu(LEAK)}
 
@@ -215,12 +214,6 @@ def _fit(data: Neurons, sigma: Activation) -> Objective:
     return Objective(Neuron(data.X, sigma), Square(), sigma.value(data.z), shared=False)
 
 
-def _first(chosen: Tensor, values: Tensor, count: int) -> Tensor:
-    """The first `count` of `values` (B,) that are chosen; NaN in place of those that are missing."""
-    kept = values[chosen][:count]
-    return torch.cat([kept, kept.new_full((count - len(kept),), math.nan)])
-
-
 def _off_span(X: Tensor, way: Tensor) -> Tensor:
     """|part of `way` (B, d) orthogonal to the inputs| over |way|, (B,)."""
     inside = minimum_norm(X, (X @ way[..., None])[..., 0]).weights
@@ -363,10 +356,12 @@ def leaky_one_hidden(
     imbalances: Sequence[float],
     steps: int,
 ) -> Evidence:
-    """The flow of the linear neuron, descent on the leaky one, and starts that shrink, against Newton's method on Q."""
+    """The flow of the linear neuron, and descent on the leaky one with steps and starts that shrink, against Q."""
     linear = _linear_flows(setting, flows, imbalances)
     leaky, start_imbalance, small = _leaky_descents(setting, problems, steps)
-    halving = _halve(setting, max(8, problems // 8), 8 * steps)
+    count = max(8, problems // 8)
+    halving = _halve(setting, count, 8 * steps)
+    uneven = _halve(setting, count, 16 * steps, speed=FASTER)
     drift = linear.imbalance - _cycle(imbalances, flows)
     notes = {
         "leaky: not converged": int((~leaky.converged).sum()),
@@ -389,7 +384,7 @@ def leaky_one_hidden(
             *judge_halving(halving),
             judge_shrinking(small),
         ),
-        _without_leak(setting, problems, steps),
+        other_speed(uneven),
         data,
         notes,
     )
@@ -441,9 +436,9 @@ def judge_leaky(leaky: HiddenRun) -> tuple[Check, ...]:
             "leaky, descent, final delta: |u - argmin Q| over |u|",
             _where(leaky.converged, leaky.error),
             at_most=1e-8,
-            tag="proved",
+            tag="derived",
             math=r"leaky, descent, final $\delta$: $\|u - \mathrm{argmin}\, Q\| / \|u\|$",
-            reason=r"what descent keeps suffices, as proved on the page; "
+            reason=r"an identity for every run that fits, which tests the program and not the flow; "
             r"a loss of $10^{-26}$ leaves $2 \cdot 10^{-13}$ in the outputs, more in $u$ "
             r"by $1/\kappa$ and the least singular value",
             precision=True,
@@ -500,18 +495,33 @@ def _descend(
     steps: int,
     share: float = 1.0,
     target: float = CONVERGED_HIDDEN,
+    speed: float = 1.0,
 ) -> tuple[HiddenNeuron, Tensor, Run]:
-    """Gradient descent of the hidden neuron on the teacher's outputs: model, targets, run."""
+    """Gradient descent of the hidden neuron on the teacher's outputs: model, targets, run.
+
+    speed: of a, as a multiple of that of gradient descent. The run is then one of a / sqrt(speed) and w.
+    """
     sigma = leaky_relu(leak)
     model, y = HiddenNeuron(data.X, sigma), sigma.value(data.z)
+    loss = leaky_mean_square(model, y)
+
+    def paced(theta: Tensor, members: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        value, gradient, bound = loss(_paced(theta, speed), members)
+        return value, _paced(gradient, speed), max(1.0, speed) * bound
+
     run = descend(
-        FunctionObjective(leaky_mean_square(model, y)),
-        start,
+        FunctionObjective(paced),
+        _paced(start, 1 / speed),
         paces.Bounded(share),
         log_loss=[math.log(target)],
         max_steps=steps,
     )
     return model, y, run
+
+
+def _paced(theta: Tensor, speed: float) -> Tensor:
+    """theta (B, 1 + d) with a, its first entry, multiplied by sqrt(speed)."""
+    return torch.cat([math.sqrt(speed) * theta[:, :1], theta[:, 1:]], 1)
 
 
 def _leaky_descents(
@@ -575,7 +585,7 @@ def judge_shrinking(small: Shrinking) -> Check:
         "small starts: exponent of the distance to the shortest",
         small.exponent,
         equals=1,
-        atol=0.01,
+        atol=2e-3,
         growth=0.25,
         tag="derived",
         reason=r"the linear term of $Q$ is the start; the next order is $10^{-4}$ over the "
@@ -587,15 +597,20 @@ def judge_shrinking(small: Shrinking) -> Check:
 class Halving:
     """What halving the step of descent does to the drift of delta and to the distance from argmin Q at delta(0).
 
-    drift, error: (B,), at half the step over at the whole step; NaN where a run has not converged.
+    drift, error: (B,), at half the step over at the whole step.
+    flow: (B,), the distance at the step 0, by extrapolation from both.      All are NaN where a run has not converged.
     """
 
     drift: Tensor
     error: Tensor
+    flow: Tensor
 
 
-def _halve(setting: Setting, count: int, steps: int) -> Halving:
-    """Descent of the leaky neuron with both `SHARES` of the step, `count` problems at each imbalance."""
+def _halve(setting: Setting, count: int, steps: int, speed: float = 1.0) -> Halving:
+    """Descent of the leaky neuron with both `SHARES` of the step, `count` problems at each imbalance.
+
+    speed: a moves so many times as fast as in gradient descent, and w as fast as there.
+    """
     data = _repeat(
         draw_neurons(setting, count, "steps of a hidden neuron"), len(IMBALANCES)
     )
@@ -603,17 +618,21 @@ def _halve(setting: Setting, count: int, steps: int) -> Halving:
     start = _starts(data, imbalance)
     ends = []
     for share in SHARES:
-        model, y, run = _descend(data, LEAK, start, steps, share, 1e-16)
-        ends.append(compare(model, y, LEAK, start, run.last, run.arrived, imbalance))
+        model, y, run = _descend(data, LEAK, start, steps, share, 1e-16, speed)
+        end = _paced(run.last, speed)
+        ends.append(compare(model, y, LEAK, start, end, run.arrived, imbalance))
     whole, half = ends
     done = whole.converged & half.converged
     drift = (half.imbalance - imbalance) / (whole.imbalance - imbalance)
-    return Halving(_where(done, drift), _where(done, half.error / whole.error))
+    flow = _relative(2 * half.u - whole.u - half.best, half.best)
+    return Halving(
+        _where(done, drift), _where(done, half.error / whole.error), _where(done, flow)
+    )
 
 
 def judge_halving(halving: Halving) -> tuple[Check, ...]:
-    """The flow's conservation of delta, as the limit of small steps; what has not converged counts as failing."""
-    return tuple(
+    """The flow's limit and its conservation of delta, as the limit of small steps; unfinished runs count as failing."""
+    ratios = (
         Check.largest(
             name,
             values,
@@ -638,35 +657,31 @@ def judge_halving(halving: Halving) -> tuple[Check, ...]:
             ),
         )
     )
-
-
-def _without_leak(setting: Setting, problems: int, steps: int) -> Control:
-    """ReLU, leak 0: a label 0 asks for u.x <= 0, and descent does not come to the prediction's u.x = 0.
-
-    Problems with labels of one kind are left out: without a label 0 nothing is broken, without a positive one the
-    prediction is u = 0. So are runs that do not fit: the theorem is about zero loss.
-    """
-    data = draw_neurons(setting, max(problems, WITHOUT_LEAK), "hidden ReLU")
-    positive = data.z > 0
-    chosen = positive.any(-1) & ~positive.all(-1)
-    data = Neurons(data.X[chosen], data.z[chosen], data.start[chosen])
-    start = _starts(
-        data, torch.ones(len(data.X), dtype=data.X.dtype, device=data.X.device)
+    limit = Check.largest(
+        "leaky, step to 0, delta(0): |u - argmin Q| over |u|",
+        halving.flow,
+        at_most=2e-3,
+        growth=0.5,
+        tag="proved",
+        math=r"leaky, step to 0, $\delta(0)$: $\|u - \mathrm{argmin}\, Q\| / \|u\|$",
+        reason="where the flow ends, up to the second order in the step: 0.05 of the "
+        r"distance at half the step, which was 0.005 at most; below $3.4 \cdot 10^{-4}$ on 48 runs",
     )
-    start[:, 0].abs_()
-    model, y, run = _descend(data, 0.0, start, min(steps, 1000))
-    best = least_regularizer(data.X, y, model.imbalance(run.last), start[:, 1:]).u
-    error = _relative(model.product(run.last) - best, best)
+    return (*ratios, limit)
+
+
+def other_speed(uneven: Halving) -> Control:
+    """The control of `leaky_one_hidden`: the same measurement where a moves `FASTER` times as fast as in the flow."""
     return Control(
-        "ReLU instead of leaky, runs that fit to 1e-6",
+        f"the outer weight moves {FASTER:g} times as fast",
         Check.share(
-            "|u - argmin Q| over |u| at most 0.01",
-            _first(run.last_log_loss <= math.log(1e-6), error, FITTING),
+            "step to 0, delta(0): |u - argmin Q| over |u| at most 0.01",
+            uneven.flow,
             at_most=0.01,
-            most=0.5,
+            most=0.25,
             tag="derived",
-            math=r"$\|u - \mathrm{argmin}\, Q\| / \|u\| \le 0.01$",
-            reason="a million times the bar of the claim; a tenth slide to $u \\cdot x = 0$ all the same",
+            math=r"step to 0, $\delta(0)$: $\|u - \mathrm{argmin}\, Q\| / \|u\| \le 0.01$",
+            reason=r"five times the bar of the claim; what is conserved then is $\frac14 a^2 - \|w\|^2$, so "
+            r"that $\delta$ moves while $a$ does",
         ),
-        math="ReLU instead of leaky, runs that fit to $10^{-6}$",
     )

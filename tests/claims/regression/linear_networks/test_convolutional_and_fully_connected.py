@@ -75,13 +75,13 @@ def test_runs_that_do_not_arrive_make_the_claim_fall_and_refute_nothing(monkeypa
         lambda *arguments, **options: flow(
             *arguments,
             **options,
-            max_steps=3 if next(count) in (0, 24, 25, 26) else 10**5,
+            max_steps=3 if next(count) in (0, 32, 33, 34) else 10**5,
         ),
     )
     claim = page.linear_nets_unified_conv_regression
     evidence = claim.verify(Setting("quick", 4)).evidence
     broken = [check.broken for check in evidence.checks]
-    assert broken == [0, 0, 1, 0, 1, 0, 1, 0]
+    assert broken == [0, 0, 1, 0, 1, 0, 0]
     fallen = [k for k, check in enumerate(evidence.checks) if not check.holds]
     assert fallen == [2, 4]
     assert len(evidence.broken) == 3
@@ -102,13 +102,13 @@ def test_arrivals_are_judged_one_by_one():
 
 
 def test_limits_and_exponents_are_judged_one_by_one():
-    values = torch.tensor([1e-8, 0.4, 0.5]).double()[:, None].expand(3, 8)
+    values = torch.tensor([1e-8, 0.4]).double()[:, None].expand(2, 8)
     assert all(check.holds for check in page._limit_checks(*values))
-    bad = (values[0] + 1e-5, values[1] + 1, values[2] + 1)
+    bad = (values[0] + 1e-5, values[1] + 1)
     assert not any(check.holds for check in page._limit_checks(*bad))
     checks = page._limit_checks(*(poisoned(value) for value in values))
-    assert [check.holds for check in checks] == [False, False, True]
-    assert [check.broken for check in checks] == [1, 1, 1]
+    assert [check.holds for check in checks] == [False, False]
+    assert [check.broken for check in checks] == [1, 1]
     rates = torch.ones(8).double()
     assert page._exponent_check(rates).holds
     assert not page._exponent_check(1.2 * rates).holds
@@ -139,12 +139,25 @@ def test_bound_and_first_order_are_judged_by_every_start():
         assert not any(check.holds for check in page._first_order_checks(bad, bad))
 
 
-@pytest.mark.parametrize("control", [page._not_even, page._preferred_basis])
+@pytest.mark.parametrize("control", [page._not_even, page.large_start])
 def test_runs_without_a_number_refute_nothing(control):
     far = torch.full((8,), 0.4).double()
     assert control(far).refuted
     assert not control(math.nan * far).refuted
     assert not control(0 * far).refuted
+
+
+def test_the_control_of_full_layers_survives_from_a_small_scale():
+    cases = [
+        page.gaussian_case(torch.Generator().manual_seed(seed))
+        for seed in range(1295040, 1295048)
+    ]
+    small, large = (
+        page.large_start([page.ended(case, scale)[0] for case in cases])
+        for scale in (1e-2, page.LARGE)
+    )
+    assert not small.refuted
+    assert large.refuted
 
 
 def test_one_point_without_symmetry_does_minimize_the_radial_function():

@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -90,3 +91,21 @@ def test_the_first_stage_ends_where_the_flow_is_closest_to_the_first_corner():
     sizes = torch.tensor([[0.0, 0.0], [0.5, 0.0], [0.99, 0.01], [1.0, 0.5]]).double()
     path = SimpleNamespace(corners=torch.stack([0 * corner, corner]))
     assert len(page._first_stage(torch.diag_embed(sizes), path)) == 3
+
+
+def test_the_control_of_rates_survives_from_a_balanced_start():
+    for tilt, refuted in ((1.0, False), (3.0, True)):
+        rates = [page.followed(seed, 2, tilt=tilt).rates for seed in (1295060, 1295061)]
+        assert page.off_balance(2, rates).refuted == refuted
+    assert not page.off_balance(2, [0.5, math.nan]).refuted
+
+
+def test_the_control_of_the_path_survives_from_a_tiny_start():
+    """The flow stops at the loss 1e-4 in both cases."""
+    problem = page.sensed(1295062, 8, 33, (1.0, 0.25))
+    path = page.greedy_low_rank(problem.A, problem.y, rank=2)
+    for scale, refuted in ((1e-16, False), (0.02, True)):
+        flow = page.tracked(problem, path.basis, scale, fitted=1e-4)
+        apart = [page.distance_from(flow, path)]
+        assert page.start_of_size(apart * 8).refuted == refuted
+    assert not page.start_of_size([0.1] * 7 + [math.nan]).refuted

@@ -20,7 +20,7 @@ def test_the_claim_holds_and_its_control_is_refuted(verdict):
 def test_figures_get_finite_arrays(verdict):
     for name in ("entry", "loss", "log_ratio"):
         for values in verdict.data[name].values():
-            assert values.shape == (1, len(verdict.data["times"]))
+            assert values.shape == (2, len(verdict.data["times"]))
             assert bool(np.isfinite(values).all())
 
 
@@ -83,3 +83,10 @@ def test_a_run_off_symmetry_without_a_small_loss_or_with_an_alarm_is_noticed(
 
     monkeypatch.setattr(page, "follow_raw", alarmed)
     assert math.isnan(page.run_off_symmetry([page.draw_lopsided(1107034)], [2])[0])
+
+
+def test_the_control_survives_where_the_determinant_is_positive(monkeypatch):
+    matrices = [page.draw_matrix(seed) for seed in (1295070, 1295071)]
+    assert page._negative(matrices, [3]).refuted
+    monkeypatch.setattr(page, "mirrored", lambda matrix: matrix)
+    assert not page._negative(matrices, [3]).refuted

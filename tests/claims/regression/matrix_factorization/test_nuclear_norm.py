@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from scipy.optimize import linprog
@@ -12,7 +14,11 @@ from ibcore.models.matrix_factorization import (
 )
 from ibcore.oracles.matrix_entropy import entropy_minimum
 from ibcore.oracles.nuclear_minimization import minimum_nuclear_norm
-from ibcore.problems.sensing import commuting_observations, corner_completion
+from ibcore.problems.sensing import (
+    commuting_observations,
+    corner_completion,
+    gaussian_observations,
+)
 
 CLAIMS = {
     claim.id: claim
@@ -116,3 +122,78 @@ def test_the_loss_of_commuting_observations_is_below_the_divergence_over_8_t():
     assert all(
         0 < loss <= bound / (8 * t) for loss, t in zip(losses, times, strict=True)
     )
+
+
+def fallen(checks):
+    return [k for k, check in enumerate(checks) if not check.holds]
+
+
+@pytest.mark.parametrize(
+    ("member", "wrong", "falls"),
+    [("shortest", 0.3, 0), ("shortest", math.nan, 0), ("least", 1e-3, 1)],
+)
+def test_convex_answers_are_judged_one_by_one(member, wrong, falls):
+    def judged(**changes):
+        parts = {"shortest": torch.full((8,), 0.76), "least": torch.zeros(8)}
+        for name, value in changes.items():
+            parts[name][: 1 if name == "shortest" else 5] = value
+        return fallen(page._recovered(**parts))
+
+    assert judged() == []
+    assert judged(**{member: wrong}) == [falls]
+
+
+def falling(**changes):
+    """Made-up errors that fall by powers of ten, and exponents as predicted, but for `changes` of five problems."""
+    errors = torch.tensor([0.2, 2e-3, 4e-4, 1e-6, 1e-8]).double().repeat(8, 1)
+    ratios = torch.ones(8).double()
+    for name, value in changes.items():
+        if name == "ratios":
+            ratios[:5] = value
+        else:
+            errors[:5, int(name[1:])] = value
+    return fallen(page._falling(errors, ratios))
+
+
+@pytest.mark.parametrize(
+    ("changes", "falls"),
+    [
+        ({}, []),
+        ({"e2": 0.1}, [0, 1]),
+        ({"e4": 1e-3}, [1]),
+        ({"e4": math.nan}, [1]),
+        ({"ratios": 1.1}, [2]),
+        ({"ratios": math.nan}, [2]),
+    ],
+)
+def test_errors_and_exponents_are_judged_by_every_problem(changes, falls):
+    assert falling(**changes) == falls
+
+
+def test_the_control_survives_from_a_small_start_on_the_same_observations():
+    data = [
+        gaussian_observations(
+            20, 1, page.sensed_count(20), torch.Generator().manual_seed(seed)
+        )
+        for seed in range(1295020, 1295028)
+    ]
+    assert not page.large_start(page._started(data, 1e-3, page.STEP)).refuted
+    assert page.large_start(page._started(data, 0.5, page.STEP / 5)).refuted
+
+
+def test_starts_that_end_near_or_do_not_fit_refute_nothing():
+    errors = torch.ones(8).double()
+    assert page.large_start(errors).refuted
+    for wrong in (0.01, math.nan):
+        errors[:3] = wrong
+        assert not page.large_start(errors).refuted
+
+
+def test_so_few_observations_leave_room_for_other_semidefinite_matrices():
+    """Where a start of size 0.5 ends fits as well and is positive semidefinite: positivity does not decide."""
+    d = gaussian_observations(
+        20, 1, page.sensed_count(20), torch.Generator().manual_seed(1295030)
+    )
+    errors, losses = page._recovery(d, torch.tensor([0.5]).double(), 0.02, 3000)
+    assert float(losses[0]) < 1e-6
+    assert float(errors[0]) > 0.5

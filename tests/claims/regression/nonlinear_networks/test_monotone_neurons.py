@@ -96,15 +96,6 @@ def test_lengths_are_euclidean_and_the_part_off_the_inputs_is_the_orthogonal_one
     assert float(page._off_span(X, way)[0]) == pytest.approx(5 / 13)
 
 
-def test_the_first_that_are_chosen_are_filled_up_with_nan():
-    values = torch.arange(4).double()
-    chosen = torch.tensor([False, True, False, True])
-    assert page._first(chosen, values, 1).tolist() == [1]
-    more = page._first(chosen, values, 3).tolist()
-    assert more[:2] == [1, 3]
-    assert math.isnan(more[2])
-
-
 def hidden_runs(**changes):
     """Made-up runs of the hidden neuron, all perfect but for `changes` of the first one."""
     count = 24
@@ -145,14 +136,56 @@ def test_a_change_of_the_imbalance_is_noticed(wrong):
     assert len(fallen(page.judge_linear(hidden_runs(), drift))) == 1
 
 
-@pytest.mark.parametrize("wrong", [1.0, 0.25, math.nan])
-def test_a_drift_or_an_error_that_does_not_halve_is_noticed(wrong):
-    good = torch.full((24,), 0.48).double()
-    bad = good.clone()
-    bad[5] = wrong
-    assert fallen(page.judge_halving(page.Halving(good, good))) == []
-    assert len(fallen(page.judge_halving(page.Halving(bad, good)))) == 1
-    assert len(fallen(page.judge_halving(page.Halving(good, bad)))) == 1
+def halving(**changes):
+    """Made-up steps, halved: perfect but for `changes` of the sixth run."""
+    parts = {"drift": 0.48, "error": 0.48, "flow": 2e-4}
+    values = {name: torch.full((24,), value).double() for name, value in parts.items()}
+    for name, value in changes.items():
+        values[name][5] = value
+    return page.Halving(**values)
+
+
+@pytest.mark.parametrize(
+    ("part", "wrongs"),
+    [
+        ("drift", (1.0, 0.25, math.nan)),
+        ("error", (1.0, 0.25, math.nan)),
+        ("flow", (0.01, math.nan)),
+    ],
+)
+def test_a_drift_or_an_error_that_does_not_halve_is_noticed(part, wrongs):
+    assert fallen(page.judge_halving(halving())) == []
+    for wrong in wrongs:
+        assert len(fallen(page.judge_halving(halving(**{part: wrong})))) == 1
+
+
+def test_the_control_survives_where_the_layers_move_at_one_speed():
+    setting = Setting("quick", 1295002)
+    flow = page._halve(setting, 3, 40000)
+    assert not page.other_speed(flow).refuted
+    uneven = page._halve(setting, 3, 80000, speed=page.FASTER)
+    assert page.other_speed(uneven).refuted
+
+
+def test_runs_at_another_speed_that_did_not_converge_refute_nothing():
+    far = halving()
+    far.flow[:] = 0.1
+    assert page.other_speed(far).refuted
+    far.flow[:7] = math.nan
+    assert not page.other_speed(far).refuted
+
+
+def test_another_speed_of_the_outer_weight_conserves_another_imbalance():
+    """With a moving c times as fast a^2/c - |w|^2 is constant along the flow: at small steps it hardly moves."""
+    data = page.draw_neurons(Setting("quick", 1295003), 4, "any")
+    start = page._starts(data, torch.ones(4).double())
+    _, _, run = page._descend(data, page.LEAK, start, 10**5, 0.02, 1e-16, 4.0)
+    end = page._paced(run.last, 4.0)
+    before, after = (
+        theta[:, 0] ** 2 / 4 - theta[:, 1:].square().sum(1) for theta in (start, end)
+    )
+    assert float((after - before).abs().max()) < 0.02
+    assert float((end[:, 0] ** 2 - start[:, 0] ** 2).abs().min()) > 0.1
 
 
 @pytest.mark.parametrize("wrong", [0.9, math.nan])

@@ -5,6 +5,7 @@ import torch
 from ibcore.claims import Setting
 from ibcore.claims.regression.nonlinear_networks import relu_neuron as page
 from ibcore.dynamics.stiff_flow import NO_EVENT, StiffRun
+from ibcore.oracles.relu_flow import turned_ratio
 from ibcore.pages.regression.nonlinear_networks.relu_neuron.runs import (
     MAX_ANGLE,
     rise,
@@ -163,18 +164,45 @@ def test_too_few_runs_that_fit_are_noticed():
     assert len(fallen(page.judge_random(runs))) == 2
 
 
-def test_the_family_is_compared_with_its_own_predictions():
-    good = {8: (1.56, 1.565), 40: (1.88, 1.885)}
-    assert fallen(page.judge_turns(good)) == []
-    assert len(fallen(page.judge_turns(good | {16: (1.70, 1.75)}))) == 1
-    assert len(fallen(page.judge_turns(good | {16: (2.01, 2.01)}))) == 1
-    assert len(fallen(page.judge_turns(good | {8: (1.54, 1.55)}))) == 1
-    assert len(fallen(page.judge_turns(good | {40: (np.nan, 1.885)}))) == 3
+def family(**changes):
+    """Made-up members of the family, at their predictions but for `changes` of the first one of N points."""
+    turns = {
+        count: (np.full(4, ratio - 0.005), np.full(4, ratio))
+        for count, ratio in ((8, 1.565), (16, 1.742), (40, 1.885))
+    }
+    for name, value in changes.items():
+        turns[int(name[1:])][0][0] = value
+    return turns
 
 
-def test_runs_from_far_away_that_end_near_or_nowhere_refute_nothing():
-    ratios = torch.full((8,), 4.0).double()
-    assert page.control_far(ratios).refuted
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({}, 0),
+        ({"n16": 1.70}, 1),
+        ({"n16": 2.01}, 2),
+        ({"n8": 1.54}, 2),
+        ({"n40": np.nan}, 3),
+    ],
+)
+def test_the_family_is_compared_with_its_own_predictions(changes, count):
+    assert len(fallen(page.judge_turns(family(**changes)))) == count
+
+
+def test_members_that_end_near_or_nowhere_refute_nothing():
+    ratios = np.full(8, 2.4)
+    assert page.control_behind(ratios).refuted
     for wrong in (1.5, np.nan):
         ratios[:3] = wrong
-        assert not page.control_far(ratios).refuted
+        assert not page.control_behind(ratios).refuted
+
+
+def test_the_control_survives_from_zero_and_follows_its_formula_from_behind():
+    setting = Setting("quick", 1295001)
+    from_zero = page.run_behind(setting, 8, 0.0)
+    assert not page.control_behind(from_zero).refuted
+    seeds = setting.seeds(2, "starts behind")
+    for seed, behind in zip(seeds, (0.0, 1.0), strict=True):
+        turns = page.Turns.drawn(page.AHEAD, seed)
+        predicted = turned_ratio(turns.angles, turns.reach, behind)
+        assert turns.ratio(behind) == pytest.approx(predicted, rel=0.01)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from ibcore.dynamics.stiff_flow import StiffRun, integrate
@@ -13,6 +14,8 @@ from ibcore.models.relu_neuron import ReLUNeuron
 from ibcore.oracles.relu_flow import neuron_flow
 from ibcore.problems.relu_pairs import NeuronData, Shape, pair
 from ibcore.threads import threads
+
+Array = NDArray[np.float64]
 
 FITTED = 1e-12  # misfit at which a flow ends
 MAX_ANGLE = (
@@ -27,8 +30,9 @@ def train(
     tolerance: float = 1e-10,
     misfit: float = FITTED,
     times: Sequence[float] = (),
+    start: Array | None = None,
 ) -> StiffRun:
-    """Gradient flow of one ReLU neuron from w = 0, until no active point is fitted worse than `misfit`.
+    """Gradient flow of one ReLU neuron from `start` (d,), else 0, until no active point is fitted worse than `misfit`.
 
     On data that some weights fit, the flow is at rest exactly there. A point of positive label on which the neuron
     is silent there stays unfitted: `ReLUNeuron.misfit` of the end tells.
@@ -39,7 +43,7 @@ def train(
         run = integrate(
             neuron.descent,
             neuron.curvature,
-            np.zeros(data.X.shape[1]),
+            np.zeros(data.X.shape[1]) if start is None else start,
             tolerance=tolerance,
             floor=tolerance,
             done=lambda w: neuron.unrest(w) <= misfit,
