@@ -27,7 +27,7 @@ from ibcore.pages.classification.linear_networks.convolutional.runs import (
 from ibcore.problems.sparse_margin import wave_teacher
 
 KERNELS = (1, 4, 8, 16)
-POWERS = (0, 1, 2, 4, 6, 8)
+POWERS = (1, 2, 4, 8)
 _GRID = tuple(k / 2 for k in range(17))
 
 

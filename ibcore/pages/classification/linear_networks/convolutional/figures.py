@@ -72,6 +72,7 @@ def plot_gap_paths(
     row, column = current
     ax.plot(powers[row], gaps[row, column], "o", color=PALETTE["red"], markersize=9)
     ax.set_yscale("log")
+    ax.minorticks_off()
     ax.legend(loc="upper right", title="entries of the kernel", ncols=2)
     ax.set_xticks([0, 2, 4, 6, 8], ["1", "$10^2$", "$10^4$", "$10^6$", "$10^8$"])
     ax.set(
