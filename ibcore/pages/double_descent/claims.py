@@ -195,7 +195,7 @@ def _risk_checks(measured: WeakRisks) -> tuple[Check, ...]:
             at_most=1,
             tag="observed",
             reason="at $p = n$ the risk has no expectation, its median is finite",
-            math="equally weak: median risk at $p \ne n$ over that at $p = n$",
+            math=r"equally weak: median risk at $p \ne n$ over that at $p = n$",
         ),
     )
 
@@ -207,25 +207,28 @@ def _part_checks(measured: WeakRisks) -> tuple[Check, ...]:
         for part, values in _part_scores(measured.counts, name, risk).items():
             scores[part].append(values)
     names = {
-        "bias": f"squared bias, p >= n + {FAR}",
-        "inputs": f"variance from the inputs, p >= n + {FAR}",
-        "labels": f"variance from the labels, |p - n| >= {FAR}",
+        "bias": (f"squared bias, p >= n + {FAR}", rf"squared bias, $p \ge n + {FAR}$"),
+        "inputs": (
+            f"variance from the inputs, p >= n + {FAR}",
+            rf"variance from the inputs, $p \ge n + {FAR}$",
+        ),
+        "labels": (
+            f"variance from the labels, |p - n| >= {FAR}",
+            rf"variance from the labels, $|p - n| \ge {FAR}$",
+        ),
     }
     return tuple(
         Check.each(
-            f"{names[part]}: standard errors from its formula",
-            torch.cat(values),
+            f"{plain}: standard errors from its formula",
+            torch.cat(scores[part]),
             equals=0,
             atol=6,
             tag="proved",
             reason="six standard errors, which are known in closed form",
-            math=names[part]
-            .replace("p >= n", r"$p \ge n$")
-            .replace("|p - n| >= 10", r"$|p - n| \ge 10$")
-            + ": standard errors from its formula",
+            math=f"{formulas}: standard errors from its formula",
             repeats=0.4,
         )
-        for part, values in scores.items()
+        for part, (plain, formulas) in names.items()
     )
 
 
@@ -294,9 +297,8 @@ def _distance(values: Tensor, law: object) -> float:
         return math.nan
     predicted = law(x)  # type: ignore[operator]
     steps = np.arange(len(x) + 1) / len(x)
-    return float(
-        max(np.abs(predicted - steps[1:]).max(), np.abs(predicted - steps[:-1]).max())
-    )
+    gaps = np.concatenate([predicted - steps[1:], predicted - steps[:-1]])
+    return float(np.abs(gaps).max())
 
 
 # --- Benign overfitting --------------------------------------------------------------------------------
