@@ -33,6 +33,17 @@ def squared_risk(weights: Tensor, beta: Tensor, label_variance: float) -> Tensor
     return (beta - weights).square().sum(-1) + label_variance
 
 
+def split_bias(misses: Tensor) -> Tensor:
+    """|E w - beta|^2 without a bias of its own, (...), from draws of w - beta (..., N, D).
+
+    The mean over one half of the draws times the mean over the other: two independent factors of the same mean. A
+    square of one mean would add the variance over N.
+    """
+    half = misses.shape[-2] // 2
+    first, second = misses[..., :half, :].mean(-2), misses[..., half:, :].mean(-2)
+    return (first * second).sum(-1)
+
+
 def classification_error(scores: Tensor, classes: Tensor) -> Tensor:
     """Share of inputs whose largest score (..., k, K) is not at their class (..., k); ties go to the first."""
     return (scores.argmax(-1) != classes).to(scores.dtype).mean(-1)

@@ -16,16 +16,18 @@ from ibcore.claims.introduction import (
     judge_polynomials,
     judge_small_starts,
     judge_smoothness,
-    judge_wiggly,
     kernel_distances,
     memorize,
     smooth_or_wiggly,
+    wiggly_control,
 )
 from ibcore.dynamics.trajectory import step_limit
 from ibcore.models.polynomial import legendre_features
 from ibcore.oracles.least_squares import descent_from_zero
 from ibcore.pages.introduction.runs import (
+    FIT,
     LABEL_NOISE,
+    WigglyStart,
     fit_points,
     fit_polynomial,
     start_wiggly,
@@ -165,13 +167,34 @@ def test_one_broken_network_makes_the_statements_about_all_fall(wiggly):
     assert fallen(judge_smoothness(fits, fits)) == []
     for one in broken:
         assert len(fallen(judge_smoothness([one, *fits[1:]], fits))) == 1
-    pairs = [
-        (fit, wiggly.data["wiggly"][key]) for key, fit in wiggly.data["fits"].items()
+
+
+def test_the_wiggly_networks_are_interpolants_of_their_choice(wiggly):
+    """Built to fit, ten times as rough as the trained ones, and off the data once perturbed."""
+    for key, start in wiggly.data["wiggly"].items():
+        assert float(start.built_loss.max()) <= FIT
+        trained = wiggly.data["fits"][key].ratio
+        assert float((start.built_ratio / trained).min()) >= 10
+        assert float(start.loss.min()) > 1e-2
+
+
+def test_the_control_survives_from_random_weights(wiggly):
+    """The same measurement of the networks that started without large bends."""
+    assert wiggly_control(list(wiggly.data["wiggly"].values())).refuted
+    starts = [
+        WigglyStart(
+            fit.start, fit.flow.loss, fit.ratio, torch.ones_like(fit.ratio), fit
+        )
+        for key, fit in wiggly.data["fits"].items()
+        if key[1] >= 256
     ]
-    first, start = pairs[0]
-    for field in ("built_loss", "built_ratio"):
-        one = replace(start, **{field: poisoned(getattr(start, field))})
-        assert len(fallen(judge_wiggly([(first, one), *pairs[1:]]))) == 1
+    assert not wiggly_control(starts).refuted
+
+
+def test_wiggly_networks_without_a_fit_refute_nothing(wiggly):
+    starts = list(wiggly.data["wiggly"].values())
+    lost = [replace(start, loss=poisoned(start.loss)) for start in starts]
+    assert not wiggly_control(lost).refuted
 
 
 def test_a_network_that_does_not_fit_is_not_smooth(wiggly):

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from ibcore.figures.margin_bounds import draw_distributions, draw_ratios
 from ibcore.figures.style import figure
 from ibcore.figures.two_layer_margins import (
     draw_potential,
@@ -53,30 +52,3 @@ def test_a_network_without_a_gap_has_no_mark_and_is_not_in_the_median():
     assert ax.lines[0].get_ydata().tolist() == [pytest.approx(5.05e-4)]
     assert np.isnan(ax.lines[2].get_ydata()).all()
     assert np.isfinite(ax.lines[1].get_ydata()).sum() == 2
-
-
-def test_distributions_are_those_of_the_margins():
-    values = np.linspace(0, 1, 101)
-    fig, ax = figure()
-    draw_distributions(ax, {"true": values, "random": values / 2}, "margin")
-    fig.canvas.draw()
-    medians = [
-        float(line.get_xdata()[0]) for line in ax.lines if len(line.get_xdata()) == 1
-    ]
-    assert medians == [0.5, 0.25]
-
-
-def test_ratios_have_one_row_a_measure():
-    fig, ax = figure()
-    draw_ratios(
-        ax,
-        [
-            ("raw, random", "random", np.array([1.0, 1.2])),
-            ("raw, again", "true again", np.array([1.0])),
-        ],
-    )
-    fig.canvas.draw()
-    assert [label.get_text() for label in ax.get_yticklabels()] == [
-        "raw, random",
-        "raw, again",
-    ]

@@ -5,6 +5,7 @@ from ibcore.measures.risk import (
     classification_error,
     one_hot_mean_square,
     risk_given_inputs,
+    split_bias,
     squared_risk,
 )
 
@@ -39,3 +40,13 @@ def test_scores_are_judged_by_class_and_by_square():
     classes = torch.tensor([0, 1])
     assert classification_error(scores, classes).tolist() == [0.0, 0.5]
     assert one_hot_mean_square(scores, classes).tolist() == [0.0, 1.0]
+
+
+def test_split_bias_is_unbiased_where_the_square_of_the_mean_is_not():
+    generator = torch.Generator().manual_seed(2)
+    noise = torch.randn(4000, 6, 3, generator=generator, dtype=torch.float64)
+    misses = noise + torch.tensor([0.5, 0.0, 0.0]).double()
+    found = split_bias(misses)
+    assert float(found.mean()) == pytest.approx(0.25, abs=0.05)
+    assert float(misses.mean(-2).square().sum(-1).mean()) > 0.6
+    assert float(split_bias(torch.ones(4, 2).double())) == 2

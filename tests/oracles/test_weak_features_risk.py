@@ -4,7 +4,12 @@ import pytest
 import torch
 from hypothesis import given
 
-from ibcore.oracles.double_descent import weak_features_risk, weak_features_spread
+from ibcore.oracles.double_descent import (
+    bias_errors,
+    weak_features_parts,
+    weak_features_risk,
+    weak_features_spread,
+)
 from ibcore.problems.weak_features import prescient
 from ibcore.validation import InvalidInput
 from tests.oracles.scalings import FACTORS, few
@@ -122,3 +127,32 @@ def test_risk_and_spread_are_proportional_to_the_energies(factor):
 def test_prescient_features_fall_like_their_reciprocal_ranks():
     beta = prescient(5, noise=0.0).beta
     torch.testing.assert_close(beta / beta[0], 1 / torch.arange(1, 6).double())
+
+
+@pytest.mark.parametrize("used", [0, 1, 20, 38, 42, 60, 100])
+def test_parts_add_up_to_the_risk(used):
+    energies = (used / 100, 1 - used / 100, 0.25)
+    parts = weak_features_parts(40, used, *energies)
+    assert parts.total == pytest.approx(weak_features_risk(40, used, *energies))
+    assert parts.noise == 0.25
+
+
+def test_parts_of_known_values():
+    """All of 100 features: bias 0.6^2, inputs 0.4 * 0.6, labels 40/59 of the noise."""
+    parts = weak_features_parts(40, 100, 1.0, 0.0, 0.25)
+    assert parts.bias == pytest.approx(0.36)
+    assert parts.inputs == pytest.approx(0.24)
+    assert parts.labels == pytest.approx(0.25 * 40 / 59)
+
+
+def test_only_the_labels_have_a_peak():
+    parts = weak_features_parts(40, 40, 0.4, 0.6, 0.25)
+    assert (parts.bias, parts.inputs) == (0.6, 0.0)
+    assert parts.labels == math.inf
+
+
+def test_errors_of_the_bias_fall_with_the_draws():
+    first, more = bias_errors(40, 60, 1000), bias_errors(40, 60, 4000)
+    assert more == pytest.approx([error / 2 for error in first], rel=0.05)
+    with pytest.raises(InvalidInput):
+        bias_errors(40, 40, 1000)

@@ -58,3 +58,50 @@ def draw_ratios(ax: Axes, ratios: Sequence[tuple[str, str, Array]]) -> None:
     ax.set_yticks(range(len(ratios)), [text for text, _, _ in ratios])
     ax.set_xticks([0.5, 1, 2, 5, 10], ["1/2", "1", "2", "5", "10"])
     ax.minorticks_off()
+
+
+def plot_growth(
+    axes: Sequence[Axes], sizes: Array, complexity: Array, leading: Array, error: Array
+) -> None:
+    """Left: R_A over the number of examples. Right: leading term and test error; (K, S), thin lines a seed."""
+    for ax, curves in (
+        (axes[0], (("$R_A$", complexity, "blue", "-"),)),
+        (
+            axes[1],
+            (
+                ("leading term", leading, "blue", "-"),
+                ("test error", error, "red", "--"),
+            ),
+        ),
+    ):
+        for text, values, color, line in curves:
+            for row in values.T:
+                ax.plot(sizes, row, "-", color=PALETTE[color], linewidth=0.6, alpha=0.4)
+            mean = np.exp(np.nanmean(np.log(values), 1))
+            ax.plot(sizes, mean, color=PALETTE[color], linestyle=line, marker="o")
+            ax.annotate(
+                text,
+                (sizes[0], mean[0]),
+                xytext=(4, 12),
+                textcoords="offset points",
+                color=PALETTE[color],
+            )
+        ax.set(xscale="log", yscale="log", xlabel="number of examples $n$")
+        ax.set_xticks(sizes, [f"{size:g}" for size in sizes])
+        ax.minorticks_off()
+    axes[0].set(ylim=(500, 2000))
+    axes[0].set_yticks([500, 1000, 2000], ["500", "1000", "2000"])
+    axes[1].set(ylim=(0.02, 300))
+    axes[1].axhline(1, color=PALETTE["gray"], linewidth=1, linestyle="-")
+
+
+def plot_bounds(ax: Axes, rows: Sequence[tuple[str, Array]], guessing: float) -> None:
+    """Errors and bounds, (text, one value a network) a row, and the error of guessing."""
+    colors = ("green", "orange", "blue", "red")
+    for place, (_, values) in enumerate(rows):
+        color = PALETTE[colors[place % len(colors)]]
+        height = place + 0.12 * np.linspace(-1, 1, len(values))
+        ax.plot(values, height, "o", color=color, markersize=5, alpha=0.7)
+    ax.axvline(guessing, color=PALETTE["gray"], linestyle="--", linewidth=1.2)
+    ax.set(xlim=(-0.02, 1.02), ylim=(len(rows) - 0.5, -0.5), xlabel="error, or bound")
+    ax.set_yticks(range(len(rows)), [text for text, _ in rows])

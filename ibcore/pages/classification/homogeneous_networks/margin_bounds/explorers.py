@@ -9,9 +9,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.explore import Choice, Explorer, explore
-from ibcore.figures.margin_bounds import draw_distributions
 from ibcore.figures.style import figure
 from ibcore.models.network import Network
+from ibcore.pages.classification.homogeneous_networks.margin_bounds.figures import (
+    draw_distributions,
+)
 from ibcore.pages.classification.homogeneous_networks.margin_bounds.runs import (
     he_start,
     train_to,

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.figures import figure
-from ibcore.figures.double_descent import draw_fit, draw_risk_marker
 from ibcore.models.random_features import draw_fourier
 from ibcore.oracles.least_squares import minimum_norm
+from ibcore.pages.double_descent.figures import draw_fit, draw_risk_marker
 from ibcore.problems.curves import Points, sine_points
 
 POINTS, WAVE_SCALE, WAVE_DRAWS = 12, 0.2, 61

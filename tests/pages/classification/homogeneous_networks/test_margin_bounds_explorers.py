@@ -1,10 +1,10 @@
 import torch
 
-from ibcore.demonstrations.margin_bounds import (
+from ibcore.models.network import Network
+from ibcore.pages.classification.homogeneous_networks.margin_bounds.explorers import (
     draw_margins,
     explore_margins,
 )
-from ibcore.models.network import Network
 from ibcore.pages.classification.homogeneous_networks.margin_bounds.runs import (
     he_start,
     train_to,

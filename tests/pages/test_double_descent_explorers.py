@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ibcore.demonstrations.double_descent import (
+from ibcore.pages.double_descent.explorers import (
     EXPLORER_COUNTS,
     EXPLORER_NOISES,
     draw_wave,

@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ibcore.figures.style import PALETTE
+from ibcore.oracles.double_descent import weak_features_parts
+from ibcore.oracles.marchenko_pastur import density, edges
+from ibcore.pages.double_descent import benign
+from ibcore.pages.double_descent.claims import Interpolants, WeakRisks, far, formula
+from ibcore.pages.double_descent.weak import SAMPLES, SPECTRA, both_problems
 
 Array = NDArray[np.float64]
 
@@ -46,24 +52,19 @@ def draw_risk_marker(
     _plain_ticks(ax, (1, 10, 100, 1000))
 
 
-def draw_linear_risk(ax: Axes, data: Mapping[str, Any]) -> None:
+def draw_linear_risk(ax: Axes, measured: WeakRisks) -> None:
     """The risk formula (lines) and the measured risk (marks) for weak features and for the strongest first."""
-    _mark_threshold(ax, data["samples"])
+    _mark_threshold(ax, SAMPLES)
     shown = {
         "equally weak": ("blue", "-", "o", (61, 2.5)),
         "strongest first": ("orange", "--", "s", (24, 0.55)),
     }
+    counts, away = measured.counts.numpy(), far(measured.counts).numpy()
     for name, (color, line, mark, place) in shown.items():
-        predicted, measured = data["predicted"][name], data["measured"][name]
-        finite = np.where(np.isfinite(predicted), predicted, np.nan)
-        ax.plot(data["counts"], finite, color=PALETTE[color], linestyle=line)
-        ax.plot(
-            data["counts"][data["far"]],
-            measured[data["far"]],
-            mark,
-            color=PALETTE[color],
-            markersize=5,
-        )
+        predicted = formula(measured.counts, name).numpy()
+        risk = measured.risks[name].given.mean(-1).numpy()
+        ax.plot(counts, _finite(predicted), color=PALETTE[color], linestyle=line)
+        ax.plot(counts[away], risk[away], mark, color=PALETTE[color], markersize=5)
         ax.annotate(name, place, color=PALETTE[color])
     ax.set(
         yscale="log",
@@ -75,12 +76,118 @@ def draw_linear_risk(ax: Axes, data: Mapping[str, Any]) -> None:
     _plain_ticks(ax, (), (0.5, 1, 2, 5, 10, 20))
 
 
+def plot_parts(ax: Axes, measured: WeakRisks, name: str) -> None:
+    """Squared bias and variance of one problem over the number of features: formulas (lines), measured (marks)."""
+    problem = both_problems()[name]
+    counts = np.arange(1, problem.features + 1)
+    parts = [
+        weak_features_parts(SAMPLES, p, *problem.signal(p), problem.noise**2)
+        for p in counts.tolist()
+    ]
+    bias = np.array([part.bias for part in parts])
+    variance = np.array([part.inputs + part.labels for part in parts])
+    _mark_threshold(ax, SAMPLES)
+    ax.plot(counts, bias, color=PALETTE["orange"], linestyle="--")
+    ax.plot(counts, _finite(variance), color=PALETTE["blue"], linestyle="-")
+    risk, away = measured.risks[name], far(measured.counts).numpy()
+    seen = measured.counts.numpy()
+    missing = np.array([problem.signal(p)[1] for p in seen.tolist()])
+    ax.plot(
+        seen[away],
+        (risk.bias.numpy() + missing)[away],
+        "s",
+        color=PALETTE["orange"],
+        markersize=5,
+    )
+    ax.plot(
+        seen[away],
+        (risk.inputs + risk.labels).numpy()[away],
+        "o",
+        color=PALETTE["blue"],
+        markersize=5,
+    )
+    for text, color, height in (
+        ("variance", "blue", 0.83),
+        ("squared bias", "orange", 0.75),
+    ):
+        ax.annotate(text, (0.6, height), xycoords="axes fraction", color=PALETTE[color])
+    ax.set(
+        xlim=(0, 102),
+        ylim=(0, 3.2),
+        xlabel="number of features $p$",
+        title=name,
+    )
+
+
+def plot_spectra(axes: Sequence[Axes], spectra: Sequence[Tensor]) -> None:
+    """Histograms of the eigenvalues (N, k) for each of `SPECTRA`, with the density of Marchenko and Pastur."""
+    for ax, p, values in zip(axes, SPECTRA, spectra, strict=True):
+        ratio = min(p, SAMPLES) / max(p, SAMPLES)
+        low, high = edges(ratio)
+        bars = np.linspace(0, 4, 41)
+        heights, _ = np.histogram(values.flatten().numpy(), bars, density=True)
+        ax.stairs(heights, bars, color=PALETTE["blue"], fill=True, alpha=0.45)
+        grid = low + (high - low) * np.sin(np.linspace(0.02, np.pi / 2, 300)) ** 2
+        ax.plot(grid, density(grid, ratio), color=PALETTE["red"], linestyle="-")
+        ax.set(xlim=(0, 4.1), ylim=(0, 1.7), xlabel="eigenvalue", title=f"$p$ = {p}")
+
+
+def plot_benign(ax: Axes, measured: Interpolants) -> None:
+    """Excess risk over the number of samples for every kind of spectrum: predicted (lines), measured (marks)."""
+    styles = {
+        "wide tail": ("blue", "-", "o"),
+        "power 2": ("orange", "--", "s"),
+        "power 3": ("red", "-.", "^"),
+        "narrow tail": ("gray", ":", "v"),
+    }
+    sizes = measured.sizes.numpy()
+    predicted = (measured.predicted_noise + measured.predicted_signal).numpy()
+    texts = {
+        "wide tail": "tail of $n^2/5$",
+        "power 2": "$i^{-2}$",
+        "power 3": "$i^{-3}$",
+        "narrow tail": "tail of $2n$",
+    }
+    above = {"power 2": 6, "narrow tail": -7}
+    for j, kind in enumerate(benign.KINDS):
+        color, line, mark = styles[kind]
+        risk = measured.excess(kind).mean(-1).numpy()
+        ax.plot(sizes, predicted[j], color=PALETTE[color], linestyle=line)
+        ax.plot(sizes, risk, mark, color=PALETTE[color], markersize=6)
+        ax.annotate(
+            texts[kind],
+            (sizes[-1], predicted[j, -1]),
+            xytext=(8, above.get(kind, 0)),
+            textcoords="offset points",
+            color=PALETTE[color],
+            va="center",
+            annotation_clip=False,
+        )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        ylim=(0.03, 4),
+        xlabel="number of samples $n$",
+        ylabel="excess risk",
+    )
+    _plain_ticks(ax, sizes.tolist(), (0.05, 0.1, 0.2, 0.5, 1, 2))
+
+
+def _finite(values: Array) -> Array:
+    """What is infinite leaves a gap."""
+    return np.where(np.isfinite(values), values, np.nan)
+
+
 def draw_risk_during_descent(ax: Axes, data: Mapping[str, Any]) -> None:
     """Risk over the number of features after more and more steps of gradient descent, and its limit."""
     _mark_threshold(ax, data["samples"])
     colors, lines = ("green", "purple", "orange", "red"), (":", "-.", "--", (0, (5, 1)))
-    limit = np.where(np.isfinite(data["limit"]), data["limit"], np.nan)
-    ax.plot(data["counts"], limit, color=PALETTE["blue"], label="minimum norm")
+    ax.plot(
+        data["counts"],
+        _finite(data["limit"]),
+        color=PALETTE["blue"],
+        label="minimum norm",
+    )
     shown = list(zip(data["steps"], data["risk"], colors, lines, strict=False))
     for steps, risk, color, line in reversed(shown):
         ax.plot(
