@@ -44,8 +44,8 @@ def draw_kink_bars(ax: Axes, positions: Array, jumps: Array) -> None:
 
 
 def draw_alignment(ax: Axes, log_losses: Array, sines: Array, uneven: Array) -> None:
-    """Largest sine of a neuron to +-w_hat (K, B) over log(1/L) with mirror images; squares at the end for neurons with
-    mirror images of another length.
+    """Largest sine of a neuron to +-w_hat (K, B) over log(1/L) with mirror images; squares at the first stop for
+    neurons with mirror images of another length.
     """
     x = -log_losses
     ax.plot(x, sines, color=PALETTE["blue"], linestyle="-", linewidth=1)
@@ -66,7 +66,7 @@ def draw_alignment(ax: Axes, log_losses: Array, sines: Array, uneven: Array) -> 
     )
     found = uneven[uneven > 0]
     ax.plot(
-        np.full(len(found), x[-1]),
+        np.full(len(found), x[0]),
         found,
         "s",
         color=PALETTE["red"],
@@ -75,10 +75,9 @@ def draw_alignment(ax: Axes, log_losses: Array, sines: Array, uneven: Array) -> 
     )
     ax.annotate(
         "neurons, longer mirror images",
-        (x[-1], 1.0),
-        (-10, 8),
+        (x[0], 1.0),
+        (8, 0),
         textcoords="offset points",
-        ha="right",
         color=PALETTE["red"],
     )
     ax.set(

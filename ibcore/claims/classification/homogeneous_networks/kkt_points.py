@@ -574,7 +574,7 @@ def normalized_margin_monotone(
         smooth.degree,
     )
     smoothed = excess / norms**degree
-    alone, beside = (
+    (alone, begun), (beside, _) = (
         _from_small_start(smooth, stops, skip=skip) for skip in (False, True)
     )
     kinked = draw_networks(setting, draws, "monotone", LeakyReLU(), SMALL)
@@ -584,7 +584,7 @@ def normalized_margin_monotone(
     data = {
         "log_loss": run.log_loss[:, fitted].cpu(),
         "smoothed": smoothed.cpu(),
-        "small": alone.cpu(),
+        "small": alone[:, begun].cpu(),
         "skip": beside.cpu(),
         "relu": walks[1].smoothed.cpu(),
         "log_norm": walks[1].log_norm.cpu(),
@@ -593,7 +593,8 @@ def normalized_margin_monotone(
     return Evidence(
         (
             _fitted("squared ReLU", fitted),
-            *_smooth_falls(smoothed, alone),
+            _fitted("squared ReLU, small start", begun),
+            *_smooth_falls(smoothed, alone[:, begun]),
             _fitted("ReLU", steady),
             *_step_falls(*falls),
         ),
@@ -604,8 +605,11 @@ def normalized_margin_monotone(
     )
 
 
-def _from_small_start(networks: Networks, stops: Tensor, *, skip: bool) -> Tensor:
-    """Smoothed margins (K, B) of the squared ReLU networks from a start that is smaller by the factor `SHRUNK`.
+def _from_small_start(
+    networks: Networks, stops: Tensor, *, skip: bool
+) -> tuple[Tensor, Tensor]:
+    """Smoothed margins (K, B) of the squared ReLU networks from a start that is smaller by the factor `SHRUNK`, and
+    which networks come below 1/n, to the first stop, (B,).
 
     With `skip` a linear part, which starts at zero, is added to each network, and its parameters count in the norm:
     the sum is not homogeneous. A stop that was not reached is NaN.
@@ -615,9 +619,10 @@ def _from_small_start(networks: Networks, stops: Tensor, *, skip: bool) -> Tenso
         both, start = _beside_linear(networks)
         model = Margins(both, networks.margins.labels)
         theta = torch.cat([start, theta], 1)
-    run = flow(model, Exponential(), theta, log_loss=stops, max_steps=2 * MOST_STEPS)
+    run = flow(model, Exponential(), theta, log_loss=stops, max_steps=MOST_STEPS)
     excess = -(run.log_loss + math.log(networks.net.inputs.shape[1]))
-    return excess / torch.linalg.vector_norm(run.theta, dim=-1) ** networks.degree
+    smoothed = excess / torch.linalg.vector_norm(run.theta, dim=-1) ** networks.degree
+    return smoothed, run.log_loss[0].isfinite()
 
 
 def _beside_linear(networks: Networks) -> tuple[Sum, Tensor]:

@@ -129,9 +129,10 @@ def test_the_smoothed_margin_of_a_network_alone_does_not_refute_and_a_linear_par
     setting = Setting("quick", 1102106)
     networks = page.draw_networks(setting, 8, "any", SquaredReLU(), page.SMALL)
     stops = -torch.logspace(0.28, 6, 30, dtype=torch.float64)
-    alone, beside = (
+    (alone, begun), (beside, _) = (
         page._from_small_start(networks, stops, skip=skip) for skip in (False, True)
     )
+    assert bool(begun.all())
     assert page._skip_control(beside).refuted
     assert not page._skip_control(alone).refuted
     broken = beside.clone()
