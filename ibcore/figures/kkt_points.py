@@ -88,16 +88,7 @@ def draw_residuals(
     ax: Axes, groups: Sequence[tuple[str, Sequence[float]]], bars: Sequence[float]
 ) -> None:
     """Residuals of groups of networks as dots on a logarithmic axis, with a tick mark at each group's bar."""
-    colors = ("green", "blue", "red", "gray")
-    for row, ((_, values), color) in enumerate(zip(groups, colors, strict=False)):
-        ax.plot(
-            values,
-            np.full(len(values), -row) + np.linspace(-0.18, 0.18, len(values)),
-            "o",
-            color=PALETTE[color],
-            markersize=5,
-            alpha=0.75,
-        )
+    _draw_rows(ax, groups, ("green", "blue", "red", "gray"))
     for row, bar in enumerate(bars):
         ax.plot(
             [bar, bar],
@@ -105,15 +96,19 @@ def draw_residuals(
             color=PALETTE["orange"],
             linewidth=2.5,
         )
-    ax.set(
-        xscale="log", xlabel="residual", ylim=(0.6 - len(groups), 0.6), xlim=(1e-5, 2)
-    )
-    ax.set_yticks([-row for row in range(len(groups))], [name for name, _ in groups])
+    ax.set(xlabel="residual", xlim=(1e-5, 2))
 
 
-def draw_apart(ax: Axes, groups: Sequence[tuple[str, Array]]) -> None:
-    """Angles in degrees, (B,) for each of the named groups, as rows of dots on a logarithmic axis."""
-    colors = ("green", "blue", "gray", "red")
+def draw_apart(ax: Axes, groups: Sequence[tuple[str, Sequence[float]]]) -> None:
+    """Angles in degrees for each of the named groups, as rows of dots on a logarithmic axis."""
+    _draw_rows(ax, groups, ("green", "blue", "gray", "red"))
+    ax.set(xlabel="angle, in degrees", xlim=(5e-3, 180))
+
+
+def _draw_rows(
+    ax: Axes, groups: Sequence[tuple[str, Sequence[float]]], colors: Sequence[str]
+) -> None:
+    """A row of dots for each group, with its name, on a logarithmic axis."""
     for row, ((_, values), color) in enumerate(zip(groups, colors, strict=False)):
         ax.plot(
             values,
@@ -123,12 +118,7 @@ def draw_apart(ax: Axes, groups: Sequence[tuple[str, Array]]) -> None:
             markersize=5,
             alpha=0.75,
         )
-    ax.set(
-        xscale="log",
-        xlabel="angle, in degrees",
-        ylim=(0.6 - len(groups), 0.6),
-        xlim=(5e-3, 180),
-    )
+    ax.set(xscale="log", ylim=(0.6 - len(groups), 0.6))
     ax.set_yticks([-row for row in range(len(groups))], [name for name, _ in groups])
 
 
