@@ -88,7 +88,27 @@ def draw_residuals(
     ax: Axes, groups: Sequence[tuple[str, Sequence[float]]], bars: Sequence[float]
 ) -> None:
     """Residuals of groups of networks as dots on a logarithmic axis, with a tick mark at each group's bar."""
-    colors = ("green", "blue", "red", "gray")
+    _draw_rows(ax, groups, ("green", "blue", "red", "gray"))
+    for row, bar in enumerate(bars):
+        ax.plot(
+            [bar, bar],
+            [-row - 0.38, -row + 0.38],
+            color=PALETTE["orange"],
+            linewidth=2.5,
+        )
+    ax.set(xlabel="residual", xlim=(1e-5, 2))
+
+
+def draw_apart(ax: Axes, groups: Sequence[tuple[str, Sequence[float]]]) -> None:
+    """Angles in degrees for each of the named groups, as rows of dots on a logarithmic axis."""
+    _draw_rows(ax, groups, ("green", "blue", "gray", "red"))
+    ax.set(xlabel="angle, in degrees", xlim=(5e-3, 180))
+
+
+def _draw_rows(
+    ax: Axes, groups: Sequence[tuple[str, Sequence[float]]], colors: Sequence[str]
+) -> None:
+    """A row of dots for each group, with its name, on a logarithmic axis."""
     for row, ((_, values), color) in enumerate(zip(groups, colors, strict=False)):
         ax.plot(
             values,
@@ -98,56 +118,28 @@ def draw_residuals(
             markersize=5,
             alpha=0.75,
         )
-    for row, bar in enumerate(bars):
-        ax.plot(
-            [bar, bar],
-            [-row - 0.38, -row + 0.38],
-            color=PALETTE["orange"],
-            linewidth=2.5,
-        )
-    ax.set(
-        xscale="log", xlabel="residual", ylim=(0.6 - len(groups), 0.6), xlim=(1e-5, 2)
-    )
+    ax.set(xscale="log", ylim=(0.6 - len(groups), 0.6))
     ax.set_yticks([-row for row in range(len(groups))], [name for name, _ in groups])
 
 
-def draw_smoothed(ax: Axes, log_loss: Array, smoothed: Array, wrong: Array) -> None:
-    """Smoothed margins (K, B) with the right and a wrong degree, relative to their largest, over -log L."""
-    ax.plot(
-        -log_loss,
-        smoothed / smoothed.max(0),
-        color=PALETTE["blue"],
-        linestyle="-",
-        linewidth=1.3,
+def draw_smoothed(ax: Axes, log_loss: Array, alone: Array, skip: Array) -> None:
+    """Smoothed margins (K, B) of networks alone and beside a linear part, relative to their last, over -log L."""
+    families = (
+        (alone, "blue", "-", "alone"),
+        (skip, "orange", "--", "with a linear part"),
     )
-    ax.plot(
-        -log_loss,
-        wrong / wrong.max(0),
-        color=PALETTE["orange"],
-        linestyle="--",
-        linewidth=1.3,
-    )
-    ax.annotate(
-        "degree 3",
-        (-log_loss[-1, 0], 0.93),
-        (-6, -12),
-        textcoords="offset points",
-        ha="right",
-        color=PALETTE["blue"],
-    )
-    ax.annotate(
-        "degree 4",
-        (-log_loss[-1, 0], 0.3),
-        (-6, 10),
-        textcoords="offset points",
-        ha="right",
-        color=PALETTE["orange"],
-    )
+    for values, color, line, label in families:
+        curves = ax.plot(
+            -log_loss,
+            values / values[-1],
+            color=PALETTE[color],
+            linestyle=line,
+            linewidth=1.3,
+        )
+        curves[0].set_label(label)
+    ax.legend()
     ax.set(
-        xscale="log",
-        xlabel=r"$\log(1/L)$",
-        ylabel="relative to the largest",
-        ylim=(0, 1.06),
+        xscale="log", yscale="log", xlabel=r"$\log(1/L)$", ylabel="relative to the last"
     )
 
 
@@ -164,21 +156,26 @@ def draw_products(ax: Axes, log_times: Array, products: Sequence[Array]) -> None
     ax.set(xscale="log", xlabel=r"$\log t$", ylabel="product", ylim=(0.9, 1.25))
 
 
-def draw_alignment(ax: Axes, log_loss: Array, gaps: Array, sign: Array) -> None:
-    """1 - cos of theta and the negative gradient (K, B) over log(1/L), and where sign descent ends."""
+def draw_alignment(
+    ax: Axes, log_loss: Array, gaps: Array, stops: Array, tilted: Array
+) -> None:
+    """1 - cos of theta and the negative gradient over log(1/L), along gradient flow (K, B) at `log_loss` (K, B), and
+    (S, B) at the log losses `stops` (S,) where the output layer learns faster.
+    """
     ax.plot(-log_loss, gaps, color=PALETTE["blue"], linestyle="-", linewidth=1.2)
-    ax.axhline(float(np.median(sign)), color=PALETTE["red"], linestyle="--")
+    ax.plot(-stops, tilted, color=PALETTE["red"], linestyle="--", linewidth=1.2)
     ax.annotate(
-        "sign descent",
-        (-log_loss[0, 0], float(np.median(sign))),
-        (2, -13),
+        "output layer four times as fast",
+        (-stops[-1], float(np.median(tilted[-1]))),
+        (-4, 8),
         textcoords="offset points",
+        ha="right",
         color=PALETTE["red"],
     )
     ax.annotate(
         "gradient flow",
-        (-log_loss[1, 0], float(np.median(gaps[1]))),
-        (6, 10),
+        (-log_loss[0, 0], float(np.median(gaps[-1]))),
+        (6, 4),
         textcoords="offset points",
         color=PALETTE["blue"],
     )

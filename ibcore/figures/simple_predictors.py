@@ -43,8 +43,10 @@ def draw_kink_bars(ax: Axes, positions: Array, jumps: Array) -> None:
     ax.set(ylim=(-1.2, 1.2), xlabel="$x$", ylabel="jumps")
 
 
-def draw_alignment(ax: Axes, log_losses: Array, sines: Array, alone: Array) -> None:
-    """Largest sine of a neuron to +-w_hat (K, B) over log(1/L) with mirror images; dots at the end without them."""
+def draw_alignment(ax: Axes, log_losses: Array, sines: Array, uneven: Array) -> None:
+    """Largest sine of a neuron to +-w_hat (K, B) over log(1/L) with mirror images; squares at the first stop for
+    neurons with mirror images of another length.
+    """
     x = -log_losses
     ax.plot(x, sines, color=PALETTE["blue"], linestyle="-", linewidth=1)
     ax.plot(x, 0.6 * x**-0.5, color=PALETTE["gray"], linestyle="--")
@@ -62,9 +64,9 @@ def draw_alignment(ax: Axes, log_losses: Array, sines: Array, alone: Array) -> N
         textcoords="offset points",
         color=PALETTE["blue"],
     )
-    found = alone[alone > 0]
+    found = uneven[uneven > 0]
     ax.plot(
-        np.full(len(found), x[-1]),
+        np.full(len(found), x[0]),
         found,
         "s",
         color=PALETTE["red"],
@@ -72,11 +74,10 @@ def draw_alignment(ax: Axes, log_losses: Array, sines: Array, alone: Array) -> N
         alpha=0.5,
     )
     ax.annotate(
-        "neurons, half of the data",
-        (x[-1], 1.0),
-        (-10, 8),
+        "neurons, longer mirror images",
+        (x[0], 1.0),
+        (8, 0),
         textcoords="offset points",
-        ha="right",
         color=PALETTE["red"],
     )
     ax.set(

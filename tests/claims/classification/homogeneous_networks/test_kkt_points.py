@@ -8,8 +8,14 @@ from scipy.special import expi
 
 from ibcore.claims import Setting
 from ibcore.claims.classification.homogeneous_networks import kkt_points as page
+from ibcore.dynamics.directions import Steepest
+from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant
 from ibcore.dynamics.sphere_flow import SphereRun
 from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, Trajectory
+from ibcore.losses import Exponential
+from ibcore.measures.kkt import kkt
 from ibcore.models.homogeneous import LeakyReLU, SquaredReLU, joined
 
 CLAIMS = {
@@ -41,6 +47,9 @@ def test_figures_get_finite_arrays_on_the_cpu(verdicts, name):
 
 GOOD = page.Residuals(
     means=[0.1] * 16,
+    deep=[0.1] * 16,
+    apart=[40.0] * 16,
+    halved=[0.1] * 16,
     residuals=[1e-3] * 16,
     complementarity=[1e-5] * 16,
     tangent=[1e-5] * 16,
@@ -52,8 +61,13 @@ GOOD = page.Residuals(
     averaged=[0.01] * 16,
     sign=[0.7] * 16,
 )
-SHARES = [name for name in vars(GOOD) if name not in ("means", "sign")]
-BAD = dict.fromkeys(SHARES, 1.0) | {"naive": 1e-3, "kinks": 0.0}
+SHARES = [name for name in vars(GOOD) if name not in ("means", "deep", "sign")]
+BAD = dict.fromkeys(SHARES, 1.0) | {
+    "naive": 1e-3,
+    "kinks": 0.0,
+    "halved": 10.0,
+    "apart": 0.5,
+}
 
 
 def failures(found):
@@ -69,15 +83,103 @@ def test_each_residual_is_judged_and_one_that_is_missing_fails(name, missing):
     assert failures(replace(GOOD, **{name: getattr(GOOD, name)[:9] + [one] * 7})) == 1
 
 
+@pytest.mark.parametrize("name", ["means", "deep"])
 @pytest.mark.parametrize("one", [1.1, math.nan])
-def test_no_network_may_exceed_the_bound_of_its_flow(one):
-    assert failures(replace(GOOD, means=[0.1] * 15 + [one])) == 1
+def test_no_network_may_exceed_the_bound_of_its_flow(one, name):
+    assert failures(replace(GOOD, **{name: [0.1] * 15 + [one]})) == 1
 
 
 def test_sign_descent_refutes_only_where_it_fits():
     assert page.judge(GOOD)[1].refuted
     for others in ([0.1] * 2, [math.nan] * 2):
         assert not page.judge(replace(GOOD, sign=[0.7] * 14 + others))[1].refuted
+
+
+def test_sign_descent_is_not_refuted_where_descent_is_that_of_the_gradient():
+    """The control changes the norm of the descent and nothing else; in the Euclidean norm it survives."""
+    networks = page.draw_networks(
+        Setting("quick", 1102105), 8, "any", SquaredReLU(), page.LARGE
+    )
+    length = 0.02 * networks.theta.shape[1] ** 0.5
+    theta = descend(
+        Objective(networks.margins, Exponential()),
+        networks.theta,
+        constant(length),
+        steps=[1000],
+        direction=Steepest(2, normalized=True),
+    ).theta[-1]
+    values = networks.margins.outputs(theta)
+    rows = networks.margins.jacobian(theta)
+    found = [kkt(theta[b], values[b], rows[b], active=1e9).residual for b in range(8)]
+    assert not page.judge(replace(GOOD, sign=found))[1].refuted
+
+
+def test_deep_networks_have_degree_seven():
+    deep, run, fitted = page._deep_flow(Setting("quick", 3), 8)
+    theta = deep.theta
+    torch.testing.assert_close(
+        deep.margins.outputs(2 * theta), 2**7 * deep.margins.outputs(theta)
+    )
+    assert deep.degree == 7
+    assert int(fitted.sum()) >= 4
+    assert bool(run.log_loss[-1, fitted].isfinite().all())
+
+
+def test_the_smoothed_margin_of_a_network_alone_does_not_refute_and_a_linear_part_does():
+    setting = Setting("quick", 1102106)
+    networks = page.draw_networks(setting, 8, "any", SquaredReLU(), page.SMALL)
+    stops = -torch.logspace(0.28, 6, 30, dtype=torch.float64)
+    (alone, begun), (beside, _) = (
+        page._from_small_start(networks, stops, skip=skip) for skip in (False, True)
+    )
+    assert bool(begun.all())
+    assert page._skip_control(beside).refuted
+    assert not page._skip_control(alone).refuted
+    broken = beside.clone()
+    broken[-1, :5] = math.nan
+    assert not page._skip_control(broken).refuted
+    assert [check.holds for check in page._smooth_falls(alone, alone)] == [True, True]
+    assert [check.holds for check in page._smooth_falls(alone, broken)] == [True, False]
+
+
+@pytest.mark.parametrize("activation", [LeakyReLU(1.0), SquaredReLU()])
+def test_a_flow_with_a_faster_layer_has_its_own_constant_and_direction(activation):
+    networks = page.draw_networks(
+        Setting("quick", 1102107), 8, "any", activation, page.SMALL
+    )
+    k = networks.degree
+    even, tilted = (page._tilted_products(networks, faster) for faster in (1.0, 2.0))
+    assert not page._tilted_control(even).refuted
+    assert page._tilted_control(tilted).refuted
+    assert page._tilted(k, tilted).holds
+    assert not page._tilted(k, even).holds
+    tilted[:5] = math.nan
+    assert not page._tilted(k, tilted).holds
+    assert not page._tilted_control(tilted).refuted
+
+
+def test_alignment_is_lost_with_a_faster_layer_only():
+    networks = page.draw_networks(
+        Setting("quick", 1102108), 8, "any", SquaredReLU(), page.SMALL
+    )
+    for faster, refuted in ((1.0, False), (2.0, True)):
+        gaps, fitted = page._tilted_gaps(networks, faster)
+        ends = gaps[-1, fitted]
+        assert page._alignment_control(ends).refuted == refuted
+        ends[:2] = math.nan
+        assert not page._alignment_control(ends).refuted
+    assert float(gaps[-1].median()) == pytest.approx(1 - (2 / 3) ** 0.5, rel=0.05)
+
+
+def test_paths_of_the_flow_with_kinks_move_less_with_shorter_steps():
+    networks = page.draw_networks(
+        Setting("quick", 1102109), 8, "any", LeakyReLU(), page.LARGE
+    )
+    annealed = networks.limit(steps=800, finest=1e-5).direction
+    walked = page._walked(networks, annealed, 800)
+    assert bool((walked["degrees"] > 10 * walked["halved"]).all())
+    assert bool((walked["log_loss"] < -30).all())
+    assert bool((walked["log_loss"] > -page.EULER).all())
 
 
 def test_falls_are_those_below_1_over_n_and_keep_what_is_missing():

@@ -6,6 +6,8 @@ import torch
 
 from ibcore.claims import Setting
 from ibcore.claims.classification.homogeneous_networks import simple_predictors as page
+from ibcore.dynamics.log_time import flow
+from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.models.homogeneous import TwoLayer, joined
 
@@ -52,6 +54,36 @@ def test_the_mirrored_sample_is_symmetric_and_its_support_spans():
         int(best.support.sum()) == 5 and best.rate >= page.LEAST_RATE
         for best in sample.solutions
     )
+
+
+def test_networks_on_stretched_samples_stay_bent_and_on_symmetric_ones_do_not():
+    setting = Setting("quick", 1102110)
+    sample = page.draw_mirrored(setting, 8, 0.3)
+    start = page.SMALL * page.random_start(setting, 8, sample.net.dimension, "start")
+    fresh = page._normal(setting, 200, 5)
+    for factor, refuted in ((1.0, False), (page.STRETCH, True)):
+        other = page.stretched(sample, factor)
+        end = flow(other.margins, Exponential(), start, log_loss=-1e4).theta[-1]
+        bends = page.alignment(other, end, fresh).bend
+        assert page._uneven_control(bends).refuted == refuted
+
+
+def test_a_large_start_is_refuted_and_a_small_one_is_not():
+    setting = Setting("quick", 1102111)
+    teachers, _ = page.draw_teachers(setting, 8)
+    start = page.random_start(setting, 8, teachers.net.dimension, "start")
+    fresh = page._normal(setting, 1000, 5)
+    for size, refuted in ((page.SMALL, False), (page.LARGE, True)):
+        end = flow(
+            teachers.margins,
+            Exponential(),
+            size * start,
+            log_loss=-20.0,
+            tolerance=1e-3,
+        ).theta[0]
+        ahead, behind = (teachers.on(s * fresh).outputs(end) for s in (1, -1))
+        control = page._large_start_control(page._one_sided(ahead, behind))
+        assert control.refuted == refuted
 
 
 def test_the_predicted_network_has_the_predicted_margin_and_more_is_impossible():
@@ -119,15 +151,18 @@ def ends(**changes):
 
 @pytest.mark.parametrize("off", [1e-4, math.nan])
 def test_one_network_that_is_not_aligned_or_broke_down_is_noticed(off):
-    below = torch.ones(5, 8).double()
-    assert failing(page._symmetric_checks([], below, ends())[1:]) == []
+    below, early = torch.ones(5, 8).double(), torch.full((8,), 1e-3).double()
+    assert failing(page._symmetric_checks([], below, early, ends())[1:]) == []
     for name in ("sines", "margin_ratio", "balance", "bend"):
         values = getattr(ends(), name).clone()
         values[(3, 1) if name == "sines" else 3] += off
-        checks = page._symmetric_checks([], below, ends(**{name: values}))
+        checks = page._symmetric_checks([], below, early, ends(**{name: values}))
         assert len(failing(checks[1:])) == 1
     below[2, 4] += off
-    assert len(failing(page._symmetric_checks([], below, ends())[1:])) == 1
+    assert len(failing(page._symmetric_checks([], below, early, ends())[1:])) == 1
+    early[:5] = off + 0.02
+    below[2, 4] = 1
+    assert len(failing(page._symmetric_checks([], below, early, ends())[1:])) == 1
 
 
 def test_a_network_that_is_no_number_is_not_taken_for_light_neurons():
@@ -146,14 +181,16 @@ def test_the_theorem_is_asked_of_networks_in_agreement_and_of_broken_ones():
     zeros = torch.zeros(8, dtype=torch.float64)
     agree, far = torch.ones(8).double(), zeros.clone()
     agree[2], far[2] = 0, 1
-    assert failing(page._teacher_checks(agree, far, far, far, far)) == []
-    for place in range(4):
-        parts = [zeros.clone() for _ in range(4)]
+    assert failing(page._teacher_checks(agree, far, far, zeros, far, far)) == []
+    early = torch.full((8,), math.nan).double()
+    assert len(failing(page._teacher_checks(agree, far, far, early, far, far))) == 1
+    for place in (0, 1, 3, 4):
+        parts = [zeros.clone() for _ in range(5)]
         parts[place][5] = 0.1
         assert len(failing(page._teacher_checks(agree, *parts))) == 1
     agree[2], far[2] = math.nan, math.nan
-    assert len(failing(page._teacher_checks(agree, far, far, far, far))) == 4
-    assert len(failing(page._teacher_checks(zeros, *[zeros] * 4))) == 5
+    assert len(failing(page._teacher_checks(agree, far, far, zeros, far, far))) == 4
+    assert len(failing(page._teacher_checks(zeros, *[zeros] * 5))) == 5
 
 
 def test_agreement_is_that_of_signs_and_labels():
@@ -173,7 +210,7 @@ def test_agreement_is_that_of_signs_and_labels():
 def test_controls_are_not_refuted_by_networks_that_broke_down():
     values = torch.full((8,), 0.3, dtype=torch.float64)
     controls = (
-        (page._half_control, values),
+        (page._uneven_control, values),
         (page._large_start_control, values),
         (page._frozen_control, 7 * values),
     )

@@ -22,7 +22,7 @@ def verdicts():
             Setting("quick", 1), at_random=8
         ),
         ("wide-2nn-f1-margin", 1): page.wide_2nn_f1_margin.verify(
-            Setting("quick", 1), widths=[12, 40], datasets=1, starts=8, narrow=24
+            Setting("quick", 1), widths=[12, 40], narrow=3
         ),
     }
     return first | second
@@ -55,17 +55,19 @@ def test_gaussian_starts_end_in_one_of_three_ways(verdicts):
 def test_narrow_networks_are_all_accounted_for(verdicts, seed):
     verdict = verdicts["wide-2nn-f1-margin", seed]
     shares, notes = verdict.data["narrow"], verdict.evidence.notes
-    assert notes["networks of width 10"] == 24
+    assert notes["further networks of width 10"] == 24
     assert shares["seen"] * 24 == pytest.approx(
-        notes["of width 10, every point seen by a neuron of its sign"]
+        notes["of these further ones, every point seen"]
     )
     assert 0 < shares["best"] <= 1 - shares["never"] + 1e-12
 
 
-def test_other_widths_are_drawn_and_not_judged(verdicts):
+def test_all_widths_are_judged_if_their_start_sees_all_points(verdicts):
     verdict = verdicts["wide-2nn-f1-margin", 1]
     assert verdict.data["gaps"].shape == (len(page.STOPS), 2, 8)
-    assert verdict.evidence.notes["networks of width 30 and more"] == 8
+    count = int(verdict.data["seen"].sum())
+    assert verdict.evidence.checks[1].members == count
+    assert verdict.evidence.checks[2].members == count
 
 
 def test_of_the_narrow_networks_that_miss_the_optimum_none_is_left_out():
@@ -74,10 +76,11 @@ def test_of_the_narrow_networks_that_miss_the_optimum_none_is_left_out():
     problems, _ = page.clusters(setting, 2)
     generator = torch.Generator().manual_seed(1102103)
     seen, ends = page._narrow(problems, 32, generator, setting)
-    shares = page._shares(seen, ends)
+    bars = page._bars(problems).repeat_interleave(32)
+    shares = page._shares(seen, ends, bars)
     assert shares["never"] > 0
     assert shares["never though seen"] < 0.05
-    assert shares["best"] == pytest.approx(float((ends[-1] <= 1e-6).double().mean()))
+    assert shares["best"] == pytest.approx(float((ends[-1] <= bars).double().mean()))
     assert bool(seen.any())
     assert not bool(seen.all())
 
@@ -126,20 +129,50 @@ def test_a_limit_that_is_no_kkt_point_is_noticed_and_takes_nobody_with_it():
     assert len(failing(page._limit_checks(points[:1], gains))) == 1
 
 
+def ends(gap=1e-7, ratio=1.0):
+    ones = torch.ones(8, dtype=torch.float64)
+    return page._Ends(gap * ones, 1e-6 * ones, ratio * ones)
+
+
 def test_wide_networks_are_judged_on_both_sides_and_missing_ones_fail():
-    good = torch.full((8,), 1e-7, dtype=torch.float64)
-    assert failing(page._wide_checks([1e-9], good, [1e-6], good)) == []
+    assert failing(page._wide_checks([1e-9], ends(), [1e-6], ends())) == []
     for gap in (1e-5, -1e-5):
-        bad = good.clone()
-        bad[:5] = gap
-        assert len(failing(page._wide_checks([1e-9], bad, [1e-6], good))) == 1
-        assert len(failing(page._wide_checks([1e-9], good, [1e-6], bad))) == (gap > 0)
-    bad[:5] = math.nan
-    assert len(failing(page._wide_checks([1e-9], bad, [1e-6], good))) == 2
-    assert len(failing(page._wide_checks([1e-9], good, [1e-6], bad))) == 1
-    assert len(failing(page._wide_checks([1.4e-8], good, [1e-6], good))) == 1
-    found = page._wide_checks([1e-9, math.nan], good, [math.nan], good)
+        bad = ends()
+        bad.gaps[:5] = gap
+        assert len(failing(page._wide_checks([1e-9], bad, [1e-6], ends()))) == 1
+        assert len(failing(page._wide_checks([1e-9], ends(), [1e-6], bad))) == (gap > 0)
+    bad.gaps[:5] = math.nan
+    assert len(failing(page._wide_checks([1e-9], bad, [1e-6], ends()))) == 2
+    assert len(failing(page._wide_checks([1e-9], ends(), [1e-6], bad))) == 1
+    for ratio in (0.9, math.nan):
+        slow = ends()
+        slow.ratios[:5] = ratio
+        assert len(failing(page._wide_checks([1e-9], slow, [1e-6], ends()))) == 1
+        assert len(failing(page._wide_checks([1e-9], ends(), [1e-6], slow))) == 1
+    assert len(failing(page._wide_checks([1.4e-8], ends(), [1e-6], ends()))) == 1
+    found = page._wide_checks([1e-9, math.nan], ends(), [math.nan], ends())
     assert len(failing(found)) == 2
+
+
+def test_controls_survive_where_the_assumption_holds_and_nan_does_not_refute(verdicts):
+    data = verdicts["kkt-not-optimal", 0].data
+    assert not page._free_control(data["caught"][-1]).refuted
+    assert page._free_control(data["escaped"][-1]).refuted
+    missing = data["escaped"][-1].clone()
+    missing[0] = math.nan
+    assert not page._free_control(missing).refuted
+    data = verdicts["wide-2nn-f1-margin", 0].data
+    both = (1 - data["gaps"][-1, 0]).tolist()
+    assert not page._kernel_control(both).refuted
+    assert page._kernel_control(data["kernel shares"]).refuted
+    assert not page._kernel_control([math.nan] * 3 + [0.8] * 5).refuted
+
+
+def test_bars_follow_the_predicted_rate():
+    problems, _ = page.clusters(Setting("quick", 3), 2)
+    rates = [p.best.rate(p.data.X, p.data.y) for p in problems]
+    expected = [max(10 ** (-1 - 10 * rate), 1e-8) for rate in rates]
+    assert page._bars(problems).tolist() == pytest.approx(expected, rel=1e-5)
 
 
 def test_exponents_are_slopes_over_the_predicted_rate():
