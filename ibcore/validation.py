@@ -162,6 +162,17 @@ def regression_data(
     return inputs, targets.to(inputs)
 
 
+def distinct_rows(name: str, rows: Tensor) -> None:
+    """Refuse `rows` (n, d) of which two are closer than 1e-6 of their root mean square length."""
+    apart = torch.cdist(rows, rows)
+    apart.fill_diagonal_(torch.inf)
+    if float(apart.min()) <= 1e-6 * float(rows.square().sum(-1).mean().sqrt()):
+        first, second = divmod(int(apart.argmin()), len(rows))
+        raise InvalidInput(
+            f"rows {first} and {second} of {name} coincide, expected inputs that differ. Merge them."
+        )
+
+
 def binary_data(X: object, y: object) -> tuple[Tensor, Tensor]:
     """Inputs `X` (n, d) and labels `y` (n,) in {-1, +1}."""
     inputs, labels = real_tensor("X", X, ndim=2), binary_labels("y", y, ndim=1)

@@ -242,3 +242,13 @@ def test_what_is_no_number_is_no_option(value):
     ):
         with pytest.raises(InvalidInput, match=r"a is .*, expected a"):
             check("a", value)
+
+
+def test_rows_that_coincide_are_named():
+    rows = torch.tensor([[1.0, 2.0], [3.0, 1.0], [1.0, 2.0 + 1e-9]]).double()
+    with pytest.raises(InvalidInput, match="rows 0 and 2 of X coincide"):
+        validation.distinct_rows("X", rows)
+    for scale in (1e-9, 1.0, 1e9):
+        validation.distinct_rows("X", rows[:2] * scale)
+        with pytest.raises(InvalidInput, match="Merge"):
+            validation.distinct_rows("X", rows * scale)

@@ -206,3 +206,6 @@ def test_own_data_take_the_place_of_drawn_ones():
     assert measured.limit.moved.shape == (2, 4)
     with pytest.raises(InvalidInput, match="constant"):
         page.own_tasks(setting, X, X[:, 0] * 0, tasks=4, widths=(32, 64))
+    twice = np.vstack([X, X[2:3]])
+    with pytest.raises(InvalidInput, match="rows 2 and 7 of X coincide"):
+        page.own_tasks(setting, twice, twice[:, 0], tasks=4, widths=(32, 64))

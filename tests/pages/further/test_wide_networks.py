@@ -237,3 +237,7 @@ def test_own_data_take_the_place_of_drawn_ones():
         page.own_trainings(setting, X * 0, y, datasets=8, widths=(8,))
     with pytest.raises(InvalidInput, match="same number"):
         page.own_trainings(setting, X, y[:4], datasets=8, widths=(8,))
+    for sign, words in ((2, "rows 8 and 9"), (-2, "opposite")):
+        more = np.vstack([X, sign * X[8:]])
+        with pytest.raises(InvalidInput, match=words):
+            page.own_trainings(setting, more, more[:, 0], datasets=8, widths=(8,))

@@ -212,6 +212,11 @@ def test_own_data_take_the_place_of_drawn_ones():
     assert {len(group) for group in problems.commuting.values()} == {1}
     assert len(problems.turned) == 8
     assert float(problems.turned[0].X.square().mean()) == pytest.approx(1)
-    for bad, y, words in ((X[:, :5], X[:, 0], "features"), (X, 0 * X[:, 0], "zero")):
+    for bad, y, words in (
+        (X[:, :5], X[:, 0], "features"),
+        (X, 0 * X[:, 0], "zero"),
+        (X[[0, 1, 0]], X[:3, 0], "dependent"),
+        (0 * X, X[:, 0], "dependent"),
+    ):
         with pytest.raises(InvalidInput, match=words):
             page.own_problems(setting, bad, y, datasets=8, parametrizations=())

@@ -20,7 +20,7 @@ from ibcore.measures.rates import slope
 from ibcore.models.linear import Linear
 from ibcore.models.two_layer import TwoLayerReLU
 from ibcore.oracles.lazy_limit import least_movement
-from ibcore.validation import InvalidInput, regression_data
+from ibcore.validation import InvalidInput, distinct_rows, regression_data
 
 FIT = 1e-14  # mean square over that of the targets
 POINTS, FEATURES, NEW = 10, 5, 20
@@ -87,7 +87,8 @@ def own(
 ) -> Tasks:
     """A reader's X (n, d) and y (n,), centered and of mean squares 1 an entry, once for each seed of the widest.
 
-    The new inputs are midpoints of neighboring rows. Raises `InvalidInput` where an input or y is constant.
+    The new inputs are midpoints of neighboring rows. Raises `InvalidInput` where an input or y is constant or two
+    rows coincide.
     """
     inputs, targets = regression_data(X, y, single=True)
     rest, goal = inputs - inputs.mean(0), targets - targets.mean()
@@ -98,6 +99,7 @@ def own(
             "a column of X or y is constant, expected inputs and targets that vary. Drop the column."
         )
     rest, goal = rest / sizes, goal / size
+    distinct_rows("X", rest)
     middle = (rest + rest.roll(1, 0)) / 2
     count = len(starts[-1])
     many = [part.to(device).expand(count, *part.shape) for part in (rest, goal, middle)]

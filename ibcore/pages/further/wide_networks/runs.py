@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ibcore.models.wide import WideNetwork
-from ibcore.validation import InvalidInput, real_tensor
+from ibcore.validation import InvalidInput, distinct_rows, real_tensor
 
 FEATURES, POINTS, NEW = 10, 8, 8
 BIAS = 0.5
@@ -64,7 +64,13 @@ def own(X: object, y: object, copies: int, device: torch.device) -> Sets:
             "y is zero or a row of X is, expected targets and inputs that are not zero: the network has no biases."
         )
     inputs = on_sphere(inputs)
-    new = on_sphere(inputs + inputs.roll(-1, 0))
+    distinct_rows("X, scaled to one length,", inputs)
+    middle = inputs + inputs.roll(-1, 0)
+    if not bool((middle.norm(dim=-1) > 1e-6 * inputs.norm(dim=-1)).all()):
+        raise InvalidInput(
+            "two neighboring rows of X are opposite, and nothing is halfway between them. Reorder the rows."
+        )
+    new = on_sphere(middle)
     points = torch.cat([inputs, new]).expand(copies, -1, -1).contiguous()
     return Sets(points.to(device), (targets / size).expand(copies, -1).to(device))
 

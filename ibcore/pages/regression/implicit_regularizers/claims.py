@@ -125,6 +125,10 @@ def own_problems(
         raise InvalidInput(
             f"X has shape {tuple(inputs.shape)}, expected fewer than {FEATURES} rows of {FEATURES} features."
         )
+    if int(torch.linalg.matrix_rank(inputs)) < len(inputs):
+        raise InvalidInput(
+            "the rows of X are linearly dependent. Remove the rows that the others determine."
+        )
     inputs = inputs / inputs.square().mean().sqrt()
     size = (torch.linalg.pinv(inputs) @ targets).norm()
     if not size > 0:

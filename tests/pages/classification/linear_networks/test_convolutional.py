@@ -61,6 +61,8 @@ def test_gaps_that_are_missing_count_as_large():
     lost[:, :5] = math.nan
     assert falls(page.full_gaps(certified * math.nan, lost)) == [0, 1, 2]
     assert not page.single_gaps(torch.full((8,), math.nan).double()).holds
+    exact = torch.full((2, 8, 4), 1e-9).double()
+    assert falls(page.full_gaps(certified, exact)) == []
 
 
 def test_a_shift_of_the_inputs_shifts_the_predictor():
@@ -80,6 +82,8 @@ def test_own_data_take_the_place_of_drawn_ones():
     y = torch.tensor([1.0, -1.0] * 3).double()
     verdict = page.conv_linear_fourier.verify(data=(X, y))
     assert verdict.measured.gaps.shape == (2, 1, 32)
+    larger = page.own_waves(Setting(), X * 1e6, y, datasets=8, starts=4)
+    torch.testing.assert_close(larger.signed, verdict.measured.waves.signed)
     assert verdict.evidence.checks[0].holds
     with pytest.raises(NotSeparable):
         page.conv_linear_fourier.verify(data=(X[:1].repeat(2, 1), y[:2]))

@@ -52,9 +52,13 @@ class Waves:
     def of(
         cls, pairs: Sequence[tuple[object, object]], setting: Setting, starts: int
     ) -> Waves:
-        """Given data; raises `InvalidInput` for malformed and `NotSeparable` for inseparable ones."""
+        """Given data, in units of root mean square 1.
+
+        Raises `InvalidInput` for malformed and `NotSeparable` for inseparable ones.
+        """
         checked = [Classification(*binary_data(X, y)) for X, y in pairs]
-        solved = [(data, fourier_max_margin(data.X, data.y)) for data in checked]
+        scaled = [_in_own_units(data) for data in checked]
+        solved = [(data, fourier_max_margin(data.X, data.y)) for data in scaled]
         return cls._started(solved, setting, starts, 0)
 
     @classmethod
@@ -80,6 +84,11 @@ class Waves:
             torch.stack([_normal(1, 1 + features, one) for one in generators]),
             rejected,
         )
+
+
+def _in_own_units(data: Classification) -> Classification:
+    size = data.X.square().mean().sqrt()
+    return Classification(data.X / size if size > 0 else data.X, data.y)
 
 
 def _clear_cut_waves(
