@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,15 +11,19 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.dynamics.explicit import descend
+from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import loss_scaled
 from ibcore.figures.simple_predictors import draw_kink_bars, draw_line_network
 from ibcore.figures.style import figure
 from ibcore.losses import Exponential
+from ibcore.measures import sin_angle
 from ibcore.measures.linear_regions import Kinks, merged_kinks, neuron_kinks
 from ibcore.models.homogeneous import LeakyReLU, TwoLayer, joined
 from ibcore.models.margins import Margins
+from ibcore.oracles.max_margin import max_margin
 from ibcore.problems.clusters import Clusters, alternating_clusters
+from ibcore.problems.separable import Classification
 
 STEPS = (0, 100, 250, 500, 1000, 2000)
 WIDTHS = (20, 50, 300)
@@ -92,3 +97,31 @@ def draw_bending(steps: int, width: int) -> tuple[Figure, str]:
         f"{right} of {len(run.problem.y)} points right, {kinks.regions(1e-2)} linear pieces between the "
         f"outermost points; {_CHANGES} are needed."
     )
+
+
+def class_sines(
+    data: Classification,
+    width: int,
+    log_loss: Sequence[float],
+    generator: torch.Generator,
+) -> dict[int, Tensor]:
+    """sin of the angle of each neuron of a class to the max margin classifier of that class alone.
+
+    Gradient flow of a two-layer ReLU network from a balanced start of size 1e-3, to the K losses of `log_loss`.
+    Returns (K, width / 2) for +1, whose neurons have positive output weights, and for -1.
+    """
+    net = TwoLayer(data.X, width, LeakyReLU())
+    w = 1e-3 * torch.randn(
+        width, net.features, generator=generator, dtype=torch.float64
+    )
+    signs = torch.ones(width, dtype=torch.float64)
+    signs[1::2] = -1
+    start = torch.cat([w.norm(dim=-1) * signs, w.flatten()])[None]
+    run = flow(Margins(net, data.y), Exponential(), start, log_loss=log_loss)
+    weights = torch.stack([net.layers(theta[0])[1] for theta in run.theta])
+    found = {}
+    for sign in (1, -1):
+        points = data.X[data.y == sign]
+        best = max_margin(points, torch.ones(len(points)).double()).primal
+        found[sign] = sin_angle(weights[:, signs == sign], best)
+    return found

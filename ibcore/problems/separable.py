@@ -92,6 +92,22 @@ def planted_margin(
     return PlantedMargin(across + along[:, None] * teacher, y, teacher, margin)
 
 
+def orthogonally_separable(
+    n: int, d: int, generator: torch.Generator
+) -> Classification:
+    """n points of either sign in turn, y (1, u / 4) with u uniform on the unit cube of d - 1 dimensions.
+
+    x_i . x_j is at least 1 where the labels agree and at most -1 where they do not (Phuong and Lampert 2021).
+    """
+    positive_integer("n", n, least=2)
+    positive_integer("d", d)
+    one_side = torch.rand(n, d, generator=generator, dtype=torch.float64) / 4
+    one_side[:, 0] = 1
+    y = torch.ones(n, dtype=torch.float64)
+    y[1::2] = -1
+    return Classification(y[:, None] * one_side, y)
+
+
 def bounded_margin(
     n: int, d: int, margin: float, generator: torch.Generator
 ) -> BoundedMargin:

@@ -6,6 +6,7 @@ import torch
 from ibcore.oracles.max_margin import max_margin
 from ibcore.problems.separable import (
     bounded_margin,
+    orthogonally_separable,
     planted_margin,
     planted_split,
     separators,
@@ -24,6 +25,15 @@ def test_planted_margin_is_kept_by_its_teacher():
     assert set(problem.y.tolist()) == {-1.0, 1.0}
     assert torch.equal(problem.X, planted_margin(500, 7, 0.3, seeded()).X)
     assert not torch.equal(problem.X, planted_margin(500, 7, 0.3, seeded(1)).X)
+
+
+def test_orthogonally_separable_points():
+    data = orthogonally_separable(9, 4, seeded())
+    products = data.X @ data.X.T
+    agree = data.y[:, None] == data.y
+    assert bool((products[agree] >= 1).all())
+    assert bool((products[~agree] <= -1).all())
+    assert data.y.sum() == 1
 
 
 def test_bounded_margin_lies_in_its_ball():
