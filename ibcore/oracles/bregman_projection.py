@@ -24,8 +24,8 @@ from torch import Tensor
 from ibcore.oracles.equations import (
     equations,
     failures_in_words,
-    independent_rows,
     power_of_two,
+    refuse_dependent_rows,
     within,
 )
 from ibcore.threads import threads
@@ -263,10 +263,7 @@ def _data(X: object, y: object, start: object, potential: Potential) -> _Problem
             f"start has shape {w0.shape} and X {system.rows.shape}; expected one target a row and "
             f"a start of ({system.rows.shape[1]},)."
         )
-    if not independent_rows(system.rows):
-        raise InvalidInput(
-            "the rows of X are linearly dependent. Remove the rows that the others determine."
-        )
+    refuse_dependent_rows(system.rows)
     if isinstance(potential, Entropy) and not (w0 > 0).all():
         raise InvalidInput(
             f"start has the smallest entry {w0.min():g}, expected positive entries for the entropy."

@@ -133,6 +133,14 @@ def independent_rows(rows: Array) -> bool:
     )
 
 
+def refuse_dependent_rows(rows: Array) -> None:
+    """Raises `InvalidInput` where the rows (n, d) are linearly dependent."""
+    if not independent_rows(rows):
+        raise InvalidInput(
+            "the rows of X are linearly dependent. Remove the rows that the others determine."
+        )
+
+
 @dataclass(frozen=True)
 class Independent:
     """r independent equations with the solutions of n that may depend on one another.

@@ -31,7 +31,7 @@ from ibcore.oracles.equations import (
     equations,
     failures_in_words,
     independent,
-    independent_rows,
+    refuse_dependent_rows,
     scaled_equations,
     within,
 )
@@ -243,10 +243,7 @@ def even_interpolant(X: object, y: object, potential: EvenPotential) -> EvenInte
             "X has rows that are not even, x_j = x_(-j mod d). For other inputs no potential is known: "
             "take the even part, (x_j + x_(-j)) / 2."
         )
-    if not independent_rows(system.rows):
-        raise InvalidInput(
-            "the rows of X are linearly dependent. Remove the rows that the others determine."
-        )
+    refuse_dependent_rows(system.rows)
     A, c = (spectra.real / rows.shape[1]).numpy(), potential.c.numpy() / system.size
     offset = np.arcsinh(potential.r0.numpy() / potential.c.numpy())
     with (

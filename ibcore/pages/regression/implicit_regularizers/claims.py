@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting, claim
 from ibcore.evidence import Check, Control, Evidence, attempt
+from ibcore.oracles.equations import refuse_dependent_rows
 from ibcore.pages.regression.implicit_regularizers.runs import (
     ANGLE,
     FEATURES,
@@ -125,10 +126,7 @@ def own_problems(
         raise InvalidInput(
             f"X has shape {tuple(inputs.shape)}, expected fewer than {FEATURES} rows of {FEATURES} features."
         )
-    if int(torch.linalg.matrix_rank(inputs)) < len(inputs):
-        raise InvalidInput(
-            "the rows of X are linearly dependent. Remove the rows that the others determine."
-        )
+    refuse_dependent_rows(inputs.numpy())
     inputs = inputs / inputs.square().mean().sqrt()
     size = (torch.linalg.pinv(inputs) @ targets).norm()
     if not size > 0:

@@ -9,8 +9,10 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ibcore.figures.style import PALETTE
+from ibcore.figures.watched import plot_watched
 
 Array = NDArray[np.float64]
+_LINES = (("orange", ":"), ("purple", "-."), ("green", "--"), ("blue", "-"))
 
 
 def plot_spectrum(ax: Axes, limits: Array, best: Array, plain: Array) -> None:
@@ -59,18 +61,7 @@ def plot_gap_paths(
     ax: Axes, powers: Array, gaps: Array, names: Sequence[str], current: tuple[int, int]
 ) -> None:
     """Fourier l1 gaps (K, C) of C kernels over log10 log(1/L), with a mark at (time, kernel) `current`."""
-    styles = (("orange", ":"), ("purple", "-."), ("green", "--"), ("blue", "-"))
-    for column, (name, (color, line)) in enumerate(zip(names, styles, strict=True)):
-        ax.plot(
-            powers,
-            gaps[:, column],
-            color=PALETTE[color],
-            linestyle=line,
-            linewidth=2.6 if column == current[1] else 1.2,
-            label=name,
-        )
-    row, column = current
-    ax.plot(powers[row], gaps[row, column], "o", color=PALETTE["red"], markersize=9)
+    plot_watched(ax, powers, gaps, names, _LINES, current)
     ax.set_yscale("log")
     ax.minorticks_off()
     ax.legend(loc="upper right", title="entries of the kernel", ncols=2)

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ibcore.figures.style import PALETTE
+from ibcore.figures.watched import plot_watched
 
 Array = NDArray[np.float64]
-_LINES = (("blue", "-", "o"), ("orange", "--", "s"), ("purple", "-.", "D"))
+_LINES = (("blue", "-"), ("orange", "--"), ("purple", "-."))
 
 
 def plot_coefficients(ax: Axes, beta: Array, sparse: Array) -> None:
@@ -44,17 +45,7 @@ def plot_ratio_paths(
     current: tuple[int, int],
 ) -> None:
     """l1 margin ratios (K, S) of S scales over log10 log(1/L), with a mark at (time, scale) `current`."""
-    for j, (name, (color, line, _)) in enumerate(zip(names, _LINES, strict=False)):
-        ax.plot(
-            powers,
-            ratios[:, j],
-            color=PALETTE[color],
-            linestyle=line,
-            linewidth=2.6 if j == current[1] else 1.2,
-            label=name,
-        )
-    row, column = current
-    ax.plot(powers[row], ratios[row, column], "o", color=PALETTE["red"], markersize=9)
+    plot_watched(ax, powers, ratios, names, _LINES, current)
     ax.axhline(1, color=PALETTE["gray"], linestyle=":", linewidth=1.2)
     ax.legend(loc="lower right", title="scale of the start")
     ticks = [0, 2, 4, 6, 8]
