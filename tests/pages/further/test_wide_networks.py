@@ -181,7 +181,6 @@ def found(**changed):
         "limit": one,
         "own_limit": one / 3,
         "distance": 1 + one,
-        "rest": one * 1e-6,
     }
     return training.Gaps(**(parts | changed))
 

@@ -110,16 +110,14 @@ class Problems:
 class Outcome:
     """What became of B networks with n points each, and what the attacker found.
 
-    gradient: (B,), its length at the end.      identity: (B,), decay |theta - sum_i c_i grad f(x_i)|.
+    identity: (B,), decay |theta - sum_i c_i grad f(x_i)|.
     rank, outer_rank, neurons: (B,), ranks of [W b] and [V c], and the number of distinct neurons.
     spans: (2, B), how far (x_i, 1) and (tanh(W x_i + b), 1) lie outside the two row spaces at most, over the bound
     |gradient| / (decay sigma_n); NaN where a rank is not n.
     found, held, drawn: (B, n), relative distance of every training point to the nearest candidate of the attacker, to
     the nearest of the held-out points, and to the nearest of as many random candidates.
-    nearest: (B, n, d), the candidates that are nearest to the training points.
     """
 
-    gradient: Tensor
     identity: Tensor
     rank: Tensor
     outer_rank: Tensor
@@ -128,7 +126,6 @@ class Outcome:
     found: Tensor
     held: Tensor
     drawn: Tensor
-    nearest: Tensor
 
     @property
     def solved(self) -> Tensor:
@@ -266,7 +263,6 @@ def outcome(problem: Group, theta: Tensor) -> Outcome:
         points = problem.inputs[place]
         generator = torch.Generator().manual_seed(10_000 + place)
         chance, _ = random_points(layers, len(problem.held[place]), generator)
-        gaps = torch.cdist(points, found.points)
         rows.append(
             (
                 theta.new_tensor(found.rank),
@@ -276,16 +272,13 @@ def outcome(problem: Group, theta: Tensor) -> Outcome:
                 distances(points, found.points),
                 distances(points, problem.held[place]),
                 distances(points, chance),
-                found.points[gaps.argmin(1)],
             )
         )
-    rank, outer, neurons, spans, found_, held, chance_, nearest = (
+    rank, outer, neurons, spans, found_, held, chance_ = (
         torch.stack(part) for part in zip(*rows, strict=True)
     )
     gap = identity_gap(problem, theta)
-    return Outcome(
-        gradient, gap, rank, outer, neurons, spans.T, found_, held, chance_, nearest
-    )
+    return Outcome(gap, rank, outer, neurons, spans.T, found_, held, chance_)
 
 
 def _spans(layers: Layers, points: Tensor, error: float) -> Tensor:

@@ -41,7 +41,6 @@ class Gaps:
     descent: (W, 2, B), of descent against the powers of I - 2 eta K / n with the network's own kernel at its start.
     limit, own_limit: (W, B), at new inputs after the last step, against the interpolants of both kernels.
     distance: (W, B), |theta - theta_0| there over the least norm of the change with the kernel of infinite width.
-    rest: (W, B), what is left of y - f_0 on the training inputs then.
     """
 
     flow: Tensor
@@ -50,7 +49,6 @@ class Gaps:
     limit: Tensor
     own_limit: Tensor
     distance: Tensor
-    rest: Tensor
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,6 @@ def _gaps(
         ends[0] / size,
         ends[1] / size,
         moved / least_change(limit, first, y),
-        root_mean_square(y - last[:, :n]) / size,
     )
 
 
