@@ -270,8 +270,11 @@ def claim(
 
 
 def page_of(module: str) -> str:
-    """The page whose claims a module holds: its path below `ibcore.claims`, or its folder below `ibcore.pages`."""
+    """The page whose claims a module holds: its path below `ibcore.claims`, or its room below `ibcore.pages`.
+
+    In a room the claims stand in `claims.py`, or in the modules of a folder `claims`.
+    """
     below = module.removeprefix("ibcore.claims.")
     if module.startswith("ibcore.pages."):
-        below = module.removeprefix("ibcore.pages.").removesuffix(".claims")
+        below = module.removeprefix("ibcore.pages.").partition(".claims")[0]
     return below.replace(".", "/")

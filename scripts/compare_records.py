@@ -2,10 +2,11 @@
 
     python scripts/compare_records.py --store    run all claims and keep what they measure
     python scripts/compare_records.py            run all claims again and say what differs
+    python scripts/compare_records.py [--store] PAGE or ID ...    the same for some claims
 
-All claims run at `quick` for three seeds and at `book` for one, some minutes on two cores. The numbers are kept
-in tests/records.json. On the machine that stored them they should repeat to rounding (the default tolerance);
-between machines use --relative 0.1. Numbers that are a precision are compared by whether they hold.
+The claims run at `quick` for three seeds and at `book` for one, all of them some minutes on two cores. The numbers
+are kept in tests/records.json. On the machine that stored them they should repeat to rounding (the default
+tolerance); between machines use --relative 0.1. Numbers that are a precision are compared by whether they hold.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from compare_numbers import agree
@@ -40,14 +41,14 @@ def measured(record: Mapping[str, Any]) -> Numbers:
     }
 
 
-def run_all() -> dict[str, dict[str, Numbers]]:
-    """The measurements of all claims, by preset and seed and then by claim."""
+def run(chosen: Sequence[str]) -> dict[str, dict[str, Numbers]]:
+    """The measurements of all claims or of those chosen, by preset and seed and then by claim."""
     found = {}
     for preset, seed in RUNS:
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "ibcore", "verify", "--json"]
+            command = [sys.executable, "-m", "ibcore", "verify", *chosen, "--json"]
             command += ["--preset", preset, "--seed", str(seed), "--device", "cpu"]
-            run = subprocess.run(
+            done = subprocess.run(
                 [*command, "--out", folder],
                 cwd=ROOT,
                 env=notebook_environment(building=False),
@@ -55,7 +56,7 @@ def run_all() -> dict[str, dict[str, Numbers]]:
                 text=True,
                 check=False,
             )
-        records = [json.loads(line) for line in run.stdout.splitlines()]
+        records = [json.loads(line) for line in done.stdout.splitlines()]
         found[f"{preset} {seed}"] = {one["id"]: measured(one) for one in records}
     return found
 
@@ -86,18 +87,42 @@ def flat(claims: Mapping[str, Numbers]) -> dict[str, Any]:
     }
 
 
+def joined(
+    kept: Mapping[str, Mapping[str, Numbers]],
+    found: Mapping[str, Mapping[str, Numbers]],
+) -> dict[str, dict[str, Numbers]]:
+    """What was kept, with the claims that were run in place of what it says of them; sorted by claim."""
+    runs = {name: {**kept.get(name, {}), **claims} for name, claims in found.items()}
+    return {name: dict(sorted(claims.items())) for name, claims in runs.items()}
+
+
+def only(
+    kept: Mapping[str, Mapping[str, Numbers]],
+    found: Mapping[str, Mapping[str, Numbers]],
+) -> dict[str, dict[str, Numbers]]:
+    """What was kept of the claims that were found."""
+    return {
+        run: {name: rows for name, rows in claims.items() if name in found.get(run, {})}
+        for run, claims in kept.items()
+    }
+
+
 def main() -> int:
     """Store or compare; 1 if anything differs."""
-    parser = argparse.ArgumentParser(description="Compare what all claims measure.")
+    parser = argparse.ArgumentParser(description="Compare what claims measure.")
+    parser.add_argument("chosen", nargs="*", metavar="ID", help="a claim or a page")
     parser.add_argument("--store", action="store_true", help="keep the numbers")
     parser.add_argument("--relative", type=float, default=ROUNDING, metavar="SHARE")
     options = parser.parse_args()
-    found = run_all()
+    found = run(options.chosen)
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
     if options.store:
-        KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(joined(kept if options.chosen else {}, found), indent=1)
+        KEPT.write_text(text + "\n", encoding="utf-8")
         print(f"The numbers are in {KEPT.relative_to(ROOT)}.")
         return 0
-    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+    if options.chosen:
+        kept = only(kept, found)
     differing = list(differences(found, kept, options.relative))
     print(*differing, f"{len(differing)} numbers differ.", sep="\n")
     return int(bool(differing))

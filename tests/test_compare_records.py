@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from compare_records import differences, measured
+from compare_records import differences, joined, measured, only
 
 RECORD = {
     "checks": [
@@ -33,3 +33,12 @@ def test_changes_are_told(changed, count):
     kept = {"quick 0": {"claim": {"a": 0.5, "b": True}}}
     found = {"quick 0": {"claim": changed}}
     assert len(list(differences(found, kept, 1e-6))) == count
+
+
+def test_claims_that_were_run_replace_what_was_kept_of_them_alone():
+    kept = {"quick 0": {"a": {"x": 1.0}, "c": {"x": 3.0}}}
+    found = {"quick 0": {"b": {"x": 2.0}, "a": {"y": 4.0}}}
+    text = {"quick 0": {"a": {"y": 4.0}, "b": {"x": 2.0}, "c": {"x": 3.0}}}
+    assert joined(kept, found) == text
+    assert list(joined(kept, found)["quick 0"]) == ["a", "b", "c"]
+    assert only(kept, found) == {"quick 0": {"a": {"x": 1.0}}}

@@ -1,6 +1,6 @@
 """The claims of the survey: one module per page, one function per claim.
 
-A page is a module below `ibcore.claims`, or a folder below `ibcore.pages` with a module `claims`.
+A page is a module below `ibcore.claims`, or a room: a folder below `ibcore.pages` with a module or a folder `claims`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def all_claims() -> dict[str, Claim]:
     for module in pkgutil.walk_packages(__path__, f"{__name__}."):
         importlib.import_module(module.name)
     for module in pkgutil.walk_packages(pages.__path__, f"{pages.__name__}."):
-        if module.name.endswith(".claims"):
+        if "claims" in module.name.split("."):
             importlib.import_module(module.name)
     return dict(sorted(REGISTRY.items(), key=lambda item: PAGES.index(item[1].page)))
 

@@ -22,7 +22,8 @@ MODULES = [
     if not path.name.startswith("_")
 ]
 FOLDERS = [
-    path.parent.relative_to(ROOMS).as_posix() for path in ROOMS.rglob("claims.py")
+    path.parent.relative_to(ROOMS).as_posix()
+    for path in (*ROOMS.rglob("claims.py"), *ROOMS.rglob("claims/"))
 ]
 
 
@@ -38,6 +39,17 @@ def test_a_page_has_an_entry_a_notebook_and_a_test(page):
     kind = "pages" if page in FOLDERS else "claims"
     test = ROOT / "tests" / kind / folder / f"test_{name}.py"
     assert test.is_file(), f"write {test.relative_to(ROOT)}"
+
+
+def test_a_module_in_a_folder_of_claims_holds_the_claim_of_its_name():
+    for path in ROOMS.rglob("claims/[a-z]*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        own = [
+            name
+            for name, claim in all_claims().items()
+            if claim.experiment.__module__ == module
+        ]
+        assert own == [path.stem.replace("_", "-")], path
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -15,6 +15,7 @@ MODULES = sorted(
     [
         *(path for path in FOLDER.rglob("*.py") if path.name != "__init__.py"),
         *ROOMS.rglob("claims.py"),
+        *ROOMS.rglob("claims/*.py"),
         *ROOMS.rglob("runs.py"),
     ]
 )
