@@ -14,9 +14,11 @@ from ibcore.oracles.double_descent import (
 )
 from ibcore.pages.double_descent import benign
 from ibcore.pages.double_descent import claims as page
-from ibcore.pages.double_descent.claims import (
-    double_descent_linear,
-    double_descent_rff,
+from ibcore.pages.double_descent.claims import double_descent_linear, double_descent_rff
+from ibcore.pages.double_descent.claims.benign_overfitting import Interpolants
+from ibcore.pages.double_descent.claims.double_descent_linear import WeakRisks
+from ibcore.pages.double_descent.claims.double_descent_rff import (
+    _network_peak,
     judge_features,
 )
 from ibcore.pages.double_descent.runs import network_curves
@@ -89,7 +91,7 @@ def exact():
     values, least = spectra(40, 400, torch.Generator().manual_seed(5))
     risks = {name: exact_parts(name) for name in both_problems()}
     gaps, stray = torch.zeros(8).double(), torch.full((40,), 3.4).double()
-    return page.WeakRisks(torch.tensor(COUNTS), risks, values, least, gaps, stray)
+    return WeakRisks(torch.tensor(COUNTS), risks, values, least, gaps, stray)
 
 
 def changed(measured, **parts):
@@ -203,11 +205,11 @@ def test_curves_are_judged_split_by_split():
 
 def test_a_network_without_a_loss_leaves_no_peak():
     test = torch.tensor([0.5, 1.7, 0.6])[:, None].repeat(1, 8)
-    assert page._network_peak(test).holds
+    assert _network_peak(test).holds
     for width in range(3):
         broken = test.clone()
         broken[width, 3] = math.nan
-        assert not page._network_peak(broken).holds
+        assert not _network_peak(broken).holds
 
 
 def test_control_risks_what_the_unseen_part_of_the_start_adds(verdicts):
@@ -290,7 +292,7 @@ def made_up_interpolants(draws=8):
         )
 
     noise, signal = table("noise"), table("signal")
-    return page.Interpolants(
+    return Interpolants(
         torch.tensor([25, 100]),
         noise[..., None].repeat(1, 1, draws),
         signal[..., None].repeat(1, 1, draws),

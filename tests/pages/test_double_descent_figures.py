@@ -3,10 +3,7 @@ import pytest
 
 from ibcore.claims import Setting
 from ibcore.figures import figure
-from ibcore.pages.double_descent.claims import (
-    benign_overfitting,
-    double_descent_linear,
-)
+from ibcore.pages.double_descent.claims import benign_overfitting, double_descent_linear
 from ibcore.pages.double_descent.figures import (
     draw_feature_error,
     draw_feature_norm,

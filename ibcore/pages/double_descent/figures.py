@@ -14,7 +14,12 @@ from ibcore.figures.style import PALETTE
 from ibcore.oracles.double_descent import weak_features_parts
 from ibcore.oracles.marchenko_pastur import density, edges
 from ibcore.pages.double_descent import benign
-from ibcore.pages.double_descent.claims import Interpolants, WeakRisks, far, formula
+from ibcore.pages.double_descent.claims.benign_overfitting import Interpolants
+from ibcore.pages.double_descent.claims.double_descent_linear import (
+    WeakRisks,
+    far,
+    formula,
+)
 from ibcore.pages.double_descent.weak import SAMPLES, SPECTRA, both_problems
 
 Array = NDArray[np.float64]

@@ -9,6 +9,20 @@ from ibcore.dynamics.objective import FunctionObjective
 from ibcore.measures.sharpness import largest_eigenvalues
 from ibcore.pages.dynamical_stability.edge_of_stability import claims as page
 from ibcore.pages.dynamical_stability.edge_of_stability import runs
+from ibcore.pages.dynamical_stability.edge_of_stability.claims.edge_of_stability import (
+    CONTROL,
+    LARGE,
+    SMALL,
+    _classes,
+    _hovering,
+    _losses,
+    _momentum,
+)
+from ibcore.pages.dynamical_stability.edge_of_stability.claims.ngd_sqrt_loss_eos import (
+    _bounds,
+    _curves,
+    _pairs,
+)
 from ibcore.validation import InvalidInput
 from tests.conformance import Conformance, falls
 
@@ -22,7 +36,7 @@ class TestClaims(Conformance):
 
 def test_where_the_step_is_the_large_one_the_control_survives(verdicts):
     edge = verdicts["edge-of-stability"].measured
-    large = next(c for c in edge.claimed if c.step_size == page.LARGE)
+    large = next(c for c in edge.claimed if c.step_size == LARGE)
     assert not page.edge_of_stability.experiment(
         dataclasses.replace(edge, small=large)
     ).control.refuted
@@ -39,11 +53,11 @@ def lost(values, members):
 
 def test_runs_that_break_down_are_not_at_the_edge():
     ones, reached = torch.ones(16).double(), torch.ones(16, dtype=torch.bool)
-    assert falls(page._hovering(ones, ones, reached)) == []
-    assert falls(page._hovering(lost(ones, 12), ones, reached)) == [0]
-    assert falls(page._hovering(ones, lost(ones, 12), reached)) == [1]
-    assert falls(page._hovering(ones * 1.1, ones * 1.1, reached)) == [0, 1]
-    assert falls(page._hovering(ones, ones, ~reached)) == [1]
+    assert falls(_hovering(ones, ones, reached)) == []
+    assert falls(_hovering(lost(ones, 12), ones, reached)) == [0]
+    assert falls(_hovering(ones, lost(ones, 12), reached)) == [1]
+    assert falls(_hovering(ones * 1.1, ones * 1.1, reached)) == [0, 1]
+    assert falls(_hovering(ones, ones, ~reached)) == [1]
 
 
 def test_digits_with_a_wide_band_are_not_asked_for_the_narrow_one(verdicts):
@@ -59,25 +73,25 @@ def test_digits_with_a_wide_band_are_not_asked_for_the_narrow_one(verdicts):
 def test_losses_without_a_number_let_no_claim_stand():
     before, share = torch.zeros(16).double(), torch.full((16,), 0.2).double()
     reached = torch.ones(16, dtype=torch.bool)
-    assert falls(page._losses(before, share, share, reached)) == []
-    assert falls(page._losses(lost(before, 1), share, share, reached)) == [0]
-    assert falls(page._losses(before + 1, share, share, reached)) == [0]
-    assert falls(page._losses(before, lost(share, 9), share, reached)) == [1]
-    assert falls(page._losses(before, share, lost(share, 9), reached)) == [2]
-    assert falls(page._losses(before, share * 0, share + 1, reached)) == [1, 2]
+    assert falls(_losses(before, share, share, reached)) == []
+    assert falls(_losses(lost(before, 1), share, share, reached)) == [0]
+    assert falls(_losses(before + 1, share, share, reached)) == [0]
+    assert falls(_losses(before, lost(share, 9), share, reached)) == [1]
+    assert falls(_losses(before, share, lost(share, 9), reached)) == [2]
+    assert falls(_losses(before, share * 0, share + 1, reached)) == [1, 2]
 
 
 def test_momentum_and_cross_entropy_without_a_number():
     ones = torch.ones(8).double()
-    assert falls(page._momentum(ones, ones, ones)) == []
-    assert falls(page._momentum(lost(ones, 5), ones, ones)) == [0]
-    assert falls(page._momentum(ones, lost(ones, 5), ones)) == [1]
-    assert falls(page._momentum(ones, ones, lost(ones, 5))) == [2]
-    assert falls(page._momentum(ones * 0.9, ones * 0.9, ones * 1.1)) == [0, 1, 2]
-    assert falls(page._classes(ones, ones / 4)) == []
-    assert falls(page._classes(lost(ones, 5), ones / 4)) == [0]
-    assert falls(page._classes(ones, lost(ones / 4, 5))) == [1]
-    assert falls(page._classes(ones / 2, ones)) == [0, 1]
+    assert falls(_momentum(ones, ones, ones)) == []
+    assert falls(_momentum(lost(ones, 5), ones, ones)) == [0]
+    assert falls(_momentum(ones, lost(ones, 5), ones)) == [1]
+    assert falls(_momentum(ones, ones, lost(ones, 5))) == [2]
+    assert falls(_momentum(ones * 0.9, ones * 0.9, ones * 1.1)) == [0, 1, 2]
+    assert falls(_classes(ones, ones / 4)) == []
+    assert falls(_classes(lost(ones, 5), ones / 4)) == [0]
+    assert falls(_classes(ones, lost(ones / 4, 5))) == [1]
+    assert falls(_classes(ones / 2, ones)) == [0, 1]
 
 
 def test_drifts_without_a_number_let_no_claim_stand(verdicts):
@@ -87,14 +101,14 @@ def test_drifts_without_a_number_let_no_claim_stand(verdicts):
         states[:, :, :, 3] = math.nan
         bad = dataclasses.replace(drifts, **{kind: states})
         bounds = [0] if kind == "normalized" else [1]
-        assert falls(page._bounds(bad)) == bounds
-        assert falls(page._pairs(bad)) == [0]
-        assert falls(page._curves(bad)) == [0]
+        assert falls(_bounds(bad)) == bounds
+        assert falls(_pairs(bad)) == [0]
+        assert falls(_curves(bad)) == [0]
     states = drifts.root.clone()
     states[..., 1] *= 1.001
     moved = dataclasses.replace(drifts, root=states)
-    assert falls(page._bounds(moved)) == [1]
-    assert falls(page._curves(moved)) == [0, 1]
+    assert falls(_bounds(moved)) == [1]
+    assert falls(_curves(moved)) == [0, 1]
     plain = dataclasses.replace(drifts, plain=drifts.plain * math.nan)
     assert not page.ngd_sqrt_loss_eos.experiment(plain).control.refuted
 
@@ -226,7 +240,7 @@ def test_sizes_can_be_changed_and_own_data_are_checked():
         Setting("quick", 3), starts=9, activations=("tanh", "relu"), steps=100
     )
     assert [len(batch.starts) for batch in drawn.main] == [9, 9]
-    assert drawn.main[0].step_sizes == (page.LARGE, page.SMALL, page.CONTROL)
+    assert drawn.main[0].step_sizes == (LARGE, SMALL, CONTROL)
     with pytest.raises(InvalidInput):
         runs.own_points([[1.0, 2.0]], [1.0, 2.0], "tanh", [1], (0.1,), 10)
 

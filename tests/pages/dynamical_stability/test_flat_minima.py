@@ -13,6 +13,21 @@ from ibcore.measures.sharpness import sharpness
 from ibcore.models.network import Network
 from ibcore.pages.dynamical_stability.flat_minima import claims as page
 from ibcore.pages.dynamical_stability.flat_minima import runs
+from ibcore.pages.dynamical_stability.flat_minima.claims.batch_size_sharpness import (
+    _correlations,
+    _fall,
+    _matched,
+)
+from ibcore.pages.dynamical_stability.flat_minima.claims.flat_minima_linear_nets import (
+    _flattest,
+    _steps,
+    draw_linear,
+)
+from ibcore.pages.dynamical_stability.flat_minima.claims.reparam_sharpness import (
+    _ends,
+    _same_function,
+    _within,
+)
 from ibcore.validation import InvalidInput
 from tests.conformance import UnbrokenConformance, falls
 
@@ -69,32 +84,32 @@ def test_sharpness_without_parameters_is_not_a_number():
 
 def test_any_network_that_changes_makes_the_claim_fall(verdicts):
     good = verdicts["reparam-sharpness"].measured
-    assert falls(page._same_function(good.changes, good.product)) == []
+    assert falls(_same_function(good.changes, good.product)) == []
     for bad in (1e-9, math.nan):
         changes = poisoned(good.changes, 3, 5, by=bad)
-        assert falls(page._same_function(changes, good.product)) == [0]
+        assert falls(_same_function(changes, good.product)) == [0]
     product = poisoned(good.product, 2)
-    assert falls(page._same_function(good.changes, product)) == [1]
-    assert falls(page._same_function(good.changes, good.product / 2)) == [1]
+    assert falls(_same_function(good.changes, product)) == [1]
+    assert falls(_same_function(good.changes, good.product / 2)) == [1]
 
 
 def test_bounds_that_are_not_met_make_the_claim_fall(verdicts):
     good = verdicts["reparam-sharpness"].measured
-    assert falls(page._within(good)) == []
+    assert falls(_within(good)) == []
     for by, which in ((math.nan, [0, 1, 2]), (1e9, [1]), (1e-9, [0, 2])):
         values = poisoned(good.values, 0, 0, by=by)
         bad = dataclasses.replace(good, values=values)
-        assert falls(page._within(bad)) == which
+        assert falls(_within(bad)) == which
     bad = dataclasses.replace(good, flattest=poisoned(good.flattest, 7))
-    assert falls(page._within(bad)) == [3]
+    assert falls(_within(bad)) == [3]
 
 
 def test_ends_that_do_not_grow_make_the_claim_fall(verdicts):
     values = verdicts["reparam-sharpness"].measured.values
-    assert falls(page._ends(values)) == []
-    assert falls(page._ends(poisoned(values, -1, 2))) == [0]
-    assert falls(page._ends(poisoned(values, 0, 2))) == [1]
-    assert falls(page._ends(values.sqrt())) == [0, 1]
+    assert falls(_ends(values)) == []
+    assert falls(_ends(poisoned(values, -1, 2))) == [0]
+    assert falls(_ends(poisoned(values, 0, 2))) == [1]
+    assert falls(_ends(values.sqrt())) == [0, 1]
 
 
 def test_a_homogeneous_network_in_place_of_the_control_survives(verdicts):
@@ -156,7 +171,7 @@ def test_what_is_beside_a_network_is_seen_across_a_kink_and_only_there():
 
 @pytest.mark.parametrize("depth", [2, 3, 4])
 def test_all_ways_to_make_minima_make_minima(depth):
-    problems = page.draw_linear(
+    problems = draw_linear(
         QUICK, targets=3, depths=(depth,), stepped=(), minima=1, steps=1
     ).problems
     generator = torch.Generator().manual_seed(depth)
@@ -171,9 +186,7 @@ def test_all_ways_to_make_minima_make_minima(depth):
 
 
 def test_inputs_are_whitened_and_are_not():
-    draw = page.draw_linear(
-        QUICK, targets=2, depths=(2,), stepped=(), minima=1, steps=1
-    )
+    draw = draw_linear(QUICK, targets=2, depths=(2,), stepped=(), minima=1, steps=1)
     for problems, spread in ((draw.problems, 1.0), (draw.colored, 8.0)):
         square = problems.inputs.mT @ problems.inputs / problems.inputs.shape[1]
         values = torch.linalg.eigvalsh(square)
@@ -202,7 +215,7 @@ def test_large_steps_balance_the_strongest_signal_and_not_the_weakest(verdicts):
     left = torch.cat(list(good.left.values()))
     assert float(weak.median()) == pytest.approx(1, abs=0.01)
     assert float(left.median()) < 0.7
-    checks = page._steps(dataclasses.replace(good, weak=good.left))
+    checks = _steps(dataclasses.replace(good, weak=good.left))
     assert falls(checks) == [3]
 
 
@@ -226,9 +239,9 @@ def parts(measured, name, by):
 )
 def test_one_minimum_that_is_flatter_makes_the_claim_fall(verdicts, name, which):
     good = verdicts["flat-minima-linear-nets"].measured
-    assert falls(page._flattest(good)) == []
+    assert falls(_flattest(good)) == []
     for by in (1 - 1e-6, math.nan):
-        assert falls(page._flattest(parts(good, name, by))) == which
+        assert falls(_flattest(parts(good, name, by))) == which
 
 
 @pytest.mark.parametrize(
@@ -243,13 +256,13 @@ def test_one_minimum_that_is_flatter_makes_the_claim_fall(verdicts, name, which)
 )
 def test_runs_that_are_lost_make_shares_fall(verdicts, name, which):
     good = verdicts["flat-minima-linear-nets"].measured
-    assert falls(page._steps(good)) == []
+    assert falls(_steps(good)) == []
     lost = {
         depth: poisoned(values, slice(0, 4))
         for depth, values in getattr(good, name).items()
     }
     bad = dataclasses.replace(good, **{name: lost})
-    assert falls(page._steps(bad)) == which
+    assert falls(_steps(bad)) == which
 
 
 def test_whitened_inputs_in_place_of_the_control_survive(verdicts):
@@ -307,15 +320,15 @@ def test_rank_correlations():
 def test_a_start_without_the_trend_makes_the_claim_fall(verdicts):
     good = verdicts["batch-size-sharpness"].measured
     trace, top = good.trace_ranks, good.top_ranks
-    assert falls(page._correlations(trace, top)) == []
+    assert falls(_correlations(trace, top)) == []
     for by in (-0.6, math.nan):
-        assert falls(page._correlations(poisoned(trace, 1, by=by), top)) == [0]
-        assert falls(page._correlations(trace, poisoned(top, 1, by=by))) == [1]
-    assert page._fall(good.trace[0]).holds
-    assert not page._fall(poisoned(good.trace[0], 0, 3)).holds
-    assert not page._fall(good.full.trace).holds
-    assert not page._matched(poisoned(good.log_loss, 0, 0, 0), good.level).holds
-    assert not page._matched(good.log_loss - 1, good.level).holds
+        assert falls(_correlations(poisoned(trace, 1, by=by), top)) == [0]
+        assert falls(_correlations(trace, poisoned(top, 1, by=by))) == [1]
+    assert _fall(good.trace[0]).holds
+    assert not _fall(poisoned(good.trace[0], 0, 3)).holds
+    assert not _fall(good.full.trace).holds
+    assert not _matched(poisoned(good.log_loss, 0, 0, 0), good.level).holds
+    assert not _matched(good.log_loss - 1, good.level).holds
 
 
 def test_noise_in_place_of_the_control_survives(verdicts):

@@ -11,9 +11,21 @@ from ibcore.losses import Square
 from ibcore.measures.sharpness import exact_trace, sharpness
 from ibcore.models.diagonal import Diagonal
 from ibcore.models.network import Network
-from ibcore.oracles.stable_functions import least_sharpness
+from ibcore.oracles.stable_functions import least_sharpness, mean_load
 from ibcore.pages.dynamical_stability.function_space import claims as page
 from ibcore.pages.dynamical_stability.function_space import runs, slopes
+from ibcore.pages.dynamical_stability.function_space.claims.diag_large_step_l1 import (
+    SparseEnds,
+    SparseProblems,
+)
+from ibcore.pages.dynamical_stability.function_space.claims.sgd_sobolev import (
+    SlopeRuns,
+    worst,
+)
+from ibcore.pages.dynamical_stability.function_space.claims.univariate_second_derivative import (
+    SplineRuns,
+    _fall,
+)
 from ibcore.validation import InvalidInput
 from tests.conformance import Conformance
 
@@ -123,7 +135,7 @@ def spline_runs(**parts):
         "end": made_up_minima(1.0, sharp=10.0, step=0.1),
         "small": made_up_minima(4.0),
     }
-    return page.SplineRuns(few_splines(count=8), **{**default, **parts})
+    return SplineRuns(few_splines(count=8), **{**default, **parts})
 
 
 def falls(evidence):
@@ -160,7 +172,7 @@ def test_residuals_may_take_from_a_sharpness_what_they_can_and_no_more():
         end = made_up_minima(1.0, sharp=6 - 1e-3, step=0.1, loss=loss)
         assert falls(judge_splines(spline_runs(end=end)))[0] == which
     ends = made_up_ends()
-    load = page.mean_load(ends.problems.shifted.X, ends.problems.shifted.truth)
+    load = mean_load(ends.problems.shifted.X, ends.problems.shifted.truth)
     for loss, which in ((9e-7, []), (1e-20, [1])):
         short = {"sharpness": 2 * load - 1e-3, "loss": loss + 0 * load}
         assert falls(judge_sparse(made_up_ends(**short)))[0] == which
@@ -178,8 +190,8 @@ def test_ends_that_are_not_fitted_count_as_failing_and_refute_no_control():
 def test_a_step_that_may_grow_would_let_the_control_survive(verdicts):
     """The control with its assumption restored: a third or less."""
     runs_of = verdicts["univariate-second-derivative"].measured
-    assert page._fall(runs_of.start, runs_of.end, most=0.25).holds is False
-    assert page._fall(runs_of.start, runs_of.small, least=0.9).holds is False
+    assert _fall(runs_of.start, runs_of.end, most=0.25).holds is False
+    assert _fall(runs_of.start, runs_of.small, least=0.9).holds is False
 
 
 def test_minima_of_ordinary_starts_meet_the_bound_and_show_no_fall():
@@ -235,11 +247,11 @@ def made_up_ends(**changes):
     ends = []
     for sets, beta in ((shifted, shifted.truth), (centered, 1.5 * centered.flow)):
         theta = torch.cat([beta.clamp(min=0), (-beta).clamp(min=0)], -1).sqrt()
-        load = page.mean_load(sets.X, beta)
+        load = mean_load(sets.X, beta)
         ends.append(runs.SparseMinima(theta, 0.85 / load, 1e-9 + 0 * load, 2.1 * load))
     ends[0] = dataclasses.replace(ends[0], **changes)
-    problems = page.SparseProblems(shifted, centered, 200)
-    return page.SparseEnds(problems, *ends)
+    problems = SparseProblems(shifted, centered, 200)
+    return SparseEnds(problems, *ends)
 
 
 judge_sparse = page.diag_large_step_l1.experiment
@@ -279,7 +291,7 @@ def test_the_control_survives_where_the_inputs_have_a_mean():
     ends = made_up_ends()
     whole = dataclasses.replace(
         ends,
-        problems=page.SparseProblems(ends.problems.shifted, ends.problems.shifted, 200),
+        problems=SparseProblems(ends.problems.shifted, ends.problems.shifted, 200),
         centered=ends.shifted,
     )
     assert falls(judge_sparse(whole)) == ([], False)
@@ -346,7 +358,7 @@ def made_up_slopes(ratio, *, trace=1e6, count=16):
 def slope_runs(run=None, skip=None):
     good = made_up_slopes(0.9)
     data = slopes.labeled(range(16), CPU)
-    return page.SlopeRuns(
+    return SlopeRuns(
         data, (run or good, good), (skip or made_up_slopes(3.0), made_up_slopes(2.0))
     )
 
@@ -378,10 +390,10 @@ def test_networks_that_do_not_fit_count_and_slopes_without_a_number_refute_nothi
 def test_a_dead_example_is_no_violation():
     run = made_up_slopes(0.9)
     run.by_first[0, 0] = run.by_input[0, 0] = 0.0
-    assert float(page.worst(run)[0]) == pytest.approx(0.9)
+    assert float(worst(run)[0]) == pytest.approx(0.9)
     assert falls(judge_slopes(slope_runs(run))) == ([], True)
     run.by_input[0, 0] = 1.0
-    assert math.isinf(float(page.worst(run)[0]))
+    assert math.isinf(float(worst(run)[0]))
     assert 0 in falls(judge_slopes(slope_runs(run)))[0]
     run.by_first[0, 0] = math.nan
     assert 0 in falls(judge_slopes(slope_runs(run)))[0]
@@ -389,7 +401,7 @@ def test_a_dead_example_is_no_violation():
 
 def test_without_the_linear_map_the_same_networks_meet_the_bound(verdicts):
     found = verdicts["sgd-sobolev"].measured
-    whole = torch.cat([page.worst(run) for run in found.runs[::3]])
+    whole = torch.cat([worst(run) for run in found.runs[::3]])
     assert bool((whole <= 1 + 1e-9).all())
     assert len(torch.cat([run.loss for run in found.runs])) >= 50
 

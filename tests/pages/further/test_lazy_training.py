@@ -10,6 +10,15 @@ from ibcore.models.two_layer import TwoLayerReLU
 from ibcore.oracles.kernels import kernel_interpolant, tangent_kernel
 from ibcore.pages.further.lazy_training import claims as page
 from ibcore.pages.further.lazy_training import runs, scales
+from ibcore.pages.further.lazy_training.claims.mean_field_limit import (
+    _meeting,
+    _moving,
+    measure_limit,
+    own_timed,
+)
+from ibcore.pages.further.lazy_training.claims.ntk_constant import _exponents, _factors
+from ibcore.pages.further.lazy_training.claims.ntk_lazy import _exact, _scales, _widths
+from ibcore.pages.further.lazy_training.tasks import _least, draw_tasks, own_tasks
 from ibcore.validation import InvalidInput
 from tests.conformance import UnbrokenConformance, falls
 
@@ -35,7 +44,7 @@ def poisoned(values, members=1):
 
 
 def small(widths=(32, 64)):
-    return page.draw_tasks(Setting("quick", 3), tasks=8, widths=widths)
+    return draw_tasks(Setting("quick", 3), tasks=8, widths=widths)
 
 
 def test_networks_in_pairs_start_at_zero_and_others_do_not():
@@ -118,58 +127,58 @@ def test_networks_that_do_not_fit_count_as_unknown(monkeypatch):
 
 
 def test_movements_below_the_bound_or_unknown():
-    assert page._least(eight(3)).holds
-    assert not page._least(eight(0.9)).holds
-    assert not page._least(poisoned(eight(3))).holds
+    assert _least(eight(3)).holds
+    assert not _least(eight(0.9)).holds
+    assert not _least(poisoned(eight(3))).holds
 
 
 def test_other_exponents_of_movement_and_change():
     good = eight(-0.5), eight(0.01), eight(-0.7)
-    assert falls(page._exponents(*good)) == []
-    assert falls(page._exponents(eight(-0.54), *good[1:])) == [0]
-    assert falls(page._exponents(eight(-0.6), *good[1:])) == [0, 1]
-    assert falls(page._exponents(poisoned(good[0]), *good[1:])) == [0, 1]
-    assert falls(page._exponents(good[0], poisoned(good[1]), good[2])) == [1]
-    assert falls(page._exponents(*good[:2], eight(-0.4))) == [2]
-    assert falls(page._exponents(*good[:2], poisoned(good[2], 5))) == [2]
+    assert falls(_exponents(*good)) == []
+    assert falls(_exponents(eight(-0.54), *good[1:])) == [0]
+    assert falls(_exponents(eight(-0.6), *good[1:])) == [0, 1]
+    assert falls(_exponents(poisoned(good[0]), *good[1:])) == [0, 1]
+    assert falls(_exponents(good[0], poisoned(good[1]), good[2])) == [1]
+    assert falls(_exponents(*good[:2], eight(-0.4))) == [2]
+    assert falls(_exponents(*good[:2], poisoned(good[2], 5))) == [2]
 
 
 def test_other_factors_of_movement():
     good = eight(0.5), eight(0.7), eight(0.1)
-    assert falls(page._factors(*good)) == []
-    assert falls(page._factors(eight(4), *good[1:])) == [0]
-    assert falls(page._factors(poisoned(good[0], 5), *good[1:])) == [0]
-    assert falls(page._factors(good[0], poisoned(good[1], 5), good[2])) == [0]
-    assert falls(page._factors(*good[:2], eight(-3))) == [1]
-    assert falls(page._factors(*good[:2], poisoned(good[2], 5))) == [1]
+    assert falls(_factors(*good)) == []
+    assert falls(_factors(eight(4), *good[1:])) == [0]
+    assert falls(_factors(poisoned(good[0], 5), *good[1:])) == [0]
+    assert falls(_factors(good[0], poisoned(good[1], 5), good[2])) == [0]
+    assert falls(_factors(*good[:2], eight(-3))) == [1]
+    assert falls(_factors(*good[:2], poisoned(good[2], 5))) == [1]
 
 
 def test_gaps_that_are_too_large_or_fall_at_another_rate():
-    assert falls(page._exact(eight(1e-15), eight(1e-7))) == []
-    assert falls(page._exact(poisoned(eight(0)), eight(1e-7))) == [0]
-    assert falls(page._exact(eight(1e-15), eight(1e-4))) == [1]
-    assert falls(page._exact(eight(1e-15), poisoned(eight(0)))) == [1]
-    assert falls(page._widths(eight(-0.7), eight(-0.5))) == []
-    assert falls(page._widths(eight(-0.3), eight(-0.5))) == [0]
-    assert falls(page._widths(poisoned(eight(-0.7)), eight(-0.7))) == [0, 1]
-    assert falls(page._widths(eight(-0.7), poisoned(eight(-0.5)))) == [1]
-    assert falls(page._scales(eight(-1), eight(-2))) == []
-    assert falls(page._scales(eight(-0.5), eight(-1))) == [0, 1]
-    assert falls(page._scales(poisoned(eight(-1)), eight(-2))) == [0]
-    assert falls(page._scales(eight(-1), poisoned(eight(-2)))) == [1]
+    assert falls(_exact(eight(1e-15), eight(1e-7))) == []
+    assert falls(_exact(poisoned(eight(0)), eight(1e-7))) == [0]
+    assert falls(_exact(eight(1e-15), eight(1e-4))) == [1]
+    assert falls(_exact(eight(1e-15), poisoned(eight(0)))) == [1]
+    assert falls(_widths(eight(-0.7), eight(-0.5))) == []
+    assert falls(_widths(eight(-0.3), eight(-0.5))) == [0]
+    assert falls(_widths(poisoned(eight(-0.7)), eight(-0.7))) == [0, 1]
+    assert falls(_widths(eight(-0.7), poisoned(eight(-0.5)))) == [1]
+    assert falls(_scales(eight(-1), eight(-2))) == []
+    assert falls(_scales(eight(-0.5), eight(-1))) == [0, 1]
+    assert falls(_scales(poisoned(eight(-1)), eight(-2))) == [0]
+    assert falls(_scales(eight(-1), poisoned(eight(-2)))) == [1]
 
 
 def test_a_limit_that_is_none():
     loss = torch.full((3, 8), 1e-4).double()
-    assert falls(page._moving(eight(0.01), loss)) == []
-    assert falls(page._moving(eight(-0.5), loss)) == [0]
-    assert falls(page._moving(poisoned(eight(0)), loss)) == [0]
-    assert falls(page._moving(eight(0.01), loss + 0.1)) == [1]
-    assert falls(page._moving(eight(0.01), poisoned(loss, 5))) == [1]
-    assert falls(page._meeting(eight(-0.5))) == []
-    assert falls(page._meeting(eight(0))) == [0, 1]
-    assert falls(page._meeting(poisoned(eight(-0.5)))) == [0]
-    assert falls(page._meeting(poisoned(eight(-0.5), 5))) == [0, 1]
+    assert falls(_moving(eight(0.01), loss)) == []
+    assert falls(_moving(eight(-0.5), loss)) == [0]
+    assert falls(_moving(poisoned(eight(0)), loss)) == [0]
+    assert falls(_moving(eight(0.01), loss + 0.1)) == [1]
+    assert falls(_moving(eight(0.01), poisoned(loss, 5))) == [1]
+    assert falls(_meeting(eight(-0.5))) == []
+    assert falls(_meeting(eight(0))) == [0, 1]
+    assert falls(_meeting(poisoned(eight(-0.5)))) == [0]
+    assert falls(_meeting(poisoned(eight(-0.5), 5))) == [0, 1]
 
 
 def test_the_controls_survive_where_their_assumption_holds(verdicts):
@@ -197,15 +206,15 @@ def test_own_data_take_the_place_of_drawn_ones():
     rng = np.random.default_rng(5)
     X = rng.normal(size=(7, 2)) * 10 + 3
     setting = Setting("quick", 0)
-    tasks = page.own_tasks(setting, X, X[:, 0], tasks=4, widths=(32, 64))
+    tasks = own_tasks(setting, X, X[:, 0], tasks=4, widths=(32, 64))
     assert tasks.X.shape == (4, 7, 2)
     assert tasks.new.shape == (4, 7, 2)
     assert float(tasks.X.square().mean()) == pytest.approx(1)
-    timed = page.own_timed(setting, X, X[:, 0], tasks=4, widths=(32, 64), steps=20)
-    measured = page.measure_limit(timed, setting)
+    timed = own_timed(setting, X, X[:, 0], tasks=4, widths=(32, 64), steps=20)
+    measured = measure_limit(timed, setting)
     assert measured.limit.moved.shape == (2, 4)
     with pytest.raises(InvalidInput, match="constant"):
-        page.own_tasks(setting, X, X[:, 0] * 0, tasks=4, widths=(32, 64))
+        own_tasks(setting, X, X[:, 0] * 0, tasks=4, widths=(32, 64))
     twice = np.vstack([X, X[2:3]])
     with pytest.raises(InvalidInput, match="rows 2 and 7 of X coincide"):
-        page.own_tasks(setting, twice, twice[:, 0], tasks=4, widths=(32, 64))
+        own_tasks(setting, twice, twice[:, 0], tasks=4, widths=(32, 64))

@@ -10,6 +10,8 @@ from ibcore.claims import Setting
 from ibcore.dynamics.trajectory import NOT_FINITE
 from ibcore.pages.further.modified_losses import claims as page
 from ibcore.pages.further.modified_losses import runs
+from ibcore.pages.further.modified_losses.claims.igr_ntk_identity import Identities
+from ibcore.pages.further.modified_losses.claims.modified_loss_sgd import Epochs
 from ibcore.validation import InvalidInput
 from tests.conformance import UnbrokenConformance, falls
 
@@ -68,7 +70,7 @@ def test_a_network_without_a_number_lets_its_check_fall(flow, which):
 
 def shuffled(orders=(2.0, 2.0, 3.0), fixed=2.0):
     good = descent(orders)
-    return page.Epochs(
+    return Epochs(
         good.etas,
         good.distances,
         good.etas**fixed,
@@ -106,13 +108,13 @@ def test_the_orders_of_an_epoch_decide():
 def test_one_kernel_that_is_off_decides():
     judge = page.igr_ntk_identity.experiment
     one = torch.ones(4, 2, 8).double()
-    assert falls(judge(page.Identities(one, one, one / 2)).checks) == []
-    assert judge(page.Identities(one, one, one / 2)).control.refuted
+    assert falls(judge(Identities(one, one, one / 2)).checks) == []
+    assert judge(Identities(one, one, one / 2)).control.refuted
     for wrong in (1 + 2e-12, math.nan):
         kernel = one.clone()
         kernel[2, 1, 4] = wrong
-        assert falls(judge(page.Identities(one, kernel, one / 2)).checks) == [0]
-        assert not judge(page.Identities(one, one, kernel)).control.refuted
+        assert falls(judge(Identities(one, kernel, one / 2)).checks) == [0]
+        assert not judge(Identities(one, one, kernel)).control.refuted
 
 
 def test_the_control_survives_where_its_assumption_holds(verdicts):

@@ -9,6 +9,24 @@ from ibcore.claims import Setting
 from ibcore.oracles.infinite_width import excess_kurtosis, limit_kernel
 from ibcore.pages.further.wide_networks import claims as page
 from ibcore.pages.further.wide_networks import runs, training
+from ibcore.pages.further.wide_networks.claims.nngp_at_init import (
+    BLOCKS,
+    DEPTHS,
+    KURTOSIS_WIDTHS,
+    _covariances,
+    _kurtosis_checks,
+)
+from ibcore.pages.further.wide_networks.claims.ntk_at_init import (
+    Kernels,
+    _kernel_checks,
+    own_kernels,
+)
+from ibcore.pages.further.wide_networks.claims.wide_net_linearized import (
+    _along,
+    _at_the_end,
+    _linear,
+    own_trainings,
+)
 from ibcore.validation import InvalidInput
 from tests.conformance import UnbrokenConformance, falls
 
@@ -99,34 +117,34 @@ def poisoned(values, members):
 
 def test_a_covariance_that_is_off_or_not_known():
     narrow, deep = torch.full((8, 10), 2.0), torch.full((8, 10), 2.0)
-    squares = 1 / torch.tensor(page.BLOCKS).double()[:, None].expand(-1, 8)
-    assert falls(page._covariances(narrow, deep, squares)) == []
+    squares = 1 / torch.tensor(BLOCKS).double()[:, None].expand(-1, 8)
+    assert falls(_covariances(narrow, deep, squares)) == []
     for bad in (poisoned(narrow, 1), narrow + 5):
-        assert falls(page._covariances(bad, deep, squares)) == [0]
-        assert falls(page._covariances(narrow, bad, squares)) == [1]
+        assert falls(_covariances(bad, deep, squares)) == [0]
+        assert falls(_covariances(narrow, bad, squares)) == [1]
     for bad in (poisoned(squares, 1), squares * 0 + 0.1, squares**1.3):
-        assert falls(page._covariances(narrow, deep, bad)) == [2]
+        assert falls(_covariances(narrow, deep, bad)) == [2]
 
 
 def kurtosis():
     rows = [
-        [excess_kurtosis((m,) * (depth - 1), 0.0, 1.0) for m in page.KURTOSIS_WIDTHS]
-        for depth in page.DEPTHS
+        [excess_kurtosis((m,) * (depth - 1), 0.0, 1.0) for m in KURTOSIS_WIDTHS]
+        for depth in DEPTHS
     ]
     return torch.tensor(rows).double()[..., None].expand(-1, -1, 8).clone()
 
 
 def test_a_kurtosis_that_is_off_or_not_known():
     good = kurtosis()
-    assert falls(page._kurtosis_checks(good, 512)) == []
+    assert falls(_kurtosis_checks(good, 512)) == []
     for depth in (0, 1):
         lost, off = good.clone(), good.clone()
         lost[depth, 1, 0] = math.nan
         off[depth, 1, 0] *= 3
-        assert falls(page._kurtosis_checks(lost, 512)) == [depth, 2]
-        assert falls(page._kurtosis_checks(off, 512)) == [depth]
+        assert falls(_kurtosis_checks(lost, 512)) == [depth, 2]
+        assert falls(_kurtosis_checks(off, 512)) == [depth]
     flat = good * 0 + good[:, 1:2]
-    assert falls(page._kurtosis_checks(flat, 512)) == [1, 2]
+    assert falls(_kurtosis_checks(flat, 512)) == [1, 2]
 
 
 def kernels(**changed):
@@ -146,24 +164,24 @@ def kernels(**changed):
         "control": torch.ones(3, 8, 8).double(),
         "predicted": torch.ones(8).double(),
     }
-    return page.Kernels(**(parts | changed))
+    return Kernels(**(parts | changed))
 
 
 def test_kernels_that_do_not_come_to_their_limit():
     good = kernels()
-    assert falls(page._kernel_checks(good)) == []
-    assert falls(page._kernel_checks(kernels(predicted=good.predicted * 1.2))) == [0]
+    assert falls(_kernel_checks(good)) == []
+    assert falls(_kernel_checks(kernels(predicted=good.predicted * 1.2))) == [0]
     flat = torch.ones(3, 8, 8).double()
-    assert falls(page._kernel_checks(kernels(deep=flat))) == [3]
+    assert falls(_kernel_checks(kernels(deep=flat))) == [3]
     lost = good.shallow.clone()
     lost[0, 0, 0] = math.nan
-    assert falls(page._kernel_checks(kernels(shallow=lost))) == [0, 1]
+    assert falls(_kernel_checks(kernels(shallow=lost))) == [0, 1]
     lost = good.shallow.clone()
     lost[:, :5] = math.nan
-    assert falls(page._kernel_checks(kernels(shallow=lost))) == [0, 1, 2]
+    assert falls(_kernel_checks(kernels(shallow=lost))) == [0, 1, 2]
     lost = good.deep.clone()
     lost[2, 7, 7] = math.nan
-    assert falls(page._kernel_checks(kernels(deep=lost))) == [3]
+    assert falls(_kernel_checks(kernels(deep=lost))) == [3]
     unknown = page.ntk_at_init.experiment(kernels(control=flat * math.nan))
     assert not unknown.control.refuted
 
@@ -187,37 +205,37 @@ def found(**changed):
 
 def test_linear_models_that_miss_their_closed_form():
     good = torch.full((8,), 1e-14).double()
-    assert falls(page._linear(good, good)) == []
+    assert falls(_linear(good, good)) == []
     for bad in (poisoned(good, 1), good + 1e-9):
-        assert falls(page._linear(bad, good)) == [0]
-        assert falls(page._linear(good, bad)) == [1]
+        assert falls(_linear(bad, good)) == [0]
+        assert falls(_linear(good, bad)) == [1]
 
 
 def test_trajectories_that_leave_the_prediction():
     good = found()
-    assert falls(page._along(WIDTHS, good)) == []
+    assert falls(_along(WIDTHS, good)) == []
     flow = good.flow.clone()
     flow[0, 0, 0] = math.nan
-    assert falls(page._along(WIDTHS, found(flow=flow))) == [0, 1]
+    assert falls(_along(WIDTHS, found(flow=flow))) == [0, 1]
     flow = good.flow.clone()
     flow[0, 1, 0] = math.nan
-    assert falls(page._along(WIDTHS, found(flow=flow))) == [2]
-    assert falls(page._along(WIDTHS, found(flow=good.flow * 0 + 0.1))) == [1, 2]
-    assert falls(page._along(WIDTHS, found(bound=good.bound / 20))) == [0]
-    assert falls(page._along(WIDTHS, found(bound=poisoned(good.bound, 1)))) == [0]
+    assert falls(_along(WIDTHS, found(flow=flow))) == [2]
+    assert falls(_along(WIDTHS, found(flow=good.flow * 0 + 0.1))) == [1, 2]
+    assert falls(_along(WIDTHS, found(bound=good.bound / 20))) == [0]
+    assert falls(_along(WIDTHS, found(bound=poisoned(good.bound, 1)))) == [0]
     for bad in (poisoned(good.descent, 1), good.descent**0.5):
-        assert falls(page._along(WIDTHS, found(descent=bad))) == [3]
+        assert falls(_along(WIDTHS, found(descent=bad))) == [3]
 
 
 def test_limits_that_are_not_of_least_norm():
     good = found()
-    assert falls(page._at_the_end(WIDTHS, good)) == []
-    assert falls(page._at_the_end(WIDTHS, found(limit=poisoned(good.limit, 1)))) == [0]
-    assert falls(page._at_the_end(WIDTHS, found(limit=good.limit * 0 + 0.5))) == [0]
+    assert falls(_at_the_end(WIDTHS, good)) == []
+    assert falls(_at_the_end(WIDTHS, found(limit=poisoned(good.limit, 1)))) == [0]
+    assert falls(_at_the_end(WIDTHS, found(limit=good.limit * 0 + 0.5))) == [0]
     for bad in (poisoned(good.own_limit, 7), good.own_limit * 4):
-        assert falls(page._at_the_end(WIDTHS, found(own_limit=bad))) == [1]
+        assert falls(_at_the_end(WIDTHS, found(own_limit=bad))) == [1]
     for bad in (poisoned(good.distance, 7), good.distance + 0.3):
-        assert falls(page._at_the_end(WIDTHS, found(distance=bad))) == [2]
+        assert falls(_at_the_end(WIDTHS, found(distance=bad))) == [2]
 
 
 def test_own_data_take_the_place_of_drawn_ones():
@@ -225,18 +243,18 @@ def test_own_data_take_the_place_of_drawn_ones():
     X = rng.normal(size=(9, 3)) * 100 + 5
     y = X[:, 0] - 7
     setting = Setting("quick", 0)
-    problems = page.own_trainings(setting, X, y, datasets=16, widths=(8,))
+    problems = own_trainings(setting, X, y, datasets=16, widths=(8,))
     assert problems.sets.points.shape == (16, 18, 3)
     assert float(problems.sets.targets.square().mean()) == pytest.approx(1)
-    draws = page.own_kernels(
+    draws = own_kernels(
         setting, X, y, datasets=8, widths=(8,), deep_widths=(8,), draws=2
     )
     assert draws.sets.inputs.shape == (8, 9, 3)
     with pytest.raises(InvalidInput, match="not zero"):
-        page.own_trainings(setting, X * 0, y, datasets=8, widths=(8,))
+        own_trainings(setting, X * 0, y, datasets=8, widths=(8,))
     with pytest.raises(InvalidInput, match="same number"):
-        page.own_trainings(setting, X, y[:4], datasets=8, widths=(8,))
+        own_trainings(setting, X, y[:4], datasets=8, widths=(8,))
     for sign, words in ((2, "rows 8 and 9"), (-2, "opposite")):
         more = np.vstack([X, sign * X[8:]])
         with pytest.raises(InvalidInput, match=words):
-            page.own_trainings(setting, more, more[:, 0], datasets=8, widths=(8,))
+            own_trainings(setting, more, more[:, 0], datasets=8, widths=(8,))

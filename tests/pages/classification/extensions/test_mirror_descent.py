@@ -11,6 +11,18 @@ from ibcore.dynamics.trajectory import UNDERFLOW
 from ibcore.oracles.norm_margin import guaranteed_gap
 from ibcore.pages.classification.extensions.mirror_descent import claims as page
 from ibcore.pages.classification.extensions.mirror_descent import runs
+from ibcore.pages.classification.extensions.mirror_descent.claims.mirror_descent_linear_network import (
+    _deep,
+    _hidden_units,
+    _shallow,
+)
+from ibcore.pages.classification.extensions.mirror_descent.claims.mirror_descent_margin import (
+    _columns,
+    _diagonal,
+    _leads,
+    _speeds,
+)
+from ibcore.pages.classification.extensions.mirror_descent.runs import ORDERS
 from ibcore.validation import InvalidInput, NotSeparable
 from tests.conformance import Conformance, falls
 
@@ -74,11 +86,11 @@ def poisoned(values, place, members):
 
 def test_a_potential_without_a_number_is_not_at_its_margin():
     gaps, proved = (torch.full((6, 8), gap).double() for gap in (1e-7, 1e-2))
-    assert falls(page._diagonal(gaps, proved)) == []
+    assert falls(_diagonal(gaps, proved)) == []
     for order, members, which in ((0, 5, [3]), (1, 5, [0, 2]), (2, 1, [0, 1])):
-        assert falls(page._diagonal(poisoned(gaps, order, members), proved)) == which
-    assert falls(page._diagonal(gaps, poisoned(proved, 5, 1))) == [0]
-    assert falls(page._diagonal(gaps, proved * 1e-6)) == [0]
+        assert falls(_diagonal(poisoned(gaps, order, members), proved)) == which
+    assert falls(_diagonal(gaps, poisoned(proved, 5, 1))) == [0]
+    assert falls(_diagonal(gaps, proved * 1e-6)) == [0]
 
 
 def test_one_column_won_by_another_potential_makes_the_claim_fall():
@@ -86,19 +98,19 @@ def test_one_column_won_by_another_potential_makes_the_claim_fall():
     for k in range(6):
         table[k, :, k] = 1e-3
     late = torch.full((8,), 0.5).double()
-    assert falls(page._columns(page._leads(table), late)) == []
+    assert falls(_columns(_leads(table), late)) == []
     for bad in (0.2, math.nan):
         wrong = table.clone()
         wrong[3, 5, 3] = bad
-        leads = page._leads(wrong)
-        assert falls(page._columns(leads, late)) == [0]
+        leads = _leads(wrong)
+        assert falls(_columns(leads, late)) == [0]
         wrong = table.clone()
         wrong[2, 5, 3] = bad * 1e-4
-        assert falls(page._columns(page._leads(wrong), late)) == [0]
-    assert falls(page._columns(page._leads(table), late * math.nan)) == [1]
+        assert falls(_columns(_leads(wrong), late)) == [0]
+    assert falls(_columns(_leads(table), late * math.nan)) == [1]
 
 
-@pytest.mark.parametrize("orders", [page.ORDERS[:2], page.ORDERS[2:]])
+@pytest.mark.parametrize("orders", [ORDERS[:2], ORDERS[2:]])
 def test_what_is_proved_of_the_gap_holds_at_every_time_and_has_its_order(orders):
     """Three data sets; between log t = 1e6 and 1e8 the bound falls like |w|_p^-min(1, p - 1)."""
     sets = runs.Sets.draw([1101401, 1101402, 1101403], 10, 10, orders, CPU)
@@ -132,13 +144,13 @@ def test_where_the_exponent_is_late_it_still_tends_to_the_derived_one():
 
 def test_speeds_without_a_number_let_no_claim_stand():
     growth, slopes = torch.ones(6, 8).double(), torch.full((6, 8), -1.0).double()
-    assert falls(page._speeds(growth, slopes)) == []
+    assert falls(_speeds(growth, slopes)) == []
     for order, members, which in ((0, 5, 1), (1, 1, 0), (5, 1, 0)):
         lost = poisoned(growth, order, members)
-        assert falls(page._speeds(lost, slopes)) == [which]
+        assert falls(_speeds(lost, slopes)) == [which]
     for order, members, which in ((1, 5, 3), (2, 1, 2)):
         lost = poisoned(slopes, order, members)
-        assert falls(page._speeds(growth, lost)) == [which]
+        assert falls(_speeds(growth, lost)) == [which]
 
 
 def test_networks_that_break_down_count_as_failing():
@@ -146,18 +158,18 @@ def test_networks_that_break_down_count_as_failing():
     own[-2, 2] = 1e-5
     own[-1, 2] = 1e-6
     ratios = torch.full((4, 8), 0.01).double()
-    assert falls(page._shallow(2, own, ratios)) == []
-    assert falls(page._deep(4, own, ratios)) == []
+    assert falls(_shallow(2, own, ratios)) == []
+    assert falls(_deep(4, own, ratios)) == []
     lost, rough = own.clone(), ratios.clone()
     lost[:, :, ::2], rough[:, ::2] = math.nan, math.nan
-    assert falls(page._shallow(2, lost, rough)) == [0, 1]
+    assert falls(_shallow(2, lost, rough)) == [0, 1]
     lost[:, :, :6] = math.nan
-    assert falls(page._deep(4, lost, rough)) == [0, 1, 2]
+    assert falls(_deep(4, lost, rough)) == [0, 1, 2]
     hidden = torch.ones(4, 8, 4).double()
     hidden[1, :, 1:] = 0.01
-    assert falls(page._hidden_units(hidden)) == []
+    assert falls(_hidden_units(hidden)) == []
     hidden[:, :5] = math.nan
-    assert falls(page._hidden_units(hidden)) == [0, 1]
+    assert falls(_hidden_units(hidden)) == [0, 1]
 
 
 def test_a_network_that_breaks_down_is_told_and_takes_nobody_with_it(monkeypatch):

@@ -8,6 +8,16 @@ from ibcore.pages.classification.homogeneous_networks.margin_bounds import (
     claims as page,
 )
 from ibcore.pages.classification.homogeneous_networks.margin_bounds import runs
+from ibcore.pages.classification.homogeneous_networks.margin_bounds.claims.network_margin_bounds import (
+    AT,
+    LEVELS,
+    MarginRuns,
+    Trained,
+)
+from ibcore.pages.classification.homogeneous_networks.margin_bounds.claims.pac_bayes_nonvacuous import (
+    PacBayes,
+    Randomized,
+)
 from tests.conformance import UnbrokenConformance, falls
 
 CLAIMS = {
@@ -27,7 +37,7 @@ def margins(verdicts):
 def test_every_network_comes_down_to_every_loss_and_fits_what_it_must(margins):
     for run in margins.runs:
         assert run.unreached == ()
-        assert run.margins.shape == (len(page.LEVELS), 8, 3, 120)
+        assert run.margins.shape == (len(LEVELS), 8, 3, 120)
         assert run.margins.dtype == torch.float64
         assert bool((run.margins[-1] > 0).all())
 
@@ -36,11 +46,11 @@ def made_up(depth, *, deeper=2.0, leading=10.0, again=1.0):
     """Runs in which margins are 1 for true labels, and for random ones 1/4 at the comparison, `deeper` below it."""
     margins = torch.ones(3, 8, 3, 20, dtype=torch.float64)
     margins[:, :, 1] = again
-    margins[page.AT, :, 2], margins[page.AT + 1, :, 2] = 0.25, deeper
+    margins[AT, :, 2], margins[AT + 1, :, 2] = 0.25, deeper
     ones = torch.ones(3, 8, 3, dtype=torch.float64)
     spectral = ones.clone()
-    spectral[page.AT + 1, :, 2] = 8.0
-    return page.Trained(depth, margins, spectral, ones, leading * depth**2 * ones)
+    spectral[AT + 1, :, 2] = 8.0
+    return Trained(depth, margins, spectral, ones, leading * depth**2 * ones)
 
 
 def growth(*, norms=0.2, error=-0.6):
@@ -52,7 +62,7 @@ def growth(*, norms=0.2, error=-0.6):
 
 
 def judged(two, three, **grown):
-    measured = page.MarginRuns(two, three, torch.tensor([75, 300]), growth(**grown))
+    measured = MarginRuns(two, three, torch.tensor([75, 300]), growth(**grown))
     return page.network_margin_bounds.experiment(measured)
 
 
@@ -85,7 +95,7 @@ def test_networks_without_a_number_count_against_the_growth(part):
     grown = growth()
     values = getattr(grown, part).clone()
     values[1, :5] = math.nan
-    measured = page.MarginRuns(
+    measured = MarginRuns(
         made_up(2),
         made_up(3),
         torch.tensor([75, 300]),
@@ -116,7 +126,7 @@ def test_a_shift_between_true_labels_would_not_refute(again):
 def test_a_label_costs_log_2_if_it_is_not_fitted():
     run = made_up(2)
     run.margins[:, 0, 0, :2] = -1
-    expected = 0.1 * math.log(2) / torch.tensor(page.LEVELS).double()
+    expected = 0.1 * math.log(2) / torch.tensor(LEVELS).double()
     torch.testing.assert_close(run.missed()[:, 0, 0], expected, rtol=1e-6, atol=0)
     assert float(run.missed()[:, 1:].abs().max()) == 0
     failed, _ = outcomes(run, made_up(3))
@@ -125,7 +135,7 @@ def test_a_label_costs_log_2_if_it_is_not_fitted():
 
 def test_networks_that_stop_early_are_named_and_count_as_failing():
     run = made_up(2)
-    run.margins[page.AT, :2, 2] = torch.nan
+    run.margins[AT, :2, 2] = torch.nan
     assert run.unreached == tuple(
         f"2 layers, seed {seed}, random labels: the loss did not reach 0.01"
         for seed in range(2)
@@ -140,7 +150,7 @@ def test_networks_that_stop_early_are_named_and_count_as_failing():
     }
     assert falls(checks) == [9]
     assert control.refuted
-    run.margins[page.AT, :, 1] = torch.nan
+    run.margins[AT, :, 1] = torch.nan
     assert not judged(run, made_up(3)).control.refuted
 
 
@@ -161,17 +171,17 @@ def test_the_leading_term_is_the_stated_one(margins):
 def bounded(**changed):
     """Eight networks of either labeling with plausible errors and bounds."""
     eight = torch.ones(8).double()
-    true = page.Randomized(
+    true = Randomized(
         0.17 * eight, 0.2 * eight, 0.1 * eight, 500 * eight, 0.7 * eight, 0.25 * eight
     )
-    random = page.Randomized(
+    random = Randomized(
         0.5 * eight, 0.9 * eight, 0.9 * eight, 3000 * eight, 0.99 * eight, 0.64 * eight
     )
     parts = {"true": true, "random": random}
     for name, values in changed.items():
         labeling, _, field = name.partition("_")
         parts[labeling] = dataclasses.replace(parts[labeling], **{field: values})
-    return page.pac_bayes_nonvacuous.experiment(page.PacBayes(**parts))
+    return page.pac_bayes_nonvacuous.experiment(PacBayes(**parts))
 
 
 def test_bounds_that_say_something_stand():
@@ -194,7 +204,7 @@ def test_bounds_that_say_something_stand():
 def test_one_network_is_enough_to_fall(member, part, value, places):
     labeling, _, name = part.partition("_")
     values = (
-        getattr(page.Randomized(*[torch.ones(8).double()] * 6), name).clone()
+        getattr(Randomized(*[torch.ones(8).double()] * 6), name).clone()
         * {"true_bound": 0.7, "true_test": 0.2, "random_bound": 0.99}[part]
     )
     values[member] = value

@@ -10,6 +10,20 @@ from ibcore.losses import Exponential
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.oracles.norm_margin import norm_max_margin
 from ibcore.pages.classification.linear_networks.diagonal import claims as page
+from ibcore.pages.classification.linear_networks.diagonal.claims.diag_classification_quasinorm import (
+    _deeper,
+    _depth_one,
+    _depth_two,
+    planted_problems,
+)
+from ibcore.pages.classification.linear_networks.diagonal.claims.diag_init_scale_vs_accuracy import (
+    TIMES,
+    _as_proved,
+    _certificate,
+    _deep_residuals,
+    contrasting,
+    rising_duals,
+)
 from ibcore.pages.classification.linear_networks.diagonal.explorers import (
     explore_training,
     three_of_twelve,
@@ -45,7 +59,7 @@ def test_limits_of_deep_networks_are_fixed_by_their_constraints(verdicts):
 
 def test_the_map_has_both_ends(verdicts):
     (one,) = verdicts["diag-init-scale-vs-accuracy"].data["maps"]
-    assert one["ratios"].shape == (len(page.TIMES), 3)
+    assert one["ratios"].shape == (len(TIMES), 3)
     assert float(one["ratios"].max()) <= 1 + 1e-9
     assert float(one["ratios"][4, -1]) < 0.95
     assert float(one["ratios"][-1, 0]) > 0.99
@@ -56,10 +70,10 @@ def test_what_is_proved_of_the_l1_margin_holds_and_says_something(verdicts):
     assert one["rich"].shape == one["guaranteed"].shape == (1,)
     assert 0.6 < float(one["guaranteed"][0]) < float(one["rich"][0])
     lost = one["rich"] * math.nan
-    assert page._as_proved(one["rich"], one["guaranteed"]).holds
-    assert not page._as_proved(one["guaranteed"] - 0.01, one["guaranteed"]).holds
-    assert not page._as_proved(lost, one["guaranteed"]).holds
-    assert not page._as_proved(one["rich"], lost).holds
+    assert _as_proved(one["rich"], one["guaranteed"]).holds
+    assert not _as_proved(one["guaranteed"] - 0.01, one["guaranteed"]).holds
+    assert not _as_proved(lost, one["guaranteed"]).holds
+    assert not _as_proved(one["rich"], lost).holds
 
 
 def test_a_tiny_start_keeps_the_l1_limit_away_at_any_computable_loss():
@@ -93,11 +107,11 @@ def test_duals_that_fall_are_rejected():
         )
         for seed in range(6)
     ]
-    assert {page.rising_duals(data) for data in drawn} == {True, False}
+    assert {rising_duals(data) for data in drawn} == {True, False}
 
 
 def test_depth_two_conserves_the_product_of_its_layers():
-    data = page.planted_problems(Setting("quick", 1), 1)[0]
+    data = planted_problems(Setting("quick", 1), 1)[0]
     start = even_start(7, torch.tensor([0.3]).double())
     run = flow(
         Diagonal(data.signed), Exponential(), start, log_loss=-5.0, tolerance=1e-8
@@ -107,7 +121,7 @@ def test_depth_two_conserves_the_product_of_its_layers():
 
 
 def test_depth_three_conserves_the_sum_of_inverses_of_its_copies():
-    data = page.planted_problems(Setting("quick", 1), 1)[0]
+    data = planted_problems(Setting("quick", 1), 1)[0]
     start = even_start(7, torch.tensor([0.3]).double())
     run = flow(
         Diagonal(data.signed, 3), Exponential(), start, log_loss=-5.0, tolerance=1e-8
@@ -119,10 +133,10 @@ def test_depth_three_conserves_the_sum_of_inverses_of_its_copies():
 
 
 def test_the_control_at_depth_three_starts_from_every_scale_up_to_one():
-    data, _, _ = page.contrasting(Setting("quick", 1), 0)
+    data, _, _ = contrasting(Setting("quick", 1), 0)
     alphas = torch.tensor([0.1, 1.0], dtype=torch.float64)
-    both = page._deep_residuals(data, alphas)
-    alone = page._deep_residuals(data, alphas[:1])
+    both = _deep_residuals(data, alphas)
+    alone = _deep_residuals(data, alphas[:1])
     assert both.shape == (2, 2)
     torch.testing.assert_close(both[:, :1], alone, rtol=1e-4, atol=0)
 
@@ -132,7 +146,7 @@ def test_one_bad_member_makes_a_check_over_all_members_fall(verdicts):
     for name, bad in [("gaps", 1e-7), ("residuals", 2e-3), ("gaps", math.nan)]:
         values = maps[0][name].clone()
         values.view(-1)[-1] = bad
-        checks = page._certificate([{**maps[0], name: values}])
+        checks = _certificate([{**maps[0], name: values}])
         assert not all(check.holds for check in checks)
 
 
@@ -140,24 +154,22 @@ def test_broken_members_are_no_evidence_at_depth_two():
     gaps = torch.full((12,), 1e-6, dtype=torch.float64)
     ratios = torch.ones(12, dtype=torch.float64)
     proved = torch.full((12,), 0.7, dtype=torch.float64)
-    assert all(
-        check.holds for check in page._depth_two([1.0] * 12, gaps, ratios, proved)
-    )
+    assert all(check.holds for check in _depth_two([1.0] * 12, gaps, ratios, proved))
     broken = torch.where(torch.arange(12) < 6, gaps, math.nan)
     for lost in ((broken, ratios, proved), (gaps, broken, proved)):
-        assert not all(check.holds for check in page._depth_two([1.0], *lost))
-    assert not page._depth_two([1.0], gaps, ratios, broken)[1].holds
-    assert not page._depth_two([1.0], gaps + 1, ratios, proved)[1].holds
-    assert not page._depth_two([math.nan], gaps, ratios, proved)[0].holds
-    assert page._depth_one(gaps + 0.1).refuted
-    assert not page._depth_one(broken).refuted
+        assert not all(check.holds for check in _depth_two([1.0], *lost))
+    assert not _depth_two([1.0], gaps, ratios, broken)[1].holds
+    assert not _depth_two([1.0], gaps + 1, ratios, proved)[1].holds
+    assert not _depth_two([math.nan], gaps, ratios, proved)[0].holds
+    assert _depth_one(gaps + 0.1).refuted
+    assert not _depth_one(broken).refuted
 
 
 def test_a_network_that_breaks_down_does_not_count_as_having_arrived(verdicts):
     (run,) = verdicts["diag-classification-quasinorm"].data["runs"]
     lost = run.distances.clone()
     lost[:, ::2] = math.nan
-    checks = page._deeper([dataclasses.replace(run, distances=lost)])
+    checks = _deeper([dataclasses.replace(run, distances=lost)])
     assert checks[1].measured <= 0.5
     assert checks[1].broken == lost.shape[1] // 2
 

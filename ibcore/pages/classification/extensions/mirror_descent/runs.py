@@ -282,3 +282,8 @@ def naive_gaps(
         sizes = torch.linalg.vector_norm(w, p, dim=-1)
         gaps.append(1 - (signed @ w[..., None])[..., 0].amin(-1) / sizes / margins)
     return torch.stack(gaps)
+
+
+def own_gaps(table: Tensor) -> Tensor:
+    """Of (K, P, B, Q) the entries with q = p, (K, P, B)."""
+    return table.diagonal(dim1=1, dim2=3).permute(0, 2, 1)
