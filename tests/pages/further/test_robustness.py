@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from ibcore.measures.robustness import Neurons
+from ibcore.oracles.robustness import orthogonal_bound
 from ibcore.pages.further.robustness import claims as page
 from ibcore.pages.further.robustness import runs
+from ibcore.pages.further.robustness.perturbed import flipped_within
 from ibcore.problems.near_orthogonal import in_their_span, near_orthogonal
 from ibcore.validation import InvalidInput
 from tests.conformance import UnbrokenConformance, falls
@@ -127,12 +129,12 @@ def test_the_control_could_come_out_the_other_way(measured):
     sets, _, _ = sets_of(range(50, 58), 20, 400)
     small = torch.full((8,), 0.1).double()
     net = runs.train(sets, range(8), small).net
-    shares = page.flipped_within(net, sets, sets.universal)
+    shares = flipped_within(net, sets, sets.universal)
     assert not page._shuffled_control(shares).refuted
     lost = poisoned(measured.shuffled, slice(0, 5), math.nan)
     assert not page._shuffled_control(lost).refuted
     net.a[3] = math.nan
-    assert page.flipped_within(net, sets, sets.universal).isnan().tolist() == [
+    assert flipped_within(net, sets, sets.universal).isnan().tolist() == [
         k == 3 for k in range(8)
     ]
 
@@ -188,7 +190,7 @@ def test_all_norms_on_orthogonal_inputs_lie_in_the_range_that_is_proved():
     net = runs.train(sets, [1, 2], torch.ones(2).double(), biases=False).net
     norms = runs.universal_norms(net, sets)
     assert bool((norms >= 0.99).all())
-    assert bool((norms <= page.orthogonal_bound(sets.y)).all())
+    assert bool((norms <= orthogonal_bound(sets.y)).all())
     assert bool((net.b == 0).all())
 
 
