@@ -18,7 +18,11 @@ from ibcore.pages.further.lazy_training.claims.mean_field_limit import (
 )
 from ibcore.pages.further.lazy_training.claims.ntk_constant import _exponents, _factors
 from ibcore.pages.further.lazy_training.claims.ntk_lazy import _exact, _scales, _widths
-from ibcore.pages.further.lazy_training.tasks import _least, draw_tasks, own_tasks
+from ibcore.pages.further.lazy_training.tasks import (
+    draw_tasks,
+    least_movement,
+    own_tasks,
+)
 from ibcore.validation import InvalidInput
 from tests.conformance import UnbrokenConformance, falls
 
@@ -127,9 +131,9 @@ def test_networks_that_do_not_fit_count_as_unknown(monkeypatch):
 
 
 def test_movements_below_the_bound_or_unknown():
-    assert _least(eight(3)).holds
-    assert not _least(eight(0.9)).holds
-    assert not _least(poisoned(eight(3))).holds
+    assert least_movement(eight(3)).holds
+    assert not least_movement(eight(0.9)).holds
+    assert not least_movement(poisoned(eight(3))).holds
 
 
 def test_other_exponents_of_movement_and_change():
