@@ -133,7 +133,7 @@ class Explorer:
         """The live sliders, picture and caption as widgets."""
         from ibcore.explore.live import sliders  # noqa: PLC0415  widgets are needed with a kernel only
 
-        return sliders(self)
+        return sliders(self.title, self.controls.values(), self.frame)
 
 
 def _shape(result: object) -> str:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import ipywidgets
 
-from ibcore.explore.controls import Choice
-
-if TYPE_CHECKING:
-    from ibcore.explore.explorer import Explorer
+from ibcore.explore.controls import Choice, Frame
 
 
-def sliders(explorer: Explorer) -> ipywidgets.VBox:
-    """One slider per control above the picture and its sentence."""
-    controls = [_slider(choice) for choice in explorer.controls.values()]
+def sliders(
+    title: str,
+    choices: Iterable[Choice],
+    frame_at: Callable[[tuple[int, ...]], Frame],
+) -> ipywidgets.VBox:
+    """One slider per choice above the picture and sentence that `frame_at` has for their positions."""
+    controls = [_slider(choice) for choice in choices]
     picture, caption = ipywidgets.HTML(), ipywidgets.HTML()
 
     def update(*_: Any) -> None:
         position = tuple(control.index for control in controls)
         try:
-            frame = explorer.frame(position)
+            frame = frame_at(position)
         except Exception as error:  # noqa: BLE001  a widget's callback would lose it
             caption.value = _caption(
                 f"This picture could not be drawn. {type(error).__name__}: {error}"
@@ -36,8 +38,8 @@ def sliders(explorer: Explorer) -> ipywidgets.VBox:
     for control in controls:
         control.observe(update, names="index")
     update()
-    title = ipywidgets.HTML(f"<strong>{html.escape(explorer.title)}</strong>")
-    return ipywidgets.VBox([title, *controls, picture, caption])
+    heading = ipywidgets.HTML(f"<strong>{html.escape(title)}</strong>")
+    return ipywidgets.VBox([heading, *controls, picture, caption])
 
 
 def _slider(choice: Choice) -> ipywidgets.SelectionSlider:
