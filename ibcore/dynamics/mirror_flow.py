@@ -14,15 +14,24 @@ not: theta = z^(1/(p-1)) has an infinite slope there for p > 2. Second order, L-
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ibcore.dynamics.mirror_stages import (
+    MirrorState,
+    apply,
+    dual_stage,
+    largest,
+    mirror,
+    primal_stage,
+    pull,
+    unmirror,
+)
 from ibcore.dynamics.protocols import Model, TailLoss, starting_point
+from ibcore.dynamics.recorder import Recorder, Stops
 from ibcore.dynamics.trajectory import (
     NOT_FINITE,
     REACHED,
@@ -33,7 +42,6 @@ from ibcore.dynamics.trajectory import (
     step_limit,
     wall_limit,
 )
-from ibcore.linear_algebra import solve
 from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
@@ -44,12 +52,6 @@ from ibcore.validation import (
 
 _GAMMA = 1 - math.sqrt(0.5)  # of the L-stable two-stage SDIRK method of order two
 _START = 1e-2  # largest change of a margin in the first step from theta = 0
-_CLOSE = 1e-10  # largest last Newton correction of a weight, where rounding of the margins allows
-_NEAR = 1e-8  # largest last Newton correction of theta relative to its largest entry
-_NEWTON = 40
-_LEAP = (
-    2.0  # largest rise of log lambda in one Newton step once lambda is no longer small
-)
 _LANDING = 1e-3
 _LEAST_GROWTH = 1e-6
 _SINGULAR = broke_down("the linear systems of its steps have no finite solution")
@@ -64,167 +66,6 @@ class MirrorPath(Trajectory):
     """
 
     push: Tensor = field(default_factory=lambda: torch.empty(0))
-
-
-def mirror(theta: Tensor, p: Tensor | float) -> Tensor:
-    """grad psi = sign(theta) |theta|^(p-1), entry by entry."""
-    return theta.sign() * theta.abs() ** (p - 1)
-
-
-def unmirror(z: Tensor, p: Tensor | float) -> Tensor:
-    """The inverse of `mirror`."""
-    return z.sign() * z.abs() ** (1 / (p - 1))
-
-
-class _State(NamedTuple):
-    """theta, z (B, P); log weights u (B, n); Lambda (B, n)."""
-
-    theta: Tensor
-    z: Tensor
-    u: Tensor
-    push: Tensor
-
-
-class _Stage(NamedTuple):
-    """theta (B, P), log weights u, weights (B, n), field sum_i lambda_i grad m_i (B, P), convergence (B,)."""
-
-    theta: Tensor
-    u: Tensor
-    weights: Tensor
-    field: Tensor
-    solved: Tensor
-
-
-def _apply(matrix: Tensor, vector: Tensor) -> Tensor:
-    return (matrix @ vector[..., None])[..., 0]
-
-
-def _pull(rows: Tensor, weights: Tensor) -> Tensor:
-    return (weights[:, None, :] @ rows)[:, 0]
-
-
-def _finish(rows: Tensor, theta: Tensor, u: Tensor, solved: Tensor) -> _Stage:
-    weights = torch.softmax(u, -1)
-    return _Stage(theta, u, weights, _pull(rows, weights), solved)
-
-
-def _normalized(
-    constant: Tensor, multiplier: Tensor, weights: Tensor
-) -> tuple[Tensor, Tensor]:
-    """du = constant + kappa multiplier with kappa such that sum lambda + sum lambda du = 1; kappa (B, 1) as well."""
-    short = 1 - weights.sum(-1) - (weights * constant).sum(-1)
-    kappa = (short / (weights * multiplier).sum(-1))[:, None]
-    return constant + kappa * multiplier, kappa
-
-
-def _clipped(du: Tensor, u: Tensor) -> Tensor:
-    """A weight may fall freely and rise freely while it is small, but not overshoot."""
-    return torch.minimum(du, (-3 - u).clamp_min(_LEAP))
-
-
-def primal_stage(
-    model: Model, loss: TailLoss, p: Tensor, base: Tensor, c: Tensor, guess: _State
-) -> _Stage:
-    """theta with grad psi(theta) = base + c sum_i lambda_i grad m_i(theta), by Newton's method in (theta, log lambda).
-
-    p, c: (B, 1).      base: (B, P).      For p >= 2.
-    """
-    theta, u = guess.theta, guess.u
-    solved = torch.zeros_like(c, dtype=torch.bool)
-    for _ in range(_NEWTON):
-        margins, rows, weights = (
-            model.outputs(theta),
-            model.jacobian(theta),
-            torch.exp(u),
-        )
-        rate = -loss.log_slope_rate(margins)
-        push = c * _pull(rows, weights)
-        defect = u - loss.log_slope(margins)
-        hessian = torch.diag_embed((p - 1) * theta.abs() ** (p - 2)) + c[..., None] * (
-            rows.mT @ ((weights * rate)[..., None] * rows)
-        )
-        scale = torch.diagonal(hessian, dim1=-2, dim2=-1).clamp_min(1e-300).rsqrt()
-        system = scale[:, :, None] * hessian * scale[:, None, :] + 1e-15 * torch.eye(
-            theta.shape[-1]
-        ).to(theta)
-        right = torch.stack(
-            [base + push - mirror(theta, p) - c * _pull(rows, weights * defect), push],
-            -1,
-        )
-        change = scale[..., None] * solve(system, scale[..., None] * right)
-        effect = rate[..., None] * (rows @ change)
-        du, kappa = _normalized(-defect - effect[..., 0], 1 - effect[..., 1], weights)
-        step, largest = (
-            change[..., 0] + kappa * change[..., 1],
-            theta.abs().amax(-1, keepdim=True),
-        )
-        now = (_largest(weights * du) <= _exactness(rows, theta, rate)) & (
-            _largest(step) <= _NEAR * largest
-        )
-        theta = torch.where(
-            solved, theta, theta + torch.maximum(torch.minimum(step, largest), -largest)
-        )
-        u = torch.where(solved, u, u + _clipped(du, u))
-        solved = solved | now
-        if bool(solved.all()):
-            break
-    return _finish(model.jacobian(theta), theta, u, solved[:, 0])
-
-
-def dual_stage(
-    model: Model,
-    loss: TailLoss,
-    p: Tensor,
-    base: Tensor,
-    c: Tensor,
-    guess: _State,
-) -> _Stage:
-    """The same equation by Newton's method in log lambda alone.
-
-    theta is the image of lambda.      For 1 < p < 2.
-    """
-    theta, u = guess.theta, guess.u
-    solved = torch.zeros_like(c, dtype=torch.bool)
-    power = 1 / (p - 1)
-    for _ in range(_NEWTON):
-        weights = torch.exp(u)
-        z = base + c * _pull(model.jacobian(theta), weights)
-        moved, theta = theta, torch.where(solved, theta, unmirror(z, p))
-        margins, rows = model.outputs(theta), model.jacobian(theta)
-        rate = -loss.log_slope_rate(margins)
-        defect = u - loss.log_slope(margins)
-        response = c[..., None] * (
-            rows @ ((power * z.abs() ** (power - 1))[..., None] * rows.mT)
-        )
-        system = (
-            torch.eye(u.shape[-1]).to(u)
-            + rate[..., None] * response * weights[:, None, :]
-        )
-        right = torch.stack([-defect, torch.ones_like(defect)], -1)
-        change = solve(system, right)
-        du, _ = _normalized(change[..., 0], change[..., 1], weights)
-        now = (_largest(weights * du) <= _exactness(rows, theta, rate)) & (
-            _largest(theta - moved) <= _NEAR * _largest(theta)
-        )
-        u = torch.where(solved, u, u + _clipped(du, u))
-        solved = solved | now
-        if bool(solved.all()):
-            break
-    return _finish(model.jacobian(theta), theta, u, solved[:, 0])
-
-
-def _exactness(rows: Tensor, theta: Tensor, rate: Tensor) -> Tensor:
-    """How exactly weights can be known, (B, 1), from margins that are sums with rounding errors."""
-    rounding = (
-        8
-        * torch.finfo(theta.dtype).eps
-        * _largest(rate * _apply(rows.abs(), theta.abs()))
-    )
-    return rounding.clamp_min(_CLOSE)
-
-
-def _largest(values: Tensor) -> Tensor:
-    return values.abs().amax(-1, keepdim=True)
 
 
 def _log_mean_slope(model: Model, loss: TailLoss, theta: Tensor) -> Tensor:
@@ -256,11 +97,7 @@ def mirror_flow(
     """
     theta = starting_point(model, theta).clone()
     orders = _orders(p, theta)
-    stops = torch.atleast_1d(real_tensor("log_time", log_time)).to(theta)
-    if stops.ndim != 1 or bool((stops.diff() <= 0).any()):
-        raise InvalidInput(
-            "log_time has stops that do not rise; sort them and drop repetitions."
-        )
+    stops = Stops.of(None, log_time, theta).values
     max_steps = positive_integer("max_steps", max_steps)
     max_seconds = positive_number("max_seconds", max_seconds, infinite=True)
     run = _Run(model, loss, orders, theta, stops, positive_number("growth", growth))
@@ -292,12 +129,12 @@ class _Run:
         stops: Tensor,
         growth: float,
     ) -> None:
-        self.model, self.loss, self.p, self.stops = model, loss, p, stops
+        self.model, self.loss, self.p = model, loss, p
         self.stage = dual_stage if bool((p < 2).all()) else primal_stage
-        count, points = len(theta), model.outputs(theta).shape[-1]
+        count = len(theta)
         weights = torch.softmax(loss.log_slope(model.outputs(theta)), -1)
-        self.field = _pull(model.jacobian(theta), weights)
-        self.state = _State(
+        self.field = pull(model.jacobian(theta), weights)
+        self.state = MirrorState(
             theta, mirror(theta, p), torch.log(weights), torch.zeros_like(weights)
         )
         self.log_slope = _log_mean_slope(model, loss, theta)
@@ -307,22 +144,14 @@ class _Run:
         self.pace = theta.new_full(
             (count,), math.inf
         )  # d log t / d log(growth factor) in the last step
-        self.next = torch.zeros(count, dtype=torch.long, device=theta.device)
         self.steps, self.rejected, self.evaluations = (
-            torch.zeros_like(self.next) for _ in range(3)
+            torch.zeros(count, dtype=torch.long, device=theta.device) for _ in range(3)
         )
-        kept = len(stops), count
-        self.theta = theta.new_full((*kept, theta.shape[1]), math.nan)
-        self.push = theta.new_full((*kept, points), math.nan)
-        self.kept = {
-            name: theta.new_full(kept, math.nan)
-            for name in ("log_loss", "log_time", "work", "seconds")
-        }
-        self.began = time.perf_counter()
+        self.recorder = Recorder(stops, self._values())
 
     @property
     def active(self) -> Tensor:
-        return self.next < len(self.stops)
+        return self.recorder.pending
 
     def to_the_end(self, max_steps: int, max_seconds: float) -> MirrorPath:
         limit = step_limit(max_steps)
@@ -330,22 +159,18 @@ class _Run:
             going = self.active & (self.allowed[:, 0] > _LEAST_GROWTH)
             if not bool(going.any()):
                 break
-            if time.perf_counter() - self.began > max_seconds:
+            if self.recorder.seconds > max_seconds:
                 limit = wall_limit(max_seconds)
                 break
             self._step()
-        status = tuple(self._status(member, limit) for member in range(len(self.next)))
+        status = tuple(self._status(member, limit) for member in range(len(self.steps)))
         return MirrorPath(
-            self.theta,
-            self.kept["log_loss"],
-            self.kept["log_time"],
-            status,
-            self.steps,
-            self.rejected,
-            self.evaluations,
-            self.kept["work"],
-            self.kept["seconds"],
-            push=self.push,
+            **self.recorder.kept,
+            status=status,
+            steps=self.steps,
+            rejected=self.rejected,
+            evaluations=self.evaluations,
+            drift={},
         )
 
     def _status(self, member: int, limit: str) -> str:
@@ -361,13 +186,12 @@ class _Run:
 
     def _length(self) -> tuple[Tensor, Tensor]:
         """The step in s (B, 1) and the factor by which it lets theta grow, shortened to land on the next stop."""
-        target = self.stops[self.next.clamp(max=len(self.stops) - 1)]
-        ahead = ((target - self.log_time) / self.pace)[:, None]
+        ahead = ((self.recorder.target - self.log_time) / self.pace)[:, None]
         factor = 1 + torch.where(
             ahead > 0, torch.minimum(ahead, self.allowed), self.allowed
         )
-        first = _START / _largest(
-            _apply(self.model.jacobian(self.state.theta), unmirror(self.field, self.p))
+        first = _START / largest(
+            apply(self.model.jacobian(self.state.theta), unmirror(self.field, self.p))
         )
         size, slope = (
             torch.linalg.vector_norm(v, dim=-1, keepdim=True)
@@ -396,13 +220,15 @@ class _Run:
             old._replace(theta=first.theta, u=first.u),
         )
         push = old.push + h * ((1 - _GAMMA) * first.weights + _GAMMA * second.weights)
-        new = _State(second.theta, base + _GAMMA * h * second.field, second.u, push)
+        new = MirrorState(
+            second.theta, base + _GAMMA * h * second.field, second.u, push
+        )
         finite = torch.isfinite(new.theta).all(-1)
         self.singular, good = ~finite, first.solved & second.solved & finite
         self._settle(new, second.field, h[:, 0], factor[:, 0], good)
 
     def _settle(
-        self, new: _State, field: Tensor, h: Tensor, factor: Tensor, good: Tensor
+        self, new: MirrorState, field: Tensor, h: Tensor, factor: Tensor, good: Tensor
     ) -> None:
         active = self.active
         take = active & good
@@ -416,7 +242,7 @@ class _Run:
         self.log_time = torch.where(take, later, self.log_time)
         self.log_slope = torch.where(take, log_slope, self.log_slope)
         self.field = torch.where(take[:, None], field, self.field)
-        self.state = _State(
+        self.state = MirrorState(
             *(
                 torch.where(take[:, None], b, a)
                 for a, b in zip(self.state, new, strict=True)
@@ -428,31 +254,21 @@ class _Run:
         self.steps += take
         self.rejected += active & ~good
         self.evaluations += 2 * active
-        self._keep(take)
+        self.recorder.keep_arrived(
+            lambda stop: take & (self.log_time >= stop - _LANDING * stop.abs()),
+            self._values(),
+        )
 
     def _log_loss(self) -> Tensor:
         values = self.loss.log_value(self.model.outputs(self.state.theta))
         return torch.logsumexp(values, -1) - math.log(values.shape[-1])
 
-    def _keep(self, taken: Tensor) -> None:
-        log_loss = self._log_loss()
-        while True:
-            target = self.stops[self.next.clamp(max=len(self.stops) - 1)]
-            arrived = (
-                taken
-                & self.active
-                & (self.log_time >= target - _LANDING * target.abs())
-            )
-            if not bool(arrived.any()):
-                break
-            for i in torch.nonzero(arrived)[:, 0].tolist():
-                k = int(self.next[i])
-                self.theta[k, i], self.push[k, i] = (
-                    self.state.theta[i],
-                    self.state.push[i],
-                )
-                self.kept["log_loss"][k, i] = log_loss[i]
-                self.kept["log_time"][k, i] = self.log_time[i]
-                self.kept["work"][k, i] = self.evaluations[i]
-                self.kept["seconds"][k, i] = time.perf_counter() - self.began
-            self.next += arrived
+    def _values(self) -> dict[str, Tensor]:
+        """What is kept of every member at a stop."""
+        return {
+            "theta": self.state.theta,
+            "log_loss": self._log_loss(),
+            "log_time": self.log_time,
+            "work": self.evaluations,
+            "push": self.state.push,
+        }

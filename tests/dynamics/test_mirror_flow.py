@@ -9,11 +9,11 @@ from scipy.integrate import quad, solve_ivp
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.mirror_descent import MirrorStep, PowerMirror
-from ibcore.dynamics.mirror_flow import (
-    _State,
+from ibcore.dynamics.mirror_flow import mirror_flow
+from ibcore.dynamics.mirror_stages import (
+    MirrorState,
     dual_stage,
     mirror,
-    mirror_flow,
     primal_stage,
     unmirror,
 )
@@ -134,7 +134,7 @@ def test_a_stage_is_the_bregman_proximal_point(p):
         torch.full((1, 1), c, dtype=torch.float64),
     )
     uniform = torch.full((1, 6), -math.log(6), dtype=torch.float64)
-    guess = _State(
+    guess = MirrorState(
         unmirror(base[None], order), base[None], uniform, torch.zeros(1, 6).double()
     )
     solve = dual_stage if p < 2 else primal_stage
