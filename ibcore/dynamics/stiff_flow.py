@@ -9,8 +9,6 @@ time, watches the invariants it is given, and says why it ended.
 
 from __future__ import annotations
 
-import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -18,19 +16,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.integrate import BDF, DOP853, LSODA, Radau
 from torch import Tensor
 
 from ibcore.dynamics.protocols import Model, pullback, starting_point
+from ibcore.dynamics.scipy_walk import SOLVERS, Walk
 from ibcore.dynamics.trajectory import (
     CONVERGED,
     NO_EVENT,
-    NOT_FINITE,
     REACHED,
-    UNDERFLOW,
-    broke_down,
-    step_limit,
-    wall_limit,
 )
 from ibcore.threads import threads
 from ibcore.validation import (
@@ -44,12 +37,6 @@ from ibcore.validation import (
 Array = NDArray[np.float64]
 Field = Callable[[Array], Array]
 _FOREVER = 1e200  # times beyond which SciPy's solvers overflow
-_SOLVERS: dict[str, Any] = {
-    "LSODA": LSODA,
-    "BDF": BDF,
-    "Radau": Radau,
-    "DOP853": DOP853,
-}
 
 
 class CurvedModel(Model, Protocol):
@@ -108,7 +95,7 @@ def integrate(
     Raises `InvalidInput` for an empty or infinite start, times out of order, or neither an end nor an event.
     """
     x = real_tensor("start", start, ndim=1).detach().cpu().double().numpy()
-    one_of("method", method, _SOLVERS)
+    one_of("method", method, SOLVERS)
     tolerance = positive_number("tolerance", tolerance)
     stops = np.asarray(times, dtype=float)
     if stops.ndim != 1 or not bool((np.diff(stops, prepend=0.0) > 0).all()):
@@ -127,23 +114,29 @@ def integrate(
         if floor is not None
         else tolerance * min(1.0, float(np.abs(x).max()) or 1.0)
     )
-    run = _Run(vector_field, stops, end, dict(invariants or {}), x)
-    status = run.follow(
-        _SOLVERS[method],
-        jacobian,
-        tolerance,
-        positive_number("floor", absolute),
-        done,
+    run = _Run(stops, end, done, invariants or {}, x)
+    walk = Walk(
         positive_integer("max_steps", max_steps),
         positive_number("max_seconds", max_seconds, infinite=True),
+    )
+    status = walk.follow(
+        method,
+        lambda _t, x: vector_field(x),
+        x,
+        end=end,
+        jacobian=None if jacobian is None else lambda _t, x: jacobian(x),
+        tolerance=tolerance,
+        floor=positive_number("floor", absolute),
+        arrived=run.arrived,
+        accept=run.accept,
     )
     return StiffRun(
         torch.from_numpy(run.x),
         run.t,
         torch.from_numpy(run.path),
         status,
-        run.steps,
-        run.evaluations,
+        walk.steps,
+        walk.evaluations,
         run.drift,
     )
 
@@ -192,99 +185,42 @@ def stiff_flow(
     return integrate(descent, curvature, theta, done=done, **settings)
 
 
-class _OutOfTime(Exception):
-    """The wall clock ran out within a step."""
-
-
 class _Run:
     """The state of one integration."""
 
     def __init__(
         self,
-        vector_field: Field,
         stops: Array,
         end: float,
-        invariants: dict[str, Callable[[Array], float]],
+        done: Callable[[Array], bool] | None,
+        invariants: Mapping[str, Callable[[Array], float]],
         x: Array,
     ) -> None:
-        self.field, self.stops, self.end, self.x, self.t = (
-            vector_field,
-            stops,
-            end,
-            x.copy(),
-            0.0,
-        )
+        self.stops, self.end, self.done = stops, end, done
+        self.x, self.t = x.copy(), 0.0
         self.path, self.kept = np.full((len(stops), len(x)), np.nan), 0
-        self.steps = self.evaluations = 0
-        self.invariants, self.reference = (
-            invariants,
-            {name: law(x) for name, law in invariants.items()},
-        )
-        self.drift = dict.fromkeys(invariants, 0.0)
+        self.invariants = dict(invariants)
+        self.reference = {name: law(x) for name, law in self.invariants.items()}
+        self.drift = dict.fromkeys(self.invariants, 0.0)
 
-    def follow(
-        self,
-        solver_type: Any,
-        jacobian: Field | None,
-        tolerance: float,
-        floor: float,
-        done: Callable[[Array], bool] | None,
-        max_steps: int,
-        max_seconds: float,
-    ) -> str:
-        """Step to the end; the reason why it ended."""
-        deadline = time.perf_counter() + max_seconds
-
-        def counted(_t: float, x: Array) -> Array:
-            self.evaluations += 1
-            if time.perf_counter() > deadline:
-                raise _OutOfTime
-            return self.field(x)
-
-        implicit = solver_type is not DOP853 and jacobian is not None
-        extra = {"jac": lambda _t, x, at=jacobian: at(x)} if implicit else {}
-        try:
-            solver = solver_type(
-                counted, 0.0, self.x, self.end, rtol=tolerance, atol=floor, **extra
-            )
-            while self.steps < max_steps:
-                if reason := self._arrived(done):
-                    return reason
-                if solver.status != "running":
-                    return broke_down("the time of the flow overflowed")
-                with warnings.catch_warnings():
-                    warnings.simplefilter(
-                        "ignore"
-                    )  # LSODA warns where it fails; the status says so
-                    solver.step()
-                if solver.status == "failed" or not np.isfinite(solver.y).all():
-                    return UNDERFLOW if solver.status == "failed" else NOT_FINITE
-                self._accept(solver)
-        except _OutOfTime:
-            return wall_limit(max_seconds)
-        except InvalidInput:
-            raise
-        except (ValueError, np.linalg.LinAlgError) as error:
-            return broke_down(f"the solver stopped ({error})")
-        return step_limit(max_steps)
-
-    def _arrived(self, done: Callable[[Array], bool] | None) -> str:
+    def arrived(self, _solver: Any) -> str:
         """Why the run is at its end, or nothing."""
-        if done is not None and done(self.x):
+        if self.done is not None and self.done(self.x):
             return CONVERGED
         if self.t >= self.end:
             return REACHED
         return NO_EVENT if self.t > _FOREVER else ""
 
-    def _accept(self, solver: Any) -> None:
-        self.x, self.t, self.steps = solver.y.copy(), float(solver.t), self.steps + 1
+    def accept(self, solver: Any) -> str:
+        """Take the step that the solver made."""
+        self.x, self.t = solver.y.copy(), float(solver.t)
         for name, law in self.invariants.items():
             start = self.reference[name]
-            self.drift[name] = max(
-                self.drift[name], abs(law(self.x) - start) / max(1.0, abs(start))
-            )
+            change = abs(law(self.x) - start) / max(1.0, abs(start))
+            self.drift[name] = max(self.drift[name], change)
         between = None
         while self.kept < len(self.stops) and self.stops[self.kept] <= self.t:
             between = between or solver.dense_output()
             self.path[self.kept] = between(self.stops[self.kept])
             self.kept += 1
+        return ""

@@ -6,12 +6,8 @@ import pytest
 import torch
 
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.scipy_flow import (
-    _Plain,
-    _Polar,
-    _singles,
-    scipy_flow,
-)
+from ibcore.dynamics.scipy_charts import Plain, Polar
+from ibcore.dynamics.scipy_flow import _singles, scipy_flow
 from ibcore.dynamics.trajectory import (
     LOSS_ROSE,
     NOT_FINITE,
@@ -166,7 +162,7 @@ def test_a_homogeneous_model_is_followed_far(method):
 def test_jacobians_are_derivatives(polar):
     model, start = network()
     single = _singles(model, Logistic(), start)[0]
-    chart = _Polar(single, 3) if polar else _Plain(single)
+    chart = Polar(single, 3) if polar else Plain(single)
     state = chart.start(start[0].numpy())
     state[-1] = 0.3
     step = 1e-6
