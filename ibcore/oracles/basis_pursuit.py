@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ibcore.oracles import programs
 from ibcore.oracles.equations import (
     Array,
     Equations,
@@ -157,13 +158,7 @@ def _widest_dual(X: Array, columns: Array, beta: Array) -> tuple[Array, float]:
 
 
 def _solved(problem: cp.Problem) -> None:
-    try:
-        problem.solve(solver=cp.HIGHS)
-    except cp.SolverError as error:
-        raise InvalidInput(
-            f"HiGHS did not solve the program ({error}). {_UNITS}"
-        ) from error
-    if problem.status != cp.OPTIMAL:
+    if not programs.highs(problem):
         raise InvalidInput(
             f"HiGHS calls a program '{problem.status}' that has a solution. {_UNITS}"
         )

@@ -10,8 +10,6 @@ beta b / a, the others as they are) the solution is w b / a; each equation may b
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ibcore.oracles import programs
 from ibcore.oracles.equations import (
     equations,
     failures_in_words,
@@ -207,16 +206,7 @@ def program(
     problem = cp.Problem(
         cp.Minimize(value - z0 @ w), [rows @ w == targets, *constraints]
     )
-    for tolerance in (1e-11, 1e-9, 1e-7):
-        with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
-            warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-            problem.solve(
-                solver=cp.CLARABEL,
-                tol_gap_abs=tolerance,
-                tol_gap_rel=tolerance,
-                tol_feas=tolerance,
-            )
-            break
+    programs.clarabel_at_best(problem, (1e-11, 1e-9, 1e-7))
     if w.value is None or problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
         raise InvalidInput(
             "the conic solver did not solve the program. Rescale the data, or use "

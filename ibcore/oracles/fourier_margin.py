@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from dataclasses import dataclass, replace
 
 import cvxpy as cp
@@ -12,6 +10,7 @@ import torch
 from scipy.linalg import null_space
 from torch import Tensor
 
+from ibcore.oracles import programs
 from ibcore.oracles.active_set import Array
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import factors_to_unit_size
@@ -91,10 +90,7 @@ def _program(A: Array, heights: Array, tolerance: float) -> tuple[Array, Array] 
     problem = cp.Problem(
         cp.Minimize(cp.sum(cp.norm(spectrum, 2, axis=0))), [constraint]
     )
-    options = {f"tol_{name}": tolerance for name in ("gap_abs", "gap_rel", "feas")}
-    with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
-        warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-        problem.solve(solver=cp.CLARABEL, **options)
+    programs.clarabel(problem, tolerance)
     if beta.value is None or constraint.dual_value is None:
         return None
     return np.asarray(beta.value), np.asarray(constraint.dual_value)

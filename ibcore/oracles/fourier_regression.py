@@ -16,8 +16,6 @@ equation may be multiplied by a number.
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from dataclasses import dataclass, replace
 
 import cvxpy as cp
@@ -27,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.linalg import null_space
 from torch import Tensor
 
+from ibcore.oracles import programs
 from ibcore.oracles.equations import (
     equations,
     failures_in_words,
@@ -127,19 +126,16 @@ def _cone_program(rows: Array, labels: Array) -> FourierInterpolant:
         cp.Minimize(cp.sum(cp.norm(spectrum, 2, axis=0))), [constraint]
     )
     for tolerance in _TOLERANCES:
-        options = {f"tol_{name}": tolerance for name in ("gap_abs", "gap_rel", "feas")}
-        with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
-            warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-            problem.solve(solver=cp.CLARABEL, **options)
-            if beta.value is not None and constraint.dual_value is not None:
-                found = _certified(
-                    rows,
-                    labels,
-                    scale * np.asarray(beta.value),
-                    -np.asarray(constraint.dual_value),
-                )
-                if within(_GAP, abs(found.gap), found.residual):
-                    return found
+        programs.clarabel(problem, tolerance)
+        if beta.value is not None and constraint.dual_value is not None:
+            found = _certified(
+                rows,
+                labels,
+                scale * np.asarray(beta.value),
+                -np.asarray(constraint.dual_value),
+            )
+            if within(_GAP, abs(found.gap), found.residual):
+                return found
     raise InvalidInput(
         f"the cone program was not solved to a gap and a residual of {_GAP:g} (status {problem.status}). "
         f"Remove rows that others nearly determine."
@@ -189,9 +185,7 @@ def _slack(rows: np.ndarray, beta: np.ndarray, unused: np.ndarray) -> float:
     problem = cp.Problem(
         cp.Minimize(cp.max(cp.norm(cp.vstack(left), 2, axis=0))),
     )
-    with contextlib.suppress(cp.SolverError):
-        problem.solve(solver=cp.CLARABEL)
-    if problem.status != cp.OPTIMAL:
+    if not programs.clarabel(problem):
         raise InvalidInput(
             f"the program for the slack ended with the status '{problem.status}'. Remove rows that others "
             f"nearly determine."

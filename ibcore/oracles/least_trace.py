@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibcore.oracles.equations import Array, failures_in_words, within
+from ibcore.oracles import programs
+from ibcore.oracles.equations import Array, within
 from ibcore.threads import threads
 from ibcore.validation import InvalidInput, regression_data
 
@@ -97,13 +98,11 @@ def _solved(A: Array, y: Array, *, positive: bool) -> tuple[Array, Array]:
     """The g = c beta of least |g|_1 with A g = y, and the dual variable of the equations, such that nu.y > 0."""
     g = cp.Variable(A.shape[1])
     fit = A @ g == y
-    with failures_in_words("the interpolant of least trace"):
-        if positive:
-            problem = cp.Problem(cp.Minimize(cp.sum(g)), [fit, g >= 0])
-        else:
-            problem = cp.Problem(cp.Minimize(cp.norm1(g)), [fit])
-        problem.solve(solver=cp.HIGHS)
-    if problem.status != cp.OPTIMAL:
+    if positive:
+        problem = cp.Problem(cp.Minimize(cp.sum(g)), [fit, g >= 0])
+    else:
+        problem = cp.Problem(cp.Minimize(cp.norm1(g)), [fit])
+    if not programs.highs(problem):
         wanted = "beta >= 0" if positive else "beta"
         raise InvalidInput(f"no {wanted} fits the data ({problem.status}).")
     nu = np.asarray(fit.dual_value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from dataclasses import dataclass, replace
 
 import cvxpy as cp
@@ -11,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ibcore.oracles import programs
 from ibcore.oracles.active_set import EPS, Array, shortest_vector
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import factors_to_unit_size
@@ -23,6 +22,7 @@ _ACTIVE = (
 )
 # Gap and violation at which a solution is accepted: half of the digits.
 _RESOLVED = EPS**0.5
+CLOSE = (1e-12, 1e-9)  # tolerances of the quadratic program, the first that is met
 
 
 @dataclass(frozen=True)
@@ -112,25 +112,9 @@ def quadratic_program(signed: Array) -> Array:
     w = cp.Variable(signed.shape[1])
     constraint = signed / scale @ w >= 1
     problem = cp.Problem(cp.Minimize(cp.sum_squares(w) / 2), [constraint])
-    solve_closely(problem)
-    if problem.status != cp.OPTIMAL:
+    if not programs.clarabel_at_best(problem, CLOSE):
         return np.zeros(len(signed))
     return np.asarray(constraint.dual_value)
-
-
-def solve_closely(problem: cp.Problem) -> None:
-    """Clarabel at the smallest tolerance of 1e-12 and 1e-9 that it meets; look at the status."""
-    for tolerance in (1e-12, 1e-9):
-        with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
-            warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-            problem.solve(
-                solver=cp.CLARABEL,
-                tol_gap_abs=tolerance,
-                tol_gap_rel=tolerance,
-                tol_feas=tolerance,
-            )
-            if problem.status == cp.OPTIMAL:
-                return
 
 
 def _flow_dual(rows: Array, w: Array, alpha: Array, counts: Array) -> Array:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import cvxpy as cp
 import numpy as np
 
-from ibcore.oracles.max_margin import MaxMargin, certify, solve_closely
+from ibcore.oracles import programs
+from ibcore.oracles.max_margin import CLOSE, MaxMargin, certify
 from ibcore.oracles.separability import separating_direction
 from ibcore.threads import threads
 from ibcore.validation import InvalidInput, class_labels, real_tensor
@@ -43,9 +44,8 @@ def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
     own = cp.sum(cp.multiply(scores, np.eye(count)[labels]), axis=1)
     ahead = [own[labels != k] - scores[labels != k, k] >= 1 for k in range(count)]
     problem = cp.Problem(cp.Minimize(cp.sum_squares(W) / 2), ahead)
-    solve_closely(problem)
     duals = np.zeros((len(inputs), count))
-    if problem.status == cp.OPTIMAL:
+    if programs.clarabel_at_best(problem, CLOSE):
         for k, constraint in enumerate(ahead):
             duals[labels != k, k] = np.asarray(constraint.dual_value)
     return certify(rows, duals[~np.eye(count, dtype=bool)[labels]])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import warnings
 from dataclasses import dataclass, replace
 from numbers import Real
 
@@ -13,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ibcore.oracles import programs
 from ibcore.oracles.active_set import Array
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import balanced, factors_to_unit_size
@@ -112,14 +111,10 @@ def _program(
         cp.Minimize(cp.norm(w, p) if linear else cp.pnorm(w, p, approx=False)),  # type: ignore[arg-type]
         [constraint],
     )
-    options = (
-        {}
-        if linear
-        else {f"tol_{name}": tolerance for name in ("gap_abs", "gap_rel", "feas")}
-    )
-    with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
-        warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-        problem.solve(solver=cp.HIGHS if linear else cp.CLARABEL, **options)
+    if linear:
+        programs.highs(problem)
+    else:
+        programs.clarabel(problem, tolerance)
     if v.value is None or constraint.dual_value is None:
         return None
     return np.asarray(v.value), np.asarray(constraint.dual_value)

@@ -6,7 +6,6 @@ is max(int |f''|, |f'(-inf) + f'(inf)|). Equivariant: for a x + s and b y + q th
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 
 import cvxpy as cp
@@ -15,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ibcore.oracles import programs
 from ibcore.oracles.equations import within
 from ibcore.oracles.roughness import polyline_points
 from ibcore.threads import threads
@@ -156,10 +156,7 @@ def path_norm_program(x: object, y: object, strength: float = 0.0) -> PathProgra
     else:
         through = values == target
         problem = cp.Problem(cp.Minimize(cp.norm1(jumps)), [through])
-    with contextlib.suppress(cp.SolverError):
-        problem.solve(
-            solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11
-        )
+    programs.clarabel(problem, 1e-11)
     if jumps.value is None:
         raise _unsolved(f"Clarabel says '{problem.status}'")
     found = np.asarray(jumps.value)
@@ -209,9 +206,7 @@ def least_range(x: object, y: object, *, between: int = 3) -> LeastRange:
     for row in _ramps((inputs[1:] + inputs[:-1]) / 2, places):
         for sense, found in zip((1, -1), ends, strict=True):
             ramps.value, sign.value = sense * row, sense
-            with contextlib.suppress(cp.SolverError):
-                program.solve(solver=cp.HIGHS)
-            if program.status != cp.OPTIMAL:
+            if not programs.highs(program):
                 raise _unsolved(f"HiGHS says '{program.status}'")
             found.append(sense * float(program.value))
     low, high = (np.array(found) for found in ends)

@@ -5,7 +5,6 @@ Equivariant: for a x + s and b y the value is multiplied by b / a, and a line ma
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 
 import cvxpy as cp
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ibcore.oracles import programs
 from ibcore.oracles.equations import within
 from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_integer, real_tensor
@@ -123,8 +123,7 @@ def _program(
     features = np.maximum(x[:, None] - positions, 0)
     through = features @ jumps + line[0] + line[1] * x == y
     problem = cp.Problem(cp.Minimize(cp.norm1(jumps)), [through])
-    with contextlib.suppress(cp.SolverError):
-        problem.solve(solver=cp.CLARABEL)
+    programs.clarabel(problem)
     if jumps.value is None or through.dual_value is None:
         raise InvalidInput(
             f"Clarabel did not solve the linear program (it says '{problem.status}'). Merge points that nearly "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 
 import cvxpy as cp
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 from torch import Tensor
 
+from ibcore.oracles import programs
 from ibcore.oracles.active_set import EPS, Array
 from ibcore.oracles.separation import balanced, factors_to_unit_size, separate, whitened
 from ibcore.threads import threads
@@ -125,8 +125,7 @@ def _part(signed: Array) -> tuple[NDArray[np.bool_], Array]:
     v, z = cp.Variable(white.rows.shape[1]), cp.Variable(len(white.rows))
     ahead = white.rows @ v >= z
     problem = cp.Problem(cp.Maximize(cp.sum(z)), [ahead, z >= 0, z <= 1])
-    with contextlib.suppress(cp.SolverError):
-        problem.solve(solver=cp.HIGHS)
+    programs.highs(problem)
     if z.value is None or v.value is None or ahead.dual_value is None:
         raise InvalidInput(_UNRESOLVED)
     good = np.asarray(z.value) > 0.5

@@ -11,8 +11,6 @@ whose dual is max sum_i l_i over l >= 0 with |sum_i l_i y_i relu(u.x_i)| <= 1 on
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from dataclasses import dataclass, replace
 
 import cvxpy as cp
@@ -21,6 +19,7 @@ import torch
 from scipy.linalg import null_space
 from torch import Tensor
 
+from ibcore.oracles import programs
 from ibcore.oracles.active_set import EPS, Array
 from ibcore.oracles.separation import factors_to_unit_size, opposing_weights
 from ibcore.threads import threads
@@ -148,12 +147,7 @@ def _program(features: Array, y: Array, heights: Array) -> tuple[Array, Array] |
     masses = cp.Variable(features.shape[1])
     constraint = cp.multiply(y, features @ masses) >= heights
     problem = cp.Problem(cp.Minimize(cp.norm1(masses)), [constraint])
-    for options in (_EXACT, {}):
-        # an unknown status is reported as a ValueError
-        with contextlib.suppress(cp.SolverError, ValueError):
-            problem.solve(solver=cp.HIGHS, highs_options=options)
-            break
-    if problem.status != cp.OPTIMAL:
+    if not (programs.highs(problem, **_EXACT) or programs.highs(problem)):
         return None
     return np.asarray(masses.value), np.asarray(constraint.dual_value)
 
@@ -298,11 +292,6 @@ def gated_norm(X: object, y: object) -> float:
             )
             cones.append(side @ v >= 0)
     problem = cp.Problem(cp.Minimize(cost), [cp.multiply(labels, outputs) >= 1, *cones])
-    with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
-        warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-        problem.solve(
-            solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9
-        )
-    if problem.status != cp.OPTIMAL:
+    if not programs.clarabel(problem, 1e-9):
         raise _refusal(inputs, labels)
     return float(problem.value) * unit

@@ -10,9 +10,7 @@ and |beta| log(|beta| / alpha^2) for large. Moroshko et al. (2020) proved its pa
 
 from __future__ import annotations
 
-import contextlib
 import math
-import warnings
 from dataclasses import dataclass, replace
 
 import cvxpy as cp
@@ -21,6 +19,7 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
+from ibcore.oracles import programs
 from ibcore.oracles.active_set import Array
 from ibcore.oracles.max_margin import certify
 from ibcore.oracles.separability import separating_direction
@@ -90,9 +89,7 @@ def _cone_program(rows: Array, ratio: float) -> Array:
     p, q = cp.Variable(rows.shape[1]), cp.Variable(rows.shape[1])
     constraint = rows @ (p - q) >= ratio
     entropy = cp.sum(cp.kl_div(p, 1) + cp.kl_div(q, 1))
-    with warnings.catch_warnings(), contextlib.suppress(cp.SolverError):
-        warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-        cp.Problem(cp.Minimize(entropy), [constraint]).solve(solver=cp.CLARABEL)
+    programs.clarabel(cp.Problem(cp.Minimize(entropy), [constraint]))
     found = constraint.dual_value
     usable = found is not None and np.isfinite(found).all()
     return np.maximum(found, 0) if usable else np.zeros(len(rows))
