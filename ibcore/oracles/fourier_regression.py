@@ -34,6 +34,7 @@ from ibcore.oracles.equations import (
     scaled_equations,
     within,
 )
+from ibcore.oracles.normal_equations import normal_solution
 from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
@@ -281,8 +282,7 @@ def _dual(A: Array, y: Array, c: Array, offset: Array) -> Array:
             best, missing = nu, float(np.abs(rest).max())
         elif missing <= 1e-12 * size or missing == 0:
             return best
-        R = np.linalg.qr((A * np.sqrt(c * np.cosh(pull))).T).R
-        step = np.linalg.solve(R, np.linalg.solve(R.T, rest))
+        step = normal_solution(A, c * np.cosh(pull), rest)
         nu = nu + step / max(1.0, np.abs(step @ A).max() / 2)
     raise InvalidInput(
         f"Newton's method leaves {missing / (size or 1.0):.0e} of y: "

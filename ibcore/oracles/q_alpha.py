@@ -23,7 +23,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 from torch import Tensor
 
 from ibcore.oracles.equations import (
@@ -33,6 +32,7 @@ from ibcore.oracles.equations import (
     independent_rows,
     within,
 )
+from ibcore.oracles.normal_equations import normal_solution
 from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
@@ -44,7 +44,6 @@ from ibcore.validation import (
 Array = NDArray[np.float64]
 _FALL = 4.0  # of log s in one step of continuation
 _NEWTON_STEPS = 200
-_PIVOT = 1e-6  # of R, relative, below which directions are looked at one by one
 _FLOOR = 1e-12  # relative residual from which on rounding decides
 _SOLVED = 1e-8  # of residual and correction
 _EPS = float(np.finfo(np.float64).eps)
@@ -291,21 +290,9 @@ class _Dual:
         return beta, self.y - self.X @ beta
 
     def _solve(self, right: Array) -> Array:
-        """(X diag(s h'(z)) X^T)^{-1} right, from the R factor of the square root.
-
-        Directions below rounding are left out: where most coordinates vanish, moving the dual along them does not
-        move beta, and what the inverse has there is noise of any size.
-        """
-        root = np.sqrt(self.s * self.link.slope(self.nu @ self.X))
-        R = np.linalg.qr(root[:, None] * self.X.T, mode="r")
-        pivots = np.abs(np.diag(R))
-        if pivots.min() > _PIVOT * pivots.max():
-            return np.asarray(
-                solve_triangular(R, solve_triangular(R, right, trans="T"))
-            )
-        values, basis = np.linalg.svd(R)[1:]
-        kept = values**2 > _EPS * values[0] ** 2
-        return np.asarray(basis[kept].T @ (basis[kept] @ right / values[kept] ** 2))
+        """(X diag(s h'(z)) X^T)^{-1} right."""
+        weights = self.s * self.link.slope(self.nu @ self.X)
+        return normal_solution(self.X, weights, right)
 
     def _newton(self) -> None:
         """Damped, until the residual has stopped to halve; ends at the least residual."""

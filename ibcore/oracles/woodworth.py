@@ -22,6 +22,7 @@ from torch import Tensor
 from ibcore.oracles import programs
 from ibcore.oracles.active_set import Array
 from ibcore.oracles.max_margin import certify
+from ibcore.oracles.normal_equations import normal_solution
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import factors_to_unit_size
 from ibcore.threads import threads
@@ -141,9 +142,7 @@ def _on_active(rows: Array, ratio: float, weights: Array) -> Array:
         missing = ratio - 2 * rows @ np.sinh(pull)
         if np.abs(missing).max() <= 1e-13 * ratio:
             break
-        root = rows * np.sqrt(2 * np.cosh(pull))
-        change = np.linalg.lstsq(root, missing, rcond=None)[0]
-        step = np.linalg.lstsq(root.T, change, rcond=None)[0]
+        step = normal_solution(rows, 2 * np.cosh(pull), missing)
         weights = weights + step * 2 / max(2.0, np.abs(step @ rows).max())
     return weights
 

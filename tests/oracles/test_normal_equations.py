@@ -1,0 +1,41 @@
+"""Newton's equations of a separable dual against the matrix that is never formed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ibcore.oracles.normal_equations import normal_solution
+
+
+@pytest.fixture
+def system():
+    generator = np.random.default_rng(5)
+    return (
+        generator.normal(size=(4, 9)),
+        generator.uniform(0.5, 2, size=9),
+        generator.normal(size=4),
+    )
+
+
+def test_it_solves_the_equations(system):
+    A, weights, right = system
+    found = normal_solution(A, weights, right)
+    assert np.abs((A * weights) @ A.T @ found - right).max() < 1e-12
+
+
+def test_the_unit_of_the_weights_scales_the_solution(system):
+    A, weights, right = system
+    found = normal_solution(A, 1e-200 * weights, right)
+    assert np.allclose(
+        1e-200 * found, normal_solution(A, weights, right), rtol=1e-12, atol=0
+    )
+
+
+def test_directions_that_no_weight_supports_are_left_out(system):
+    """Three weights are positive: the solution is that of least norm among those that move the primal alike."""
+    A, weights, right = system
+    weights[3:] = 0
+    found = normal_solution(A, weights, right)
+    matrix = (A * weights) @ A.T
+    assert np.allclose(found, np.linalg.pinv(matrix, hermitian=True) @ right, rtol=1e-8)
