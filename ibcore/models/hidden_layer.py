@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ibcore.models.activations import Activation
 from ibcore.models.base import OnInputs
-from ibcore.models.homogeneous import Activation
+from ibcore.models.homogeneous import degree_of
 from ibcore.validation import real_tensor
 
 
@@ -37,7 +38,7 @@ class HiddenLayer(OnInputs):
     @property
     def degree(self) -> int:
         """k with f(x; c theta) = c^k f(x; theta)."""
-        return self.activation.degree
+        return degree_of(self.activation)
 
     def neurons(self, theta: Tensor) -> Tensor:
         """Input weights (..., m, d) of `theta` (..., m d)."""

@@ -3,68 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from ibcore.models.activations import Activation, LeakyReLU, SquaredReLU
 from ibcore.models.base import OnInputs
-from ibcore.validation import InvalidInput, positive_integer, real_number
+from ibcore.validation import InvalidInput, positive_integer
 
-
-class Activation(Protocol):
-    """phi with phi(c z) = c^degree phi(z) for c > 0. `smooth` says that phi' is continuous."""
-
-    @property
-    def degree(self) -> int: ...
-
-    @property
-    def smooth(self) -> bool: ...
-
-    def value(self, z: Tensor) -> Tensor: ...
-
-    def slope(self, z: Tensor) -> Tensor: ...
-
-
-@dataclass(frozen=True)
-class LeakyReLU:
-    """phi(z) = max(z, slope_below z), with phi'(0) = `slope_below`; ReLU for `slope_below` = 0."""
-
-    slope_below: float = 0.0
-    degree = 1
-
-    def __post_init__(self) -> None:
-        if not 0 <= real_number("slope_below", self.slope_below) <= 1:
-            raise InvalidInput(
-                f"slope_below is {self.slope_below!r}, expected a number from 0 (ReLU) "
-                f"to 1 (the identity)."
-            )
-
-    @property
-    def smooth(self) -> bool:
-        return self.slope_below == 1
-
-    def value(self, z: Tensor) -> Tensor:
-        return torch.where(z > 0, z, self.slope_below * z)
-
-    def slope(self, z: Tensor) -> Tensor:
-        return torch.where(
-            z > 0, torch.ones_like(z), torch.full_like(z, self.slope_below)
-        )
-
-
-@dataclass(frozen=True)
-class SquaredReLU:
-    """phi(z) = max(z, 0)^2, continuously differentiable."""
-
-    degree = 2
-    smooth = True
-
-    def value(self, z: Tensor) -> Tensor:
-        return z.relu().square()
-
-    def slope(self, z: Tensor) -> Tensor:
-        return 2 * z.relu()
+__all__ = ["Activation", "LeakyReLU", "SquaredReLU", "TwoLayer", "joined"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +28,7 @@ class TwoLayer(OnInputs):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive_integer("width", self.width)
+        degree_of(self.activation)
 
     @property
     def features(self) -> int:
@@ -93,7 +41,7 @@ class TwoLayer(OnInputs):
     @property
     def degree(self) -> int:
         """k with f(x; c theta) = c^k f(x; theta)."""
-        return 1 + self.activation.degree
+        return 1 + degree_of(self.activation)
 
     def layers(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Output weights (..., m) and input weights (..., m, d) of `theta` (..., P)."""
@@ -135,3 +83,12 @@ class TwoLayer(OnInputs):
 def joined(a: Tensor, w: Tensor) -> Tensor:
     """Parameters (..., P) of a `TwoLayer` network from output weights (..., m) and input weights (..., m, d)."""
     return torch.cat([a, w.flatten(-2)], -1)
+
+
+def degree_of(activation: Activation) -> int:
+    """k with phi(c z) = c^k phi(z) for c > 0; raises `InvalidInput` for an activation that is not homogeneous."""
+    if activation.degree is None:
+        raise InvalidInput(
+            f"{activation.name} is not homogeneous; take LeakyReLU or SquaredReLU, or a `Network`."
+        )
+    return activation.degree

@@ -5,37 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from ibcore.models.activations import ACTIVATIONS
 from ibcore.models.base import OnInputs
 from ibcore.validation import one_of, positive_integer
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "squared_relu": lambda z: torch.relu(z).square(),
-    "elu": functional.elu,
-    "softplus": partial(functional.softplus, threshold=40.0),
-    "gelu": functional.gelu,
-    "sigmoid": torch.sigmoid,
-    "identity": lambda z: z,
-}
-SLOPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # of z and phi(z)
-    "tanh": lambda _, value: 1 - value.square(),
-    "relu": lambda _, value: value > 0,
-    "squared_relu": lambda z, _: 2 * torch.relu(z),
-    "elu": lambda _, value: 1 + value.clamp(max=0),
-    "softplus": lambda z, _: torch.sigmoid(z),
-    "gelu": lambda z, _: (
-        torch.special.ndtr(z) + z * torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
-    ),
-    "sigmoid": lambda _, value: value * (1 - value),
-    "identity": lambda z, _: torch.ones_like(z),
-}
 
 
 @dataclass(frozen=True)
@@ -99,7 +75,7 @@ class Network(OnInputs):
 
     def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """The outputs and the map of weights to their pullback, by backpropagation through the states kept."""
-        layers, slope = self.layers(theta), SLOPES[self.activation]
+        layers, phi = self.layers(theta), ACTIVATIONS[self.activation]
         states, inner = self._states(layers)
 
         def pull(weights: Tensor) -> Tensor:
@@ -111,7 +87,9 @@ class Network(OnInputs):
                     parts.append(back.sum(-2))
                 parts.append((back.mT @ states[number]).flatten(1))
                 if number:
-                    back = (back @ matrix) * slope(inner[number - 1], states[number])
+                    back = (back @ matrix) * phi.slope_at(
+                        inner[number - 1], states[number]
+                    )
             return torch.cat(parts[::-1], -1)
 
         return self._single(inner[-1]), pull
@@ -125,7 +103,7 @@ class Network(OnInputs):
             z = states[-1] @ matrix.mT
             inner.append(z if shift is None else z + shift[:, None])
             if number < len(layers):
-                states.append(phi(inner[-1]))
+                states.append(phi.value(inner[-1]))
         return states, inner
 
     def _single(self, outputs: Tensor) -> Tensor:

@@ -8,69 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ibcore.models.activations import (
+    Activation,
+    LeakyReLU,
+    Sigmoid,
+    Softplus,
+    Tanh,
+)
 from ibcore.models.base import OnInputs
-from ibcore.validation import InvalidInput, real_number, real_tensor
+from ibcore.validation import InvalidInput, real_tensor
 
-Entrywise = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Activation:
-    """sigma with its first two derivatives, entry by entry.      lipschitz: the largest slope.
-
-    At a kink the slope is the one from the left, the curvature 0.
-    """
-
-    name: str
-    value: Entrywise
-    slope: Entrywise
-    curvature: Entrywise
-    lipschitz: float = 1.0
-
-
-def leaky_relu(leak: float) -> Activation:
-    """z for z > 0, `leak` z below: the identity for leak 1, ReLU for leak 0, strictly increasing for leak > 0.
-
-    Raises `InvalidInput` for a leak outside [0, 1].
-    """
-    if not 0 <= real_number("leak", leak) <= 1:
-        raise InvalidInput(
-            f"leak is {leak!r}, expected a number from 0 (ReLU) to 1 (the identity)."
-        )
-    return Activation(
-        f"leaky ReLU ({leak:g})",
-        lambda z: torch.where(z > 0, z, leak * z),
-        lambda z: torch.where(z > 0, 1.0, leak).to(z),
-        torch.zeros_like,
-    )
-
-
-def _tanh_slope(z: Tensor) -> Tensor:
-    return 1 / torch.cosh(z) ** 2
-
-
-def _sigmoid_slope(z: Tensor) -> Tensor:
-    return torch.sigmoid(z) * torch.sigmoid(-z)
-
-
-IDENTITY = leaky_relu(1.0)
-RELU = leaky_relu(0.0)
-TANH = Activation(
-    "tanh", torch.tanh, _tanh_slope, lambda z: -2 * torch.tanh(z) * _tanh_slope(z)
-)
-SOFTPLUS = Activation(
-    "softplus",
-    lambda z: torch.logaddexp(z, torch.zeros_like(z)),
-    torch.sigmoid,
-    _sigmoid_slope,
-)
-SIGMOID = Activation(
-    "sigmoid",
-    torch.sigmoid,
-    _sigmoid_slope,
-    lambda z: (1 - 2 * torch.sigmoid(z)) * _sigmoid_slope(z),
-    0.25,
-)
+leaky_relu = LeakyReLU
+IDENTITY, TANH, SOFTPLUS, SIGMOID = LeakyReLU(1.0), Tanh(), Softplus(), Sigmoid()
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ continuous at their kinks; with 0 the origin would be stationary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ibcore.models.neuron import RELU
+from ibcore.models.activations import RightReLU
 from ibcore.validation import regression_data
 
 Array = NDArray[np.float64]
@@ -62,9 +62,7 @@ class ReLUNeuron:
         return float(rest.max() / (np.linalg.norm(w) or 1.0))
 
 
-RIGHT_RELU = replace(
-    RELU, name="ReLU, slope 1 at the kink", slope=lambda z: (z >= 0).to(z)
-)
+RIGHT_RELU = RightReLU()
 """The activation of a batch of such neurons, `ibcore.models.neuron.Neuron(inputs, RIGHT_RELU)`."""
 
 

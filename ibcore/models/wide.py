@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.models.network import SLOPES, Network
+from ibcore.models.activations import ACTIVATIONS
+from ibcore.models.network import Network
 from ibcore.validation import positive_integer, real_number
 
 
@@ -80,6 +81,8 @@ class WideNetwork(Network):
                 product = product + self.bias**2
             K = K + product * (back @ back.mT)
             if number:
-                slope = SLOPES[self.activation](inner[number - 1], received)
+                slope = ACTIVATIONS[self.activation].slope_at(
+                    inner[number - 1], received
+                )
                 back = (back @ layers[number][0]) * slope
         return K

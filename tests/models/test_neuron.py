@@ -3,9 +3,9 @@ import torch
 
 from ibcore.dynamics.objective import Objective
 from ibcore.losses import Square
+from ibcore.models.activations import RELU
 from ibcore.models.neuron import (
     IDENTITY,
-    RELU,
     SIGMOID,
     SOFTPLUS,
     TANH,
