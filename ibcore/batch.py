@@ -7,7 +7,9 @@ from torch import Tensor
 
 
 def rows_of(data: Tensor, rows: Tensor, *, shared: bool) -> Tensor:
-    """Entries `rows`, (b,) or (B, b), of data with one entry an example, (n, ...) if `shared` or (B, n, ...)."""
+    """Entries `rows`, (b,) or (B, b), of data with one entry an example, (n, ...) if
+    `shared` or (B, n, ...).
+    """
     if shared:
         return data[rows]
     if rows.ndim == 1:

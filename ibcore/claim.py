@@ -1,7 +1,9 @@
-"""What a claim is: a statement with its source, and an experiment in three steps that puts it to the test.
+"""What a claim is: a statement with its source, and an experiment in three steps that
+puts it to the test.
 
-Draw, measure, judge. Problems are drawn at random, or are a reader's own; a measurement is a frozen record of arrays on
-the CPU, which can be saved; the judgment is a pure function of it.
+Draw, measure, judge. Problems are drawn at random, or are a reader's own; a measurement
+is a frozen record of arrays on the CPU, which can be saved; the judgment is a pure
+function of it.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ class Setting:
         return cls(preset, positive_integer("seed", seed, least=0), pick_device(device))
 
     def seeds(self, count: int, purpose: str) -> list[int]:
-        """`count` independent seeds for `purpose`, the same in every preset and on every device."""
+        """`count` independent seeds for `purpose`, the same in every preset and on
+        every device.
+        """
         entropy = np.random.SeedSequence([self.seed, zlib.crc32(purpose.encode())])
         return [
             int(word)
@@ -57,10 +61,12 @@ class Setting:
     def draw(
         self, count: int, purpose: str, keep: Callable[[torch.Generator], Kept | None]
     ) -> tuple[list[Kept], int]:
-        """The first `count` draws for which `keep` returns something, as what it returned, and how many it rejected.
+        """The first `count` draws for which `keep` returns something, as what it
+        returned, and how many it rejected.
 
-        `keep` draws from the generator it is given and returns None where a stated condition is broken. Raises
-        `RuntimeError` where fewer than one draw in 200 meets the condition.
+        `keep` draws from the generator it is given and returns None where a stated
+        condition is broken. Raises `RuntimeError` where fewer than one draw in 200
+        meets the condition.
         """
         kept: list[Kept] = []
         for tried, seed in enumerate(self.seeds(200 * count, purpose), start=1):
@@ -70,13 +76,16 @@ class Setting:
             if len(kept) == count:
                 return kept, tried - count
         raise RuntimeError(
-            f"only {len(kept)} of {200 * count} draws for '{purpose}' met their condition."
+            f"only {len(kept)} of {200 * count} draws for '{purpose}' met their "
+            f"condition."
         )
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The evidence for one claim together with what it was run on, and what was measured if it is kept."""
+    """The evidence for one claim together with what it was run on, and what was
+    measured if it is kept.
+    """
 
     claim: Claim
     setting: Setting
@@ -125,10 +134,12 @@ class Claim:
     """A statement with its source and what puts it to the test.
 
     statement: what holds, in words, with formulas in LaTeX between dollar signs.
-    draw, measure, experiment: the three steps. Problems are draw(setting, **sizes); measure(problems, setting) is what
-        was measured on them; experiment(measured) judges it. A claim in one step has no `draw` and `measure`, and
-        its experiment(setting, **sizes) does all.
-    own: problems from a reader's data, own(setting, X, y, **sizes), for claims whose truth is not planted.
+    draw, measure, experiment: the three steps. Problems are draw(setting, **sizes);
+        measure(problems, setting) is what was measured on them; experiment(measured)
+        judges it. A claim in one step has no `draw` and `measure`, and its
+        experiment(setting, **sizes) does all.
+    own: problems from a reader's data, own(setting, X, y, **sizes), for claims whose
+    truth is not planted.
     """
 
     id: str
@@ -149,12 +160,13 @@ class Claim:
         data: tuple[object, object] | None = None,
         **override: Any,
     ) -> Verdict:
-        """Run the claim at the sizes of the setting's preset; `override` replaces single sizes.
+        """Run the claim at the sizes of the setting's preset; `override` replaces
+        single sizes.
 
-        data: a reader's own X and y in place of drawn problems. There are few members then, so that a share says
-        what happened on these data and no more.
-        Raises `InvalidInput` for unknown sizes, sizes with too few members for a share, and data that the claim
-        does not take.
+        data: a reader's own X and y in place of drawn problems. There are few members
+        then, so that a share says what happened on these data and no more.
+        Raises `InvalidInput` for unknown sizes, sizes with too few members for a share,
+        and data that the claim does not take.
         """
         setting = setting or Setting()
         sizes = self._sizes(setting, override)
@@ -171,7 +183,8 @@ class Claim:
         data: tuple[object, object] | None = None,
         **override: Any,
     ) -> Any:
-        """What the claim measures: problems that it draws, or those of a reader's X and y.
+        """What the claim measures: problems that it draws, or those of a reader's X and
+        y.
 
         Raises `InvalidInput` for data where the claim takes none, or not these.
         """
@@ -181,7 +194,8 @@ class Claim:
         if data is not None and self.own is not None:
             return self.own(setting, *data, **sizes)
         raise InvalidInput(
-            f"claim {self.id} takes no data: what it predicts is known of problems that it draws itself."
+            f"claim {self.id} takes no data: what it predicts is known of problems "
+            f"that it draws itself."
             if data is not None
             else f"claim {self.id} draws its problems where it measures them."
         )
@@ -213,13 +227,15 @@ class Claim:
         for check in (*evidence.checks, evidence.control.failure):
             if check.stated is not None and check.members < LEAST_MEMBERS:
                 raise InvalidInput(
-                    f"'{check.name}' is a share of {check.members} members, expected at least "
+                    f"'{check.name}' is a share of {check.members} members, expected "
+                    f"at least "
                     f"{LEAST_MEMBERS}. Pass larger sizes."
                 )
         tags = {check.tag for check in evidence.checks}
         if self.kind == "theorem" and "proved" not in tags:
             raise ValueError(
-                f"claim {self.id} is called a theorem, and none of its checks is tagged 'proved'."
+                f"claim {self.id} is called a theorem, and none of its checks is "
+                f"tagged 'proved'."
             )
 
 
@@ -238,10 +254,11 @@ def claim(
     measure: Callable[..., Any] | None = None,
     own: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Evidence]], Claim]:
-    """Register the function below as a claim; `quick`, `book` and `full` are the keyword sizes of its draw.
+    """Register the function below as a claim; `quick`, `book` and `full` are the
+    keyword sizes of its draw.
 
-    With `draw` and `measure` the function is the judgment, of what was measured; without them it is the whole
-    experiment. See `Claim`.
+    With `draw` and `measure` the function is the judgment, of what was measured;
+    without them it is the whole experiment. See `Claim`.
     """
     one_of("kind", kind, KINDS)
     if (draw is None) != (measure is None) or (own is not None and draw is None):
@@ -270,7 +287,8 @@ def claim(
 
 
 def page_of(module: str) -> str:
-    """The page whose claims a module holds: its path below `ibcore.claims`, or its room below `ibcore.pages`.
+    """The page whose claims a module holds: its path below `ibcore.claims`, or its room
+    below `ibcore.pages`.
 
     In a room the claims stand in `claims.py`, or in the modules of a folder `claims`.
     """

@@ -1,4 +1,6 @@
-"""The command line: `ibcore claims` lists what the survey claims, `ibcore verify` runs it."""
+"""The command line: `ibcore claims` lists what the survey claims, `ibcore verify` runs
+it.
+"""
 
 from __future__ import annotations
 
@@ -75,13 +77,15 @@ def _add_verify(commands: Any) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="claims to run, by id, or by page: its path or the last part of it (default: all)",
+        help="claims to run, by id, or by page: its path or the last part of it "
+        "(default: all)",
     )
     check.add_argument(
         "--preset",
         choices=PRESETS,
         default="quick",
-        help="size of the experiments: quick for tests, book as on the pages, full for a cluster",
+        help="size of the experiments: quick for tests, book as on the pages, full for "
+        "a cluster",
     )
     which = check.add_mutually_exclusive_group()
     which.add_argument(
@@ -94,21 +98,24 @@ def _add_verify(commands: Any) -> None:
         "--seeds",
         type=_parser_of(selection.seeds),
         metavar="N|A:B|LIST",
-        help="many seeds, with a summary: 200 is 0 to 199, 5:9 is 5 to 8, 3,17,4 are these",
+        help="many seeds, with a summary: 200 is 0 to 199, 5:9 is 5 to 8, 3,17,4 are "
+        "these",
     )
     check.add_argument(
         "--size",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="replace a size of the preset, for instance problems=20 or widths=30,100; repeatable. "
+        help="replace a size of the preset, for instance problems=20 or widths=30,100; "
+        "repeatable. "
         "Every claim that is run must have it",
     )
     check.add_argument(
         "--data",
         type=_parser_of(own_data.read),
         metavar="FILE",
-        help=f"your own data in place of drawn problems, for claims that take them: {own_data.FORMS}",
+        help=f"your own data in place of drawn problems, for claims that take them: "
+        f"{own_data.FORMS}",
     )
     check.add_argument(
         "--device",
@@ -130,13 +137,15 @@ def _add_verify(commands: Any) -> None:
         type=Path,
         default=Path("ibcore-results"),
         metavar="DIR",
-        help="where results are kept as they finish, in results.jsonl, to which runs only add "
+        help="where results are kept as they finish, in results.jsonl, to which runs "
+        "only add "
         "(default: ibcore-results)",
     )
     check.add_argument(
         "--resume",
         action="store_true",
-        help="take from DIR what was computed with this code and these library versions, and run "
+        help="take from DIR what was computed with this code and these library "
+        "versions, and run "
         "what is missing or ended with an error",
     )
     check.set_defaults(run=_verify)
@@ -174,7 +183,8 @@ def _claims(options: argparse.Namespace) -> int:
     width = max(map(len, claims))
     for claim in claims.values():
         put(
-            f"{claim.id:<{width}}  {claim.kind:<9}  {claim.page}\n{'':<{width}}  {claim.source}"
+            f"{claim.id:<{width}}  {claim.kind:<9}  {claim.page}\n{'':<{width}}  "
+            f"{claim.source}"
         )
     return HOLDS
 
@@ -239,7 +249,9 @@ def _runs(records: Sequence[Record], options: argparse.Namespace) -> bool:
 
 
 def _seeds(records: Sequence[Record], options: argparse.Namespace) -> bool:
-    """Print the summary over seeds; whether all claims reach their shares and no run ended with an error."""
+    """Print the summary over seeds; whether all claims reach their shares and no run
+    ended with an error.
+    """
     from ibcore.report.runs import seeds_table  # noqa: PLC0415 - loads IPython
 
     summaries = sweep.summarize(records)
@@ -258,7 +270,8 @@ def _tell_errors(records: Sequence[Record]) -> None:
         named = [f"{record['id']} at seed {record['seed']}" for record in broken[:10]]
         more = [f"{len(broken) - 10} more"] if len(broken) > 10 else []
         say(
-            f"{len(broken)} of {len(records)} runs ended with an error ({', '.join(named + more)}); "
+            f"{len(broken)} of {len(records)} runs ended with an error "
+            f"({', '.join(named + more)}); "
             f"the same command with --resume runs them again and keeps the others."
         )
 
@@ -269,7 +282,8 @@ def _notices(ledger: Ledger, jobs: list[Job], *, resume: bool) -> list[str]:
     outdated = sum(map(ledger.outdated, jobs))
     if resume and outdated:
         said.append(
-            f"{outdated} result(s) of other code or other library versions are run again"
+            f"{outdated} result(s) of other code or other library versions are run "
+            f"again"
         )
     return [f"{sentence}." for sentence in said]
 

@@ -1,7 +1,9 @@
-"""What a claim returns: checks of a prediction against a measurement, and a control that must fail.
+"""What a claim returns: checks of a prediction against a measurement, and a control
+that must fail.
 
-A check is made over *members*: the problems, runs or points on which the same thing was measured. A member
-that breaks down has the measurement NaN. It never helps: not a check to hold, and not a control to be refuted.
+A check is made over *members*: the problems, runs or points on which the same thing was
+measured. A member that breaks down has the measurement NaN. It never helps: not a check
+to hold, and not a control to be refuted.
 """
 
 from __future__ import annotations
@@ -31,18 +33,27 @@ CHANCE = 1e-3  # that a share which is exactly as large as stated falls below it
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison of `measured` with `predicted`; made by `each`, `largest` and `share`.
+    """One comparison of `measured` with `predicted`; made by `each`, `largest` and
+    `share`.
 
-    name: the statement in words.      math: the same with formulas between dollar signs, for a page.
-    relation: `=` within `tolerance` (absolute), or `<=` / `>=`, where `predicted` is the bar and `tolerance` 0.
-    tag: `proved` (the theorem states it), `derived` (with the page's derivation) or `observed`.
-    reason: where the bar comes from.      members: how many; broken: how many of them have no measurement.
-    own: the members have predictions of their own, so that `predicted` is a number of the data.
+    name: the statement in words.      math: the same with formulas between dollar
+    signs, for a page.
+    relation: `=` within `tolerance` (absolute), or `<=` / `>=`, where `predicted` is
+    the bar and `tolerance` 0.
+    tag: `proved` (the theorem states it), `derived` (with the page's derivation) or
+    `observed`.
+    reason: where the bar comes from.      members: how many; broken: how many of them
+    have no measurement.
+    own: the members have predictions of their own, so that `predicted` is a number of
+    the data.
     stated: for a share, the share of all possible members that the claim states.
     typical: for a share, the median of the members' measurements.
-    precision: the measurement is rounding or a solver's tolerance, so its digits mean nothing.
-    repeats: relative difference within which another machine measures the same, below 0.5.
-    over_seeds: the share of seeds at which it must hold, where that is neither 1 (proved) nor 0.99 (otherwise).
+    precision: the measurement is rounding or a solver's tolerance, so its digits mean
+    nothing.
+    repeats: relative difference within which another machine measures the same, below
+    0.5.
+    over_seeds: the share of seeds at which it must hold, where that is neither 1
+    (proved) nor 0.99 (otherwise).
 
     A NaN never holds.
     """
@@ -66,13 +77,16 @@ class Check:
 
     @classmethod
     def each(cls, name: str, values: Numbers, **options: Any) -> Check:
-        """Every member meets a bar of its own; `measured` and `predicted` are those of the one farthest beyond it.
+        """Every member meets a bar of its own; `measured` and `predicted` are those of
+        the one farthest beyond it.
 
         values: one measurement a member.
-        options: `equals` with `atol` and `rtol`, or `at_most`, or `at_least`, each one number or one a member; then
-        `tag`, `reason`, and where they apply `math`, `precision`, `repeats` and `over_seeds`.
+        options: `equals` with `atol` and `rtol`, or `at_most`, or `at_least`, each one
+        number or one a member; then `tag`, `reason`, and where they apply `math`,
+        `precision`, `repeats` and `over_seeds`.
 
-        The bar does not depend on the number of members: use it for what holds for every member, however many.
+        The bar does not depend on the number of members: use it for what holds for
+        every member, however many.
         """
         bar, about = _Bar.of(options)
         measured = _array(values)
@@ -101,11 +115,13 @@ class Check:
     def largest(
         cls, name: str, values: Numbers, *, growth: float = 0.0, **options: Any
     ) -> Check:
-        """The member farthest from its prediction, against a bar that grows with the number of members.
+        """The member farthest from its prediction, against a bar that grows with the
+        number of members.
 
-        values, options: as for `each`.      growth: the bar is stated for 8 members and is (n/8)^growth times as
-        wide for n. A member beyond x with a chance of order x^(-1/growth) has a largest value of order n^growth
-        among n; 0 is for a bound or a precision, which holds for any number.
+        values, options: as for `each`.      growth: the bar is stated for 8 members and
+        is (n/8)^growth times as wide for n. A member beyond x with a chance of order
+        x^(-1/growth) has a largest value of order n^growth among n; 0 is for a bound or
+        a precision, which holds for any number.
         """
         bar, about = _Bar.of(options)
         factor = (max(_array(values).size, 1) / LEAST_MEMBERS) ** growth
@@ -123,22 +139,27 @@ class Check:
     ) -> Check:
         """The share of members that meet a bar.
 
-        values: one measurement a member with a bar as for `each`, or booleans without one.
-        least: the claim is that at least this share of all possible members meets it. Of n members so many must
-            meet it that a share of exactly `least` would fall below with a chance of 0.1 %.
-        most: at most this share may meet it, without allowance: the side of a control, which chance must not help.
+        values: one measurement a member with a bar as for `each`, or booleans without
+        one.
+        least: the claim is that at least this share of all possible members meets it.
+            Of n members so many must meet it that a share of exactly `least` would fall
+            below with a chance of 0.1 %.
+        most: at most this share may meet it, without allowance: the side of a control,
+        which chance must not help.
         options: as for `each`.
 
-        A broken member counts as not meeting it for `least` and as meeting it for `most`. Fewer than 8 members, such
-        as a reader's own data, leave nothing to chance: their share is compared with the stated one.
-        Raises `InvalidInput` for so few members that a bar for `least` would be below one half.
+        A broken member counts as not meeting it for `least` and as meeting it for
+        `most`. Fewer than 8 members, such as a reader's own data, leave nothing to
+        chance: their share is compared with the stated one. Raises `InvalidInput` for
+        so few members that a bar for `least` would be below one half.
         """
         stated = least if most is None else most
         if stated is None or (least is not None and most is not None):
             raise InvalidInput("a share needs one of least= and most=.")
         if not 0 <= stated <= 1 or (least is not None and least <= 0.5):
             raise InvalidInput(
-                f"'{name}' states a share of {stated:g}, expected one from 0 to 1, and for least= above one half."
+                f"'{name}' states a share of {stated:g}, expected one from 0 to 1, and "
+                f"for least= above one half."
             )
         measured = _array(values)
         truth = measured.dtype == bool or not set(options) & set(_RELATIONS)
@@ -230,7 +251,9 @@ class _Bar:
         ), rest
 
     def excess(self, measured: np.ndarray) -> np.ndarray:
-        """How far beyond the bar each measurement is: not above 0 where it is met, NaN where it is not known."""
+        """How far beyond the bar each measurement is: not above 0 where it is met, NaN
+        where it is not known.
+        """
         if self.relation == "<=":
             return measured - self.predicted
         if self.relation == ">=":
@@ -274,7 +297,8 @@ def _about(about: dict[str, Any]) -> dict[str, Any]:
         )
     if not 0 < about.get("repeats", 0.1) < 0.5:
         raise InvalidInput(
-            f"repeats is {about['repeats']!r}, expected more than 0 and less than 0.5: a comparison has to notice a "
+            f"repeats is {about['repeats']!r}, expected more than 0 and less than 0.5: "
+            f"a comparison has to notice a "
             f"factor of two."
         )
     over_seeds = about.get("over_seeds")
@@ -297,13 +321,16 @@ def _required(name: str, count: int, least: float) -> float:
             n for n in range(count, 10**6) if binom.ppf(CHANCE, n, least) >= n / 2
         )
         raise InvalidInput(
-            f"'{name}': {count} members cannot tell a share of {least:g} from a coin's. Pass at least {enough}."
+            f"'{name}': {count} members cannot tell a share of {least:g} from a "
+            f"coin's. Pass at least {enough}."
         )
     return required
 
 
 class Breakdown:
-    """In place of the result of a member that broke down: every number read from it is NaN."""
+    """In place of the result of a member that broke down: every number read from it is
+    NaN.
+    """
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -323,9 +350,11 @@ class Breakdown:
 def attempt(
     measure: Callable[[Item], Result], items: Iterable[Item]
 ) -> tuple[list[Result], tuple[str, ...]]:
-    """`measure` of every item, and why members broke down: one that breaks down takes nobody with it.
+    """`measure` of every item, and why members broke down: one that breaks down takes
+    nobody with it.
 
-    Its result is a `Breakdown`, from which checks read NaN. Mistakes in the program itself are raised.
+    Its result is a `Breakdown`, from which checks read NaN. Mistakes in the program
+    itself are raised.
     """
     results: list[Any] = []
     for item in items:
@@ -344,10 +373,12 @@ def attempt(
 
 @dataclass(frozen=True)
 class Control:
-    """The measurement repeated where an assumption is broken: the prediction must fail there.
+    """The measurement repeated where an assumption is broken: the prediction must fail
+    there.
 
-    `failure` is the check that the prediction fails *clearly*, with a margin of its own. A NaN or a
-    run that broke down refutes nothing.      name: what is broken, in words.      math: the same with formulas.
+    `failure` is the check that the prediction fails *clearly*, with a margin of its
+    own. A NaN or a run that broke down refutes nothing.      name: what is broken, in
+    words.      math: the same with formulas.
     """
 
     name: str

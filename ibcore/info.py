@@ -33,7 +33,9 @@ SETTINGS = (
 
 
 def facts() -> dict[str, dict[str, Any]]:
-    """What the numbers may depend on, in groups; values are text, numbers and lists of text."""
+    """What the numbers may depend on, in groups; values are text, numbers and lists of
+    text.
+    """
     return {
         "versions": {
             "ibcore": __version__,

@@ -1,4 +1,6 @@
-"""Where results are kept: one folder, one file of JSON lines, to which runs only append."""
+"""Where results are kept: one folder, one file of JSON lines, to which runs only
+append.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,10 @@ class NotKept(OSError):
 class Job:
     """One run of a claim: what is run (`key`) and with which code.
 
-    `module` is the one that defines the claim, and `code` its digest. `sizes` holds the sizes that
-    differ from the preset's. `data` is the file with a reader's own data, and `data_digest` that of
-    its bytes; both are empty where the claim draws its problems.
+    `module` is the one that defines the claim, and `code` its digest. `sizes` holds the
+    sizes that differ from the preset's. `data` is the file with a reader's own data,
+    and `data_digest` that of its bytes; both are empty where the claim draws its
+    problems.
     """
 
     claim: str
@@ -56,9 +59,9 @@ class Job:
 class Ledger:
     """The results in a folder; several runs may add to it at the same time.
 
-    A line is trusted only if its checksum is right. A result counts for a job only if key, code and
-    library versions are the same; the newest such line wins. Nothing is ever removed.
-    Raises `InvalidInput` where the folder cannot be written.
+    A line is trusted only if its checksum is right. A result counts for a job only if
+    key, code and library versions are the same; the newest such line wins. Nothing is
+    ever removed. Raises `InvalidInput` where the folder cannot be written.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -75,7 +78,8 @@ class Ledger:
                 self._look()
         except OSError as error:
             raise InvalidInput(
-                f"results cannot be written to {directory} ({error.strerror or error}). "
+                f"results cannot be written to {directory} "
+                f"({error.strerror or error}). "
                 f"Pass another --out."
             ) from error
         self._start = self._end
@@ -87,12 +91,14 @@ class Ledger:
         said = []
         if self._damaged:
             said.append(
-                f"{_lines(self._damaged)} of {self.path} cannot be read or were changed: "
+                f"{_lines(self._damaged)} of {self.path} cannot be read or were "
+                f"changed: "
                 f"left out, and kept in the file"
             )
         if self._foreign:
             said.append(
-                f"{_lines(self._foreign)} of {self.path} were written by another version "
+                f"{_lines(self._foreign)} of {self.path} were written by another "
+                f"version "
                 f"of ibcore: left out, and kept in the file"
             )
         if old:
@@ -103,19 +109,24 @@ class Ledger:
         return said
 
     def find(self, job: Job) -> Record | None:
-        """The newest result of this job, computed with the same code and library versions."""
+        """The newest result of this job, computed with the same code and library
+        versions.
+        """
         _, record = self._found.get(_identity(job), (0, None))
         return record
 
     def outdated(self, job: Job) -> bool:
-        """The folder has results of this job, but of other code or library versions only."""
+        """The folder has results of this job, but of other code or library versions
+        only.
+        """
         return _canonical(job.key) in self._keys and self.find(job) is None
 
     def add(self, job: Job, record: Record) -> Record:
         """Append a result, and return the one that the folder now holds for the job.
 
-        That is the result of another run where one has added it, without an error, since this
-        ledger was opened. Raises `NotKept` where it cannot be written; no part of it stays behind.
+        That is the result of another run where one has added it, without an error,
+        since this ledger was opened. Raises `NotKept` where it cannot be written; no
+        part of it stays behind.
         """
         line = {
             "schema": SCHEMA,

@@ -1,4 +1,6 @@
-"""Linear algebra on batches in which one member may break down: its result is NaN, and the others keep theirs."""
+"""Linear algebra on batches in which one member may break down: its result is NaN, and
+the others keep theirs.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,19 @@ from torch import Tensor
 
 
 def solve(matrix: Tensor, right: Tensor) -> Tensor:
-    """X with `matrix` X = `right`, (B, n, n) and (B, n, k); NaN for members whose matrix is singular."""
+    """X with `matrix` X = `right`, (B, n, n) and (B, n, k); NaN for members whose
+    matrix is singular.
+    """
     solution, info = torch.linalg.solve_ex(matrix, right)
     return _without(solution, info != 0)
 
 
 def symmetric_eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues (B, n), rising, and vectors (B, n, n) of `matrix` (B, n, n); NaN for members without a result.
+    """Eigenvalues (B, n), rising, and vectors (B, n, n) of `matrix` (B, n, n); NaN for
+    members without a result.
 
-    These are members with an entry that is not finite and those on which the iteration does not converge.
+    These are members with an entry that is not finite and those on which the iteration
+    does not converge.
     """
     bad = ~torch.isfinite(matrix).flatten(1).all(-1)
     if bool(bad.any()):

@@ -1,7 +1,9 @@
-"""Losses as value, log-value and log-slope, so that nothing underflows however small the loss.
+"""Losses as value, log-value and log-slope, so that nothing underflows however small
+the loss.
 
-Every empirical loss in this package is the mean over the training set, (1/n) sum_i l_i, and time is
-the time of gradient flow on that mean. The square loss has no factor 1/2: l = (f - y)^2.
+Every empirical loss in this package is the mean over the training set, (1/n) sum_i l_i,
+and time is the time of gradient flow on that mean. The square loss has no factor 1/2: l
+= (f - y)^2.
 """
 
 from __future__ import annotations
@@ -20,12 +22,16 @@ _TAIL = 30.0  # beyond this margin log(1 + e^-m) = e^-m to double precision
 
 
 def softplus(x: Tensor) -> Tensor:
-    """log(1 + e^x) to double precision; PyTorch's default replaces it by x from x = 20 on, wrong by 2e-9 there."""
+    """log(1 + e^x) to double precision; PyTorch's default replaces it by x from x = 20
+    on, wrong by 2e-9 there.
+    """
     return functional.softplus(x, threshold=40.0)
 
 
 class Loss:
-    """The mean loss L of outputs f, (B, n) or (B, n, K), against targets, which training needs in three forms."""
+    """The mean loss L of outputs f, (B, n) or (B, n, K), against targets, which
+    training needs in three forms.
+    """
 
     def mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
         """L, (B,), to be differentiated."""
@@ -36,12 +42,15 @@ class Loss:
         raise NotImplementedError
 
     def pull(self, outputs: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Weights of the outputs' shape and log of their unit, (B,) or (): -dL/df = exp(log_unit) weights."""
+        """Weights of the outputs' shape and log of their unit, (B,) or (): -dL/df =
+        exp(log_unit) weights.
+        """
         raise NotImplementedError
 
 
 class MarginLoss(Loss):
-    """A decreasing loss of the margin m = y f(x), by methods that map margins to the same shape.
+    """A decreasing loss of the margin m = y f(x), by methods that map margins to the
+    same shape.
 
     Its outputs are margins, which hold the labels; it takes no targets.
     """
@@ -106,7 +115,9 @@ class Logistic(MarginLoss):
 
 @dataclass(frozen=True)
 class PolynomialTail(MarginLoss):
-    """l(m) = (1 + log(1 + e^m))^-a: decreasing and smooth, with the tail m^-a instead of e^-m."""
+    """l(m) = (1 + log(1 + e^m))^-a: decreasing and smooth, with the tail m^-a instead
+    of e^-m.
+    """
 
     power: float = 1.0
 
@@ -132,7 +143,9 @@ class PolynomialTail(MarginLoss):
 
 @dataclass(frozen=True)
 class ConvexTail(MarginLoss):
-    """l(m) = exp(-a asinh(m / 2)), which is m^-a for large margins, |m|^a for large negative ones, convex if a >= 1."""
+    """l(m) = exp(-a asinh(m / 2)), which is m^-a for large margins, |m|^a for large
+    negative ones, convex if a >= 1.
+    """
 
     power: float = 1.0
 
@@ -156,11 +169,13 @@ class ConvexTail(MarginLoss):
 
 @dataclass(frozen=True)
 class CrossEntropy(MarginLoss):
-    """log(1 + sum_k e^-m_ik) for every example i, over its margins m_ik against the `rivals` K - 1 other classes.
+    """log(1 + sum_k e^-m_ik) for every example i, over its margins m_ik against the
+    `rivals` K - 1 other classes.
 
-    The margins of an example stand side by side, (..., n (K - 1)), and their values are one an example,
-    (..., n). Slopes are multiplied by K - 1, so that the mean over all margins is the mean over examples of
-    the sum over rivals. They are coupled: `log_slope_rate` is the diagonal of `log_slope_jacobian`.
+    The margins of an example stand side by side, (..., n (K - 1)), and their values are
+    one an example, (..., n). Slopes are multiplied by K - 1, so that the mean over all
+    margins is the mean over examples of the sum over rivals. They are coupled:
+    `log_slope_rate` is the diagonal of `log_slope_jacobian`.
     """
 
     rivals: int
@@ -207,7 +222,9 @@ class CrossEntropy(MarginLoss):
 
 @dataclass(frozen=True)
 class Square(Loss):
-    """(f - y)^2 against targets of the outputs' shape, summed over the outputs of an example."""
+    """(f - y)^2 against targets of the outputs' shape, summed over the outputs of an
+    example.
+    """
 
     def mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
         squares = (outputs - _given(targets)).square()
@@ -259,7 +276,9 @@ class SoftmaxCrossEntropy(Loss):
         return weights, peak[:, 0, 0] - math.log(outputs.shape[1])
 
     def _rivals(self, outputs: Tensor, targets: Tensor | None) -> Tensor:
-        """Logits minus that of the example's class, -inf at the class itself, (B, n, K)."""
+        """Logits minus that of the example's class, -inf at the class itself, (B, n,
+        K).
+        """
         index = self._index(outputs, targets)
         lead = outputs - outputs.gather(-1, index)
         return lead.scatter(-1, index, -torch.inf)
@@ -276,7 +295,9 @@ def _given(targets: Tensor | None) -> Tensor:
 
 
 def log_mean(log_values: Tensor) -> Tensor:
-    """log of the mean of exp(log_values) over the last dimension, without under- or overflow."""
+    """log of the mean of exp(log_values) over the last dimension, without under- or
+    overflow.
+    """
     return torch.logsumexp(log_values, -1) - math.log(log_values.shape[-1])
 
 

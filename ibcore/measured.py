@@ -1,4 +1,6 @@
-"""Measurements: frozen dataclasses of arrays, kept on the CPU, saved to a file and loaded again."""
+"""Measurements: frozen dataclasses of arrays, kept on the CPU, saved to a file and
+loaded again.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _PLAIN = (str, int, float, bool, type(None))
 
 
 def on_cpu(value: Any) -> Any:
-    """`value` with every tensor in it on the CPU and without a graph, through dataclasses, tuples, lists and dicts."""
+    """`value` with every tensor in it on the CPU and without a graph, through
+    dataclasses, tuples, lists and dicts.
+    """
     if isinstance(value, Tensor):
         return value.detach().cpu()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -28,14 +32,16 @@ def on_cpu(value: Any) -> Any:
 def save(measured: Any, path: str | Path) -> None:
     """Write a measurement to `path`, in PyTorch's format, with no code in it.
 
-    Raises `InvalidInput` where it holds anything but dataclasses of ibcore, tensors, tuples, lists, dicts, text and
-    numbers.
+    Raises `InvalidInput` where it holds anything but dataclasses of ibcore, tensors,
+    tuples, lists, dicts, text and numbers.
     """
     torch.save(_encoded(on_cpu(measured)), path)
 
 
 def load(path: str | Path) -> Any:
-    """The measurement that `save` wrote; raises `InvalidInput` for a file of another origin or version."""
+    """The measurement that `save` wrote; raises `InvalidInput` for a file of another
+    origin or version.
+    """
     try:
         return _decoded(torch.load(path, map_location="cpu", weights_only=True))
     except (AttributeError, ImportError, KeyError, TypeError) as error:
@@ -71,7 +77,8 @@ def _encoded(value: Any) -> Any:
         kind = type(value)
         if not kind.__module__.startswith("ibcore."):
             raise InvalidInput(
-                f"a measurement holds a {kind.__qualname__} of {kind.__module__}, expected dataclasses of ibcore."
+                f"a measurement holds a {kind.__qualname__} of {kind.__module__}, "
+                f"expected dataclasses of ibcore."
             )
         name = f"{kind.__module__}:{kind.__qualname__}"
         return {_CLASS: name, "fields": _mapped(_fields(value), _encoded)}
@@ -80,7 +87,8 @@ def _encoded(value: Any) -> Any:
     if isinstance(value, (Tensor, *_PLAIN)):
         return value
     raise InvalidInput(
-        f"a measurement holds a {type(value).__name__}, expected tensors, text and numbers."
+        f"a measurement holds a {type(value).__name__}, expected tensors, text and "
+        f"numbers."
     )
 
 

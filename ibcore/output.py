@@ -31,7 +31,9 @@ def say(sentence: str) -> None:
 
 
 def open_standard_streams() -> None:
-    """Open those of the descriptors 0, 1 and 2 that are closed, so that no file or pipe takes the place of one."""
+    """Open those of the descriptors 0, 1 and 2 that are closed, so that no file or pipe
+    takes the place of one.
+    """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -43,7 +45,9 @@ def open_standard_streams() -> None:
 
 
 def flush() -> None:
-    """Write out what is left; where that is impossible, Python must not try again at its end."""
+    """Write out what is left; where that is impossible, Python must not try again at
+    its end.
+    """
     if sys.stdout is not None:
         try:
             sys.stdout.flush()

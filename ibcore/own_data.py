@@ -24,7 +24,8 @@ class DataFile:
 
 
 def read(path: str | Path) -> DataFile:
-    """The data of `FORMS`; a first line of a .csv file that holds no numbers is a header.
+    """The data of `FORMS`; a first line of a .csv file that holds no numbers is a
+    header.
 
     Raises `InvalidInput` for a file that cannot be read or is of another form.
     """

@@ -18,9 +18,11 @@ from ibcore.ledger import Job
 def run_all(
     jobs: Iterable[Job], workers: int
 ) -> Generator[tuple[Job, dict[str, Any] | str], None, None]:
-    """Each job with what `verify.run_job` gives, as they finish; closing the iterator ends all workers.
+    """Each job with what `verify.run_job` gives, as they finish; closing the iterator
+    ends all workers.
 
-    Where a worker dies, its job comes with a sentence, and a new worker takes its place.
+    Where a worker dies, its job comes with a sentence, and a new worker takes its
+    place.
     """
     waiting = list(jobs)[::-1]
     busy: list[_Worker] = []

@@ -1,4 +1,6 @@
-"""What a result was computed with: the code behind a claim and the versions of the libraries."""
+"""What a result was computed with: the code behind a claim and the versions of the
+libraries.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,11 @@ LIBRARIES = ("numpy", "scipy", "torch", "cvxpy", "clarabel", "scikit-learn")
 
 @cache
 def code_digest(module: str) -> str:
-    """A digest of the code of `module` and of all of ibcore that it imports, directly or not.
+    """A digest of the code of `module` and of all of ibcore that it imports, directly
+    or not.
 
-    Comments, docstrings and layout do not count. `module` itself may lie outside ibcore.
+    Comments, docstrings and layout do not count. `module` itself may lie outside
+    ibcore.
     """
     found: dict[str, str] = {}
     waiting = [module, *_parents_and_self(module)]
@@ -34,7 +38,9 @@ def code_digest(module: str) -> str:
 
 @cache
 def versions() -> dict[str, str]:
-    """The versions on which the digits of a result depend: Python's minor one and the numerical libraries'."""
+    """The versions on which the digits of a result depend: Python's minor one and the
+    numerical libraries'.
+    """
     python = ".".join(platform.python_version_tuple()[:2])
     return {"python": python, **{name: version(name) for name in LIBRARIES}}
 
@@ -49,14 +55,18 @@ def version(distribution: str) -> str:
 
 @cache
 def _read(path: Path) -> tuple[str, tuple[str, ...]]:
-    """The digest of one file's code, and the modules of ibcore that it names in imports."""
+    """The digest of one file's code, and the modules of ibcore that it names in
+    imports.
+    """
     tree = ast.parse(path.read_bytes())
     imports = tuple(dict.fromkeys(_imports(tree)))
     return _digest(ast.dump(_without_docstrings(tree))), imports
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
-    """Names of modules, and of what may be a module, below ibcore; their packages too, which an import also runs."""
+    """Names of modules, and of what may be a module, below ibcore; their packages too,
+    which an import also runs.
+    """
     for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import):

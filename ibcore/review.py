@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Section:
-    """A section of Vardi 2023, with the title of the section that holds it, and the pages of the book on it."""
+    """A section of Vardi 2023, with the title of the section that holds it, and the
+    pages of the book on it.
+    """
 
     title: str
     part: str

@@ -13,9 +13,11 @@ MOST = 100_000  # seeds of one run
 
 
 def chosen(names: Iterable[str], claims: Mapping[str, Claim]) -> list[Claim]:
-    """The claims that `names` call, each once: the id of a claim, or the path of a page or its last part.
+    """The claims that `names` call, each once: the id of a claim, or the path of a page
+    or its last part.
 
-    All of them where there is no name. Raises `InvalidInput` for a name that calls nothing or several pages.
+    All of them where there is no name. Raises `InvalidInput` for a name that calls
+    nothing or several pages.
     """
     found: dict[str, Claim] = {}
     for name in names:
@@ -62,7 +64,8 @@ def seed(text: str) -> int:
 
 
 def seeds(text: str) -> Sequence[int]:
-    """The seeds 0 to N - 1 for `N`, A to B - 1 for `A:B`, or those of a list with commas, each once.
+    """The seeds 0 to N - 1 for `N`, A to B - 1 for `A:B`, or those of a list with
+    commas, each once.
 
     Raises `InvalidInput` for another form, for none and for more than 100,000.
     """
@@ -73,7 +76,8 @@ def seeds(text: str) -> Sequence[int]:
     first = first if colon else "0"
     if not (_whole(first) and _whole(end)) or int(end) > SEEDS:
         raise InvalidInput(
-            f"{_short(text)} names no seeds; pass N for the seeds 0 to N - 1, A:B for A to B - 1, "
+            f"{_short(text)} names no seeds; pass N for the seeds 0 to N - 1, A:B for "
+            f"A to B - 1, "
             f"or a list such as 3,5,8, of integers below {SEEDS}"
         )
     return _few(text, range(int(first), int(end)))
@@ -82,7 +86,8 @@ def seeds(text: str) -> Sequence[int]:
 def _few(text: str, named: Sequence[int]) -> Sequence[int]:
     if not named or named[:MOST] != named:
         raise InvalidInput(
-            f"{_short(text)} names {'more' if named else 'none'}; pass at least one seed and at most {MOST}"
+            f"{_short(text)} names {'more' if named else 'none'}; pass at least one "
+            f"seed and at most {MOST}"
         )
     return named
 

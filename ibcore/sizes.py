@@ -14,10 +14,12 @@ from ibcore.validation import InvalidInput
 
 
 def fitting(claim: Claim, preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The sizes `given` as the claim takes them, without those that the preset has anyway.
+    """The sizes `given` as the claim takes them, without those that the preset has
+    anyway.
 
-    A whole number becomes a float and a list a tuple where the claim has one; a single value stands for a tuple of
-    one. Raises `InvalidInput` for a name that the claim does not have and a value of another type.
+    A whole number becomes a float and a list a tuple where the claim has one; a single
+    value stands for a tuple of one. Raises `InvalidInput` for a name that the claim
+    does not have and a value of another type.
     """
     known = claim.sizes[preset]
     for name in given:
@@ -31,7 +33,8 @@ def fitting(claim: Claim, preset: str, given: Mapping[str, Any]) -> dict[str, An
 
 
 def parsed(texts: Iterable[str]) -> dict[str, Any]:
-    """Sizes from texts `name=value`, where a value is a number, several with commas between them, or a word.
+    """Sizes from texts `name=value`, where a value is a number, several with commas
+    between them, or a word.
 
     Raises `InvalidInput` for another form and for a name that comes twice.
     """
@@ -40,7 +43,8 @@ def parsed(texts: Iterable[str]) -> dict[str, Any]:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not name.isidentifier() or not equals:
             raise InvalidInput(
-                f"{_short(text)} is no size; pass name=value, such as problems=20 or widths=30,100."
+                f"{_short(text)} is no size; pass name=value, such as problems=20 or "
+                f"widths=30,100."
             )
         if name in sizes:
             raise InvalidInput(f"the size {name} is given twice; pass it once.")
@@ -65,7 +69,8 @@ def _like(value: Any, example: Any, what: str) -> Any:
         typed = _scalar(value, example)
     if typed is None or typed in ((), []):
         raise InvalidInput(
-            f"{what} has the value {_short(value)}, expected {_kind(example)}, such as {_short(example)}."
+            f"{what} has the value {_short(value)}, expected {_kind(example)}, such as "
+            f"{_short(example)}."
         )
     return typed
 

@@ -24,10 +24,11 @@ class Stopped(KeyboardInterrupt):
 
 
 def stop_on_signals() -> None:
-    """From now on the first of `SIGNALS` raises `Stopped`, and those that follow are ignored.
+    """From now on the first of `SIGNALS` raises `Stopped`, and those that follow are
+    ignored.
 
-    A signal that is ignored already stays so (nohup). The process ends after `GRACE` seconds even
-    where the exception is lost, for example in a destructor.
+    A signal that is ignored already stays so (nohup). The process ends after `GRACE`
+    seconds even where the exception is lost, for example in a destructor.
     """
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -1,8 +1,9 @@
-"""What the runs of a claim at many seeds show together: shares of seeds, each with its interval, and slack.
+"""What the runs of a claim at many seeds show together: shares of seeds, each with its
+interval, and slack.
 
-Works on records as `ibcore verify --json` prints them. A check holds at a seed where the record says so and all
-numbers that it compares are finite. A run that ended with an error, and one whose record lacks the check, count as
-seeds at which it does not hold.
+Works on records as `ibcore verify --json` prints them. A check holds at a seed where
+the record says so and all numbers that it compares are finite. A run that ended with an
+error, and one whose record lacks the check, count as seeds at which it does not hold.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ QUANTILES = {"q0": 0.0, "q5": 0.05, "q50": 0.5, "q95": 0.95, "q100": 1.0}
 
 
 def slack(check: Record) -> float:
-    """How far the measured value is inside its bar, in units of the bar; below 0 it is beyond it.
+    """How far the measured value is inside its bar, in units of the bar; below 0 it is
+    beyond it.
 
-    For `<=` it is (predicted - measured) / |predicted|, for `>=` (measured - predicted) / |predicted|, and for `=`
-    (tolerance - |measured - predicted|) / tolerance, which is 1 where the two agree. A bar or tolerance of 0 is no
-    unit: there it is the difference itself. Where members have bars of their own it is that of the member farthest
-    beyond its bar. NaN where a number is missing or not finite.
+    For `<=` it is (predicted - measured) / |predicted|, for `>=` (measured - predicted)
+    / |predicted|, and for `=` (tolerance - |measured - predicted|) / tolerance, which
+    is 1 where the two agree. A bar or tolerance of 0 is no
+    unit: there it is the difference itself. Where members have bars of their own it is
+    that of the member farthest beyond its bar. NaN where a number is missing or not
+    finite.
     """
     predicted, measured = _finite(check, "predicted"), _finite(check, "measured")
     tolerance = _finite(check, "tolerance")
@@ -48,8 +52,10 @@ def slack(check: Record) -> float:
 class Row:
     """One check, or the control, over the seeds.
 
-    tag: proved, derived, observed or control.      stated: the share of seeds at which the claim says that it holds.
-    seeds: all; missed: those at which it does not hold; broken: those at which members broke down.
+    tag: proved, derived, observed or control.      stated: the share of seeds at which
+    the claim says that it holds.
+    seeds: all; missed: those at which it does not hold; broken: those at which members
+    broke down.
     slacks: one a seed where it is known.
     """
 
@@ -72,7 +78,9 @@ class Row:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The exact 95 % interval of the share of all seeds, of Clopper and Pearson 1934."""
+        """The exact 95 % interval of the share of all seeds, of Clopper and Pearson
+        1934.
+        """
         ends = binomtest(self.held, len(self.seeds)).proportion_ci(
             CONFIDENCE, method="exact"
         )
@@ -137,7 +145,9 @@ class Summary:
         return (*self.checks, self.control)
 
     def as_dict(self) -> dict[str, Any]:
-        """The summary line of `ibcore verify --seeds --json`; `summary` tells it from the records."""
+        """The summary line of `ibcore verify --seeds --json`; `summary` tells it from
+        the records.
+        """
         return {
             "summary": "seeds",
             "id": self.id,
@@ -158,7 +168,8 @@ class Summary:
 
 
 def summarize(records: Iterable[Record]) -> tuple[Summary, ...]:
-    """One summary a claim, preset, device and choice of sizes, in the order in which they appear.
+    """One summary a claim, preset, device and choice of sizes, in the order in which
+    they appear.
 
     Of several records of one seed the last counts.
     """

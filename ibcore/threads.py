@@ -1,22 +1,24 @@
 """Small problems on one thread; afterwards the caller's own setting.
 
-The problems of this package are small: several threads spend their time waiting for each other, on
-a busy machine nearly all of it. The package's own calls therefore run under `threads()`, which
-limits PyTorch, BLAS and OpenMP to one thread and gives the caller's numbers back, also after an
-error. Importing the package changes nothing.
+The problems of this package are small: several threads spend their time waiting for
+each other, on a busy machine nearly all of it. The package's own calls therefore run
+under `threads()`, which limits PyTorch, BLAS and OpenMP to one thread and gives the
+caller's numbers back, also after an error. Importing the package changes nothing.
 
     from ibcore.threads import threads
 
     with threads(4):
         flow(model, loss, start, log_loss=-1e6)
 
-The environment variable IBCORE_THREADS says how many threads the package's own calls take: 1 unless
-set, 0 for as many as the caller has. The number of an enclosing `threads(n)` comes first.
+The environment variable IBCORE_THREADS says how many threads the package's own calls
+take: 1 unless set, 0 for as many as the caller has. The number of an enclosing
+`threads(n)` comes first.
 
-What is limited belongs to the calling Python thread, except most BLAS libraries, which have one
-number for the process: while a call runs, BLAS in other Python threads shares its limit, and where
-calls overlap, the one that set the limit gives it back when it ends. Apple's Accelerate has no such
-setting.
+What is limited belongs to the calling Python thread, except most BLAS libraries, which
+have one
+number for the process: while a call runs, BLAS in other Python threads shares its
+limit, and where calls overlap, the one that set the limit gives it back when it ends.
+Apple's Accelerate has no such setting.
 """
 
 from __future__ import annotations
@@ -37,13 +39,14 @@ _MKL = re.compile(r"mkl_get_max_threads\(\) : (\d+)")
 
 
 def threads(number: int | None = None) -> Threads:
-    """A context manager and decorator: at most `number` threads inside, for PyTorch, BLAS and OpenMP.
+    """A context manager and decorator: at most `number` threads inside, for PyTorch,
+    BLAS and OpenMP.
 
-    number: 0 leaves the caller's setting alone; None takes that of the enclosing `threads`, and
-        without one that of IBCORE_THREADS (default 1).
+    number: 0 leaves the caller's setting alone; None takes that of the enclosing
+        `threads`, and without one that of IBCORE_THREADS (default 1).
 
-    Nested uses cost about a microsecond, the outermost some tens. Raises `InvalidInput` for a
-    number below 0 or no integer, on entering also for such an IBCORE_THREADS.
+    Nested uses cost about a microsecond, the outermost some tens. Raises `InvalidInput`
+    for a number below 0 or no integer, on entering also for such an IBCORE_THREADS.
     """
     if number is not None and (
         isinstance(number, bool) or not isinstance(number, int) or number < 0
@@ -102,7 +105,9 @@ class _Libraries:
 
     @property
     def outdated(self) -> bool:
-        """Whether something was imported since the last look, and may have brought a library."""
+        """Whether something was imported since the last look, and may have brought a
+        library.
+        """
         return len(sys.modules) != self._modules
 
     def look(self) -> None:
@@ -118,19 +123,24 @@ class _Libraries:
 
     @property
     def blas(self) -> list[LibController]:
-        """Those whose number is the process's; a BLAS on OpenMP takes the number of OpenMP."""
+        """Those whose number is the process's; a BLAS on OpenMP takes the number of
+        OpenMP.
+        """
         found = self._controller.select(user_api="blas").lib_controllers
         return [lib for lib in found if getattr(lib, "threading_layer", "") != "openmp"]
 
     def control(self) -> AbstractContextManager[object]:
-        """What makes threadpoolctl let other Python threads set limits once this one has left."""
+        """What makes threadpoolctl let other Python threads set limits once this one
+        has left.
+        """
         return self._controller.select(user_api=[]).limit()
 
 
 class _Pools:
     """Libraries under a limit, with the numbers that they had before.
 
-    recorded: the files of those that somebody will restore, shared by all whose limits meet.
+    recorded: the files of those that somebody will restore, shared by all whose limits
+    meet.
     """
 
     def __init__(self, recorded: set[str]) -> None:
@@ -138,7 +148,9 @@ class _Pools:
         self._before: list[tuple[LibController, int]] = []
 
     def limit(self, libraries: list[LibController], number: int) -> None:
-        """Set `number` where it is not set; threadpoolctl may refuse while another thread is in control."""
+        """Set `number` where it is not set; threadpoolctl may refuse while another
+        thread is in control.
+        """
         for lib in libraries:
             before = lib.num_threads
             if before == number:
@@ -166,7 +178,9 @@ class _Here(threading.local):
         self._torch = 0
 
     def limit(self, number: int) -> None:
-        """At most `number` threads from now on; 0 restores what this thread and the process had."""
+        """At most `number` threads from now on; 0 restores what this thread and the
+        process had.
+        """
         with _lock:
             _libraries.look()
             if number:
@@ -198,13 +212,17 @@ class _Here(threading.local):
 
 
 def _torch_takes(number: int) -> bool:
-    """PyTorch asks OpenMP, unless `torch.set_num_threads` gave its MKL a number of its own."""
+    """PyTorch asks OpenMP, unless `torch.set_num_threads` gave its MKL a number of its
+    own.
+    """
     mkl = _MKL.search(torch.__config__.parallel_info())
     return torch.get_num_threads() <= number and (not mkl or int(mkl[1]) <= number)
 
 
 def _elsewhere(number: int) -> None:
-    """Threads that start later have `number`: PyTorch gives them what was set last, in any thread."""
+    """Threads that start later have `number`: PyTorch gives them what was set last, in
+    any thread.
+    """
     thread = threading.Thread(target=torch.set_num_threads, args=(number,))
     thread.start()
     thread.join()

@@ -26,12 +26,14 @@ class NotSeparable(InvalidInput):
 
 
 def real_tensor(name: str, value: object, *, ndim: int | None = None) -> Tensor:
-    """`value` as a finite dense tensor: float32 where it is an array of that dtype, otherwise float64.
+    """`value` as a finite dense tensor: float32 where it is an array of that dtype,
+    otherwise float64.
 
-    Takes lists, numbers, tensors, and whatever turns into a NumPy array: DataFrames, reversed views, integers, truth
-    values, half precision, any byte order, objects that are numbers. A tensor or array that needs no change is not
-    copied. Raises `InvalidInput` for text, dates, complex numbers, sparse and masked data, NaN, infinities, empty
-    data and another number of dimensions than `ndim`.
+    Takes lists, numbers, tensors, and whatever turns into a NumPy array: DataFrames,
+    reversed views, integers, truth values, half precision, any byte order, objects that
+    are numbers. A tensor or array that needs no change is not copied. Raises
+    `InvalidInput` for text, dates, complex numbers, sparse and masked data, NaN,
+    infinities, empty data and another number of dimensions than `ndim`.
     """
     tensor = _dense(name, value) if isinstance(value, Tensor) else _array(name, value)
     if tensor.is_complex():
@@ -81,7 +83,8 @@ def _array(name: str, value: object) -> Tensor:
         return torch.from_numpy(_numbers(_unpacked(value)))
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InvalidInput(
-            f"{name} is a {type(value).__name__} that is no array of numbers ({error}). "
+            f"{name} is a {type(value).__name__} that is no array of numbers "
+            f"({error}). "
             f"Pass a list, a NumPy array, a DataFrame or a tensor of real numbers."
         ) from error
 
@@ -98,7 +101,9 @@ def _unpacked(value: object) -> np.ndarray:
 
 
 def _numbers(array: np.ndarray) -> np.ndarray:
-    """`array` in native byte order, writable and without negative strides, which PyTorch asks for."""
+    """`array` in native byte order, writable and without negative strides, which
+    PyTorch asks for.
+    """
     kind = array.dtype.kind
     if kind == "O":
         array = np.array([_number(entry) for entry in array.flat]).reshape(array.shape)
@@ -125,7 +130,9 @@ def _number(entry: object) -> float:
 def data_tensor(
     name: str, value: object, *, ndims: tuple[int, ...], shape: str
 ) -> Tensor:
-    """`real_tensor` with one of the numbers of dimensions `ndims`, which a refusal calls `shape`."""
+    """`real_tensor` with one of the numbers of dimensions `ndims`, which a refusal
+    calls `shape`.
+    """
     tensor = real_tensor(name, value)
     if tensor.ndim not in ndims:
         raise InvalidInput(
@@ -147,11 +154,14 @@ def not_drawn(asked: str, tries: int, remedy: str) -> InvalidInput:
 def regression_data(
     X: object, y: object, *, single: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Inputs `X` (n, d) and real targets `y` (n,) or, unless `single`, (n, K), finite and of matching length."""
+    """Inputs `X` (n, d) and real targets `y` (n,) or, unless `single`, (n, K), finite
+    and of matching length.
+    """
     inputs, targets = real_tensor("X", X, ndim=2), real_tensor("y", y)
     if single and targets.shape != inputs.shape[:1]:
         raise InvalidInput(
-            f"y has shape {tuple(targets.shape)}, expected ({len(inputs)},), one number "
+            f"y has shape {tuple(targets.shape)}, expected ({len(inputs)},), one "
+            f"number "
             f"a row of X. A column becomes one by y[:, 0]."
         )
     if targets.ndim not in (1, 2) or len(targets) != len(inputs):
@@ -163,13 +173,16 @@ def regression_data(
 
 
 def distinct_rows(name: str, rows: Tensor) -> None:
-    """Refuse `rows` (n, d) of which two are closer than 1e-6 of their root mean square length."""
+    """Refuse `rows` (n, d) of which two are closer than 1e-6 of their root mean square
+    length.
+    """
     apart = torch.cdist(rows, rows)
     apart.fill_diagonal_(torch.inf)
     if float(apart.min()) <= 1e-6 * float(rows.square().sum(-1).mean().sqrt()):
         first, second = divmod(int(apart.argmin()), len(rows))
         raise InvalidInput(
-            f"rows {first} and {second} of {name} coincide, expected inputs that differ. Merge them."
+            f"rows {first} and {second} of {name} coincide, expected inputs that "
+            f"differ. Merge them."
         )
 
 
@@ -178,7 +191,8 @@ def binary_data(X: object, y: object) -> tuple[Tensor, Tensor]:
     inputs, labels = real_tensor("X", X, ndim=2), binary_labels("y", y, ndim=1)
     if len(labels) != len(inputs):
         raise InvalidInput(
-            f"X has {len(inputs)} rows and y {len(labels)} labels; expected one label a row."
+            f"X has {len(inputs)} rows and y {len(labels)} labels; expected one label "
+            f"a row."
         )
     return inputs, labels.to(inputs)
 
@@ -219,7 +233,8 @@ def class_labels(name: str, value: object, count: int) -> Tensor:
     if labels.ndim != 1 or not bool(((labels >= 0) & (labels < count)).all()):
         got = ", ".join(str(v) for v in labels.unique().tolist()[:6])
         raise InvalidInput(
-            f"{name} has shape {tuple(labels.shape)} and the values {got}; expected (n,) "
+            f"{name} has shape {tuple(labels.shape)} and the values {got}; expected "
+            f"(n,) "
             f"and integers from 0 to {count - 1}."
         )
     return labels
@@ -263,7 +278,9 @@ def _float(value: object) -> float:
 
 
 def positive_number(name: str, value: object, *, infinite: bool = False) -> float:
-    """`value` as a finite number above zero, or as `math.inf` where `infinite` numbers make sense."""
+    """`value` as a finite number above zero, or as `math.inf` where `infinite` numbers
+    make sense.
+    """
     number = _float(value)
     if not (number > 0 and (infinite or number < math.inf)):
         finite = "" if infinite else "finite "

@@ -1,4 +1,6 @@
-"""Run many claims: by worker processes or any executor, with progress, keeping every finished result in a folder."""
+"""Run many claims: by worker processes or any executor, with progress, keeping every
+finished result in a folder.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +34,13 @@ def jobs_for(
     override: Mapping[str, Any] | None = None,
     data: own_data.DataFile | None = None,
 ) -> list[Job]:
-    """One job a claim and seed: all claims at the first seed, in their order, then all at the next.
+    """One job a claim and seed: all claims at the first seed, in their order, then all
+    at the next.
 
-    seeds: those of the jobs; None takes the setting's.      override: sizes that replace the preset's; every claim
-    must have them, and takes them as `sizes.fitting` says.      data: a reader's own in place of drawn problems.
-    Raises `InvalidInput` for what is no seed or no size of a claim, and for claims that take no data.
+    seeds: those of the jobs; None takes the setting's.      override: sizes that
+    replace the preset's; every claim must have them, and takes them as `sizes.fitting`
+    says.      data: a reader's own in place of drawn problems. Raises `InvalidInput`
+    for what is no seed or no size of a claim, and for claims that take no data.
     """
     claims = list(claims)
     if data is not None:
@@ -67,12 +71,15 @@ def jobs_for(
 def _take_data(
     claims: Sequence[Claim], setting: Setting, data: own_data.DataFile
 ) -> None:
-    """Raises `InvalidInput` for claims that take no data, and for data that one of them does not take."""
+    """Raises `InvalidInput` for claims that take no data, and for data that one of them
+    does not take.
+    """
     refused = [claim.id for claim in claims if claim.own is None]
     if refused:
         able = [claim.id for claim in all_claims().values() if claim.own is not None]
         raise InvalidInput(
-            f"{', '.join(refused[:5])} take(s) no data of a reader: what a claim predicts is "
+            f"{', '.join(refused[:5])} take(s) no data of a reader: what a claim "
+            f"predicts is "
             f"known of the problems that it draws. Those that do: {', '.join(able)}."
         )
     for claim in claims:
@@ -90,13 +97,17 @@ def run(
 ) -> Generator[Record, None, None]:
     """Records of the jobs as they finish; new ones are added to `ledger` at once.
 
-    executor: what runs the jobs, such as a pool of the standard library, of loky, mpi4py or Dask; it stays open.
-        None: processes of our own, `workers` at a time (one a core), of which any may die and be replaced.
-    resume: results in `ledger` of this code, without an error, are not computed again and come first.
+    executor: what runs the jobs, such as a pool of the standard library, of loky,
+    mpi4py or Dask; it stays open.
+        None: processes of our own, `workers` at a time (one a core), of which any may
+        die and be replaced.
+    resume: results in `ledger` of this code, without an error, are not computed again
+    and come first.
 
-    A job that gives no evidence, since its claim raises or its process dies, has a record with `error`. Closing the
-    iterator ends our own processes; of another executor it cancels what has not begun. Raises `InvalidInput` for
-    what is no executor, and `ledger.NotKept` where a result cannot be written.
+    A job that gives no evidence, since its claim raises or its process dies, has a
+    record with `error`. Closing the iterator ends our own processes; of another
+    executor it cancels what has not begun. Raises `InvalidInput` for what is no
+    executor, and `ledger.NotKept` where a result cannot be written.
     """
     found = [_usable(ledger.find(job)) if resume else None for job in jobs]
     todo = [job for job, record in zip(jobs, found, strict=True) if record is None]
@@ -131,7 +142,8 @@ def _answers(todo: Sequence[Job], executor: Executor | None, workers: int) -> An
         return pool.run_all(todo, workers)
     if not isinstance(executor, Executor):
         raise InvalidInput(
-            f"executor is {executor!r}, expected an object of a class of concurrent.futures.Executor, "
+            f"executor is {executor!r}, expected an object of a class of "
+            f"concurrent.futures.Executor, "
             f"such as ProcessPoolExecutor(4)."
         )
     return _submitted(todo, executor)

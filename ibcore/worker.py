@@ -1,7 +1,10 @@
-"""A process that runs claims for the command line: jobs come in on standard input, answers go out.
+"""A process that runs claims for the command line: jobs come in on standard input,
+answers go out.
 
-A job and an answer are one line of JSON each. The process ends with the one that started it, also
-where that one is killed: then its standard input ends, and on Linux the kernel ends it as well.
+A job and an answer are one line of JSON each. The process ends with the one that
+started it, also
+where that one is killed: then its standard input ends, and on Linux the kernel ends it
+as well.
 """
 
 from __future__ import annotations
@@ -29,7 +32,9 @@ def command() -> list[str]:
 
 
 def main(parent: int) -> NoReturn:
-    """Run jobs until the process `parent`, which started this one, closes the pipe or ends."""
+    """Run jobs until the process `parent`, which started this one, closes the pipe or
+    ends.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _end_with(parent)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -52,7 +57,9 @@ def _listen(jobs: queue.SimpleQueue[str]) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Ask the Linux kernel to end this process with `parent`, even within a long call that holds Python's lock."""
+    """Ask the Linux kernel to end this process with `parent`, even within a long call
+    that holds Python's lock.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:

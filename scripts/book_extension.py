@@ -1,4 +1,6 @@
-"""A Sphinx extension of this book: links to a repository, downloads that run, repairs of the theme."""
+"""A Sphinx extension of this book: links to a repository, downloads that run, repairs
+of the theme.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def link_repository(_app: Sphinx, config: Config) -> None:
 
 
 def leave_out_thebe(app: Sphinx, _config: Config) -> None:
-    """Drop the live-code scripts: they name another host, and written twice they fail on every page."""
+    """Drop the live-code scripts: they name another host, and written twice they fail
+    on every page.
+    """
     for event in ("env-before-read-docs", "doctree-resolved"):
         listeners = app.events.listeners[event]
         listeners[:] = [
@@ -70,7 +74,9 @@ def offer_package(
 
 
 def write_downloads(app: Sphinx, error: Exception | None) -> None:
-    """Write the package's wheel into the book, and into each notebook offered the cell that gets it."""
+    """Write the package's wheel into the book, and into each notebook offered the cell
+    that gets it.
+    """
     if error is not None or app.builder.name != "html":
         return
     out = Path(app.outdir)

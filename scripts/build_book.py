@@ -1,10 +1,12 @@
-"""Build the book into _build/html: execute what changed, stop at the first thing that is wrong.
+"""Build the book into _build/html: execute what changed, stop at the first thing that
+is wrong.
 
     python scripts/build_book.py
 
-A change in the package or in what it is built on executes every notebook again; a change in a page
-executes that page; no change does nothing. Warnings are errors. Afterwards every page of _toc.yml must
-exist, show nothing written to stderr, and ask no other host for anything.
+A change in the package or in what it is built on executes every notebook again; a
+change in a page executes that page; no change does nothing. Warnings are errors.
+Afterwards every page of _toc.yml must exist, show nothing written to stderr, and ask no
+other host for anything.
 """
 
 from __future__ import annotations
@@ -96,7 +98,9 @@ def is_current(digests: dict[str, str]) -> bool:
 
 
 def clear(digests: dict[str, str]) -> None:
-    """Remove what could be stale: pages always, executed notebooks when code or requirements changed."""
+    """Remove what could be stale: pages always, executed notebooks when code or
+    requirements changed.
+    """
     before = json.loads(DIGESTS.read_text(encoding="utf-8")) if DIGESTS.exists() else {}
     if before.get("code") != digests["code"]:
         print(
@@ -111,7 +115,9 @@ def clear(digests: dict[str, str]) -> None:
 
 
 class Loads(HTMLParser):
-    """Collects what a page asks other hosts for; links that a reader follows are none of that."""
+    """Collects what a page asks other hosts for; links that a reader follows are none
+    of that.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,7 +156,8 @@ def faults(page: Path) -> list[str]:
         found.append("a cell wrote to stderr")
     if len(text.encode()) > PAGE_BYTES:
         found.append(
-            f"it takes {len(text.encode()) / 1e6:.1f} MB, more than {PAGE_BYTES / 1e6:g} MB"
+            f"it takes {len(text.encode()) / 1e6:.1f} MB, more than "
+            f"{PAGE_BYTES / 1e6:g} MB"
         )
     return found
 

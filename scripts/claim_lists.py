@@ -1,10 +1,12 @@
-"""Links to claims, lists of them and their counts for pages without code, from the claims and the stored verdicts.
+"""Links to claims, lists of them and their counts for pages without code, from the
+claims and the stored verdicts.
 
     {claim}`logistic-max-margin`        a link to the line with the claim's verdict
     ```{claims} open                    all claims of a kind, section by section
     {{ claims }}, {{ theorems }}, ...   how many there are
 
-A verdict is what the closing cell of the claim's page has stored; the check of the notebooks compares it with a run.
+A verdict is what the closing cell of the claim's page has stored; the check of the
+notebooks compares it with a run.
 """
 
 from __future__ import annotations
@@ -32,14 +34,17 @@ from ibcore.review import section_of
 
 LOGGER = logging.getLogger(__name__)
 LINE = re.compile(
-    r"^(?P<id>[\w-]+) +(?P<outcome>stands|DOES NOT STAND); (?P<tally>[^;]+); control (?P<control>refuted|NOT REFUTED)$",
+    r"^(?P<id>[\w-]+) +(?P<outcome>stands|DOES NOT STAND); (?P<tally>[^;]+); control "
+    r"(?P<control>refuted|NOT REFUTED)$",
     re.MULTILINE,
 )
 
 
 @dataclass(frozen=True)
 class Stored:
-    """The line on a claim that its page has stored: outcome, checks by tag, and what became of the control."""
+    """The line on a claim that its page has stored: outcome, checks by tag, and what
+    became of the control.
+    """
 
     outcome: str
     tally: str
@@ -79,7 +84,9 @@ def all_stored(root: Path = ROOT) -> dict[str, Stored]:
 
 
 def counts(stored: Mapping[str, Stored]) -> dict[str, str]:
-    """Numbers of claims, standing claims, refuted controls, and of checks by tag, by the names that a page uses."""
+    """Numbers of claims, standing claims, refuted controls, and of checks by tag, by
+    the names that a page uses.
+    """
     kinds = Counter(claim.kind for claim in all_claims().values())
     checks = sum((verdict.checks for verdict in stored.values()), Counter())
     found = {
@@ -96,7 +103,9 @@ def counts(stored: Mapping[str, Stored]) -> dict[str, str]:
 
 
 def listed(kind: str, stored: Mapping[str, Stored]) -> Iterator[str]:
-    """Lines of Markdown: the claims of a kind with statement and verdict, folded by sections of the review."""
+    """Lines of Markdown: the claims of a kind with statement and verdict, folded by
+    sections of the review.
+    """
     chosen = [claim for claim in all_claims().values() if claim.kind == kind]
     for part, claims in itertools.groupby(chosen, key=_part):
         lines = [line for claim in claims for line in _item(claim, stored)]

@@ -1,10 +1,12 @@
-"""A plugin of pytest: the measured numbers of a notebook against the stored ones, within a tolerance.
+"""A plugin of pytest: the measured numbers of a notebook against the stored ones,
+within a tolerance.
 
-nbval compares the words that a cell prints, with every decimal number masked (tests/book/sanitize.cfg),
-because digits depend on the processor. This compares the numbers: those in the text of an output at 10 %,
-with half a unit of the last digit for rounding; those of verdicts and sentences, which travel in the
-metadata of an output, at the difference within which their row says that they repeat.
-The latter are stored beside the notebook in <page>.numbers.json; scripts/store_outputs.py writes both.
+nbval compares the words that a cell prints, with every decimal number masked
+(tests/book/sanitize.cfg), because digits depend on the processor. This compares the
+numbers: those in the text of an output at 10 %, with half a unit of the last digit for
+rounding; those of verdicts and sentences, which travel in the metadata of an output, at
+the difference within which their row says that they repeat. The latter are stored
+beside the notebook in <page>.numbers.json; scripts/store_outputs.py writes both.
 """
 
 from __future__ import annotations
@@ -62,7 +64,9 @@ def printed(outputs: Iterable[Mapping[str, Any]]) -> list[str]:
 def agree(
     found: float | None, stored: float | None, relative: float, absolute: float = 0
 ) -> bool:
-    """Whether two numbers differ by at most the share `relative` of the larger, plus `absolute`; NaN never does."""
+    """Whether two numbers differ by at most the share `relative` of the larger, plus
+    `absolute`; NaN never does.
+    """
     if found is None or stored is None or math.isnan(found) or math.isnan(stored):
         return False
     if math.isinf(found) or math.isinf(stored):

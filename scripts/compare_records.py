@@ -1,12 +1,15 @@
-"""What every claim measures, before and after a change of code that should change no number.
+"""What every claim measures, before and after a change of code that should change no
+number.
 
-    python scripts/compare_records.py --store    run all claims and keep what they measure
-    python scripts/compare_records.py            run all claims again and say what differs
-    python scripts/compare_records.py [--store] PAGE or ID ...    the same for some claims
+    python scripts/compare_records.py --store    run all claims and keep what they
+    measure python scripts/compare_records.py            run all claims again and say
+    what differs python scripts/compare_records.py [--store] PAGE or ID ...    the same
+    for some claims
 
-The claims run at `quick` for three seeds and at `book` for one, all of them some minutes on two cores. The numbers
-are kept in tests/records.json. On the machine that stored them they should repeat to rounding (the default
-tolerance); between machines use --relative 0.1. Numbers that are a precision are compared by whether they hold.
+The claims run at `quick` for three seeds and at `book` for one, all of them some
+minutes on two cores. The numbers are kept in tests/records.json. On the machine that
+stored them they should repeat to rounding (the default tolerance); between machines use
+--relative 0.1. Numbers that are a precision are compared by whether they hold.
 """
 
 from __future__ import annotations
@@ -30,7 +33,9 @@ Numbers = Mapping[str, Any]
 
 
 def measured(record: Mapping[str, Any]) -> Numbers:
-    """The measurements of one record by the names of its checks; of a precision only whether it holds."""
+    """The measurements of one record by the names of its checks; of a precision only
+    whether it holds.
+    """
     control = record["control"]
     rows = {check["name"]: check for check in record["checks"]}
     if "name" in control:
@@ -42,7 +47,9 @@ def measured(record: Mapping[str, Any]) -> Numbers:
 
 
 def run(chosen: Sequence[str]) -> dict[str, dict[str, Numbers]]:
-    """The measurements of all claims or of those chosen, by preset and seed and then by claim."""
+    """The measurements of all claims or of those chosen, by preset and seed and then by
+    claim.
+    """
     found = {}
     for preset, seed in RUNS:
         with tempfile.TemporaryDirectory() as folder:
@@ -66,7 +73,9 @@ def differences(
     kept: Mapping[str, Mapping[str, Numbers]],
     relative: float,
 ) -> Iterator[str]:
-    """In words, which measurements differ by more than the share `relative`, appeared or vanished."""
+    """In words, which measurements differ by more than the share `relative`, appeared
+    or vanished.
+    """
     for run in kept.keys() | found.keys():
         now, before = flat(found.get(run, {})), flat(kept.get(run, {}))
         for name in sorted(now.keys() | before.keys()):
@@ -91,7 +100,9 @@ def joined(
     kept: Mapping[str, Mapping[str, Numbers]],
     found: Mapping[str, Mapping[str, Numbers]],
 ) -> dict[str, dict[str, Numbers]]:
-    """What was kept, with the claims that were run in place of what it says of them; sorted by claim."""
+    """What was kept, with the claims that were run in place of what it says of them;
+    sorted by claim.
+    """
     runs = {name: {**kept.get(name, {}), **claims} for name, claims in found.items()}
     return {name: dict(sorted(claims.items())) for name, claims in runs.items()}
 

@@ -1,7 +1,9 @@
-"""What a reader downloads from the built book: its package as a wheel, and notebooks that begin by getting it.
+"""What a reader downloads from the built book: its package as a wheel, and notebooks
+that begin by getting it.
 
-A version number stays the same while the package is written, so the wheel of a book carries a local label
-(PEP 440), a digest of the package: two books with different code never share a version.
+A version number stays the same while the package is written, so the wheel of a book
+carries a local label (PEP 440), a digest of the package: two books with different code
+never share a version.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ PACKAGE = ("ibcore", "pyproject.toml")
 PARTS = (*PACKAGE, "README.md", "LICENSE")
 VERSION = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 INIT = Path("ibcore/__init__.py")
-# The first moment that a zip file can hold: the same package gives the same bytes at any time.
+# The first moment that a zip file can hold: the same package gives the same bytes at
+# any time.
 EPOCH = "315532800"
 OPENING = """\
 # Gets the package ibcore, exactly as this page was built with it, where it is missing.
@@ -52,7 +55,9 @@ if installed() != wanted:
 
 
 def package_version(root: Path = ROOT) -> str:
-    """The version of the package below `root` with the digest of its files, such as 0.1.0+h1a2b3c4d5e6f."""
+    """The version of the package below `root` with the digest of its files, such as
+    0.1.0+h1a2b3c4d5e6f.
+    """
     found = VERSION.search((root / INIT).read_text(encoding="utf-8"))
     if found is None:
         raise ValueError(f"{INIT} has no line __version__ = ..., expected one.")
@@ -65,7 +70,9 @@ def wheel_name(root: Path = ROOT) -> str:
 
 
 def build_wheel(folder: Path, root: Path = ROOT) -> Path:
-    """Write the wheel of the package below `root` into `folder`, without a network and beside the tree."""
+    """Write the wheel of the package below `root` into `folder`, without a network and
+    beside the tree.
+    """
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
         for path in (path for part in PARTS for path in files(root / part)):
@@ -96,7 +103,10 @@ def build_wheel(folder: Path, root: Path = ROOT) -> Path:
 
 
 def opening(root: Path = ROOT, address: str = "") -> NotebookNode:
-    """The cell that gets the package. address: where the book is served, if that is known."""
+    """The cell that gets the package.
+
+    address: where the book is served, if that is known.
+    """
     wheel, links = wheel_name(root), "--find-links ."
     advice = (
         f"Put {wheel} into the folder of this notebook; "
@@ -114,7 +124,9 @@ def opening(root: Path = ROOT, address: str = "") -> NotebookNode:
 
 
 def downloadable(path: Path, root: Path = ROOT, address: str = "") -> str:
-    """The text of the notebook at `path`, with the cell that gets the package before all others."""
+    """The text of the notebook at `path`, with the cell that gets the package before
+    all others.
+    """
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.insert(0, opening(root, address))
     return nbformat.writes(notebook, version=4) + "\n"

@@ -1,4 +1,6 @@
-"""The environment in which notebooks run: this Python's kernel, nothing of the user's own settings."""
+"""The environment in which notebooks run: this Python's kernel, nothing of the user's
+own settings.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# A kernel warns about its loopback socket on every start, and parallel kernels would share one history file.
+# A kernel warns about its loopback socket on every start, and parallel kernels would
+# share one history file.
 KERNEL_CONFIG = "c.IPKernelApp.log_level = 40\nc.HistoryManager.enabled = False\n"
 MATPLOTLIB_CONFIG = "# Matplotlib's defaults: the book's figures name what differs.\n"
 BUILDING = "IBCORE_BUILDING_BOOK"
@@ -30,9 +33,10 @@ LEFT_OUT = {
 def notebook_environment(*, building: bool) -> dict[str, str]:
     """The environment variables for a process that starts kernels.
 
-    JUPYTER_PATH leads to this environment first, so `python3` is its kernel whatever else the user
-    has installed; PYTHONPATH leads to the package beside these notebooks. IPython, Jupyter and
-    Matplotlib keep their settings and files in folders of ours, so HOME is neither read nor written.
+    JUPYTER_PATH leads to this environment first, so `python3` is its kernel whatever
+    else the user has installed; PYTHONPATH leads to the package beside these notebooks.
+    IPython, Jupyter and Matplotlib keep their settings and files in folders of ours, so
+    HOME is neither read nor written.
     building: explorers write themselves as HTML (set by the book's build only).
     """
     env = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
@@ -54,7 +58,9 @@ def _written(path: Path, text: str) -> Path:
 
 @functools.cache
 def _scratch() -> Path:
-    """A folder that this process removes when it ends, for the sockets' keys of running kernels."""
+    """A folder that this process removes when it ends, for the sockets' keys of running
+    kernels.
+    """
     folder = Path(tempfile.mkdtemp(prefix="ibcore-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
@@ -79,7 +85,8 @@ def _jupyter() -> dict[str, str]:
 def _matplotlib(env: dict[str, str]) -> dict[str, str]:
     """Matplotlib's folder with its defaults, its list of fonts made here once.
 
-    Made by the first kernel that draws, the list would be announced on that page's stderr.
+    Made by the first kernel that draws, the list would be announced on that page's
+    stderr.
     """
     folder = Path(sys.prefix) / "share" / "matplotlib" / version("matplotlib")
     settings = _written(folder / "matplotlibrc", MATPLOTLIB_CONFIG)

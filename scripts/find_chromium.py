@@ -1,8 +1,10 @@
-"""Find a Chromium that can drive the built pages, and with --install get one where there is none.
+"""Find a Chromium that can drive the built pages, and with --install get one where
+there is none.
 
     python scripts/find_chromium.py [--install]
 
-Looked for, in this order: $CHROMIUM, the names below in PATH, the applications of macOS, Playwright's own.
+Looked for, in this order: $CHROMIUM, the names below in PATH, the applications of
+macOS, Playwright's own.
 """
 
 from __future__ import annotations
@@ -44,13 +46,16 @@ def candidates() -> Iterator[str]:
 
 
 def find() -> str | None:
-    """The path of a Chromium, or None; raises FileNotFoundError when $CHROMIUM names none."""
+    """The path of a Chromium, or None; raises FileNotFoundError when $CHROMIUM names
+    none.
+    """
     named = os.environ.get("CHROMIUM")
     if named:
         found = shutil.which(named)
         if found is None:
             raise FileNotFoundError(
-                f"CHROMIUM is {named!r}, which is no program. Correct it or leave it unset."
+                f"CHROMIUM is {named!r}, which is no program. Correct it or leave it "
+                f"unset."
             )
         return found
     return next((path for path in candidates() if Path(path).is_file()), None)

@@ -1,10 +1,12 @@
-"""Which numbers depend on the processor: the notebooks and the claims under the settings of older machines.
+"""Which numbers depend on the processor: the notebooks and the claims under the
+settings of older machines.
 
     python scripts/processors.py [--list] [--only TEXT] [-n WORKERS]
 
-Each setting is one that this processor can run. Under each of them every notebook is compared with
-what it stores and all claims run at `quick`; the table counts cells that differ, verdicts that are
-not those of the machine's own setting, and measured numbers that differ from it by more than a percent.
+Each setting is one that this processor can run. Under each of them every notebook is
+compared with what it stores and all claims run at `quick`; the table counts cells that
+differ, verdicts that are not those of the machine's own setting, and measured numbers
+that differ from it by more than a percent.
 """
 
 from __future__ import annotations
@@ -56,7 +58,9 @@ class Outcome:
 
 
 def processor_flags() -> set[str]:
-    """The instruction sets of this processor, in the words of Linux; empty where nobody says."""
+    """The instruction sets of this processor, in the words of Linux; empty where nobody
+    says.
+    """
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
@@ -77,8 +81,8 @@ def processor_flags() -> set[str]:
 def settings(machine: str, flags: set[str]) -> dict[str, Setting]:
     """The settings that a processor can run, each with its environment variables.
 
-    machine: as `platform.machine()` says it. flags: of `processor_flags`. A setting for which an
-    instruction is missing would end the process, so it is left out.
+    machine: as `platform.machine()` says it. flags: of `processor_flags`. A setting for
+    which an instruction is missing would end the process, so it is left out.
     """
     found: dict[str, Setting] = {OWN: {}}
     for number in ("1", "2"):
@@ -142,7 +146,9 @@ def verdict(record: Mapping[str, Any]) -> tuple[bool, ...]:
 
 
 def differ(first: float | None, second: float | None) -> bool:
-    """Whether two measurements differ by more than a percent; a missing one differs from any number."""
+    """Whether two measurements differ by more than a percent; a missing one differs
+    from any number.
+    """
     if first is None or second is None:
         return first is not second
     return not math.isclose(first, second, rel_tol=PERCENT)

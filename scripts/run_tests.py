@@ -1,10 +1,11 @@
-"""Run every test: the package's, the notebooks against what they store, the built pages in a browser.
+"""Run every test: the package's, the notebooks against what they store, the built pages
+in a browser.
 
     python scripts/run_tests.py [--only-notebooks] [pytest options]
 
-Notebooks run in strict mode: words that differ in one character are a failure, and numbers that differ by more
-than rounding and processors explain. All cells of a notebook share a kernel, so the tests of one file stay in one
-process.
+Notebooks run in strict mode: words that differ in one character are a failure, and
+numbers that differ by more than rounding and processors explain. All cells of a
+notebook share a kernel, so the tests of one file stay in one process.
 """
 
 from __future__ import annotations

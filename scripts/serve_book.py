@@ -1,4 +1,6 @@
-"""Show the built book on this machine only, at the port asked for or the next one that is free."""
+"""Show the built book on this machine only, at the port asked for or the next one that
+is free.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ HTML = ROOT / "_build" / "html"
 
 
 def server(port: int, attempts: int = 50) -> http.server.ThreadingHTTPServer:
-    """A server of the built pages on loopback; raises OSError when no port of the range is free."""
+    """A server of the built pages on loopback; raises OSError when no port of the range
+    is free.
+    """
     handler = functools.partial(
         http.server.SimpleHTTPRequestHandler, directory=str(HTML)
     )
@@ -22,7 +26,8 @@ def server(port: int, attempts: int = 50) -> http.server.ThreadingHTTPServer:
         except OSError:
             continue
     raise OSError(
-        f"no port from {port} to {port + attempts - 1} is free; pass another one: make serve PORT=9000"
+        f"no port from {port} to {port + attempts - 1} is free; pass another one: make "
+        f"serve PORT=9000"
     )
 
 

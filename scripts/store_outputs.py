@@ -1,11 +1,13 @@
-"""Run notebooks and store what they print: text outputs only, the same bytes on every run.
+"""Run notebooks and store what they print: text outputs only, the same bytes on every
+run.
 
     python scripts/store_outputs.py book/introduction.ipynb ...
 
-Each notebook runs from its own folder in a fresh kernel of this environment. Its stdout and its
-text/plain results are stored; pictures and widgets are left out, because they are drawn when the book
-is built. A cell that fails, that writes to stderr or that shows a format which the check would compare
-(HTML, LaTeX, SVG) is an error, and the notebook stays as it was.
+Each notebook runs from its own folder in a fresh kernel of this environment. Its stdout
+and its text/plain results are stored; pictures and widgets are left out, because they
+are drawn when the book is built. A cell that fails, that writes to stderr or that shows
+a format which the check would compare (HTML, LaTeX, SVG) is an error, and the notebook
+stays as it was.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ class Unstorable(Exception):
 
 @functools.cache
 def sanitizers(path: Path = SANITIZE) -> list[tuple[re.Pattern[str], str]]:
-    """The (pattern, replacement) pair of addresses in the file that nbval reads too; numbers are stored as they are."""
+    """The (pattern, replacement) pair of addresses in the file that nbval reads too;
+    numbers are stored as they are.
+    """
     sections = configparser.RawConfigParser()
     sections.read(path, encoding="utf-8")
     addresses = sections["addresses"]
@@ -98,7 +102,9 @@ def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def tidy(notebook: NotebookNode) -> NotebookNode:
-    """The executed notebook with text outputs, no run times, ids made from the cells' sources."""
+    """The executed notebook with text outputs, no run times, ids made from the cells'
+    sources.
+    """
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
     )
@@ -169,7 +175,9 @@ def store_numbers(path: Path, numbers: Mapping[str, object]) -> bool:
 
 
 def main() -> int:
-    """Store the outputs of the notebooks named on the command line; 1 if any could not be."""
+    """Store the outputs of the notebooks named on the command line; 1 if any could not
+    be.
+    """
     parser = argparse.ArgumentParser(
         description="Run notebooks and store their text outputs."
     )

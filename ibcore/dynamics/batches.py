@@ -1,4 +1,6 @@
-"""Mini-batches: which examples the gradient of a step sees, the same whoever else is still training."""
+"""Mini-batches: which examples the gradient of a step sees, the same whoever else is
+still training.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ Rows = Callable[[int, int], Iterator[Tensor]]
 def with_replacement(
     size: int, generator: torch.Generator, *, each: bool = False
 ) -> Rows:
-    """`size` examples drawn uniformly with replacement at every step, for `each` member its own."""
+    """`size` examples drawn uniformly with replacement at every step, for `each` member
+    its own.
+    """
     positive_integer("size", size)
 
     def rows(members: int, examples: int) -> Iterator[Tensor]:
@@ -28,7 +32,8 @@ def with_replacement(
 
 
 def epochs(size: int, generator: torch.Generator, *, each: bool = True) -> Rows:
-    """Batches of `size` through a random order of the examples, drawn afresh each epoch, for `each` member its own.
+    """Batches of `size` through a random order of the examples, drawn afresh each
+    epoch, for `each` member its own.
 
     Examples beyond the last full batch are left out of that epoch.
     """
@@ -48,7 +53,9 @@ def epochs(size: int, generator: torch.Generator, *, each: bool = True) -> Rows:
 def without_replacement(
     size: int, generator: torch.Generator, *, each: bool = True
 ) -> Rows:
-    """`size` different examples at every step, drawn anew whatever earlier steps saw, for `each` member its own."""
+    """`size` different examples at every step, drawn anew whatever earlier steps saw,
+    for `each` member its own.
+    """
     positive_integer("size", size)
 
     def rows(members: int, examples: int) -> Iterator[Tensor]:
@@ -61,10 +68,13 @@ def without_replacement(
 
 
 def prescribed(rows: Tensor) -> Rows:
-    """The rows of every step, given beforehand: (steps, b) for all members or (steps, B, b)."""
+    """The rows of every step, given beforehand: (steps, b) for all members or (steps,
+    B, b).
+    """
     if rows.ndim not in (2, 3):
         raise InvalidInput(
-            f"rows have shape {tuple(rows.shape)}, expected (steps, b) or (steps, B, b)."
+            f"rows have shape {tuple(rows.shape)}, expected (steps, b) or (steps, B, "
+            f"b)."
         )
 
     def in_turn(members: int, _examples: int) -> Iterator[Tensor]:

@@ -13,10 +13,11 @@ Array = NDArray[np.float64]
 def complex_jacobian(
     vector_field: Callable[[NDArray[np.complex128]], NDArray[np.complex128]],
 ) -> Callable[[Array], Array]:
-    """x (P,) -> dF/dx (P, P), column j as Im F(x + i h e_j) / h with h = 1e-30, exact to rounding.
+    """x (P,) -> dF/dx (P, P), column j as Im F(x + i h e_j) / h with h = 1e-30, exact
+    to rounding.
 
-    `vector_field` must be analytic, without absolute values and conjugates, and accept complex arrays with leading
-    dimensions, (..., P): all columns come from one call.
+    `vector_field` must be analytic, without absolute values and conjugates, and accept
+    complex arrays with leading dimensions, (..., P): all columns come from one call.
     """
 
     def jacobian(x: Array) -> Array:

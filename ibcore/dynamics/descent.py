@@ -1,4 +1,6 @@
-"""Step sizes under the name by which they are imported from older notebooks; they live in `ibcore.dynamics.paces`."""
+"""Step sizes under the name by which they are imported from older notebooks; they live
+in `ibcore.dynamics.paces`.
+"""
 
 from ibcore.dynamics.paces import constant, decaying, loss_scaled
 

@@ -1,8 +1,10 @@
-"""Direction maps of discrete methods: what a step is, given the gradient and what the method remembers.
+"""Direction maps of discrete methods: what a step is, given the gradient and what the
+method remembers.
 
-The gradient is a pair, a vector `slope` (B, P) of moderate size and the logarithm (B,) of its unit:
-g = -exp(log_scale) slope. Only products with the step size are exponentiated, so no map
-underflows however small the loss. `log_step` is the logarithm of the step size eta.
+The gradient is a pair, a vector `slope` (B, P) of moderate size and the logarithm (B,)
+of its unit: g = -exp(log_scale) slope. Only products with the step size are
+exponentiated, so no map underflows however small the loss. `log_step` is the logarithm
+of the step size eta.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ _TINY = 1e-300
 
 
 class Direction(Protocol):
-    """A map from the negative gradient exp(log_scale) slope to the step, with its memory."""
+    """A map from the negative gradient exp(log_scale) slope to the step, with its
+    memory.
+    """
 
     def begin(self, theta: Tensor) -> State:
         """What the method remembers before the first step from theta (B, P)."""
@@ -64,11 +68,13 @@ class Gradient(_Memoryless):
 
 @dataclass(frozen=True)
 class Steepest(_Memoryless):
-    """Steepest descent in the norm l_p: eta |g|_q v, |v|_p = 1, v.(-g) = |g|_q, 1/p + 1/q = 1.
+    """Steepest descent in the norm l_p: eta |g|_q v, |v|_p = 1, v.(-g) = |g|_q, 1/p +
+    1/q = 1.
 
-    p = 2 is gradient descent, p = inf sign descent, p = 1 coordinate descent on the steepest
-    coordinate (the first, if there are several). With `normalized` the step is eta v, of length eta
-    in l_p. Source: Gunasekar, Lee, Soudry and Srebro 2018, steepest descent.
+    p = 2 is gradient descent, p = inf sign descent, p = 1 coordinate descent on the
+    steepest coordinate (the first, if there are several). With `normalized` the step is
+    eta v, of length eta in l_p. Source: Gunasekar, Lee, Soudry and Srebro 2018,
+    steepest descent.
     """
 
     p: float
@@ -109,9 +115,11 @@ class Steepest(_Memoryless):
 
 @dataclass(frozen=True)
 class Momentum(_Alike):
-    """v <- beta v - eta g, theta <- theta + v (Polyak's heavy ball), or Nesterov's theta <- theta + beta v - eta g.
+    """v <- beta v - eta g, theta <- theta + v (Polyak's heavy ball), or Nesterov's
+    theta <- theta + beta v - eta g.
 
-    The velocity is carried in units of the largest eta exp(log_scale) so far, damped by beta.
+    The velocity is carried in units of the largest eta exp(log_scale) so far, damped by
+    beta.
     """
 
     beta: float = 0.9
@@ -137,7 +145,9 @@ class Momentum(_Alike):
 
 @dataclass(frozen=True)
 class Averaged:
-    """The steps of `direction`, and the mean of the points that they start from, theta_0 to theta_(k-1)."""
+    """The steps of `direction`, and the mean of the points that they start from,
+    theta_0 to theta_(k-1).
+    """
 
     direction: Direction = field(default_factory=Gradient)
 
@@ -165,7 +175,9 @@ class Averaged:
 
 @dataclass(frozen=True)
 class Grouped:
-    """A map for each group of runs: `groups` holds pairs of a map and its number of consecutive runs."""
+    """A map for each group of runs: `groups` holds pairs of a map and its number of
+    consecutive runs.
+    """
 
     groups: tuple[tuple[Direction, int], ...]
 
@@ -173,7 +185,8 @@ class Grouped:
         counts = [count for _, count in self.groups]
         if sum(counts) != len(theta):
             raise InvalidInput(
-                f"the groups have {sum(counts)} runs together, but theta has {len(theta)} rows."
+                f"the groups have {sum(counts)} runs together, but theta has "
+                f"{len(theta)} rows."
             )
         return tuple(
             one.begin(part)
@@ -240,10 +253,12 @@ class AdaGrad(_Alike):
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma and Ba 2015) with bias correction, as in PyTorch; eps, one number or (B,), may be 0.
+    """Adam (Kingma and Ba 2015) with bias correction, as in PyTorch; eps, one number or
+    (B,), may be 0.
 
-    Both moments are carried in a running unit, the larger of the present gradient and the past unit
-    decayed like the root of the second moment, so that neither underflows.
+    Both moments are carried in a running unit, the larger of the present gradient and
+    the past unit decayed like the root of the second moment, so that neither
+    underflows.
     """
 
     beta1: float = 0.9

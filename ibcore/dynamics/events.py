@@ -1,4 +1,6 @@
-"""Events that end the members of a descent: what `until` of `ibcore.dynamics.explicit.descend` may be."""
+"""Events that end the members of a descent: what `until` of
+`ibcore.dynamics.explicit.descend` may be.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The one loop of explicit methods: an objective, a pace, a direction and stops, for a batch of members."""
+"""The one loop of explicit methods: an objective, a pace, a direction and stops, for a
+batch of members.
+"""
 
 from __future__ import annotations
 
@@ -44,10 +46,12 @@ Watch = Callable[[Any, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Run(Trajectory):
-    """What `descend` leaves behind: a trajectory with the quantities watched at its stops, and its end.
+    """What `descend` leaves behind: a trajectory with the quantities watched at its
+    stops, and its end.
 
     watched: (K, B, ...) each, NaN at stops that were not reached.
-    last, last_log_loss: (B, P) and (B,), the parameters of every member when it ended, and log L there.
+    last, last_log_loss: (B, P) and (B,), the parameters of every member when it ended,
+    and log L there.
     memory: what the direction remembered of every member then.
     """
 
@@ -89,22 +93,30 @@ def descend(
     max_steps: int | None = None,
     max_seconds: float = 300.0,
 ) -> Run:
-    """theta <- theta + D(-grad L(theta)) for B members at once, each recorded at its stops.
+    """theta <- theta + D(-grad L(theta)) for B members at once, each recorded at its
+    stops.
 
-    objective: an `Objective`, or a `FunctionObjective`.      theta: (B, P), where the members start.
-    pace: step sizes, and which steps are kept.      direction: D, a map of `ibcore.dynamics.directions`.
-    The stops are numbers of `steps`, tried or taken, that rise, or levels of `log_loss` that fall; a member is
-    recorded the first time it is at or below a level. It ends at its last stop, where `until` (a point -> (A,))
-    says so, which is asked before the first and after `ask_every` steps each, and where it is no longer finite; it
-    is then frozen, and nothing is computed for it any more. With `until` there may be no stops.
-    batches: the examples of every gradient; pace, `until` and watched quantities see all examples.
-    label_noise: draws noise of the shape (B, b) of the targets of a gradient, new at every step.
-    watch, recall: what is computed at the stops besides, of the point and of the direction's memory.
-    max_steps, max_seconds: limits of the whole batch; without max_steps there are as many as `steps` says, and a
-    million for levels and without stops.
+    objective: an `Objective`, or a `FunctionObjective`.      theta: (B, P), where the
+    members start.
+    pace: step sizes, and which steps are kept.      direction: D, a map of
+    `ibcore.dynamics.directions`. The stops are numbers of `steps`, tried or taken, that
+    rise, or levels of `log_loss` that fall; a member is recorded the first time it is
+    at or below a level. It ends at its last stop, where `until` (a point -> (A,)) says
+    so, which is asked before the first and after `ask_every` steps each, and where it
+    is no longer finite; it is then frozen, and nothing is computed for it any more.
+    With `until` there may be no stops.
+    batches: the examples of every gradient; pace, `until` and watched quantities see
+    all examples.
+    label_noise: draws noise of the shape (B, b) of the targets of a gradient, new at
+    every step.
+    watch, recall: what is computed at the stops besides, of the point and of the
+    direction's memory.
+    max_steps, max_seconds: limits of the whole batch; without max_steps there are as
+    many as `steps` says, and a million for levels and without stops.
 
-    Raises `InvalidInput` for stops of both kinds or none, stops out of order, levels that are losses and not their
-    logarithms, and a start that does not fit the model or is not finite.
+    Raises `InvalidInput` for stops of both kinds or none, stops out of order, levels
+    that are losses and not their logarithms, and a start that does not fit the model or
+    is not finite.
     """
     stops = _Stops.checked(steps, log_loss, max_steps, needed=until is None)
     ask_every = positive_integer("ask_every", ask_every)
@@ -135,7 +147,9 @@ def _gradients(
     batches: Rows | None,
     label_noise: Callable[[tuple[int, ...]], Tensor] | None,
 ) -> Callable[[Any, Tensor], tuple[Tensor, Tensor]]:
-    """The negative gradient that a step sees, of a point and the indices of its members."""
+    """The negative gradient that a step sees, of a point and the indices of its
+    members.
+    """
     if batches is None and label_noise is None:
         return lambda point, _: point.slope
     rows: Iterator[Tensor] | None = None
@@ -157,7 +171,9 @@ def _gradients(
 
 @dataclass(frozen=True)
 class _Stops:
-    """K stops, or none: numbers of steps, or levels of log L; at most `limit` steps are tried."""
+    """K stops, or none: numbers of steps, or levels of log L; at most `limit` steps are
+    tried.
+    """
 
     values: tuple[float, ...]
     levels: bool
@@ -197,7 +213,9 @@ class _Stops:
         return cls(levels, levels=True, limit=limit or _MOST_STEPS)
 
     def look(self, start: Point) -> None:
-        """Refuses a loss in place of its logarithm: a level above 0 that no member starts above."""
+        """Refuses a loss in place of its logarithm: a level above 0 that no member
+        starts above.
+        """
         if self.levels and self.values[-1] > 0:
             first = float(start.log_loss.max())
             if first < self.values[-1]:
@@ -206,7 +224,9 @@ class _Stops:
 
 @dataclass(frozen=True)
 class _Looks:
-    """What is seen at a stop: of a point and its members, and of the direction's memory."""
+    """What is seen at a stop: of a point and its members, and of the direction's
+    memory.
+    """
 
     watch: Mapping[str, Watch]
     recall: Mapping[str, Callable[[State], Tensor]]
@@ -265,7 +285,9 @@ class _Loop:
             self.pending = []
 
     def record(self) -> None:
-        """Keep the members that are at a stop; those that are at several are kept at each."""
+        """Keep the members that are at a stop; those that are at several are kept at
+        each.
+        """
         if not self.running or not self.stops.values:
             return
         if not self.stops.levels:
@@ -299,7 +321,9 @@ class _Loop:
         self.next[which] += 1
 
     def drop(self) -> None:
-        """End members that are not finite, and those whose loss is not where a pace compares it."""
+        """End members that are not finite, and those whose loss is not where a pace
+        compares it.
+        """
         if not math.isfinite(float(self.point.theta.sum())):
             self._freeze(~self.point.theta.isfinite().all(-1), NOT_FINITE)
         if self.running and not self.pace.open:

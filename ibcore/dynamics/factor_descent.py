@@ -1,14 +1,18 @@
-"""Gradient descent on the layers of W = W_k ... W_1 for a quadratic loss of W, many problems in one batch.
+"""Gradient descent on the layers of W = W_k ... W_1 for a quadratic loss of W, many
+problems in one batch.
 
-From a small start the curvature along the path changes by many orders of magnitude: no one step size is both
-stable at the end and able to leave the neighborhood of zero. Each problem therefore has a step size of its own,
+From a small start the curvature along the path changes by many orders of magnitude: no
+one step size is both stable at the end and able to leave the neighborhood of zero. Each
+problem therefore has a step size of its own,
 renewed every other step: a fixed part of 1 over an estimate of the local smoothness,
 
-    lambda_max(J^T J) + (k - 1) max_j ||W_j||^(k - 2) ||G||,        G the gradient with respect to W.
+    lambda_max(J^T J) + (k - 1) max_j ||W_j||^(k - 2) ||G||,        G the gradient with
+    respect to W.
 
-The first term, the curvature that the loss has through the tangent of the product, and the norms are followed by one
-round of the power method each, started from the last vectors. A step size that is renewed more rarely overshoots while
-the layers grow, and then other, worse minima are found.
+The first term, the curvature that the loss has through the tangent of the product, and
+the norms are followed by one round of the power method each, started from the last
+vectors. A step size that is renewed more rarely overshoots while the layers grow, and
+then other, worse minima are found.
 """
 
 from __future__ import annotations
@@ -37,8 +41,9 @@ _FIRST = 20  # rounds of the power method at the start
 
 @dataclass(frozen=True)
 class FactorRun:
-    """Batched descent. layers: (k, B, d, d) at the end.   products: (K, B, d, d), W at the stops.   times: (K, B), sums
-    of the step sizes up to the stops.   steps: (K,) the stops.   A problem whose descent diverged is NaN or infinite.
+    """Batched descent. layers: (k, B, d, d) at the end.   products: (K, B, d, d), W at
+    the stops.   times: (K, B), sums of the step sizes up to the stops.   steps: (K,)
+    the stops.   A problem whose descent diverged is NaN or infinite.
     """
 
     layers: Tensor
@@ -119,7 +124,9 @@ def partial_products(layers: Tensor) -> list[Tensor]:
 
 
 def pulled_back(layers: Tensor, below: Sequence[Tensor], slope: Tensor) -> Tensor:
-    """Gradients of all layers, (k, B, d, d), from the gradient `slope` (B, d, d) with respect to the product."""
+    """Gradients of all layers, (k, B, d, d), from the gradient `slope` (B, d, d) with
+    respect to the product.
+    """
     gradients = torch.empty_like(layers)
     for j in range(len(layers) - 1, 0, -1):
         torch.bmm(slope, below[j - 1].mT, out=gradients[j])
@@ -129,7 +136,9 @@ def pulled_back(layers: Tensor, below: Sequence[Tensor], slope: Tensor) -> Tenso
 
 
 def _pushed_forward(layers: Tensor, below: Sequence[Tensor], moves: Tensor) -> Tensor:
-    """The change of the product, (B, d, d), for the changes `moves` (k, B, d, d) of the layers."""
+    """The change of the product, (B, d, d), for the changes `moves` (k, B, d, d) of the
+    layers.
+    """
     change = moves[0]
     for layer, move, product in zip(layers[1:], moves[1:], below, strict=False):
         change = torch.bmm(layer, change) + torch.bmm(move, product)

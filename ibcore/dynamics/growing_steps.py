@@ -1,7 +1,9 @@
-"""Gradient descent whose step grows slowly, until the loss no longer comes down: which minima large steps leave.
+"""Gradient descent whose step grows slowly, until the loss no longer comes down: which
+minima large steps leave.
 
-A minimum that is too sharp for a step is left only if something pushes: at a loss of exactly zero there is no
-gradient. Every stage therefore begins with a *kick*, a small random change of the parameters.
+A minimum that is too sharp for a step is left only if something pushes: at a loss of
+exactly zero there is no gradient. Every stage therefore begins with a *kick*, a small
+random change of the parameters.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ class Growth:
 
     factor: of the step, from stage to stage; 1 lets it stay.      steps: of a stage.
     cap: a stage whose loss at the end is below it is *fitted*.
-    patience: a member ends after so many stages in a row that are not.      most: stages in all.
+    patience: a member ends after so many stages in a row that are not.      most:
+    stages in all.
     kick: standard deviation of the relative change of every parameter before a stage.
     """
 
@@ -50,7 +53,8 @@ class Growth:
 
 @dataclass(frozen=True)
 class Stages:
-    """K stages of B members: theta (K, B, P) at their ends, steps and log L (K, B) each, NaN after a member ended.
+    """K stages of B members: theta (K, B, P) at their ends, steps and log L (K, B)
+    each, NaN after a member ended.
 
     The first is the start, with the first step. cap: of a stage that is fitted.
     """
@@ -74,7 +78,9 @@ class Stages:
 
     @property
     def last_fitted(self) -> tuple[Tensor, Tensor]:
-        """Parameters (B, P) and steps (B,) of the last stage of every member that is fitted."""
+        """Parameters (B, P) and steps (B,) of the last stage of every member that is
+        fitted.
+        """
         order = torch.arange(len(self.step), device=self.step.device)[:, None]
         return self.at((self.fitted * order).amax(0))
 
@@ -154,11 +160,12 @@ def settle(
     kick: float,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Kick, then descend from theta (B, P) with the fixed steps (B,): where it ends (B, P), and log L there (B,).
+    """Kick, then descend from theta (B, P) with the fixed steps (B,): where it ends (B,
+    P), and log L there (B,).
 
-    A member ends where its loss is below `rest`, which is asked every 50 steps from the 500th on, and after `steps`.
-    A minimum that is unstable at this step is left: along an
-    eigenvector the kick grows by the factor |1 - step lambda| at each step.
+    A member ends where its loss is below `rest`, which is asked every 50 steps from the
+    500th on, and after `steps`. A minimum that is unstable at this step is left: along
+    an eigenvector the kick grows by the factor |1 - step lambda| at each step.
     """
     level = math.log(positive_number("rest", rest))
     run = explicit.descend(
@@ -174,7 +181,9 @@ def settle(
 
 
 class _Rested:
-    """Whether the loss is below exp(level), asked every `_ASK` steps; before `_LEAST` steps nobody has rested."""
+    """Whether the loss is below exp(level), asked every `_ASK` steps; before `_LEAST`
+    steps nobody has rested.
+    """
 
     def __init__(self, level: float) -> None:
         self.level, self.asked = level, 0

@@ -1,4 +1,6 @@
-"""A network through all points, near where it is: the method of Gauss and Newton with least steps."""
+"""A network through all points, near where it is: the method of Gauss and Newton with
+least steps.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,14 @@ from ibcore.validation import positive_integer
 
 @threads()
 def interpolating(model: Any, theta: Tensor, targets: Tensor, *, steps: int) -> Tensor:
-    """theta (B, P) after theta <- theta - J^+ (f - y), with J = df/dtheta (B, n, P), `steps` times.
+    """theta (B, P) after theta <- theta - J^+ (f - y), with J = df/dtheta (B, n, P),
+    `steps` times.
 
-    Each step is the shortest that solves the linearized equations f = y, (B, n); a member whose sum of squares would
-    not fall stays where it is and tries half of the step next. Near a solution whose Jacobian has full rank the error
-    is squared at each step. Where it has not, as where a ReLU network lacks a kink between two points, the loss stays
+    Each step is the shortest that solves the linearized equations f = y, (B, n); a
+    member whose sum of squares would not fall stays where it is and tries half of the
+    step next. Near a solution whose Jacobian has full rank the error is squared at each
+    step. Where it has not, as where a ReLU network lacks a kink between two points, the
+    loss stays
     above zero: look at it.
     """
     rest = model.outputs(theta) - targets

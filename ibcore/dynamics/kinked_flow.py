@@ -1,16 +1,20 @@
 """Gradient flow of a network with one hidden ReLU layer, through its kinks.
 
-Let z_ij = w_j . x_i + b_j be what neuron j receives from input i. While no z_ij changes its sign the flow is
-smooth, and an explicit method of order 8 follows it. A step ends where some z_ij comes to zero. What happens there is
-decided by the two speeds of z_ij, with the input counted as active and as silent: if both lead on, the kink is
-crossed. If both lead back, the flow *slides* along z_ij = 0, with the share p_ij in [0, 1] of the gradient of input i
-for which z_ij stays zero. Then - d theta/dt is in the Clarke subdifferential of the loss, and by this it is defined
-(Filippov 1988). A pair leaves the kink where its share leaves [0, 1].
+Let z_ij = w_j . x_i + b_j be what neuron j receives from input i. While no z_ij changes
+its sign the flow is smooth, and an explicit method of order 8 follows it. A step ends
+where some z_ij comes to zero. What happens there is decided by the two speeds of z_ij,
+with the input counted as active and as silent: if both lead on, the kink is crossed. If
+both lead back, the flow *slides* along z_ij = 0, with the share p_ij in [0, 1] of the
+gradient of input i for which z_ij stays zero. Then - d theta/dt is in the Clarke
+subdifferential of the loss, and by this it is defined (Filippov 1988). A pair leaves
+the kink where its share leaves [0, 1].
 
-Three limits. A slide is kept where a_j passes through 0, although the kink then repels and both sides could be
-entered as well: from there the flow is not unique, and descent ends where its step size happens to take it. Kinks of
-one neuron that are met at the same time are decided one after the other; equal inputs count as one. Of a z_ij that
-crosses its kink and returns within a step, a cubic through both ends of the step has to tell.
+Three limits. A slide is kept where a_j passes through 0, although the kink then repels
+and both sides could be
+entered as well: from there the flow is not unique, and descent ends where its step size
+happens to take it. Kinks of one neuron that are met at the same time are decided one
+after the other; equal inputs count as one. Of a z_ij that crosses its kink and returns
+within a step, a cubic through both ends of the step has to tell.
 """
 
 from __future__ import annotations
@@ -50,7 +54,9 @@ _ON, _OFF, _SLIDE = "on", "off", "slide"
 
 @dataclass(frozen=True)
 class KinkEvent:
-    """At `time`, `neuron` j and `example` i met the kink and are then `on` (active), `off` or on the `slide`."""
+    """At `time`, `neuron` j and `example` i met the kink and are then `on` (active),
+    `off` or on the `slide`.
+    """
 
     time: float
     neuron: int
@@ -62,7 +68,8 @@ class KinkEvent:
 class KinkedRun:
     """Where one flow went.
 
-    path: (K, P) states at the stops, NaN where the run ended before.   events: all meetings with a kink, in order.
+    path: (K, P) states at the stops, NaN where the run ended before.   events: all
+    meetings with a kink, in order.
     status: `reached the last stop`, or what cut it short.   steps: accepted.
     """
 
@@ -92,10 +99,12 @@ def kinked_flow(
     max_steps: int = 100_000,
     max_seconds: float = math.inf,
 ) -> KinkedRun:
-    """Gradient flow of (1/n) sum_i (f(x_i) - y_i)^2 + (decay/2) |theta|^2 from `theta` (P,) to the last of `times`.
+    """Gradient flow of (1/n) sum_i (f(x_i) - y_i)^2 + (decay/2) |theta|^2 from `theta`
+    (P,) to the last of `times`.
 
-    f(x) = sum_j a_j max(0, w_j . x + b_j) + c, with theta in the order of `ibcore.models.network.Network`: the
-    w_j (m d), b (m), a (m) and c, so that P = m (d + 2) + 1.   X: (n, d).   y: (n,).   times: rising, above 0.
+    f(x) = sum_j a_j max(0, w_j . x + b_j) + c, with theta in the order of
+    `ibcore.models.network.Network`: the w_j (m d), b (m), a (m) and c, so that P = m (d
+    + 2) + 1.   X: (n, d).   y: (n,).   times: rising, above 0.
     tolerance: of the local error, relative to each entry and to 1.
     Raises `InvalidInput` for shapes that do not fit and for times out of order.
     """
@@ -127,9 +136,11 @@ def kinked_flow(
 
 
 def _distinct(X: Array, y: Array) -> tuple[NDArray[np.intp], Array, Array]:
-    """Where each distinct input stands first, its share of all examples, and the mean of its labels.
+    """Where each distinct input stands first, its share of all examples, and the mean
+    of its labels.
 
-    The flow of these is that of all: (f - y)^2 + (f - y')^2 = 2 (f - (y + y')/2)^2 and a constant.
+    The flow of these is that of all: (f - y)^2 + (f - y')^2 = 2 (f - (y + y')/2)^2 and
+    a constant.
     """
     _, first, which, counts = np.unique(
         X + 0.0, axis=0, return_index=True, return_inverse=True, return_counts=True
@@ -140,9 +151,11 @@ def _distinct(X: Array, y: Array) -> tuple[NDArray[np.intp], Array, Array]:
 
 
 class _Network:
-    """The field of the flow, given which pairs (input, neuron) are active and which slide, (n, m) each.
+    """The field of the flow, given which pairs (input, neuron) are active and which
+    slide, (n, m) each.
 
-    The state has the rows (w_j, b_j), then a and c; `places` says where the entries of theta are in it.
+    The state has the rows (w_j, b_j), then a and c; `places` says where the entries of
+    theta are in it.
     """
 
     def __init__(
@@ -197,7 +210,9 @@ class _Network:
         return self.received(self.field(theta, on, slide))
 
     def room(self, theta: Array, on: Sides, slide: Sides) -> Array:
-        """(n, m), below 0 where a pair is beyond its kink, or slides with a share outside [0, 1]."""
+        """(n, m), below 0 where a pair is beyond its kink, or slides with a share
+        outside [0, 1].
+        """
         z = self.received(theta)
         room = np.where(on, z, -z)
         if slide.any():
@@ -264,10 +279,11 @@ class _Run:
         return ""
 
     def _first_dip(self, h: float, end: Array) -> tuple[float, Array, Array]:
-        """A step of length h with its room, or a shorter one that ends where a pair is beyond its kink for a while.
+        """A step of length h with its room, or a shorter one that ends where a pair is
+        beyond its kink for a while.
 
-        Of a pair that nears its kink at the start of the step and leaves it at the end, the cubic with these values
-        and speeds has one minimum on the way.
+        Of a pair that nears its kink at the start of the step and leaves it at the end,
+        the cubic with these values and speeds has one minimum on the way.
         """
         net, sides = self.net, (self.on, self.slide)
         room, inward = net.room(end, *sides), np.where(self.on, h, -h)
@@ -308,7 +324,9 @@ class _Run:
         return end, h * fifth / math.sqrt(max(fifth + 0.01 * third, 1e-300))
 
     def _meet(self, h: float, end: Array, room: Array) -> tuple[float, Array, Array]:
-        """The shortest step after which a pair is beyond its kink by no more than rounding, its end and its room."""
+        """The shortest step after which a pair is beyond its kink by no more than
+        rounding, its end and its room.
+        """
         low, before = 0.0, self.net.room(self.theta, self.on, self.slide)
         for tries in range(200):
             pair = np.unravel_index(room.argmin(), room.shape)

@@ -1,4 +1,6 @@
-"""A batch of runs in log-time: steps of every member, phases, stops and ends. See `ibcore.dynamics.log_time`."""
+"""A batch of runs in log-time: steps of every member, phases, stops and ends. See
+`ibcore.dynamics.log_time`.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ ROUNDING = (
 
 
 class Step(Protocol):
-    """New parameters (B, P), their error over the tolerance (B,), and evaluations, for steps h (B,)."""
+    """New parameters (B, P), their error over the tolerance (B,), and evaluations, for
+    steps h (B,).
+    """
 
     def __call__(
         self, model: Model, loss: TailLoss, start: Point, h: Tensor, tolerance: float, /
@@ -65,10 +69,12 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class _Phase:
-    """A method with its order. A `coarse` one steps over many e-folds of the loss at once.
+    """A method with its order. A `coarse` one steps over many e-folds of the loss at
+    once.
 
-    The time of a coarse step lies in its last e-folds, whatever came before, so that no error of log t is
-    estimated; its progress towards a stop is interpolated geometrically, and it meets the stop to 1e-3.
+    The time of a coarse step lies in its last e-folds, whatever came before, so that no
+    error of log t is estimated; its progress towards a stop is interpolated
+    geometrically, and it meets the stop to 1e-3.
     """
 
     step: Step
@@ -102,7 +108,9 @@ class Limits:
 
 
 class Batch:
-    """The state of one batch of runs; every tensor has the batch as its first dimension."""
+    """The state of one batch of runs; every tensor has the batch as its first
+    dimension.
+    """
 
     def __init__(
         self, model: Model, loss: TailLoss, stops: Stops, limits: Limits
@@ -175,7 +183,9 @@ class Batch:
         }
 
     def _passed(self) -> Tensor:
-        """Members that start beyond their last stop; where all do, the stops are no logarithms."""
+        """Members that start beyond their last stop; where all do, the stops are no
+        logarithms.
+        """
         if self.stops.by_time:
             return torch.zeros_like(self.active)
         last, here = self.stops.values[-1], -self.point.log_loss
@@ -211,7 +221,9 @@ class Batch:
         self._end(members, word)
 
     def _come_to_rest(self) -> None:
-        """End members whose gradient vanished, and linear ones that no step brings closer to a stop."""
+        """End members whose gradient vanished, and linear ones that no step brings
+        closer to a stop.
+        """
         resting = vanished(self.point)
         if self.model.linear:
             resting |= self._at_least_loss()
@@ -294,13 +306,17 @@ class Batch:
         self._retire_stuck(h, chosen & ~accepted & ~overshoot)
 
     def _lateness(self, doubt: Tensor, duration: Tensor, log_time: Tensor) -> Tensor:
-        """The error of log t that an error `doubt` of the duration makes, over what is allowed."""
+        """The error of log t that an error `doubt` of the duration makes, over what is
+        allowed.
+        """
         allowed = self.limits.tolerance * (1 + log_time.abs())
         return doubt * torch.exp(duration - log_time) / allowed
 
     @staticmethod
     def _time_scale(point: Point) -> Tensor:
-        """|theta| / |d theta/ds|: a step is a share of it, however fast a homogeneous model grows."""
+        """|theta| / |d theta/ds|: a step is a share of it, however fast a homogeneous
+        model grows.
+        """
         return torch.linalg.vector_norm(point.theta, dim=-1) / torch.linalg.vector_norm(
             point.field, dim=-1
         )
@@ -308,7 +324,9 @@ class Batch:
     def _overshoots(
         self, end: Point, log_time: Tensor, h: Tensor, fits: Tensor, phase: _Phase
     ) -> Tensor:
-        """Members whose step passed their stop; their next step is shortened to land on it."""
+        """Members whose step passed their stop; their next step is shortened to land on
+        it.
+        """
         target = self.recorder.target
         here = self._progress(self.point, self.log_time)
         there = self._progress(end, log_time)
@@ -339,7 +357,9 @@ class Batch:
         self._keep(accepted, phase)
 
     def _keep(self, changed: Tensor, phase: _Phase) -> None:
-        """Record members that stand on their stop and aim the others' next step at theirs."""
+        """Record members that stand on their stop and aim the others' next step at
+        theirs.
+        """
         here = self._progress(self.point, self.log_time)
         done = self.recorder.keep_arrived(
             lambda stop: (

@@ -1,4 +1,6 @@
-"""States of a batch of members: tuples, also nested, of tensors with one row a member, and of what they share."""
+"""States of a batch of members: tuples, also nested, of tensors with one row a member,
+and of what they share.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from torch import Tensor
 
 
 def where(chosen: Tensor, new: Any, old: Any) -> Any:
-    """Members `chosen` (B,) of `new` and the others of `old`, through tuples; what is no tensor is taken from `new`."""
+    """Members `chosen` (B,) of `new` and the others of `old`, through tuples; what is
+    no tensor is taken from `new`.
+    """
     if isinstance(new, tuple):
         return tuple(where(chosen, a, b) for a, b in zip(new, old, strict=True))
     if isinstance(new, Tensor):
@@ -28,7 +32,9 @@ def rows(state: Any) -> Any:
 
 
 def joined(parts: Sequence[Any], places: Sequence[Any]) -> Any:
-    """The state of which `parts` are the rows `places`, through tuples; what is no tensor is taken from the last."""
+    """The state of which `parts` are the rows `places`, through tuples; what is no
+    tensor is taken from the last.
+    """
     if isinstance(parts[-1], tuple):
         pairs = zip(zip(*parts, strict=True), zip(*places, strict=True), strict=True)
         return tuple(joined(part, place) for part, place in pairs)

@@ -1,12 +1,15 @@
-"""Mirror descent, and on the mean square loss of linear predictors with steps that never overshoot.
+"""Mirror descent, and on the mean square loss of linear predictors with steps that
+never overshoot.
 
-z <- z - eta grad L(w), w = the inverse of grad psi at z. With residuals r = X w - y the divergence from any
-interpolant w* changes in one step by
+z <- z - eta grad L(w), w = the inverse of grad psi at z. With residuals r = X w - y the
+divergence from any interpolant w* changes in one step by
 
-    D(w*, w') - D(w*, w) = D(w, w') - 2 eta L(w)  <=  (z' - z).(w' - w) - 2 eta L(w)  =  -(2 eta / n) r.r' ,
+    D(w*, w') - D(w*, w) = D(w, w') - 2 eta L(w)  <=  (z' - z).(w' - w) - 2 eta L(w)  =
+    -(2 eta / n) r.r' ,
 
-so a step with r.r' >= 0 brings w no farther from any interpolant, whatever the potential. This is what the pace
-`ResidualsAgree` asks of every step; nothing else has to be known about psi, and nothing overflows.
+so a step with r.r' >= 0 brings w no farther from any interpolant, whatever the
+potential. This is what the pace `ResidualsAgree` asks of every step; nothing else has
+to be known about psi, and nothing overflows.
 """
 
 from __future__ import annotations
@@ -30,7 +33,9 @@ _CLIP = 100.0  # of exponents, in steps that are refused anyway
 
 
 class Mirror(Protocol):
-    """grad psi of a separable potential, its inverse and psi'', entry by entry on tensors."""
+    """grad psi of a separable potential, its inverse and psi'', entry by entry on
+    tensors.
+    """
 
     def mirror(self, w: Tensor) -> Tensor: ...
     def unmirror(self, z: Tensor) -> Tensor: ...
@@ -95,11 +100,12 @@ class EntropyMirror:
 
 @dataclass(frozen=True)
 class MirrorStep:
-    """Mirror descent: z <- z + step, theta = the inverse of grad psi at z; begins at z = grad psi(theta).
+    """Mirror descent: z <- z + step, theta = the inverse of grad psi at z; begins at z
+    = grad psi(theta).
 
     potential: a `Mirror`.      Raises `InvalidInput` for starts outside its domain.
-    The memory is theta and z, and z is exact where theta has the rounding of a sum, as a small entry of it that
-    a long step has left behind.
+    The memory is theta and z, and z is exact where theta has the rounding of a sum, as
+    a small entry of it that a long step has left behind.
     """
 
     potential: Mirror
@@ -128,11 +134,13 @@ def mirror_descent(
     tolerance: float = 1e-14,
     max_steps: int = 50_000,
 ) -> Run:
-    """Mirror descent on L(w) = (1/n) |X w - y|^2 for B problems at once, each with its own step sizes.
+    """Mirror descent on L(w) = (1/n) |X w - y|^2 for B problems at once, each with its
+    own step sizes.
 
-    X: (B, n, d).      y: (B, n), nonzero.      start: w_0 (B, d) in the domain of psi.      potential: a `Mirror`.
-    A run ends where |X w - y| <= `tolerance` |y|, and is then `converged`.
-    Raises `InvalidInput` for shapes that do not match and starts outside the domain.
+    X: (B, n, d).      y: (B, n), nonzero.      start: w_0 (B, d) in the domain of psi.
+    potential: a `Mirror`. A run ends where |X w - y| <= `tolerance` |y|, and is then
+    `converged`. Raises `InvalidInput` for shapes that do not match and starts outside
+    the domain.
     """
     X, y, w = _problems(X, y, start)
 
@@ -161,10 +169,12 @@ def natural_descent(
     tolerance: float = 1e-12,
     max_steps: int = 50_000,
 ) -> Run:
-    """w <- w - eta psi''(w)^-1 grad L(w), the natural gradient: mirror descent only in the limit of small eta.
+    """w <- w - eta psi''(w)^-1 grad L(w), the natural gradient: mirror descent only in
+    the limit of small eta.
 
-    Arguments as for `mirror_descent`; eta is `step_size` over an upper bound of the curvature of L in the
-    metric psi'' at the current point, so 1 is a full step. Raises as it does.
+    Arguments as for `mirror_descent`; eta is `step_size` over an upper bound of the
+    curvature of L in the metric psi'' at the current point, so 1 is a full step. Raises
+    as it does.
     """
     X, y, w = _problems(X, y, start)
     _mirrored(potential, w)
@@ -191,7 +201,8 @@ def _problems(X: Tensor, y: Tensor, start: Tensor) -> tuple[Tensor, Tensor, Tens
     w = real_tensor("start", start, ndim=2)
     if targets.shape != inputs.shape[:2] or w.shape != (len(inputs), inputs.shape[-1]):
         raise InvalidInput(
-            f"X, y and start have shapes {tuple(inputs.shape)}, {tuple(targets.shape)} and "
+            f"X, y and start have shapes {tuple(inputs.shape)}, {tuple(targets.shape)} "
+            f"and "
             f"{tuple(w.shape)}, expected (B, n, d), (B, n) and (B, d)."
         )
     return inputs, targets.to(inputs), w.to(inputs)
@@ -202,7 +213,8 @@ def _mirrored(potential: Mirror, w: Tensor) -> Tensor:
     z = potential.mirror(w)
     if not bool(torch.isfinite(z).all()):
         raise InvalidInput(
-            f"start has entries outside the domain of the potential (smallest {float(w.min()):g}). "
+            f"start has entries outside the domain of the potential (smallest "
+            f"{float(w.min()):g}). "
             f"For the entropy, start from positive entries."
         )
     return z

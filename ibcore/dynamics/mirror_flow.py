@@ -2,13 +2,16 @@
 
 Mirror flow d/dt grad psi(theta) = -grad L on the mean loss visits the same points as
 
-    dz/ds = sum_i lambda_i grad m_i(theta),   z = grad psi(theta),   lambda = softmax(log(-l'(m_i))),
+    dz/ds = sum_i lambda_i grad m_i(theta),   z = grad psi(theta),   lambda =
+    softmax(log(-l'(m_i))),
 
-with ds = mean_i(-l'(m_i)) dt. The step grows with z, so that log t = 1e6 takes some two hundred steps. An
-implicit step is a Bregman proximal step, a convex program for a linear predictor: it is solved by Newton's
-method in (theta, log lambda) for p >= 2, where psi is smooth, and in log lambda for p < 2, where the
-conjugate of psi is. Both remain well-posed where a coordinate crosses zero, where an explicit method does
-not: theta = z^(1/(p-1)) has an infinite slope there for p > 2. Second order, L-stable (SDIRK2).
+with ds = mean_i(-l'(m_i)) dt. The step grows with z, so that log t = 1e6 takes some two
+hundred steps. An implicit step is a Bregman proximal step, a convex program for a
+linear predictor: it is solved by Newton's method in (theta, log lambda) for p >= 2,
+where psi is smooth, and in log lambda for p < 2, where the conjugate of psi is. Both
+remain well-posed where a coordinate crosses zero, where an explicit method does
+not: theta = z^(1/(p-1)) has an infinite slope there for p > 2. Second order, L-stable
+(SDIRK2).
 """
 
 from __future__ import annotations
@@ -59,9 +62,11 @@ _SINGULAR = broke_down("the linear systems of its steps have no finite solution"
 
 @dataclass(frozen=True)
 class MirrorPath(Trajectory):
-    """A trajectory of `mirror_flow`; theta is the first state with log t within 1e-3 of the stop or beyond.
+    """A trajectory of `mirror_flow`; theta is the first state with log t within 1e-3 of
+    the stop or beyond.
 
-    push: (K, B, n) Lambda = int lambda ds. Where the model is linear and the start 0, grad psi(theta) = A^T Lambda
+    push: (K, B, n) Lambda = int lambda ds. Where the model is linear and the start 0,
+    grad psi(theta) = A^T Lambda
     with rows grad m_i of A: a feasible point of the dual of the l_p max-margin program.
     """
 
@@ -85,15 +90,18 @@ def mirror_flow(
     max_steps: int = 2000,
     max_seconds: float = 300.0,
 ) -> MirrorPath:
-    """Mirror flow from `theta` (B, P), recorded at the rising stops `log_time` (natural logarithm of t).
+    """Mirror flow from `theta` (B, P), recorded at the rising stops `log_time` (natural
+    logarithm of t).
 
-    p: in (1, infinity), one number or (B,), all below 2 or none.      growth: a step may change z by the share
-    (1 + growth)^(p-1) - 1, which lets theta grow by about the share `growth`; the error falls like its square.
-    A step whose equations do not solve is repeated with half the growth, and a member for which none solves ends
-    with a status of its own while the others go on. log t is integrated with log-slope linear over a step.
+    p: in (1, infinity), one number or (B,), all below 2 or none.      growth: a step
+    may change z by the share (1 + growth)^(p-1) - 1, which lets theta grow by about the
+    share `growth`; the error falls like its square. A step whose equations do not solve
+    is repeated with half the growth, and a member for which none solves ends with a
+    status of its own while the others go on. log t is integrated with log-slope linear
+    over a step.
 
-    Raises `InvalidInput` for orders at most 1 or on both sides of 2, stops that do not rise, and parameters that
-    are not finite or do not fit the model.
+    Raises `InvalidInput` for orders at most 1 or on both sides of 2, stops that do not
+    rise, and parameters that are not finite or do not fit the model.
     """
     theta = starting_point(model, theta).clone()
     orders = _orders(p, theta)
@@ -108,12 +116,14 @@ def _orders(p: float | Tensor, theta: Tensor) -> Tensor:
     orders = real_tensor("p", p).to(theta)
     if not bool((orders > 1).all()):
         raise InvalidInput(
-            f"p is {p}, expected numbers above 1: otherwise |theta|^p / p is not strictly convex. "
+            f"p is {p}, expected numbers above 1: otherwise |theta|^p / p is not "
+            f"strictly convex. "
             f"Take p = 1.1 to come close to p = 1."
         )
     if bool((orders < 2).any()) and bool((orders >= 2).any()):
         raise InvalidInput(
-            "p has orders below 2 and others from 2 on, which are solved in different variables. "
+            "p has orders below 2 and others from 2 on, which are solved in different "
+            "variables. "
             "Call once for each kind."
         )
     return orders.expand(len(theta))[:, None]
@@ -185,7 +195,9 @@ class _Run:
         return _SINGULAR if bool(self.singular[member]) else UNDERFLOW
 
     def _length(self) -> tuple[Tensor, Tensor]:
-        """The step in s (B, 1) and the factor by which it lets theta grow, shortened to land on the next stop."""
+        """The step in s (B, 1) and the factor by which it lets theta grow, shortened to
+        land on the next stop.
+        """
         ahead = ((self.recorder.target - self.log_time) / self.pace)[:, None]
         factor = 1 + torch.where(
             ahead > 0, torch.minimum(ahead, self.allowed), self.allowed

@@ -1,4 +1,6 @@
-"""Implicit stages of mirror flow with the potential |theta|_p^p / p, solved by Newton's method. See `mirror_flow`."""
+"""Implicit stages of mirror flow with the potential |theta|_p^p / p, solved by Newton's
+method. See `mirror_flow`.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class MirrorState(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """theta (B, P), log weights u, weights (B, n), field sum_i lambda_i grad m_i (B, P), convergence (B,)."""
+    """theta (B, P), log weights u, weights (B, n), field sum_i lambda_i grad m_i (B,
+    P), convergence (B,).
+    """
 
     theta: Tensor
     u: Tensor
@@ -63,7 +67,9 @@ def _finish(rows: Tensor, theta: Tensor, u: Tensor, solved: Tensor) -> Stage:
 def _normalized(
     constant: Tensor, multiplier: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """du = constant + kappa multiplier with kappa such that sum lambda + sum lambda du = 1; kappa (B, 1) as well."""
+    """du = constant + kappa multiplier with kappa such that sum lambda + sum lambda du
+    = 1; kappa (B, 1) as well.
+    """
     short = 1 - weights.sum(-1) - (weights * constant).sum(-1)
     kappa = (short / (weights * multiplier).sum(-1))[:, None]
     return constant + kappa * multiplier, kappa
@@ -77,7 +83,8 @@ def _clipped(du: Tensor, u: Tensor) -> Tensor:
 def primal_stage(
     model: Model, loss: TailLoss, p: Tensor, base: Tensor, c: Tensor, guess: MirrorState
 ) -> Stage:
-    """theta with grad psi(theta) = base + c sum_i lambda_i grad m_i(theta), by Newton's method in (theta, log lambda).
+    """theta with grad psi(theta) = base + c sum_i lambda_i grad m_i(theta), by Newton's
+    method in (theta, log lambda).
 
     p, c: (B, 1).      base: (B, P).      For p >= 2.
     """
@@ -166,7 +173,9 @@ def dual_stage(
 
 
 def _exactness(rows: Tensor, theta: Tensor, rate: Tensor) -> Tensor:
-    """How exactly weights can be known, (B, 1), from margins that are sums with rounding errors."""
+    """How exactly weights can be known, (B, 1), from margins that are sums with
+    rounding errors.
+    """
     rounding = (
         8
         * torch.finfo(theta.dtype).eps

@@ -1,4 +1,6 @@
-"""What training minimizes: the mean loss of a model on data, for a batch of members at once."""
+"""What training minimizes: the mean loss of a model on data, for a batch of members at
+once.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Trainable(Protocol):
 
 @runtime_checkable
 class SharesWork(Protocol):
-    """A model with its outputs and the map of weights to their pullback in one; see `ibcore.models.base.Model`."""
+    """A model with its outputs and the map of weights to their pullback in one; see
+    `ibcore.models.base.Model`.
+    """
 
     def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]: ...
 
@@ -59,7 +63,9 @@ class Point(Protocol):
 
     @property
     def slope(self) -> tuple[Tensor, Tensor]:
-        """A vector (B, P) and log of its unit, (B,) or (): -grad L = exp(log_unit) vector."""
+        """A vector (B, P) and log of its unit, (B,) or (): -grad L = exp(log_unit)
+        vector.
+        """
 
     def where(self, chosen: Tensor, other: Any) -> Any:
         """The members `chosen` (B,) of the point, and the rest of the other."""
@@ -72,8 +78,9 @@ class Point(Protocol):
 class Objective:
     """The mean `loss` of a `model`, with `targets` where the loss has them.
 
-    targets: with one entry an example, shared by the members, (n, ...), or each its own, (B, n, ...);
-    `shared` says which. A loss of margins has none: its model is `Margins(model, labels)`.
+    targets: with one entry an example, shared by the members, (n, ...), or each its
+    own, (B, n, ...); `shared` says which. A loss of margins has none: its model is
+    `Margins(model, labels)`.
     """
 
     model: Trainable
@@ -82,7 +89,9 @@ class Objective:
     shared: bool = True
 
     def begin(self, theta: object) -> ModelPoint:
-        """The objective where training starts; raises `InvalidInput` as `starting_point` does."""
+        """The objective where training starts; raises `InvalidInput` as
+        `starting_point` does.
+        """
         point = self.at(fitting(self.model, theta))
         usable_outputs(point.theta, lambda: point.outputs)
         return point
@@ -132,7 +141,9 @@ class Objective:
 
     @property
     def real_targets(self) -> Tensor:
-        """The targets, (n, ...) or (B, n, ...); raises `InvalidInput` where there are none, or classes."""
+        """The targets, (n, ...) or (B, n, ...); raises `InvalidInput` where there are
+        none, or classes.
+        """
         if self.targets is None or not self.targets.is_floating_point():
             raise InvalidInput(
                 "label noise or residuals were asked for, and this loss has no real "
@@ -195,13 +206,17 @@ Values = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 
 @dataclass(frozen=True)
 class FunctionObjective:
-    """An objective given by a function, for the `members` (A,) of a batch, by default all; see `Values`."""
+    """An objective given by a function, for the `members` (A,) of a batch, by default
+    all; see `Values`.
+    """
 
     values: Values
     members: Tensor | None = None
 
     def begin(self, theta: object) -> FunctionPoint:
-        """The objective where training starts; raises `InvalidInput` where that is not finite."""
+        """The objective where training starts; raises `InvalidInput` where that is not
+        finite.
+        """
         return self.at(real_tensor("theta", theta, ndim=2))
 
     def at(self, theta: Tensor) -> FunctionPoint:
@@ -214,7 +229,9 @@ class FunctionObjective:
 
 @dataclass(frozen=True)
 class FunctionPoint:
-    """A `FunctionObjective` at theta, with the loss (A,), its gradient (A, P) and what else was `seen`."""
+    """A `FunctionObjective` at theta, with the loss (A,), its gradient (A, P) and what
+    else was `seen`.
+    """
 
     objective: FunctionObjective
     theta: Tensor

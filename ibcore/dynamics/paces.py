@@ -24,19 +24,25 @@ Number = float | Tensor
 
 
 class Pace(Protocol):
-    """Step sizes eta of a batch of members, by their logarithms; a pace that is `open` keeps every step."""
+    """Step sizes eta of a batch of members, by their logarithms; a pace that is `open`
+    keeps every step.
+    """
 
     open: bool
 
     @property
     def restart(self) -> bool:
-        """Whether the direction forgets what it remembers of a member whose step is undone."""
+        """Whether the direction forgets what it remembers of a member whose step is
+        undone.
+        """
 
     def begin(self, point: Point) -> State:
         """What the pace remembers before the first step."""
 
     def log_step(self, step: int, point: Point, state: State) -> Tensor:
-        """log eta of step number 0, 1, ...: (B,), or () where it is the same for all members."""
+        """log eta of step number 0, 1, ...: (B,), or () where it is the same for all
+        members.
+        """
 
     def judge(self, before: Point, after: Point, state: State) -> tuple[Tensor, State]:
         """Which members keep the step, (B,), and the new memory."""
@@ -63,7 +69,8 @@ class _Open:
 class Scheduled(_Open):
     """eta_k = exp(log_size(k)), over the loss where `over_loss` is true.
 
-    log_size: of the step number, one number or (B,).      over_loss: one truth value or (B,).
+    log_size: of the step number, one number or (B,).      over_loss: one truth value or
+    (B,).
     """
 
     log_size: Callable[[int], Number]
@@ -90,7 +97,9 @@ class Scheduled(_Open):
 
 @dataclass(frozen=True)
 class Decay:
-    """log of first (1 + k / over)^-power at step k; `log_first` and `power` are numbers or (B,)."""
+    """log of first (1 + k / over)^-power at step k; `log_first` and `power` are numbers
+    or (B,).
+    """
 
     log_first: Number
     power: Number = 0.0
@@ -110,9 +119,10 @@ class Decay:
 def constant(step_size: Number, *, over_loss: bool | Tensor = False) -> Scheduled:
     """The same step size, one number or (B,), at every step: plain gradient descent.
 
-    On a linear model gradient descent decreases the mean loss at every step from every start if it is logistic and
-    the step is below 8 n / sigma_max(X)^2. The exponential loss has no such step for all starts: there it is
-    2 / (R^2 L(theta)) with R the longest input and L(theta) the loss at the start (proved on the page on logistic
+    On a linear model gradient descent decreases the mean loss at every step from every
+    start if it is logistic and the step is below 8 n / sigma_max(X)^2. The exponential
+    loss has no such step for all starts: there it is 2 / (R^2 L(theta)) with R the
+    longest input and L(theta) the loss at the start (proved on the page on logistic
     regression).
     """
     return decaying(step_size, 0.0, over_loss=over_loss)
@@ -125,7 +135,9 @@ def decaying(
     over: float = 1.0,
     over_loss: bool | Tensor = False,
 ) -> Scheduled:
-    """eta (1 + k / over)^-power at step k, over the loss where that is asked; eta and the power are numbers or (B,)."""
+    """eta (1 + k / over)^-power at step k, over the loss where that is asked; eta and
+    the power are numbers or (B,).
+    """
     first: Number
     if isinstance(step_size, Tensor):
         if not bool(((step_size > 0) & step_size.isfinite()).all()):
@@ -146,7 +158,9 @@ def decaying(
 def loss_scaled(
     step_size: Number, power: Number = 0.0, *, over: float = 1.0
 ) -> Scheduled:
-    """eta (1 + k / over)^-power / L; eta and the power are numbers or (B,) (Nacson et al. 2019; Lyu and Li 2020)."""
+    """eta (1 + k / over)^-power / L; eta and the power are numbers or (B,) (Nacson et
+    al. 2019; Lyu and Li 2020).
+    """
     return decaying(step_size, power, over=over, over_loss=True)
 
 
@@ -170,7 +184,9 @@ class Cosine(_Open):
 
 @dataclass(frozen=True)
 class Bounded(_Open):
-    """`share` over a bound on the curvature, the first of what the objective has seen; below 2 the loss falls."""
+    """`share` over a bound on the curvature, the first of what the objective has seen;
+    below 2 the loss falls.
+    """
 
     share: Number = 1.0
 
@@ -188,10 +204,12 @@ class Bounded(_Open):
 
 @dataclass(frozen=True)
 class Rollback:
-    """a / L with a factor a of each member; a step after which the loss is not below `rise` times the last is undone.
+    """a / L with a factor a of each member; a step after which the loss is not below
+    `rise` times the last is undone.
 
-    A step that is kept multiplies a by `grow`, one that is undone divides it by `shrink`, and with `restart` the
-    direction, as momentum, then begins anew. In the manner of the loss-based learning rate of Lyu and Li (2020).
+    A step that is kept multiplies a by `grow`, one that is undone divides it by
+    `shrink`, and with `restart` the direction, as momentum, then begins anew. In the
+    manner of the loss-based learning rate of Lyu and Li (2020).
     """
 
     first: float = 0.1
@@ -209,7 +227,8 @@ class Rollback:
             or real_number("shrink", self.shrink) <= 1
         ):
             raise InvalidInput(
-                f"grow and shrink are {self.grow!r} and {self.shrink!r}, expected numbers "
+                f"grow and shrink are {self.grow!r} and {self.shrink!r}, expected "
+                f"numbers "
                 f"of at least 1 and above 1."
             )
 
@@ -230,11 +249,13 @@ class Rollback:
 
 @dataclass(frozen=True)
 class ResidualsAgree:
-    """Steps after which the residuals r' of the square loss do not point against the old ones: r.r' >= 0.
+    """Steps after which the residuals r' of the square loss do not point against the
+    old ones: r.r' >= 0.
 
-    A step that is not such is undone, and eta halved; after others eta is what the change of the residuals
-    proposes (Barzilai and Borwein 1988): the short of their two steps where it is below half of the long one,
-    else the long one, and at most `leap` times the last eta. The point has to know its `residuals`.
+    A step that is not such is undone, and eta halved; after others eta is what the
+    change of the residuals proposes (Barzilai and Borwein 1988): the short of their two
+    steps where it is below half of the long one, else the long one, and at most `leap`
+    times the last eta. The point has to know its `residuals`.
     """
 
     first: float = 1e-6
@@ -269,10 +290,12 @@ class ResidualsAgree:
 
 @dataclass(frozen=True)
 class OverTail(_Open):
-    """share / (L (1 + log(1/L))): for networks of two layers on an exponential tail, close to gradient flow.
+    """share / (L (1 + log(1/L))): for networks of two layers on an exponential tail,
+    close to gradient flow.
 
-    Far out margins are log(1/L), and so are, up to a factor of the data, the squares of their gradients. A step that
-    is small beside one over these changes log L by about the same amount wherever it is taken.
+    Far out margins are log(1/L), and so are, up to a factor of the data, the squares of
+    their gradients. A step that is small beside one over these changes log L by about
+    the same amount wherever it is taken.
     """
 
     share: float

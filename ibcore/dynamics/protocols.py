@@ -26,13 +26,17 @@ class Model(Protocol):
 
 @runtime_checkable
 class PullsBack(Protocol):
-    """A model with a cheaper way to J^T weights, (B, P), for weights (B, n), than through its Jacobian J."""
+    """A model with a cheaper way to J^T weights, (B, P), for weights (B, n), than
+    through its Jacobian J.
+    """
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor: ...
 
 
 class TailLoss(Protocol):
-    """A decreasing loss of the margin by its logarithms: log l, log(-l') and d/dm log(-l')."""
+    """A decreasing loss of the margin by its logarithms: log l, log(-l') and d/dm
+    log(-l').
+    """
 
     def log_value(self, margins: Tensor) -> Tensor: ...
 
@@ -48,7 +52,9 @@ class Predictor(Protocol):
 
 
 def checked_parts(model: object, loss: object) -> None:
-    """Raises `InvalidInput` where `model` is no model or `loss` no loss of the margin, but a class or data."""
+    """Raises `InvalidInput` where `model` is no model or `loss` no loss of the margin,
+    but a class or data.
+    """
     for name, value, example, methods in (
         ("model", model, "Linear(y[:, None] * X)", ("outputs", "jacobian")),
         ("loss", loss, "Logistic()", ("log_value", "log_slope", "log_slope_rate")),
@@ -60,12 +66,15 @@ def checked_parts(model: object, loss: object) -> None:
                 else f"a {type(value).__name__}"
             )
             raise InvalidInput(
-                f"{name} is {got}, expected an object with {', '.join(methods)}, such as {example}."
+                f"{name} is {got}, expected an object with {', '.join(methods)}, such "
+                f"as {example}."
             )
 
 
 def starting_point(model: Predictor, theta: object) -> Tensor:
-    """`theta` (B, P) as `fitting` gives it, where the outputs of the model are (B, n), as `usable_outputs` says."""
+    """`theta` (B, P) as `fitting` gives it, where the outputs of the model are (B, n),
+    as `usable_outputs` says.
+    """
     start = fitting(model, theta)
     outputs = usable_outputs(start, lambda: model.outputs(start))
     if outputs.ndim != 2:
@@ -79,14 +88,16 @@ def starting_point(model: Predictor, theta: object) -> Tensor:
 def fitting(model: object, theta: object) -> Tensor:
     """`theta` (B, P) in the dtype and on the device of the data of `model`.
 
-    A model tells its number of parameters P by `dimension`, and a tensor of its data by `like`, if it can.
-    Raises `InvalidInput` for parameters that are not finite and another P.
+    A model tells its number of parameters P by `dimension`, and a tensor of its data by
+    `like`, if it can. Raises `InvalidInput` for parameters that are not finite and
+    another P.
     """
     start, like = real_tensor("theta", theta, ndim=2), getattr(model, "like", None)
     size = getattr(model, "dimension", None)
     if size is not None and start.shape[1] != size:
         raise InvalidInput(
-            f"theta has shape {tuple(start.shape)}, expected (B, {size}): the model has "
+            f"theta has shape {tuple(start.shape)}, expected (B, {size}): the model "
+            f"has "
             f"{size} parameters."
         )
     return start if like is None else start.to(like)
@@ -95,7 +106,8 @@ def fitting(model: object, theta: object) -> Tensor:
 def usable_outputs(start: Tensor, compute: Callable[[], Tensor]) -> Tensor:
     """Outputs (B, n) or (B, n, K) at a start (B, P), by `compute`.
 
-    Raises `InvalidInput` for a batch that does not fit the data, and where no member has finite outputs.
+    Raises `InvalidInput` for a batch that does not fit the data, and where no member
+    has finite outputs.
     """
     try:
         outputs = compute()
@@ -111,7 +123,8 @@ def usable_outputs(start: Tensor, compute: Callable[[], Tensor]) -> Tensor:
         )
     if not bool(outputs.flatten(1).isfinite().all(-1).any()):
         raise InvalidInput(
-            "the outputs of the model at theta are not finite. Look for NaN in its data, "
+            "the outputs of the model at theta are not finite. Look for NaN in its "
+            "data, "
             "or start from smaller parameters."
         )
     return outputs

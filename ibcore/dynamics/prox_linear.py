@@ -1,9 +1,11 @@
-"""The stiff phase of networks on an exponential tail: an L-stable step whose stages keep the softmax nonlinear.
+"""The stiff phase of networks on an exponential tail: an L-stable step whose stages
+keep the softmax nonlinear.
 
-A stage of a diagonally implicit method solves y = base + h G(y)^T p(y), where G holds the gradients of the
-margins m and p = softmax(-m). Linearizing p fails: h |G|^2 is large, and the softmax saturates. Here only
-the margins are linearized, m(base + G^T q) = c + h K p with K = G G^T (prox-linear), and the fixed point
-p = softmax(-(c + h K p)) is the minimizer of a strictly convex function, found by Newton's method in log p.
+A stage of a diagonally implicit method solves y = base + h G(y)^T p(y), where G holds
+the gradients of the margins m and p = softmax(-m). Linearizing p fails: h |G|^2 is
+large, and the softmax saturates. Here only the margins are linearized, m(base + G^T q)
+= c + h K p with K = G G^T (prox-linear), and the fixed point p = softmax(-(c + h K p))
+is the minimizer of a strictly convex function, found by Newton's method in log p.
 """
 
 from __future__ import annotations
@@ -30,10 +32,11 @@ _LOOSE = 30.0  # a stage that misses its tolerance by this factor is refused
 def prox_linear_step(
     model: Model, _loss: TailLoss, start: Point, h: Tensor, tolerance: float
 ) -> tuple[Tensor, Tensor, int]:
-    """One step of the two-stage method of order 2: theta (B, P), its error over the tolerance (B,), evaluations.
+    """One step of the two-stage method of order 2: theta (B, P), its error over the
+    tolerance (B,), evaluations.
 
-    The error is the distance to an embedded method of order 1, relative to |theta|; it is infinite where a
-    stage did not converge.
+    The error is the distance to an embedded method of order 1, relative to |theta|; it
+    is infinite where a stage did not converge.
     """
     step, log_p = _GAMMA * h, torch.log_softmax(-start.margins, -1)
     first = _solve_stage(
@@ -55,7 +58,9 @@ def prox_linear_step(
 
 @dataclass(frozen=True)
 class _Stage:
-    """theta (B, P) = base + step field, log p (B, n), its last change over what is allowed (B,), evaluations."""
+    """theta (B, P) = base + step field, log p (B, n), its last change over what is
+    allowed (B,), evaluations.
+    """
 
     theta: Tensor
     field: Tensor
@@ -67,10 +72,12 @@ class _Stage:
 def _solve_stage(
     model: Model, base: Tensor, step: Tensor, theta: Tensor, log_p: Tensor
 ) -> _Stage:
-    """theta = base + step G(theta)^T p(theta), from the guesses `theta` (B, P) and `log_p` (B, n).
+    """theta = base + step G(theta)^T p(theta), from the guesses `theta` (B, P) and
+    `log_p` (B, n).
 
-    Linearizing the margins again and again converges linearly, the error mostly along theta itself;
-    extrapolating by the last two residuals (Anderson 1965, depth one) removes that part.
+    Linearizing the margins again and again converges linearly, the error mostly along
+    theta itself; extrapolating by the last two residuals (Anderson 1965, depth one)
+    removes that part.
     """
     eps = torch.finfo(base.dtype).eps
     missed, last = torch.full_like(step, torch.inf), None
@@ -108,9 +115,10 @@ def softmax_fixed_point(
 ) -> Tensor:
     """log p (B, n) with p = softmax(-(cost + gram p)), from the guess `log_p`.
 
-    cost: (B, n).      gram: (B, n, n), positive semidefinite.      accuracy: (B,), of the mean of log p.
-    p minimizes sum_i p_i log p_i + cost.p + p.gram p / 2 over the simplex; Newton's method on the fixed
-    point in log p is a descent direction of it, and steps are halved until it falls.
+    cost: (B, n).      gram: (B, n, n), positive semidefinite.      accuracy: (B,), of
+    the mean of log p. p minimizes sum_i p_i log p_i + cost.p + p.gram p / 2 over the
+    simplex; Newton's method on the fixed point in log p is a descent direction of it,
+    and steps are halved until it falls.
     """
     identity = torch.eye(cost.shape[-1], dtype=cost.dtype, device=cost.device)
     value = _free_energy(cost, gram, log_p)
@@ -141,7 +149,10 @@ def _free_energy(cost: Tensor, gram: Tensor, log_p: Tensor) -> Tensor:
 def _descend(
     cost: Tensor, gram: Tensor, log_p: Tensor, direction: Tensor, value: Tensor
 ) -> tuple[Tensor, Tensor, bool]:
-    """The first of the steps 1, 1/2, 1/4, ... along `direction` that does not raise the free energy beyond rounding."""
+    """The first of the steps 1, 1/2, 1/4, ...
+
+    along `direction` that does not raise the free energy beyond rounding.
+    """
     length = torch.ones_like(value)
     done = torch.zeros_like(value, dtype=torch.bool)
     bound = value + 512 * torch.finfo(value.dtype).eps * value.abs()

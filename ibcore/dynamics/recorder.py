@@ -1,4 +1,6 @@
-"""The stops of a run, and what a batch of runs keeps at them, each member at its own pace."""
+"""The stops of a run, and what a batch of runs keeps at them, each member at its own
+pace.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,16 @@ class Stops:
 
     @classmethod
     def of(cls, log_loss: object, log_time: object, like: Tensor) -> Stops:
-        """Stops of exactly one variable, natural logarithms, in the dtype and on the device of `like`.
+        """Stops of exactly one variable, natural logarithms, in the dtype and on the
+        device of `like`.
 
-        Raises `InvalidInput` for none or both, and for times that do not rise or losses that do not fall.
+        Raises `InvalidInput` for none or both, and for times that do not rise or losses
+        that do not fall.
         """
         if (log_loss is None) == (log_time is None):
             raise InvalidInput(
-                "the flow got both or neither of log_loss and log_time; pass the stops in exactly one of them."
+                "the flow got both or neither of log_loss and log_time; pass the stops "
+                "in exactly one of them."
             )
         by_time = log_time is not None
         variable, given = ("log_time", log_time) if by_time else ("log_loss", log_loss)
@@ -46,10 +51,14 @@ class Stops:
 
 
 class Recorder:
-    """What B members keep at K stops: one tensor (K, B, ...) a quantity, NaN where a stop was not reached."""
+    """What B members keep at K stops: one tensor (K, B, ...) a quantity, NaN where a
+    stop was not reached.
+    """
 
     def __init__(self, stops: Tensor, like: Mapping[str, Tensor]) -> None:
-        """`like` has an example (B, ...) of each quantity; the seconds since the beginning are kept as well."""
+        """`like` has an example (B, ...) of each quantity; the seconds since the
+        beginning are kept as well.
+        """
         batch = len(next(iter(like.values())))
         self.stops = stops
         self.next = torch.zeros(batch, dtype=torch.long, device=stops.device)
@@ -90,7 +99,9 @@ class Recorder:
         arrived: Callable[[Tensor], Tensor],
         values: Mapping[str, Tensor],
     ) -> Tensor:
-        """Record members as long as `arrived` says of stops (B,) who stands on them; who met the last one, (B,)."""
+        """Record members as long as `arrived` says of stops (B,) who stands on them;
+        who met the last one, (B,).
+        """
         before = self.pending
         while bool((here := arrived(self.target) & self.pending).any()):
             self.keep(here, values)
@@ -98,7 +109,9 @@ class Recorder:
 
 
 class Drift:
-    """The largest change of each invariant along a run, relative to the larger of its start and 1, (B,)."""
+    """The largest change of each invariant along a run, relative to the larger of its
+    start and 1, (B,).
+    """
 
     def __init__(
         self, invariants: Mapping[str, Callable[[Tensor], Tensor]], theta: Tensor

@@ -1,4 +1,6 @@
-"""One step of the explicit and of the linearly implicit method, each with its error estimate."""
+"""One step of the explicit and of the linearly implicit method, each with its error
+estimate.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from ibcore.dynamics.tableaus import DORMAND_PRINCE_8, RODAS_4
 
 
 def combine(coefficients: np.ndarray, stages: list[Tensor]) -> Tensor:
-    """Linear combination of the stages computed so far; the coefficients of later ones are zero."""
+    """Linear combination of the stages computed so far; the coefficients of later ones
+    are zero.
+    """
     used = torch.as_tensor(
         coefficients[: len(stages)], dtype=stages[0].dtype, device=stages[0].device
     )
@@ -22,7 +26,9 @@ def combine(coefficients: np.ndarray, stages: list[Tensor]) -> Tensor:
 def explicit_step(
     model: Model, loss: TailLoss, start: Point, h: Tensor, tolerance: float
 ) -> tuple[Tensor, Tensor, int]:
-    """One Dormand-Prince 8(5,3) step in s: theta (B, P), its error over the tolerance (B,), evaluations."""
+    """One Dormand-Prince 8(5,3) step in s: theta (B, P), its error over the tolerance
+    (B,), evaluations.
+    """
     pair, step = DORMAND_PRINCE_8, h[:, None]
     stages = [start.field]
     for row in pair.a[1:]:
@@ -41,11 +47,13 @@ def explicit_step(
 def rosenbrock_step(
     _model: Model, loss: TailLoss, start: Point, h: Tensor, tolerance: float
 ) -> tuple[Tensor, Tensor, int]:
-    """One RODAS 4(3) step for constant rows: theta (B, P), its error over the tolerance (B,), evaluations.
+    """One RODAS 4(3) step for constant rows: theta (B, P), its error over the tolerance
+    (B,), evaluations.
 
-    The update lies in the span of the rows, theta + G^T v, so the linear systems are n x n in v. The
-    error is that of the weights p, absolute, and of every margin, relative to 1 + |m_i|; weights are
-    granted the rounding of margins known to a relative 1e-13.
+    The update lies in the span of the rows, theta + G^T v, so the linear systems are n
+    x n in v. The error is that of the weights p, absolute, and of every margin,
+    relative to 1 + |m_i|; weights are granted the rounding of margins known to a
+    relative 1e-13.
     """
     method, gram = RODAS_4, start.rows @ start.rows.transpose(-1, -2)
     sensitivity = weight_sensitivity(loss, start)

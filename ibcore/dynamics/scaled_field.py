@@ -1,6 +1,8 @@
-"""The field of gradient flow in the variable s, in which it stays bounded however small the loss.
+"""The field of gradient flow in the variable s, in which it stays bounded however small
+the loss.
 
-d theta/ds = sum_i p_i grad m_i(theta), p = softmax(log(-l'(m_i))), ds = mean_i(-l'(m_i)) dt.
+d theta/ds = sum_i p_i grad m_i(theta), p = softmax(log(-l'(m_i))), ds =
+mean_i(-l'(m_i)) dt.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 
 @dataclass(frozen=True)
 class Point:
-    """Everything known at one parameter: margins (B, n), rows (B, n, P), weights p, field and rates (B,)."""
+    """Everything known at one parameter: margins (B, n), rows (B, n, P), weights p,
+    field and rates (B,).
+    """
 
     theta: Tensor
     margins: Tensor
@@ -70,7 +74,9 @@ def weight_sensitivity(loss: TailLoss, point: Point) -> Tensor:
 
 
 def stiffness(loss: TailLoss, point: Point) -> Tensor:
-    """Upper estimate (tr J^4)^(1/4) of the spectral radius of the field's Jacobian for constant rows, (B,)."""
+    """Upper estimate (tr J^4)^(1/4) of the spectral radius of the field's Jacobian for
+    constant rows, (B,).
+    """
     jacobian = weight_sensitivity(loss, point) @ (
         point.rows @ point.rows.transpose(-1, -2)
     )
@@ -91,12 +97,14 @@ def _hermite(
 def log_duration(
     model: Model, loss: TailLoss, start: Point, end: Point, h: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """log of the time that a step of length h in s takes, int_0^h exp(-log_slope) ds, and its error, (B,) each.
+    """log of the time that a step of length h in s takes, int_0^h exp(-log_slope) ds,
+    and its error, (B,) each.
 
-    log_slope is interpolated by its values and rates at both ends (cubic Hermite), and only the last
-    40 e-folds of the integrand are resolved. In the middle of the step, or one e-fold before its end if
-    that is later, the interpolant is compared with log_slope at the interpolated parameters; both have
-    order 4, so the difference is the error.
+    log_slope is interpolated by its values and rates at both ends (cubic Hermite), and
+    only the last 40 e-folds of the integrand are resolved. In the middle of the step,
+    or one e-fold before its end if that is later, the interpolant is compared with
+    log_slope at the interpolated parameters; both have order 4, so the difference is
+    the error.
     """
     nodes = torch.as_tensor((_NODES + 1) / 2, dtype=h.dtype, device=h.device)
     log_weights = torch.as_tensor(np.log(_WEIGHTS / 2), dtype=h.dtype, device=h.device)
@@ -121,9 +129,11 @@ def stepped_doubt(
     ends: tuple[Point, Point],
     h: Tensor,
 ) -> Tensor:
-    """The error of `log_duration` with parameters in the middle that are stepped to, not interpolated, (B,).
+    """The error of `log_duration` with parameters in the middle that are stepped to,
+    not interpolated, (B,).
 
-    A field known to an error e is interpolated to h e, which for a stiff field is no small part of the step.
+    A field known to an error e is interpolated to h e, which for a stiff field is no
+    small part of the step.
     """
     middle = _middle(ends[1], h)
     theta, _, _ = step(model, loss, ends[0], h * middle[:, 0], 1.0)

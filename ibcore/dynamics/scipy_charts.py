@@ -1,4 +1,6 @@
-"""Coordinates in which SciPy's integrators follow gradient flow on a tail loss, for one member of a batch in NumPy."""
+"""Coordinates in which SciPy's integrators follow gradient flow on a tail loss, for one
+member of a batch in NumPy.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ FAINT = (
 
 
 def _log_mean(values: Array) -> float:
-    """log of the mean of exp(values); SciPy's own takes a hundred times as long on ten entries."""
+    """log of the mean of exp(values); SciPy's own takes a hundred times as long on ten
+    entries.
+    """
     top = values.max()
     return float(top + math.log(np.exp(values - top).sum() / len(values)))
 
@@ -63,9 +67,11 @@ class Single:
         return bool(np.linalg.norm(p @ rows) <= FAINT * longest)
 
     def newton(self, theta: Array) -> tuple[float, Array]:
-        """How far log L is above its least value, infinite where the step of Newton's method, (P,), is long.
+        """How far log L is above its least value, infinite where the step of Newton's
+        method, (P,), is long.
 
-        For a linear model: by Bach (2010) the decrement says it where no margin changes by more than 0.01.
+        For a linear model: by Bach (2010) the decrement says it where no margin changes
+        by more than 0.01.
         """
         rows, margins = self.rows(theta), self.margins(theta)
         p, mean_slope = self.weights(margins)
@@ -98,7 +104,10 @@ class Single:
         return slopes / total, float(top) + math.log(total / len(slopes))
 
     def sensitivity(self, margins: Array, p: Array) -> tuple[Array, Array]:
-        """dp/dm (n, n) and dS/dm (n,). A loss that couples its margins says so by `log_slope_jacobian`."""
+        """dp/dm (n, n) and dS/dm (n,).
+
+        A loss that couples its margins says so by `log_slope_jacobian`.
+        """
         coupled = getattr(self.loss, "log_slope_jacobian", None)
         m = torch.from_numpy(margins)
         tilt = (

@@ -1,18 +1,21 @@
-"""Gradient flow on tail losses by SciPy's integrators: a second opinion on `ibcore.dynamics.log_time`.
+"""Gradient flow on tail losses by SciPy's integrators: a second opinion on
+`ibcore.dynamics.log_time`.
 
-With S = log mean_i(-l'(m_i)), p = softmax(log(-l'(m_i))) and r = t exp(S), gradient flow on the mean loss is
+With S = log mean_i(-l'(m_i)), p = softmax(log(-l'(m_i))) and r = t exp(S), gradient
+flow on the mean loss is
 
     d theta/dx = r/(1 + r) sum_i p_i grad m_i(theta),   d log t/dx = 1/(1 + r),
 
-in a variable x in which both sides are bounded, early and late. log t is a coordinate of the state, so
-no quadrature is needed. A model that is homogeneous of degree k is followed in (theta/rho, log rho),
-rho = |theta|, with r = k rho^(k-2) t exp(S) and the field divided by k rho^(k-2), where it stays bounded
-too. Jacobians are analytic up to the second derivatives of the model, which are central differences.
+in a variable x in which both sides are bounded, early and late. log t is a coordinate
+of the state, so no quadrature is needed. A model that is homogeneous of degree k is
+followed in (theta/rho, log rho), rho = |theta|, with r = k rho^(k-2) t exp(S) and the
+field divided by k rho^(k-2), where it stays bounded too. Jacobians are analytic up to
+the second derivatives of the model, which are central differences.
 
-A plain loop over the batch: fast for single small problems, where tensors of a few entries cost more to
-dispatch than to multiply. LSODA has been seen to crawl without end and to return finite values that are
-wrong, so every run has a limit of steps and of time, and ends where its state is not finite or its loss
-rises.
+A plain loop over the batch: fast for single small problems, where tensors of a few
+entries cost more to dispatch than to multiply. LSODA has been seen to crawl without end
+and to return finite values that are wrong, so every run has a limit of steps and of
+time, and ends where its state is not finite or its loss rises.
 """
 
 from __future__ import annotations
@@ -74,20 +77,23 @@ def scipy_flow(
     max_seconds: float = 60.0,
     invariants: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
 ) -> Trajectory:
-    """Gradient flow on the mean loss from `theta` (B, P), recorded at the given stops, one run after another.
+    """Gradient flow on the mean loss from `theta` (B, P), recorded at the given stops,
+    one run after another.
 
-    Arguments and result are those of `ibcore.dynamics.log_time.flow`; a stop is met to the accuracy of the
-    solver's interpolant. `method` is LSODA (Petzold 1983), BDF or Radau, `tolerance` the relative and
-    absolute local error of every coordinate of the state. `degree` is the k with which the model is
-    homogeneous, m(c theta) = c^k m(theta); it selects the coordinates (theta/rho, log rho), without which
-    only linear models can be followed far. `max_steps` and `max_seconds` hold for each run, which ends for
-    itself, with a status in the words of `ibcore.dynamics.trajectory`. A loss whose
-    log-slopes depend on several margins has to provide `log_slope_jacobian`, (n,) to (n, n).
+    Arguments and result are those of `ibcore.dynamics.log_time.flow`; a stop is met to
+    the accuracy of the solver's interpolant. `method` is LSODA (Petzold 1983), BDF or
+    Radau, `tolerance` the relative and absolute local error of every coordinate of the
+    state. `degree` is the k with which the model is homogeneous, m(c theta) = c^k
+    m(theta); it selects the coordinates (theta/rho, log rho), without which only linear
+    models can be followed far. `max_steps` and `max_seconds` hold for each run, which
+    ends for itself, with a status in the words of `ibcore.dynamics.trajectory`. A loss
+    whose log-slopes depend on several margins has to provide `log_slope_jacobian`, (n,)
+    to (n, n).
     Rejected steps are not reported by SciPy: `Trajectory.rejected` is 0.
 
-    Raises `InvalidInput` for stops out of order, a last stop that every start has passed, unknown methods,
-    parameters that are not finite or do not fit the model, and a nonlinear model with another data set for
-    every member.
+    Raises `InvalidInput` for stops out of order, a last stop that every start has
+    passed, unknown methods, parameters that are not finite or do not fit the model, and
+    a nonlinear model with another data set for every member.
     """
     checked_parts(model, loss)
     theta = starting_point(model, theta)
@@ -119,7 +125,8 @@ def _singles(model: Model, loss: TailLoss, theta: Tensor) -> list[Single]:
     if not model.linear:
         if len(model.outputs(theta[:1])) != 1:
             raise InvalidInput(
-                "the model is not linear and has another data set for every member of the batch; "
+                "the model is not linear and has another data set for every member of "
+                "the batch; "
                 "call scipy_flow once for each data set."
             )
         return [Single(model, loss, None)] * len(theta)
@@ -173,7 +180,9 @@ class _Run:
             self.status = stationary_to(FAINT, self.status)
 
     def _begin(self, theta: Array) -> Array | None:
-        """The first state, or nothing, with the reason, where the run ends at its start."""
+        """The first state, or nothing, with the reason, where the run ends at its
+        start.
+        """
         self.theta = theta
         if self.single.vanished(theta):
             self._rest(theta)
@@ -206,7 +215,9 @@ class _Run:
         return ""
 
     def _rested(self, theta: Array) -> bool:
-        """No step of a linear model brings the run closer to its next stop; then it ends here."""
+        """No step of a linear model brings the run closer to its next stop; then it
+        ends here.
+        """
         if not self.single.fixed:
             return False
         excess, step = self.single.newton(theta)

@@ -1,7 +1,8 @@
-"""SciPy's integrators, one accepted step after the other, with a limit of steps and of time: one driver for all flows.
+"""SciPy's integrators, one accepted step after the other, with a limit of steps and of
+time: one driver for all flows.
 
-LSODA has been seen to crawl without end and to return finite values that are wrong, so that every walk says why it
-ended, and its caller looks at every step.
+LSODA has been seen to crawl without end and to return finite values that are wrong, so
+that every walk says why it ended, and its caller looks at every step.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class OutOfTime(Exception):
 
 
 class Walk:
-    """One integration: its limits, its clock, and how many steps and evaluations of the field it took."""
+    """One integration: its limits, its clock, and how many steps and evaluations of the
+    field it took.
+    """
 
     def __init__(self, max_steps: int, max_seconds: float) -> None:
         self.max_steps, self.max_seconds = max_steps, max_seconds
@@ -64,11 +67,14 @@ class Walk:
         arrived: Callable[[Any], str],
         accept: Callable[[Any], str],
     ) -> str:
-        """Step from `start` at 0; why the walk ended, in the words of `ibcore.dynamics.trajectory`.
+        """Step from `start` at 0; why the walk ended, in the words of
+        `ibcore.dynamics.trajectory`.
 
-        arrived: asked before every step and at the last one why the solver is where it was to go, or nothing.
-        accept: takes a step that the solver made, or says why it must not count. SciPy's solvers have state, time and
-        interpolant. A `jacobian` is used by the methods that take one.
+        arrived: asked before every step and at the last one why the solver is where it
+        was to go, or nothing.
+        accept: takes a step that the solver made, or says why it must not count.
+        SciPy's solvers have state, time and interpolant. A `jacobian` is used by the
+        methods that take one.
         """
         extra = {} if jacobian is None or method == "DOP853" else {"jac": jacobian}
         try:
@@ -106,7 +112,10 @@ class Walk:
 
     @staticmethod
     def _step(solver: Any) -> str:
-        """One step; why it failed, or nothing. LSODA warns where it fails, and the status says so."""
+        """One step; why it failed, or nothing.
+
+        LSODA warns where it fails, and the status says so.
+        """
         if solver.status != "running":
             return broke_down("the variable of the flow overflowed")
         with warnings.catch_warnings():

@@ -1,11 +1,14 @@
-"""An annealed maximization of normalized margins, which starts as gradient flow; for models with kinks.
+"""An annealed maximization of normalized margins, which starts as gradient flow; for
+models with kinks.
 
-A network with a kinked activation slides along its kinks, where implicit methods find no solution and
-explicit ones chatter. Here only the direction u = theta/|theta| is kept. Steps have a length r relative to |theta|
-along the softmax-weighted gradient of the margins, and chatter with amplitude r; they are shortened in the second
-half of a run. While the softmax is that of the margins at theta they are Euler steps of the flow. Later the margins in
-the softmax are held below a number of the order of 1/r, where those of the flow grow without bound: from there on
-this is another path, which often ends at another stationary direction than gradient flow, with a larger margin.
+A network with a kinked activation slides along its kinks, where implicit methods find
+no solution and explicit ones chatter. Here only the direction u = theta/|theta| is
+kept. Steps have a length r relative to |theta| along the softmax-weighted gradient of
+the margins, and chatter with amplitude r; they are shortened in the second half of a
+run. While the softmax is that of the margins at theta they are Euler steps of the flow.
+Later the margins in the softmax are held below a number of the order of 1/r, where
+those of the flow grow without bound: from there on this is another path, which often
+ends at another stationary direction than gradient flow, with a larger margin.
 """
 
 from __future__ import annotations
@@ -30,9 +33,12 @@ class SphereRun:
     """What `sphere_flow` leaves behind, for B runs.
 
     direction: (B, P) unit vectors at the end.
-    pull: (B, P), average over the last part of the run of the unit vectors along sum_i p_i grad m_i.
-    margins: (K, B) smallest margins on the unit sphere at K records.      log_norm: (K, B) log |theta|.
-    smoothed: (K, B) -log sum_i exp(-m_i(theta)) / |theta|^k, the smoothed margin of Lyu and Li (2020).
+    pull: (B, P), average over the last part of the run of the unit vectors along sum_i
+    p_i grad m_i.
+    margins: (K, B) smallest margins on the unit sphere at K records.      log_norm: (K,
+    B) log |theta|.
+    smoothed: (K, B) -log sum_i exp(-m_i(theta)) / |theta|^k, the smoothed margin of Lyu
+    and Li (2020).
     steps: (K,) step numbers.      step_sizes: (K,) relative step lengths r.
     """
 
@@ -55,7 +61,8 @@ class SphereRun:
     def misalignment(self) -> Tensor:
         """Sine of the angle between the direction and the average pull, (B,).
 
-        It is the residual of the KKT conditions at the averaged slopes of the activation, which need no tolerance
+        It is the residual of the KKT conditions at the averaged slopes of the
+        activation, which need no tolerance
         to be found: an average of gradients at points within the last part's chatter.
         """
         pull = self.pull / torch.linalg.vector_norm(self.pull, dim=-1, keepdim=True)
@@ -76,17 +83,21 @@ def sphere_flow(
     window: int = 400,
     records: int = 100,
 ) -> SphereRun:
-    """A nearly stationary direction of the normalized margin of `degree` k, by steps that shrink to `finest`.
+    """A nearly stationary direction of the normalized margin of `degree` k, by steps
+    that shrink to `finest`.
 
     model: outputs (B, n) are margins.      theta: (B, P), any start.
-    Each step is theta <- theta + r |theta| g/|g| with g = sum_i p_i grad m_i, p = softmax(-c m), an Euler step of
-    the flow where c = 1. Once every margin is positive, c min m is held below `heat`/r, before that c max |m|, so
-    that a step does not overshoot the softmax: from then on it is no step of the flow. r is `coarsest` for half of
-    the steps, in which |theta| grows by a factor of about exp(r steps / 2), and then falls geometrically to `finest`.
-    The last `window` steps are averaged into `pull`. A run whose last margin is not positive has not fitted
-    its data; one whose gradient vanished, since no neuron is active on its last example, ends as NaN.
+    Each step is theta <- theta + r |theta| g/|g| with g = sum_i p_i grad m_i, p =
+    softmax(-c m), an Euler step of the flow where c = 1. Once every margin is positive,
+    c min m is held below `heat`/r, before that c max |m|, so that a step does not
+    overshoot the softmax: from then on it is no step of the flow. r is `coarsest` for
+    half of the steps, in which |theta| grows by a factor of about exp(r steps / 2), and
+    then falls geometrically to `finest`. The last `window` steps are averaged into
+    `pull`. A run whose last margin is not positive has not fitted its data; one whose
+    gradient vanished, since no neuron is active on its last example, ends as NaN.
 
-    Raises `InvalidInput` for a start at zero, sizes that are not positive, and fewer steps than the window.
+    Raises `InvalidInput` for a start at zero, sizes that are not positive, and fewer
+    steps than the window.
     """
     theta = starting_point(model, theta).clone()
     positive_integer("degree", degree)
@@ -95,7 +106,8 @@ def sphere_flow(
         positive_number(name, value)
     if not bool((theta != 0).any(-1).all()):
         raise InvalidInput(
-            "theta has a run that starts at zero, which has no direction; start from a random point."
+            "theta has a run that starts at zero, which has no direction; start from a "
+            "random point."
         )
     log_norm = torch.log(torch.linalg.vector_norm(theta, dim=-1))
     unit, pull = theta / torch.exp(log_norm)[:, None], torch.zeros_like(theta)

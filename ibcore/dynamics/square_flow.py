@@ -1,9 +1,10 @@
-"""Gradient flow of the mean square loss on a few data points, stepped in function space.
+"""Gradient flow of the mean square loss on a few data points, stepped in function
+space.
 
-Along the flow the residuals obey dr/dt = -(2/n) K r with the n x n tangent kernel K = J J^T. With K
-frozen this is solved exactly, whatever the step: the stiffness of K, which holds plain gradient
-descent to steps of its largest eigenvalue while progress waits on its smallest, costs nothing. Only
-the motion of K limits the step.
+Along the flow the residuals obey dr/dt = -(2/n) K r with the n x n tangent kernel K = J
+J^T. With K frozen this is solved exactly, whatever the step: the stiffness of K, which
+holds plain gradient descent to steps of its largest eigenvalue while progress waits on
+its smallest, costs nothing. Only the motion of K limits the step.
 """
 
 from __future__ import annotations
@@ -48,10 +49,11 @@ class SquareFlow:
     """Where gradient flow of the mean square loss ended, for a batch of B networks.
 
     theta (B, P), loss (B,), time (B,) of the flow, steps (B,) accepted.
-    status: for each member `converged` (loss below the target), `stalled` (the flow no longer moves: the
-    residual lies outside what the tangent kernel can change), a limit, or why it could not go on, in the
-    words of `ibcore.dynamics.trajectory`.
-    snapshots (levels, B, P): the first state at or below each loss level, NaN where it was not reached.
+    status: for each member `converged` (loss below the target), `stalled` (the flow no
+    longer moves: the residual lies outside what the tangent kernel can change), a
+    limit, or why it could not go on, in the words of `ibcore.dynamics.trajectory`.
+    snapshots (levels, B, P): the first state at or below each loss level, NaN where it
+    was not reached.
     """
 
     theta: Tensor
@@ -82,18 +84,22 @@ def square_flow(
     max_steps: int = 20_000,
     max_seconds: float = 600.0,
 ) -> SquareFlow:
-    """Gradient flow of the mean square loss (1/n) sum_i r_i^2 from `theta` (B, P) until loss <= `target_loss`.
+    """Gradient flow of the mean square loss (1/n) sum_i r_i^2 from `theta` (B, P) until
+    loss <= `target_loss`.
 
-    Exponential midpoint rule in function space: a step of length h moves the residuals by exp(-2 h K/n)
-    with the tangent kernel K of its middle, found by half a step. It is accepted if the true residuals
-    end within `tolerance` of the predicted ones, relative to the residuals before the step, and
-    otherwise shortened, but never below `shortest_step` over the largest rate of the tangent, about a
-    plain gradient step: a ReLU that switches at a data point makes the tangent jump, and no shorter
-    step would see less of it. Where neurons switch often the path is therefore that of gradient
-    descent with a small step rather than of the flow. With `levels` the loss falls at most by half
-    in a step, and the first state at or below each level is kept.
+    Exponential midpoint rule in function space: a step of length h moves the residuals
+    by exp(-2 h K/n) with the tangent kernel K of its middle, found by half a step. It
+    is accepted if the true residuals end within `tolerance` of the predicted ones,
+    relative to the residuals before the step, and otherwise shortened, but never below
+    `shortest_step` over the largest rate of the tangent, about a
+    plain gradient step: a ReLU that switches at a data point makes the tangent jump,
+    and no shorter step would see less of it. Where neurons switch often the path is
+    therefore that of gradient descent with a small step rather than of the flow. With
+    `levels` the loss falls at most by half in a step, and the first state at or below
+    each level is kept.
 
-    `targets`: (n,) shared by the batch or (B, n). Raises `InvalidInput` for settings out of range.
+    `targets`: (n,) shared by the batch or (B, n). Raises `InvalidInput` for settings
+    out of range.
     """
     target_loss = positive_number("target_loss", target_loss)
     tolerance = positive_number("tolerance", tolerance)
@@ -115,7 +121,9 @@ def square_flow(
 
 @dataclass(frozen=True)
 class _Tangent:
-    """The flow of a linearized network: dr/dt = -V diag(rates) V^T r with coefficients V^T r(0)."""
+    """The flow of a linearized network: dr/dt = -V diag(rates) V^T r with coefficients
+    V^T r(0).
+    """
 
     jacobian: Tensor
     basis: Tensor
@@ -144,14 +152,18 @@ class _Tangent:
         return -2 / n * _apply(self.jacobian.mT, _apply(self.basis, integral))
 
     def speed(self) -> Tensor:
-        """Relative decay of the loss per time of the fastest mode; 0 if nothing moves any more."""
+        """Relative decay of the loss per time of the fastest mode; 0 if nothing moves
+        any more.
+        """
         energy = self.coefficients.square()
         return (self.rates * energy).sum(-1) / (
             self.rates[:, -1] * energy.sum(-1)
         ).clamp(min=1e-300)
 
     def shorten(self, h: Tensor, keep: float) -> Tensor:
-        """`h`, halved until the frozen flow keeps at least the share `keep` of the loss."""
+        """`h`, halved until the frozen flow keeps at least the share `keep` of the
+        loss.
+        """
         least = keep * self.coefficients.square().sum(-1)
         for _ in range(200):
             low = self.residual(h).square().sum(-1) < least
@@ -165,7 +177,9 @@ _STALLED = 1e-12
 
 
 class _Run:
-    """The state of a batch, advanced together; finished members are left out of the work."""
+    """The state of a batch, advanced together; finished members are left out of the
+    work.
+    """
 
     def __init__(
         self, model: Model, theta: Tensor, targets: Tensor, levels: tuple[float, ...]
@@ -176,7 +190,8 @@ class _Run:
         outputs = model.outputs(theta)
         if targets.shape[-1] != outputs.shape[-1]:
             raise InvalidInput(
-                f"targets have {targets.shape[-1]} entries, expected {outputs.shape[-1]}, one an input."
+                f"targets have {targets.shape[-1]} entries, expected "
+                f"{outputs.shape[-1]}, one an input."
             )
         self.residual = outputs - targets
         self.targets = targets.expand_as(outputs)
@@ -236,7 +251,9 @@ class _Run:
         self.snap(members)
 
     def snap(self, members: Tensor) -> None:
-        """Keep the state of those of `members` that are at or below a level for the first time."""
+        """Keep the state of those of `members` that are at or below a level for the
+        first time.
+        """
         for level, kept in zip(self.levels, self.snapshots, strict=True):
             new = members[(self.loss[members] <= level) & kept[members, 0].isnan()]
             kept[new] = self.theta[new]

@@ -1,10 +1,11 @@
 """Gradient flow in the raw parameters by a stiff solver, one problem at a time.
 
-From a small start the growth rates of the parameters and the decay rates of the residuals differ by many
-orders of magnitude. SciPy's LSODA (Petzold 1983), which changes between Adams and BDF formulas, takes a few
-thousand evaluations with an analytic Jacobian where an explicit method takes half a million. It has also been
-seen to crawl without end and to return finite values that are wrong, so a run has limits of steps and of
-time, watches the invariants it is given, and says why it ended.
+From a small start the growth rates of the parameters and the decay rates of the
+residuals differ by many orders of magnitude. SciPy's LSODA (Petzold 1983), which
+changes between Adams and BDF formulas, takes a few thousand evaluations with an
+analytic Jacobian where an explicit method takes half a million. It has also been seen
+to crawl without end and to return finite values that are wrong, so a run has limits of
+steps and of time, watches the invariants it is given, and says why it ended.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ _FOREVER = 1e200  # times beyond which SciPy's solvers overflow
 
 
 class CurvedModel(Model, Protocol):
-    """A model with sum_i weights_i Hess f_i(theta), (B, P, P), for weights (B, n): `hessian`."""
+    """A model with sum_i weights_i Hess f_i(theta), (B, P, P), for weights (B, n):
+    `hessian`.
+    """
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor: ...
 
@@ -49,11 +52,12 @@ class CurvedModel(Model, Protocol):
 class StiffRun:
     """Where one integration ended.
 
-    state: (P,), float64 on the CPU.   time: of the flow.   path: (K, P) states at the requested times, NaN where the
-    run ended before.   status: `converged` (its event came), `reached the last stop`, or what cut it short, in the
-    words of `ibcore.dynamics.trajectory`.
-    steps, evaluations: of the field.   drift: the largest change of each invariant, relative to the larger of its
-    start and 1.
+    state: (P,), float64 on the CPU.   time: of the flow.   path: (K, P) states at the
+    requested times, NaN where the run ended before.   status: `converged` (its event
+    came), `reached the last stop`, or what cut it short, in the words of
+    `ibcore.dynamics.trajectory`.
+    steps, evaluations: of the field.   drift: the largest change of each invariant,
+    relative to the larger of its start and 1.
     """
 
     state: Tensor
@@ -86,13 +90,17 @@ def integrate(
     max_steps: int = 100_000,
     max_seconds: float = 60.0,
 ) -> StiffRun:
-    """The autonomous system x' = `vector_field`(x) from `start` (P,) at time 0 until `done`, or to the last stop.
+    """The autonomous system x' = `vector_field`(x) from `start` (P,) at time 0 until
+    `done`, or to the last stop.
 
-    times: rising times above 0 whose states are kept.   horizon: the last stop, by default the last of `times` or
-    infinity.   jacobian: x to (P, P), by default finite differences of the solver.   tolerance: relative local error;
-    floor: the absolute one, by default `tolerance` times the largest entry of the start, at most `tolerance`.
-    method: LSODA, BDF, Radau, or DOP853, which is explicit.   done: asked after every step.
-    Raises `InvalidInput` for an empty or infinite start, times out of order, or neither an end nor an event.
+    times: rising times above 0 whose states are kept.   horizon: the last stop, by
+    default the last of `times` or infinity.   jacobian: x to (P, P), by default finite
+    differences of the solver.   tolerance: relative local error;
+    floor: the absolute one, by default `tolerance` times the largest entry of the
+    start, at most `tolerance`.
+    method: LSODA, BDF, Radau, or DOP853, which is explicit.   done: asked after every
+    step. Raises `InvalidInput` for an empty or infinite start, times out of order, or
+    neither an end nor an event.
     """
     x = real_tensor("start", start, ndim=1).detach().cpu().double().numpy()
     one_of("method", method, SOLVERS)
@@ -150,17 +158,20 @@ def stiff_flow(
     target_loss: float = 1e-26,
     **settings: Any,
 ) -> StiffRun:
-    """Gradient flow of the mean square loss (1/n) sum_i (f_i(theta) - y_i)^2 from `theta` (P,) to `target_loss`.
+    """Gradient flow of the mean square loss (1/n) sum_i (f_i(theta) - y_i)^2 from
+    `theta` (P,) to `target_loss`.
 
-    targets: y (n,).   target_loss: 0 for a run that ends at its `times` or `horizon`.   settings: those of `integrate`.
-    Raises `InvalidInput` for targets that do not match the outputs, and what `integrate` raises.
+    targets: y (n,).   target_loss: 0 for a run that ends at its `times` or `horizon`.
+    settings: those of `integrate`. Raises `InvalidInput` for targets that do not match
+    the outputs, and what `integrate` raises.
     """
     y = real_tensor("targets", targets, ndim=1).detach().cpu().double()
     start = real_tensor("theta", theta, ndim=1).detach().cpu().double()
     first = model.outputs(starting_point(model, start[None]))
     if first.shape != (1, len(y)):
         raise InvalidInput(
-            f"targets have shape {tuple(y.shape)}, expected one for each of the {first.shape[-1]} "
+            f"targets have shape {tuple(y.shape)}, expected one for each of the "
+            f"{first.shape[-1]} "
             f"outputs of the model."
         )
 

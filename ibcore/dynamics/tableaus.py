@@ -10,7 +10,9 @@ from scipy.integrate import DOP853
 
 @dataclass(frozen=True)
 class ExplicitTableau:
-    """An explicit Runge-Kutta pair: stages `a` (lower triangular), weights `b`, error weights `e5`, `e3`."""
+    """An explicit Runge-Kutta pair: stages `a` (lower triangular), weights `b`, error
+    weights `e5`, `e3`.
+    """
 
     a: np.ndarray
     b: np.ndarray
@@ -21,10 +23,11 @@ class ExplicitTableau:
 
 @dataclass(frozen=True)
 class RosenbrockTableau:
-    """A linearly implicit pair for y' = f(y) in the transformed variables of Hairer and Wanner.
+    """A linearly implicit pair for y' = f(y) in the transformed variables of Hairer and
+    Wanner.
 
-    Stage j solves (1/(h gamma) - J) u_j = f(y + sum_i a_ji u_i) + sum_i c_ji u_i / h, the step is
-    y + sum_j b_j u_j and its error estimate the last stage u_s.
+    Stage j solves (1/(h gamma) - J) u_j = f(y + sum_i a_ji u_i) + sum_i c_ji u_i / h,
+    the step is y + sum_j b_j u_j and its error estimate the last stage u_s.
     """
 
     gamma: float
@@ -42,12 +45,14 @@ def _lower(rows: list[list[float]]) -> np.ndarray:
     return matrix
 
 
-# Dormand and Prince 8(5,3) as SciPy ships it (Hairer, Norsett and Wanner 1993, section II.5).
+# Dormand and Prince 8(5,3) as SciPy ships it (Hairer, Norsett and Wanner 1993, section
+# II.5).
 DORMAND_PRINCE_8 = ExplicitTableau(
     DOP853.A[:12, :12], DOP853.B, DOP853.E5, DOP853.E3, 8
 )
 
-# RODAS 4(3): L-stable, stiffly accurate (Hairer and Wanner 1996, section IV.7 and code RODAS).
+# RODAS 4(3): L-stable, stiffly accurate (Hairer and Wanner 1996, section IV.7 and code
+# RODAS).
 _RODAS_LAST = [
     1.221224509226641,
     6.019134481288629,

@@ -1,4 +1,6 @@
-"""What a gradient method leaves behind: its states at the requested stops, and why it ended."""
+"""What a gradient method leaves behind: its states at the requested stops, and why it
+ended.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-# Why runs end, for every method of this folder. A status is one of these, or begins with one and goes on in words.
+# Why runs end, for every method of this folder. A status is one of these, or begins
+# with one and goes on in words.
 REACHED = "reached the last stop"
 CONVERGED = "converged"  # the loss fell to its target, or the event of the run came
 PASSED = "the last stop was passed at the start"
@@ -41,13 +44,16 @@ def broke_down(reason: str) -> str:
 def stationary(log_loss: float) -> str:
     """The status of a run whose gradient vanished before its loss did."""
     return (
-        f"{STATIONARY}, log L = {log_loss:.6g}: the data are not separable, the point is "
+        f"{STATIONARY}, log L = {log_loss:.6g}: the data are not separable, the point "
+        f"is "
         f"a saddle as zero is, or no neuron sees the data"
     )
 
 
 def stationary_to(tolerance: float, limit: str) -> str:
-    """The status of a run that met its `limit` where its gradient was below `tolerance`."""
+    """The status of a run that met its `limit` where its gradient was below
+    `tolerance`.
+    """
     return f"{STATIONARY} to {tolerance:g}; {limit}"
 
 
@@ -62,12 +68,13 @@ def passed_message(stop: float, start: float) -> str:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """States of B independent runs at K stops; a stop that a run did not reach holds NaN.
+    """States of B independent runs at K stops; a stop that a run did not reach holds
+    NaN.
 
     theta: (K, B, P) parameters.      log_loss, log_time: (K, B), natural logarithms.
     status: why each run ended, in the words of this module.
-    steps, rejected, evaluations: (B,) counts of accepted steps, rejected steps and gradient evaluations at
-    the end; work: (K, B) evaluations up to each stop.
+    steps, rejected, evaluations: (B,) counts of accepted steps, rejected steps and
+    gradient evaluations at the end; work: (K, B) evaluations up to each stop.
     seconds: (K, B) wall clock up to each stop; runs in a batch share their clock.
     drift: largest relative change of each monitored invariant over the run, (B,) each.
     """

@@ -1,4 +1,6 @@
-"""Pictures with sliders: live where a kernel runs, self-contained HTML in the built book."""
+"""Pictures with sliders: live where a kernel runs, self-contained HTML in the built
+book.
+"""
 
 from ibcore.explore.controls import Choice
 from ibcore.explore.explorer import Explorer, explore

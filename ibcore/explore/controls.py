@@ -15,10 +15,11 @@ Format = str | Callable[[Any], str]
 
 @dataclass(frozen=True)
 class Choice:
-    """One slider: its label, the values it steps through and the position it starts from.
+    """One slider: its label, the values it steps through and the position it starts
+    from.
 
-    format: how a value is read out, as a format string such as "{:.1e}" or a function; without one,
-    numbers are written in their shortest form.
+    format: how a value is read out, as a format string such as "{:.1e}" or a function;
+    without one, numbers are written in their shortest form.
     """
 
     label: str
@@ -40,7 +41,9 @@ class Choice:
 
 
 class Frame(NamedTuple):
-    """One position of all sliders: the picture as SVG, wide and for a phone (or ""), and what it shows in words."""
+    """One position of all sliders: the picture as SVG, wide and for a phone (or ""),
+    and what it shows in words.
+    """
 
     wide: str
     narrow: str
@@ -71,7 +74,8 @@ def _check_choice(name: str, choice: Choice) -> None:
         )
     if not (isinstance(choice.label, str) and choice.label.strip()):
         raise InvalidInput(
-            f"the label of {name} is {choice.label!r}, expected words. Name the quantity."
+            f"the label of {name} is {choice.label!r}, expected words. Name the "
+            f"quantity."
         )
     count = len(choice.values)
     if count < 2:
@@ -85,13 +89,15 @@ def _check_choice(name: str, choice: Choice) -> None:
         or not 0 <= choice.start < count
     ):
         raise InvalidInput(
-            f"{name} starts at position {choice.start!r}, expected an integer from 0 to {count - 1}. "
+            f"{name} starts at position {choice.start!r}, expected an integer from 0 "
+            f"to {count - 1}. "
             f"start is a position in values, not a value."
         )
     repeated = {text for text in choice.readouts if choice.readouts.count(text) > 1}
     if repeated:
         raise InvalidInput(
-            f"several values of {name} read {', '.join(sorted(repeated))}, expected one read-out a "
+            f"several values of {name} read {', '.join(sorted(repeated))}, expected "
+            f"one read-out a "
             f"value. Pass a format with more digits."
         )
 
@@ -118,6 +124,8 @@ def _check_parameters(draw: Draw, given: set[str]) -> None:
     )
     if surplus or required - given:
         raise InvalidInput(
-            f"draw takes {', '.join(sorted(named)) or 'no parameter'} and the controls are "
-            f"{', '.join(sorted(given))}; expected the same names. Rename one or the other."
+            f"draw takes {', '.join(sorted(named)) or 'no parameter'} and the controls "
+            f"are "
+            f"{', '.join(sorted(given))}; expected the same names. Rename one or the "
+            f"other."
         )

@@ -31,17 +31,18 @@ Position = tuple[int, ...]
 def explore(draw: Draw, *, title: str, **controls: Choice) -> Explorer:
     """Sliders over the pictures that `draw` makes; put it last in a cell.
 
-    draw: called with one value per control, by name; returns a Matplotlib figure and one sentence in
-        plain words that says what this picture shows (its alternative text, announced on every change).
+    draw: called with one value per control, by name; returns a Matplotlib figure and
+        one sentence in plain words that says what this picture shows (its alternative
+        text, announced on every change).
     title: what the reader can explore.
     controls: one `Choice` per parameter of `draw`.
 
-    With a kernel a picture is computed when a slider is released, once per position. While the book
-    is being built (IBCORE_BUILDING_BOOK=1) all of them are computed here and become one fragment of
-    HTML that needs nothing else.
+    With a kernel a picture is computed when a slider is released, once per position.
+    While the book is being built (IBCORE_BUILDING_BOOK=1) all of them are computed here
+    and become one fragment of HTML that needs nothing else.
 
-    Raises `InvalidInput` for controls that do not fit `draw`, for a result that is no figure with a
-    sentence, and for a fragment that is too large for a page.
+    Raises `InvalidInput` for controls that do not fit `draw`, for a result that is no
+    figure with a sentence, and for a fragment that is too large for a page.
     """
     check_controls(draw, title, controls)
     explorer = Explorer(draw, title, controls)
@@ -70,7 +71,9 @@ class Explorer:
         return self._frames[position]
 
     def to_html(self) -> str:
-        """The explorer as a fragment of HTML with every picture in it, each also laid out for a phone."""
+        """The explorer as a fragment of HTML with every picture in it, each also laid
+        out for a phone.
+        """
         return self._html
 
     @cached_property
@@ -78,7 +81,8 @@ class Explorer:
         sizes = [len(choice.values) for choice in self.controls.values()]
         if math.prod(sizes) > MAX_FRAMES:
             raise InvalidInput(
-                f"explorer {self.title!r} has {math.prod(sizes)} pictures, expected at most "
+                f"explorer {self.title!r} has {math.prod(sizes)} pictures, expected at "
+                f"most "
                 f"{MAX_FRAMES}. Use fewer values or fewer controls."
             )
         for position in itertools.product(*map(range, sizes)):
@@ -101,8 +105,10 @@ class Explorer:
             and result[1].strip()
         ):
             raise InvalidInput(
-                f"draw returned {_shape(result)} for {values}, expected a pair: a Matplotlib "
-                f"figure and a sentence. End it with `return fig, 'What this picture shows.'`."
+                f"draw returned {_shape(result)} for {values}, expected a pair: a "
+                f"Matplotlib "
+                f"figure and a sentence. End it with `return fig, 'What this picture "
+                f"shows.'`."
             )
         fig, sentence = result
         prefix = "".join([self.uid, *(f"-{i}" for i in position)])
@@ -113,9 +119,12 @@ class Explorer:
         return Frame(wide, narrow, " ".join(sentence.split()))
 
     def __repr__(self) -> str:
-        """The same text on every machine: title, controls, what the starting picture shows."""
+        """The same text on every machine: title, controls, what the starting picture
+        shows.
+        """
         rows = [
-            f"  {choice.label}: {choice.readouts[choice.start]} (of {_listed(choice.readouts)})"
+            f"  {choice.label}: {choice.readouts[choice.start]} (of "
+            f"{_listed(choice.readouts)})"
             for choice in self.controls.values()
         ]
         return "\n".join(

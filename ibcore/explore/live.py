@@ -16,7 +16,9 @@ def sliders(
     choices: Iterable[Choice],
     frame_at: Callable[[tuple[int, ...]], Frame],
 ) -> ipywidgets.VBox:
-    """One slider per choice above the picture and sentence that `frame_at` has for their positions."""
+    """One slider per choice above the picture and sentence that `frame_at` has for
+    their positions.
+    """
     controls = [_slider(choice) for choice in choices]
     picture, caption = ipywidgets.HTML(), ipywidgets.HTML()
 

@@ -1,4 +1,6 @@
-"""An explorer as one fragment of HTML: native sliders over pictures that are all in the page."""
+"""An explorer as one fragment of HTML: native sliders over pictures that are all in the
+page.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,11 @@ WITHOUT_SCRIPTS = "The sliders need scripts. This is the starting picture; the l
 def fragment(
     uid: str, title: str, controls: Sequence[Choice], frames: Sequence[Frame]
 ) -> str:
-    """The HTML of an explorer; `frames` in the order of `itertools.product` over the controls.
+    """The HTML of an explorer; `frames` in the order of `itertools.product` over the
+    controls.
 
-    Without scripts it shows the starting picture, its sentence and every position in words.
-    Raises `InvalidInput` above a megabyte.
+    Without scripts it shows the starting picture, its sentence and every position in
+    words. Raises `InvalidInput` above a megabyte.
     """
     start = _index([choice.start for choice in controls], controls)
     body = "\n".join(
@@ -50,8 +53,10 @@ def fragment(
     if size > MAX_BYTES:
         raise InvalidInput(
             f"explorer {title!r} takes {size / 1e6:.2f} MB ({len(frames)} pictures of "
-            f"{size / len(frames) / 1e3:.0f} kB), expected at most {MAX_BYTES / 1e6:g} MB. "
-            f"Use fewer positions, draw fewer points, or set rasterized=True on dense artists."
+            f"{size / len(frames) / 1e3:.0f} kB), expected at most {MAX_BYTES / 1e6:g} "
+            f"MB. "
+            f"Use fewer positions, draw fewer points, or set rasterized=True on dense "
+            f"artists."
         )
     return body
 
@@ -81,7 +86,9 @@ def _picture(frame: Frame) -> str:
 
 
 def _in_words(controls: Sequence[Choice], frames: Sequence[Frame]) -> str:
-    """Every position with its sentence, for readers without scripts or sight of the picture."""
+    """Every position with its sentence, for readers without scripts or sight of the
+    picture.
+    """
     items = []
     for setting, frame in zip(
         itertools.product(*(choice.readouts for choice in controls)),

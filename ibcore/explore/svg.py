@@ -1,4 +1,6 @@
-"""A Matplotlib figure as a small SVG that lives inside a page: its text color, its font, its own ids."""
+"""A Matplotlib figure as a small SVG that lives inside a page: its text color, its
+font, its own ids.
+"""
 
 from __future__ import annotations
 
@@ -50,10 +52,12 @@ _GEOMETRY = {
 
 
 def figure_svg(fig: Figure, prefix: str, *, width: float | None = None) -> str:
-    """`fig` as an inline SVG whose ids start with `prefix`; `width` (inches) lays out a narrower copy.
+    """`fig` as an inline SVG whose ids start with `prefix`; `width` (inches) lays out a
+    narrower copy.
 
-    Black becomes the text color of the page and white its background, so one picture serves the light
-    and the dark page. Coordinates are rounded to a tenth of a point, of markers to a hundredth.
+    Black becomes the text color of the page and white its background, so one picture
+    serves the light and the dark page. Coordinates are rounded to a tenth of a point,
+    of markers to a hundredth.
     """
     size, dpi, canvas = fig.get_size_inches().copy(), fig.dpi, fig.canvas
     backgrounds = [
@@ -78,7 +82,9 @@ def figure_svg(fig: Figure, prefix: str, *, width: float | None = None) -> str:
 
 
 class _Renderer(RendererSVG):
-    """Shares with all others what it parsed: a figure with log axes is drawn in a third of the time."""
+    """Shares with all others what it parsed: a figure with log axes is drawn in a third
+    of the time.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -133,7 +139,9 @@ def slim(svg: str, prefix: str) -> str:
 
 
 def _prune(root: ET.Element) -> None:
-    """Drop metadata, style sheets (they would style the whole page) and invisible patches."""
+    """Drop metadata, style sheets (they would style the whole page) and invisible
+    patches.
+    """
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in ("metadata", "style") or (
@@ -171,7 +179,8 @@ def _targets(name: str, value: str) -> list[str]:
 
 
 def _join_glyphs(text: ET.Element, group: ET.Element) -> None:
-    """Let the glyphs of a formula flow: Matplotlib places each by the metrics of its own font.
+    """Let the glyphs of a formula flow: Matplotlib places each by the metrics of its
+    own font.
 
     Glyphs that only its fonts have become outlines.
     """

@@ -14,7 +14,9 @@ Array = NDArray[np.float64]
 
 
 def draw_line_network(ax: Axes, grid: Array, values: Array, x: Array, y: Array) -> None:
-    """f over the line, scaled to mean absolute value 1 at the points and cut at 3, with the points at their labels."""
+    """f over the line, scaled to mean absolute value 1 at the points and cut at 3, with
+    the points at their labels.
+    """
     ax.axhline(0, color=PALETTE["gray"], linewidth=0.8)
     ax.plot(grid, values, color=PALETTE["blue"], linestyle="-", linewidth=2)
     ax.plot(
@@ -44,8 +46,8 @@ def draw_kink_bars(ax: Axes, positions: Array, jumps: Array) -> None:
 
 
 def draw_alignment(ax: Axes, log_losses: Array, sines: Array, uneven: Array) -> None:
-    """Largest sine of a neuron to +-w_hat (K, B) over log(1/L) with mirror images; squares at the first stop for
-    neurons with mirror images of another length.
+    """Largest sine of a neuron to +-w_hat (K, B) over log(1/L) with mirror images;
+    squares at the first stop for neurons with mirror images of another length.
     """
     x = -log_losses
     ax.plot(x, sines, color=PALETTE["blue"], linestyle="-", linewidth=1)
@@ -92,7 +94,9 @@ def draw_alignment(ax: Axes, log_losses: Array, sines: Array, uneven: Array) -> 
 def draw_boundaries(
     ax: Axes, angles: Array, curves: Sequence[Array], names: Sequence[str]
 ) -> None:
-    """f on the unit circle over the angle in degrees, relative to its largest absolute value, for several networks."""
+    """f on the unit circle over the angle in degrees, relative to its largest absolute
+    value, for several networks.
+    """
     looks = (("blue", "-"), ("red", "--"))
     for curve, name, (color, line) in zip(curves, names, looks, strict=True):
         ax.plot(
@@ -114,7 +118,9 @@ def draw_boundaries(
 def draw_region_counts(
     ax: Axes, changes: Array, fine: Array, coarse: Array, frozen: Array
 ) -> None:
-    """Regions over the number of sign changes: before and after merging, and with the hidden layer frozen."""
+    """Regions over the number of sign changes: before and after merging, and with the
+    hidden layer frozen.
+    """
     ax.plot(changes - 0.06, frozen, "s", color=PALETTE["red"], markersize=6)
     ax.plot(
         changes + 0.06,

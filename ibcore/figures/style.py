@@ -1,4 +1,6 @@
-"""One look for every figure: a color-blind-safe palette, line styles that differ, type that stays type."""
+"""One look for every figure: a color-blind-safe palette, line styles that differ, type
+that stays type.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Mid tones of Okabe and Ito's palette, with contrast of 3 or more on white and on the dark page alike.
+# Mid tones of Okabe and Ito's palette, with contrast of 3 or more on white and on the
+# dark page alike.
 PALETTE = MappingProxyType(
     {
         "blue": "#2f7fc1",
@@ -73,7 +76,8 @@ def figure(
     width: float = 6.6,
     **options: Any,
 ) -> tuple[Figure, Any]:
-    """A figure of the book's width in the book's style; returns it with its Axes as `plt.subplots` does.
+    """A figure of the book's width in the book's style; returns it with its Axes as
+    `plt.subplots` does.
 
     The figure is not registered with pyplot, so nothing needs to be closed.
     """

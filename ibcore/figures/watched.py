@@ -22,7 +22,8 @@ def plot_watched(
     styles: Sequence[Style],
     current: tuple[int, int],
 ) -> None:
-    """`values` (K, S) of S runs over `times` (K,), that of `current` (time, run) drawn thick and marked at its time.
+    """`values` (K, S) of S runs over `times` (K,), that of `current` (time, run) drawn
+    thick and marked at its time.
 
     styles: color and line of each run.
     """

@@ -1,4 +1,6 @@
-"""Lie brackets of the gradients of a parametrization: whether the order of two steps matters."""
+"""Lie brackets of the gradients of a parametrization: whether the order of two steps
+matters.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from torch import Tensor
 
 
 class Coordinates(Protocol):
-    """A map G with outputs G_1, ..., G_m, its Jacobian and the Hessians of its weighted sums."""
+    """A map G with outputs G_1, ..., G_m, its Jacobian and the Hessians of its weighted
+    sums.
+    """
 
     def jacobian(self, theta: Tensor) -> Tensor: ...
 
@@ -21,9 +25,11 @@ class Coordinates(Protocol):
 class Brackets:
     """The brackets [V_i, V_j] = DV_j V_i - DV_i V_j of V_i = grad G_i at one point.
 
-    vectors: (m, m, P).      seen: (m, m, m), J [V_i, V_j], by which they move the coordinates G.
-    size: the root of the sum of |[V_i, V_j]|^2 over all pairs, over that of |DV_j V_i|^2 + |DV_i V_j|^2: from 0, where
-    all fields commute, to the root of 2. NaN where the second sum is 0, as it is for a linear map.
+    vectors: (m, m, P).      seen: (m, m, m), J [V_i, V_j], by which they move the
+    coordinates G.
+    size: the root of the sum of |[V_i, V_j]|^2 over all pairs, over that of |DV_j
+    V_i|^2 + |DV_i V_j|^2: from 0, where all fields commute, to the root of 2. NaN where
+    the second sum is 0, as it is for a linear map.
     """
 
     vectors: Tensor

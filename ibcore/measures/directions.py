@@ -7,11 +7,12 @@ from torch import Tensor
 
 
 def sin_angle(vectors: Tensor, reference: Tensor) -> Tensor:
-    """Sine of the angle between each of `vectors` (..., P) and `reference` (P,) or (..., P).
+    """Sine of the angle between each of `vectors` (..., P) and `reference` (P,) or
+    (..., P).
 
-    Computed as a distance between unit vectors, which keeps relative precision near zero angle
-    where 1 - cos^2 has lost every digit. An angle above 90 degrees gives 1 + |cos|, so that an
-    opposite direction never looks aligned.
+    Computed as a distance between unit vectors, which keeps relative precision near
+    zero angle where 1 - cos^2 has lost every digit. An angle above 90 degrees gives 1 +
+    |cos|, so that an opposite direction never looks aligned.
     """
     unit = vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
     axis = reference.to(unit)
@@ -22,6 +23,8 @@ def sin_angle(vectors: Tensor, reference: Tensor) -> Tensor:
 
 
 def margin(vectors: Tensor, signed_inputs: Tensor) -> Tensor:
-    """Smallest margin min_i y_i x_i.w / |w|_2 of each of `vectors` (..., P) on (n, P) signed inputs."""
+    """Smallest margin min_i y_i x_i.w / |w|_2 of each of `vectors` (..., P) on (n, P)
+    signed inputs.
+    """
     outputs = vectors @ signed_inputs.to(vectors).T
     return outputs.min(-1).values / torch.linalg.vector_norm(vectors, dim=-1)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 
 def degree(outputs: Callable[[Tensor], Tensor], theta: Tensor) -> float:
-    """The k with outputs(c theta) = c^k outputs(theta) at c = 2, 4 and 8, NaN where no k fits all outputs to 1e-9.
+    """The k with outputs(c theta) = c^k outputs(theta) at c = 2, 4 and 8, NaN where no
+    k fits all outputs to 1e-9.
 
     outputs: maps parameters (B, P) to (B, n), none of them 0.      theta: (B, P).
     """

@@ -1,6 +1,8 @@
-"""How far a point is from satisfying the KKT conditions of  min |theta|^2 / 2  subject to  m_i(theta) >= 1.
+"""How far a point is from satisfying the KKT conditions of  min |theta|^2 / 2  subject
+to  m_i(theta) >= 1.
 
-For homogeneous margins every measure here is free of scale: theta and c theta give the same numbers.
+For homogeneous margins every measure here is free of scale: theta and c theta give the
+same numbers.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ class KKT:
 
     multipliers: lambda (n,) >= 0, zero off the near-active constraints.
     residual: |theta - sum_i lambda_i grad m_i| / |theta|.
-    complementarity: sum_i lambda_i (m_i - min m) / |theta|^2; at an exact KKT point of margins of
-    degree k the multipliers satisfy k sum_i lambda_i m_i = |theta|^2.
+    complementarity: sum_i lambda_i (m_i - min m) / |theta|^2; at an exact KKT point of
+    margins of degree k the multipliers satisfy k sum_i lambda_i m_i = |theta|^2.
     active: (n,) booleans, the near-active constraints.
     """
 
@@ -43,8 +45,10 @@ class ClarkeKKT:
 
     naive: the measure that takes one slope of the activation at every preactivation.
     residual, complementarity: with the best slope at every kink; multipliers (n,).
-    kinks: (K, 2) pairs (i, j) of an example and a neuron on its kink.      gates: (K,) slopes chosen there.
-    gap: by how much the residual exceeds a lower bound that holds for all multipliers and slopes.
+    kinks: (K, 2) pairs (i, j) of an example and a neuron on its kink.      gates: (K,)
+    slopes chosen there.
+    gap: by how much the residual exceeds a lower bound that holds for all multipliers
+    and slopes.
     """
 
     naive: KKT
@@ -58,11 +62,13 @@ class ClarkeKKT:
 
 @threads()
 def kkt(theta: Tensor, margins: Tensor, rows: Tensor, *, active: float = 0.01) -> KKT:
-    """Best multipliers by nonnegative least squares on the constraints within `active` of the smallest margin.
+    """Best multipliers by nonnegative least squares on the constraints within `active`
+    of the smallest margin.
 
-    theta: (P,).      margins: (n,), all positive.      rows: (n, P), gradients of the margins.
-    Lyu and Li (2020) call a point (eps, delta)-KKT; `residual` and `complementarity` are their
-    scale-free versions. Raises `InvalidInput` for shapes that do not fit and for a margin that is not positive.
+    theta: (P,).      margins: (n,), all positive.      rows: (n, P), gradients of the
+    margins. Lyu and Li (2020) call a point (eps, delta)-KKT; `residual` and
+    `complementarity` are their scale-free versions. Raises `InvalidInput` for shapes
+    that do not fit and for a margin that is not positive.
     """
     point, values, gradients, near = _checked(theta, margins, rows, active)
     norm = float(np.linalg.norm(point))
@@ -92,14 +98,16 @@ def clarke_kkt(
     active: float = 0.01,
     kink: float = 1e-3,
 ) -> ClarkeKKT:
-    """The KKT conditions of Clarke for f(x) = sum_j a_j phi(w_j.x) with phi(z) = max(z, slope_below z).
+    """The KKT conditions of Clarke for f(x) = sum_j a_j phi(w_j.x) with phi(z) = max(z,
+    slope_below z).
 
     a: (m,).      w: (m, d).      X: (n, d).      y: (n,) of -1 and +1.
-    Where |w_j.x_i| <= kink |w_j| |x_i| the slope of phi may be any number g_ij in [slope_below, 1].
-    The products of multipliers and slopes are mu_ij = lambda_i (g_ij - slope_below) / (1 - slope_below),
-    0 <= mu_ij <= lambda_i, in which the squared residual is a convex quadratic. The residual returned is that of a
-    feasible point, so it bounds the least one from above; `gap` says by how much at most.
-    Raises `InvalidInput` as `kkt` does, and for a slope_below outside [0, 1).
+    Where |w_j.x_i| <= kink |w_j| |x_i| the slope of phi may be any number g_ij in
+    [slope_below, 1]. The products of multipliers and slopes are mu_ij = lambda_i (g_ij
+    - slope_below) / (1 - slope_below), 0 <= mu_ij <= lambda_i, in which the squared
+    residual is a convex quadratic. The residual returned is that of a feasible point,
+    so it bounds the least one from above; `gap` says by how much at most. Raises
+    `InvalidInput` as `kkt` does, and for a slope_below outside [0, 1).
     """
     positive_number("kink", kink)
     if not 0 <= slope_below < 1:
@@ -115,7 +123,8 @@ def clarke_kkt(
         or labels.shape != (len(inputs),)
     ):
         raise InvalidInput(
-            f"a, w, X, y have shapes {out.shape}, {weights.shape}, {inputs.shape}, {labels.shape}; "
+            f"a, w, X, y have shapes {out.shape}, {weights.shape}, {inputs.shape}, "
+            f"{labels.shape}; "
             f"expected (m,), (m, d), (n, d), (n,)."
         )
     z = inputs @ weights.T
@@ -171,13 +180,16 @@ def _checked(
     gradients = real_tensor("rows", rows, ndim=2)
     if gradients.shape != (len(values), len(point)):
         raise InvalidInput(
-            f"rows have shape {tuple(gradients.shape)}, expected one gradient a margin, "
+            f"rows have shape {tuple(gradients.shape)}, expected one gradient a "
+            f"margin, "
             f"({len(values)}, {len(point)})."
         )
     if not bool((values > 0).all()):
         raise InvalidInput(
-            f"the smallest margin is {float(values.min()):g}; the program's constraints can be met by "
-            f"scaling only where every margin is positive. Train until all examples are correct."
+            f"the smallest margin is {float(values.min()):g}; the program's "
+            f"constraints can be met by "
+            f"scaling only where every margin is positive. Train until all examples "
+            f"are correct."
         )
     positive_number("active", active)
     p, v, g = (
@@ -191,13 +203,17 @@ def _complementarity(multipliers: Array, margins: Array, norm: float) -> float:
 
 
 def _rows(a: Array, X: Array, y: Array, z: Array, slopes: Array) -> Array:
-    """Gradients (n, m + m d) of y_i f(x_i) with the given slopes (n, m) of the activation."""
+    """Gradients (n, m + m d) of y_i f(x_i) with the given slopes (n, m) of the
+    activation.
+    """
     gated = (slopes * a)[:, :, None] * X[:, None, :]
     return y[:, None] * np.concatenate([z * slopes, gated.reshape(len(X), -1)], 1)
 
 
 def _placed(blocks: Array, neurons: NDArray[np.int64], width: int, size: int) -> Array:
-    """Gradients (K, size) that are `blocks` (K, d) at the input weights of `neurons` (K,) and zero elsewhere."""
+    """Gradients (K, size) that are `blocks` (K, d) at the input weights of `neurons`
+    (K,) and zero elsewhere.
+    """
     placed = np.zeros((len(blocks), size))
     columns = width + neurons[:, None] * blocks.shape[1] + np.arange(blocks.shape[1])
     placed[np.arange(len(blocks))[:, None], columns] = blocks
@@ -206,14 +222,18 @@ def _placed(blocks: Array, neurons: NDArray[np.int64], width: int, size: int) ->
 
 @dataclass(frozen=True)
 class _Cone:
-    """All sum_i lambda_i rows_i + sum_k mu_k openings_k with lambda >= 0 and 0 <= mu_k <= lambda_owner(k)."""
+    """All sum_i lambda_i rows_i + sum_k mu_k openings_k with lambda >= 0 and 0 <= mu_k
+    <= lambda_owner(k).
+    """
 
     rows: Array
     openings: Array
     owner: NDArray[np.int64]
 
     def nearest(self, unit: Array) -> tuple[Array, Array, float, float]:
-        """lambda, mu, distance from the unit vector, and how much less the distance could be."""
+        """lambda, mu, distance from the unit vector, and how much less the distance
+        could be.
+        """
         scale = 1 / np.linalg.norm(self.rows, axis=1).max()
         lam, mu = (
             cp.Variable(len(self.rows), nonneg=True),
@@ -228,7 +248,8 @@ class _Cone:
         problem.solve(solver=cp.CLARABEL)
         if lam.value is None or mu.value is None:
             raise InvalidInput(
-                f"the quadratic program did not solve (status {problem.status}); rescale the inputs."
+                f"the quadratic program did not solve (status {problem.status}); "
+                f"rescale the inputs."
             )
         multipliers = scale * np.maximum(lam.value, 0)
         products = np.clip(scale * mu.value[:-1], 0, multipliers[self.owner])
@@ -237,7 +258,9 @@ class _Cone:
         return multipliers, products, distance, distance - self._least(unit, left)
 
     def _least(self, unit: Array, left: Array) -> float:
-        """Lower bound unit.q / |q| of the distance, for a q close to `left` that has no acute angle with the cone."""
+        """Lower bound unit.q / |q| of the distance, for a q close to `left` that has no
+        acute angle with the cone.
+        """
         q = left.copy()
         for _ in range(30):
             excess = float((self._reach(q) / (self.rows @ unit)).max())
@@ -247,7 +270,9 @@ class _Cone:
         return 0.0
 
     def _reach(self, q: Array) -> Array:
-        """Largest product of q with a gradient of each margin, over the slopes at its kinks."""
+        """Largest product of q with a gradient of each margin, over the slopes at its
+        kinks.
+        """
         reach = self.rows @ q
         np.add.at(reach, self.owner, np.maximum(self.openings @ q, 0))
         return reach

@@ -15,11 +15,13 @@ TOLERANCES = (1e-1, 1e-2, 1e-3)
 
 @dataclass(frozen=True)
 class Kinks:
-    """Where the slope of a piecewise linear function on an interval jumps, from left to right.
+    """Where the slope of a piecewise linear function on an interval jumps, from left to
+    right.
 
-    positions: (k,) mean positions of merged kinks, weighted by their sizes.      jumps: (k,) their sums, with sign.
-    spread: (k,) distances between the outermost kinks that were merged, those below a thousandth of the largest
-    jump left out.
+    positions: (k,) mean positions of merged kinks, weighted by their sizes.      jumps:
+    (k,) their sums, with sign.
+    spread: (k,) distances between the outermost kinks that were merged, those below a
+    thousandth of the largest jump left out.
     """
 
     positions: Tensor
@@ -27,7 +29,9 @@ class Kinks:
     spread: Tensor
 
     def regions(self, tolerance: float) -> int:
-        """Number of linear pieces, kinks below `tolerance` times the largest one ignored."""
+        """Number of linear pieces, kinks below `tolerance` times the largest one
+        ignored.
+        """
         if len(self.jumps) == 0:
             return 1
         sizes = self.jumps.abs()
@@ -35,7 +39,8 @@ class Kinks:
 
 
 def neuron_kinks(a: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions and slope jumps, (..., m) each, of sum_j a_j relu(w_j.(x, 1)), w (..., m, 2).
+    """Positions and slope jumps, (..., m) each, of sum_j a_j relu(w_j.(x, 1)), w (...,
+    m, 2).
 
     Neurons without slope have no kink; their position is infinite and their jump 0.
     """

@@ -7,11 +7,12 @@ from torch import Tensor
 
 
 def disagreement(preactivations: Tensor, positive: Tensor) -> Tensor:
-    """Share of pairs (point, neuron) against the majority of the neurons with the same output sign.
+    """Share of pairs (point, neuron) against the majority of the neurons with the same
+    output sign.
 
-    preactivations: w_j.x_i, (..., n, m).      positive: (m,) booleans, the sign of the output weights.
-    0 where the neurons of each sign are active on the same points: neural agreement (Sarussi et al. 2021).
-    Returns (...).
+    preactivations: w_j.x_i, (..., n, m).      positive: (m,) booleans, the sign of the
+    output weights. 0 where the neurons of each sign are active on the same points:
+    neural agreement (Sarussi et al. 2021). Returns (...).
     """
     active = (preactivations > 0).to(preactivations)
     against = torch.zeros_like(active[..., 0])
@@ -22,12 +23,15 @@ def disagreement(preactivations: Tensor, positive: Tensor) -> Tensor:
 
 
 def masses(a: Tensor, w: Tensor) -> Tensor:
-    """|a_j| |w_j| of neurons with output weights `a` (..., m) and input weights `w` (..., m, d), (..., m)."""
+    """|a_j| |w_j| of neurons with output weights `a` (..., m) and input weights `w`
+    (..., m, d), (..., m).
+    """
     return a.abs() * torch.linalg.vector_norm(w, dim=-1)
 
 
 def linear_share(inputs: Tensor, outputs: Tensor) -> Tensor:
-    """R^2 of the best linear function without intercept: `outputs` (..., k) at `inputs` (k, d), (...).
+    """R^2 of the best linear function without intercept: `outputs` (..., k) at `inputs`
+    (k, d), (...).
 
     The part of the mean square of f that a linear function explains.
     """
@@ -39,7 +43,8 @@ def linear_share(inputs: Tensor, outputs: Tensor) -> Tensor:
 
 
 def oddness_defect(outputs: Tensor, mirrored: Tensor) -> Tensor:
-    """Share of points x with f(x) and f(-x) on the same side, from f at x and at -x, (..., k) each: (...).
+    """Share of points x with f(x) and f(-x) on the same side, from f at x and at -x,
+    (..., k) each: (...).
 
     0 for a linear decision boundary through the origin; a random function has 1/2.
     """

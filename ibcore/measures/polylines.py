@@ -9,13 +9,15 @@ from ibcore.validation import InvalidInput
 
 
 def distances(points: Tensor, polyline: Tensor) -> Tensor:
-    """Euclidean (Frobenius) distance of each of `points` (K, ...) to the nearest segment of `polyline` (M, ...): (K,).
+    """Euclidean (Frobenius) distance of each of `points` (K, ...) to the nearest
+    segment of `polyline` (M, ...): (K,).
 
     Raises `InvalidInput` for a polyline of fewer than two points or of another shape.
     """
     if len(polyline) < 2 or polyline.shape[1:] != points.shape[1:]:
         raise InvalidInput(
-            f"polyline has shape {tuple(polyline.shape)} and points {tuple(points.shape)}; expected at "
+            f"polyline has shape {tuple(polyline.shape)} and points "
+            f"{tuple(points.shape)}; expected at "
             f"least two points of the same shape."
         )
     corners, places = polyline.flatten(1), points.flatten(1)

@@ -1,8 +1,11 @@
-"""Training inputs read off the parameters of a network: at stationarity they are roots of equations without data.
+"""Training inputs read off the parameters of a network: at stationarity they are roots
+of equations without data.
 
-The network is f(x) = V tanh(W x + b) + c with parameters theta = (W, b, V, c), trained with any differentiable loss
-and weight decay. Where the gradient vanishes, theta is a combination of the gradients of the outputs at the training
-inputs. The rows of [W b] are then combinations of the vectors (x_i, 1), and those of [V c] of (tanh(W x_i + b), 1).
+The network is f(x) = V tanh(W x + b) + c with parameters theta = (W, b, V, c), trained
+with any differentiable loss and weight decay. Where the gradient vanishes, theta is a
+combination of the gradients of the outputs at the training inputs. The rows of [W b]
+are then combinations of the vectors (x_i, 1), and those of [V c] of (tanh(W x_i + b),
+1).
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ _FLOOR = 1e-13  # below this share of the largest, a singular value is rounding
 
 @dataclass(frozen=True)
 class Layers:
-    """Parameters of one network: inner W (m, d), shift b (m,), outer V (K, m) and top c (K,)."""
+    """Parameters of one network: inner W (m, d), shift b (m,), outer V (K, m) and top c
+    (K,).
+    """
 
     inner: Tensor
     shift: Tensor
@@ -47,9 +52,11 @@ class Layers:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What `candidates` found: points (c, d) and their residuals (c,), the smallest first, and two ranks.
+    """What `candidates` found: points (c, d) and their residuals (c,), the smallest
+    first, and two ranks.
 
-    rank, outer_rank: of [W b] and of [V c]; there are as many points as the first says, or fewer if fewer were found.
+    rank, outer_rank: of [W b] and of [V c]; there are as many points as the first says,
+    or fewer if fewer were found.
     """
 
     points: Tensor
@@ -59,7 +66,9 @@ class Candidates:
 
 
 def numerical_rank(values: Tensor) -> int:
-    """The place of the largest gap among singular values (k,) that fall; k where no gap is a factor of `_GAP`."""
+    """The place of the largest gap among singular values (k,) that fall; k where no gap
+    is a factor of `_GAP`.
+    """
     shares = values.clamp_min(values[0] * _FLOOR)
     gaps = shares[:-1] / shares[1:]
     if not len(gaps) or not bool(gaps.max() >= _GAP):
@@ -68,7 +77,9 @@ def numerical_rank(values: Tensor) -> int:
 
 
 def row_space(matrix: Tensor, rank: int | None = None) -> tuple[Tensor, int]:
-    """An orthonormal basis (r, k) of the row space of a matrix (m, k) of numerical rank r, or of `rank`, and r."""
+    """An orthonormal basis (r, k) of the row space of a matrix (m, k) of numerical rank
+    r, or of `rank`, and r.
+    """
     _, values, rows = torch.linalg.svd(matrix, full_matrices=False)
     rank = numerical_rank(values) if rank is None else min(rank, len(values))
     return rows[:rank], rank
@@ -80,7 +91,9 @@ def outside(vectors: Tensor, basis: Tensor) -> Tensor:
 
 
 def distinct_neurons(layers: Layers, tolerance: float = 1e-3) -> int:
-    """How many different neurons (w, b, v) there are, up to the sign that tanh passes on; silent ones are none."""
+    """How many different neurons (w, b, v) there are, up to the sign that tanh passes
+    on; silent ones are none.
+    """
     rows = torch.cat([layers.below, layers.outer.mT], 1)
     lengths = torch.linalg.vector_norm(rows, dim=1)
     rows = rows[lengths > 1e-4 * lengths.max()]
@@ -102,12 +115,14 @@ def candidates(
     starts: int = 25,
     steps: int = 20,
 ) -> Candidates:
-    """Roots x of: (x, 1) lies in the row space of [W b], and (tanh(W x + b), 1) in that of [V c].
+    """Roots x of: (x, 1) lies in the row space of [W b], and (tanh(W x + b), 1) in that
+    of [V c].
 
-    Levenberg's and Marquardt's method in coordinates of the first row space, from random points, `starts` for each
-    unit of the rank, whose scale is log-uniform. Of all ends that are pairwise different, as many as the rank of [W b]
-    are kept, those of least residual: the length of (tanh(W x + b), 1) outside the second row space. Nothing but theta
-    is read.
+    Levenberg's and Marquardt's method in coordinates of the first row space, from
+    random points, `starts` for each unit of the rank, whose scale is log-uniform. Of
+    all ends that are pairwise different, as many as the rank of [W b]
+    are kept, those of least residual: the length of (tanh(W x + b), 1) outside the
+    second row space. Nothing but theta is read.
     """
     below, rank = row_space(layers.below, points)
     above, outer_rank = row_space(layers.above, points)
@@ -125,7 +140,9 @@ def candidates(
 def random_points(
     layers: Layers, count: int, generator: torch.Generator
 ) -> tuple[Tensor, int]:
-    """Points (count, d) where `candidates` may start: in the row space of [W b], of random scale; and its rank."""
+    """Points (count, d) where `candidates` may start: in the row space of [W b], of
+    random scale; and its rank.
+    """
     below, rank = row_space(layers.below)
     nearest, frame = _affine(below)
     u = _starts(count, rank - 1, generator).to(nearest) * nearest.norm()
@@ -133,7 +150,9 @@ def random_points(
 
 
 def _affine(basis: Tensor) -> tuple[Tensor, Tensor]:
-    """The points of a row space (r, k) with last coordinate 1: that next to 0, (k,), and directions (r - 1, k)."""
+    """The points of a row space (r, k) with last coordinate 1: that next to 0, (k,),
+    and directions (r - 1, k).
+    """
     last = basis[:, -1]
     nearest = (last / last.square().sum()) @ basis
     directions = torch.linalg.svd(last[None])[2][1:]
@@ -150,7 +169,9 @@ def _starts(count: int, dimension: int, generator: torch.Generator) -> Tensor:
 def _descend(
     u: Tensor, offset: Tensor, slopes: Tensor, basis: Tensor, steps: int
 ) -> Tensor:
-    """Least squares of (tanh(offset + slopes u), 1) outside the rows of `basis`, from every row of u (S, k)."""
+    """Least squares of (tanh(offset + slopes u), 1) outside the rows of `basis`, from
+    every row of u (S, k).
+    """
     damping = u.new_full((len(u),), 1e-2)
     rest, normal, pull = _equations(u, offset, slopes, basis)
     eye = torch.eye(u.shape[1]).to(u)
@@ -195,7 +216,9 @@ def _different(points: Tensor, residuals: Tensor, most: int) -> list[int]:
 
 
 def distances(points: Tensor, found: Tensor) -> Tensor:
-    """Distance of each of the points (n, d) to the next of `found` (c, d), relative to its length, (n,)."""
+    """Distance of each of the points (n, d) to the next of `found` (c, d), relative to
+    its length, (n,).
+    """
     if not len(found):
         return points.new_full((len(points),), torch.inf)
     return torch.cdist(points, found).amin(1) / points.norm(dim=-1)

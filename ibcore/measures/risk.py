@@ -1,4 +1,6 @@
-"""Test risk of linear predictors on standard normal inputs, label noise averaged out exactly."""
+"""Test risk of linear predictors on standard normal inputs, label noise averaged out
+exactly.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,18 @@ def risk_given_inputs(
 
 
 def squared_risk(weights: Tensor, beta: Tensor, label_variance: float) -> Tensor:
-    """E (y - x.w)^2 over a fresh pair with x ~ N(0, I_p): |beta - w|^2 + v, for `weights` (..., p)."""
+    """E (y - x.w)^2 over a fresh pair with x ~ N(0, I_p): |beta - w|^2 + v, for
+    `weights` (..., p).
+    """
     return (beta - weights).square().sum(-1) + label_variance
 
 
 def split_bias(misses: Tensor) -> Tensor:
-    """|E w - beta|^2 without a bias of its own, (...), from draws of w - beta (..., N, D).
+    """|E w - beta|^2 without a bias of its own, (...), from draws of w - beta (..., N,
+    D).
 
-    The mean over one half of the draws times the mean over the other: two independent factors of the same mean. A
-    square of one mean would add the variance over N.
+    The mean over one half of the draws times the mean over the other: two independent
+    factors of the same mean. A square of one mean would add the variance over N.
     """
     half = misses.shape[-2] // 2
     first, second = misses[..., :half, :].mean(-2), misses[..., half:, :].mean(-2)
@@ -45,7 +50,9 @@ def split_bias(misses: Tensor) -> Tensor:
 
 
 def classification_error(scores: Tensor, classes: Tensor) -> Tensor:
-    """Share of inputs whose largest score (..., k, K) is not at their class (..., k); ties go to the first."""
+    """Share of inputs whose largest score (..., k, K) is not at their class (..., k);
+    ties go to the first.
+    """
     return (scores.argmax(-1) != classes).to(scores.dtype).mean(-1)
 
 

@@ -15,7 +15,9 @@ _AT_ONCE = 500  # random directions that are held in memory for every network
 
 @dataclass(frozen=True)
 class Neurons:
-    """B networks f(x) = sum_j a_j relu(w_j.x + b_j): output weights a, biases b (B, m), input weights w (B, m, d)."""
+    """B networks f(x) = sum_j a_j relu(w_j.x + b_j): output weights a, biases b (B, m),
+    input weights w (B, m, d).
+    """
 
     a: Tensor
     b: Tensor
@@ -30,22 +32,28 @@ class Neurons:
         return _read(self.preactivations(X), self.a)
 
     def gradients(self, X: Tensor) -> Tensor:
-        """The derivative of f in its input at X (B, n, d), (B, n, d), with relu'(0) = 0."""
+        """The derivative of f in its input at X (B, n, d), (B, n, d), with relu'(0) =
+        0.
+        """
         return ((self.preactivations(X) > 0) * self.a[:, None]) @ self.w
 
     @property
     def squared_norm(self) -> Tensor:
-        """The least squared norm of parameters that compute f: 2 sum_j |a_j| |(w_j, b_j)|, (B,)."""
+        """The least squared norm of parameters that compute f: 2 sum_j |a_j| |(w_j,
+        b_j)|, (B,).
+        """
         inner = (self.w.square().sum(-1) + self.b.square()).sqrt()
         return 2 * (self.a.abs() * inner).sum(-1)
 
 
 @threads()
 def norms_to_flip(net: Neurons, X: Tensor, y: Tensor, direction: Tensor) -> Tensor:
-    """The least t >= 0 with y_i f(x_i + t e_i) <= 0, (B, n), infinite where there is none and NaN where f is.
+    """The least t >= 0 with y_i f(x_i + t e_i) <= 0, (B, n), infinite where there is
+    none and NaN where f is.
 
-    X: (B, n, d).      y: (B, n) of -1 and +1.      direction: unit vectors e, (B, n, d).
-    Along a line f is piecewise linear with a bend where a neuron changes its state, so that t is exact.
+    X: (B, n, d).      y: (B, n) of -1 and +1.      direction: unit vectors e, (B, n,
+    d). Along a line f is piecewise linear with a bend where a neuron changes its state,
+    so that t is exact.
     """
     z, slope = net.preactivations(X), direction @ net.w.mT
     bends = torch.where(slope == 0, 0.0, -z / torch.where(slope == 0, 1.0, slope))
@@ -67,10 +75,11 @@ def norms_to_flip(net: Neurons, X: Tensor, y: Tensor, direction: Tensor) -> Tens
 
 
 def certified_margins(net: Neurons, X: Tensor, y: Tensor, radius: Tensor) -> Tensor:
-    """A lower bound on y_i f(x) over all x within `radius` (B,) of x_i, (B, n), neuron by neuron.
+    """A lower bound on y_i f(x) over all x within `radius` (B,) of x_i, (B, n), neuron
+    by neuron.
 
-    Within r of x_i the preactivation of neuron j lies within |w_j| r of that at x_i. The bound takes the worst of
-    these for every neuron on its own.
+    Within r of x_i the preactivation of neuron j lies within |w_j| r of that at x_i.
+    The bound takes the worst of these for every neuron on its own.
     """
     reach = torch.linalg.vector_norm(net.w, dim=-1)[:, None] * radius[:, None, None]
     z = net.preactivations(X)
@@ -82,10 +91,12 @@ def certified_margins(net: Neurons, X: Tensor, y: Tensor, radius: Tensor) -> Ten
 def attacked_margins(
     net: Neurons, X: Tensor, y: Tensor, radius: Tensor, starts: Tensor, steps: int = 30
 ) -> Tensor:
-    """The least y_i f(x) that projected gradient descent finds within `radius` (B,) of x_i, (B, n).
+    """The least y_i f(x) that projected gradient descent finds within `radius` (B,) of
+    x_i, (B, n).
 
-    starts: directions (B, R, n, d) of any length, from which R attacks begin at the edge of the ball. Steps are a
-    fifth of the radius along the unit gradient; where the gradient is zero the attack stays.
+    starts: directions (B, R, n, d) of any length, from which R attacks begin at the
+    edge of the ball. Steps are a fifth of the radius along the unit gradient; where the
+    gradient is zero the attack stays.
     """
     tries = starts.shape[1]
     ball = radius[:, None, None]
@@ -110,9 +121,11 @@ def flipped_shares(
     count: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """The share of pairs of a point and a random direction of length `norm` with y_i f(x_i + z) <= 0, (B,).
+    """The share of pairs of a point and a random direction of length `norm` with y_i
+    f(x_i + z) <= 0, (B,).
 
-    The `count` directions of each network are uniform, and are tried at all of its points X (B, n, d).
+    The `count` directions of each network are uniform, and are tried at all of its
+    points X (B, n, d).
     """
     z, total = net.preactivations(X), torch.zeros(len(X)).to(X)
     for first in range(0, count, _AT_ONCE):

@@ -10,11 +10,12 @@ from ibcore.threads import threads
 
 @threads()
 def roughness(positions: Tensor, jumps: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """int |f''| over the open interval (left, right), the total variation of the slope: (...).
+    """int |f''| over the open interval (left, right), the total variation of the slope:
+    (...).
 
-    positions, jumps (..., m): where the slope of f jumps and by how much; several jumps at exactly the
-    same position count as their sum. left, right (...). Exact: no grid is involved, so bends that
-    nearly cancel are counted in full.
+    positions, jumps (..., m): where the slope of f jumps and by how much; several jumps
+    at exactly the same position count as their sum. left, right (...). Exact: no grid
+    is involved, so bends that nearly cancel are counted in full.
     """
     order = positions.argsort(-1)
     positions, jumps = positions.gather(-1, order), jumps.gather(-1, order)

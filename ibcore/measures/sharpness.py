@@ -1,4 +1,6 @@
-"""Sharpness: the ends and the trace of the spectrum of a Hessian, of which only products with vectors are known."""
+"""Sharpness: the ends and the trace of the spectrum of a Hessian, of which only
+products with vectors are known.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,17 @@ _BREAKDOWN = (
 
 @dataclass(frozen=True)
 class Eigenvalues:
-    """Eigenvalues at one end of the spectra of B matrices, from the end inwards, with what is known of their error.
+    """Eigenvalues at one end of the spectra of B matrices, from the end inwards, with
+    what is known of their error.
 
     values: (B, count).      vectors: (B, count, P), of length one.
-    residuals: (B, count), |H v - value v|; an eigenvalue of H lies within this distance of each value.
-    errors: (B, count), the smaller of the residual and residual^2 / gap, the bound of Kato and Temple, where the gap
-        is the distance to the nearest other value that was found, less its residual.
-    products: the number of products with H.      converged: whether all residuals met the tolerance, (B,).
+    residuals: (B, count), |H v - value v|; an eigenvalue of H lies within this distance
+    of each value.
+    errors: (B, count), the smaller of the residual and residual^2 / gap, the bound of
+        Kato and Temple, where the gap is the distance to the nearest other value that
+        was found, less its residual.
+    products: the number of products with H.      converged: whether all residuals met
+    the tolerance, (B,).
     """
 
     values: Tensor
@@ -51,17 +57,22 @@ def largest_eigenvalues(
     tolerance: float = 1e-5,
     most: int = 200,
 ) -> Eigenvalues:
-    """The `count` largest eigenvalues, by Lanczos' iteration with full reorthogonalization.
+    """The `count` largest eigenvalues, by Lanczos' iteration with full
+    reorthogonalization.
 
-    product: see `Product`.      start: (B, P), not zero; random, or the eigenvectors of a matrix nearby. Of a multiple
-    eigenvalue one copy is found, and nothing of an eigenvector to which the start is orthogonal.
-    It ends when the residuals of all members are at most `tolerance` times the largest absolute value that was found,
-    and after `most` products; then `converged` is false. The errors are far smaller, of order tolerance^2, but it is
-    the residual that must be small: beside a larger eigenvalue close by, of which the start knows next to nothing, the
-    bound of Kato and Temple is small for the wrong one. A matrix that is not finite has the values NaN.
-    Raises `InvalidInput` for a start that is zero or not finite, and a count above P.
+    product: see `Product`.      start: (B, P), not zero; random, or the eigenvectors of
+    a matrix nearby. Of a multiple eigenvalue one copy is found, and nothing of an
+    eigenvector to which the start is orthogonal. It ends when the residuals of all
+    members are at most `tolerance` times the largest absolute value that was found, and
+    after `most` products; then `converged` is false. The errors are far smaller, of
+    order tolerance^2, but it is
+    the residual that must be small: beside a larger eigenvalue close by, of which the
+    start knows next to nothing, the bound of Kato and Temple is small for the wrong
+    one. A matrix that is not finite has the values NaN. Raises `InvalidInput` for a
+    start that is zero or not finite, and a count above P.
 
-    Source: Lanczos 1950; Parlett 1998, chapter 13; the bounds are his theorems 4.5.1 and 10.3.1 (Kato, Temple).
+    Source: Lanczos 1950; Parlett 1998, chapter 13; the bounds are his theorems 4.5.1
+    and 10.3.1 (Kato, Temple).
     """
     positive_number("tolerance", tolerance)
     space = _Krylov(product, _checked(start, count), min(most, start.shape[-1]))
@@ -76,7 +87,9 @@ def smallest_eigenvalues(
     tolerance: float = 1e-5,
     most: int = 200,
 ) -> Eigenvalues:
-    """The `count` smallest eigenvalues, the smallest first; all else as in `largest_eigenvalues`."""
+    """The `count` smallest eigenvalues, the smallest first; all else as in
+    `largest_eigenvalues`.
+    """
     found = largest_eigenvalues(
         lambda vector: -product(vector),
         start,
@@ -149,7 +162,9 @@ class _Krylov:
         return torch.where(rest.isfinite(), 0, rest) if whole else rest
 
     def _orthogonal(self, vector: Tensor) -> tuple[Tensor, Tensor]:
-        """The part of `vector` (B, P) that is orthogonal to the basis, and the coefficients of the rest, (B, size)."""
+        """The part of `vector` (B, P) that is orthogonal to the basis, and the
+        coefficients of the rest, (B, size).
+        """
         basis = self.basis[:, : self.size]
         total = vector.new_zeros(len(vector), self.size)
         for _ in range(2):  # twice is enough (Parlett 1998, section 6.9)
@@ -159,7 +174,9 @@ class _Krylov:
         return vector, total
 
     def _fresh(self) -> Tensor:
-        """A unit vector orthogonal to the basis: of the axis that the basis covers least."""
+        """A unit vector orthogonal to the basis: of the axis that the basis covers
+        least.
+        """
         basis = self.basis[:, : self.size]
         axis = basis.square().sum(1).argmin(-1)
         unit = torch.nn.functional.one_hot(axis, basis.shape[-1]).to(basis)
@@ -167,7 +184,9 @@ class _Krylov:
         return _unit(left)
 
     def until(self, count: int, tolerance: float) -> Eigenvalues:
-        """The `count` largest eigenvalues, as soon as they meet the tolerance or there is no room any more."""
+        """The `count` largest eigenvalues, as soon as they meet the tolerance or there
+        is no room any more.
+        """
         while True:
             self.grow()
             if self.asked(count):
@@ -206,7 +225,9 @@ class _Krylov:
 
 
 def _errors(values: Tensor, residuals: Tensor) -> Tensor:
-    """What `Eigenvalues` says, (B, k), of all k values that were found, (B, k), falling."""
+    """What `Eigenvalues` says, (B, k), of all k values that were found, (B, k),
+    falling.
+    """
     if values.shape[-1] == 1:
         return residuals
     inner = values.diff(dim=-1).neg()
@@ -228,10 +249,12 @@ class Trace:
 def trace(
     product: Product, like: Tensor, probes: int, generator: torch.Generator
 ) -> Trace:
-    """The trace of H by v . H v over `probes` random vectors of signs v, one product each.
+    """The trace of H by v . H v over `probes` random vectors of signs v, one product
+    each.
 
-    like: (B, P), for shape, dtype and device. The estimate is unbiased and its variance is 2 sum_(i != j) H_ij^2 /
-    probes; the error is estimated from the spread. Source: Hutchinson 1990. Raises `InvalidInput` for one probe.
+    like: (B, P), for shape, dtype and device. The estimate is unbiased and its variance
+    is 2 sum_(i != j) H_ij^2 / probes; the error is estimated from the spread. Source:
+    Hutchinson 1990. Raises `InvalidInput` for one probe.
     """
     if positive_integer("probes", probes) < 2:
         raise InvalidInput("the error of a trace is estimated from two probes or more.")
@@ -244,9 +267,11 @@ def trace(
 def sharpness(
     objective: Any, theta: Tensor, *, tolerance: float = 1e-8, seed: int = 0
 ) -> Tensor:
-    """The largest Hessian eigenvalue of the objective at theta (B, P), (B,), from random vectors of `seed`.
+    """The largest Hessian eigenvalue of the objective at theta (B, P), (B,), from
+    random vectors of `seed`.
 
-    tolerance: of the relative residual. NaN for members that miss it, and for parameters that are not finite.
+    tolerance: of the relative residual. NaN for members that miss it, and for
+    parameters that are not finite.
     """
     whole, safe = _finite(theta)
     generator = torch.Generator().manual_seed(seed)
@@ -258,7 +283,8 @@ def sharpness(
 
 
 def exact_trace(objective: Any, theta: Tensor, copies: int = 1) -> Tensor:
-    """The trace of the Hessian at theta (B, P) by products with all axes, (B,), NaN where theta is not finite.
+    """The trace of the Hessian at theta (B, P) by products with all axes, (B,), NaN
+    where theta is not finite.
 
     objective: of `copies` times the members; so many axes are done at once.
     """
@@ -280,11 +306,14 @@ def _finite(theta: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Sharpness:
-    """A quantity that `descend` watches: the largest Hessian eigenvalue of the objective, (A,).
+    """A quantity that `descend` watches: the largest Hessian eigenvalue of the
+    objective, (A,).
 
-    The first call starts from random vectors of `seed`; each later one from the three leading vectors of the call
-    before, with falling weights, so that an eigenvalue that overtakes is not missed. `tolerance` is that of the
-    relative residual; the eigenvalue itself is known far better. A member that misses it after `most` products is NaN.
+    The first call starts from random vectors of `seed`; each later one from the three
+    leading vectors of the call before, with falling weights, so that an eigenvalue that
+    overtakes is not missed. `tolerance` is that of the relative residual; the
+    eigenvalue itself is known far better. A member that misses it after `most` products
+    is NaN.
     """
 
     def __init__(

@@ -17,8 +17,10 @@ from ibcore.validation import InvalidInput, real_number
 class Activation(ABC):
     """phi, phi' and phi''.
 
-    degree: k with phi(c z) = c^k phi(z) for c > 0, or None.      smooth: phi' is continuous.
-    lipschitz: the largest slope.      At a kink the slope is the one from the left and the curvature 0.
+    degree: k with phi(c z) = c^k phi(z) for c > 0, or None.      smooth: phi' is
+    continuous.
+    lipschitz: the largest slope.      At a kink the slope is the one from the left and
+    the curvature 0.
     """
 
     degree: ClassVar[int | None] = None
@@ -60,7 +62,8 @@ class LeakyReLU(Activation):
     def __post_init__(self) -> None:
         if not 0 <= real_number("leak", self.leak) <= 1:
             raise InvalidInput(
-                f"leak is {self.leak!r}, expected a number from 0 (ReLU) to 1 (the identity)."
+                f"leak is {self.leak!r}, expected a number from 0 (ReLU) to 1 (the "
+                f"identity)."
             )
 
     @property

@@ -16,11 +16,13 @@ from ibcore.validation import model_inputs
 
 
 class Model:
-    """A batch of predictors on fixed inputs; a subclass writes `outputs`, and `select` and `minibatch` for its data.
+    """A batch of predictors on fixed inputs; a subclass writes `outputs`, and `select`
+    and `minibatch` for its data.
 
-    Parameters `theta` (B, P) hold one predictor a row, and a row of outputs depends on its own row of theta
-    alone. Outputs are (B, n), or (B, n, K) where a predictor has K of them. Derivatives come from `outputs` by
-    automatic differentiation; a closed form that is cheaper overrides them.
+    Parameters `theta` (B, P) hold one predictor a row, and a row of outputs depends on
+    its own row of theta alone. Outputs are (B, n), or (B, n, K) where a predictor has K
+    of them. Derivatives come from `outputs` by automatic differentiation; a closed form
+    that is cheaper overrides them.
     """
 
     @property
@@ -33,12 +35,16 @@ class Model:
         raise NotImplementedError
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights of the shape of the outputs."""
+        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights of the shape of the
+        outputs.
+        """
         pulled = torch.func.vjp(self.outputs, theta)[1]
         return pulled(weights)[0]
 
     def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """The outputs and the map of weights to their pullback; a model overrides it where the two share work."""
+        """The outputs and the map of weights to their pullback; a model overrides it
+        where the two share work.
+        """
         return self.outputs(theta), partial(self.pullback, theta)
 
     def jacobian(self, theta: Tensor) -> Tensor:
@@ -50,7 +56,9 @@ class Model:
         return rows.movedim(0, 1).unflatten(1, shape)
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, P, P), for weights of the shape of the outputs."""
+        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, P, P), for weights of the shape of
+        the outputs.
+        """
 
         def gradient(point: Tensor) -> Tensor:
             return Model.pullback(self, point, weights)
@@ -79,9 +87,11 @@ def with_fields(instance: Any, **fields: Any) -> Any:
 
 @dataclass(frozen=True)
 class OnInputs(Model):
-    """A model on `inputs`, (n, d) shared by the batch or (B, n, d), which any array of real numbers may hold.
+    """A model on `inputs`, (n, d) shared by the batch or (B, n, d), which any array of
+    real numbers may hold.
 
-    They are checked and converted once, when the model is made; raises `InvalidInput` as `model_inputs` does.
+    They are checked and converted once, when the model is made; raises `InvalidInput`
+    as `model_inputs` does.
     """
 
     inputs: Tensor

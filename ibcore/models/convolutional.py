@@ -15,12 +15,14 @@ from ibcore.validation import InvalidInput, positive_integer
 
 @dataclass(frozen=True)
 class Convolutional(OnInputs):
-    """The linear predictor x -> beta.x with beta = w_1 * ... * w_k, circular convolutions in d dimensions.
+    """The linear predictor x -> beta.x with beta = w_1 * ... * w_k, circular
+    convolutions in d dimensions.
 
-    The first `depth` - 1 layers are kernels of `kernel` entries (d, the full width, by default) and the
-    last is a vector of d weights; a shorter kernel is padded with zeros. Parameters `theta` (B, P) hold
-    w_1, ..., w_k. `inputs` are (n, d), shared by the batch, or (B, n, d). One channel, no bias; homogeneous
-    of degree k. Full width and one channel are the setting of Gunasekar et al. (2018).
+    The first `depth` - 1 layers are kernels of `kernel` entries (d, the full width, by
+    default) and the last is a vector of d weights; a shorter kernel is padded with
+    zeros. Parameters `theta` (B, P) hold w_1, ..., w_k. `inputs` are (n, d), shared by
+    the batch, or (B, n, d). One channel, no bias; homogeneous of degree k. Full width
+    and one channel are the setting of Gunasekar et al. (2018).
     """
 
     depth: int = 2
@@ -33,7 +35,8 @@ class Convolutional(OnInputs):
             return
         if positive_integer("kernel", self.kernel) > self.features:
             raise InvalidInput(
-                f"kernel is {self.kernel}, expected 1 to the width {self.features} of the inputs."
+                f"kernel is {self.kernel}, expected 1 to the width {self.features} of "
+                f"the inputs."
             )
 
     @property
@@ -55,7 +58,9 @@ class Convolutional(OnInputs):
         return self.depth
 
     def spectra(self, theta: Tensor) -> list[Tensor]:
-        """Discrete Fourier transforms of the padded layers of `theta` (..., P), (..., d // 2 + 1) each."""
+        """Discrete Fourier transforms of the padded layers of `theta` (..., P), (..., d
+        // 2 + 1) each.
+        """
         if self.kernel in (None, self.features):
             return list(
                 rfft(theta.unflatten(-1, (self.depth, self.features))).unbind(-2)
@@ -71,7 +76,9 @@ class Convolutional(OnInputs):
         return (self.inputs @ self.coefficients(theta)[..., None])[..., 0]
 
     def jacobian(self, theta: Tensor) -> Tensor:
-        """df(x_i)/dtheta, (B, n, P): correlations of the inputs with the convolution of all other layers."""
+        """df(x_i)/dtheta, (B, n, P): correlations of the inputs with the convolution of
+        all other layers.
+        """
         spectra, seen = self.spectra(theta), rfft(self.inputs)
         blocks = []
         for layer, size in enumerate(self.sizes):
@@ -107,8 +114,9 @@ class Convolutional(OnInputs):
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, P, P), for weights (B, n).
 
-        Zero within a layer. Entry (a, b) of the block of two layers is entry a + b (mod d) of the correlation of
-        sum_i weights_i x_i with the convolution of all other layers.
+        Zero within a layer. Entry (a, b) of the block of two layers is entry a + b (mod
+        d) of the correlation of sum_i weights_i x_i with the convolution of all other
+        layers.
         """
         push = (weights[..., None, :] @ self.inputs)[..., 0, :]
         starts, result = (

@@ -1,4 +1,7 @@
-"""Fully connected linear networks f(x) = W_k ... W_1 x with one output, homogeneous of degree k."""
+"""Fully connected linear networks f(x) = W_k ...
+
+W_1 x with one output, homogeneous of degree k.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,12 @@ from ibcore.validation import positive_integer, positive_number
 
 @dataclass(frozen=True)
 class DeepLinear(OnInputs):
-    """A linear network with hidden layers of `widths` on `inputs`, (n, d) shared by the batch or (B, n, d).
+    """A linear network with hidden layers of `widths` on `inputs`, (n, d) shared by the
+    batch or (B, n, d).
 
-    Parameters `theta` (B, P) hold W_1 (widths[0], d), ..., W_k (1, widths[-1]), each row by row, with
-    k = 1 + len(widths) the depth. Without hidden layers it is the linear predictor.
+    Parameters `theta` (B, P) hold W_1 (widths[0], d), ..., W_k (1, widths[-1]), each
+    row by row, with k = 1 + len(widths) the depth. Without hidden layers it is the
+    linear predictor.
     """
 
     widths: tuple[int, ...]
@@ -98,10 +103,11 @@ class DeepLinear(OnInputs):
         return torch.cat(blocks[::-1], -1)
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, P, P), for weights (B, n): zero within a layer.
+        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, P, P), for weights (B, n): zero
+        within a layer.
 
-        For layers i < j with p = sum_l weights_l x_l it is the tensor product of W_(j+1)^T ... W_k^T, of
-        W_(j-1) ... W_(i+1) and of W_(i-1) ... W_1 p.
+        For layers i < j with p = sum_l weights_l x_l it is the tensor product of
+        W_(j+1)^T ... W_k^T, of W_(j-1) ... W_(i+1) and of W_(i-1) ... W_1 p.
         """
         layers = self.layers(theta)
         below, above = (
@@ -134,7 +140,9 @@ class DeepLinear(OnInputs):
 def random_start(
     model: DeepLinear, count: int, scale: float, generator: torch.Generator
 ) -> Tensor:
-    """`count` parameters (count, P) with entries N(0, scale^2 / columns) in each layer: Gaussian weights."""
+    """`count` parameters (count, P) with entries N(0, scale^2 / columns) in each layer:
+    Gaussian weights.
+    """
     positive_integer("count", count)
     positive_number("scale", scale)
     blocks = [
@@ -148,9 +156,11 @@ def random_start(
 def balanced_start(
     model: DeepLinear, count: int, scale: float, generator: torch.Generator
 ) -> Tensor:
-    """`count` parameters (count, P) with W_j = scale r_j r_(j-1)^T for random unit vectors r_j and r_k = 1.
+    """`count` parameters (count, P) with W_j = scale r_j r_(j-1)^T for random unit
+    vectors r_j and r_k = 1.
 
-    Then W_(j+1)^T W_(j+1) = W_j W_j^T exactly. With one output every balanced start is of rank one.
+    Then W_(j+1)^T W_(j+1) = W_j W_j^T exactly. With one output every balanced start is
+    of rank one.
     """
     positive_integer("count", count)
     positive_number("scale", scale)

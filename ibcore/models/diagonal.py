@@ -13,12 +13,14 @@ from ibcore.validation import positive_integer, real_tensor
 
 @dataclass(frozen=True)
 class Diagonal(OnInputs):
-    """The linear predictor x -> beta.x with beta = u^k - v^k, entry by entry, homogeneous of degree `depth` k.
+    """The linear predictor x -> beta.x with beta = u^k - v^k, entry by entry,
+    homogeneous of degree `depth` k.
 
-    Parameters `theta` (B, 2 d) hold u (d) and then v (d). `inputs` are (n, d), shared by the batch, or
-    (B, n, d). For k = 2 this is the network of Woodworth et al. (2020); for u, v > 0 it is a network of k
-    diagonal layers with a second copy for negative coefficients, all layers of a copy starting equal
-    (which gradient flow preserves).
+    Parameters `theta` (B, 2 d) hold u (d) and then v (d). `inputs` are (n, d), shared
+    by the batch, or (B, n, d). For k = 2 this is the network of Woodworth et al.
+    (2020); for u, v > 0 it is a network of k diagonal layers with a second copy for
+    negative coefficients, all layers of a copy starting equal (which gradient flow
+    preserves).
     """
 
     depth: int = 2
@@ -81,7 +83,9 @@ class Diagonal(OnInputs):
 
 
 def even_start(features: int, scale: Tensor) -> Tensor:
-    """u = v = alpha in every coordinate for each alpha of `scale` (B,): parameters (B, 2 d) with beta = 0."""
+    """u = v = alpha in every coordinate for each alpha of `scale` (B,): parameters (B,
+    2 d) with beta = 0.
+    """
     alpha = real_tensor("scale", scale, ndim=1)
     size = 2 * positive_integer("features", features)
     return alpha[:, None].expand(-1, size).clone()

@@ -1,4 +1,6 @@
-"""The gradient field of two convolved filters in regression, in NumPy: for one small problem ten times as fast."""
+"""The gradient field of two convolved filters in regression, in NumPy: for one small
+problem ten times as fast.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FilterPair:
-    """x -> x.(u * v), circular convolution, on inputs X (n, d) and targets y (n,), with the mean square loss.
+    """x -> x.(u * v), circular convolution, on inputs X (n, d) and targets y (n,), with
+    the mean square loss.
 
-    Its parameters are an array (2 d,) of u and then v. The network is `Convolutional` of depth 2 and full width.
+    Its parameters are an array (2 d,) of u and then v. The network is `Convolutional`
+    of depth 2 and full width.
     """
 
     X: Tensor

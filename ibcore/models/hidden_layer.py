@@ -14,9 +14,11 @@ from ibcore.validation import real_tensor
 
 @dataclass(frozen=True)
 class HiddenLayer(OnInputs):
-    """f(x) = sum_j v_j phi(w_j.x) with fixed output weights v (m,), on `inputs` (n, d) or (B, n, d).
+    """f(x) = sum_j v_j phi(w_j.x) with fixed output weights v (m,), on `inputs` (n, d)
+    or (B, n, d).
 
-    Parameters `theta` (B, m d) hold the input weights w. Homogeneous of the degree of phi.
+    Parameters `theta` (B, m d) hold the input weights w. Homogeneous of the degree of
+    phi.
     """
 
     output_weights: Tensor

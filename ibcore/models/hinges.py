@@ -1,4 +1,6 @@
-"""Parameters with which a univariate ReLU network connects given points by straight lines."""
+"""Parameters with which a univariate ReLU network connects given points by straight
+lines.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,22 @@ from ibcore.validation import InvalidInput
 
 
 def connect_the_dots(theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """`theta` (B, 3m) with its first n neurons rewritten so that f connects the points x, y (B, n): (B, 3m).
+    """`theta` (B, 3m) with its first n neurons rewritten so that f connects the points
+    x, y (B, n): (B, 3m).
 
-    Neuron by neuron a hinge: two before x_1 that bring f from zero to the first line, then one at each
-    inner point that turns it by the difference of the slopes. Each is balanced, a^2 = b^2 + w^2, as
-    gradient flow leaves neurons that start small. The other neurons keep b and w and get a = 0, so the
-    function is exactly the polygon. For `TwoLayerReLU` on one feature.
+    Neuron by neuron a hinge: two before x_1 that bring f from zero to the first line,
+    then one at each inner point that turns it by the difference of the slopes. Each is
+    balanced, a^2 = b^2 + w^2, as gradient flow leaves neurons that start small. The
+    other neurons keep b and w and get a = 0, so the function is exactly the polygon.
+    For `TwoLayerReLU` on one feature.
 
     Raises `InvalidInput` if the network has fewer than n neurons.
     """
     width, count = theta.shape[-1] // 3, x.shape[-1]
     if count > width:
         raise InvalidInput(
-            f"the network has {width} neurons and the polygon {count} points, expected at least one "
+            f"the network has {width} neurons and the polygon {count} points, expected "
+            f"at least one "
             f"neuron a point. Make the network wider."
         )
     positions, jumps = _polygon(x, y)
@@ -40,7 +45,9 @@ def connect_the_dots(theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _polygon(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the polygon bends, starting from zero on the left of x_1 - 2, and by how much: both (B, n)."""
+    """Where the polygon bends, starting from zero on the left of x_1 - 2, and by how
+    much: both (B, n).
+    """
     slopes = y.diff() / x.diff()
     first = y[:, :1] - slopes[:, :1]
     positions = torch.cat([x[:, :1] - 2, x[:, :1] - 1, x[:, 1:-1]], -1)

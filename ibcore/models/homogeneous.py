@@ -1,4 +1,6 @@
-"""Two-layer networks f(x) = sum_j a_j phi(w_j.x) without biases, homogeneous in their parameters."""
+"""Two-layer networks f(x) = sum_j a_j phi(w_j.x) without biases, homogeneous in their
+parameters.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,11 @@ __all__ = ["Activation", "LeakyReLU", "SquaredReLU", "TwoLayer", "joined"]
 
 @dataclass(frozen=True)
 class TwoLayer(OnInputs):
-    """`width` m neurons on `inputs`, (n, d) shared by the batch or (B, n, d), homogeneous of degree 1 + that of phi.
+    """`width` m neurons on `inputs`, (n, d) shared by the batch or (B, n, d),
+    homogeneous of degree 1 + that of phi.
 
-    Parameters `theta` (B, m (1 + d)) hold the output weights a (m) and then the input weights w (m d).
-    A bias is a constant input.
+    Parameters `theta` (B, m (1 + d)) hold the output weights a (m) and then the input
+    weights w (m d). A bias is a constant input.
     """
 
     width: int
@@ -81,14 +84,19 @@ class TwoLayer(OnInputs):
 
 
 def joined(a: Tensor, w: Tensor) -> Tensor:
-    """Parameters (..., P) of a `TwoLayer` network from output weights (..., m) and input weights (..., m, d)."""
+    """Parameters (..., P) of a `TwoLayer` network from output weights (..., m) and
+    input weights (..., m, d).
+    """
     return torch.cat([a, w.flatten(-2)], -1)
 
 
 def degree_of(activation: Activation) -> int:
-    """k with phi(c z) = c^k phi(z) for c > 0; raises `InvalidInput` for an activation that is not homogeneous."""
+    """k with phi(c z) = c^k phi(z) for c > 0; raises `InvalidInput` for an activation
+    that is not homogeneous.
+    """
     if activation.degree is None:
         raise InvalidInput(
-            f"{activation.name} is not homogeneous; take LeakyReLU or SquaredReLU, or a `Network`."
+            f"{activation.name} is not homogeneous; take LeakyReLU or SquaredReLU, or "
+            f"a `Network`."
         )
     return activation.degree

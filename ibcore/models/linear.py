@@ -16,10 +16,11 @@ from ibcore.validation import InvalidInput, data_tensor, real_number
 
 @dataclass(frozen=True)
 class Linear(OnInputs):
-    """Linear predictor on `inputs`, (n, d) shared by the batch or (B, n, d) one set a member.
+    """Linear predictor on `inputs`, (n, d) shared by the batch or (B, n, d) one set a
+    member.
 
-    With signed inputs y_i x_i its outputs are the margins y_i w.x_i. `offset`, of shape (n,) or (B, n),
-    is added to them.
+    With signed inputs y_i x_i its outputs are the margins y_i w.x_i. `offset`, of shape
+    (n,) or (B, n), is added to them.
     """
 
     offset: Tensor | float = 0.0

@@ -14,7 +14,9 @@ from ibcore.validation import binary_labels
 
 @dataclass(frozen=True)
 class Margins(Model):
-    """m_i = y_i f(x_i) of a `predictor` f, for `labels` y of shape (n,) or (B, n) with entries -1 and +1."""
+    """m_i = y_i f(x_i) of a `predictor` f, for `labels` y of shape (n,) or (B, n) with
+    entries -1 and +1.
+    """
 
     predictor: Model
     labels: Tensor
@@ -25,7 +27,9 @@ class Margins(Model):
 
     @property
     def like(self) -> Tensor | None:
-        """A tensor whose dtype and device the parameters take, where the predictor names one."""
+        """A tensor whose dtype and device the parameters take, where the predictor
+        names one.
+        """
         return getattr(self.predictor, "like", None)
 
     @property

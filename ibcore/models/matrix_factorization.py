@@ -1,4 +1,6 @@
-"""Matrix factorization: W = W_k ... W_1 or W = U U^T, seen through linear observations <A_i, W>."""
+"""Matrix factorization: W = W_k ... W_1 or W = U U^T, seen through linear observations
+<A_i, W>.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from ibcore.validation import (
 
 @dataclass(frozen=True)
 class Sensing:
-    """Observations <A_i, W> = tr(A_i^T W) through dense `matrices`, (n, p, q) shared by the batch or (B, n, p, q)."""
+    """Observations <A_i, W> = tr(A_i^T W) through dense `matrices`, (n, p, q) shared by
+    the batch or (B, n, p, q).
+    """
 
     matrices: Tensor
 
@@ -72,7 +76,9 @@ class Sensing:
         return self.matrices
 
     def of(self, members: Tensor) -> Sensing:
-        """The same observations for some members of the batch, given by indices or booleans."""
+        """The same observations for some members of the batch, given by indices or
+        booleans.
+        """
         return (
             self
             if self.matrices.ndim == 3
@@ -82,9 +88,11 @@ class Sensing:
 
 @dataclass(frozen=True)
 class Entries:
-    """Observations W[rows_i, columns_i] of single entries, as in matrix completion: A_i = e_row e_column^T.
+    """Observations W[rows_i, columns_i] of single entries, as in matrix completion: A_i
+    = e_row e_column^T.
 
-    rows, columns: integers (n,), shared by the batch, or (B, n).      shape: (p, q) of W.
+    rows, columns: integers (n,), shared by the batch, or (B, n).      shape: (p, q) of
+    W.
     like: a tensor whose dtype and device `dense` takes.
     """
 
@@ -100,7 +108,8 @@ class Entries:
         object.__setattr__(self, "shape", sides)
         if self.rows.shape != self.columns.shape or self.rows.ndim not in (1, 2):
             raise InvalidInput(
-                f"rows have shape {tuple(self.rows.shape)} and columns {tuple(self.columns.shape)}; "
+                f"rows have shape {tuple(self.rows.shape)} and columns "
+                f"{tuple(self.columns.shape)}; "
                 f"expected both (n,) or both (B, n)."
             )
         for name, index, size in (
@@ -109,7 +118,8 @@ class Entries:
         ):
             if bool(((index < 0) | (index >= size)).any()):
                 raise InvalidInput(
-                    f"{name} must be integers from 0 to {size - 1}, the indices of a matrix of shape "
+                    f"{name} must be integers from 0 to {size - 1}, the indices of a "
+                    f"matrix of shape "
                     f"{self.shape}; got values from {index.min()} to {index.max()}."
                 )
 
@@ -125,7 +135,9 @@ class Entries:
         )
 
     def spread(self, weights: Tensor) -> Tensor:
-        """The matrix with `weights` (B, n) at the observed entries, (B, p, q); repeated entries add up."""
+        """The matrix with `weights` (B, n) at the observed entries, (B, p, q); repeated
+        entries add up.
+        """
         empty = weights.new_zeros(*weights.shape[:-1], self.shape[0] * self.shape[1])
         return empty.scatter_add(-1, self.places.expand_as(weights), weights).unflatten(
             -1, self.shape
@@ -141,7 +153,9 @@ class Entries:
         )
 
     def of(self, members: Tensor) -> Entries:
-        """The same observations for some members of the batch, given by indices or booleans."""
+        """The same observations for some members of the batch, given by indices or
+        booleans.
+        """
         if self.rows.ndim == 1:
             return self
         return replace(self, rows=self.rows[members], columns=self.columns[members])
@@ -149,11 +163,12 @@ class Entries:
 
 @dataclass(frozen=True)
 class DeepFactorization(Model):
-    """f_i(theta) = <A_i, W_k ... W_1> with hidden `widths`, homogeneous of degree k = 1 + len(widths), the depth.
+    """f_i(theta) = <A_i, W_k ... W_1> with hidden `widths`, homogeneous of degree k = 1
+    + len(widths), the depth.
 
-    For W (p, q) parameters `theta` (B, P) hold W_1 (widths[0], q), ..., W_k (p, widths[-1]), each row by row.
-    `factorization(observations, depth)` has widths min(p, q), which leave the rank free. Without hidden layers W
-    itself is trained.
+    For W (p, q) parameters `theta` (B, P) hold W_1 (widths[0], q), ..., W_k (p,
+    widths[-1]), each row by row. `factorization(observations, depth)` has widths min(p,
+    q), which leave the rank free. Without hidden layers W itself is trained.
     """
 
     observations: Sensing | Entries
@@ -229,7 +244,10 @@ class DeepFactorization(Model):
         )
 
     def _pulled(self, theta: Tensor, matrices: Tensor) -> list[Tensor]:
-        """For each layer (W_k ... W_(j+1))^T M (W_(j-1) ... W_1)^T, the derivative of <M, W_k ... W_1>."""
+        """For each layer (W_k ...
+
+        W_(j+1))^T M (W_(j-1) ... W_1)^T, the derivative of <M, W_k ... W_1>.
+        """
         layers = self.layers(theta)
         below = [matrices]
         for layer in layers[:-1]:
@@ -241,7 +259,9 @@ class DeepFactorization(Model):
         return blocks[::-1]
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """sum_i weights_i d^2 f_i/dtheta^2, (B, P, P); layers enter linearly, so its diagonal blocks vanish."""
+        """sum_i weights_i d^2 f_i/dtheta^2, (B, P, P); layers enter linearly, so its
+        diagonal blocks vanish.
+        """
         layers, matrix = self.layers(theta), self.observations.spread(weights)
         sizes = [layer[0].numel() for layer in layers]
         blocks = [
@@ -270,7 +290,9 @@ class DeepFactorization(Model):
 
 
 def factorization(observations: Sensing | Entries, depth: int) -> DeepFactorization:
-    """W = W_k ... W_1 of `depth` k with hidden layers as wide as the smaller side of W: any rank is possible."""
+    """W = W_k ... W_1 of `depth` k with hidden layers as wide as the smaller side of W:
+    any rank is possible.
+    """
     return DeepFactorization(
         observations,
         (min(observations.shape),) * (positive_integer("depth", depth) - 1),
@@ -279,9 +301,11 @@ def factorization(observations: Sensing | Entries, depth: int) -> DeepFactorizat
 
 @dataclass(frozen=True)
 class SymmetricFactorization(Model):
-    """f_i(theta) = <A_i, U U^T> with U (d, `rank`), homogeneous of degree 2; W is positive semidefinite.
+    """f_i(theta) = <A_i, U U^T> with U (d, `rank`), homogeneous of degree 2; W is
+    positive semidefinite.
 
-    Parameters `theta` (B, d rank) hold U row by row. rank: d by default, which leaves the rank of W free.
+    Parameters `theta` (B, d rank) hold U row by row. rank: d by default, which leaves
+    the rank of W free.
     """
 
     observations: Sensing | Entries
@@ -341,7 +365,9 @@ class SymmetricFactorization(Model):
         return ((matrix + matrix.mT) @ self.factor(theta)).flatten(1)
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """sum_i weights_i d^2 f_i/dtheta^2, (B, P, P): (M + M^T) for each column of U, M = sum_i weights_i A_i."""
+        """sum_i weights_i d^2 f_i/dtheta^2, (B, P, P): (M + M^T) for each column of U,
+        M = sum_i weights_i A_i.
+        """
         matrix = self.observations.spread(weights)
         eye = torch.eye(self.shape[1], dtype=theta.dtype, device=theta.device)
         return (
@@ -355,7 +381,9 @@ Factorization = DeepFactorization | SymmetricFactorization
 
 
 def identity_start(model: Factorization, scale: object) -> Tensor:
-    """Every factor equal to alpha I (cut to its shape) for each alpha of `scale` (B,): parameters (B, P)."""
+    """Every factor equal to alpha I (cut to its shape) for each alpha of `scale` (B,):
+    parameters (B, P).
+    """
     alpha = real_tensor("scale", scale, ndim=1)
     shapes = model.shapes if isinstance(model, DeepFactorization) else (model.shape,)
     unit = torch.cat(
@@ -370,7 +398,9 @@ def identity_start(model: Factorization, scale: object) -> Tensor:
 def gaussian_start(
     model: Factorization, count: int, scale: float, generator: torch.Generator
 ) -> Tensor:
-    """`count` parameters (count, P) with entries N(0, scale^2 / columns) in each factor, float64 on the CPU."""
+    """`count` parameters (count, P) with entries N(0, scale^2 / columns) in each
+    factor, float64 on the CPU.
+    """
     positive_integer("count", count)
     positive_number("scale", scale)
     shapes = model.shapes if isinstance(model, DeepFactorization) else (model.shape,)

@@ -16,12 +16,15 @@ from ibcore.validation import one_of, positive_integer
 
 @dataclass(frozen=True)
 class Network(OnInputs):
-    """f(x) = A_k phi(A_{k-1} ... phi(A_1 x + b_1) ... + b_{k-1}) + b_k on `inputs`, (n, d) or (B, n, d).
+    """f(x) = A_k phi(A_{k-1} ... phi(A_1 x + b_1) ... + b_{k-1}) + b_k on `inputs`, (n,
+    d) or (B, n, d).
 
-    widths: of the hidden layers, none for an affine map.      activation: phi, a name in `ACTIVATIONS`.
-    out: the number of outputs K of a network; outputs are (B, n) for K = 1 and (B, n, K) otherwise.
-    Parameters `theta` (B, P) hold A_1 (width x d), b_1, A_2, b_2 and so on; without `biases` there are no b.
-    Raises `InvalidInput` for an unknown activation and sizes that are no positive integers.
+    widths: of the hidden layers, none for an affine map.      activation: phi, a name
+    in `ACTIVATIONS`.
+    out: the number of outputs K of a network; outputs are (B, n) for K = 1 and (B, n,
+    K) otherwise. Parameters `theta` (B, P) hold A_1 (width x d), b_1, A_2, b_2 and so
+    on; without `biases` there are no b. Raises `InvalidInput` for an unknown activation
+    and sizes that are no positive integers.
     """
 
     widths: tuple[int, ...]
@@ -70,11 +73,15 @@ class Network(OnInputs):
         return self._single(self._states(self.layers(theta))[1][-1])
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights of the shape of the outputs; relu'(0) = 0."""
+        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights of the shape of the
+        outputs; relu'(0) = 0.
+        """
         return self.vjp(theta)[1](weights)
 
     def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """The outputs and the map of weights to their pullback, by backpropagation through the states kept."""
+        """The outputs and the map of weights to their pullback, by backpropagation
+        through the states kept.
+        """
         layers, phi = self.layers(theta), ACTIVATIONS[self.activation]
         states, inner = self._states(layers)
 
@@ -111,7 +118,9 @@ class Network(OnInputs):
         return outputs[..., 0] if self.out == 1 else outputs
 
     def normal(self, batch: int, generator: torch.Generator) -> Tensor:
-        """Normal A_l of variance 2/columns, 1/columns in the last layer, and b_l = 0, (B, P) (He et al. 2015)."""
+        """Normal A_l of variance 2/columns, 1/columns in the last layer, and b_l = 0,
+        (B, P) (He et al. 2015).
+        """
         positive_integer("batch", batch)
         sizes = [rows * columns for rows, columns in self.shapes]
         draw = torch.randn(
@@ -125,7 +134,9 @@ class Network(OnInputs):
         return torch.cat(parts, -1).to(self.inputs)
 
     def initial(self, batch: int, generator: torch.Generator) -> Tensor:
-        """PyTorch's default start, (B, P): uniform in +-1/sqrt(columns) for A_l and b_l, drawn on the CPU."""
+        """PyTorch's default start, (B, P): uniform in +-1/sqrt(columns) for A_l and
+        b_l, drawn on the CPU.
+        """
         positive_integer("batch", batch)
         bounds = torch.cat(
             [

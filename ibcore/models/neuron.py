@@ -24,7 +24,10 @@ IDENTITY, TANH, SOFTPLUS, SIGMOID = LeakyReLU(1.0), Tanh(), Softplus(), Sigmoid(
 
 @dataclass(frozen=True)
 class Neuron(OnInputs):
-    """f(x; w) = sigma(w.x) with parameters w (B, d).      inputs: (n, d), shared by the batch, or (B, n, d)."""
+    """f(x; w) = sigma(w.x) with parameters w (B, d).
+
+    inputs: (n, d), shared by the batch, or (B, n, d).
+    """
 
     activation: Activation
 
@@ -65,7 +68,8 @@ class Neuron(OnInputs):
 
 @dataclass(frozen=True)
 class HiddenNeuron(OnInputs):
-    """f(x; a, w) = a sigma(w.x): a network of one hidden neuron.      inputs: (n, d) or (B, n, d).
+    """f(x; a, w) = a sigma(w.x): a network of one hidden neuron.      inputs: (n, d) or
+    (B, n, d).
 
     Parameters `theta` (B, 1 + d) hold a and then w.
     """
@@ -81,7 +85,9 @@ class HiddenNeuron(OnInputs):
         return theta[..., :1] * theta[..., 1:]
 
     def imbalance(self, theta: Tensor) -> Tensor:
-        """a^2 - |w|^2, (...), which gradient flow conserves if sigma(z) = sigma'(z) z, as for leaky ReLU."""
+        """a^2 - |w|^2, (...), which gradient flow conserves if sigma(z) = sigma'(z) z,
+        as for leaky ReLU.
+        """
         return theta[..., 0] ** 2 - theta[..., 1:].square().sum(-1)
 
     def outputs(self, theta: Tensor) -> Tensor:
@@ -127,10 +133,12 @@ class HiddenNeuron(OnInputs):
 def leaky_mean_square(
     model: HiddenNeuron, targets: object
 ) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
-    """theta (A, 1 + d) and the members (A,), in order -> L, (A,), its gradient, and a bound on its curvature, (A,).
+    """theta (A, 1 + d) and the members (A,), in order -> L, (A,), its gradient, and a
+    bound on its curvature, (A,).
 
-    For activations without curvature the Hessian of L is (2/n) (J^T J + H), where |J^T J| is at most
-    sum_i sigma(z_i)^2 + a^2 |X|^2 and |H| is the length of sum_i r_i sigma'(z_i) x_i; their sum is the bound.
+    For activations without curvature the Hessian of L is (2/n) (J^T J + H), where |J^T
+    J| is at most sum_i sigma(z_i)^2 + a^2 |X|^2 and |H| is the length of sum_i r_i
+    sigma'(z_i) x_i; their sum is the bound.
     targets: (n,), shared by the batch, or (B, n).
     """
     y, sigma = real_tensor("targets", targets), model.activation
@@ -157,14 +165,16 @@ def leaky_mean_square(
 
 
 def balanced_to(weights: Tensor, imbalance: Tensor, sign: Tensor) -> Tensor:
-    """theta (B, 1 + d) with w = `weights` (B, d) and a^2 - |w|^2 = `imbalance` (B,), a of the `sign` (B,) given.
+    """theta (B, 1 + d) with w = `weights` (B, d) and a^2 - |w|^2 = `imbalance` (B,), a
+    of the `sign` (B,) given.
 
     Raises `InvalidInput` for an imbalance below -|w|^2.
     """
     square = imbalance + weights.square().sum(-1)
     if bool((square < 0).any()):
         raise InvalidInput(
-            f"imbalance a^2 - |w|^2 is {float(square.min()):.3g} below its least value -|w|^2. "
+            f"imbalance a^2 - |w|^2 is {float(square.min()):.3g} below its least value "
+            f"-|w|^2. "
             f"Take longer weights or a larger imbalance."
         )
     return torch.cat([(sign * square.sqrt())[:, None], weights], -1)

@@ -13,10 +13,12 @@ from ibcore.validation import InvalidInput, data_tensor
 
 @dataclass(frozen=True)
 class Observed(Model):
-    """f_i(theta) = x_i.G(theta), where G (m,) are the outputs of `coordinates` and x_i the rows of `inputs` (n, m).
+    """f_i(theta) = x_i.G(theta), where G (m,) are the outputs of `coordinates` and x_i
+    the rows of `inputs` (n, m).
 
-    The map G is the parametrization; a linear network is one on the unit vectors as inputs. `inputs` are shared by
-    the batch. Raises `InvalidInput` for inputs whose width is not `width`, the number m of coordinates.
+    The map G is the parametrization; a linear network is one on the unit vectors as
+    inputs. `inputs` are shared by the batch. Raises `InvalidInput` for inputs whose
+    width is not `width`, the number m of coordinates.
     """
 
     coordinates: Model
@@ -27,7 +29,8 @@ class Observed(Model):
         inputs = data_tensor("inputs", self.inputs, ndims=(2,), shape="(n, m)")
         if inputs.shape[1] != self.width:
             raise InvalidInput(
-                f"inputs have shape {tuple(inputs.shape)}, expected (n, {self.width}): one column a coordinate."
+                f"inputs have shape {tuple(inputs.shape)}, expected (n, {self.width}): "
+                f"one column a coordinate."
             )
         object.__setattr__(self, "inputs", inputs)
 

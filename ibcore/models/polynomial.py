@@ -21,5 +21,7 @@ def legendre_features(x: Tensor, degree: int) -> Tensor:
 
 
 def mean_squares(degree: int) -> Tensor:
-    """E P_k(z)^2 = 1/(2k + 1) for z uniform on [-1, 1], k = 0..degree: (degree + 1,), float64."""
+    """E P_k(z)^2 = 1/(2k + 1) for z uniform on [-1, 1], k = 0..degree: (degree + 1,),
+    float64.
+    """
     return 1 / (2 * torch.arange(degree + 1, dtype=torch.float64) + 1)

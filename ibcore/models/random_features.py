@@ -21,7 +21,8 @@ class RandomFourier:
     """x -> sqrt(2/N) cos(omega_j.x + b_j), j = 1..N.
 
     frequencies: omega, (d, N).      phases: b, (N,).
-    The mean of phi(x).phi(x') over the draw is exp(-|x-x'|^2 / (2 l^2)) (Rahimi and Recht 2007).
+    The mean of phi(x).phi(x') over the draw is exp(-|x-x'|^2 / (2 l^2)) (Rahimi and
+    Recht 2007).
     """
 
     frequencies: Tensor
@@ -55,13 +56,16 @@ class RandomFourier:
         )
 
     def rescaled(self, features: Tensor, count: int) -> Tensor:
-        """The features (..., n, count) of `first(count)`, taken from `features` (..., n, N) of this model."""
+        """The features (..., n, count) of `first(count)`, taken from `features` (...,
+        n, N) of this model.
+        """
         return math.sqrt(self.count / self._within(count)) * features[..., :count]
 
     def _within(self, count: int) -> int:
         if positive_integer("count", count) > self.count:
             raise InvalidInput(
-                f"count is {count!r}, expected a number of features from 1 to {self.count}."
+                f"count is {count!r}, expected a number of features from 1 to "
+                f"{self.count}."
             )
         return count
 
@@ -75,7 +79,8 @@ def draw_fourier(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float64,
 ) -> RandomFourier:
-    """`count` features of inputs in R^`dimension`: omega ~ N(0, I / l^2), l = `length_scale`, b uniform on [0, 2 pi].
+    """`count` features of inputs in R^`dimension`: omega ~ N(0, I / l^2), l =
+    `length_scale`, b uniform on [0, 2 pi].
 
     Raises `InvalidInput` for counts below 1 or a length scale that is not positive.
     """

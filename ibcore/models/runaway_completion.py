@@ -1,8 +1,10 @@
-"""The completion of Razin and Cohen (2020): W of size 2 x 2 with W_12 = W_21 = 1 and W_22 = 0 observed.
+"""The completion of Razin and Cohen (2020): W of size 2 x 2 with W_12 = W_21 = 1 and
+W_22 = 0 observed.
 
-W = W_k ... W_1 is trained by gradient flow on L = (1/3) [(W_12 - 1)^2 + (W_21 - 1)^2 + W_22^2]. The functions here
-are vector fields for one problem at a time in NumPy, analytic and so fit for complex arguments: in the raw weights,
-and in three coordinates of W for symmetric balanced starts, in which log t can go to 70 and more.
+W = W_k ... W_1 is trained by gradient flow on L = (1/3) [(W_12 - 1)^2 + (W_21 - 1)^2 +
+W_22^2]. The functions here are vector fields for one problem at a time in NumPy,
+analytic and so fit for complex arguments: in the raw weights, and in three coordinates
+of W for symmetric balanced starts, in which log t can go to 70 and more.
 """
 
 from __future__ import annotations
@@ -28,10 +30,12 @@ def loss(product: Array) -> Array:
 
 
 def balanced_layers(matrix: object, depth: int) -> Array:
-    """Layers (k, 2, 2) with product W = `matrix`, symmetric and invertible, and W_(j+1)^T W_(j+1) = W_j W_j^T.
+    """Layers (k, 2, 2) with product W = `matrix`, symmetric and invertible, and
+    W_(j+1)^T W_(j+1) = W_j W_j^T.
 
-    With W = R diag(s) R^T all layers are R diag(|s|^(1/k)) R^T but the last, which has the signs of s.
-    Raises `InvalidInput` for a matrix that is not symmetric, or singular.
+    With W = R diag(s) R^T all layers are R diag(|s|^(1/k)) R^T but the last, which has
+    the signs of s. Raises `InvalidInput` for a matrix that is not symmetric, or
+    singular.
     """
     values, basis = _spectrum(matrix)
     roots = np.abs(values) ** (1 / positive_integer("depth", depth))
@@ -41,15 +45,18 @@ def balanced_layers(matrix: object, depth: int) -> Array:
 
 
 def balanced_rotations(matrix: object, depth: int) -> Array:
-    """Balanced layers (k, 2, 2) with product W = `matrix`, symmetric or not, of positive determinant.
+    """Balanced layers (k, 2, 2) with product W = `matrix`, symmetric or not, of
+    positive determinant.
 
-    With W = U diag(s) V^T and rotations U and V the first layer is diag(s)^(1/k) V^T, the last U diag(s)^(1/k) and
-    those between them are diag(s)^(1/k). Raises `InvalidInput` for a determinant that is not positive.
+    With W = U diag(s) V^T and rotations U and V the first layer is diag(s)^(1/k) V^T,
+    the last U diag(s)^(1/k) and those between them are diag(s)^(1/k). Raises
+    `InvalidInput` for a determinant that is not positive.
     """
     w = real_tensor("matrix", matrix, ndim=2).double().numpy()
     if w.shape != (2, 2) or not np.linalg.det(w) > 0:
         raise InvalidInput(
-            f"matrix has shape {w.shape} or no positive determinant, expected a 2 x 2 matrix with det W > 0."
+            f"matrix has shape {w.shape} or no positive determinant, expected a 2 x 2 "
+            f"matrix with det W > 0."
         )
     u, values, vt = np.linalg.svd(w)
     turn = np.array([1.0, np.sign(np.linalg.det(u))])
@@ -76,7 +83,9 @@ class RawWeights:
     depth: int
 
     def field(self, state: Array) -> Array:
-        """-grad L of states (..., 4 k): -(W_k ... W_(j+1))^T G (W_(j-1) ... W_1)^T for each layer, G = dL/dW."""
+        """-grad L of states (..., 4 k): -(W_k ... W_(j+1))^T G (W_(j-1) ... W_1)^T for
+        each layer, G = dL/dW.
+        """
         layers = state.reshape(*state.shape[:-1], self.depth, 2, 2)
         each = [layers[..., j, :, :] for j in range(self.depth)]
         below, above = (
@@ -104,22 +113,25 @@ class RawWeights:
 
 @dataclass(frozen=True)
 class Reduced:
-    """The same flow in the state (log W_11, W_11^2 (W_12 - 1), log det W, log(1 + t)), with d log(1 + t) = 1.
+    """The same flow in the state (log W_11, W_11^2 (W_12 - 1), log det W, log(1 + t)),
+    with d log(1 + t) = 1.
 
     For a balanced start with W symmetric positive definite, W stays so and obeys
-    dW/dt = -sum_j W^(2 (k-j)/k) G W^(2 (j-1)/k) (Arora, Cohen and Hazan 2018). The second coordinate tends to -1.
+    dW/dt = -sum_j W^(2 (k-j)/k) G W^(2 (j-1)/k) (Arora, Cohen and Hazan 2018). The
+    second coordinate tends to -1.
     """
 
     depth: int
 
     def start(self, matrix: object) -> Array:
-        """The state (4,) of W = `matrix` at time 0; raises `InvalidInput` unless it is symmetric, positive definite,
-        with two eigenvalues that differ.
+        """The state (4,) of W = `matrix` at time 0; raises `InvalidInput` unless it is
+        symmetric, positive definite, with two eigenvalues that differ.
         """
         values, _ = _spectrum(matrix)
         if values[0] <= 0 or values[1] - values[0] <= 1e-6 * values[1]:
             raise InvalidInput(
-                f"the start has eigenvalues {values[0]:.3g} and {values[1]:.3g}, expected two different "
+                f"the start has eigenvalues {values[0]:.3g} and {values[1]:.3g}, "
+                f"expected two different "
                 f"positive numbers. Use the raw weights for other starts."
             )
         w = np.asarray(matrix, dtype=float)
@@ -143,7 +155,9 @@ class Reduced:
         return np.asarray(state[..., 2] - 2 * self._log_largest(*self.entries(state)))
 
     def field(self, state: Array) -> Array:
-        """d state / d log(1 + t), (..., 4), computed in the eigenvectors (cos, sin) and (-sin, cos) of W."""
+        """d state / d log(1 + t), (..., 4), computed in the eigenvectors (cos, sin) and
+        (-sin, cos) of W.
+        """
         k, power = self.depth, 2 / self.depth
         w11, miss, w22 = self.entries(state)
         log_1 = self._log_largest(w11, miss, w22)
@@ -201,11 +215,13 @@ def _spectrum(matrix: object) -> tuple[Array, Array]:
     w = real_tensor("matrix", matrix, ndim=2).double().numpy()
     if w.shape != (2, 2) or not np.allclose(w, w.T):
         raise InvalidInput(
-            f"matrix has shape {w.shape} or is not symmetric, expected a symmetric 2 x 2 matrix."
+            f"matrix has shape {w.shape} or is not symmetric, expected a symmetric 2 x "
+            f"2 matrix."
         )
     values, basis = np.linalg.eigh(w)
     if np.abs(values).min() < 1e-12:
         raise InvalidInput(
-            "matrix is singular; its determinant would stay zero. Add a multiple of the identity."
+            "matrix is singular; its determinant would stay zero. Add a multiple of "
+            "the identity."
         )
     return values, basis

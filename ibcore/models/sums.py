@@ -15,7 +15,8 @@ from ibcore.validation import InvalidInput, positive_integer
 
 @dataclass(frozen=True)
 class Sum(Model):
-    """f(x) = f_1(x; theta_1) + f_2(x; theta_2) + ... for `parts` with `dimensions` parameters each.
+    """f(x) = f_1(x; theta_1) + f_2(x; theta_2) + ... for `parts` with `dimensions`
+    parameters each.
 
     Parameters `theta` (B, P) hold theta_1, theta_2, ... one after the other.
     """
@@ -26,7 +27,8 @@ class Sum(Model):
     def __post_init__(self) -> None:
         if not self.parts or len(self.parts) != len(self.dimensions):
             raise InvalidInput(
-                f"{len(self.parts)} parts and {len(self.dimensions)} dimensions, expected one dimension "
+                f"{len(self.parts)} parts and {len(self.dimensions)} dimensions, "
+                f"expected one dimension "
                 f"a part, and at least one part."
             )
         for size in self.dimensions:
@@ -34,7 +36,9 @@ class Sum(Model):
 
     @property
     def like(self) -> Tensor | None:
-        """A tensor whose dtype and device the parameters take, where the first part names one."""
+        """A tensor whose dtype and device the parameters take, where the first part
+        names one.
+        """
         return getattr(self.parts[0], "like", None)
 
     @property

@@ -15,11 +15,13 @@ from ibcore.validation import InvalidInput, positive_integer, real_tensor
 
 @dataclass(frozen=True)
 class TwoLayerReLU(OnInputs):
-    """A network of `width` m hidden neurons on `inputs`, (n, d) shared by the batch or (B, n, d).
+    """A network of `width` m hidden neurons on `inputs`, (n, d) shared by the batch or
+    (B, n, d).
 
-    Parameters `theta` (B, m (2 + d)) hold the output weights a (m), the biases b (m) and the input
-    weights w (m d), in this order. The factor m^(-1/2) is the parametrization in which the tangent
-    kernel has a limit as the width grows (Jacot, Gabriel and Hongler 2018).
+    Parameters `theta` (B, m (2 + d)) hold the output weights a (m), the biases b (m)
+    and the input weights w (m d), in this order. The factor m^(-1/2) is the
+    parametrization in which the tangent kernel has a limit as the width grows (Jacot,
+    Gabriel and Hongler 2018).
     """
 
     width: int
@@ -61,7 +63,9 @@ class TwoLayerReLU(OnInputs):
         return torch.cat([z.relu(), gated, by_input_weight], -1) / math.sqrt(self.width)
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n), with relu'(0) = 0."""
+        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n), with relu'(0) =
+        0.
+        """
         return self.vjp(theta)[1](weights)
 
     def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
@@ -87,13 +91,16 @@ class TwoLayerReLU(OnInputs):
         return (hidden @ a[..., None])[..., 0] / root, pull
 
     def kinks(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """For scalar inputs: where f bends, -b_j/w_j, and by how much its slope jumps there, m^(-1/2) a_j |w_j|.
+        """For scalar inputs: where f bends, -b_j/w_j, and by how much its slope jumps
+        there, m^(-1/2) a_j |w_j|.
 
-        Both (B, m); a neuron with w_j = 0 bends nowhere and gets position infinity and jump 0.
+        Both (B, m); a neuron with w_j = 0 bends nowhere and gets position infinity and
+        jump 0.
         """
         if self.features != 1:
             raise InvalidInput(
-                f"kinks are points for scalar inputs only; these inputs have {self.features} features."
+                f"kinks are points for scalar inputs only; these inputs have "
+                f"{self.features} features."
             )
         a, b, w = self.layers(theta)
         w = w[..., 0]
@@ -108,10 +115,11 @@ class TwoLayerReLU(OnInputs):
 def zero_output_start(
     width: int, features: int, scale: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Parameters (B, P) with a = 0 and w, b normal of standard deviation `scale` (B,), drawn with a CPU generator.
+    """Parameters (B, P) with a = 0 and w, b normal of standard deviation `scale` (B,),
+    drawn with a CPU generator.
 
-    The network starts as the zero function whatever the scale, and no pair of neurons starts as
-    two large opposite bends.
+    The network starts as the zero function whatever the scale, and no pair of neurons
+    starts as two large opposite bends.
     """
     scale = real_tensor("scale", scale, ndim=1)
     positive_integer("width", width)

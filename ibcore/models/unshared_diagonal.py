@@ -13,10 +13,12 @@ from ibcore.validation import InvalidInput, positive_number, real_number
 
 @dataclass(frozen=True)
 class UnsharedDiagonal(OnInputs):
-    """The linear predictor x -> w.x with w = u+ v+ - u- v-, entry by entry, homogeneous of degree 2.
+    """The linear predictor x -> w.x with w = u+ v+ - u- v-, entry by entry, homogeneous
+    of degree 2.
 
-    Parameters `theta` (B, 4 d) hold u+, v+, u-, v- (d each). `inputs` are (n, d) or (B, n, d). This is the network of
-    Azulay et al. (2021). Gradient flow conserves u+^2 - v+^2 and u-^2 - v-^2, entry by entry.
+    Parameters `theta` (B, 4 d) hold u+, v+, u-, v- (d each). `inputs` are (n, d) or (B,
+    n, d). This is the network of Azulay et al. (2021). Gradient flow conserves u+^2 -
+    v+^2 and u-^2 - v-^2, entry by entry.
     """
 
     @property
@@ -56,7 +58,9 @@ class UnsharedDiagonal(OnInputs):
         return torch.cat([push] * 4, -1) * self._partners(theta)
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:  # noqa: ARG002
-        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, 4 d, 4 d): pairs u+ with v+ and u- with v-."""
+        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, 4 d, 4 d): pairs u+ with v+ and u-
+        with v-.
+        """
         push = torch.diag_embed(self._push(weights))
         partners = torch.tensor(
             [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, -1], [0, 0, -1, 0]]
@@ -78,14 +82,17 @@ class UnsharedDiagonal(OnInputs):
 
 
 def shaped_start(features: int, product: float, shape: float) -> Tensor:
-    """u+ = u- = u0 and v+ = v- = v0 in every coordinate, so that w = 0: parameters (4 d,), float64.
+    """u+ = u- = u0 and v+ = v- = v0 in every coordinate, so that w = 0: parameters (4
+    d,), float64.
 
-    product: alpha = u0 v0 > 0, the scale.   shape: s = (u0 - v0) / (u0 + v0) in (-1, 1), 0 for equal layers.
+    product: alpha = u0 v0 > 0, the scale.   shape: s = (u0 - v0) / (u0 + v0) in (-1,
+    1), 0 for equal layers.
     """
     positive_number("product", product)
     if not -1 < real_number("shape", shape) < 1:
         raise InvalidInput(
-            f"shape is {shape!r}, expected a number between -1 and 1; at 1 one layer is zero."
+            f"shape is {shape!r}, expected a number between -1 and 1; at 1 one layer "
+            f"is zero."
         )
     mean = (product / ((1 - shape) * (1 + shape))) ** 0.5
     pair = torch.tensor([mean * (1 + shape), mean * (1 - shape)], dtype=torch.float64)

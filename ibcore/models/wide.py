@@ -16,10 +16,12 @@ from ibcore.validation import positive_integer, real_number
 
 @dataclass(frozen=True)
 class WideNetwork(Network):
-    """A `Network` with A_l = W_l / sqrt(columns) and b_l = `bias` beta_l, whose parameters are all W and beta.
+    """A `Network` with A_l = W_l / sqrt(columns) and b_l = `bias` beta_l, whose
+    parameters are all W and beta.
 
-    At a standard normal start its outputs are of order one, whatever the widths, and its tangent kernel has a limit
-    (Jacot, Gabriel and Hongler 2018). With `biases` false there are no beta.
+    At a standard normal start its outputs are of order one, whatever the widths, and
+    its tangent kernel has a limit (Jacot, Gabriel and Hongler 2018). With `biases`
+    false there are no beta.
     """
 
     activation: str = "relu"
@@ -64,11 +66,13 @@ class WideNetwork(Network):
         return draw.to(self.inputs)
 
     def tangent_kernel(self, theta: Tensor) -> Tensor:
-        """K(x_i, x_j) = df(x_i)/dtheta . df(x_j)/dtheta of networks with one output, (B, n, n), layer by layer.
+        """K(x_i, x_j) = df(x_i)/dtheta . df(x_j)/dtheta of networks with one output,
+        (B, n, n), layer by layer.
 
-        The derivative by W_l is the outer product of what the layer receives, over sqrt(columns), and of
-        the derivative of f by what it gives: inner products of the two are multiplied, and no Jacobian
-        is formed.
+        The derivative by W_l is the outer product of what the layer receives, over
+        sqrt(columns), and of
+        the derivative of f by what it gives: inner products of the two are multiplied,
+        and no Jacobian is formed.
         """
         layers = self.layers(theta)
         states, inner = self._states(layers)

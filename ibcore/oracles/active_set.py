@@ -1,4 +1,6 @@
-"""The shortest w with A w >= h, by an active-set method whose every step is a QR decomposition of active rows."""
+"""The shortest w with A w >= h, by an active-set method whose every step is a QR
+decomposition of active rows.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,10 @@ EPS = float(np.finfo(float).eps)
 class ShortestVector:
     """Where `shortest_vector` ended.
 
-    w: (d,), the shortest vector.      weights: (n,) >= 0 with w = A^T weights, zero off the active rows.
-    alternative: None, or weights (n,) >= 0, not all zero, with A^T weights near 0, after which no w exists.
+    w: (d,), the shortest vector.      weights: (n,) >= 0 with w = A^T weights, zero off
+    the active rows.
+    alternative: None, or weights (n,) >= 0, not all zero, with A^T weights near 0,
+    after which no w exists.
     finished: whether one of the two was reached before the limit on steps.
     """
 
@@ -34,12 +38,15 @@ def shortest_vector(
 ) -> ShortestVector:
     """min |w| subject to rows w >= heights, and its dual variables.
 
-    rows: (n, d) of unit length.      heights: (n,) above 0.      start: (n,) >= 0, a guess of the dual variables.
-    noise: the error of an entry of `rows`; rows that it makes dependent are taken as dependent.
-    Lawson and Hanson's method for the dual max h.u - |A^T u|^2/2 over u >= 0: on the active rows, kept linearly
-    independent, the unconstrained maximum is found from their QR decomposition (never from their Gram matrix); a step
-    towards it ends where a variable becomes 0; then the row that is violated most is added. The dual value rises in
-    every step, so that no active set returns. A row counts as violated beyond the rounding of its own product.
+    rows: (n, d) of unit length.      heights: (n,) above 0.      start: (n,) >= 0, a
+    guess of the dual variables.
+    noise: the error of an entry of `rows`; rows that it makes dependent are taken as
+    dependent. Lawson and Hanson's method for the dual max h.u - |A^T u|^2/2 over u >=
+    0: on the active rows, kept linearly independent, the unconstrained maximum is found
+    from their QR decomposition (never from their Gram matrix); a step towards it ends
+    where a variable becomes 0; then the row that is violated most is added. The dual
+    value rises in every step, so that no active set returns. A row counts as violated
+    beyond the rounding of its own product.
     """
     n, d = rows.shape
     u, sizes = start.astype(float), np.abs(rows)
@@ -76,7 +83,9 @@ def shortest_vector(
 
 
 def _on_active(rows: Array, heights: Array, q: Array, r: Array) -> tuple[Array, Array]:
-    """u and w = A^T u with A w = heights for A^T = q r, each corrected once by its residual."""
+    """u and w = A^T u with A w = heights for A^T = q r, each corrected once by its
+    residual.
+    """
     w = q @ solve_triangular(r, heights, trans="T")
     w = w + q @ solve_triangular(r, heights - rows @ w, trans="T")
     u = solve_triangular(r, q.T @ w)
@@ -93,14 +102,18 @@ def _small(c: Array, noise: float) -> float:
 
 
 def _kernel(r: Array, rank: int) -> Array:
-    """c (rank + 1,) with entry 1 at the end such that the first rank + 1 columns combine to 0."""
+    """c (rank + 1,) with entry 1 at the end such that the first rank + 1 columns
+    combine to 0.
+    """
     return np.append(-solve_triangular(r[:rank, :rank], r[:rank, rank]), 1.0)
 
 
 def _until_zero(
     u: Array, active: Indices, c: Array, small: float
 ) -> tuple[Array, Indices, bool]:
-    """Move along c, which leaves A^T u unchanged, until a variable is 0, and whether one ever is."""
+    """Move along c, which leaves A^T u unchanged, until a variable is 0, and whether
+    one ever is.
+    """
     moved = active[: len(c)]
     falling = c < -small
     if not falling.any():
@@ -115,7 +128,9 @@ def _until_zero(
 
 
 def _towards(u: Array, active: Indices, best: Array) -> tuple[Array, Indices]:
-    """The step from u towards `best` that ends where the first variable becomes 0, which is dropped."""
+    """The step from u towards `best` that ends where the first variable becomes 0,
+    which is dropped.
+    """
     here = u[active]
     steps = np.full(len(best), np.inf)
     falling = best <= 0

@@ -1,11 +1,14 @@
-"""Interpolants of least l1 norm and of least quasi-norm, and what diagonal networks do near the first.
+"""Interpolants of least l1 norm and of least quasi-norm, and what diagonal networks do
+near the first.
 
-Basis pursuit is min |beta|_1 s.t. X beta = y. Its duals are the nu with X^T nu = sign(beta) on the support and
-|X^T nu| <= 1 off it; the *slack* is how far below 1 the largest entry off the support can be made.
+Basis pursuit is min |beta|_1 s.t. X beta = y. Its duals are the nu with X^T nu =
+sign(beta) on the support and |X^T nu| <= 1 off it; the *slack* is how far below 1 the
+largest entry off the support can be made.
 
-By duality of linear programs 1 - slack is the largest sum of sign(beta_j) v_j over the support for v in null(X) with
-entries off the support of l1 norm 1: a constant of the null space property, to which Matt and Stöger (2025) tie the
-rate at which diagonal networks approach beta.
+By duality of linear programs 1 - slack is the largest sum of sign(beta_j) v_j over the
+support for v in null(X) with entries off the support of l1 norm 1: a constant of the
+null space property, to which Matt and Stöger (2025) tie the rate at which diagonal
+networks approach beta.
 """
 
 from __future__ import annotations
@@ -46,7 +49,8 @@ _UNITS = "Bring the columns of X to comparable units."
 class BasisPursuit:
     """The interpolant of least l1 norm, float64 on the CPU.
 
-    primal: beta (d,).   dual: nu (n,), the one whose largest |X^T nu| off the support is least.
+    primal: beta (d,).   dual: nu (n,), the one whose largest |X^T nu| off the support
+    is least.
     slack: 1 minus that entry, negative or 0 where beta is not the only minimizer.
     gap: |beta|_1 - nu.y, over |beta|_1.   residual: |X beta - y| / |y|.
     """
@@ -69,13 +73,16 @@ class BasisPursuit:
 
 @threads()
 def basis_pursuit(X: object, y: object) -> BasisPursuit:
-    """Solve min |beta|_1 s.t. X beta = y by HiGHS, once more on its support, and find the dual of largest slack.
+    """Solve min |beta|_1 s.t. X beta = y by HiGHS, once more on its support, and find
+    the dual of largest slack.
 
-    Equivariant: for a X, b y and (r_i x_i, r_i y_i) beta is beta / a, b beta and beta. HiGHS sees rows, columns and
-    targets of size one, since it drops entries of 1e-9 and has absolute tolerances. Equations that others imply are
-    allowed; then the dual is the one in the span of the rows.
-    Raises `InvalidInput` for malformed data, for y = 0, for equations that contradict one another, and where the gap
-    or the residual stays above 1e-8: columns in units that differ by more than some 1e8 can be out of reach.
+    Equivariant: for a X, b y and (r_i x_i, r_i y_i) beta is beta / a, b beta and beta.
+    HiGHS sees rows, columns and targets of size one, since it drops entries of 1e-9 and
+    has absolute tolerances. Equations that others imply are allowed; then the dual is
+    the one in the span of the rows. Raises `InvalidInput` for malformed data, for y =
+    0, for equations that contradict one another, and where the gap or the residual
+    stays above 1e-8: columns in units that differ by more than some 1e8 can be out of
+    reach.
     """
     system = equations(X, y)
     if not system.targets.any():
@@ -91,7 +98,9 @@ def basis_pursuit(X: object, y: object) -> BasisPursuit:
 
 
 def _certified(system: Equations, kept: Independent, prices: Array) -> BasisPursuit:
-    """The solution with its certificate, by a program with `prices` (d,) of its variables, columns times beta."""
+    """The solution with its certificate, by a program with `prices` (d,) of its
+    variables, columns times beta.
+    """
     with failures_in_words("the least l1 interpolant"):
         g = _least(kept.rows / kept.columns, kept.targets, prices)
         beta = g / kept.columns
@@ -111,14 +120,18 @@ def _certified(system: Equations, kept: Independent, prices: Array) -> BasisPurs
     missed = backward_error(system.rows, system.targets, beta)
     if not within(_CERTIFIED, found.gap, found.residual, missed):
         raise InvalidInput(
-            f"the linear program was not solved to {_CERTIFIED:g} (gap {found.gap:.1g}, residual "
+            f"the linear program was not solved to {_CERTIFIED:g} (gap "
+            f"{found.gap:.1g}, residual "
             f"{max(found.residual, missed):.1g}). {_UNITS}"
         )
     return found
 
 
 def _least(A: Array, y: Array, prices: Array) -> Array:
-    """The g of least sum_j prices_j |g_j| s.t. A g = y for entries of A and y of size one, (d,)."""
+    """The g of least sum_j prices_j |g_j| s.t.
+
+    A g = y for entries of A and y of size one, (d,).
+    """
     g = cp.Variable(A.shape[1])
     even = bool((prices == prices[0]).all())
     cost = cp.norm1(g if even else cp.multiply(prices, g))
@@ -140,7 +153,8 @@ def _least(A: Array, y: Array, prices: Array) -> Array:
 
 
 def _widest_dual(X: Array, columns: Array, beta: Array) -> tuple[Array, float]:
-    """The nu with X^T nu = sign(beta) where beta is not 0 whose largest |X^T nu| elsewhere is least, and that.
+    """The nu with X^T nu = sign(beta) where beta is not 0 whose largest |X^T nu|
+    elsewhere is least, and that.
 
     The solutions of the equations are nu = first + free t; the program is over t.
     """
@@ -165,10 +179,11 @@ def _solved(problem: cp.Problem) -> None:
 
 
 def excess_near(pursuit: BasisPursuit, X: Tensor, beta: Tensor) -> Tensor:
-    """|beta|_1 / min |.|_1 - 1 of interpolants (..., d) without cancellation, where the signs agree on the support.
+    """|beta|_1 / min |.|_1 - 1 of interpolants (..., d) without cancellation, where the
+    signs agree on the support.
 
-    By duality the excess is the sum of |beta_j| - beta_j (X^T nu)_j, which vanishes on the support; where a sign
-    differs the term there counts too.
+    By duality the excess is the sum of |beta_j| - beta_j (X^T nu)_j, which vanishes on
+    the support; where a sign differs the term there counts too.
     """
     values = pursuit.dual @ X
     values = torch.where(pursuit.support, pursuit.primal.sign(), values)
@@ -176,9 +191,11 @@ def excess_near(pursuit: BasisPursuit, X: Tensor, beta: Tensor) -> Tensor:
 
 
 def excess_bound(pursuit: BasisPursuit, scale: float) -> float:
-    """A bound on the relative l1 excess of every minimizer of Q with c = `scale`, infinite where c is too large.
+    """A bound on the relative l1 excess of every minimizer of Q with c = `scale`,
+    infinite where c is too large.
 
-    With b the l1 minimizer, |beta|_1 <= (sum_j |b_j| asinh(|b_j| / c) + |b|_1) / log(2 |b|_1 / (d c)). Derived on
+    With b the l1 minimizer, |beta|_1 <= (sum_j |b_j| asinh(|b_j| / c) + |b|_1) / log(2
+    |b|_1 / (d c)). Derived on
     the page: of the order log d / log(1/c) for small c.
     """
     c, size, d = positive_number("scale", scale), pursuit.norm, len(pursuit.primal)
@@ -193,16 +210,19 @@ def excess_bound(pursuit: BasisPursuit, scale: float) -> float:
 
 
 def leading_excess(pursuit: BasisPursuit, X: Tensor, depth: int) -> float:
-    """The limit of (relative l1 excess) / alpha^D as alpha falls, for depth D >= 3 and a basic solution.
+    """The limit of (relative l1 excess) / alpha^D as alpha falls, for depth D >= 3 and
+    a basic solution.
 
-    Off the support beta_j / alpha^D tends to h_D(rho_j), rho = X^T nu. Raises `InvalidInput` where the dual is not
-    unique (fewer than n nonzero entries) or the depth is 2, whose excess falls like alpha^(2 slack).
+    Off the support beta_j / alpha^D tends to h_D(rho_j), rho = X^T nu. Raises
+    `InvalidInput` where the dual is not unique (fewer than n nonzero entries) or the
+    depth is 2, whose excess falls like alpha^(2 slack).
     """
     if depth < 3:
         raise InvalidInput(f"depth is {depth!r}, expected at least 3.")
     if int(pursuit.support.sum()) != len(X):
         raise InvalidInput(
-            "the least l1 interpolant has fewer nonzero entries than there are equations."
+            "the least l1 interpolant has fewer nonzero entries than there are "
+            "equations."
         )
     rho, p = (pursuit.dual @ X)[~pursuit.support].abs(), depth / (depth - 2)
     return float((((1 - rho) ** -p - (1 + rho) ** -p) * (1 - rho)).sum()) / pursuit.norm
@@ -210,11 +230,13 @@ def leading_excess(pursuit: BasisPursuit, X: Tensor, depth: int) -> float:
 
 @threads()
 def quasi_norm_interpolant(X: object, y: object, power: float) -> Tensor:
-    """The interpolant of least sum_j |beta_j|^power, 0 < power <= 1, (d,), by trying every basic solution.
+    """The interpolant of least sum_j |beta_j|^power, 0 < power <= 1, (d,), by trying
+    every basic solution.
 
-    On each orthant the objective is concave, so a minimum is at a vertex, whose nonzero entries meet independent
-    columns, at most as many as there are independent equations. Equivariant as `basis_pursuit` is.
-    Raises `InvalidInput` for a power outside (0, 1], for more than 200,000 supports, for equations that contradict one
+    On each orthant the objective is concave, so a minimum is at a vertex, whose nonzero
+    entries meet independent columns, at most as many as there are independent
+    equations. Equivariant as `basis_pursuit` is. Raises `InvalidInput` for a power
+    outside (0, 1], for more than 200,000 supports, for equations that contradict one
     another, and where no support fits y to 1e-8.
     """
     if not 0 < power <= 1:
@@ -253,9 +275,11 @@ def _combinations(d: int, n: int) -> Tensor:
 
 
 def _on_supports(kept: Independent, supports: Tensor) -> tuple[Tensor, Tensor]:
-    """The solutions (K, n) on `supports` (K, n), columns of size one, and whether their columns are independent.
+    """The solutions (K, n) on `supports` (K, n), columns of size one, and whether their
+    columns are independent.
 
-    Entries of the size of rounding are set to 0: a power near 0 would count them in full.
+    Entries of the size of rounding are set to 0: a power near 0 would count them in
+    full.
     """
     A, y = (torch.from_numpy(part) for part in (kept.rows / kept.columns, kept.targets))
     factors, pivots, _ = torch.linalg.lu_factor_ex(A.T[supports].mT)

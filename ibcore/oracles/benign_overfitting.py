@@ -1,7 +1,9 @@
-"""What interpolating noisy labels costs, from the spectrum of the covariance of the inputs.
+"""What interpolating noisy labels costs, from the spectrum of the covariance of the
+inputs.
 
-Bartlett, Long, Lugosi and Tsigler 2020 (abstract read, theorem recalled) for the effective ranks; Hastie, Montanari,
-Rosset and Tibshirani 2022 (recalled) for the limit of risk and noise, given here for any n.
+Bartlett, Long, Lugosi and Tsigler 2020 (abstract read, theorem recalled) for the
+effective ranks; Hastie, Montanari, Rosset and Tibshirani 2022 (recalled) for the limit
+of risk and noise, given here for any n.
 """
 
 from __future__ import annotations
@@ -20,10 +22,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Equivalent:
-    """Large-n equivalents for minimum-norm least squares with covariance diag(lambda) and n samples.
+    """Large-n equivalents for minimum-norm least squares with covariance diag(lambda)
+    and n samples.
 
-    penalty: kappa with sum_i lambda_i / (lambda_i + kappa) = n: the fit acts like ridge regression with it.
-    noise: excess risk from label noise, over the variance of the noise.      signal: excess risk without noise.
+    penalty: kappa with sum_i lambda_i / (lambda_i + kappa) = n: the fit acts like ridge
+    regression with it.
+    noise: excess risk from label noise, over the variance of the noise.      signal:
+    excess risk without noise.
     """
 
     penalty: float
@@ -34,7 +39,8 @@ class Equivalent:
 def equivalent(
     spectrum: ArrayLike, samples: int, coefficients: ArrayLike
 ) -> Equivalent:
-    """The equivalents for eigenvalues `spectrum` (p,) and true `coefficients` (p,), p > n.
+    """The equivalents for eigenvalues `spectrum` (p,) and true `coefficients` (p,), p >
+    n.
 
     With s_i = lambda_i / (lambda_i + kappa) and q = sum_i s_i^2: noise is
     q / (n - q), signal is kappa^2 sum_i lambda_i beta_i^2 /
@@ -45,7 +51,8 @@ def equivalent(
     beta = np.asarray(coefficients, dtype=np.float64)
     if beta.shape != eigenvalues.shape or n >= len(eigenvalues):
         raise InvalidInput(
-            f"there are {len(eigenvalues)} eigenvalues, {len(beta)} coefficients and {n} samples, expected as many "
+            f"there are {len(eigenvalues)} eigenvalues, {len(beta)} coefficients and "
+            f"{n} samples, expected as many "
             "coefficients as eigenvalues and fewer samples."
         )
     kappa = _penalty(eigenvalues, n)
@@ -56,7 +63,9 @@ def equivalent(
 
 
 def _penalty(eigenvalues: Array, n: int) -> float:
-    """Between the least and the largest value that a flat spectrum of the same trace or size would have."""
+    """Between the least and the largest value that a flat spectrum of the same trace or
+    size would have.
+    """
     total = float(eigenvalues.sum())
 
     def excess(log_kappa: float) -> float:
@@ -99,10 +108,12 @@ def effective_ranks(
 
 
 def power_law_noise(exponent: float) -> float:
-    """Excess risk over the noise for lambda_i = i^-a, a > 1, with infinitely many features and n -> infinity: a - 1.
+    """Excess risk over the noise for lambda_i = i^-a, a > 1, with infinitely many
+    features and n -> infinity: a - 1.
 
-    With kappa -> 0 sums over i become integrals: sum s_i ~ kappa^(-1/a) I, sum s_i^2 ~ kappa^(-1/a) (1 - 1/a) I for
-    I = int dx / (1 + x^a), so that q = (1 - 1/a) n and q / (n - q) = a - 1.
+    With kappa -> 0 sums over i become integrals: sum s_i ~ kappa^(-1/a) I, sum s_i^2 ~
+    kappa^(-1/a) (1 - 1/a) I for I = int dx / (1 + x^a), so that q = (1 - 1/a) n and q /
+    (n - q) = a - 1.
     """
     if positive_number("exponent", exponent) <= 1:
         raise InvalidInput(

@@ -1,11 +1,14 @@
-"""The interpolant of least Bregman divergence from a starting point: where mirror descent has to go.
+"""The interpolant of least Bregman divergence from a starting point: where mirror
+descent has to go.
 
-min D(w, w_0) subject to X w = y, with D(w, v) = psi(w) - psi(v) - grad psi(v).(w - v), has the dual
-max y.nu - psi*(z_0 + X^T nu) + const, z_0 = grad psi(w_0). A point is the solution if and only if it
-interpolates and grad psi(w) - z_0 lies in the row space of X.
+min D(w, w_0) subject to X w = y, with D(w, v) = psi(w) - psi(v) - grad psi(v).(w - v),
+has the dual max y.nu - psi*(z_0 + X^T nu) + const, z_0 = grad psi(w_0). A point is the
+solution if and only if it interpolates and grad psi(w) - z_0 lies in the row space of
+X.
 
-Equivariant: for a X, b y, w_0 b / a and a potential that is measured in the same units (`in_units`: hypentropy with
-beta b / a, the others as they are) the solution is w b / a; each equation may be multiplied by a number.
+Equivariant: for a X, b y, w_0 b / a and a potential that is measured in the same units
+(`in_units`: hypentropy with beta b / a, the others as they are) the solution is w b /
+a; each equation may be multiplied by a number.
 """
 
 from __future__ import annotations
@@ -39,9 +42,11 @@ _ROUNDING = 1e-14  # relative residual at which Newton's method ends
 
 
 class Potential(Protocol):
-    """A strictly convex psi(w) = sum_i psi_1(w_i), in NumPy; primal: whether Newton's method runs on w or on the dual.
+    """A strictly convex psi(w) = sum_i psi_1(w_i), in NumPy; primal: whether Newton's
+    method runs on w or on the dual.
 
-    For a potential with a flat or kinked conjugate (an l_p norm with p > 2) it runs on w.
+    For a potential with a flat or kinked conjugate (an l_p norm with p > 2) it runs on
+    w.
     """
 
     primal: bool
@@ -63,7 +68,8 @@ class PNorm:
     def __init__(self, p: float) -> None:
         if not positive_number("p", p) > 1:
             raise InvalidInput(
-                f"p is {p!r}, expected a number above 1: at 1 the potential is not strictly convex."
+                f"p is {p!r}, expected a number above 1: at 1 the potential is not "
+                f"strictly convex."
             )
         self.p, self.primal = p, p > 2
 
@@ -88,7 +94,9 @@ class PNorm:
 
 
 class Hypentropy:
-    """psi(w) = sum_i w_i asinh(w_i / beta) - sqrt(w_i^2 + beta^2), beta > 0 (Ghai, Hazan and Singer 2020)."""
+    """psi(w) = sum_i w_i asinh(w_i / beta) - sqrt(w_i^2 + beta^2), beta > 0 (Ghai,
+    Hazan and Singer 2020).
+    """
 
     primal = False
 
@@ -111,7 +119,9 @@ class Hypentropy:
         return Hypentropy(self.beta / size), 1.0
 
     def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]:
-        """The least sum of u log(2u/beta) - u + v log(2v/beta) - v over w = u - v, u, v >= 0, which is psi(w)."""
+        """The least sum of u log(2u/beta) - u + v log(2v/beta) - v over w = u - v, u, v
+        >= 0, which is psi(w).
+        """
         u, v = cp.Variable(w.shape), cp.Variable(w.shape)
         log = np.log(2 / self.beta) - 1
         return cp.sum(-cp.entr(u) - cp.entr(v) + log * (u + v)), [w == u - v]
@@ -146,10 +156,12 @@ class BregmanProjection:
     """The solution with its certificate, float64 on the CPU.
 
     w: (d,).      dual: nu (n,).
-    residual: |X w - y| over the larger of |y| and |X|_F |w|, equations scaled to largest entries near 1.
-    outside: length of the part of grad psi(w) - grad psi(w_0) outside the row space of X, over that of both gradients.
-    gap: (D(w, w_0) - dual value) over the sum of the absolute values of both sides' terms, which is what
-    rounding can be compared with.
+    residual: |X w - y| over the larger of |y| and |X|_F |w|, equations scaled to
+    largest entries near 1.
+    outside: length of the part of grad psi(w) - grad psi(w_0) outside the row space of
+    X, over that of both gradients.
+    gap: (D(w, w_0) - dual value) over the sum of the absolute values of both sides'
+    terms, which is what rounding can be compared with.
     """
 
     w: Tensor
@@ -163,11 +175,13 @@ class BregmanProjection:
 def bregman_projection(
     X: object, y: object, start: object, potential: Potential
 ) -> BregmanProjection:
-    """The solution by Newton's method: on the dual, or on w where the conjugate of psi is not smooth.
+    """The solution by Newton's method: on the dual, or on w where the conjugate of psi
+    is not smooth.
 
-    X: (n, d) with independent rows, n < d.      y: (n,).      start: w_0 (d,), inside the domain of psi.
-    Raises `InvalidInput` for malformed data, a start outside the domain, dependent rows, or targets that
-    Newton's method does not reach (for the entropy: that no positive w fits).
+    X: (n, d) with independent rows, n < d.      y: (n,).      start: w_0 (d,), inside
+    the domain of psi. Raises `InvalidInput` for malformed data, a start outside the
+    domain, dependent rows, or targets that Newton's method does not reach (for the
+    entropy: that no positive w fits).
     """
     problem = _data(X, y, start, potential)
     rows, targets, w0, psi = problem.rows, problem.targets, problem.start, problem.psi
@@ -183,9 +197,12 @@ def bregman_projection(
         and within(_OPTIMAL, result.outside, abs(result.gap))
     ):
         raise InvalidInput(
-            f"Newton's method ended with a residual of {result.residual:.1e}, {result.outside:.1e} outside the row "
-            f"space and a gap of {result.gap:.1e}: there is no interpolant in the domain of the potential, or none "
-            f"that double precision can tell. Bring w_0, the columns of X and y / X to comparable units."
+            f"Newton's method ended with a residual of {result.residual:.1e}, "
+            f"{result.outside:.1e} outside the row "
+            f"space and a gap of {result.gap:.1e}: there is no interpolant in the "
+            f"domain of the potential, or none "
+            f"that double precision can tell. Bring w_0, the columns of X and y / X to "
+            f"comparable units."
         )
     return result
 
@@ -194,7 +211,8 @@ def bregman_projection(
 def program(
     X: object, y: object, start: object, potential: Potential
 ) -> tuple[Tensor, float]:
-    """The same program in CVXPY as it is stated, by Clarabel: its solution (d,) and least divergence.
+    """The same program in CVXPY as it is stated, by Clarabel: its solution (d,) and
+    least divergence.
 
     Good to about 1e-5 in w. Raises as `bregman_projection` does for malformed data.
     """
@@ -234,7 +252,9 @@ def divergence(w: object, start: object, potential: Potential) -> float:
 
 @dataclass(frozen=True)
 class _Problem:
-    """The problem for w / size, with rows of size one and psi in these units; given gradients are `slope` larger."""
+    """The problem for w / size, with rows of size one and psi in these units; given
+    gradients are `slope` larger.
+    """
 
     rows: Array
     targets: Array
@@ -250,20 +270,23 @@ def _data(X: object, y: object, start: object, potential: Potential) -> _Problem
     w0 = real_tensor("start", start, ndim=1).detach().cpu().double().numpy()
     if len(w0) != system.rows.shape[1]:
         raise InvalidInput(
-            f"start has shape {w0.shape} and X {system.rows.shape}; expected one target a row and "
+            f"start has shape {w0.shape} and X {system.rows.shape}; expected one "
+            f"target a row and "
             f"a start of ({system.rows.shape[1]},)."
         )
     refuse_dependent_rows(system.rows)
     if isinstance(potential, Entropy) and not (w0 > 0).all():
         raise InvalidInput(
-            f"start has the smallest entry {w0.min():g}, expected positive entries for the entropy."
+            f"start has the smallest entry {w0.min():g}, expected positive entries for "
+            f"the entropy."
         )
     largest = float(np.abs(system.targets).max()) * system.size
     size = power_of_two(max(largest, float(np.abs(w0).max())))
     psi, slope = potential.in_units(size)
     if not 0 < slope < np.inf:
         raise InvalidInput(
-            f"w is of size {size:.1g}, whose gradient is no finite double. Choose other units."
+            f"w is of size {size:.1g}, whose gradient is no finite double. Choose "
+            f"other units."
         )
     targets = system.targets * (system.size / size)
     return _Problem(system.rows, targets, w0 / size, psi, system.lengths, size, slope)
@@ -272,7 +295,9 @@ def _data(X: object, y: object, start: object, potential: Potential) -> _Problem
 def _dual_newton(
     rows: Array, y: Array, z0: Array, psi: Potential
 ) -> tuple[Array, Array]:
-    """nu minimizing psi*(z_0 + X^T nu) - y.nu, by Newton steps shortened until the residual's pairing allows them."""
+    """nu minimizing psi*(z_0 + X^T nu) - y.nu, by Newton steps shortened until the
+    residual's pairing allows them.
+    """
     least = np.linalg.lstsq(rows.T, np.linalg.lstsq(rows, y, rcond=None)[0], rcond=None)
     nu = _first_multiple(rows, y, z0, psi, least[0])
     scale, best, stalled = float(np.linalg.norm(y)) or 1.0, np.inf, 0
@@ -305,7 +330,9 @@ def _dual_newton(
 def _first_multiple(
     rows: Array, y: Array, z0: Array, psi: Potential, nu: Array
 ) -> Array:
-    """The multiple t nu, 1e-8 <= t <= 1e8, where the dual is about least: the inverse can be a high power."""
+    """The multiple t nu, 1e-8 <= t <= 1e8, where the dual is about least: the inverse
+    can be a high power.
+    """
     low, high = np.log(1e-8), np.log(1e8)
     for _ in range(8):
         middle = (low + high) / 2
@@ -315,7 +342,9 @@ def _first_multiple(
 
 
 def _length(slope: Any, first: float) -> float:
-    """A step t <= 1 at which the slope of a convex function along the step has not turned past -first / 2."""
+    """A step t <= 1 at which the slope of a convex function along the step has not
+    turned past -first / 2.
+    """
     t = 1.0
     while not slope(t) <= -0.5 * first and t > 1e-12:
         t /= 2
@@ -325,7 +354,9 @@ def _length(slope: Any, first: float) -> float:
 def _primal_newton(
     rows: Array, y: Array, z0: Array, psi: Potential
 ) -> tuple[Array, Array]:
-    """Newton's method on the interpolants w = X^+ y + N c, N an orthonormal basis of null(X)."""
+    """Newton's method on the interpolants w = X^+ y + N c, N an orthonormal basis of
+    null(X).
+    """
     kernel = np.linalg.svd(rows)[2][len(rows) :].T
     w = np.linalg.lstsq(rows, y, rcond=None)[0]
     for _ in range(_STEPS):

@@ -1,15 +1,18 @@
-"""What gradient flow minimizes under a commuting parametrization w = G(theta): potential, mirror map and both inverses.
+"""What gradient flow minimizes under a commuting parametrization w = G(theta):
+potential, mirror map and both inverses.
 
-Gradient flow of any loss of w moves theta along xi, xi' = -(gradient of the loss at w), and w = grad H(xi) with
-H(0) = 0 at the start. The potential is Q = H*, so that Q(w) >= 0, with equality at the start alone:
+Gradient flow of any loss of w moves theta along xi, xi' = -(gradient of the loss at w),
+and w = grad H(xi) with H(0) = 0 at the start. The potential is Q = H*, so that Q(w) >=
+0, with equality at the start alone:
 
     w = u^2 - v^2,          u = v = alpha         w_j = 2 alpha^2 sinh(4 xi_j)
-    w = u^D - v^D, D >= 3,  u = v = alpha         w_j = alpha^D h_D(D (D - 2) alpha^(D - 2) xi_j)
-    w = u+ v+ - u- v-,      u = u0, v = v0        w_j = (u0^2 + v0^2) sinh(2 xi_j)
-    w_k = b_k.U U^T b_k,    U = alpha I           w_k = alpha^2 exp(4 xi_k)
+    w = u^D - v^D, D >= 3,  u = v = alpha         w_j = alpha^D h_D(D (D - 2) alpha^(D -
+    2) xi_j) w = u+ v+ - u- v-,      u = u0, v = v0        w_j = (u0^2 + v0^2) sinh(2
+    xi_j) w_k = b_k.U U^T b_k,    U = alpha I           w_k = alpha^2 exp(4 xi_k)
 
-The b_k are orthonormal and h_D is the link of `q_alpha`. Woodworth et al. (2020), Azulay et al. (2021) and
-Gunasekar et al. (2017) found them; the theorem behind all is that of Li, Wang, Lee and Arora (2022).
+The b_k are orthonormal and h_D is the link of `q_alpha`. Woodworth et al. (2020),
+Azulay et al. (2021) and Gunasekar et al. (2017) found them; the theorem behind all is
+that of Li, Wang, Lee and Arora (2022).
 """
 
 from __future__ import annotations
@@ -40,7 +43,9 @@ from ibcore.validation import positive_integer, positive_number
 
 @dataclass(frozen=True)
 class Minimizer:
-    """The interpolant w (m,) of least Q, and the largest of the relative errors of its certificate."""
+    """The interpolant w (m,) of least Q, and the largest of the relative errors of its
+    certificate.
+    """
 
     w: Tensor
     error: float
@@ -64,7 +69,9 @@ class MirrorPotential(Protocol):
 
 @dataclass(frozen=True)
 class Symmetric:
-    """w = scale h(speed xi) with the link h of `depth`: sinh at depth 2. Q is that of `q_alpha` over `speed`."""
+    """w = scale h(speed xi) with the link h of `depth`: sinh at depth 2. Q is that of
+    `q_alpha` over `speed`.
+    """
 
     scale: float
     speed: float
@@ -80,7 +87,9 @@ class Symmetric:
         return self.scale * link(self.speed * xi, self.depth)
 
     def minimizer(self, X: Tensor, y: Tensor) -> Minimizer:
-        """At depth 2 certified by duality, above by the residual and the next step of Newton's method."""
+        """At depth 2 certified by duality, above by the residual and the next step of
+        Newton's method.
+        """
         if self.depth == 2:
             start = torch.zeros(X.shape[1], dtype=torch.float64)
             return _certified(bregman_projection(X, y, start, Hypentropy(self.scale)))
@@ -90,7 +99,10 @@ class Symmetric:
 
 @dataclass(frozen=True)
 class Exponential:
-    """w = scale exp(speed xi), positive. Q(w) = sum_k (w_k log(w_k / scale) - w_k + scale) / speed."""
+    """w = scale exp(speed xi), positive.
+
+    Q(w) = sum_k (w_k log(w_k / scale) - w_k + scale) / speed.
+    """
 
     scale: float
     speed: float
@@ -105,7 +117,10 @@ class Exponential:
         return self.scale * (self.speed * xi).exp()
 
     def minimizer(self, X: Tensor, y: Tensor) -> Minimizer:
-        """Certified by duality. Raises `InvalidInput` as `bregman_projection` does where no positive w fits."""
+        """Certified by duality.
+
+        Raises `InvalidInput` as `bregman_projection` does where no positive w fits.
+        """
         start = torch.full((X.shape[1],), self.scale, dtype=torch.float64)
         return _certified(bregman_projection(X, y, start, Entropy()))
 
@@ -133,5 +148,7 @@ def of_layers(first: float, second: float) -> Symmetric:
 
 
 def of_squares(alpha: float) -> Exponential:
-    """The entries w_k = b_k.U U^T b_k of U U^T in an orthonormal basis, from U = alpha I."""
+    """The entries w_k = b_k.U U^T b_k of U U^T in an orthonormal basis, from U = alpha
+    I.
+    """
     return Exponential(positive_number("alpha", alpha) ** 2, 4.0)

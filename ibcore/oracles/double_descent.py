@@ -47,12 +47,14 @@ def weak_features_spread(
     signal_unused: float,
     noise_variance: float,
 ) -> float:
-    """Standard deviation over training inputs of the risk given them, label noise averaged out.
+    """Standard deviation over training inputs of the risk given them, label noise
+    averaged out.
 
-    Infinite within three of the threshold, if p >= 1 and v > 0. The trace of the inverse of a k x k Wishart
-    matrix with k + m degrees of freedom has variance 2k (k+m-1) / (m (m-1)^2 (m-3)), from the second moments of
-    the inverse Wishart law; the part of a fixed vector outside a random n-dimensional subspace of R^p
-    is a Beta((p-n)/2, n/2) share of its energy, independent of that trace.
+    Infinite within three of the threshold, if p >= 1 and v > 0. The trace of the
+    inverse of a k x k Wishart matrix with k + m degrees of freedom has variance 2k
+    (k+m-1) / (m (m-1)^2 (m-3)), from the second moments of the inverse Wishart law; the
+    part of a fixed vector outside a random n-dimensional subspace of R^p is a
+    Beta((p-n)/2, n/2) share of its energy, independent of that trace.
     """
     n, p = positive_integer("samples", samples), positive_integer("used", used, least=0)
     _energies(signal_used, signal_unused, noise_variance)
@@ -73,17 +75,21 @@ def weak_features_spread(
 def _energies(*energies: float) -> None:
     if not all(math.isfinite(energy) and energy >= 0 for energy in energies):
         raise InvalidInput(
-            f"signal and noise energies are {energies}, expected finite numbers of 0 or more. "
+            f"signal and noise energies are {energies}, expected finite numbers of 0 "
+            f"or more. "
             f"Pass squared norms and a variance."
         )
 
 
 @dataclass(frozen=True)
 class RiskParts:
-    """Where the expected squared test error of minimum-norm least squares comes from; the parts add up to it.
+    """Where the expected squared test error of minimum-norm least squares comes from;
+    the parts add up to it.
 
-    bias: |E w - beta|^2 with E w the mean of the weights over training sets, unused features having weight 0.
-    inputs: variance of the weights from which inputs are drawn.      labels: variance from the labels, given them.
+    bias: |E w - beta|^2 with E w the mean of the weights over training sets, unused
+    features having weight 0.
+    inputs: variance of the weights from which inputs are drawn.      labels: variance
+    from the labels, given them.
     noise: the variance of a fresh label, which nobody can predict.
     """
 
@@ -120,12 +126,15 @@ def weak_features_parts(
 
 
 def bias_errors(samples: int, used: int, repetitions: int) -> tuple[float, float]:
-    """Standard errors of squared bias and of variance from inputs, as `split_bias` estimates them, for |b_T| = 1.
+    """Standard errors of squared bias and of variance from inputs, as `split_bias`
+    estimates them, for |b_T| = 1.
 
-    Of P b with P the projection on a random n-dimensional subspace of R^p, p > n, with s = n/p: b . P b has mean s
-    and variance 2 s (1 - s) / (p + 2) (Beta), and what is left of s (1 - s) is spread evenly over p - 1 directions.
-    To first order the estimates are linear in the mean of b . P b, with slopes 2 (1 - s) and 1 - 2 s; the product of
-    the two halves' errors has variance 4 tr C^2 / N^2 with C the covariance of P b.
+    Of P b with P the projection on a random n-dimensional subspace of R^p, p > n, with
+    s = n/p: b . P b has mean s and variance 2 s (1 - s) / (p + 2) (Beta), and what is
+    left of s (1 - s) is spread evenly over p - 1 directions. To first order the
+    estimates are linear in the mean of b . P b, with slopes 2 (1 - s) and 1 - 2 s; the
+    product of the two halves' errors has variance 4 tr C^2 / N^2 with C the covariance
+    of P b.
     """
     n, p = positive_integer("samples", samples), positive_integer("used", used)
     draws = positive_integer("repetitions", repetitions, least=2)

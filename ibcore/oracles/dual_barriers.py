@@ -1,4 +1,6 @@
-"""What the central path of nuclear norm minimization is made of: observations of a matrix, and barriers of the dual."""
+"""What the central path of nuclear norm minimization is made of: observations of a
+matrix, and barriers of the dual.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,9 @@ class EntryPlaces:
 
 
 class Spectral:
-    """-log det(I - G^T G) for G = sum_i nu_i A_i of norm below 1: value, derivatives, and the matrix they name."""
+    """-log det(I - G^T G) for G = sum_i nu_i A_i of norm below 1: value, derivatives,
+    and the matrix they name.
+    """
 
     def __init__(self, places: Places, dual: Array) -> None:
         self.places, G = places, places.spread(dual)

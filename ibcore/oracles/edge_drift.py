@@ -1,10 +1,13 @@
-"""Where methods that cannot come to rest drift along the valley x = 0 of L(x, y) = (1 + y^2) x^2.
+"""Where methods that cannot come to rest drift along the valley x = 0 of L(x, y) = (1 +
+y^2) x^2.
 
-The largest curvature on the valley is lambda(y) = 2 (1 + y^2). With steps of size eta and the time tau = eta^2 k
-after k of them, normalized gradient descent drifts by y' = -(log lambda)' / 4 and gradient descent on the root of L by
-y' = -lambda' / 8. A first integral of the drift is F(y) + tau / 2, with F(y) = log y + y^2 / 2 or F(y) = log y.
+The largest curvature on the valley is lambda(y) = 2 (1 + y^2). With steps of size eta
+and the time tau = eta^2 k after k of them, normalized gradient descent drifts by y' =
+-(log lambda)' / 4 and gradient descent on the root of L by y' = -lambda' / 8. A first
+integral of the drift is F(y) + tau / 2, with F(y) = log y + y^2 / 2 or F(y) = log y.
 
-Source: Arora, Li and Panigrahi 2022 (recalled), for this valley derived, with a bound on the error, on the page.
+Source: Arora, Li and Panigrahi 2022 (recalled), for this valley derived, with a bound
+on the error, on the page.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ from torch import Tensor
 
 
 def normalized_drift(start: Tensor, tau: Tensor) -> Tensor:
-    """y(tau) of y' = -y / (2 (1 + y^2)), y(0) = start > 0: y^2 = W(s e^(s - tau)), s = start^2; shapes broadcast."""
+    """y(tau) of y' = -y / (2 (1 + y^2)), y(0) = start > 0: y^2 = W(s e^(s - tau)), s =
+    start^2; shapes broadcast.
+    """
     squared = start.square()
     return torch.sqrt(_lambert(squared * torch.exp(squared - tau)))
 

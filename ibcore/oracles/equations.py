@@ -1,4 +1,6 @@
-"""Linear equations X w = y in the units in which double precision serves best, and failures told in words."""
+"""Linear equations X w = y in the units in which double precision serves best, and
+failures told in words.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _CONSISTENT = 1e-9  # relative size below which what no w fits counts as roundin
 
 @contextmanager
 def failures_in_words(what: str) -> Iterator[None]:
-    """Raises `InvalidInput` in place of an error of linear algebra or of an iteration; also a decorator."""
+    """Raises `InvalidInput` in place of an error of linear algebra or of an iteration;
+    also a decorator.
+    """
     try:
         yield
     except (np.linalg.LinAlgError, FloatingPointError, RuntimeError) as error:
@@ -51,11 +55,14 @@ def powers_of_two(values: Array, axis: int) -> Array:
 
 @dataclass(frozen=True)
 class Equations:
-    """X w = y with each equation divided by a power of two, and y by one more, to entries of size one.
+    """X w = y with each equation divided by a power of two, and y by one more, to
+    entries of size one.
 
-    Where single columns are in other units, the entries are so once the columns are scaled too.
-    rows: (n, d).   targets: (n,).   lengths: (n,), what the equations were divided by.   size: by which y was.
-    w solves these where `size` w solves the given ones; X^T nu is that of the given ones for nu / `lengths`.
+    Where single columns are in other units, the entries are so once the columns are
+    scaled too.
+    rows: (n, d).   targets: (n,).   lengths: (n,), what the equations were divided by.
+    size: by which y was. w solves these where `size` w solves the given ones; X^T nu is
+    that of the given ones for nu / `lengths`.
     """
 
     rows: Array
@@ -69,7 +76,10 @@ class Equations:
 
 
 def equations(X: object, y: object) -> Equations:
-    """X (n, d) and y (n,) as `Equations`.   Raises `InvalidInput` for malformed data or several columns of y."""
+    """X (n, d) and y (n,) as `Equations`.
+
+    Raises `InvalidInput` for malformed data or several columns of y.
+    """
     rows, targets = single_targets(X, y)
     return scaled_equations(rows, targets)
 
@@ -83,7 +93,9 @@ def scaled_equations(rows: Array, targets: Array) -> Equations:
 
 
 def _lengths(rows: Array) -> Array:
-    """Powers of two by which rows are divided so that columns can be scaled to entries of size one with them."""
+    """Powers of two by which rows are divided so that columns can be scaled to entries
+    of size one with them.
+    """
     lengths = powers_of_two(rows, axis=1)
     even = np.abs(rows / lengths[:, None])
     nonzero = even > 0
@@ -103,7 +115,9 @@ def _mean(logs: Array, counted: NDArray[np.bool_], axis: int) -> Array:
 
 
 def backward_error(rows: Array, targets: Array, w: Array) -> float:
-    """The largest |X w - y|_i / (|X| |w| + |y|)_i, which no units of rows or columns change."""
+    """The largest |X w - y|_i / (|X| |w| + |y|)_i, which no units of rows or columns
+    change.
+    """
     missed, size = (
         np.abs(rows @ w - targets),
         np.abs(rows) @ np.abs(w) + np.abs(targets),
@@ -125,7 +139,9 @@ def single_targets(X: object, y: object) -> tuple[Array, Array]:
 
 
 def independent_rows(rows: Array) -> bool:
-    """Whether the rows (n, d) are linearly independent, judged with rows and columns of size 1."""
+    """Whether the rows (n, d) are linearly independent, judged with rows and columns of
+    size 1.
+    """
     even = rows / powers_of_two(rows, axis=1)[:, None]
     even = even / powers_of_two(even, axis=0)
     return len(rows) <= rows.shape[1] and bool(
@@ -137,7 +153,8 @@ def refuse_dependent_rows(rows: Array) -> None:
     """Raises `InvalidInput` where the rows (n, d) are linearly dependent."""
     if not independent_rows(rows):
         raise InvalidInput(
-            "the rows of X are linearly dependent. Remove the rows that the others determine."
+            "the rows of X are linearly dependent. Remove the rows that the others "
+            "determine."
         )
 
 
@@ -145,8 +162,10 @@ def refuse_dependent_rows(rows: Array) -> None:
 class Independent:
     """r independent equations with the solutions of n that may depend on one another.
 
-    rows: (r, d).   targets: (r,).   back: (n, r), nu = back @ (dual of these); the identity where all are independent.
-    columns: (d,), powers of two, the sizes of the columns of `rows`, or 1 where those differ little.
+    rows: (r, d).   targets: (r,).   back: (n, r), nu = back @ (dual of these); the
+    identity where all are independent.
+    columns: (d,), powers of two, the sizes of the columns of `rows`, or 1 where those
+    differ little.
     """
 
     rows: Array
@@ -158,8 +177,8 @@ class Independent:
 def independent(system: Equations) -> Independent:
     """Equations without those that others imply.
 
-    Raises `InvalidInput` where the equations contradict one another: then r = y - X X^+ y has X^T r = 0 and r.y > 0,
-    which no solution allows.
+    Raises `InvalidInput` where the equations contradict one another: then r = y - X X^+
+    y has X^T r = 0 and r.y > 0, which no solution allows.
     """
     columns = powers_of_two(system.rows, axis=0)
     columns = np.ones_like(columns) if columns.min() > _LIKE else columns
@@ -173,7 +192,8 @@ def independent(system: Equations) -> Independent:
     if np.linalg.norm(outside) > _CONSISTENT * np.linalg.norm(system.targets):
         raise InvalidInput(
             f"X w = y has no solution: {len(even)} rows of rank {rank} leave "
-            f"{np.linalg.norm(outside) / np.linalg.norm(system.targets):.1g} of y unfitted. "
+            f"{np.linalg.norm(outside) / np.linalg.norm(system.targets):.1g} of y "
+            f"unfitted. "
             f"Remove contradictory rows."
         )
     return Independent(frame.T @ system.rows, frame.T @ system.targets, frame, columns)

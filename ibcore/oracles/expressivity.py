@@ -1,4 +1,6 @@
-"""The two-layer ReLU network with 2n + d weights that fits any labels of n points exactly."""
+"""The two-layer ReLU network with 2n + d weights that fits any labels of n points
+exactly.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,11 @@ _FITTED = 1e-3
 
 @dataclass(frozen=True)
 class MemorizingNetwork:
-    """c(x) = sum_j w_j relu(a.x - b_j) with the d weights a, the n thresholds b and the n weights w.
+    """c(x) = sum_j w_j relu(a.x - b_j) with the d weights a, the n thresholds b and the
+    n weights w.
 
-    smallest_gap: the least distance of two projected points; the weights w grow like its reciprocal
-    and with them the rounding error of the fit.
+    smallest_gap: the least distance of two projected points; the weights w grow like
+    its reciprocal and with them the rounding error of the fit.
     """
 
     direction: Tensor
@@ -87,7 +90,8 @@ def _checked(X: object, y: object, direction: object) -> tuple[Tensor, Tensor, T
     along = real_tensor("direction", direction, ndim=1).to(inputs)
     if targets.ndim != 1 or len(along) != inputs.shape[1]:
         raise InvalidInput(
-            f"X has shape {tuple(inputs.shape)}, y {tuple(targets.shape)} and direction "
+            f"X has shape {tuple(inputs.shape)}, y {tuple(targets.shape)} and "
+            f"direction "
             f"{tuple(along.shape)}; expected (n, d), (n,) and (d,)."
         )
     return inputs, targets, along
@@ -97,6 +101,7 @@ def _refuse_missed(network: MemorizingNetwork, X: Tensor, y: Tensor) -> None:
     missed = (network(X) - y).abs().max()
     if not bool(missed <= _FITTED * y.abs().max()):
         raise InvalidInput(
-            f"two projections are only {network.smallest_gap:.1g} apart, and rounding misses a label by "
+            f"two projections are only {network.smallest_gap:.1g} apart, and rounding "
+            f"misses a label by "
             f"{float(missed):.1g}. Draw another direction."
         )

@@ -1,4 +1,6 @@
-"""How flat a minimum of a linear network can be on whitened inputs, and how sharp a chain of scalars is."""
+"""How flat a minimum of a linear network can be on whitened inputs, and how sharp a
+chain of scalars is.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,12 @@ def flattest_sharpness(target: Tensor, depth: int) -> Tensor:
 
 
 def aligned_bound(layers: list[Tensor], target: Tensor) -> Tensor:
-    """What the proof finds below the sharpness of one minimum, (B,), of `layers` (B, rows, columns), the input's first.
+    """What the proof finds below the sharpness of one minimum, (B,), of `layers` (B,
+    rows, columns), the input's first.
 
-    It is 2 sum_l |a_l|^2 |b_l|^2 with a_l = (W_N ... W_(l+1))^T u and b_l = W_(l-1) ... W_1 v, where u and v are the
-    leading singular vectors of the target (B, k, d). It lies between the flattest sharpness and that of the minimum.
+    It is 2 sum_l |a_l|^2 |b_l|^2 with a_l = (W_N ... W_(l+1))^T u and b_l = W_(l-1) ...
+    W_1 v, where u and v are the leading singular vectors of the target (B, k, d). It
+    lies between the flattest sharpness and that of the minimum.
     """
     left, _, right = torch.linalg.svd(target, full_matrices=False)
     above, below = left[..., :1], right[..., :1, :].mT
@@ -41,6 +45,9 @@ def aligned_bound(layers: list[Tensor], target: Tensor) -> Tensor:
 
 
 def chain_sharpness(weights: Tensor) -> Tensor:
-    """2 sum_i (a / w_i)^2 with a = w_1 ... w_N, (B,): of a chain of scalars (B, N) at a minimum, E x^2 = 1."""
+    """2 sum_i (a / w_i)^2 with a = w_1 ...
+
+    w_N, (B,): of a chain of scalars (B, N) at a minimum, E x^2 = 1.
+    """
     product = weights.prod(-1, keepdim=True)
     return 2 * (product / weights).square().sum(-1)

@@ -1,4 +1,6 @@
-"""The maximum margin measured by the l1 norm of the discrete Fourier transform, certified by its dual program."""
+"""The maximum margin measured by the l1 norm of the discrete Fourier transform,
+certified by its dual program.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +26,20 @@ _ACTIVE = 1e-5
 
 @dataclass(frozen=True)
 class FourierMargin:
-    """The solution of min |F beta|_1 s.t. y_i beta.x_i >= 1, F the unitary discrete Fourier transform, on the CPU.
+    """The solution of min |F beta|_1 s.t. y_i beta.x_i >= 1, F the unitary discrete
+    Fourier transform, on the CPU.
 
-    primal: beta (d,), scaled so that its least margin is 1.      dual: lambda (n,) >= 0, feasible for the dual
-    program max sum(lambda) subject to |F A^T lambda|_inf <= 1 with rows y_i x_i of A.      value: |F beta|_1.
-    gap: (value - sum(lambda)) / value, a bound on the relative error, since both are feasible.
-    slack: 1 - max |F A^T lambda| over the frequencies that beta does not use (1 if it uses all).
+    primal: beta (d,), scaled so that its least margin is 1.      dual: lambda (n,) >=
+    0, feasible for the dual program max sum(lambda) subject to |F A^T lambda|_inf <= 1
+    with rows y_i x_i of A.      value: |F beta|_1.
+    gap: (value - sum(lambda)) / value, a bound on the relative error, since both are
+    feasible.
+    slack: 1 - max |F A^T lambda| over the frequencies that beta does not use (1 if it
+    uses all).
     strictness: the least positive dual variable over the largest.
-    rate: exponent with which the gap of a two-layer convolutional network is expected to fall in log(1/L): the
-    slack, or the rate at which a small error within the used frequencies decays, whichever is smaller.
+    rate: exponent with which the gap of a two-layer convolutional network is expected
+    to fall in log(1/L): the slack, or the rate at which a small error within the used
+    frequencies decays, whichever is smaller.
     """
 
     primal: Tensor
@@ -45,7 +52,9 @@ class FourierMargin:
 
 
 def fourier_norm(beta: Tensor) -> Tensor:
-    """|F beta|_1 of `beta` (..., d) with the unitary transform, (...,): at least |beta|_2, at most d^(1/2) |beta|_2."""
+    """|F beta|_1 of `beta` (..., d) with the unitary transform, (...,): at least
+    |beta|_2, at most d^(1/2) |beta|_2.
+    """
     return torch.fft.fft(beta, norm="ortho").abs().sum(-1)
 
 
@@ -53,9 +62,10 @@ def fourier_norm(beta: Tensor) -> Tensor:
 def fourier_max_margin(X: object, y: object) -> FourierMargin:
     """Solve the second-order cone program with Clarabel.
 
-    Equivariant under a common factor s of X (primal / s, dual / s, value / s; the rest stays) and under cyclic shifts
-    of the columns. Raises `InvalidInput` for malformed data and where no solution is certified to 1e-7, and
-    `NotSeparable` where no direction separates the data.
+    Equivariant under a common factor s of X (primal / s, dual / s, value / s; the rest
+    stays) and under cyclic shifts of the columns. Raises `InvalidInput` for malformed
+    data and where no solution is certified to 1e-7, and `NotSeparable` where no
+    direction separates the data.
     """
     inputs, labels = binary_data(X, y)
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
@@ -76,13 +86,17 @@ def fourier_max_margin(X: object, y: object) -> FourierMargin:
                         value=solution.value * unit,
                     )
     raise InvalidInput(
-        "the cone program did not solve: the margin is below what double precision resolves. "
-        "Center and scale the data (the program is then another one), or remove nearly contradictory points."
+        "the cone program did not solve: the margin is below what double precision "
+        "resolves. "
+        "Center and scale the data (the program is then another one), or remove nearly "
+        "contradictory points."
     )
 
 
 def _program(A: Array, heights: Array, tolerance: float) -> tuple[Array, Array] | None:
-    """The least |F beta|_1 with A beta >= heights, and its dual variables; None where the solver fails."""
+    """The least |F beta|_1 with A beta >= heights, and its dual variables; None where
+    the solver fails.
+    """
     transform = np.fft.fft(np.eye(A.shape[1]), norm="ortho")
     beta = cp.Variable(A.shape[1])
     spectrum = cp.vstack([transform.real @ beta, transform.imag @ beta])
@@ -121,11 +135,13 @@ def _certified(signed: Array, beta: Array, dual: Array) -> FourierMargin:
 
 
 def _tangent_rate(active: Array, spectrum: np.ndarray, used: np.ndarray) -> float:
-    """1 - e, where e is the largest eigenvalue of sum_i lambda_i Hess m_i that keeps the active margins; 1 if none.
+    """1 - e, where e is the largest eigenvalue of sum_i lambda_i Hess m_i that keeps
+    the active margins; 1 if none.
 
-    In balanced layers of theta a change of the size of one used frequency has eigenvalue +1 and a change of its
-    phase -1; a direction that keeps the margins mixes them. Its error decays like |theta|^-(1 - e), and the gap
-    is quadratic in it (linearization of the flow, derived on the page on two-layer margins).
+    In balanced layers of theta a change of the size of one used frequency has
+    eigenvalue +1 and a change of its phase -1; a direction that keeps the margins mixes
+    them. Its error decays like |theta|^-(1 - e), and the gap is quadratic in it
+    (linearization of the flow, derived on the page on two-layer margins).
     """
     d, columns, eigenvalues = len(spectrum), [], []
     for k in np.flatnonzero(used[: d // 2 + 1]):

@@ -1,17 +1,21 @@
-"""Which interpolant a two-layer convolutional network finds: between the l1 and the l2 norm of the spectrum.
+"""Which interpolant a two-layer convolutional network finds: between the l1 and the l2
+norm of the spectrum.
 
-The network beta = u * v (circular convolution) has the spectrum u^ v^, frequency by frequency. Where all inputs are
-even, x_j = x_(-j), their spectra are real, and gradient flow from any start with c_k > 0 minimizes
+The network beta = u * v (circular convolution) has the spectrum u^ v^, frequency by
+frequency. Where all inputs are even, x_j = x_(-j), their spectra are real, and gradient
+flow from any start with c_k > 0 minimizes
 
-    sum_k q_k(Re beta^_k),   q_k(r) = r asinh(r / c_k) - sqrt(r^2 + c_k^2) - r asinh(r0_k / c_k),
+    sum_k q_k(Re beta^_k),   q_k(r) = r asinh(r / c_k) - sqrt(r^2 + c_k^2) - r
+    asinh(r0_k / c_k),
 
 over all d frequencies,
-with c_k^2 = (|u^_k|^2 - |v^_k|^2)^2 / 4 + (Im u^_k v^_k)^2 and r0_k = Re u^_k v^_k taken at the start: on such inputs
-the network is the diagonal one with unshared weights, u+ v+ - u- v-, of Azulay et al. (2021), here from a general start
-(proved in the book).
+with c_k^2 = (|u^_k|^2 - |v^_k|^2)^2 / 4 + (Im u^_k v^_k)^2 and r0_k = Re u^_k v^_k
+taken at the start: on such inputs the network is the diagonal one with unshared
+weights, u+ v+ - u- v-, of Azulay et al. (2021), here from a general start (proved in
+the book).
 
-Equivariant: for a X and b y, and layers that are multiplied by (b / a)^(1/2), beta is multiplied by b / a; each
-equation may be multiplied by a number.
+Equivariant: for a X and b y, and layers that are multiplied by (b / a)^(1/2), beta is
+multiplied by b / a; each equation may be multiplied by a number.
 """
 
 from __future__ import annotations
@@ -50,13 +54,18 @@ _TINY = float(np.finfo(np.float64).tiny)
 
 @dataclass(frozen=True)
 class FourierInterpolant:
-    """The solution of min |F beta|_1 s.t. X beta = y, F the unitary discrete Fourier transform, on the CPU.
+    """The solution of min |F beta|_1 s.t. X beta = y, F the unitary discrete Fourier
+    transform, on the CPU.
 
-    primal: beta (d,).      dual: nu (n,), with |F X^T nu|_inf <= 1.      value: |F beta|_1.
-    gap: (value - nu.y) / value, a bound on the relative error.      residual: |X beta - y| / |y|.
-    slack: the largest value, over all solutions of the dual program, of 1 - max |F X^T nu| over the frequencies that
-    beta does not use (1 if it uses all). The excess of the network's norm falls like alpha^(2 slack) on even inputs.
-    used: how many of the d frequencies beta uses.      least: size of the smallest of them over that of the largest.
+    primal: beta (d,).      dual: nu (n,), with |F X^T nu|_inf <= 1.      value: |F
+    beta|_1.
+    gap: (value - nu.y) / value, a bound on the relative error.      residual: |X beta -
+    y| / |y|.
+    slack: the largest value, over all solutions of the dual program, of 1 - max |F X^T
+    nu| over the frequencies that beta does not use (1 if it uses all). The excess of
+    the network's norm falls like alpha^(2 slack) on even inputs.
+    used: how many of the d frequencies beta uses.      least: size of the smallest of
+    them over that of the largest.
     """
 
     primal: Tensor
@@ -71,7 +80,9 @@ class FourierInterpolant:
 
 @dataclass(frozen=True)
 class EvenPotential:
-    """The functions q_k of a start: c (d,) > 0 and r0 (d,) at the d frequencies; fixed (d,) is Im u^ v^, conserved."""
+    """The functions q_k of a start: c (d,) > 0 and r0 (d,) at the d frequencies; fixed
+    (d,) is Im u^ v^, conserved.
+    """
 
     c: Tensor
     r0: Tensor
@@ -87,8 +98,8 @@ class EvenInterpolant:
     """The minimizer of the potential: beta (d,), and the certificate.
 
     residual: |X beta - y| over the larger of |y| and |X|_F |beta|.
-    stationarity: distance of the slopes of the potential from the row space of the spectra of the inputs, relative to
-    their norm.
+    stationarity: distance of the slopes of the potential from the row space of the
+    spectra of the inputs, relative to their norm.
     """
 
     primal: Tensor
@@ -100,8 +111,8 @@ class EvenInterpolant:
 def fourier_interpolant(X: object, y: object) -> FourierInterpolant:
     """Solve the second-order cone program with Clarabel; X (n, d) and y (n,).
 
-    Raises `InvalidInput` for malformed data, for y = 0, for equations that contradict one another, and where the
-    solver finds no solution certified to 1e-7.
+    Raises `InvalidInput` for malformed data, for y = 0, for equations that contradict
+    one another, and where the solver finds no solution certified to 1e-7.
     """
     system = equations(X, y)
     if not system.targets.any():
@@ -138,7 +149,8 @@ def _cone_program(rows: Array, labels: Array) -> FourierInterpolant:
             if within(_GAP, abs(found.gap), found.residual):
                 return found
     raise InvalidInput(
-        f"the cone program was not solved to a gap and a residual of {_GAP:g} (status {problem.status}). "
+        f"the cone program was not solved to a gap and a residual of {_GAP:g} (status "
+        f"{problem.status}). "
         f"Remove rows that others nearly determine."
     )
 
@@ -146,7 +158,9 @@ def _cone_program(rows: Array, labels: Array) -> FourierInterpolant:
 def _certified(
     rows: np.ndarray, labels: np.ndarray, beta: np.ndarray, dual: np.ndarray
 ) -> FourierInterpolant:
-    """Move beta onto the interpolants and scale the dual solution until it is feasible; compare the values."""
+    """Move beta onto the interpolants and scale the dual solution until it is feasible;
+    compare the values.
+    """
     beta = beta + np.linalg.lstsq(rows, labels - rows @ beta, rcond=None)[0]
     pull = np.abs(np.fft.fft(rows.T @ dual, norm="ortho"))
     dual, pull = dual / pull.max(), pull / pull.max()
@@ -166,7 +180,9 @@ def _certified(
 
 
 def _slack(rows: np.ndarray, beta: np.ndarray, unused: np.ndarray) -> float:
-    """1 - min max |F X^T nu| over unused frequencies, subject to F X^T nu being the phase of F beta on the used."""
+    """1 - min max |F X^T nu| over unused frequencies, subject to F X^T nu being the
+    phase of F beta on the used.
+    """
     if not unused.any():
         return 1.0
     pulls, spectrum = np.fft.fft(rows, norm="ortho"), np.fft.fft(beta, norm="ortho")
@@ -188,7 +204,8 @@ def _slack(rows: np.ndarray, beta: np.ndarray, unused: np.ndarray) -> float:
     )
     if not programs.clarabel(problem):
         raise InvalidInput(
-            f"the program for the slack ended with the status '{problem.status}'. Remove rows that others "
+            f"the program for the slack ended with the status '{problem.status}'. "
+            f"Remove rows that others "
             f"nearly determine."
         )
     return 1 - float(np.asarray(problem.value))
@@ -197,8 +214,8 @@ def _slack(rows: np.ndarray, beta: np.ndarray, unused: np.ndarray) -> float:
 def even_potential(u: object, v: object) -> EvenPotential:
     """The functions q_k of the layers u, v (d,) at the start.
 
-    Raises `InvalidInput` where some c_k is zero to rounding: that frequency could not change its sign, and where
-    u^_k = v^_k = 0 it never moves.
+    Raises `InvalidInput` where some c_k is zero to rounding: that frequency could not
+    change its sign, and where u^_k = v^_k = 0 it never moves.
     """
     first, second = (
         torch.fft.fft(real_tensor(name, part, ndim=1).detach().cpu().double())
@@ -213,7 +230,8 @@ def even_potential(u: object, v: object) -> EvenPotential:
     largest = max(float(first.abs().max()), float(second.abs().max()))
     if not bool((c > 4 * _EPS * largest**2).all()):
         raise InvalidInput(
-            f"frequency {int(c.argmin())} starts balanced, |u^| = |v^| with a real product, and cannot "
+            f"frequency {int(c.argmin())} starts balanced, |u^| = |v^| with a real "
+            f"product, and cannot "
             f"change its sign; start from layers of different sizes."
         )
     return EvenPotential(c, product.real, product.imag)
@@ -221,21 +239,25 @@ def even_potential(u: object, v: object) -> EvenPotential:
 
 @threads()
 def even_interpolant(X: object, y: object, potential: EvenPotential) -> EvenInterpolant:
-    """Minimize sum_k q_k(Re beta^_k) s.t. X beta = y for even inputs X (n, d), by Newton's method on the dual.
+    """Minimize sum_k q_k(Re beta^_k) s.t. X beta = y for even inputs X (n, d), by
+    Newton's method on the dual.
 
-    The minimizer has Re beta^_k = c_k sinh(asinh(r0_k / c_k) + (A^T nu)_k) with A = X^ / d, and keeps Im beta^_k.
-    Raises `InvalidInput` for inputs that are not even, linearly dependent rows, or labels it cannot reach.
+    The minimizer has Re beta^_k = c_k sinh(asinh(r0_k / c_k) + (A^T nu)_k) with A = X^
+    / d, and keeps Im beta^_k. Raises `InvalidInput` for inputs that are not even,
+    linearly dependent rows, or labels it cannot reach.
     """
     system = equations(X, y)
     rows, labels = torch.from_numpy(system.rows), torch.from_numpy(system.targets)
     spectra = torch.fft.fft(rows)
     if rows.shape[1] != len(potential.c):
         raise InvalidInput(
-            f"X has {rows.shape[1]} columns, the potential {len(potential.c)} frequencies."
+            f"X has {rows.shape[1]} columns, the potential {len(potential.c)} "
+            f"frequencies."
         )
     if float(spectra.imag.abs().max()) > 1e-10 * float(spectra.abs().max()):
         raise InvalidInput(
-            "X has rows that are not even, x_j = x_(-j mod d). For other inputs no potential is known: "
+            "X has rows that are not even, x_j = x_(-j mod d). For other inputs no "
+            "potential is known: "
             "take the even part, (x_j + x_(-j)) / 2."
         )
     refuse_dependent_rows(system.rows)
@@ -261,7 +283,8 @@ def even_interpolant(X: object, y: object, potential: EvenPotential) -> EvenInte
     )
     if not within(_SOLVED, found.residual, found.stationarity):
         raise InvalidInput(
-            f"Newton's method ended with a residual of {found.residual:.1g} and a stationarity of "
+            f"Newton's method ended with a residual of {found.residual:.1g} and a "
+            f"stationarity of "
             f"{found.stationarity:.1g}. Take a start of larger layers."
         )
     return found
@@ -292,17 +315,21 @@ def _dual(A: Array, y: Array, c: Array, offset: Array) -> Array:
 
 
 def radial_stationarity(X: object, beta: object, c: float) -> float:
-    """What beta (d,) misses to minimize sum_k q(|beta^_k|), q' = asinh(./c), among predictors with its outputs.
+    """What beta (d,) misses to minimize sum_k q(|beta^_k|), q' = asinh(./c), among
+    predictors with its outputs.
 
-    The gradient at frequency k is asinh(|beta^_k| / c) in the phase of beta^_k; returned is its distance from the row
-    space of the spectra of X (n, d), relative to its norm. For even data and layers u = alpha e_0, v = 0 it is zero for
-    c = alpha^2 / 2; where spectra are complex this would be the natural generalization, and it is false.
+    The gradient at frequency k is asinh(|beta^_k| / c) in the phase of beta^_k;
+    returned is its distance from the row space of the spectra of X (n, d), relative to
+    its norm. For even data and layers u = alpha e_0, v = 0 it is zero for c = alpha^2 /
+    2; where spectra are complex this would be the natural generalization, and it is
+    false.
     """
     w = real_tensor("beta", beta, ndim=1).detach().cpu().double()
     inputs = real_tensor("X", X, ndim=2).detach().cpu().double()
     if inputs.shape[1] != len(w) or not w.any():
         raise InvalidInput(
-            f"X has shape {tuple(inputs.shape)} and beta {tuple(w.shape)}; expected one entry of beta a "
+            f"X has shape {tuple(inputs.shape)} and beta {tuple(w.shape)}; expected "
+            f"one entry of beta a "
             f"column of X, not all zero."
         )
     spectrum = torch.fft.fft(w)

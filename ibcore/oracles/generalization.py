@@ -10,11 +10,13 @@ from ibcore.validation import InvalidInput, positive_integer, positive_number
 def hard_margin_bound(
     radius: float, margin: float, n: int, confidence: float = 0.95
 ) -> float:
-    """2 R / (gamma sqrt(n)) + sqrt(2 ln(2 / delta) / n) on the error of the max-margin direction.
+    """2 R / (gamma sqrt(n)) + sqrt(2 ln(2 / delta) / n) on the error of the max-margin
+    direction.
 
-    Holds with probability `confidence` = 1 - delta over n independent points where the distribution
-    satisfies |x| <= radius and separates its labels with margin gamma (Shalev-Shwartz and Ben-David 2014,
-    Theorem 15.4). A value of 1 or more says nothing. Unchanged by a common factor of radius and margin.
+    Holds with probability `confidence` = 1 - delta over n independent points where the
+    distribution satisfies |x| <= radius and separates its labels with margin gamma
+    (Shalev-Shwartz and Ben-David 2014, Theorem 15.4). A value of 1 or more says
+    nothing. Unchanged by a common factor of radius and margin.
     """
     positive_number("radius", radius)
     positive_number("margin", margin)

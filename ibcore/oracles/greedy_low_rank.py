@@ -1,13 +1,15 @@
-"""Greedy low-rank learning: a matrix of rank one, then two, then three, each found from the one before.
+"""Greedy low-rank learning: a matrix of rank one, then two, then three, each found from
+the one before.
 
-Li, Luo and Lyu (2021): from W_0 = 0, repeat for r = 1, 2, ...: let u be the top eigenvector of -grad f(W_(r-1));
-stop where its eigenvalue is not positive; else follow gradient flow on U in R^(d x r) for f(U U^T) from
-(U_(r-1), sqrt(s) u) with s -> 0 to its limit, W_r = U U^T. Here f is the mean square loss of linear observations, the
-seed is s = 1e-12, SciPy integrates the d r unknowns, and least squares takes the end of every stage to a stationary
-point.
+Li, Luo and Lyu (2021): from W_0 = 0, repeat for r = 1, 2, ...: let u be the top
+eigenvector of -grad f(W_(r-1)); stop where its eigenvalue is not positive; else follow
+gradient flow on U in R^(d x r) for f(U U^T) from (U_(r-1), sqrt(s) u) with s -> 0 to
+its limit, W_r = U U^T. Here f is the mean square loss of linear observations, the seed
+is s = 1e-12, SciPy integrates the d r unknowns, and least squares takes the end of
+every stage to a stationary point.
 
-Equivariant: for a A and b y all W are multiplied by b / a. The stages run in units in which the largest target and
-the first eigenvalue are 1.
+Equivariant: for a A and b y all W are multiplied by b / a. The stages run in units in
+which the largest target and the first eigenvalue are 1.
 """
 
 from __future__ import annotations
@@ -43,9 +45,11 @@ _ROUNDING = 1e-12  # of an eigenvalue, that of the first stage being 1
 class Greedy:
     """The path of greedy low-rank learning; float64, on the CPU.
 
-    path: (K, d, d), the stages one after another, from 0.      corners: (R + 1, d, d), W_0 = 0, W_1, ..., W_R.
-    eigenvalues: (R, d) of -grad f(W_(r-1)) before each stage, falling.      basis: (d, d), eigenvectors of -grad f(0)
-    as columns in that order.      stationarity: (R,), |grad of f(U U^T)| at the corners.      loss: (R + 1,), f there.
+    path: (K, d, d), the stages one after another, from 0.      corners: (R + 1, d, d),
+    W_0 = 0, W_1, ..., W_R.
+    eigenvalues: (R, d) of -grad f(W_(r-1)) before each stage, falling.      basis: (d,
+    d), eigenvectors of -grad f(0) as columns in that order.      stationarity: (R,),
+    |grad of f(U U^T)| at the corners.      loss: (R + 1,), f there.
     """
 
     path: Tensor
@@ -60,13 +64,16 @@ class Greedy:
 def greedy_low_rank(
     matrices: object, targets: object, *, rank: int, seed: float = 1e-12, order: int = 0
 ) -> Greedy:
-    """Greedy low-rank learning for (1/n) sum_i (<A_i, W> - y_i)^2 with symmetric `matrices` A (n, d, d), y (n,).
+    """Greedy low-rank learning for (1/n) sum_i (<A_i, W> - y_i)^2 with symmetric
+    `matrices` A (n, d, d), y (n,).
 
-    rank: the largest number of stages; fewer are done where no eigenvalue is positive or the loss is below 1e-20 of
-    max y^2.   seed: s, over max y^2 / (the first eigenvalue), which is about the size of W_1.
-    order: which eigenvector the first stage takes, 0 for the top one; any other is the algorithm with its rule broken.
-    Raises `InvalidInput` for matrices that are not symmetric, shapes that do not match, an order that is none, or a
-    stage that does not come to rest.
+    rank: the largest number of stages; fewer are done where no eigenvalue is positive
+    or the loss is below 1e-20 of max y^2.   seed: s, over max y^2 / (the first
+    eigenvalue), which is about the size of W_1.
+    order: which eigenvector the first stage takes, 0 for the top one; any other is the
+    algorithm with its rule broken. Raises `InvalidInput` for matrices that are not
+    symmetric, shapes that do not match, an order that is none, or a stage that does not
+    come to rest.
     """
     f = _Loss(matrices, targets)
     positive_integer("rank", rank)
@@ -132,7 +139,8 @@ class _Loss:
             or not (np.abs(self.A - self.A.transpose(0, 2, 1)) <= 1e-8 * largest).all()
         ):
             raise InvalidInput(
-                f"matrices have shape {self.A.shape} and targets {self.y.shape}; expected one symmetric "
+                f"matrices have shape {self.A.shape} and targets {self.y.shape}; "
+                f"expected one symmetric "
                 f"matrix a target. Replace A_i by (A_i + A_i^T) / 2."
             )
         self.size, self.rows = self.A.shape[1], self.A.reshape(len(self.A), -1)
@@ -155,7 +163,9 @@ class _Loss:
         )
 
     def grown(self, factor: Array) -> tuple[Array, Array]:
-        """The limit of gradient flow from `factor` (d, r), and U U^T (K, d, d) along the way."""
+        """The limit of gradient flow from `factor` (d, r), and U U^T (K, d, d) along
+        the way.
+        """
         shape, calls = factor.shape, itertools.count()
 
         def velocity(_t: float, flat: Array) -> Array:
@@ -200,6 +210,7 @@ class _Loss:
         slope = 2 * self.gradient(end @ end.T) @ end
         if not np.linalg.norm(slope) <= _AT_REST:
             raise FloatingPointError(
-                f"stage {shape[1]} ends with a gradient of {np.linalg.norm(slope):.1g}; ask for fewer stages"
+                f"stage {shape[1]} ends with a gradient of "
+                f"{np.linalg.norm(slope):.1g}; ask for fewer stages"
             )
         return end, np.einsum("kir,kjr->kij", path, path)

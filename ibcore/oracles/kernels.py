@@ -1,8 +1,10 @@
-"""Kernels of infinitely wide two-layer ReLU networks, and the interpolants that they predict.
+"""Kernels of infinitely wide two-layer ReLU networks, and the interpolants that they
+predict.
 
-The network is f(x) = m^(-1/2) sum_j a_j relu(w_j.x + b_j) with a, b, w standard normal, so an input x
-acts through u = (x, 1). For a start of standard deviation s multiply a kernel by s^2; interpolants do
-not change. For b y they are multiplied by b. The units of x matter: they are measured against the bias.
+The network is f(x) = m^(-1/2) sum_j a_j relu(w_j.x + b_j) with a, b, w standard normal,
+so an input x acts through u = (x, 1). For a start of standard deviation s multiply a
+kernel by s^2; interpolants do not change. For b y they are multiplied by b. The units
+of x matter: they are measured against the bias.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ Kernel = Callable[[Tensor, Tensor], Tensor]
 
 
 def output_layer_kernel(X: Tensor, Z: Tensor) -> Tensor:
-    """E relu(w.x + b) relu(w.z + b), the arc-cosine kernel of order 1 (Cho and Saul 2009): (..., n, k).
+    """E relu(w.x + b) relu(w.z + b), the arc-cosine kernel of order 1 (Cho and Saul
+    2009): (..., n, k).
 
-    The tangent kernel of the output weights alone, and of the whole network while its output weights
-    are zero. X (..., n, d), Z (..., k, d).
+    The tangent kernel of the output weights alone, and of the whole network while its
+    output weights are zero. X (..., n, d), Z (..., k, d).
     """
     angle, lengths = _angle(X, Z)
     return (
@@ -37,10 +40,12 @@ def output_layer_kernel(X: Tensor, Z: Tensor) -> Tensor:
 
 @threads()
 def tangent_kernel(X: Tensor, Z: Tensor) -> Tensor:
-    """The tangent kernel of all weights at a start with E a^2 = 1 (Jacot, Gabriel and Hongler 2018): (..., n, k).
+    """The tangent kernel of all weights at a start with E a^2 = 1 (Jacot, Gabriel and
+    Hongler 2018): (..., n, k).
 
-    The output layer contributes the arc-cosine kernel of order 1, the hidden layer the kernel of order 0
-    times u.v. That one has a corner where x = z, and so has every interpolant made of it.
+    The output layer contributes the arc-cosine kernel of order 1, the hidden layer the
+    kernel of order 0 times u.v. That one has a corner where x = z, and so has every
+    interpolant made of it.
     """
     angle, lengths = _angle(X, Z)
     gates = (math.pi - angle) / (2 * math.pi)
@@ -71,13 +76,15 @@ class KernelInterpolant:
 def kernel_interpolant(kernel: Kernel, X: object, y: object) -> KernelInterpolant:
     """Ridgeless kernel regression: inputs `X` (..., n, d), targets `y` (..., n).
 
-    Raises `InvalidInput` if the inputs are not distinct to rounding, so that K cannot be inverted.
+    Raises `InvalidInput` if the inputs are not distinct to rounding, so that K cannot
+    be inverted.
     """
     inputs = real_tensor("X", X)
     targets = real_tensor("y", y).to(inputs)
     if inputs.shape[:-1] != targets.shape:
         raise InvalidInput(
-            f"X has shape {tuple(inputs.shape)} and y {tuple(targets.shape)}; expected one target "
+            f"X has shape {tuple(inputs.shape)} and y {tuple(targets.shape)}; expected "
+            f"one target "
             f"an input: X (..., n, d) and y (..., n)."
         )
     gram = kernel(inputs, inputs)
@@ -86,7 +93,8 @@ def kernel_interpolant(kernel: Kernel, X: object, y: object) -> KernelInterpolan
     condition = (values[..., -1] / values[..., 0]).where(values[..., 0] > 0, math.inf)
     if not bool((condition < 0.1 / torch.finfo(values.dtype).eps).all()):
         raise InvalidInput(
-            "the kernel matrix is singular to rounding, expected inputs that are clearly distinct. "
+            "the kernel matrix is singular to rounding, expected inputs that are "
+            "clearly distinct. "
             "Merge inputs that (almost) coincide."
         )
     size = targets.abs().amax(-1, keepdim=True)
@@ -106,7 +114,8 @@ def kernel_interpolant(kernel: Kernel, X: object, y: object) -> KernelInterpolan
 def _angle(X: Tensor, Z: Tensor) -> tuple[Tensor, Tensor]:
     """Angle between (x, 1) and (z, 1) and product of their lengths, both (..., n, k).
 
-    2 atan2(|u - v|, |u + v|) for unit vectors keeps small angles that the inverse cosine rounds away.
+    2 atan2(|u - v|, |u + v|) for unit vectors keeps small angles that the inverse
+    cosine rounds away.
     """
     u, v = (
         torch.cat([points, torch.ones_like(points[..., :1])], -1) for points in (X, Z)

@@ -1,6 +1,7 @@
 """The shortest weights with which one ReLU neuron fits its data, certified.
 
-Equivariant: for a X and b y the weights are w b / a; each (x_i, y_i) may be multiplied by a number above 0.
+Equivariant: for a X and b y the weights are w b / a; each (x_i, y_i) may be multiplied
+by a number above 0.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ _SOLVED = 1e-7
 
 @dataclass(frozen=True)
 class LeastInterpolant:
-    """The solution of min |w| subject to w.x_i = y_i where y_i > 0 and w.x_i <= 0 where y_i = 0.
+    """The solution of min |w| subject to w.x_i = y_i where y_i > 0 and w.x_i <= 0 where
+    y_i = 0.
 
-    weights: (d,).   violation: the largest of |w.x_i - y_i| and max(0, w.x_i), over |x_i| |w|.
+    weights: (d,).   violation: the largest of |w.x_i - y_i| and max(0, w.x_i), over
+    |x_i| |w|.
     gap: primal minus dual value of the program for |w|^2, over |w|^2.
     """
 
@@ -41,14 +44,16 @@ class LeastInterpolant:
 def least_interpolant(X: object, y: object) -> LeastInterpolant:
     """Solve the program for X (n, d) and y (n,) >= 0 by non-negative least squares.
 
-    With w = w_0 + N v, w_0 the least solution of the equations and N a basis of their null space, it is a least
-    distance program in v, which Lawson and Hanson (1974, chapter 23) reduce to NNLS. Raises `InvalidInput` for
-    negative labels, for data that no weights fit, and where the fit or the gap stays above 1e-7.
+    With w = w_0 + N v, w_0 the least solution of the equations and N a basis of their
+    null space, it is a least distance program in v, which Lawson and Hanson (1974,
+    chapter 23) reduce to NNLS. Raises `InvalidInput` for negative labels, for data that
+    no weights fit, and where the fit or the gap stays above 1e-7.
     """
     inputs, labels = single_targets(X, y)
     if labels.min() < 0:
         raise InvalidInput(
-            f"y has a smallest entry of {labels.min():g}; a ReLU neuron fits labels >= 0 only."
+            f"y has a smallest entry of {labels.min():g}; a ReLU neuron fits labels >= "
+            f"0 only."
         )
     system, positive = scaled_equations(inputs, labels), labels > 0
     lengths = np.linalg.norm(system.rows, axis=1)
@@ -65,17 +70,21 @@ def least_interpolant(X: object, y: object) -> LeastInterpolant:
     )
     if not within(_SOLVED, violation, abs(gap) / size**2):
         raise InvalidInput(
-            f"the weights found leave an error of {violation:.1g} relative to |x| |w| and a gap of "
-            f"{gap / size**2:.1g}. Remove points that (nearly) contradict one another, or bring the "
+            f"the weights found leave an error of {violation:.1g} relative to |x| |w| "
+            f"and a gap of "
+            f"{gap / size**2:.1g}. Remove points that (nearly) contradict one another, "
+            f"or bring the "
             f"columns of X to comparable units."
         )
     return LeastInterpolant(w * system.size, violation, gap / size**2)
 
 
 def _equations(rows: Array, goals: Array) -> tuple[Array, Array]:
-    """The least w with rows w = goals, (d,), and an orthonormal basis (d, r) of the null space of `rows`.
+    """The least w with rows w = goals, (d,), and an orthonormal basis (d, r) of the
+    null space of `rows`.
 
-    Raises `InvalidInput` where what is left of the goals, orthogonal to the columns, proves that there is none.
+    Raises `InvalidInput` where what is left of the goals, orthogonal to the columns,
+    proves that there is none.
     """
     if len(rows) == 0:
         return np.zeros(rows.shape[1]), np.eye(rows.shape[1])
@@ -84,7 +93,8 @@ def _equations(rows: Array, goals: Array) -> tuple[Array, Array]:
     outside = np.linalg.norm((u.T @ goals)[rank:]) / np.linalg.norm(goals)
     if outside > _SOLVED:
         raise InvalidInput(
-            f"no weights fit the positive labels: a share {outside:.1g} of them is out of reach of every w. "
+            f"no weights fit the positive labels: a share {outside:.1g} of them is out "
+            f"of reach of every w. "
             f"Remove contradictory points."
         )
     return vt[:rank].T @ ((u.T @ goals)[:rank] / values[:rank]), vt[rank:].T
@@ -101,7 +111,8 @@ def _least_distance(G: Array, h: Array) -> tuple[Array, float]:
     rest = stacked @ u - goal
     if rest[-1] > -1e-14:
         raise InvalidInput(
-            "no weights fit the data: the points of label 0 contradict the others. Remove one of them."
+            "no weights fit the data: the points of label 0 contradict the others. "
+            "Remove one of them."
         )
     v = -rest[:-1] / rest[-1]
     return v, float(v @ v + u @ h / rest[-1])

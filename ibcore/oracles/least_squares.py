@@ -1,8 +1,10 @@
-"""Least squares in closed form: minimum norm, ridge, and gradient descent stopped early.
+"""Least squares in closed form: minimum norm, ridge, and gradient descent stopped
+early.
 
-Equivariant: for a Phi and b y (ridge: a^2 penalty, descent: eta / a^2) the weights are w b / a. Systems are solved
-for Phi and y of size one. Units in which single columns differ cost digits, as the condition of Phi says: the weights
-are right to about 1e-16 of it, relative to their length.
+Equivariant: for a Phi and b y (ridge: a^2 penalty, descent: eta / a^2) the weights are
+w b / a. Systems are solved for Phi and y of size one. Units in which single columns
+differ cost digits, as the condition of Phi says: the weights are right to about 1e-16
+of it, relative to their length.
 """
 
 from __future__ import annotations
@@ -27,10 +29,13 @@ from ibcore.validation import (
 class LeastSquares:
     """The least-squares solution of least Euclidean norm, with its certificate.
 
-    weights: (..., p) or (..., p, K), as the targets.      norm: (...), |w|_2 over all outputs.
+    weights: (..., p) or (..., p, K), as the targets.      norm: (...), |w|_2 over all
+    outputs.
     residual: (...), |Phi w - y| / |y|; 0 for an interpolant.
-    stationarity: (...), |Phi^T (Phi w - y)| / (|Phi|_F |y|); 0 for a least-squares solution.
-    outside: (...), share of |w| outside the row space of Phi; 0 for the least norm among them.
+    stationarity: (...), |Phi^T (Phi w - y)| / (|Phi|_F |y|); 0 for a least-squares
+    solution.
+    outside: (...), share of |w| outside the row space of Phi; 0 for the least norm
+    among them.
     """
 
     weights: Tensor
@@ -42,12 +47,13 @@ class LeastSquares:
 
 @threads()
 def minimum_norm(features: object, targets: object) -> LeastSquares:
-    """The least-norm minimizer of |Phi w - y|^2 for `features` (..., n, p) and `targets` (..., n) or (..., n, K).
+    """The least-norm minimizer of |Phi w - y|^2 for `features` (..., n, p) and
+    `targets` (..., n) or (..., n, K).
 
-    Works through the eigenvectors of the smaller Gram matrix, with one step of iterative refinement,
-    and through the singular values of Phi where that matrix has lost too many digits. Only directions
-    that vanish to rounding, below eps * max(n, p) of the largest singular value, are left out:
-    a larger cut would be a regularizer.
+    Works through the eigenvectors of the smaller Gram matrix, with one step of
+    iterative refinement, and through the singular values of Phi where that matrix has
+    lost too many digits. Only directions that vanish to rounding, below eps * max(n, p)
+    of the largest singular value, are left out: a larger cut would be a regularizer.
 
     Raises `InvalidInput` for NaNs, empty input or shapes that do not match.
     """
@@ -72,9 +78,11 @@ def minimum_norm(features: object, targets: object) -> LeastSquares:
 
 @threads()
 def ridge(features: object, targets: object, penalty: float) -> Tensor:
-    """Minimizer of (1/n) |Phi w - y|^2 + `penalty` |w|^2: weights (..., p) or (..., p, K), as the targets.
+    """Minimizer of (1/n) |Phi w - y|^2 + `penalty` |w|^2: weights (..., p) or (..., p,
+    K), as the targets.
 
-    By Cholesky's factorization where the penalty is not small beside Phi^T Phi, else by singular values.
+    By Cholesky's factorization where the penalty is not small beside Phi^T Phi, else by
+    singular values.
     """
     system = _systems(features, targets)
     phi, y = system.phi, system.y
@@ -102,12 +110,14 @@ def ridge(features: object, targets: object, penalty: float) -> Tensor:
 def descent_from_zero(
     features: object, targets: object, step_size: Tensor | float, steps: int
 ) -> Tensor:
-    """Where `steps` steps of gradient descent on (1/n) |Phi w - y|^2 from w = 0 lead, without taking them.
+    """Where `steps` steps of gradient descent on (1/n) |Phi w - y|^2 from w = 0 lead,
+    without taking them.
 
-    Along an eigenvector of the Gram matrix with eigenvalue l the iterate has come the share
-    1 - (1 - 2 eta l / n)^steps of its way to the minimum-norm solution. step_size: eta, one number or
-    (...), one a system. Returns weights shaped like the targets, (..., p) or (..., p, K).
-    Raises `InvalidInput` for a step size that is not finite, or so large that the iterates leave the doubles.
+    Along an eigenvector of the Gram matrix with eigenvalue l the iterate has come the
+    share 1 - (1 - 2 eta l / n)^steps of its way to the minimum-norm solution.
+    step_size: eta, one number or (...), one a system. Returns weights shaped like the
+    targets, (..., p) or (..., p, K). Raises `InvalidInput` for a step size that is not
+    finite, or so large that the iterates leave the doubles.
     """
     system = _systems(features, targets)
     phi, y = system.phi, system.y
@@ -127,7 +137,8 @@ def descent_from_zero(
     w = system.given(phi.mT @ w if wide else w)
     if not bool(torch.isfinite(w).all()):
         raise InvalidInput(
-            f"descent leaves the doubles within {count} steps. Take a step size below 1 / L, L the "
+            f"descent leaves the doubles within {count} steps. Take a step size below "
+            f"1 / L, L the "
             f"largest eigenvalue of (2/n) Phi^T Phi."
         )
     return w
@@ -145,7 +156,8 @@ def _shares(pace: Tensor, count: int) -> Tensor:
 
 @dataclass(frozen=True)
 class _Systems:
-    """Phi (..., n, p) and y (..., n, K) divided by powers of two `unit` and `size`, (..., 1, 1).
+    """Phi (..., n, p) and y (..., n, K) divided by powers of two `unit` and `size`,
+    (..., 1, 1).
 
     single: whether the targets came without the dimension K.
     """
@@ -157,7 +169,9 @@ class _Systems:
     single: bool
 
     def given(self, w: Tensor) -> Tensor:
-        """The weights (..., p) or (..., p, K) of the given system for the weights (..., p, K) of this one."""
+        """The weights (..., p) or (..., p, K) of the given system for the weights (...,
+        p, K) of this one.
+        """
         scaled = w * (self.size / self.unit)
         return scaled[..., 0] if self.single else scaled
 
@@ -166,13 +180,15 @@ def _systems(features: object, targets: object) -> _Systems:
     phi, y = real_tensor("features", features), real_tensor("targets", targets)
     if phi.ndim < 2:
         raise InvalidInput(
-            f"features have shape {tuple(phi.shape)}, expected (..., n, p). Add the missing dimension."
+            f"features have shape {tuple(phi.shape)}, expected (..., n, p). Add the "
+            f"missing dimension."
         )
     single = y.shape == phi.shape[:-1] or y.ndim == 1
     y = y.to(phi)[..., None] if single else y.to(phi)
     if y.shape[-2] != phi.shape[-2]:
         raise InvalidInput(
-            f"features have shape {tuple(phi.shape)} and targets {tuple(y.shape)}; expected one target "
+            f"features have shape {tuple(phi.shape)} and targets {tuple(y.shape)}; "
+            f"expected one target "
             f"a row: (..., {phi.shape[-2]}) or (..., {phi.shape[-2]}, K)."
         )
     unit, size = _power_of_two(phi), _power_of_two(y)
@@ -194,7 +210,9 @@ def _above_zero(sizes: Tensor) -> Tensor:
 
 
 def _smaller_gram(phi: Tensor) -> tuple[Tensor, bool]:
-    """Phi Phi^T if there are at least as many features as samples, else Phi^T Phi; and which it is."""
+    """Phi Phi^T if there are at least as many features as samples, else Phi^T Phi; and
+    which it is.
+    """
     wide = phi.shape[-2] <= phi.shape[-1]
     return (phi @ phi.mT if wide else phi.mT @ phi), wide
 

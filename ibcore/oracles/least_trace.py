@@ -1,12 +1,14 @@
-"""The least trace of the Hessian among the networks with beta = u^2 - v^2, or u^2, that fit the data: a linear program.
+"""The least trace of the Hessian among the networks with beta = u^2 - v^2, or u^2, that
+fit the data: a linear program.
 
-With c_j = (1/n) sum_i x_ij^2 the trace of the Hessian of the mean square loss is 8 sum_j c_j (u_j^2 + v_j^2). Where
-beta is given it is least where u_j v_j = 0, and is then 8 sum_j c_j |beta_j|. So the flattest interpolant solves
+With c_j = (1/n) sum_i x_ij^2 the trace of the Hessian of the mean square loss is 8
+sum_j c_j (u_j^2 + v_j^2). Where beta is given it is least where u_j v_j = 0, and is
+then 8 sum_j c_j |beta_j|. So the flattest interpolant solves
 
     min sum_j c_j |beta_j|   s.t.   X beta = y,
 
-with beta >= 0 where there is no v. Its dual is max nu . y s.t. |X^T nu| <= c, without the absolute value where
-beta >= 0.
+with beta >= 0 where there is no v. Its dual is max nu . y s.t. |X^T nu| <= c, without
+the absolute value where beta >= 0.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ _CERTIFIED = 1e-7
 class LeastTrace:
     """The solution of the program in units of y and X, float64 on the CPU.
 
-    primal: beta (d,).   dual: nu (n,), feasible.   weights: c (d,).   value: sum_j c_j |beta_j|.
+    primal: beta (d,).   dual: nu (n,), feasible.   weights: c (d,).   value: sum_j c_j
+    |beta_j|.
     gap: value - nu.y, over value.   residual: |X beta - y| / |y|.
     """
 
@@ -56,13 +59,15 @@ def weights(X: Tensor) -> Tensor:
 
 @threads()
 def least_trace(X: object, y: object, *, positive: bool = False) -> LeastTrace:
-    """Solve min sum_j c_j |beta_j| s.t. X beta = y, with beta >= 0 where `positive`, by HiGHS, with its dual.
+    """Solve min sum_j c_j |beta_j| s.t. X beta = y, with beta >= 0 where `positive`, by
+    HiGHS, with its dual.
 
-    It is solved in units of max |y| and, for X, of a power of two near the root mean square of its entries: with a X
-    and b y in place of X and y (a, b > 0), beta is multiplied by b / a, nu by a and the value by a b.
+    It is solved in units of max |y| and, for X, of a power of two near the root mean
+    square of its entries: with a X and b y in place of X and y (a, b > 0), beta is
+    multiplied by b / a, nu by a and the value by a b.
 
-    Raises `InvalidInput` for malformed data, y = 0, a column of zeros, data that no beta fits, and where gap or
-    residual stay above 1e-7.
+    Raises `InvalidInput` for malformed data, y = 0, a column of zeros, data that no
+    beta fits, and where gap or residual stay above 1e-7.
     """
     inputs, targets = (part.numpy() for part in regression_data(X, y))
     c = np.square(inputs).mean(0)
@@ -88,14 +93,18 @@ def least_trace(X: object, y: object, *, positive: bool = False) -> LeastTrace:
     )
     if not within(_CERTIFIED, abs(found.gap), found.residual):
         raise InvalidInput(
-            f"the linear program was not solved to {_CERTIFIED:g} (gap {found.gap:.1g}, "
-            f"residual {found.residual:.1g}). Bring the columns of X to comparable units."
+            f"the linear program was not solved to {_CERTIFIED:g} (gap "
+            f"{found.gap:.1g}, "
+            f"residual {found.residual:.1g}). Bring the columns of X to comparable "
+            f"units."
         )
     return found
 
 
 def _solved(A: Array, y: Array, *, positive: bool) -> tuple[Array, Array]:
-    """The g = c beta of least |g|_1 with A g = y, and the dual variable of the equations, such that nu.y > 0."""
+    """The g = c beta of least |g|_1 with A g = y, and the dual variable of the
+    equations, such that nu.y > 0.
+    """
     g = cp.Variable(A.shape[1])
     fit = A @ g == y
     if positive:

@@ -1,12 +1,15 @@
-"""Training of a model that is linear in its parameters, in the space of its outputs, solved in closed form.
+"""Training of a model that is linear in its parameters, in the space of its outputs,
+solved in closed form.
 
-With the tangent kernel K fixed the outputs of gradient flow of the mean square loss (1/n) sum_i (f(x_i) - y_i)^2 obey
+With the tangent kernel K fixed the outputs of gradient flow of the mean square loss
+(1/n) sum_i (f(x_i) - y_i)^2 obey
 
     df_t(z)/dt = -(2/n) K(z, X) (f_t(X) - y)
 
-at every point z, a linear equation (Jacot, Gabriel and Hongler 2018; Lee et al. 2019). In all functions `kernel`
-(..., N, n) holds K(z, x) for N points z, the n training inputs first, `start` (..., N) their outputs at time 0, and
-`targets` (..., n) is y. Where the training inputs' own K is singular to rounding, the prediction is NaN.
+at every point z, a linear equation (Jacot, Gabriel and Hongler 2018; Lee et al. 2019).
+In all functions `kernel` (..., N, n) holds K(z, x) for N points z, the n training
+inputs first, `start` (..., N) their outputs at time 0, and `targets` (..., n) is y.
+Where the training inputs' own K is singular to rounding, the prediction is NaN.
 """
 
 from __future__ import annotations
@@ -26,7 +29,9 @@ Progress = Callable[[Tensor], Tensor]
 def flow_outputs(
     kernel: Tensor, start: Tensor, targets: Tensor, times: Tensor
 ) -> Tensor:
-    """f_t at times (T,) of the flow or (T, ...): (T, ..., N). On the training inputs y + exp(-2 t K / n) (f_0 - y)."""
+    """f_t at times (T,) of the flow or (T, ...): (T, ..., N). On the training inputs y
+    + exp(-2 t K / n) (f_0 - y).
+    """
     rate = 2 / targets.shape[-1]
 
     def progress(values: Tensor) -> Tensor:
@@ -38,7 +43,9 @@ def flow_outputs(
 def descent_outputs(
     kernel: Tensor, start: Tensor, targets: Tensor, steps: Tensor, size: Tensor
 ) -> Tensor:
-    """f_k after k of `steps` (T,) of descent of step `size` (...): y + (I - 2 size K / n)^k (f_0 - y) on the inputs."""
+    """f_k after k of `steps` (T,) of descent of step `size` (...): y + (I - 2 size K /
+    n)^k (f_0 - y) on the inputs.
+    """
     rate = 2 / targets.shape[-1]
 
     def progress(values: Tensor) -> Tensor:
@@ -49,7 +56,8 @@ def descent_outputs(
 
 
 def limit_outputs(kernel: Tensor, start: Tensor, targets: Tensor) -> Tensor:
-    """f_0 + K(z, X) K^-1 (y - f_0(X)), (..., N): of all functions through the data the one nearest to f_0.
+    """f_0 + K(z, X) K^-1 (y - f_0(X)), (..., N): of all functions through the data the
+    one nearest to f_0.
 
     Near in the norm of the reproducing kernel Hilbert space of K.
     """

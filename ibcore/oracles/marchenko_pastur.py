@@ -1,4 +1,5 @@
-"""The spectrum of large random matrices: the law of Marchenko and Pastur, and the least eigenvalue next to it.
+"""The spectrum of large random matrices: the law of Marchenko and Pastur, and the least
+eigenvalue next to it.
 
 Marchenko and Pastur 1967; Edelman 1988 for the least eigenvalue (both recalled).
 """
@@ -17,11 +18,14 @@ _CELLS = 20_000
 
 
 def edges(ratio: float) -> tuple[float, float]:
-    """The ends (1 - sqrt(c))^2 and (1 + sqrt(c))^2 of the spectrum for a ratio 0 < c <= 1."""
+    """The ends (1 - sqrt(c))^2 and (1 + sqrt(c))^2 of the spectrum for a ratio 0 < c <=
+    1.
+    """
     c = positive_number("ratio", ratio)
     if c > 1:
         raise InvalidInput(
-            f"ratio is {c:g}, expected at most 1. Take the smaller of the two Gram matrices."
+            f"ratio is {c:g}, expected at most 1. Take the smaller of the two Gram "
+            f"matrices."
         )
     return (1 - math.sqrt(c)) ** 2, (1 + math.sqrt(c)) ** 2
 
@@ -44,7 +48,8 @@ def density(x: ArrayLike, ratio: float) -> Array:
 def distribution(x: ArrayLike, ratio: float) -> Array:
     """Share of the spectrum at or below x, to 1e-8.
 
-    With x = a + (b - a) sin^2(u/2) the density in u is smooth, also where a = 0, and midpoints integrate it.
+    With x = a + (b - a) sin^2(u/2) the density in u is smooth, also where a = 0, and
+    midpoints integrate it.
     """
     a, b = edges(ratio)
     width = b - a
@@ -58,6 +63,8 @@ def distribution(x: ArrayLike, ratio: float) -> Array:
 
 
 def least_eigenvalue_distribution(x: ArrayLike, size: int) -> Array:
-    """Pr[least eigenvalue of Z Z^T <= x] = 1 - exp(-k x / 2) for Gaussian Z of k rows and k + 1 columns (Edelman)."""
+    """Pr[least eigenvalue of Z Z^T <= x] = 1 - exp(-k x / 2) for Gaussian Z of k rows
+    and k + 1 columns (Edelman).
+    """
     k = positive_integer("size", size)
     return -np.expm1(-k * np.maximum(np.asarray(x, dtype=np.float64), 0.0) / 2)

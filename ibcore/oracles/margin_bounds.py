@@ -1,4 +1,6 @@
-"""Uniform margin bounds in numbers: the error that they allow a network, with all constants."""
+"""Uniform margin bounds in numbers: the error that they allow a network, with all
+constants.
+"""
 
 from __future__ import annotations
 

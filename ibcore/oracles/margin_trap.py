@@ -1,6 +1,8 @@
-"""Two ReLU neurons on the points (1, 1/4), (-1, 1/4), both of label +1: a KKT point that is no optimum, in closed form.
+"""Two ReLU neurons on the points (1, 1/4), (-1, 1/4), both of label +1: a KKT point
+that is no optimum, in closed form.
 
-The program is min |theta|^2 / 2 subject to margins of at least 1, with theta = (a_1, a_2, w_1, w_2).
+The program is min |theta|^2 / 2 subject to margins of at least 1, with theta = (a_1,
+a_2, w_1, w_2).
 """
 
 from __future__ import annotations
@@ -27,15 +29,20 @@ TRAP_SHARE = (
 
 
 def trapped() -> Tensor:
-    """The KKT point (6,): one neuron a = 2, w = (0, 2) and one that is zero. Its margins are 1 and 1."""
+    """The KKT point (6,): one neuron a = 2, w = (0, 2) and one that is zero.
+
+    Its margins are 1 and 1.
+    """
     return torch.tensor([2.0, 0.0, 0.0, 2.0, 0.0, 0.0], dtype=torch.float64)
 
 
 def escape(epsilon: Tensor | float) -> Tensor:
-    """Points (..., 6) at a distance of order epsilon from `trapped` whose normalized margin is larger.
+    """Points (..., 6) at a distance of order epsilon from `trapped` whose normalized
+    margin is larger.
 
-    The zero neuron becomes epsilon (1, x_1/|x_1|), which adds epsilon^2 |x_1| to the first margin, and the other
-    one leans towards the second point until the margins agree.
+    The zero neuron becomes epsilon (1, x_1/|x_1|), which adds epsilon^2 |x_1| to the
+    first margin, and the other one leans towards the second point until the margins
+    agree.
     """
     epsilon = torch.as_tensor(epsilon, dtype=torch.float64)
     lean, zero = epsilon**2 * LENGTH / 4, torch.zeros_like(epsilon)
@@ -44,16 +51,20 @@ def escape(epsilon: Tensor | float) -> Tensor:
 
 
 def escape_margin(epsilon: Tensor | float) -> Tensor:
-    """Normalized margin of `escape(epsilon)`: (1 + c e^2/2) / (4 + e^2 + c^2 e^4/32) with c = |x_1|."""
+    """Normalized margin of `escape(epsilon)`: (1 + c e^2/2) / (4 + e^2 + c^2 e^4/32)
+    with c = |x_1|.
+    """
     square = torch.as_tensor(epsilon, dtype=torch.float64) ** 2
     return (1 + LENGTH * square / 2) / (4 + square + (LENGTH * square) ** 2 / 32)
 
 
 def landscape(first: Array, second: Array) -> Array:
-    """The largest normalized margin of two neurons of given directions, angles in radians, over their sizes.
+    """The largest normalized margin of two neurons of given directions, angles in
+    radians, over their sizes.
 
-    With balanced neurons of masses s and 1 - s it is max_s min_i [s h_i(first) + (1 - s) h_i(second)],
-    h_i(u) = relu(u.x_i): attained at s = 0, 1 or where both margins agree.
+    With balanced neurons of masses s and 1 - s it is max_s min_i [s h_i(first) + (1 -
+    s) h_i(second)], h_i(u) = relu(u.x_i): attained at s = 0, 1 or where both margins
+    agree.
     """
     one, two = _responses(first), _responses(second)
     tilt, other = one[0] - one[1], two[0] - two[1]

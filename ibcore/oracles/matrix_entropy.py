@@ -1,7 +1,9 @@
-"""Where factorized gradient flow ends if the observations commute, and how fast its noise grows if they do not.
+"""Where factorized gradient flow ends if the observations commute, and how fast its
+noise grows if they do not.
 
-Equivariant: for a A, b y and alpha^2 b / a the minimum of the entropy is W b / a, and each observation may be
-multiplied by a number; the exponent of the noise is the same for a A, b y and a step size eta / (a b).
+Equivariant: for a A, b y and alpha^2 b / a the minimum of the entropy is W b / a, and
+each observation may be multiplied by a number; the exponent of the noise is the same
+for a A, b y and a step size eta / (a b).
 """
 
 from __future__ import annotations
@@ -37,8 +39,10 @@ _SOLVED = 1e-9
 class EntropyMinimum:
     """Solutions for K scales; float64 on the CPU.
 
-    matrix: W (K, d, d).      dual: s (K, n) with W = alpha^2 exp(sum_i s_i A_i), which makes W optimal if it fits.
-    residual: (K,), |A(W) - y| over the larger of |y| and |A|_F |W|_F, observations scaled to largest entries near 1.
+    matrix: W (K, d, d).      dual: s (K, n) with W = alpha^2 exp(sum_i s_i A_i), which
+    makes W optimal if it fits.
+    residual: (K,), |A(W) - y| over the larger of |y| and |A|_F |W|_F, observations
+    scaled to largest entries near 1.
     """
 
     matrix: Tensor
@@ -50,13 +54,16 @@ class EntropyMinimum:
 def entropy_minimum(
     matrices: object, targets: object, scales: Sequence[float]
 ) -> EntropyMinimum:
-    """min tr(W log W - W) - log(alpha^2) tr W subject to <A_i, W> = y_i over W > 0, for falling alpha of `scales` (K,).
+    """min tr(W log W - W) - log(alpha^2) tr W subject to <A_i, W> = y_i over W > 0, for
+    falling alpha of `scales` (K,).
 
-    matrices: symmetric A (n, d, d), linearly independent.   targets: y (n,), which some positive definite W fits.
-    The dual min alpha^2 tr exp(sum_i s_i A_i) - y.s is solved by Newton's method, each scale from the one before.
-    For commuting A_i gradient flow on U from U = alpha I ends at this W = U U^T (Wu and Rebeschini 2021, proved on
-    the page). Raises `InvalidInput` for matrices that are not symmetric, scales that do not fall, or where the residual
-    stays above 1e-9, as it does if no positive definite matrix fits.
+    matrices: symmetric A (n, d, d), linearly independent.   targets: y (n,), which some
+    positive definite W fits. The dual min alpha^2 tr exp(sum_i s_i A_i) - y.s is solved
+    by Newton's method, each scale from the one before. For commuting A_i gradient flow
+    on U from U = alpha I ends at this W = U U^T (Wu and Rebeschini 2021, proved on the
+    page). Raises `InvalidInput` for matrices that are not symmetric, scales that do not
+    fall, or where the residual stays above 1e-9, as it does if no positive definite
+    matrix fits.
     """
     A, y = _symmetric(matrices, targets)
     system = scaled_equations(A.reshape(len(A), -1), y)
@@ -97,7 +104,8 @@ def _squares(matrices: object, targets: object) -> tuple[Array, Array]:
     y: Array = real_tensor("targets", targets, ndim=1).detach().cpu().double().numpy()
     if len(A) != len(y) or A.shape[1] != A.shape[2]:
         raise InvalidInput(
-            f"matrices have shape {A.shape} and targets {y.shape}; expected n square matrices and n targets."
+            f"matrices have shape {A.shape} and targets {y.shape}; expected n square "
+            f"matrices and n targets."
         )
     return A, y
 
@@ -112,14 +120,17 @@ def _residual(A: Array, y: Array, W: Array) -> float:
 def noise_exponent(
     matrices: object, targets: object, rank: int, step_size: float = 0.0
 ) -> float:
-    """2 (1 - q): the power of alpha by which the part of U U^T beyond `rank` falls, for U = alpha I at the start.
+    """2 (1 - q): the power of alpha by which the part of U U^T beyond `rank` falls, for
+    U = alpha I at the start.
 
-    From a small start U grows like exp(4 t M), M = (1/n) sum_i y_i A_i, until its largest part is of size one; then
-    the next part of U has the size alpha^(1 - q), q the ratio of the eigenvalues `rank` + 1 and `rank` of M (derived
-    on the page for rank 1, without a bound on the remainders). With gradient descent of step eta each eigenvalue
-    counts as log(1 + 4 eta lambda).
-    matrices: (n, d, d), whose symmetric parts U U^T sees.   step_size: eta on the mean square loss, 0 for the flow.
-    Raises `InvalidInput` where the rank leaves no eigenvalue beyond it or the `rank`-th is not positive.
+    From a small start U grows like exp(4 t M), M = (1/n) sum_i y_i A_i, until its
+    largest part is of size one; then the next part of U has the size alpha^(1 - q), q
+    the ratio of the eigenvalues `rank` + 1 and `rank` of M (derived on the page for
+    rank 1, without a bound on the remainders). With gradient descent of step eta each
+    eigenvalue counts as log(1 + 4 eta lambda).
+    matrices: (n, d, d), whose symmetric parts U U^T sees.   step_size: eta on the mean
+    square loss, 0 for the flow. Raises `InvalidInput` where the rank leaves no
+    eigenvalue beyond it or the `rank`-th is not positive.
     """
     A, y = _squares(matrices, targets)
     if not 0 <= step_size < math.inf:
@@ -130,12 +141,14 @@ def noise_exponent(
     rounding = 1e-14 * np.linalg.norm(y) * np.linalg.norm(A) / len(y)
     if positive_integer("rank", rank) >= len(values) or values[rank - 1] <= rounding:
         raise InvalidInput(
-            f"rank is {rank}, expected fewer than {len(values)}, with {rank} positive eigenvalue(s) of "
+            f"rank is {rank}, expected fewer than {len(values)}, with {rank} positive "
+            f"eigenvalue(s) of "
             f"the mean of y_i A_i."
         )
     if 4 * step_size * values[-1] <= -1:
         raise InvalidInput(
-            f"step_size is {step_size:g}, so large that a direction changes its sign at every step. "
+            f"step_size is {step_size:g}, so large that a direction changes its sign "
+            f"at every step. "
             f"Take one below {-1 / (4 * values[-1]):.3g}."
         )
     rates = np.log1p(4 * step_size * values) if step_size else values
@@ -149,7 +162,9 @@ def _exponential(A: Array, dual: Array, level: float) -> tuple[Array, Array, Arr
 
 
 def _newton(A: Array, y: Array, level: float, dual: Array) -> Array:
-    """Damped Newton steps; the Hessian through divided differences of exp (Daleckii and Krein)."""
+    """Damped Newton steps; the Hessian through divided differences of exp (Daleckii and
+    Krein).
+    """
     best, least = dual, np.inf
     for _ in range(_LIMIT):
         values, basis, W = _exponential(A, dual, level)
@@ -169,7 +184,8 @@ def _newton(A: Array, y: Array, level: float, dual: Array) -> Array:
         dual = dual + _share(A, y, level, dual, step, float(-gradient @ step)) * step
     if not least <= _SOLVED:
         raise InvalidInput(
-            f"the entropy program ended with a residual of {least:.1g}: no positive definite matrix fits the "
+            f"the entropy program ended with a residual of {least:.1g}: no positive "
+            f"definite matrix fits the "
             f"observations, or double precision does not find it. Check the targets."
         )
     return best
@@ -185,7 +201,9 @@ def _divided(values: Array) -> Array:
 def _share(
     A: Array, y: Array, level: float, dual: Array, step: Array, decrement: float
 ) -> float:
-    """How much of a Newton step to take: all of it near the solution, else the first share that descends."""
+    """How much of a Newton step to take: all of it near the solution, else the first
+    share that descends.
+    """
 
     def value(point: Array) -> float:
         return float(

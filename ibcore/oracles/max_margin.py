@@ -31,15 +31,17 @@ class MaxMargin:
 
     primal: w_hat (d,).      dual: alpha (n,) >= 0 with w_hat = sum_i alpha_i y_i x_i.
     margin: gamma = 1 / |w_hat|.      support: (n,) booleans, alpha > 0.
-    gap: primal minus dual value over the primal value, both scaled until they are feasible.
+    gap: primal minus dual value over the primal value, both scaled until they are
+    feasible.
     violation: max(0, 1 - min margin of w_hat).
-    dual_slack: min_i of alpha_i / sum(alpha) + (y_i w_hat.x_i - 1), which is 0 exactly where
-    complementarity is not strict, the degenerate case of Soudry et al. (2018).
-    rate: gradient flow on an exponential tail approaches w_hat log t + const like t^-rate on the support:
-    the smaller of the least slack off the support and the least nonzero eigenvalue of diag(alpha) G, with G the
-    Gram matrix of the support (derived on the page on logistic regression).
-    Where support vectors are linearly dependent, alpha is not unique; the one returned is that of the flow, whose
-    shares are alpha_i = exp(-y_i x_i.v) for some v, and which repeated rows carry in equal parts.
+    dual_slack: min_i of alpha_i / sum(alpha) + (y_i w_hat.x_i - 1), which is 0 exactly
+    where complementarity is not strict, the degenerate case of Soudry et al. (2018).
+    rate: gradient flow on an exponential tail approaches w_hat log t + const like
+    t^-rate on the support: the smaller of the least slack off the support and the least
+    nonzero eigenvalue of diag(alpha) G, with G the Gram matrix of the support (derived
+    on the page on logistic regression). Where support vectors are linearly dependent,
+    alpha is not unique; the one returned is that of the flow, whose shares are alpha_i
+    = exp(-y_i x_i.v) for some v, and which repeated rows carry in equal parts.
     """
 
     primal: Tensor
@@ -54,12 +56,14 @@ class MaxMargin:
 
 @threads()
 def max_margin(X: object, y: object) -> MaxMargin:
-    """Solve the program with Clarabel and finish it on its support set, where it is a linear system.
+    """Solve the program with Clarabel and finish it on its support set, where it is a
+    linear system.
 
-    Equivariant under a common factor s of X: primal and margin become primal / s and s margin, dual is divided by s^2,
-    support, gap, violation, dual_slack and rate stay. Repeating every row equally often changes nothing but the dual.
-    Raises `InvalidInput` for malformed data and where the margin is not resolved in double precision, and
-    `NotSeparable` where no direction separates the data.
+    Equivariant under a common factor s of X: primal and margin become primal / s and s
+    margin, dual is divided by s^2, support, gap, violation, dual_slack and rate stay.
+    Repeating every row equally often changes nothing but the dual. Raises
+    `InvalidInput` for malformed data and where the margin is not resolved in double
+    precision, and `NotSeparable` where no direction separates the data.
     """
     inputs, labels = binary_data(X, y)
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
@@ -68,7 +72,8 @@ def max_margin(X: object, y: object) -> MaxMargin:
 
 
 def certify(signed: Array, dual: Array) -> MaxMargin:
-    """The solution for separable rows `signed` (n, d), by an active-set method that starts from `dual` (n,) or zeros.
+    """The solution for separable rows `signed` (n, d), by an active-set method that
+    starts from `dual` (n,) or zeros.
 
     Raises `InvalidInput` where the margin is not resolved in double precision.
     """
@@ -87,7 +92,8 @@ def certify(signed: Array, dual: Array) -> MaxMargin:
     multipliers = best.dual * unit * unit
     if not torch.equal(multipliers / unit / unit, best.dual):
         raise InvalidInput(
-            f"the dual variables are of size {float(best.dual.max()):.1g} * {unit:.1g}^2, outside the range of "
+            f"the dual variables are of size {float(best.dual.max()):.1g} * "
+            f"{unit:.1g}^2, outside the range of "
             f"double precision. Multiply X by {unit:.1g}."
         )
     return replace(
@@ -101,13 +107,16 @@ def certify(signed: Array, dual: Array) -> MaxMargin:
 
 def _unresolved(reason: str) -> str:
     return (
-        f"the margin is not resolved in double precision: {reason}. Center and scale the columns (the program is then "
+        f"the margin is not resolved in double precision: {reason}. Center and scale "
+        f"the columns (the program is then "
         f"another one), or remove nearly contradictory points."
     )
 
 
 def quadratic_program(signed: Array) -> Array:
-    """Dual variables by Clarabel in the units of the largest entry, (n,), or zeros where it does not end."""
+    """Dual variables by Clarabel in the units of the largest entry, (n,), or zeros
+    where it does not end.
+    """
     scale = np.abs(signed).max()
     w = cp.Variable(signed.shape[1])
     constraint = signed / scale @ w >= 1
@@ -118,10 +127,11 @@ def quadratic_program(signed: Array) -> Array:
 
 
 def _flow_dual(rows: Array, w: Array, alpha: Array, counts: Array) -> Array:
-    """alpha (n,), or where more rows than its support are active, the dual solution counts_i exp(-a_i.v).
+    """alpha (n,), or where more rows than its support are active, the dual solution
+    counts_i exp(-a_i.v).
 
-    It minimizes sum_i counts_i exp(-a_i.v) + w.v over v, by Newton's method; rows that carry nothing in any dual
-    solution fall to zero.
+    It minimizes sum_i counts_i exp(-a_i.v) + w.v over v, by Newton's method; rows that
+    carry nothing in any dual solution fall to zero.
     """
     lengths = np.linalg.norm(rows, axis=1)
     slack = np.abs(rows @ w - 1)
@@ -155,7 +165,9 @@ def _rate(rows: Array, w: Array, alpha: Array) -> float:
 
 
 def _certified(signed: Array, w: Array, alpha: Array) -> MaxMargin:
-    """Compare the values of both solutions, scaled until they are feasible; the rate is left open."""
+    """Compare the values of both solutions, scaled until they are feasible; the rate is
+    left open.
+    """
     margins, energy, pull = signed @ w, float(w @ w), signed.T @ alpha
     lowest = float(margins.min())
     dual_value = alpha.sum() / np.linalg.norm(pull)
@@ -164,7 +176,8 @@ def _certified(signed: Array, w: Array, alpha: Array) -> MaxMargin:
     if not (gap <= _RESOLVED and violation <= _RESOLVED):
         raise InvalidInput(
             _unresolved(
-                f"the solution leaves a gap of {gap:.0e} and misses margins by {violation:.0e}"
+                f"the solution leaves a gap of {gap:.0e} and misses margins by "
+                f"{violation:.0e}"
             )
         )
     slack = np.min(alpha / alpha.sum() + np.maximum(margins - 1, 0))

@@ -1,8 +1,9 @@
-"""Moments of stochastic gradient descent at a minimum that fits every example, from its linear operators.
+"""Moments of stochastic gradient descent at a minimum that fits every example, from its
+linear operators.
 
-Near such a minimum a step of size eta on the batch b multiplies theta, the distance from the minimum, by I - eta H_b
-with H_b the mean of the Hessians of the examples in b. A batch of B examples is drawn anew at every step, all batches
-being equally likely.
+Near such a minimum a step of size eta on the batch b multiplies theta, the distance
+from the minimum, by I - eta H_b with H_b the mean of the Hessians of the examples in b.
+A batch of B examples is drawn anew at every step, all batches being equally likely.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from ibcore.validation import InvalidInput
 
 
 def batch_hessians(hessians: Tensor, size: int) -> Tensor:
-    """The Hessians of all batches of `size` of n examples with Hessians (n, d, d), (n over size, d, d)."""
+    """The Hessians of all batches of `size` of n examples with Hessians (n, d, d), (n
+    over size, d, d).
+    """
     count = len(hessians)
     spread(count, size)
     return torch.stack(
@@ -45,7 +48,9 @@ def _steps(hessians: Tensor, size: int, step: float) -> Tensor:
 
 @threads()
 def mean_square_after(operator: Tensor, start: Tensor, count: int) -> float:
-    """E |theta|^2 after `count` steps from `start` (d,), by the matrix of `moment_operator`."""
+    """E |theta|^2 after `count` steps from `start` (d,), by the matrix of
+    `moment_operator`.
+    """
     second = (
         torch.linalg.matrix_power(operator, count) @ torch.outer(start, start).flatten()
     )
@@ -58,7 +63,8 @@ def radius(operator: Tensor) -> float:
 
 
 def spread(count: int, size: int) -> float:
-    """(n - B) / (B (n - 1)): the variance of a mean of B of n numbers, without replacement, over that of one.
+    """(n - B) / (B (n - 1)): the variance of a mean of B of n numbers, without
+    replacement, over that of one.
 
     Raises `InvalidInput` for a batch that is empty or larger than the data.
     """
@@ -69,12 +75,14 @@ def spread(count: int, size: int) -> float:
 
 @threads()
 def critical_step(hessians: Tensor, size: int) -> float:
-    """The step up to which SGD with batches of `size` is stable in mean square, 2 / radius(C^-1 D).
+    """The step up to which SGD with batches of `size` is stable in mean square, 2 /
+    radius(C^-1 D).
 
-    C M = (H M + M H) / 2 and D M = E H_b M H_b = (1 - c) H M H + c / n sum_i H_i M H_i with c of `spread`.
-    The mean H of the Hessians (n, d, d) has to be positive definite; no batch is enumerated.
-    Source: Mulayoff and Michaeli 2024 (abstract read, theorem recalled); proved on the page.
-    Raises `InvalidInput` for a singular H.
+    C M = (H M + M H) / 2 and D M = E H_b M H_b = (1 - c) H M H + c / n sum_i H_i M H_i
+    with c of `spread`. The mean H of the Hessians (n, d, d) has to be positive
+    definite; no batch is enumerated.
+    Source: Mulayoff and Michaeli 2024 (abstract read, theorem recalled); proved on the
+    page. Raises `InvalidInput` for a singular H.
     """
     mean, d, c = hessians.mean(0), hessians.shape[-1], spread(len(hessians), size)
     unit = torch.eye(d, dtype=hessians.dtype)
@@ -91,10 +99,12 @@ def critical_step(hessians: Tensor, size: int) -> float:
 
 @threads()
 def sufficient_step(hessians: Tensor, size: int) -> float:
-    """The step up to which the largest eigenvalue of (I - step H)^2 + step^2 c Sigma is at most 1.
+    """The step up to which the largest eigenvalue of (I - step H)^2 + step^2 c Sigma is
+    at most 1.
 
-    Sigma = mean H_i^2 - H^2, c of `spread`. Up to there E |theta|^2 does not grow in any step, from any theta. It is
-    2 over the largest eigenvalue of H^-1/2 (H^2 + c Sigma) H^-1/2. Source: Wu, Ma and E 2018 (recalled).
+    Sigma = mean H_i^2 - H^2, c of `spread`. Up to there E |theta|^2 does not grow in
+    any step, from any theta. It is 2 over the largest eigenvalue of H^-1/2 (H^2 + c
+    Sigma) H^-1/2. Source: Wu, Ma and E 2018 (recalled).
     """
     mean, c = hessians.mean(0), spread(len(hessians), size)
     square = mean @ mean
@@ -109,9 +119,11 @@ def sufficient_step(hessians: Tensor, size: int) -> float:
 def square_moments(
     hessians: Tensor, size: int, step: float, start: Tensor, count: int
 ) -> tuple[float, float]:
-    """Mean and standard deviation of |theta|^2 after `count` steps from `start` (d,), exactly.
+    """Mean and standard deviation of |theta|^2 after `count` steps from `start` (d,),
+    exactly.
 
-    The fourth moments of theta are a vector of d^4 entries, which a step maps linearly; for small d.
+    The fourth moments of theta are a vector of d^4 entries, which a step maps linearly;
+    for small d.
     """
     steps, d = _steps(hessians, size, step), len(start)
     pair = torch.einsum("bij,bkl->bikjl", steps, steps).reshape(-1, d * d, d * d)

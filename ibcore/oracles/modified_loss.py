@@ -1,12 +1,14 @@
-"""Gradient flow on a modified loss, by an integrator of order eight: what backward error analysis says of finite steps.
+"""Gradient flow on a modified loss, by an integrator of order eight: what backward
+error analysis says of finite steps.
 
-Losses are functions that are differentiated automatically; nothing here takes a step of gradient descent. The modified
-loss of batch losses L_1, ..., L_m with mean L is
+Losses are functions that are differentiated automatically; nothing here takes a step of
+gradient descent. The modified loss of batch losses L_1, ..., L_m with mean L is
 
     L + whole |grad L|^2 + parts (1/m) sum_i |grad L_i|^2 .
 
-Barrett and Dherin 2021 have whole = eta / 4 for gradient descent, Smith, Dherin, Barrett and De 2021 parts = eta / 4
-for the mean over the orders of one shuffled epoch (both recalled; derived on the page on modified losses).
+Barrett and Dherin 2021 have whole = eta / 4 for gradient descent, Smith, Dherin,
+Barrett and De 2021 parts = eta / 4 for the mean over the orders of one shuffled epoch
+(both recalled; derived on the page on modified losses).
 """
 
 from __future__ import annotations
@@ -32,9 +34,11 @@ LOOSE = 1e-9
 
 
 def network_errors(theta: Tensor, X: Tensor, y: Tensor) -> Tensor:
-    """(f(x_i) - y_i)^2 of f(x) = a . tanh(W x + b) + c with theta (..., P) = (W, b, a, c): (..., n).
+    """(f(x_i) - y_i)^2 of f(x) = a . tanh(W x + b) + c with theta (..., P) = (W, b, a,
+    c): (..., n).
 
-    X: (..., n, d).      y: (..., n).      Written out anew, so that it shares no code with the models.
+    X: (..., n, d).      y: (..., n).      Written out anew, so that it shares no code
+    with the models.
     """
     d = X.shape[-1]
     width = (theta.shape[-1] - 1) // (d + 2)
@@ -45,7 +49,9 @@ def network_errors(theta: Tensor, X: Tensor, y: Tensor) -> Tensor:
 
 
 def sharpness(losses: Losses, theta: Tensor) -> Tensor:
-    """The largest eigenvalue of the Hessian of the one loss (B, 1, P) -> (B, 1) at theta (B, P), in full: (B,)."""
+    """The largest eigenvalue of the Hessian of the one loss (B, 1, P) -> (B, 1) at
+    theta (B, P), in full: (B,).
+    """
 
     def one(point: Tensor) -> Tensor:
         return losses(point[:, None]).sum()
@@ -80,7 +86,8 @@ def modified_loss(
 class Flow:
     """Gradient flow of B members at K times: theta (K, B, P).
 
-    difference: (B,), the largest distance between the flow and the same at a tolerance 1000 times as wide.
+    difference: (B,), the largest distance between the flow and the same at a tolerance
+    1000 times as wide.
     """
 
     theta: Tensor
@@ -98,9 +105,11 @@ def modified_flow(
     parts: Tensor | float = 0.0,
     shares: tuple[float, ...] = (1.0,),
 ) -> Flow:
-    """Gradient flow on the modified loss from `start` (B, P), by Dormand and Prince's method of order 8.
+    """Gradient flow on the modified loss from `start` (B, P), by Dormand and Prince's
+    method of order 8.
 
-    time: (B,), when to stop.      batches: m.      whole, parts: weights of the two penalties, numbers or (B,).
+    time: (B,), when to stop.      batches: m.      whole, parts: weights of the two
+    penalties, numbers or (B,).
     shares: rising shares of the time at which the flow is read, the last of them 1.
     A loss c times as large has its time and both weights divided by c.
     Raises `InvalidInput` where the flow cannot be followed.
@@ -120,9 +129,11 @@ def modified_flow(
 
 @threads()
 def first_error(losses: Losses, start: Tensor, time: Tensor) -> Tensor:
-    """e(T), (B, P): gradient descent is at theta(T) + eta e(T) + O(eta^2) where gradient flow is at theta(T).
+    """e(T), (B, P): gradient descent is at theta(T) + eta e(T) + O(eta^2) where
+    gradient flow is at theta(T).
 
-    e solves e' = -H e - (1/4) grad |grad L|^2 = -H (e + grad L / 2) along the flow from e(0) = 0, H the Hessian of L.
+    e solves e' = -H e - (1/4) grad |grad L|^2 = -H (e + grad L / 2) along the flow from
+    e(0) = 0, H the Hessian of L.
     losses: of one batch, (B, 1, P) -> (B, 1).
     """
     size = start.shape[-1]
@@ -179,7 +190,8 @@ def _states(
     )
     if not found.success or not math.isfinite(float(np.abs(found.y).sum())):
         raise InvalidInput(
-            f"gradient flow on the modified loss could not be followed ({found.message}). "
+            f"gradient flow on the modified loss could not be followed "
+            f"({found.message}). "
             f"Take a smoother loss or a shorter time."
         )
     return torch.from_numpy(found.y.T.copy()).reshape(-1, *start.shape).to(start)

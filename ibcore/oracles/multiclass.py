@@ -14,15 +14,18 @@ from ibcore.validation import InvalidInput, class_labels, real_tensor
 
 @threads()
 def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
-    """min sum_k |w_k|^2 / 2 subject to (w_{y_i} - w_k).x_i >= 1 for every example i and class k != y_i.
+    """min sum_k |w_k|^2 / 2 subject to (w_{y_i} - w_k).x_i >= 1 for every example i and
+    class k != y_i.
 
-    X: (n, d).      classes: y, (n,) integers from 0 to `count` - 1 = K - 1.      The result holds the rows
-    w_k one after the other in `primal` (K d), and the dual variables of the pairs (i, k), k rising and
-    without y_i, in `dual` (n (K - 1)). (Soudry et al. 2018, section on several classes; Crammer and Singer's
-    constraints without slack.)
+    X: (n, d).      classes: y, (n,) integers from 0 to `count` - 1 = K - 1.      The
+    result holds the rows w_k one after the other in `primal` (K d), and the dual
+    variables of the pairs (i, k), k rising and without y_i, in `dual` (n (K - 1)).
+    (Soudry et al. 2018, section on several classes; Crammer and Singer's constraints
+    without slack.)
 
-    Equivariant, as `max_margin` is, under a common factor of X. Raises `InvalidInput` for malformed data and where
-    the margin is not resolved in double precision, and `NotSeparable` where no linear rule gets all classes right.
+    Equivariant, as `max_margin` is, under a common factor of X. Raises `InvalidInput`
+    for malformed data and where the margin is not resolved in double precision, and
+    `NotSeparable` where no linear rule gets all classes right.
     """
     inputs = real_tensor("X", X, ndim=2).detach().cpu().double().numpy()
     labels = class_labels("classes", classes, count).cpu().numpy()
@@ -34,8 +37,10 @@ def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
     rows = pair_rows(inputs, labels, count)
     separating_direction(
         rows,
-        f"no linear rule without bias puts all {len(inputs)} examples into their {count} classes",
-        "Points are counted as pairs of an example and a class. Append a column of ones for a bias if there is none, "
+        f"no linear rule without bias puts all {len(inputs)} examples into their "
+        f"{count} classes",
+        "Points are counted as pairs of an example and a class. Append a column of "
+        "ones for a bias if there is none, "
         "or remove points.",
     )
     scale = np.abs(inputs).max()

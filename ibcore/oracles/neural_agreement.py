@@ -1,4 +1,6 @@
-"""The modified support vector machine of leaky ReLU networks whose neurons agree on the training points."""
+"""The modified support vector machine of leaky ReLU networks whose neurons agree on the
+training points.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,10 @@ from ibcore.validation import binary_data, positive_number
 class AgreementLimit:
     """Solution of the program of `agreement_limit`, float64 on the CPU.
 
-    plus, minus: (d,), the common directions of the neurons with positive and with negative output weight.
-    gap: relative difference of primal and dual value.      violation: max(0, 1 - smallest margin).
+    plus, minus: (d,), the common directions of the neurons with positive and with
+    negative output weight.
+    gap: relative difference of primal and dual value.      violation: max(0, 1 -
+    smallest margin).
     consistent: the activation at the solution has the slopes that the program assumed.
     """
 
@@ -47,15 +51,18 @@ def agreement_limit(
     active_plus: object = None,
     active_minus: object = None,
 ) -> AgreementLimit:
-    """min |w_plus|^2 + |w_minus|^2 subject to y_i (g_i w_plus.x_i - h_i w_minus.x_i) >= 1.
+    """min |w_plus|^2 + |w_minus|^2 subject to y_i (g_i w_plus.x_i - h_i w_minus.x_i) >=
+    1.
 
-    g_i is 1 where `active_plus` (n,) holds and `slope_below` elsewhere; h_i likewise from `active_minus`.
-    By default positive neurons are active exactly on the points labeled +1, negative ones on the others:
-    the perfect agreement of Sarussi, Brutzkus and Globerson (2021). The program is that of gradient flow
-    on a linear model whose two blocks of features are g_i x_i and -h_i x_i.
+    g_i is 1 where `active_plus` (n,) holds and `slope_below` elsewhere; h_i likewise
+    from `active_minus`. By default positive neurons are active exactly on the points
+    labeled +1, negative ones on the others: the perfect agreement of Sarussi, Brutzkus
+    and Globerson (2021). The program is that of gradient flow on a linear model whose
+    two blocks of features are g_i x_i and -h_i x_i.
 
-    Equivariant under a common factor s of X: plus / s, minus / s; the rest stays. Raises `InvalidInput` for malformed
-    data, where the margin is not resolved, and where no such pair of vectors fits the labels.
+    Equivariant under a common factor s of X: plus / s, minus / s; the rest stays.
+    Raises `InvalidInput` for malformed data, where the margin is not resolved, and
+    where no such pair of vectors fits the labels.
     """
     inputs, labels = binary_data(X, y)
     positive_number("slope_below", slope_below)
@@ -70,7 +77,8 @@ def agreement_limit(
     separating_direction(
         rows,
         "no pair of vectors fits the labels with these activation patterns",
-        "Pass linearly separable data, or the patterns of a network that classifies them.",
+        "Pass linearly separable data, or the patterns of a network that classifies "
+        "them.",
     )
     best, d = certify(rows, quadratic_program(rows)), data.shape[1]
     w_plus, w_minus = best.primal[:d], best.primal[d:]

@@ -1,7 +1,9 @@
-"""What one neuron converges to: the inverse of its activation, the nearest solution, and the minimizer of its Q.
+"""What one neuron converges to: the inverse of its activation, the nearest solution,
+and the minimizer of its Q.
 
-Equivariant: for a X, b z and start b / a `nearest_solution` is w b / a; for a X, b z, delta c and tilt c^(1/2) with
-c = b / a `least_regularizer` is u c. Each equation may be multiplied by a number.
+Equivariant: for a X, b z and start b / a `nearest_solution` is w b / a; for a X, b z,
+delta c and tilt c^(1/2) with c = b / a `least_regularizer` is u c. Each equation may be
+multiplied by a number.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ def inverse(activation: str, y: object) -> Tensor:
     z = _INVERSES[activation](targets)
     if not bool(torch.isfinite(z).all()):
         raise InvalidInput(
-            f"y has entries from {float(targets.min()):.3g} to {float(targets.max()):.3g}, not all in "
+            f"y has entries from {float(targets.min()):.3g} to "
+            f"{float(targets.max()):.3g}, not all in "
             f"the open range of {activation}: no neuron fits them exactly."
         )
     return z
@@ -53,7 +56,8 @@ def inverse_leaky(y: object, leak: float) -> Tensor:
 
 
 def nearest_solution(X: object, z: object, start: object) -> Tensor:
-    """argmin |w - w(0)| s.t. X w = z, (..., d): w(0) + X^+ (z - X w(0)) for X (..., n, d) and z (..., n).
+    """argmin |w - w(0)| s.t. X w = z, (..., d): w(0) + X^+ (z - X w(0)) for X (..., n,
+    d) and z (..., n).
 
     start: w(0) (..., d).   Raises `InvalidInput` for shapes that do not match.
     """
@@ -67,7 +71,8 @@ def nearest_solution(X: object, z: object, start: object) -> Tensor:
         and _broadcast(inputs.shape[:-2], origin.shape[:-1], targets.shape[:-1])
     ):
         raise InvalidInput(
-            f"X has shape {tuple(inputs.shape)}, z {tuple(targets.shape)} and start {tuple(origin.shape)}; "
+            f"X has shape {tuple(inputs.shape)}, z {tuple(targets.shape)} and start "
+            f"{tuple(origin.shape)}; "
             f"expected (..., n, d), (..., n) and (..., d)."
         )
     gap = targets - (inputs @ origin[..., None])[..., 0]
@@ -83,10 +88,12 @@ def _broadcast(*shapes: torch.Size) -> bool:
 
 
 def regularizer(u: Tensor, imbalance: Tensor, tilt: Tensor) -> Tensor:
-    """Q(u) = q(|u|) - tilt.u, (B,), with q(r) = 2/3 |a|^3 - delta |a| and a^2 = (delta + sqrt(delta^2 + 4 r^2))/2.
+    """Q(u) = q(|u|) - tilt.u, (B,), with q(r) = 2/3 |a|^3 - delta |a| and a^2 = (delta
+    + sqrt(delta^2 + 4 r^2))/2.
 
-    u, tilt: (B, d).   imbalance: delta (B,).   Due to Azulay et al. (2021), whose closed form, as recalled, is 3/2 of
-    this one; derived on the page on monotone neurons.
+    u, tilt: (B, d).   imbalance: delta (B,).   Due to Azulay et al. (2021), whose
+    closed form, as recalled, is 3/2 of this one; derived on the page on monotone
+    neurons.
     """
     a = _outer_weight(torch.linalg.vector_norm(u, dim=-1), imbalance)
     return 2 / 3 * a**3 - imbalance * a - (tilt * u).sum(-1)
@@ -106,7 +113,8 @@ def regularizer_gradient(
 class LeastRegularizer:
     """argmin Q(u) s.t. X u = z.      u: (B, d).
 
-    stationarity: (B,), |grad Q| within the constraints over |w| = q'(|u|).      residual: (B,), |X u - z| over |z|.
+    stationarity: (B,), |grad Q| within the constraints over |w| = q'(|u|).
+    residual: (B,), |X u - z| over |z|.
     """
 
     u: Tensor
@@ -118,12 +126,14 @@ class LeastRegularizer:
 def least_regularizer(
     X: object, z: object, imbalance: object, tilt: object
 ) -> LeastRegularizer:
-    """The minimizer of `regularizer` among the solutions of X u = z, by Newton's method in the null space of X.
+    """The minimizer of `regularizer` among the solutions of X u = z, by Newton's method
+    in the null space of X.
 
-    X: (B, n, d) of full row rank.   z: (B, n), none of them all zeros.   imbalance: (B,).   tilt: (B, d).
-    Q is strictly convex away from 0, so the minimizer is unique. Steps are halved until Q falls.
-    Raises `InvalidInput` for z = 0, where Q may have no gradient, for shapes that do not match, for rows of X that
-    depend on one another, and where residual or stationarity stay above 1e-8.
+    X: (B, n, d) of full row rank.   z: (B, n), none of them all zeros.   imbalance:
+    (B,).   tilt: (B, d). Q is strictly convex away from 0, so the minimizer is unique.
+    Steps are halved until Q falls. Raises `InvalidInput` for z = 0, where Q may have no
+    gradient, for shapes that do not match, for rows of X that depend on one another,
+    and where residual or stationarity stay above 1e-8.
     """
     inputs = real_tensor("X", X, ndim=3)
     targets, delta, linear = (
@@ -142,17 +152,20 @@ def least_regularizer(
     ):
         raise InvalidInput(
             f"X has shape {tuple(inputs.shape)}, z {tuple(targets.shape)}, imbalance "
-            f"{tuple(delta.shape)} and tilt {tuple(linear.shape)}; expected (B, n, d), (B, n), (B,) and "
+            f"{tuple(delta.shape)} and tilt {tuple(linear.shape)}; expected (B, n, d), "
+            f"(B, n), (B,) and "
             f"(B, d)."
         )
     if bool((targets == 0).all(-1).any()):
         raise InvalidInput(
-            "z has rows of zeros, whose solution may be u = 0 where Q has no gradient. Leave them out."
+            "z has rows of zeros, whose solution may be u = 0 where Q has no gradient. "
+            "Leave them out."
         )
     for rows in inputs:
         if not independent_rows(rows.detach().cpu().double().numpy()):
             raise InvalidInput(
-                f"the {n} rows of X (in {d} dimensions) are linearly dependent in some member of the batch. "
+                f"the {n} rows of X (in {d} dimensions) are linearly dependent in some "
+                f"member of the batch. "
                 f"Remove rows until they are not."
             )
     lengths = _power_of_two(inputs)
@@ -166,8 +179,10 @@ def least_regularizer(
     bar = 1e-8 if inputs.dtype == torch.float64 else 1e-3
     if not bool((worst <= bar).all()):
         raise InvalidInput(
-            f"{int((~(worst <= bar)).sum())} of {count} minimizers are not resolved to {bar:g} (the worst to "
-            f"{float(worst.max()):.1g}). Take an imbalance and a tilt of the size of X^+ z."
+            f"{int((~(worst <= bar)).sum())} of {count} minimizers are not resolved to "
+            f"{bar:g} (the worst to "
+            f"{float(worst.max()):.1g}). Take an imbalance and a tilt of the size of "
+            f"X^+ z."
         )
     return replace(best, u=best.u * unit[:, None])
 
@@ -194,7 +209,9 @@ def _minimized(
 
 
 def _power_of_two(values: Tensor, *, even: bool = False) -> Tensor:
-    """The power of two next above the largest entry along the last dimension, 1 for zeros; `even`: of even power."""
+    """The power of two next above the largest entry along the last dimension, 1 for
+    zeros; `even`: of even power.
+    """
     largest = values.abs().amax(-1)
     power = torch.frexp(largest).exponent
     power = power + power % 2 if even else power
@@ -204,7 +221,9 @@ def _power_of_two(values: Tensor, *, even: bool = False) -> Tensor:
 
 
 def _outer_weight(r: Tensor, imbalance: Tensor) -> Tensor:
-    """|a| from a^2 - |w|^2 = delta and |a| |w| = r, without cancellation for negative delta."""
+    """|a| from a^2 - |w|^2 = delta and |a| |w| = r, without cancellation for negative
+    delta.
+    """
     root = torch.sqrt(imbalance**2 + 4 * r**2)
     return torch.sqrt(
         torch.where(
@@ -234,7 +253,10 @@ def _newton(
 def _shorten(
     u: Tensor, move: Tensor, decrement: Tensor, delta: Tensor, tilt: Tensor
 ) -> Tensor:
-    """u - c move with the largest c = 1, 1/2, ... where Q falls enough; c = 1 where rounding hides the fall."""
+    """u - c move with the largest c = 1, 1/2, ...
+
+    where Q falls enough; c = 1 where rounding hides the fall.
+    """
     value = regularizer(u, delta, tilt)
     hidden, length = decrement <= 1e-10 * (1 + value.abs()), torch.ones_like(decrement)
     for _ in range(40):

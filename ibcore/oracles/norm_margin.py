@@ -27,11 +27,13 @@ class NormMargin:
     """The solution of min |w|_p subject to y_i w.x_i >= 1, float64 on the CPU.
 
     primal: w (d,), scaled so that min_i y_i w.x_i = 1 to rounding.
-    dual: lambda (n,) >= 0, feasible for the dual program max sum(lambda) subject to |A^T lambda|_q <= 1, with
-    rows y_i x_i of A and 1/p + 1/q = 1; its value is |w|_p at the optimum.
-    margin: max_w min_i y_i w.x_i / |w|_p = 1 / |w|_p.      gap: (|w|_p - sum(lambda)) / |w|_p, which bounds the
-    relative error of the margin, since both are feasible.      violation: max(0, 1 - min_i y_i w.x_i).
-    For p = 1 and infinity the solution w may not be unique; the margin is.
+    dual: lambda (n,) >= 0, feasible for the dual program max sum(lambda) subject to
+    |A^T lambda|_q <= 1, with rows y_i x_i of A and 1/p + 1/q = 1; its value is |w|_p at
+    the optimum.
+    margin: max_w min_i y_i w.x_i / |w|_p = 1 / |w|_p.      gap: (|w|_p - sum(lambda)) /
+    |w|_p, which bounds the relative error of the margin, since both are feasible.
+    violation: max(0, 1 - min_i y_i w.x_i). For p = 1 and infinity the solution w may
+    not be unique; the margin is.
     """
 
     p: float
@@ -51,17 +53,19 @@ def conjugate(p: float) -> float:
 
 @threads()
 def norm_max_margin(X: object, y: object, p: float) -> NormMargin:
-    """Solve the program as stated: a linear one by HiGHS for p = 1 and infinity, a conic one by Clarabel otherwise.
+    """Solve the program as stated: a linear one by HiGHS for p = 1 and infinity, a
+    conic one by Clarabel otherwise.
 
     X: (n, d).      y: (n,) in {-1, +1}.      p: in [1, infinity].
-    Equivariant under a common factor s of X: primal / s, dual / s, s margin; gap and violation stay.
-    Raises `InvalidInput` for malformed data or p and where no solution is certified to 1e-8, and `NotSeparable` where
-    no direction separates the data.
+    Equivariant under a common factor s of X: primal / s, dual / s, s margin; gap and
+    violation stay. Raises `InvalidInput` for malformed data or p and where no solution
+    is certified to 1e-8, and `NotSeparable` where no direction separates the data.
     """
     inputs, labels = binary_data(X, y)
     if isinstance(p, bool) or not isinstance(p, Real) or not p >= 1:
         raise InvalidInput(
-            f"p is {p!r}, expected a number of at least 1 or infinity: below 1 there is no norm."
+            f"p is {p!r}, expected a number of at least 1 or infinity: below 1 there "
+            f"is no norm."
         )
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
     separating_direction(signed)
@@ -71,7 +75,8 @@ def norm_max_margin(X: object, y: object, p: float) -> NormMargin:
 def _solve(signed: Array, p: float) -> NormMargin:
     """A solution whose certified gap is small; the solver's own verdict does not count.
 
-    Solved in one unit for all entries, and if that does not do in units of its own for each row and column.
+    Solved in one unit for all entries, and if that does not do in units of its own for
+    each row and column.
     """
     unit = float(factors_to_unit_size(np.abs(signed).max(keepdims=True).ravel())[0])
     ones = np.ones(len(signed))
@@ -95,15 +100,19 @@ def _solve(signed: Array, p: float) -> NormMargin:
             if p in (1, math.inf):
                 break
     raise InvalidInput(
-        f"the program for p = {p:g} did not solve: the margin is below what double precision resolves. "
-        f"Center and scale the columns (the program is then another one), or remove nearly contradictory points."
+        f"the program for p = {p:g} did not solve: the margin is below what double "
+        f"precision resolves. "
+        f"Center and scale the columns (the program is then another one), or remove "
+        f"nearly contradictory points."
     )
 
 
 def _program(
     A: Array, heights: Array, factors: Array, p: float, tolerance: float
 ) -> tuple[Array, Array] | None:
-    """The least |factors * v|_p with A v >= heights, and its dual variables; None where the solver fails."""
+    """The least |factors * v|_p with A v >= heights, and its dual variables; None where
+    the solver fails.
+    """
     v, linear = cp.Variable(A.shape[1]), p in (1, math.inf)
     w = cp.multiply(factors, v)
     constraint = A @ v >= heights
@@ -121,7 +130,9 @@ def _program(
 
 
 def _certified(signed: Array, p: float, w: Array, dual: Array) -> NormMargin:
-    """Scale both solutions until they are feasible and compare their values; the gap is infinite if one cannot be."""
+    """Scale both solutions until they are feasible and compare their values; the gap is
+    infinite if one cannot be.
+    """
     lowest, dual = float((signed @ w).min()), np.maximum(dual, 0)
     pull = float(np.linalg.norm(signed.T @ dual, conjugate(p)))
     feasible = lowest > 0 and pull > 0

@@ -1,4 +1,6 @@
-"""Newton's equations of a separable dual, (A diag(w) A^T) nu = r, without forming their matrix."""
+"""Newton's equations of a separable dual, (A diag(w) A^T) nu = r, without forming their
+matrix.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,12 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 def normal_solution(A: Array, weights: Array, right: Array) -> Array:
-    """(A diag(weights) A^T)^{-1} right, (n,), for A (n, d) and weights (d,) >= 0, from the R factor of the square root.
+    """(A diag(weights) A^T)^{-1} right, (n,), for A (n, d) and weights (d,) >= 0, from
+    the R factor of the square root.
 
-    Directions below rounding are left out: where most weights vanish, moving the dual along them does not move the
-    primal, and what the inverse has there is noise of any size.
+    Directions below rounding are left out: where most weights vanish, moving the dual
+    along them does not move the primal, and what the inverse has there is noise of any
+    size.
     """
     R = np.linalg.qr((A * np.sqrt(weights)).T, mode="r")
     pivots = np.abs(np.diag(R))

@@ -1,18 +1,23 @@
-"""The matrix of least nuclear norm that fits linear observations, certified by a dual solution.
+"""The matrix of least nuclear norm that fits linear observations, certified by a dual
+solution.
 
-    min |W|_*  subject to  <A_i, W> = y_i        with the dual     max y.nu  subject to  |sum_i nu_i A_i|_2 <= 1,
+    min |W|_*  subject to  <A_i, W> = y_i        with the dual     max y.nu  subject to
+    |sum_i nu_i A_i|_2 <= 1,
 
 and, for positive semidefinite W, where the nuclear norm is the trace,
 
-    min tr W  subject to  <A_i, W> = y_i, W >= 0   with the dual     max y.nu  subject to  sum_i nu_i A_i <= I
+    min tr W  subject to  <A_i, W> = y_i, W >= 0   with the dual     max y.nu  subject
+    to  sum_i nu_i A_i <= I
 
-(Fazel 2002; Recht, Fazel and Parrilo 2010). `nuclear_program` hands the program as it stands to a conic solver.
-`minimum_nuclear_norm` and `nuclear_completion` follow the central path of the dual by Newton's method: some forty
-linear systems of n unknowns, to a relative gap of 1e-10 (at worst some 1e-9, where the dual solution is far from
+(Fazel 2002; Recht, Fazel and Parrilo 2010). `nuclear_program` hands the program as it
+stands to a conic solver. `minimum_nuclear_norm` and `nuclear_completion` follow the
+central path of the dual by Newton's method: some forty linear systems of n unknowns, to
+a relative gap of 1e-10 (at worst some 1e-9, where the dual solution is far from
 unique). SCS stops near 1e-5 at its default settings.
 
-Equivariant: for a A and b y the minimizer is W b / a and the dual nu / a; each observation may be multiplied by a
-number, and W by rotations from both sides. The programs are solved for A_i of size one and y of size one.
+Equivariant: for a A and b y the minimizer is W b / a and the dual nu / a; each
+observation may be multiplied by a number, and W by rotations from both sides. The
+programs are solved for A_i of size one and y of size one.
 """
 
 from __future__ import annotations
@@ -59,11 +64,14 @@ _GAP, _ROUGH = (
 
 @dataclass(frozen=True)
 class NuclearMinimum:
-    """A matrix that fits the observations, with bounds on the least nuclear norm from both sides; float64, CPU.
+    """A matrix that fits the observations, with bounds on the least nuclear norm from
+    both sides; float64, CPU.
 
-    matrix: W (p, q).      dual: nu (n,), scaled to be feasible.      value: |W|_*, an upper bound; y.nu is the lower.
+    matrix: W (p, q).      dual: nu (n,), scaled to be feasible.      value: |W|_*, an
+    upper bound; y.nu is the lower.
     gap: (value - y.nu) / value.      residual: |A(W) - y| / |y|.
-    violation: how far W is from the cone, -(least eigenvalue)/(largest), for semidefinite problems; else 0.
+    violation: how far W is from the cone, -(least eigenvalue)/(largest), for
+    semidefinite problems; else 0.
     iterations: linear systems solved; 0 where a conic solver did the work.
     """
 
@@ -84,12 +92,15 @@ def minimum_nuclear_norm(
     semidefinite: bool = False,
     tolerance: float = 1e-10,
 ) -> NuclearMinimum:
-    """The least nuclear norm of W with <A_i, W> = y_i for `matrices` A (n, p, q) and `targets` y (n,).
+    """The least nuclear norm of W with <A_i, W> = y_i for `matrices` A (n, p, q) and
+    `targets` y (n,).
 
-    semidefinite: among symmetric W >= 0 only (A_i is replaced by its symmetric part); some positive definite W must
-    fit. tolerance: relative gap at which to stop; the result says which gap was reached.
-    Raises `InvalidInput` for shapes that do not match, linearly dependent matrices, targets that are all zero, a
-    semidefinite problem that no positive definite matrix fits, and where the gap stays above 1e-7 and `tolerance`.
+    semidefinite: among symmetric W >= 0 only (A_i is replaced by its symmetric part);
+    some positive definite W must fit. tolerance: relative gap at which to stop; the
+    result says which gap was reached. Raises `InvalidInput` for shapes that do not
+    match, linearly dependent matrices, targets that are all zero, a semidefinite
+    problem that no positive definite matrix fits, and where the gap stays above 1e-7
+    and `tolerance`.
     """
     A, system = _dense(matrices, targets, semidefinite=semidefinite)
     with failures_in_words("the least nuclear norm"):
@@ -111,10 +122,12 @@ def nuclear_completion(
     *,
     tolerance: float = 1e-10,
 ) -> NuclearMinimum:
-    """The least nuclear norm of W (p, q) = `shape` with the entries W[rows_i, columns_i] = y_i; all arguments (n,).
+    """The least nuclear norm of W (p, q) = `shape` with the entries W[rows_i,
+    columns_i] = y_i; all arguments (n,).
 
-    The same as `minimum_nuclear_norm` for matrices with a single 1, without forming them.
-    Raises `InvalidInput` for indices outside the shape or repeated, and as `minimum_nuclear_norm` does.
+    The same as `minimum_nuclear_norm` for matrices with a single 1, without forming
+    them. Raises `InvalidInput` for indices outside the shape or repeated, and as
+    `minimum_nuclear_norm` does.
     """
     y = _targets(targets)
     index = [torch.as_tensor(part).detach().cpu().numpy() for part in (rows, columns)]
@@ -126,7 +139,8 @@ def nuclear_completion(
             or part.max() >= size
         ):
             raise InvalidInput(
-                f"{name} must be {len(y)} integers from 0 to {size - 1}, one for each target."
+                f"{name} must be {len(y)} integers from 0 to {size - 1}, one for each "
+                f"target."
             )
     if len(np.unique(index[0] * shape[1] + index[1])) < len(y):
         raise InvalidInput("an entry is observed twice. Keep each entry once.")
@@ -150,11 +164,13 @@ def nuclear_program(
     solver: str = "CLARABEL",
     **settings: Any,
 ) -> NuclearMinimum:
-    """The same minimum from a conic solver of CVXPY, with the same certificate; `settings` are the solver's.
+    """The same minimum from a conic solver of CVXPY, with the same certificate;
+    `settings` are the solver's.
 
-    The solver's W is moved to the nearest matrix that fits the observations, and its dual variables are scaled to be
-    feasible, so `gap` is what the solver really reached: about 1e-8 for Clarabel and 1e-5 for SCS by default.
-    Raises `InvalidInput` as `minimum_nuclear_norm` does, and where not even two digits are certified.
+    The solver's W is moved to the nearest matrix that fits the observations, and its
+    dual variables are scaled to be feasible, so `gap` is what the solver really
+    reached: about 1e-8 for Clarabel and 1e-5 for SCS by default. Raises `InvalidInput`
+    as `minimum_nuclear_norm` does, and where not even two digits are certified.
     """
     A, system = _dense(matrices, targets, semidefinite=semidefinite)
     y = system.targets
@@ -175,7 +191,8 @@ def nuclear_program(
         ) from error
     if W.value is None or constraint.dual_value is None:
         raise InvalidInput(
-            f"{solver} found no solution; it ended with the status '{problem.status}'. Check that some matrix "
+            f"{solver} found no solution; it ended with the status '{problem.status}'. "
+            f"Check that some matrix "
             f"fits the observations, or take another solver."
         )
     with failures_in_words("the least nuclear norm"):
@@ -204,8 +221,10 @@ def _in_units(found: NuclearMinimum, lengths: Array, size: float) -> NuclearMini
 def _refuse_above(found: NuclearMinimum, bar: float, reason: str) -> None:
     if not within(bar, found.gap, found.residual, found.violation):
         raise InvalidInput(
-            f"the program was not solved to {bar:g} (gap {found.gap:.1g}, residual {found.residual:.1g}, "
-            f"violation {found.violation:.1g}): {reason}. Drop observations that others nearly "
+            f"the program was not solved to {bar:g} (gap {found.gap:.1g}, residual "
+            f"{found.residual:.1g}, "
+            f"violation {found.violation:.1g}): {reason}. Drop observations that "
+            f"others nearly "
             f"imply, or pass a larger tolerance."
         )
 
@@ -222,12 +241,15 @@ def _targets(targets: object) -> Array:
 def _dense(
     matrices: object, targets: object, *, semidefinite: bool
 ) -> tuple[Array, Equations]:
-    """A (n, p, q) and y (n,) with every A_i of size one, and y, and by what they were divided."""
+    """A (n, p, q) and y (n,) with every A_i of size one, and y, and by what they were
+    divided.
+    """
     A: Array = real_tensor("matrices", matrices, ndim=3).detach().cpu().double().numpy()
     y = _targets(targets)
     if len(A) != len(y):
         raise InvalidInput(
-            f"matrices have shape {A.shape} and targets {y.shape}; expected one target a matrix."
+            f"matrices have shape {A.shape} and targets {y.shape}; expected one target "
+            f"a matrix."
         )
     if semidefinite:
         if A.shape[1] != A.shape[2]:
@@ -238,7 +260,8 @@ def _dense(
     system = scaled_equations(A.reshape(len(A), -1), y)
     if not independent_rows(system.rows):
         raise InvalidInput(
-            f"the {len(A)} matrices are linearly dependent. Drop those that repeat what others say."
+            f"the {len(A)} matrices are linearly dependent. Drop those that repeat "
+            f"what others say."
         )
     return system.rows.reshape(A.shape), system
 
@@ -290,24 +313,31 @@ def _solve(
 
 
 def _unfitted(places: Places, dual: Array, y: Array) -> str:
-    """Why the semidefinite program has no solution: nu with sum_i nu_i A_i <= 0 and y.nu > 0 proves that none fits."""
+    """Why the semidefinite program has no solution: nu with sum_i nu_i A_i <= 0 and
+    y.nu > 0 proves that none fits.
+    """
     G = places.spread(dual / max(float(np.abs(dual).max()), _TINY))
     if np.linalg.eigvalsh(G)[-1] <= 0 < float(dual @ y):
         return (
-            "no semidefinite matrix fits the observations: a combination of the A_i is negative semidefinite "
-            "where that of the targets is positive. Use fewer observations, or drop semidefinite=True."
+            "no semidefinite matrix fits the observations: a combination of the A_i is "
+            "negative semidefinite "
+            "where that of the targets is positive. Use fewer observations, or drop "
+            "semidefinite=True."
         )
     return (
-        "the semidefinite program has no certified solution: no positive definite matrix fits the observations, "
-        "or double precision does not find it. Use fewer observations, or drop semidefinite=True."
+        "the semidefinite program has no certified solution: no positive definite "
+        "matrix fits the observations, "
+        "or double precision does not find it. Use fewer observations, or drop "
+        "semidefinite=True."
     )
 
 
 def _newton_step(hessian: Array, gradient: Array) -> Array | None:
     """-H^-1 g, or None where rounding has made H singular.
 
-    Where the dual solution is not unique H has eigenvalues of the sizes 1 and 1/mu^2. A shift of a few units of
-    rounding keeps the factorization; two steps of refinement take its effect out where the digits allow it.
+    Where the dual solution is not unique H has eigenvalues of the sizes 1 and 1/mu^2. A
+    shift of a few units of rounding keeps the factorization; two steps of refinement
+    take its effect out where the digits allow it.
     """
     diagonal = np.diag(hessian)
     if not diagonal.min() > 0:
@@ -338,7 +368,9 @@ def _line_search(
     pull: Array,
     decrement: float,
 ) -> tuple[Spectral | Semidefinite, Array]:
-    """The full Newton step where it is known to be safe, else the first of shrinking steps that descends."""
+    """The full Newton step where it is known to be safe, else the first of shrinking
+    steps that descends.
+    """
     share, slope = 1.0, decrement**2
     while True:
         ahead = dual + share * step

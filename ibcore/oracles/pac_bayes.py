@@ -1,4 +1,5 @@
-"""Bounds on the error of a randomized classifier from its error on the training examples and a divergence.
+"""Bounds on the error of a randomized classifier from its error on the training
+examples and a divergence.
 
 McAllester 1999, Maurer 2004 (recalled).
 """
@@ -14,7 +15,9 @@ from ibcore.validation import InvalidInput, positive_integer, positive_number
 
 
 def binary_divergence(q: Tensor, p: Tensor) -> Tensor:
-    """kl(q || p) = q log(q/p) + (1 - q) log((1 - q)/(1 - p)), infinite where p is 0 or 1 and q is not."""
+    """kl(q || p) = q log(q/p) + (1 - q) log((1 - q)/(1 - p)), infinite where p is 0 or
+    1 and q is not.
+    """
     return (
         torch.xlogy(q, q)
         - torch.xlogy(q, p)
@@ -52,7 +55,8 @@ def gaussian_divergence(mean: Tensor, prior: Tensor, spread: float) -> Tensor:
 def pac_bayes_bound(
     sampled: Tensor, draws: int, divergence: Tensor, examples: int, chance: float
 ) -> Tensor:
-    """With probability 1 - `chance` the error of the randomized classifier is at most this.
+    """With probability 1 - `chance` the error of the randomized classifier is at most
+    this.
 
     sampled: its mean error on the training examples in `draws` independent
     draws, each of a classifier and of examples to try it on. Half of the

@@ -1,7 +1,9 @@
-"""The least sum of squares of a univariate ReLU network with free biases: in closed form and by convex programs.
+"""The least sum of squares of a univariate ReLU network with free biases: in closed
+form and by convex programs.
 
-With biases that cost nothing, min (sum_j w_j^2 + a_j^2)/2 over networks c + sum_j a_j relu(w_j x + b_j) that compute f
-is max(int |f''|, |f'(-inf) + f'(inf)|). Equivariant: for a x + s and b y + q the value is multiplied by b / a.
+With biases that cost nothing, min (sum_j w_j^2 + a_j^2)/2 over networks c + sum_j a_j
+relu(w_j x + b_j) that compute f is max(int |f''|, |f'(-inf) + f'(inf)|). Equivariant:
+for a x + s and b y + q the value is multiplied by b / a.
 """
 
 from __future__ import annotations
@@ -33,9 +35,10 @@ _LOOSER = 1e-8  # of the cost, by which the range of least interpolants may exce
 class LeastPathNorm:
     """The least cost of a network through B data sets of n points each.
 
-    value (...): max(V, (V + |D|)/2).      variation: V = sum_i |s_{i+1} - s_i|, for the slopes s_i (..., n - 1) from
-    point to point.      tilt: D = s_1 + s_{n-1}.      certificate (..., n): c with sum_i c_i y_i = value and
-    sum_i c_i f(x_i) <= cost of f for every network f.
+    value (...): max(V, (V + |D|)/2).      variation: V = sum_i |s_{i+1} - s_i|, for the
+    slopes s_i (..., n - 1) from point to point.      tilt: D = s_1 + s_{n-1}.
+    certificate (..., n): c with sum_i c_i y_i = value and sum_i c_i f(x_i) <= cost of f
+    for every network f.
     """
 
     value: Tensor
@@ -46,7 +49,9 @@ class LeastPathNorm:
 
     @property
     def pattern(self) -> Tensor:
-        """Signs (..., n - 1) of the bends of the polygon and, last, of D where |D| > V and 0 elsewhere."""
+        """Signs (..., n - 1) of the bends of the polygon and, last, of D where |D| > V
+        and 0 elsewhere.
+        """
         bends = self.slopes.diff().sign()
         tilted = torch.where(self.tilt.abs() > self.variation, self.tilt.sign(), 0.0)
         return torch.cat([bends, tilted[..., None]], -1)
@@ -54,9 +59,11 @@ class LeastPathNorm:
 
 @threads()
 def least_path_norm(x: object, y: object) -> LeastPathNorm:
-    """The closed form of the page on parameter norms, for `x` (..., n) increasing and `y` (..., n).
+    """The closed form of the page on parameter norms, for `x` (..., n) increasing and
+    `y` (..., n).
 
-    Raises `InvalidInput` for NaNs, fewer than three points, or inputs that do not increase.
+    Raises `InvalidInput` for NaNs, fewer than three points, or inputs that do not
+    increase.
     """
     inputs, labels = _points(x, y)
     gaps = inputs.diff()
@@ -82,9 +89,11 @@ def least_path_norm(x: object, y: object) -> LeastPathNorm:
 
 @dataclass(frozen=True)
 class Penalized:
-    """The minimum of mean_i (f(x_i) - y_i)^2 + strength * cost of f, over networks of any width.
+    """The minimum of mean_i (f(x_i) - y_i)^2 + strength * cost of f, over networks of
+    any width.
 
-    cost, loss, objective: of the minimizer, (...).      values: what it takes at the points, (..., n).
+    cost, loss, objective: of the minimizer, (...).      values: what it takes at the
+    points, (..., n).
     exact: where the values bend as the labels do, so that these formulas hold, (...).
     """
 
@@ -97,10 +106,12 @@ class Penalized:
 
 @threads()
 def penalized(x: object, y: object, strength: float) -> Penalized:
-    """The closed form z = y - (n strength / 2) c with the certificate c, and the cost c.z = value - strength n |c|^2/2.
+    """The closed form z = y - (n strength / 2) c with the certificate c, and the cost
+    c.z = value - strength n |c|^2/2.
 
-    It holds for every strength up to the first at which a bend of z, or |D| - V, changes its sign; `exact` says where.
-    Raises `InvalidInput` as `least_path_norm` does, and for a strength that is not above 0.
+    It holds for every strength up to the first at which a bend of z, or |D| - V,
+    changes its sign; `exact` says where. Raises `InvalidInput` as `least_path_norm`
+    does, and for a strength that is not above 0.
     """
     positive_number("strength", strength)
     inputs, labels = _points(x, y)
@@ -115,9 +126,11 @@ def penalized(x: object, y: object, strength: float) -> Penalized:
 
 @dataclass(frozen=True)
 class PathProgram:
-    """A solved program: jumps of the slope (2n - 2,) of neurons that look right and left, its cost, loss and error.
+    """A solved program: jumps of the slope (2n - 2,) of neurons that look right and
+    left, its cost, loss and error.
 
-    error: the largest distance from the conditions of optimality, relative to the size of what they compare.
+    error: the largest distance from the conditions of optimality, relative to the size
+    of what they compare.
     """
 
     jumps: Array
@@ -129,7 +142,8 @@ class PathProgram:
 def features(x: Array) -> Array:
     """relu(x_i - x_k) for k < n and relu(x_k - x_i) for k > 1, (n, 2n - 2).
 
-    At the points every neuron is a constant plus a convex combination of two of these of the same mass.
+    At the points every neuron is a constant plus a convex combination of two of these
+    of the same mass.
     """
     right = np.maximum(x[:, None] - x[None, :-1], 0)
     left = np.maximum(x[None, 1:] - x[:, None], 0)
@@ -140,8 +154,9 @@ def features(x: Array) -> Array:
 def path_norm_program(x: object, y: object, strength: float = 0.0) -> PathProgram:
     """The convex program over all neurons, for `x` and `y` (n,).
 
-    min mean_i (f(x_i) - y_i)^2 + strength |jumps|_1, or for strength 0 min |jumps|_1 through the points. Raises
-    `InvalidInput` as `least_path_norm` does, and where the error stays above 1e-7.
+    min mean_i (f(x_i) - y_i)^2 + strength |jumps|_1, or for strength 0 min |jumps|_1
+    through the points. Raises `InvalidInput` as `least_path_norm` does, and where the
+    error stays above 1e-7.
     """
     inputs, labels = _one_curve(x, y)
     size = float(np.ptp(labels)) or 1.0
@@ -178,7 +193,9 @@ def path_norm_program(x: object, y: object, strength: float = 0.0) -> PathProgra
 
 @dataclass(frozen=True)
 class LeastRange:
-    """The lowest and the highest value, (n - 1,) each, in the middle of every gap over all networks of least cost."""
+    """The lowest and the highest value, (n - 1,) each, in the middle of every gap over
+    all networks of least cost.
+    """
 
     low: Array
     high: Array
@@ -186,10 +203,12 @@ class LeastRange:
 
 @threads()
 def least_range(x: object, y: object, *, between: int = 3) -> LeastRange:
-    """By linear programs: f(middle) is minimized and maximized among interpolants of least cost, for `x`, `y` (n,).
+    """By linear programs: f(middle) is minimized and maximized among interpolants of
+    least cost, for `x`, `y` (n,).
 
-    Neurons bend at the points, at `between` inner positions of every gap (odd, so that the middle is one) and where
-    the lines of its neighbors meet. Raises `InvalidInput` as `path_norm_program` does.
+    Neurons bend at the points, at `between` inner positions of every gap (odd, so that
+    the middle is one) and where the lines of its neighbors meet. Raises `InvalidInput`
+    as `path_norm_program` does.
     """
     positive_integer("between", between)
     inputs, labels = _one_curve(x, y)
@@ -215,10 +234,12 @@ def least_range(x: object, y: object, *, between: int = 3) -> LeastRange:
 
 @threads()
 def middle_range(x: object, y: object) -> Tensor:
-    """How far below and above the polygon an interpolant of least cost can be in the middle of a gap, (2, ..., n - 1).
+    """How far below and above the polygon an interpolant of least cost can be in the
+    middle of a gap, (2, ..., n - 1).
 
-    The closed form for data with V > |D|, whose bends are not zero: in a gap whose two ends bend alike it lies between
-    the polygon and the lines of the two neighbors; in every other gap it is the polygon.
+    The closed form for data with V > |D|, whose bends are not zero: in a gap whose two
+    ends bend alike it lies between the polygon and the lines of the two neighbors; in
+    every other gap it is the polygon.
     """
     inputs, labels = _points(x, y)
     slopes = labels.diff() / inputs.diff()
@@ -241,7 +262,9 @@ def _ramps(x: Array, places: Array) -> Array:
 
 
 def _places(x: Array, y: Array, between: int) -> Array:
-    """The points, `between` positions in every gap, and where the lines of the neighbors of an inner gap meet."""
+    """The points, `between` positions in every gap, and where the lines of the
+    neighbors of an inner gap meet.
+    """
     shares = np.arange(between + 1) / (between + 1)
     inside = (x[:-1, None] + np.diff(x)[:, None] * shares).ravel()
     slopes = np.diff(y) / np.diff(x)
@@ -262,13 +285,15 @@ def _one_curve(x: object, y: object) -> tuple[Array, Array]:
     inputs, labels = (part.numpy(force=True) for part in _points(x, y))
     if inputs.ndim != 1:
         raise InvalidInput(
-            f"x has shape {inputs.shape}, expected one data set of shape (n,). Solve them one by one."
+            f"x has shape {inputs.shape}, expected one data set of shape (n,). Solve "
+            f"them one by one."
         )
     return inputs, labels
 
 
 def _unsolved(why: str) -> InvalidInput:
     return InvalidInput(
-        f"the program over neurons was not solved to {_SOLVED:g} ({why}). Merge points that nearly coincide, and bring "
+        f"the program over neurons was not solved to {_SOLVED:g} ({why}). Merge points "
+        f"that nearly coincide, and bring "
         f"the bends to comparable sizes."
     )

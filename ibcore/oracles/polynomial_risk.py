@@ -13,10 +13,11 @@ from ibcore.validation import InvalidInput, positive_integer, real_tensor
 
 
 def expected_train_error(count: int, degree: int, noise: float) -> float:
-    """Mean square residual at the `count` points, averaged over the noise: noise^2 (1 - (degree + 1)/count).
+    """Mean square residual at the `count` points, averaged over the noise: noise^2 (1 -
+    (degree + 1)/count).
 
-    For a truth of at most `degree`: the residual is the noise without its part in the fitted space, none from
-    degree + 1 = count on. Proportional to noise^2.
+    For a truth of at most `degree`: the residual is the noise without its part in the
+    fitted space, none from degree + 1 = count on. Proportional to noise^2.
     """
     share = (positive_integer("degree", degree, least=0) + 1) / positive_integer(
         "count", count
@@ -25,12 +26,14 @@ def expected_train_error(count: int, degree: int, noise: float) -> float:
 
 
 def expected_excess_risk(x: Tensor, degree: int, noise: float) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation, over the noise, of the excess test error at the points `x` (B, n): each (B,).
+    """Mean and standard deviation, over the noise, of the excess test error at the
+    points `x` (B, n): each (B,).
 
-    The excess is E_z (f_hat(z) - f(z))^2 for z uniform on [-1, 1]. For a truth of at most `degree` the
-    coefficient errors are e = (P^T P)^{-1} P^T noise in the Legendre basis P, whose mean squares are
-    1/(2k + 1), so the excess is sum_k e_k^2 / (2k + 1), a quadratic form in the noise with known moments.
-    Both are proportional to noise^2.   Raises `InvalidInput` for fewer than degree + 1 distinct points.
+    The excess is E_z (f_hat(z) - f(z))^2 for z uniform on [-1, 1]. For a truth of at
+    most `degree` the coefficient errors are e = (P^T P)^{-1} P^T noise in the Legendre
+    basis P, whose mean squares are 1/(2k + 1), so the excess is sum_k e_k^2 / (2k + 1),
+    a quadratic form in the noise with known moments. Both are proportional to noise^2.
+    Raises `InvalidInput` for fewer than degree + 1 distinct points.
     """
     points = real_tensor("x", x, ndim=2)
     P = legendre.legvander(
@@ -38,7 +41,8 @@ def expected_excess_risk(x: Tensor, degree: int, noise: float) -> tuple[Tensor, 
     )
     if (np.linalg.matrix_rank(P) <= degree).any():
         raise InvalidInput(
-            f"{points.shape[1]} points do not determine the {degree + 1} coefficients of degree {degree} to "
+            f"{points.shape[1]} points do not determine the {degree + 1} coefficients "
+            f"of degree {degree} to "
             f"rounding. Take a lower degree, or more distinct points."
         )
     pseudoinverse = np.linalg.pinv(P)

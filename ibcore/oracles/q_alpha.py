@@ -1,18 +1,23 @@
-"""What gradient flow on diagonal linear networks minimizes in regression: Q_alpha at every depth and every shape.
+"""What gradient flow on diagonal linear networks minimizes in regression: Q_alpha at
+every depth and every shape.
 
-Every limit has the form beta_j = s_j h(z_j) with z = X^T nu and an increasing odd function h, the *link*, so that
-it minimizes sum_j s_j q(beta_j / s_j), q' = h^{-1}, among all interpolants:
+Every limit has the form beta_j = s_j h(z_j) with z = X^T nu and an increasing odd
+function h, the *link*, so that it minimizes sum_j s_j q(beta_j / s_j), q' = h^{-1},
+among all interpolants:
 
-    depth 2, u = v = alpha at the start         h = sinh                                  s = 2 alpha^2
-    depth 2, unshared layers u0, v0             h = sinh                                  s = u0^2 + v0^2
-    depth D >= 3, u = v = alpha at the start    h = (1-z)^(-D/(D-2)) - (1+z)^(-D/(D-2))   s = alpha^D
+    depth 2, u = v = alpha at the start         h = sinh
+    s = 2 alpha^2 depth 2, unshared layers u0, v0             h = sinh
+    s = u0^2 + v0^2 depth D >= 3, u = v = alpha at the start    h = (1-z)^(-D/(D-2)) -
+    (1+z)^(-D/(D-2))   s = alpha^D
 
-Woodworth et al. (2020) found the first and the third row, Azulay et al. (2021) the second. The dual variable of the
-flow itself ascends the dual of this program, so that the flow always fits the data. The solver is Newton's
-method on the concave dual nu.y - sum_j s_j H(z_j), H' = h, with continuation in s from the least l2 solution.
+Woodworth et al. (2020) found the first and the third row, Azulay et al. (2021) the
+second. The dual variable of the flow itself ascends the dual of this program, so that
+the flow always fits the data. The solver is Newton's method on the concave dual nu.y -
+sum_j s_j H(z_j), H' = h, with continuation in s from the least l2 solution.
 
-Equivariant: for a X, b y and s b / a the minimizer is beta b / a, and each equation may be multiplied by a number.
-In units in which y is far above s X the problem is that of a smaller s, as it is for the network.
+Equivariant: for a X, b y and s b / a the minimizer is beta b / a, and each equation may
+be multiplied by a number. In units in which y is far above s X the problem is that of a
+smaller s, as it is for the network.
 """
 
 from __future__ import annotations
@@ -53,9 +58,11 @@ _EPS = float(np.finfo(np.float64).eps)
 class QMinimizer:
     """The least sum_j s_j q(beta_j / s_j) s.t. X beta = y, float64 on the CPU.
 
-    primal: beta (d,) = s h(X^T nu), evaluated so, hence stationary by construction.   dual: nu (n,).
-    residual: |X beta - y| / |y|.   correction: the next Newton step in beta, over |beta|: how far beta is from the
-    solution, to first order.   steps: of Newton's method, over all continuation.
+    primal: beta (d,) = s h(X^T nu), evaluated so, hence stationary by construction.
+    dual: nu (n,).
+    residual: |X beta - y| / |y|.   correction: the next Newton step in beta, over
+    |beta|: how far beta is from the solution, to first order.   steps: of Newton's
+    method, over all continuation.
     """
 
     primal: Tensor
@@ -66,7 +73,9 @@ class QMinimizer:
 
 
 class _Link:
-    """h of one depth with its integral H and its derivative, on the open interval (-end, end)."""
+    """h of one depth with its integral H and its derivative, on the open interval
+    (-end, end).
+    """
 
     def __init__(self, depth: int) -> None:
         self.depth = positive_integer("depth", depth, least=2)
@@ -109,7 +118,9 @@ class _Link:
 
 
 def link(z: Tensor, depth: int = 2) -> Tensor:
-    """h(z), entry by entry: beta / s of the coordinate with the dual value z; |z| < 1 above depth 2."""
+    """h(z), entry by entry: beta / s of the coordinate with the dual value z; |z| < 1
+    above depth 2.
+    """
     return torch.from_numpy(_Link(depth).value(z.detach().cpu().double().numpy()))
 
 
@@ -131,7 +142,9 @@ def inverse_link(x: Tensor, depth: int = 2) -> Tensor:
 
 
 def q_value(beta: Tensor, scale: Tensor | float, depth: int = 2) -> Tensor:
-    """sum_j s_j q(beta_j / s_j) of `beta` (..., d) at s = `scale`, a number or (d,): (...,)."""
+    """sum_j s_j q(beta_j / s_j) of `beta` (..., d) at s = `scale`, a number or (d,):
+    (...,).
+    """
     s = torch.as_tensor(scale, dtype=torch.float64)
     x = beta.detach().cpu().double() / s
     if depth == 2:
@@ -143,7 +156,9 @@ def q_value(beta: Tensor, scale: Tensor | float, depth: int = 2) -> Tensor:
 
 
 def start_scale(alpha: float, depth: int = 2) -> float:
-    """s of the network u^D - v^D with u = v = alpha at the start: 2 alpha^2 at depth 2, alpha^D above."""
+    """s of the network u^D - v^D with u = v = alpha at the start: 2 alpha^2 at depth 2,
+    alpha^D above.
+    """
     positive_number("alpha", alpha)
     return (
         2 * alpha**2
@@ -153,7 +168,8 @@ def start_scale(alpha: float, depth: int = 2) -> float:
 
 
 def shape_scale(product: Tensor | float, shape: Tensor | float) -> Tensor:
-    """c = u0^2 + v0^2 = 2 alpha (1 + s^2) / (1 - s^2) of unshared layers with alpha = u0 v0.
+    """c = u0^2 + v0^2 = 2 alpha (1 + s^2) / (1 - s^2) of unshared layers with alpha =
+    u0 v0.
 
     shape: s = (u0 - v0) / (u0 + v0), in (-1, 1).  Azulay et al. (2021).
     """
@@ -169,7 +185,10 @@ def shape_scale(product: Tensor | float, shape: Tensor | float) -> Tensor:
 
 @threads()
 def q_alpha_minimizer(X: object, y: object, alpha: float, depth: int = 2) -> QMinimizer:
-    """What u^D - v^D from u = v = `alpha` converges to. Raises `InvalidInput` as `q_minimizer` does."""
+    """What u^D - v^D from u = v = `alpha` converges to.
+
+    Raises `InvalidInput` as `q_minimizer` does.
+    """
     return q_minimizer(X, y, start_scale(alpha, depth), depth)
 
 
@@ -177,7 +196,9 @@ def q_alpha_minimizer(X: object, y: object, alpha: float, depth: int = 2) -> QMi
 def q_alpha_path(
     X: object, y: object, alphas: Iterable[float], depth: int = 2
 ) -> list[QMinimizer]:
-    """`q_alpha_minimizer` at each of `alphas`, in their order, by one continuation from the largest down."""
+    """`q_alpha_minimizer` at each of `alphas`, in their order, by one continuation from
+    the largest down.
+    """
     scales = [start_scale(alpha, depth) for alpha in alphas]
     if not scales:
         raise InvalidInput("alphas are empty. Pass at least one.")
@@ -194,10 +215,12 @@ def q_alpha_path(
 def q_minimizer(
     X: object, y: object, scale: Tensor | float, depth: int = 2
 ) -> QMinimizer:
-    """The interpolant of least sum_j s_j q(beta_j / s_j) at s = `scale`, a number or (d,), each above 0.
+    """The interpolant of least sum_j s_j q(beta_j / s_j) at s = `scale`, a number or
+    (d,), each above 0.
 
-    Raises `InvalidInput` for malformed data, targets that are all zero, rows of X that are linearly dependent, a
-    scale that is not positive or of the wrong shape, or a solution that double precision does not resolve to 1e-8.
+    Raises `InvalidInput` for malformed data, targets that are all zero, rows of X that
+    are linearly dependent, a scale that is not positive or of the wrong shape, or a
+    solution that double precision does not resolve to 1e-8.
     """
     system = _interpolable(X, y)
     s = real_tensor("scale", scale).detach().cpu().double()
@@ -214,14 +237,17 @@ def _interpolable(X: object, y: object) -> Equations:
         raise InvalidInput("y is zero: every scale gives beta = 0.")
     if not independent_rows(system.rows):
         raise InvalidInput(
-            f"the {len(system.rows)} rows of X (in {system.rows.shape[1]} dimensions) are linearly dependent; "
+            f"the {len(system.rows)} rows of X (in {system.rows.shape[1]} dimensions) "
+            f"are linearly dependent; "
             f"remove rows until they are not."
         )
     return system
 
 
 def _continued(system: Equations, scales: list[Array], depth: int) -> list[QMinimizer]:
-    """The minimizers at falling `scales` (d,), multiples of one another, in the units in which they are given."""
+    """The minimizers at falling `scales` (d,), multiples of one another, in the units
+    in which they are given.
+    """
     link, found = _Link(depth), []
     for s in scales:
         if not bool((s > 0).all()):
@@ -243,8 +269,10 @@ def _in_units(best: QMinimizer, system: Equations) -> QMinimizer:
     """The solution in the units of the given data; refused where it is not solved."""
     if not within(_SOLVED, best.residual, best.correction):
         raise InvalidInput(
-            f"Newton's method ended with a relative residual of {best.residual:.1e} and a correction of "
-            f"{best.correction:.1e}. Take a larger scale, or bring the columns of X to comparable units."
+            f"Newton's method ended with a relative residual of {best.residual:.1e} "
+            f"and a correction of "
+            f"{best.correction:.1e}. Take a larger scale, or bring the columns of X to "
+            f"comparable units."
         )
     return replace(
         best,

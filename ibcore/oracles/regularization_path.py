@@ -1,4 +1,6 @@
-"""Where the minimizers of a decreasing loss under a bound on the norm are, and where they head."""
+"""Where the minimizers of a decreasing loss under a bound on the norm are, and where
+they head.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ _LOST = 1e-2  # residual on the way at which the path is given up
 class TailLimit:
     """The direction u in which sum_i (a_i.u)^-power is least over the unit ball.
 
-    direction: (d,).      error: a bound on |w - w*|/|w*| for the scaled problem that was solved, certified by
-    strong convexity.      margin: min_i a_i.u.
+    direction: (d,).      error: a bound on |w - w*|/|w*| for the scaled problem that
+    was solved, certified by strong convexity.      margin: min_i a_i.u.
     """
 
     direction: Tensor
@@ -36,20 +38,23 @@ class TailLimit:
 def tail_limit(signed: object, power: float, start: object) -> TailLimit:
     """The limit direction of the regularization path of a loss with the tail m^-power.
 
-    signed: (n, d) rows a_i = y_i x_i.      start: (d,) with a_i.start > 0, from which Newton's method starts;
-    the result does not depend on it. The minimizer of f(w) = sum_i (a_i.w)^-power / power + |w|^2 / 2 is a
-    multiple of u, since the first sum is homogeneous. f is strongly convex with modulus 1, so that
-    |w - w*| <= |grad f(w)|. (Ji, Dudik, Schapire and Telgarsky 2020.)
+    signed: (n, d) rows a_i = y_i x_i.      start: (d,) with a_i.start > 0, from which
+    Newton's method starts; the result does not depend on it. The minimizer of f(w) =
+    sum_i (a_i.w)^-power / power + |w|^2 / 2 is a multiple of u, since the first sum is
+    homogeneous. f is strongly convex with modulus 1, so that |w - w*| <= |grad f(w)|.
+    (Ji, Dudik, Schapire and Telgarsky 2020.)
 
-    Equivariant under a common factor s of the rows (margin s, direction and error stay), whatever the length of the
-    start. Raises `InvalidInput` where `start` separates nothing and where the error exceeds 1e-8.
+    Equivariant under a common factor s of the rows (margin s, direction and error
+    stay), whatever the length of the start. Raises `InvalidInput` where `start`
+    separates nothing and where the error exceeds 1e-8.
     """
     rows = real_tensor("signed", signed, ndim=2).detach().cpu().double().numpy()
     w = real_tensor("start", start, ndim=1).detach().cpu().double().numpy()
     positive_number("power", power)
     if float((rows @ w).min()) <= 0:
         raise InvalidInput(
-            "start does not separate the data; pass ibcore.oracles.max_margin.max_margin(X, y).primal."
+            "start does not separate the data; pass "
+            "ibcore.oracles.max_margin.max_margin(X, y).primal."
         )
     unit = float(factors_to_unit_size(np.abs(rows).max(keepdims=True).ravel())[0])
     rows = rows * unit
@@ -88,7 +93,8 @@ def tail_limit(signed: object, power: float, start: object) -> TailLimit:
     error = float(np.linalg.norm(gradient(w))) / norm
     if not error <= _ERROR:
         raise InvalidInput(
-            f"the limit is not resolved in double precision: an error of {error:.0e} is left. "
+            f"the limit is not resolved in double precision: an error of {error:.0e} "
+            f"is left. "
             f"Scale the data, or take a smaller power."
         )
     return TailLimit(
@@ -100,8 +106,9 @@ def tail_limit(signed: object, power: float, start: object) -> TailLimit:
 class PathPoint:
     """The minimizer of the mean logistic loss over |w| <= radius.
 
-    w: (d,).      residual: |g/|g| - w/|w|| with g the negative gradient at w, zero exactly at the minimizer:
-    the problem is convex and its gradient never vanishes on separable data.
+    w: (d,).      residual: |g/|g| - w/|w|| with g the negative gradient at w, zero
+    exactly at the minimizer: the problem is convex and its gradient never vanishes on
+    separable data.
     """
 
     w: Tensor
@@ -110,15 +117,17 @@ class PathPoint:
 
 @threads()
 def regularization_path(signed: object, radii: object) -> list[PathPoint]:
-    """argmin of mean log(1 + exp(-a_i.w)) over |w| <= B for every B of the rising `radii`.
+    """argmin of mean log(1 + exp(-a_i.w)) over |w| <= B for every B of the rising
+    `radii`.
 
-    signed: (n, d) separable rows a_i = y_i x_i.      Solves g(w)/S(w) = nu w, |w| = B by Newton's method in
-    (w, nu), with S the sum of the slopes, so that nothing underflows however large B; B grows by a quarter
-    from one solve to the next.
+    signed: (n, d) separable rows a_i = y_i x_i.      Solves g(w)/S(w) = nu w, |w| = B
+    by Newton's method in (w, nu), with S the sum of the slopes, so that nothing
+    underflows however large B; B grows by a quarter from one solve to the next.
 
-    Equivariant under a common factor s of the rows and 1/s of the radii: w / s, and the residual stays. Raises
-    `InvalidInput` for radii that do not rise from above 0 and where a residual exceeds 1e-6, and `NotSeparable` where
-    no direction separates the rows.
+    Equivariant under a common factor s of the rows and 1/s of the radii: w / s, and the
+    residual stays. Raises `InvalidInput` for radii that do not rise from above 0 and
+    where a residual exceeds 1e-6, and `NotSeparable` where no direction separates the
+    rows.
     """
     rows = real_tensor("signed", signed, ndim=2).detach().cpu().double().numpy()
     wanted = real_tensor("radii", radii, ndim=1).cpu().double().numpy()
@@ -151,14 +160,17 @@ def regularization_path(signed: object, radii: object) -> list[PathPoint]:
 def _resolved(residual: float, bar: float, radius: float) -> float:
     if not residual <= bar:
         raise InvalidInput(
-            f"the path is not resolved in double precision at a radius of {radius:g}: a residual of "
+            f"the path is not resolved in double precision at a radius of {radius:g}: "
+            f"a residual of "
             f"{residual:.0e} is left. Take smaller radii, or center and scale the data."
         )
     return residual
 
 
 def _weights(rows: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shares p_i of the examples in the gradient, and minus the logarithmic derivative of their slopes."""
+    """Shares p_i of the examples in the gradient, and minus the logarithmic derivative
+    of their slopes.
+    """
     margins = rows @ w
     log_slopes = -np.logaddexp(0, margins)
     p = np.exp(log_slopes - log_slopes.max())
@@ -171,7 +183,9 @@ def _residual(rows: np.ndarray, w: np.ndarray) -> float:
 
 
 def _newton(rows: np.ndarray, w: np.ndarray, radius: float) -> np.ndarray:
-    """Newton's method on A^T p(w) = nu w, |w| = radius, halving steps that do not lower the residual."""
+    """Newton's method on A^T p(w) = nu w, |w| = radius, halving steps that do not lower
+    the residual.
+    """
     nu = float(w @ (_weights(rows, w)[0] @ rows)) / radius**2
     size = len(w)
     for _ in range(_ITERATIONS):
@@ -187,7 +201,8 @@ def _newton(rows: np.ndarray, w: np.ndarray, radius: float) -> np.ndarray:
             step = np.linalg.solve(system, -wrong)
         except np.linalg.LinAlgError as error:
             raise InvalidInput(
-                f"the path is not resolved in double precision: Newton's system is singular ({error}). "
+                f"the path is not resolved in double precision: Newton's system is "
+                f"singular ({error}). "
                 f"Take smaller radii, or center and scale the data."
             ) from error
         share, bar = 1.0, np.linalg.norm(wrong) + 1e-13

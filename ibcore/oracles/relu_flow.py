@@ -1,10 +1,12 @@
 """Gradient flow of one ReLU neuron without an integrator: a chain of linear flows.
 
-While no input changes sides the flow w' = (2/n) X_A^T (y_A - X_A w) of the active inputs A is linear, and every
-preactivation is a constant plus a sum of at most d decaying exponentials. Such a sum has at most as many zeros as
-exponentials, and all of them are found between the zeros of derivatives.
+While no input changes sides the flow w' = (2/n) X_A^T (y_A - X_A w) of the active
+inputs A is linear, and every preactivation is a constant plus a sum of at most d
+decaying exponentials. Such a sum has at most as many zeros as exponentials, and all of
+them are found between the zeros of derivatives.
 
-Equivariant: for a X, b y and a start b / a the weights are multiplied by b / a and the times by a^-2.
+Equivariant: for a X, b y and a start b / a the weights are multiplied by b / a and the
+times by a^-2.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ _NULL = 1e-13  # relative size below which an eigenvalue or a preactivation at i
 class LinearPieces:
     """The flow of a ReLU neuron: where it ends and where inputs changed sides.
 
-    limit: (d,).   times: (K,) of the changes.   states: (K + 1, d), the start and the weights at the changes.
+    limit: (d,).   times: (K,) of the changes.   states: (K + 1, d), the start and the
+    weights at the changes.
     active: (K + 1, n), the inputs with w.x > 0 on each piece.
     """
 
@@ -52,22 +55,26 @@ class LinearPieces:
 def neuron_flow(
     X: object, y: object, start: object = None, *, max_pieces: int = 1000
 ) -> LinearPieces:
-    """Gradient flow of (1/n) sum_i (max(0, w.x_i) - y_i)^2 for X (n, d) and y (n,) >= 0, by default from w = 0.
+    """Gradient flow of (1/n) sum_i (max(0, w.x_i) - y_i)^2 for X (n, d) and y (n,) >=
+    0, by default from w = 0.
 
-    At the kink the derivative of ReLU is 1. With labels >= 0 the flow never slides along a kink. Raises
-    `InvalidInput` for negative labels, for a start of another width, or for more than `max_pieces` pieces.
+    At the kink the derivative of ReLU is 1. With labels >= 0 the flow never slides
+    along a kink. Raises `InvalidInput` for negative labels, for a start of another
+    width, or for more than `max_pieces` pieces.
     """
     inputs, labels = single_targets(X, y)
     if labels.min() < 0:
         raise InvalidInput(
-            f"y has a smallest entry of {labels.min():g}; a ReLU neuron fits labels >= 0 only."
+            f"y has a smallest entry of {labels.min():g}; a ReLU neuron fits labels >= "
+            f"0 only."
         )
     w = np.zeros(inputs.shape[1])
     if start is not None:
         w = real_tensor("start", start, ndim=1).detach().cpu().double().numpy()
     if w.shape != inputs.shape[1:]:
         raise InvalidInput(
-            f"start has shape {w.shape}, expected ({inputs.shape[1]},), one entry a column of X."
+            f"start has shape {w.shape}, expected ({inputs.shape[1]},), one entry a "
+            f"column of X."
         )
     unit, label = (power_of_two(float(np.abs(part).max())) for part in (inputs, labels))
     size = label / unit
@@ -100,16 +107,20 @@ def _pieces(inputs: Array, labels: Array, w: Array, max_pieces: int) -> LinearPi
         states.append(w)
         sides.append(active)
     raise InvalidInput(
-        f"the flow has more than {max_pieces} pieces. Raise max_pieces, or look at the data: inputs "
-        f"whose preactivation ends at 0 can change sides without end in finite precision."
+        f"the flow has more than {max_pieces} pieces. Raise max_pieces, or look at the "
+        f"data: inputs "
+        f"whose preactivation ends at 0 can change sides without end in finite "
+        f"precision."
     )
 
 
 def _lifted(X: Array, y: Array) -> Sides:
-    """The inputs that are active just after the start in w = 0, where all are at the kink.
+    """The inputs that are active just after the start in w = 0, where all are at the
+    kink.
 
-    There the flow is w' = (2/n) sum over w.x_i > 0 of y_i x_i, which has no scale. It starts along sum_i y_i x_i and
-    is straight between its kinks; a path from 0 takes the direction in which it goes to infinity.
+    There the flow is w' = (2/n) sum over w.x_i > 0 of y_i x_i, which has no scale. It
+    starts along sum_i y_i x_i and is straight between its kinks; a path from 0 takes
+    the direction in which it goes to infinity.
     """
     w, push = y @ X, np.zeros(X.shape[1])
     active = X @ w > 0
@@ -145,7 +156,9 @@ class _Piece:
     def first_change(
         self, X: Array, active: Sides, touching: Sides
     ) -> tuple[float, int | None]:
-        """The first time above 0 at which an input leaves its side, and which one (None if none does)."""
+        """The first time above 0 at which an input leaves its side, and which one (None
+        if none does).
+        """
         best, crossing = np.inf, None
         for i, x in enumerate(X):
             side = 1.0 if active[i] else -1.0
@@ -166,10 +179,11 @@ class _Piece:
 def first_negative(
     constant: float, weights: Array, rates: Array, *, from_zero: bool = False
 ) -> float:
-    """The first t > 0 from which f(t) = constant + sum_j weights_j exp(-rates_j t) is negative, infinity if none.
+    """The first t > 0 from which f(t) = constant + sum_j weights_j exp(-rates_j t) is
+    negative, infinity if none.
 
-    rates: rising, above 0.   f(0) >= 0 is taken for granted; `from_zero` says that f(0) = 0 up to rounding, and
-    that f rises at first.
+    rates: rising, above 0.   f(0) >= 0 is taken for granted; `from_zero` says that f(0)
+    = 0 up to rounding, and that f rises at first.
     """
     value = _decays(constant, weights, rates)
     left = 0.0
@@ -190,7 +204,9 @@ def _decays(constant: float, weights: Array, rates: Array) -> Callable[[float], 
 
 
 def _zeros(weights: Array, rates: Array) -> list[float]:
-    """All t > 0 where sum_j weights_j exp(-rates_j t) changes sign, rising; the rates rise."""
+    """All t > 0 where sum_j weights_j exp(-rates_j t) changes sign, rising; the rates
+    rise.
+    """
     kept = weights != 0
     weights, rates = weights[kept], rates[kept]
     if len(weights) < 2:
@@ -209,7 +225,9 @@ def _zeros(weights: Array, rates: Array) -> list[float]:
 def _root(
     value: Callable[[float], float], left: float, right: float, rate: float
 ) -> float:
-    """The zero between two times with values of opposite signs; `right` may be infinity."""
+    """The zero between two times with values of opposite signs; `right` may be
+    infinity.
+    """
     stop = right
     if np.isinf(right):
         stop = max(2 * left, 1 / rate)
@@ -221,11 +239,14 @@ def _root(
 
 
 def turned_ratio(turns: object, reach: float, behind: float = 0.0) -> float:
-    """|w_inf| / |w*| where points of label 0 act one after the other and turn v, from -z, by the angles `turns`.
+    """|w_inf| / |w*| where points of label 0 act one after the other and turn v, from
+    -z, by the angles `turns`.
 
-    Every turn by phi shortens v by cos phi. It ends at the angle pi - sum(turns) from z with the length
-    q |z|, q = prod cos(turns), and the weights at (1, z + v); the least are (1, z), |z| = `reach`.
-    behind: the flow starts at w = -`behind` z instead of 0, at v = -(1 + `behind`) z, and q is so many times as large.
+    Every turn by phi shortens v by cos phi. It ends at the angle pi - sum(turns) from z
+    with the length q |z|, q = prod cos(turns), and the weights at (1, z + v); the least
+    are (1, z), |z| = `reach`.
+    behind: the flow starts at w = -`behind` z instead of 0, at v = -(1 + `behind`) z,
+    and q is so many times as large.
     """
     phi = real_tensor("turns", turns, ndim=1).detach().cpu().double().numpy()
     length = positive_number("reach", reach)

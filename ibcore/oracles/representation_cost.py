@@ -1,4 +1,6 @@
-"""The least sum of squares of parameters with which a network computes a given function, in closed form."""
+"""The least sum of squares of parameters with which a network computes a given
+function, in closed form.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ _ORTHOGONAL = 1e-10
 
 @threads()
 def connected_cost(beta: object, depth: int) -> Tensor:
-    """k |beta|^(2/k), (...): the least sum_j |W_j|_F^2 over W_k ... W_1 = beta^T with hidden layers of any width.
+    """k |beta|^(2/k), (...): the least sum_j |W_j|_F^2 over W_k ... W_1 = beta^T with
+    hidden layers of any width.
 
-    beta: (..., d).      depth: k.      Exactly equivariant: c beta costs c^(2/k) as much.
+    beta: (..., d).      depth: k.      Exactly equivariant: c beta costs c^(2/k) as
+    much.
     """
     vector, k = _predictor(beta, depth)
     return k * torch.linalg.vector_norm(vector, dim=-1) ** (2 / k)
@@ -28,9 +32,11 @@ def connected_cost(beta: object, depth: int) -> Tensor:
 
 @threads()
 def diagonal_cost(beta: object, depth: int) -> Tensor:
-    """k sum_i |beta_i|^(2/k), (...): the least sum_j |u_j|^2 over vectors whose entrywise product u_1 ... u_k is beta.
+    """k sum_i |beta_i|^(2/k), (...): the least sum_j |u_j|^2 over vectors whose
+    entrywise product u_1 ... u_k is beta.
 
-    beta: (..., d).      depth: k.      Exactly equivariant: c beta costs c^(2/k) as much.
+    beta: (..., d).      depth: k.      Exactly equivariant: c beta costs c^(2/k) as
+    much.
     """
     vector, k = _predictor(beta, depth)
     return k * (vector.abs() ** (2 / k)).sum(-1)
@@ -38,10 +44,12 @@ def diagonal_cost(beta: object, depth: int) -> Tensor:
 
 @threads()
 def orthogonal_cost(X: object, y: object) -> float:
-    """The least (|theta|^2)/2 of sum_j a_j relu(w_j.x) through y (n,) at orthogonal inputs X (n, d).
+    """The least (|theta|^2)/2 of sum_j a_j relu(w_j.x) through y (n,) at orthogonal
+    inputs X (n, d).
 
-    With h_i = y_i / |x_i| it is the length of the positive part of h plus that of the negative part. Equivariant: for
-    a X and b y it is multiplied by b / a. Raises `InvalidInput` for inputs that are zero or not orthogonal to 1e-10.
+    With h_i = y_i / |x_i| it is the length of the positive part of h plus that of the
+    negative part. Equivariant: for a X and b y it is multiplied by b / a. Raises
+    `InvalidInput` for inputs that are zero or not orthogonal to 1e-10.
     """
     inputs, labels = regression_data(X, y, single=True)
     inputs, labels = inputs.double(), labels.double()
@@ -52,7 +60,8 @@ def orthogonal_cost(X: object, y: object) -> float:
     largest = float((cosines - torch.eye(len(cosines)).to(cosines)).abs().max())
     if not largest <= _ORTHOGONAL:
         raise InvalidInput(
-            f"two inputs have a cosine of {largest:.1g}, expected orthogonal inputs. Take the rows of an orthogonal "
+            f"two inputs have a cosine of {largest:.1g}, expected orthogonal inputs. "
+            f"Take the rows of an orthogonal "
             f"matrix, or solve the convex program."
         )
     heights = labels / lengths

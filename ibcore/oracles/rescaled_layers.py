@@ -1,4 +1,6 @@
-"""Between which bounds the sharpness of a two-layer ReLU network lies when its layers are rescaled."""
+"""Between which bounds the sharpness of a two-layer ReLU network lies when its layers
+are rescaled.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class LayerBlocks:
-    """Of the Hessian of the mean square loss: largest eigenvalues of its blocks, and the norm between them, (B,) each.
+    """Of the Hessian of the mean square loss: largest eigenvalues of its blocks, and
+    the norm between them, (B,) each.
 
-    hidden, output: of the block of the hidden and of the output weights.      coupling: of the block between the two.
+    hidden, output: of the block of the hidden and of the output weights.      coupling:
+    of the block between the two.
     """
 
     hidden: Tensor
@@ -21,7 +25,9 @@ class LayerBlocks:
 
     @property
     def invariant(self) -> Tensor:
-        """sqrt(hidden output), (B,), which no rescaling changes and no rescaled network is flatter than."""
+        """sqrt(hidden output), (B,), which no rescaling changes and no rescaled network
+        is flatter than.
+        """
         return (self.hidden * self.output).sqrt()
 
     def bounds(self, c: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,9 +44,10 @@ def layer_blocks(
 ) -> LayerBlocks:
     """The blocks at f(x) = sum_j a_j relu(w_j . x), in closed form.
 
-    inputs: (B, n, d).      targets: (B, n).      hidden: w, (B, m, d).      output: a, (B, m).
-    Within a pattern of active neurons f is linear in w and linear in a, so that the two blocks on the diagonal have
-    no second derivative of f in them, at any loss: they are (2/n) times Gram matrices.
+    inputs: (B, n, d).      targets: (B, n).      hidden: w, (B, m, d).      output: a,
+    (B, m). Within a pattern of active neurons f is linear in w and linear in a, so that
+    the two blocks on the diagonal have no second derivative of f in them, at any loss:
+    they are (2/n) times Gram matrices.
     """
     n = inputs.shape[-2]
     inner = inputs @ hidden.mT

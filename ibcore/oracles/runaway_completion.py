@@ -1,7 +1,8 @@
-"""Laws of the completion whose free entry runs away (Razin and Cohen 2020), at time t of the flow on the mean loss.
+"""Laws of the completion whose free entry runs away (Razin and Cohen 2020), at time t
+of the flow on the mean loss.
 
-The divergence and bounds by the loss are theirs; the bound in this form and the laws in t are derived on the page on
-norms that go to infinity.
+The divergence and bounds by the loss are theirs; the bound in this form and the laws in
+t are derived on the page on norms that go to infinity.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ def exponent(depth: int) -> float:
 def entry(depth: int, t: float) -> float:
     """W_11 ~ (4 (k + 1) t / 3)^(k / (2 k + 2)) for depth k.
 
-    The flow on half the sum of the three squares, whose time is 2/3 of ours, has ((2 k + 2) t)^(k / (2 k + 2)).
+    The flow on half the sum of the three squares, whose time is 2/3 of ours, has ((2 k
+    + 2) t)^(k / (2 k + 2)).
     """
     return float((4 * (depth + 1) * positive_number("t", t) / 3) ** exponent(depth))
 
@@ -36,19 +38,23 @@ def ratio_exponent(depth: int) -> float:
 
 
 def log_ratio_at_depth_two(t: float) -> float:
-    """log(sigma_2/sigma_1) ~ -W_11^2 / 2 at depth 2, where it falls faster than any power of t."""
+    """log(sigma_2/sigma_1) ~ -W_11^2 / 2 at depth 2, where it falls faster than any
+    power of t.
+    """
     return -(entry(2, t) ** 2) / 2
 
 
 def least_entry(loss: float) -> float:
-    """A bound below |W_11| for det W > 0 and mean loss L < 1/3, whether W is symmetric or not: p / sqrt(3 L).
+    """A bound below |W_11| for det W > 0 and mean loss L < 1/3, whether W is symmetric
+    or not: p / sqrt(3 L).
 
-    p is the least W_12 W_21 with (W_12 - 1)^2 + (W_21 - 1)^2 <= 3 L: (1 - sqrt(3 L / 2))^2, at W_12 = W_21, up to
-    L = 1/6, and (1 - 3 L) / 2, at W_12 + W_21 = 1, beyond.
+    p is the least W_12 W_21 with (W_12 - 1)^2 + (W_21 - 1)^2 <= 3 L: (1 - sqrt(3 L /
+    2))^2, at W_12 = W_21, up to L = 1/6, and (1 - 3 L) / 2, at W_12 + W_21 = 1, beyond.
     """
     if not 0 < loss < 1 / 3:
         raise InvalidInput(
-            f"loss is {loss!r}, expected a number above 0 and below 1/3: a larger one says nothing."
+            f"loss is {loss!r}, expected a number above 0 and below 1/3: a larger one "
+            f"says nothing."
         )
     square = 3 * loss
     least = (1 - math.sqrt(square / 2)) ** 2 if loss <= 1 / 6 else (1 - square) / 2

@@ -1,4 +1,6 @@
-"""Which part of a data set can be separated, and where gradient descent goes on the rest."""
+"""Which part of a data set can be separated, and where gradient descent goes on the
+rest.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,21 @@ _DEPENDENT = 1e-12
 _STATIONARY = 1e-6  # gradient of the mean loss at its minimizer, over the mean of the gradients' lengths
 _ALL_ZERO = "every row of X is zero; no direction can tell the labels apart."
 _UNRESOLVED = (
-    "whether X, y are linearly separable is not resolved in double precision: rounding the data decides it. "
-    "Give columns as differences from a value of their own (years since 2000 instead of years), or remove nearly "
+    "whether X, y are linearly separable is not resolved in double precision: rounding "
+    "the data decides it. "
+    "Give columns as differences from a value of their own (years since 2000 instead "
+    "of years), or remove nearly "
     "contradictory points."
 )
 
 
 @dataclass(frozen=True)
 class SeparablePart:
-    """The largest part that one direction puts strictly on its correct side while it misclassifies no point.
+    """The largest part that one direction puts strictly on its correct side while it
+    misclassifies no point.
 
-    separable: (n,) booleans.      direction: (d,) with y_i w.x_i >= 1 on that part and 0 on the rest.
+    separable: (n,) booleans.      direction: (d,) with y_i w.x_i >= 1 on that part and
+    0 on the rest.
     """
 
     separable: Tensor
@@ -43,8 +49,10 @@ class SeparablePart:
 class NonseparableLimit:
     """Where gradient descent on the logistic loss goes (Ji and Telgarsky 2019).
 
-    separable: (n,) booleans.      basis: (d, k) orthonormal, of the span of the other points.
-    minimizer: (d,) the unique minimizer of the mean loss of the other points within that span.
+    separable: (n,) booleans.      basis: (d, k) orthonormal, of the span of the other
+    points.
+    minimizer: (d,) the unique minimizer of the mean loss of the other points within
+    that span.
     gradient_norm: of that mean loss at the minimizer, its certificate.
     """
 
@@ -56,11 +64,13 @@ class NonseparableLimit:
 
 @threads()
 def is_separable(X: object, y: object) -> bool:
-    """Whether y_i w.x_i > 0 for all i and some w: said with a direction that was checked, or with a certificate.
+    """Whether y_i w.x_i > 0 for all i and some w: said with a direction that was
+    checked, or with a certificate.
 
-    The answer does not depend on the units of columns, nor on positive factors of rows, except that data which are
-    contradictory only as long as their entries are not rounded anew may become unresolved. Raises `InvalidInput` for
-    malformed data, and where double precision tells neither.
+    The answer does not depend on the units of columns, nor on positive factors of rows,
+    except that data which are contradictory only as long as their entries are not
+    rounded anew may become unresolved. Raises `InvalidInput` for malformed data, and
+    where double precision tells neither.
     """
     found = separate(_signed(X, y))
     if found.direction is None and found.weights is None:
@@ -76,8 +86,8 @@ def separating_direction(
 ) -> Array:
     """w (d,) with A w > 0 for the rows y_i x_i of A = `signed` (n, d), beyond rounding.
 
-    Raises `NotSeparable` with `failure` and `remedy` only if a certificate says that there is none, and `InvalidInput`
-    where double precision tells neither.
+    Raises `NotSeparable` with `failure` and `remedy` only if a certificate says that
+    there is none, and `InvalidInput` where double precision tells neither.
     """
     if not signed.any():
         raise InvalidInput(_ALL_ZERO)
@@ -92,17 +102,20 @@ def separating_direction(
         count = int((found.weights > 0).sum())
     raise NotSeparable(
         f"{failure}: {count} of {len(signed)} points lie on no strictly correct side "
-        f"(nonnegative weights combine their rows to zero within {found.residual:.0e}). {remedy}"
+        f"(nonnegative weights combine their rows to zero within "
+        f"{found.residual:.0e}). {remedy}"
     )
 
 
 @threads()
 def separable_part(X: object, y: object) -> SeparablePart:
-    """One linear program, max sum z subject to y_i w.x_i >= z_i and 0 <= z_i <= 1: z_i is 1 on the part, 0 off it.
+    """One linear program, max sum z subject to y_i w.x_i >= z_i and 0 <= z_i <= 1: z_i
+    is 1 on the part, 0 off it.
 
-    The part does not depend on the units of columns, nor on positive factors of rows. It is certified by weights
-    l > 0 of the other rows with A^T l = 0. Raises `InvalidInput` for malformed data, and where double precision does
-    not tell the parts apart.
+    The part does not depend on the units of columns, nor on positive factors of rows.
+    It is certified by weights l > 0 of the other rows with A^T l = 0. Raises
+    `InvalidInput` for malformed data, and where double precision does not tell the
+    parts apart.
     """
     signed = _signed(X, y)
     if not signed.any():
@@ -118,7 +131,9 @@ def separable_part(X: object, y: object) -> SeparablePart:
 
 
 def _part(signed: Array) -> tuple[NDArray[np.bool_], Array]:
-    """The separable part (n,) of inseparable rows, not all zero, and a direction (d,), zero on the other rows."""
+    """The separable part (n,) of inseparable rows, not all zero, and a direction (d,),
+    zero on the other rows.
+    """
     part, used = np.zeros(len(signed), dtype=bool), signed.any(1)
     B, _, columns = balanced(signed[used])
     white = whitened(B)
@@ -154,8 +169,9 @@ def _lstsq(matrix: Array, target: Array) -> Array:
 def nonseparable_limit(X: object, y: object) -> NonseparableLimit:
     """The split of the data and, by Newton's method, the finite part of the limit.
 
-    Factors of columns scale the minimizer inversely where the other points span the whole space, a common factor does
-    always. Raises `InvalidInput` as `separable_part` does, and where Newton's method does not reach the minimizer.
+    Factors of columns scale the minimizer inversely where the other points span the
+    whole space, a common factor does always. Raises `InvalidInput` as `separable_part`
+    does, and where Newton's method does not reach the minimizer.
     """
     signed = _signed(X, y)
     separable = separable_part(X, y).separable
@@ -193,11 +209,13 @@ def nonseparable_limit(X: object, y: object) -> NonseparableLimit:
 def minimizer_drift(
     X: object, y: object, limit: NonseparableLimit, dual: Tensor
 ) -> Tensor:
-    """The vector c (d,) in the span with which gradient flow on the mean loss approaches it: minimizer + c / t.
+    """The vector c (d,) in the span with which gradient flow on the mean loss
+    approaches it: minimizer + c / t.
 
-    dual: (n_separable,), dual variables of the separable points' max-margin program off the span. Late in
-    training these points push with shares dual_i / t, and c balances their push inside the span against
-    the Hessian of the mean loss at the minimizer (derived on the page on logistic regression).
+    dual: (n_separable,), dual variables of the separable points' max-margin program off
+    the span. Late in training these points push with shares dual_i / t, and c balances
+    their push inside the span against the Hessian of the mean loss at the minimizer
+    (derived on the page on logistic regression).
     """
     inputs, labels = binary_data(X, y)
     signed = (labels[:, None] * inputs).detach().cpu().double()
@@ -210,7 +228,8 @@ def minimizer_drift(
     drift = torch.linalg.solve_triangular(r, half, upper=True)[:, 0]
     if not bool(torch.isfinite(drift).all()):
         raise InvalidInput(
-            "the Hessian of the mean loss at the minimizer is singular in double precision. Center and scale the "
+            "the Hessian of the mean loss at the minimizer is singular in double "
+            "precision. Center and scale the "
             "columns, or drop columns that depend on others."
         )
     return basis @ drift

@@ -1,9 +1,12 @@
-"""Whether some w has A w > 0, decided with a certificate in either case, whatever the units of rows and columns.
+"""Whether some w has A w > 0, decided with a certificate in either case, whatever the
+units of rows and columns.
 
-By Gordan's theorem either A w > 0 for some w, or A^T l = 0 for some l >= 0 that is not zero. Neither changes when rows
-or columns are multiplied by positive numbers, or when A is multiplied from the right by an invertible matrix. The
-decision uses all three: rows and columns are scaled by powers of two, which is exact, and the columns are made
-orthonormal, after which neither units nor a common offset are left.
+By Gordan's theorem either A w > 0 for some w, or A^T l = 0 for some l >= 0 that is not
+zero. Neither changes when rows or columns are multiplied by positive numbers, or when A
+is multiplied from the right by an invertible matrix. The
+decision uses all three: rows and columns are scaled by powers of two, which is exact,
+and the columns are made orthonormal, after which neither units nor a common offset are
+left.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ _LOST = (
 class Separation:
     """One of the two alternatives, or neither where double precision does not tell.
 
-    direction: w (d,) with A w > 0, also if the entries of A are rounded anew (exact arithmetic decides in doubt).
+    direction: w (d,) with A w > 0, also if the entries of A are rounded anew (exact
+    arithmetic decides in doubt).
     weights: l (n,) >= 0, not all zero, within rounding of one with A^T l = 0 exactly.
     residual: max_j of |A^T l|_j / (|A|^T l)_j at the weights that are returned.
     """
@@ -40,10 +44,12 @@ class Separation:
 
 @dataclass(frozen=True)
 class Whitened:
-    """The rows of B (n, d) in coordinates in which its columns are orthonormal, each divided by its length.
+    """The rows of B (n, d) in coordinates in which its columns are orthonormal, each
+    divided by its length.
 
     rows: (n, r), of unit length.      lengths: (n,), by which they were divided.
-    pivots: the r independent columns of B.      others: those that depend on them to rounding.
+    pivots: the r independent columns of B.      others: those that depend on them to
+    rounding.
     triangle: (r, r), with B[:, pivots] = lengths[:, None] * rows @ triangle.
     """
 
@@ -61,12 +67,16 @@ class Whitened:
 
 
 def factors_to_unit_size(sizes: Array) -> Array:
-    """Powers of two by which `sizes` >= 0 come to lie in [1/2, 1), as far as there are such; 1 where they are zero."""
+    """Powers of two by which `sizes` >= 0 come to lie in [1/2, 1), as far as there are
+    such; 1 where they are zero.
+    """
     return np.ldexp(1.0, np.where(sizes > 0, -np.frexp(sizes)[1], 0).clip(-1022, 1022))
 
 
 def balanced(A: Array) -> tuple[Array, Array, Array]:
-    """A with its rows and columns scaled by powers of two, and the factors of rows (n,) and columns (d,)."""
+    """A with its rows and columns scaled by powers of two, and the factors of rows (n,)
+    and columns (d,).
+    """
     rows, columns = np.ones(len(A)), np.ones(A.shape[1])
     B = A
     for _ in range(2):
@@ -112,7 +122,8 @@ def separate(A: Array) -> Separation:
 def _decide(
     B: Array, C: Array, white: Whitened, change: Callable[[Array], Array]
 ) -> tuple[Array | None, Array | None]:
-    """y with B y > 0 or weights (n,), of largest 1, that certify that there is none, found from C = B T.
+    """y with B y > 0 or weights (n,), of largest 1, that certify that there is none,
+    found from C = B T.
 
     white: of C.      change: y -> T y.
     """
@@ -135,9 +146,11 @@ def _decide(
 def _without_common_part(
     B: Array, white: Whitened
 ) -> tuple[Array, Callable[[Array], Array]]:
-    """C = B T and T, which leaves of the dependent columns what the others do not explain, computed twice as precisely.
+    """C = B T and T, which leaves of the dependent columns what the others do not
+    explain, computed twice as precisely.
 
-    A column that is the rounded sum of others depends on them to rounding, and yet not exactly.
+    A column that is the rounded sum of others depends on them to rounding, and yet not
+    exactly.
     """
     basis, others = B[:, white.pivots], B[:, white.others]
     share: Array = np.linalg.lstsq(basis, others, rcond=None)[0].astype(float)
@@ -158,7 +171,9 @@ def _without_common_part(
 
 
 def _difference(target: Array, basis: Array, share: Array) -> Array:
-    """target - basis @ share with products and sums carried in two numbers each (Ogita, Rump and Oishi 2005)."""
+    """target - basis @ share with products and sums carried in two numbers each (Ogita,
+    Rump and Oishi 2005).
+    """
     high, low = target.copy(), np.zeros_like(target)
     for column, factors in zip(basis.T, share, strict=True):
         product, error = _two_product(-column[:, None], factors[None])
@@ -182,7 +197,9 @@ def _halves(a: Array) -> tuple[Array, Array]:
 
 
 def opposing_weights(rows: Array) -> Array:
-    """u >= 0 with least |A^T u|^2 + (sum u - 1)^2 (Lawson and Hanson); zeros where the method does not end."""
+    """u >= 0 with least |A^T u|^2 + (sum u - 1)^2 (Lawson and Hanson); zeros where the
+    method does not end.
+    """
     system = np.vstack([rows.T, np.ones(len(rows))])
     goal = np.zeros(len(system))
     goal[-1] = 1
@@ -193,7 +210,9 @@ def opposing_weights(rows: Array) -> Array:
 
 
 def _positive(B: Array, y: Array) -> bool:
-    """Whether B y > 0, and stays so when every entry of B is rounded anew: B y > 4 eps |B| |y|."""
+    """Whether B y > 0, and stays so when every entry of B is rounded anew: B y > 4 eps
+    |B| |y|.
+    """
     products, bulk = B @ y, np.abs(B) @ np.abs(y)
     sure, doubt = (4 + 2 * B.shape[1]) * EPS * bulk, 2 * B.shape[1] * EPS * bulk
     if not y.any() or not np.isfinite(products).all() or (products <= -doubt).any():
@@ -207,12 +226,14 @@ def _positive(B: Array, y: Array) -> bool:
 
 
 def _vanishes(B: Array, C: Array, weights: Array) -> bool:
-    """Whether weights near these are positive on the same rows and combine those of B to 0 exactly; C = B T.
+    """Whether weights near these are positive on the same rows and combine those of B
+    to 0 exactly; C = B T.
 
-    Those rows must have a kernel of one dimension: exactly, which their number or their ranks modulo two primes tell
-    (a full rank that is lost modulo both is as likely as two divisors of one number among all primes of that size),
-    and numerically, which bounds the distance of its vector from `weights` by what is left over the second least
-    singular value.
+    Those rows must have a kernel of one dimension: exactly, which their number or their
+    ranks modulo two primes tell (a full rank that is lost modulo both is as likely as
+    two divisors of one number among all primes of that size), and numerically, which
+    bounds the distance of its vector from `weights` by what is left over the second
+    least singular value.
     """
     on = weights > 0
     rows, wanted = C[on][:, C[on].any(0)], weights[on]

@@ -1,13 +1,15 @@
-"""How the singular values of W = W_k ... W_1 move under gradient flow from a balanced start, without any layers.
+"""How the singular values of W = W_k ... W_1 move under gradient flow from a balanced
+start, without any layers.
 
-Balanced: W_(j+1)^T W_(j+1) = W_j W_j^T for all j, which gradient flow preserves. Arora, Cohen and Hazan (2018): with
-G the gradient of the loss at W,
+Balanced: W_(j+1)^T W_(j+1) = W_j W_j^T for all j, which gradient flow preserves. Arora,
+Cohen and Hazan (2018): with G the gradient of the loss at W,
 
     W' = - sum_j (W W^T)^((k-j)/k) G (W^T W)^((j-1)/k),      j = 1, ..., k,
 
 and Arora, Cohen, Hu and Luo (2019): sigma_r' = -k sigma_r^(2 - 2/k) <G, u_r v_r^T>.
 
-Equivariant: for a start c W whose gradient at c W is g G(W), the path is c W at times multiplied by c^(2/k - 1) / g.
+Equivariant: for a start c W whose gradient at c W is g G(W), the path is c W at times
+multiplied by c^(2/k - 1) / g.
 """
 
 from __future__ import annotations
@@ -35,10 +37,13 @@ LossGradient = Callable[[Array], Array]
 
 
 def singular_rates(product: Tensor, gradient: Tensor, depth: int) -> Tensor:
-    """sigma_r' of W = `product` (..., p, q) with `gradient` (..., p, q) of the loss there, (..., min(p, q))."""
+    """sigma_r' of W = `product` (..., p, q) with `gradient` (..., p, q) of the loss
+    there, (..., min(p, q)).
+    """
     if product.ndim < 2 or product.shape[-2:] != gradient.shape[-2:]:
         raise InvalidInput(
-            f"product has shape {tuple(product.shape)} and gradient {tuple(gradient.shape)}; expected two of "
+            f"product has shape {tuple(product.shape)} and gradient "
+            f"{tuple(gradient.shape)}; expected two of "
             f"(..., p, q)."
         )
     with failures_in_words("the singular values"):
@@ -56,12 +61,14 @@ def end_to_end_flow(
     *,
     tolerance: float = 1e-10,
 ) -> Tensor:
-    """W at `times` (rising, above 0), (K, p, q), from `start` (p, q) under the end-to-end equation of `depth`.
+    """W at `times` (rising, above 0), (K, p, q), from `start` (p, q) under the
+    end-to-end equation of `depth`.
 
-    start: of full rank; the equation of depth above 1 is not smooth where a singular value vanishes.
+    start: of full rank; the equation of depth above 1 is not smooth where a singular
+    value vanishes.
     tolerance: of the integrator, relative to the start.
-    Raises `InvalidInput` for times that do not rise, a gradient of another shape or that is not finite at the start,
-    and where the integration fails.
+    Raises `InvalidInput` for times that do not rise, a gradient of another shape or
+    that is not finite at the start, and where the integration fails.
     """
     positive_number("tolerance", tolerance)
     moments = real_tensor("times", list(times), ndim=1).double().numpy()
@@ -81,13 +88,15 @@ def end_to_end_flow(
 
     if first.shape[0] != first.shape[1]:
         raise InvalidInput(
-            f"start has shape {first.shape}, expected a square: else directions off its row or column "
+            f"start has shape {first.shape}, expected a square: else directions off "
+            f"its row or column "
             f"space move too."
         )
     slope = np.asarray(gradient(first))
     if slope.shape != first.shape or not np.isfinite(slope).all():
         raise InvalidInput(
-            f"the gradient at the start has shape {slope.shape} and {int((~np.isfinite(slope)).sum())} entries that "
+            f"the gradient at the start has shape {slope.shape} and "
+            f"{int((~np.isfinite(slope)).sum())} entries that "
             f"are not finite; expected {first.shape}, all finite."
         )
     with failures_in_words("the end-to-end flow"):
@@ -102,6 +111,7 @@ def end_to_end_flow(
         )
     if not run.success or not np.isfinite(run.y).all():
         raise InvalidInput(
-            f"the end-to-end flow was not integrated ({run.message}). Ask for earlier times."
+            f"the end-to-end flow was not integrated ({run.message}). Ask for earlier "
+            f"times."
         )
     return torch.from_numpy(run.y.T.reshape(-1, *first.shape).copy())

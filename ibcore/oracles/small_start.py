@@ -1,15 +1,20 @@
-"""Where a two-layer fully connected linear network ends from a start of vanishing scale, and how far from it otherwise.
+"""Where a two-layer fully connected linear network ends from a start of vanishing
+scale, and how far from it otherwise.
 
-For the start s W_1, s a (scale s) of x -> a.(W_1 x) gradient flow on the square loss ends at
+For the start s W_1, s a (scale s) of x -> a.(W_1 x) gradient flow on the square loss
+ends at
 
-    X^+ y + s |X^+ y|^(1/2) (I - P) W_1^T p + O(s^2),   p = (a + W_1 g) / |a + W_1 g|,   g = X^T y / |X^T y|,
+    X^+ y + s |X^+ y|^(1/2) (I - P) W_1^T p + O(s^2),   p = (a + W_1 g) / |a + W_1 g|,
+    g = X^T y / |X^T y|,
 
-with P the projection on the row space of X (derived in the book, without a bound on the rest). If the flow fits, then
-at any scale s
+with P the projection on the row space of X (derived in the book, without a bound on the
+rest). If the flow fits, then at any scale s
 
-    |beta - X^+ y| <= s |W_1 (I - P)| (|X^+ y|^(1/2) + s k),   k = |W_1| + |W_1 W_1^T - a a^T|^(1/2),
+    |beta - X^+ y| <= s |W_1 (I - P)| (|X^+ y|^(1/2) + s k),   k = |W_1| + |W_1 W_1^T -
+    a a^T|^(1/2),
 
-with spectral norms (proved in the book). The limit is that of Yun et al. (2021) and Azulay et al. (2021).
+with spectral norms (proved in the book). The limit is that of Yun et al. (2021) and
+Azulay et al. (2021).
 """
 
 from __future__ import annotations
@@ -31,7 +36,8 @@ class SmallStart:
     """The limit and the first order in the scale s, float64 on the CPU.
 
     limit: X^+ y (d,).      direction: p (m,), that of the last layer at the end.
-    distance: |beta - X^+ y| / (s |X^+ y|).      ratio: sigma_2 / (s sigma_1) of the first layer.
+    distance: |beta - X^+ y| / (s |X^+ y|).      ratio: sigma_2 / (s sigma_1) of the
+    first layer.
     frozen, excess: |W_1 (I - P)| and k, spectral norms of the start.
     """
 
@@ -43,17 +49,21 @@ class SmallStart:
     excess: float
 
     def bound(self, scale: float) -> float:
-        """What |beta - X^+ y| / |X^+ y| cannot exceed where a flow from this start times `scale` has fitted."""
+        """What |beta - X^+ y| / |X^+ y| cannot exceed where a flow from this start
+        times `scale` has fitted.
+        """
         size = float(self.limit.norm())
         return scale * self.frozen * (size**0.5 + scale * self.excess) / size
 
 
 @threads()
 def small_start(X: object, y: object, first: object, last: object) -> SmallStart:
-    """The prediction for data X (n, d), y (n,) and the start W_1 = `first` (m, d), a = `last` (m,) at scale 1.
+    """The prediction for data X (n, d), y (n,) and the start W_1 = `first` (m, d), a =
+    `last` (m,) at scale 1.
 
-    Equivariant: for a X, b y and c W_1, c a the limit is multiplied by b / a, the distance by c (a / b)^(1/2).
-    Raises `InvalidInput` where X^+ y = 0, or where a + W_1 g = 0: then nothing grows at first order.
+    Equivariant: for a X, b y and c W_1, c a the limit is multiplied by b / a, the
+    distance by c (a / b)^(1/2). Raises `InvalidInput` where X^+ y = 0, or where a + W_1
+    g = 0: then nothing grows at first order.
     """
     inputs, targets = (torch.from_numpy(part) for part in single_targets(X, y))
     W, a = (
@@ -62,7 +72,8 @@ def small_start(X: object, y: object, first: object, last: object) -> SmallStart
     )
     if W.shape != (len(a), inputs.shape[1]):
         raise InvalidInput(
-            f"first has shape {tuple(W.shape)}, expected ({len(a)}, {inputs.shape[1]}): one row an "
+            f"first has shape {tuple(W.shape)}, expected ({len(a)}, "
+            f"{inputs.shape[1]}): one row an "
             f"entry of last, one column for each of X."
         )
     with failures_in_words("the least norm solution"):
@@ -74,7 +85,8 @@ def small_start(X: object, y: object, first: object, last: object) -> SmallStart
         and float(grown.norm()) > _ROUNDING * float(a.norm() + W.norm())
     ):
         raise InvalidInput(
-            "X^+ y or a + W_1 g is zero, so the start does not grow; draw another start."
+            "X^+ y or a + W_1 g is zero, so the start does not grow; draw another "
+            "start."
         )
     p = grown / grown.norm()
     frozen = W - W @ inverse @ inputs

@@ -1,4 +1,6 @@
-"""How many Gaussian equations single out a sparse vector by its l1 norm: the statistical dimension of a cone."""
+"""How many Gaussian equations single out a sparse vector by its l1 norm: the
+statistical dimension of a cone.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,13 @@ from ibcore.validation import InvalidInput, positive_integer
 
 
 def sparse_dimension(nonzeros: int, size: int) -> float:
-    """min over tau of k (1 + tau^2) + (d - k) E (|g| - tau)_+^2, g standard normal, for k `nonzeros` of d = `size`.
+    """min over tau of k (1 + tau^2) + (d - k) E (|g| - tau)_+^2, g standard normal, for
+    k `nonzeros` of d = `size`.
 
-    At a vector with k nonzero entries it is the statistical dimension of the descent cone of the l1 norm, up to
-    2 sqrt(d/k). Basis pursuit from n Gaussian equations finds the vector with a probability that rises from near 0
-    to near 1 where n passes it, over a width of the order of sqrt(d) (Amelunxen, Lotz, McCoy and Tropp 2014,
+    At a vector with k nonzero entries it is the statistical dimension of the descent
+    cone of the l1 norm, up to 2 sqrt(d/k). Basis pursuit from n Gaussian equations
+    finds the vector with a probability that rises from near 0 to near 1 where n passes
+    it, over a width of the order of sqrt(d) (Amelunxen, Lotz, McCoy and Tropp 2014,
     recalled).      Raises `InvalidInput` for more nonzeros than entries.
     """
     k, d = positive_integer("nonzeros", nonzeros), positive_integer("size", size)

@@ -1,4 +1,6 @@
-"""The tangent kernel of a finite network, from the Jacobian of one example's outputs at a time."""
+"""The tangent kernel of a finite network, from the Jacobian of one example's outputs at
+a time.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ _PHI: dict[str, Callable[[Tensor], Tensor]] = {
 def network_output(
     theta: Tensor, x: Tensor, widths: tuple[int, ...], activation: str, out: int
 ) -> Tensor:
-    """Outputs (out,) of a fully connected network at one input x (d,), written out anew.
+    """Outputs (out,) of a fully connected network at one input x (d,), written out
+    anew.
 
     theta: (P,), layer by layer the matrix, row by row, and then the biases.
     """
@@ -47,7 +50,8 @@ def finite_tangent_kernel(
     *,
     last: int | None = None,
 ) -> Tensor:
-    """K = J J^T (B, n out, n out) of networks theta (B, P) at X (B, n, d), with J the derivatives of all outputs.
+    """K = J J^T (B, n out, n out) of networks theta (B, P) at X (B, n, d), with J the
+    derivatives of all outputs.
 
     last: only the derivatives by so many of the last parameters.
     """

@@ -1,12 +1,16 @@
-"""The largest margin of two-layer ReLU networks of any width on points of the plane, certified.
+"""The largest margin of two-layer ReLU networks of any width on points of the plane,
+certified.
 
-By homogeneity a network sum_j a_j relu(w_j.x) with (|theta|^2)/2 = sum_j (a_j^2 + |w_j|^2)/2 is best
-balanced, |a_j| = |w_j|, and then is a signed measure of mass sum_j |a_j| |w_j| on the unit circle. The
-largest min_i y_i f(x_i) at mass 1 is the margin in variation norm (Bach's F1); its inverse is
+By homogeneity a network sum_j a_j relu(w_j.x) with (|theta|^2)/2 = sum_j (a_j^2 +
+|w_j|^2)/2 is best balanced, |a_j| = |w_j|, and then is a signed measure of mass sum_j
+|a_j| |w_j| on the unit circle. The largest min_i y_i f(x_i) at mass 1 is the margin in
+variation norm (Bach's F1); its inverse is
 
-    min sum_k |c_k|   subject to   y_i sum_k c_k relu(u_k.x_i) >= 1,  over unit vectors u_k,
+    min sum_k |c_k|   subject to   y_i sum_k c_k relu(u_k.x_i) >= 1,  over unit vectors
+    u_k,
 
-whose dual is max sum_i l_i over l >= 0 with |sum_i l_i y_i relu(u.x_i)| <= 1 on the whole circle.
+whose dual is max sum_i l_i over l >= 0 with |sum_i l_i y_i relu(u.x_i)| <= 1 on the
+whole circle.
 """
 
 from __future__ import annotations
@@ -38,11 +42,15 @@ _GRID = 64  # directions of the first program, besides the kinks
 
 @dataclass(frozen=True)
 class VariationMargin:
-    """The network of least variation norm with margins of at least 1, float64 on the CPU.
+    """The network of least variation norm with margins of at least 1, float64 on the
+    CPU.
 
-    directions: unit vectors (k, 2).      masses: signed c (k,), so f(x) = sum_k c_k relu(u_k.x).
-    dual: l (n,) >= 0.      norm: sum |c|.      margin: 1 / norm, the largest normalized margin.
-    gap: (norm - dual value) / norm after both are made exactly feasible.      rounds: programs solved.
+    directions: unit vectors (k, 2).      masses: signed c (k,), so f(x) = sum_k c_k
+    relu(u_k.x).
+    dual: l (n,) >= 0.      norm: sum |c|.      margin: 1 / norm, the largest normalized
+    margin.
+    gap: (norm - dual value) / norm after both are made exactly feasible.      rounds:
+    programs solved.
     """
 
     directions: Tensor
@@ -54,19 +62,24 @@ class VariationMargin:
     rounds: int
 
     def distance_to_kinks(self, X: Tensor) -> float:
-        """Least |u.x_i| / |x_i| over the directions that carry more than a millionth of the norm."""
+        """Least |u.x_i| / |x_i| over the directions that carry more than a millionth of
+        the norm.
+        """
         heavy = self.directions[self.masses.abs() > 1e-6 * self.norm]
         return float(
             (heavy @ (X / X.norm(dim=1, keepdim=True)).T.to(heavy)).abs().min()
         )
 
     def rate(self, X: Tensor, y: Tensor) -> float:
-        """kappa such that the flow's gap to this margin is expected to fall like (log 1/L)^-kappa, at most 1.
+        """kappa such that the flow's gap to this margin is expected to fall like (log
+        1/L)^-kappa, at most 1.
 
-        With one neuron a direction, the direction theta / |theta| of gradient flow relaxes, per unit of log |theta|, at
-        the rates 1 - e for the eigenvalues e of sum_i l_i Hessian(m_i) on the tangent space of the active margins
-        (derived on the page on two-layer margins); |theta|^2 grows like log 1/L and the gap is quadratic. A point on
-        the kink of a direction counts as unseen by it; see `distance_to_kinks`. Unchanged by a common factor of X.
+        With one neuron a direction, the direction theta / |theta| of gradient flow
+        relaxes, per unit of log |theta|, at the rates 1 - e for the eigenvalues e of
+        sum_i l_i Hessian(m_i) on the tangent space of the active margins (derived on
+        the page on two-layer margins); |theta|^2 grows like log 1/L and the gap is
+        quadratic. A point on the kink of a direction counts as unseen by it; see
+        `distance_to_kinks`. Unchanged by a common factor of X.
         """
         inputs, labels = _plane(X, y)
         u, c = _merged(self.directions.numpy(), self.masses.numpy())
@@ -92,7 +105,9 @@ class VariationMargin:
 
 
 def _merged(directions: Array, masses: Array) -> tuple[Array, Array]:
-    """Directions (k, 2) less than 1e-2 apart joined into one of their summed mass; tiny masses are dropped."""
+    """Directions (k, 2) less than 1e-2 apart joined into one of their summed mass; tiny
+    masses are dropped.
+    """
     groups: list[tuple[float, Array]] = []
     for u, c in zip(directions, masses, strict=True):
         if abs(c) < 1e-6 * np.abs(masses).sum():
@@ -112,7 +127,9 @@ def _merged(directions: Array, masses: Array) -> tuple[Array, Array]:
 
 
 def kinks(X: Array) -> Array:
-    """Angles in [0, 2 pi), rising, of the directions orthogonal to a row of X (n, 2), where relu(u.x) bends."""
+    """Angles in [0, 2 pi), rising, of the directions orthogonal to a row of X (n, 2),
+    where relu(u.x) bends.
+    """
     angles = np.arctan2(X[:, 1], X[:, 0])
     both = np.concatenate([angles + np.pi / 2, angles - np.pi / 2])
     return np.unique(np.mod(both, 2 * np.pi))
@@ -143,7 +160,9 @@ def potential_peaks(X: Array, coefficients: Array) -> tuple[Array, Array]:
 
 
 def _program(features: Array, y: Array, heights: Array) -> tuple[Array, Array] | None:
-    """Masses and dual variables of the linear program over fixed directions, features (n, k); None if not solved."""
+    """Masses and dual variables of the linear program over fixed directions, features
+    (n, k); None if not solved.
+    """
     masses = cp.Variable(features.shape[1])
     constraint = cp.multiply(y, features @ masses) >= heights
     problem = cp.Problem(cp.Minimize(cp.norm1(masses)), [constraint])
@@ -154,12 +173,15 @@ def _program(features: Array, y: Array, heights: Array) -> tuple[Array, Array] |
 
 @threads()
 def variation_margin(X: object, y: object) -> VariationMargin:
-    """Solve the semi-infinite linear program by exchange, starting from the kinks and a grid of directions.
+    """Solve the semi-infinite linear program by exchange, starting from the kinks and a
+    grid of directions.
 
-    After each program the exact peaks of the dual potential above 1 become new directions, until there is
-    none above 1 + 1e-9. Equivariant under a common factor s of X: margin s, norm, masses and dual / s, and under
-    rotations. Raises `InvalidInput` for malformed data, for points that are not in the plane or zero and where the
-    gap exceeds 1e-7, and `NotSeparable` where weights certify that no network fits the labels.
+    After each program the exact peaks of the dual potential above 1 become new
+    directions, until there is none above 1 + 1e-9. Equivariant under a common factor s
+    of X: margin s, norm, masses and dual / s, and under rotations. Raises
+    `InvalidInput` for malformed data, for points that are not in the plane or zero and
+    where the gap exceeds 1e-7, and `NotSeparable` where weights certify that no network
+    fits the labels.
     """
     inputs, labels = _plane(X, y)
     unit = float(factors_to_unit_size(np.abs(inputs).max(keepdims=True).ravel())[0])
@@ -179,7 +201,9 @@ def variation_margin(X: object, y: object) -> VariationMargin:
 
 
 def _exchange(X: Array, y: Array, scales: Array) -> VariationMargin | None:
-    """The solution with each constraint divided by its entry of `scales` (n,); None where a program does not solve."""
+    """The solution with each constraint divided by its entry of `scales` (n,); None
+    where a program does not solve.
+    """
     directions = _unit(np.concatenate([kinks(X), np.arange(_GRID) * 2 * np.pi / _GRID]))
     for rounds in range(1, _ROUNDS + 1):
         features = np.maximum(directions @ X.T, 0).T / scales[:, None]
@@ -196,7 +220,9 @@ def _exchange(X: Array, y: Array, scales: Array) -> VariationMargin | None:
 
 
 def _refusal(X: Array, y: Array) -> InvalidInput:
-    """What to say where no program solved: `NotSeparable` only if the potential of some weights vanishes."""
+    """What to say where no program solved: `NotSeparable` only if the potential of some
+    weights vanishes.
+    """
     lengths = np.linalg.norm(X, axis=1)
     directions = _unit(np.concatenate([kinks(X), np.arange(_GRID) * 2 * np.pi / _GRID]))
     rows = (np.maximum(directions @ X.T, 0).T / lengths[:, None]) * y[:, None]
@@ -205,12 +231,15 @@ def _refusal(X: Array, y: Array) -> InvalidInput:
     left = np.abs(potential_peaks(X, weights * y)[1]).max()
     if weights.any() and left <= 64 * EPS * len(X) * float(weights @ lengths):
         return NotSeparable(
-            "no two-layer ReLU network without bias fits these labels: nonnegative weights of the points make "
-            "the potential vanish in every direction. Points on one ray must have one label; append a constant for "
+            "no two-layer ReLU network without bias fits these labels: nonnegative "
+            "weights of the points make "
+            "the potential vanish in every direction. Points on one ray must have one "
+            "label; append a constant for "
             "a bias."
         )
     return InvalidInput(
-        "the largest margin of two-layer networks is not resolved in double precision. Remove nearly contradictory "
+        "the largest margin of two-layer networks is not resolved in double precision. "
+        "Remove nearly contradictory "
         "points, or bring the points to similar lengths."
     )
 
@@ -224,7 +253,8 @@ def _plane(X: object, y: object) -> tuple[Array, Array]:
         )
     if bool((inputs.norm(dim=1) == 0).any()):
         raise InvalidInput(
-            "X has a point at the origin, where every network without bias is zero. Remove it."
+            "X has a point at the origin, where every network without bias is zero. "
+            "Remove it."
         )
     return (part.detach().cpu().double().numpy() for part in (inputs, labels))  # type: ignore[return-value]
 
@@ -253,15 +283,18 @@ def _certified(
 
 
 def margin_bound(X: object, y: object, weights: object) -> float:
-    """An upper bound on the largest normalized margin: max_u |sum_i p_i y_i relu(u.x_i)| / sum_i p_i, for any p >= 0.
+    """An upper bound on the largest normalized margin: max_u |sum_i p_i y_i
+    relu(u.x_i)| / sum_i p_i, for any p >= 0.
 
-    `weights`: p (n,). Weak duality; the softmax weights of training that ends at the optimum make the bound tight.
+    `weights`: p (n,). Weak duality; the softmax weights of training that ends at the
+    optimum make the bound tight.
     """
     inputs, labels = _plane(X, y)
     p = np.asarray(torch.as_tensor(weights).detach().cpu().double())
     if p.shape != labels.shape or bool((p < 0).any()) or not p.sum() > 0:
         raise InvalidInput(
-            f"weights have shape {p.shape} and least entry {p.min():g}; expected one nonnegative "
+            f"weights have shape {p.shape} and least entry {p.min():g}; expected one "
+            f"nonnegative "
             f"weight an example, ({len(labels)},), not all zero."
         )
     return float(np.abs(potential_peaks(inputs, p * labels)[1]).max() / p.sum())
@@ -269,11 +302,13 @@ def margin_bound(X: object, y: object, weights: object) -> float:
 
 @threads()
 def gated_norm(X: object, y: object) -> float:
-    """The same least norm by the finite convex program over gates of Pilanci and Ergen (2020), without directions.
+    """The same least norm by the finite convex program over gates of Pilanci and Ergen
+    (2020), without directions.
 
-    For every arc between kinks, whose neurons see the same points, and either sign there is one vector v
-    in the cone of the arc that adds sign * v.x to the points it sees, at a cost of |v|. Accurate to about 1e-9;
-    divided by s with a common factor s of X; raises as `variation_margin` does.
+    For every arc between kinks, whose neurons see the same points, and either sign
+    there is one vector v in the cone of the arc that adds sign * v.x to the points it
+    sees, at a cost of |v|. Accurate to about 1e-9; divided by s with a common factor s
+    of X; raises as `variation_margin` does.
     """
     points, labels = _plane(X, y)
     unit = float(factors_to_unit_size(np.abs(points).max(keepdims=True).ravel())[0])

@@ -1,11 +1,14 @@
-"""What the two-layer diagonal network beta = u^2 - v^2 with start u = v = alpha minimizes, at every scale alpha.
+"""What the two-layer diagonal network beta = u^2 - v^2 with start u = v = alpha
+minimizes, at every scale alpha.
 
 Woodworth et al. (2020) found the function
 
-    Q_alpha(beta) = sum_j alpha^2 q(beta_j / alpha^2),   q(z) = 2 - sqrt(4 + z^2) + z asinh(z / 2),
+    Q_alpha(beta) = sum_j alpha^2 q(beta_j / alpha^2),   q(z) = 2 - sqrt(4 + z^2) + z
+    asinh(z / 2),
 
-for regression; its derivative is asinh(beta_j / (2 alpha^2)). It is about beta^2 / (4 alpha^2) for small beta / alpha^2
-and |beta| log(|beta| / alpha^2) for large. Moroshko et al. (2020) proved its part in classification.
+for regression; its derivative is asinh(beta_j / (2 alpha^2)). It is about beta^2 / (4
+alpha^2) for small beta / alpha^2 and |beta| log(|beta| / alpha^2) for large. Moroshko
+et al. (2020) proved its part in classification.
 """
 
 from __future__ import annotations
@@ -39,10 +42,13 @@ _ACCEPTED = 1e-8  # gap and violation at which a solution is accepted
 
 @dataclass(frozen=True)
 class WoodworthMargin:
-    """The solution of min Q_1(b) s.t. y_i b.x_i >= mu, float64 on the CPU; beta = alpha^2 b solves it for Q_alpha.
+    """The solution of min Q_1(b) s.t. y_i b.x_i >= mu, float64 on the CPU; beta =
+    alpha^2 b solves it for Q_alpha.
 
-    primal: b (d,).      dual: lambda (n,) >= 0 with b = 2 sinh(A^T lambda), rows y_i x_i of A.
-    gap: Q_1(b) minus the dual value mu sum(lambda) - 2 sum_j (cosh((A^T lambda)_j) - 1), over Q_1(b).
+    primal: b (d,).      dual: lambda (n,) >= 0 with b = 2 sinh(A^T lambda), rows y_i
+    x_i of A.
+    gap: Q_1(b) minus the dual value mu sum(lambda) - 2 sum_j (cosh((A^T lambda)_j) -
+    1), over Q_1(b).
     violation: largest relative violation of the constraints.
     """
 
@@ -62,12 +68,15 @@ def woodworth(beta: Tensor, scale: Tensor | float) -> Tensor:
 
 @threads()
 def woodworth_max_margin(X: object, y: object, ratio: float) -> WoodworthMargin:
-    """Solve the program for mu = `ratio`: an exponential cone program, polished by Newton's method on its active set.
+    """Solve the program for mu = `ratio`: an exponential cone program, polished by
+    Newton's method on its active set.
 
-    In the cone form, b = p - q and Q_1(b) is the least sum of the relative entropies p log p - p + 1 and
-    q log q - q + 1: the network's u^2 and v^2. Where that leaves a gap, the solution is followed from the small ratio
-    at which Q_1 is quadratic. Equivariant under a common factor s of X and `ratio`: b stays, the dual is divided by s.
-    Raises `InvalidInput` for malformed data and where gap or violation exceed 1e-8, and `NotSeparable`.
+    In the cone form, b = p - q and Q_1(b) is the least sum of the relative entropies p
+    log p - p + 1 and q log q - q + 1: the network's u^2 and v^2. Where that leaves a
+    gap, the solution is followed from the small ratio at which Q_1 is quadratic.
+    Equivariant under a common factor s of X and `ratio`: b stays, the dual is divided
+    by s. Raises `InvalidInput` for malformed data and where gap or violation exceed
+    1e-8, and `NotSeparable`.
     """
     inputs, labels = binary_data(X, y)
     positive_number("ratio", ratio)
@@ -80,8 +89,10 @@ def woodworth_max_margin(X: object, y: object, ratio: float) -> WoodworthMargin:
         if solution.gap <= _ACCEPTED and solution.violation <= _ACCEPTED:
             return replace(solution, dual=solution.dual * unit)
     raise InvalidInput(
-        f"the program for ratio {ratio:g} is not resolved in double precision: a gap of {solution.gap:.0e} is left "
-        f"and margins are missed by {solution.violation:.0e}. Center and scale the data, or change the ratio."
+        f"the program for ratio {ratio:g} is not resolved in double precision: a gap "
+        f"of {solution.gap:.0e} is left "
+        f"and margins are missed by {solution.violation:.0e}. Center and scale the "
+        f"data, or change the ratio."
     )
 
 
@@ -97,7 +108,9 @@ def _cone_program(rows: Array, ratio: float) -> Array:
 
 
 def _followed(rows: Array, ratio: float) -> Array:
-    """Dual variables (n,) near those at `ratio`, from the max-margin solution by steps of a factor of 4."""
+    """Dual variables (n,) near those at `ratio`, from the max-margin solution by steps
+    of a factor of 4.
+    """
     level = min(ratio, 1e-3)
     weights = certify(rows, np.zeros(len(rows))).dual.numpy() * level / 2
     while level < ratio:
@@ -112,7 +125,9 @@ def _followed(rows: Array, ratio: float) -> Array:
 
 
 def _polish(rows: Array, ratio: float, dual: Array) -> Array:
-    """An active-set correction: Newton on the active set, drop negative duals, add violated points, repeat."""
+    """An active-set correction: Newton on the active set, drop negative duals, add
+    violated points, repeat.
+    """
     if not dual.any() or not np.abs(dual @ rows).max() < _LARGEST:
         return np.zeros_like(dual)
     active, weights = dual > _ACTIVE * dual.max(), dual.clip(min=0)
@@ -134,7 +149,9 @@ def _polish(rows: Array, ratio: float, dual: Array) -> Array:
 
 
 def _on_active(rows: Array, ratio: float, weights: Array) -> Array:
-    """Newton's method for 2 A sinh(A^T lambda) = mu, with steps that move A^T lambda by at most 2."""
+    """Newton's method for 2 A sinh(A^T lambda) = mu, with steps that move A^T lambda by
+    at most 2.
+    """
     for _ in range(_NEWTON_STEPS):
         pull = weights @ rows
         if not np.abs(pull).max() < _LARGEST:
@@ -177,11 +194,13 @@ def guaranteed_l1_ratio(
 def stationarity_residual(
     signed: Tensor, beta: Tensor, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """Whether asinh(beta / (2 alpha^2)) = A^T lambda for some lambda >= 0: the relative distance and the best lambda.
+    """Whether asinh(beta / (2 alpha^2)) = A^T lambda for some lambda >= 0: the relative
+    distance and the best lambda.
 
-    signed: (n, d) rows of A.      beta: (K, d).      Returns (K,) and (K, n), by nonnegative least squares.
-    At a residual of zero beta minimizes Q_alpha among all predictors whose margins are at least its own.
-    A beta with NaN has the residual NaN and NaN as lambda.
+    signed: (n, d) rows of A.      beta: (K, d).      Returns (K,) and (K, n), by
+    nonnegative least squares. At a residual of zero beta minimizes Q_alpha among all
+    predictors whose margins are at least its own. A beta with NaN has the residual NaN
+    and NaN as lambda.
     """
     rows = signed.detach().cpu().double().numpy()
     slopes = torch.asinh(beta / (2 * scale**2)).detach().cpu().double().numpy()

@@ -13,9 +13,11 @@ from ibcore.validation import positive_integer
 
 @dataclass(frozen=True)
 class Clusters(Classification):
-    """Inputs (x, 1) with labels that change their sign `changes` times from left to right.
+    """Inputs (x, 1) with labels that change their sign `changes` times from left to
+    right.
 
-    gap: least distance between neighboring clusters, which lie in intervals half as wide.
+    gap: least distance between neighboring clusters, which lie in intervals half as
+    wide.
     """
 
     changes: int
@@ -30,7 +32,9 @@ class Clusters(Classification):
 def alternating_clusters(
     changes: int, per_cluster: int, generator: torch.Generator
 ) -> Clusters:
-    """`changes` + 1 clusters of `per_cluster` uniform points in [-2, 2]; the leftmost has label +1."""
+    """`changes` + 1 clusters of `per_cluster` uniform points in [-2, 2]; the leftmost
+    has label +1.
+    """
     positive_integer("changes", changes)
     positive_integer("per_cluster", per_cluster)
     gap = 4 / (1.5 * changes + 0.5)

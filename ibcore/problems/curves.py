@@ -1,4 +1,6 @@
-"""A handful of points on the line: scalar inputs, scalar labels, for fits that can be looked at."""
+"""A handful of points on the line: scalar inputs, scalar labels, for fits that can be
+looked at.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from ibcore.validation import InvalidInput, positive_integer, real_number, real_
 
 @dataclass(frozen=True)
 class Points:
-    """B data sets of n points: x (B, n), increasing along each row, and labels y (B, n)."""
+    """B data sets of n points: x (B, n), increasing along each row, and labels y (B,
+    n).
+    """
 
     x: Tensor
     y: Tensor
@@ -24,7 +28,9 @@ class Points:
         return self.x[..., None]
 
     def grid(self, count: int) -> Tensor:
-        """`count` equispaced inputs from the first to the last point of each data set, (B, count)."""
+        """`count` equispaced inputs from the first to the last point of each data set,
+        (B, count).
+        """
         steps = torch.linspace(0, 1, count, dtype=self.x.dtype, device=self.x.device)
         return self.x[:, :1] + (self.x[:, -1:] - self.x[:, :1]) * steps
 
@@ -39,7 +45,8 @@ class Points:
 def points(x: object, y: object) -> Points:
     """One data set of your own, sorted, as a batch of one.
 
-    Raises `InvalidInput` for NaNs, different lengths, fewer than three points, or an input that occurs
+    Raises `InvalidInput` for NaNs, different lengths, fewer than three points, or an
+    input that occurs
     twice: no function takes two values at one point.
     """
     inputs, labels = (
@@ -48,23 +55,27 @@ def points(x: object, y: object) -> Points:
     )
     if len(inputs) != len(labels):
         raise InvalidInput(
-            f"x has {len(inputs)} entries and y {len(labels)}; expected one label a point."
+            f"x has {len(inputs)} entries and y {len(labels)}; expected one label a "
+            f"point."
         )
     if len(inputs) < 3:
         raise InvalidInput(
-            f"got {len(inputs)} point(s), expected at least 3. Two points lie on a line."
+            f"got {len(inputs)} point(s), expected at least 3. Two points lie on a "
+            f"line."
         )
     inputs, order = inputs.sort()
     if bool((inputs.diff() == 0).any()):
         twice = inputs[1:][inputs.diff() == 0][0]
         raise InvalidInput(
-            f"x = {float(twice):g} occurs twice, expected distinct inputs. Average its labels first."
+            f"x = {float(twice):g} occurs twice, expected distinct inputs. Average its "
+            f"labels first."
         )
     return Points(inputs[None], labels[order][None])
 
 
 def jittered_inputs(batch: int, count: int, generator: torch.Generator) -> Tensor:
-    """`count` inputs in [-1, 1], one in the middle half of each of `count` equal cells: (batch, count), float64.
+    """`count` inputs in [-1, 1], one in the middle half of each of `count` equal cells:
+    (batch, count), float64.
 
     Neighbors are at least half a cell apart.
     """
@@ -86,7 +97,9 @@ def sine_points(
 
 
 def scattered_points(batch: int, count: int, generator: torch.Generator) -> Points:
-    """Independent standard normal labels at jittered inputs: nothing to learn, only to pass through."""
+    """Independent standard normal labels at jittered inputs: nothing to learn, only to
+    pass through.
+    """
     x = jittered_inputs(batch, count, generator)
     return Points(x, _normal(x, generator))
 
@@ -109,9 +122,11 @@ def cubic_points(
 
 
 def chebyshev_points(degree: int, count: int) -> Points:
-    """y = T_k(x), the Chebyshev polynomial of degree k, at `count` equispaced inputs in [-1, 1].
+    """y = T_k(x), the Chebyshev polynomial of degree k, at `count` equispaced inputs in
+    [-1, 1].
 
-    Source: the toy task of Cohen, Kaur, Li, Kolter and Talwalkar 2021, with 20 points (recalled).
+    Source: the toy task of Cohen, Kaur, Li, Kolter and Talwalkar 2021, with 20 points
+    (recalled).
     """
     positive_integer("degree", degree)
     positive_integer("count", count, least=3)
@@ -120,10 +135,12 @@ def chebyshev_points(degree: int, count: int) -> Points:
 
 
 def zigzag(data: Points, *, between: int = 4) -> Points:
-    """The same points with `between` more in every gap, alternately above and below the straight line.
+    """The same points with `between` more in every gap, alternately above and below the
+    straight line.
 
-    The new points lie off the line by half the range of the labels of their data set, so a function
-    through all of them fits the data and is as wiggly as that amplitude makes it.
+    The new points lie off the line by half the range of the labels of their data set,
+    so a function through all of them fits the data and is as wiggly as that amplitude
+    makes it.
     """
     positive_integer("between", between)
     amplitude = (data.y.amax(-1) - data.y.amin(-1)) / 2

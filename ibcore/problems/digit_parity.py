@@ -1,4 +1,6 @@
-"""Even against odd handwritten digits on their leading principal components: a real problem for small networks."""
+"""Even against odd handwritten digits on their leading principal components: a real
+problem for small networks.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from ibcore.validation import InvalidInput, positive_integer
 
 @dataclass(frozen=True)
 class ParitySplit:
-    """X_train (B, n, d), y_train (B, n), X_test (B, k, d), y_test (B, k); labels +1 for even, -1 for odd digits."""
+    """X_train (B, n, d), y_train (B, n), X_test (B, k, d), y_test (B, k); labels +1 for
+    even, -1 for odd digits.
+    """
 
     X_train: Tensor
     y_train: Tensor
@@ -31,16 +35,19 @@ def parity_splits(
     *,
     device: torch.device | str = "cpu",
 ) -> ParitySplit:
-    """`splits` independent splits of the digits, projected onto the leading `components` of the training pixels.
+    """`splits` independent splits of the digits, projected onto the leading
+    `components` of the training pixels.
 
-    The projections are divided by one number so that their mean square over the training set is 1.
-    Each training digit is, with probability `corruption`, redrawn uniformly from the ten classes
-    before its parity is taken, so half of the redrawn labels are wrong; test labels are true.
-    Raises `InvalidInput` for sizes that the 1797 digits or the training set cannot give.
+    The projections are divided by one number so that their mean square over the
+    training set is 1. Each training digit is, with probability `corruption`, redrawn
+    uniformly from the ten classes before its parity is taken, so half of the redrawn
+    labels are wrong; test labels are true. Raises `InvalidInput` for sizes that the
+    1797 digits or the training set cannot give.
     """
     if positive_integer("components", components) > min(train, 64):
         raise InvalidInput(
-            f"components is {components}, expected at most min(train, 64) = {min(train, 64)}."
+            f"components is {components}, expected at most min(train, 64) = "
+            f"{min(train, 64)}."
         )
     parts = [
         _parity(train, test, components, generator, corruption)

@@ -1,4 +1,6 @@
-"""The 1797 handwritten digits of 8 x 8 pixels that scikit-learn ships, split, standardized and mislabeled at will."""
+"""The 1797 handwritten digits of 8 x 8 pixels that scikit-learn ships, split,
+standardized and mislabeled at will.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ class DigitsSplit:
     X_train (n, 64), X_test (k, 64): pixels, centered and scaled as `digits_split` says.
     y_train (n,): the labels to train on, int64 classes 0..9, some of them redrawn.
     y_true (n,): the labels of the training digits before any was redrawn.
-    redrawn (n,): True where a label was drawn at random; it may have come out right by chance.
-    y_test (k,): true labels.
+    redrawn (n,): True where a label was drawn at random; it may have come out right by
+    chance. y_test (k,): true labels.
     """
 
     X_train: Tensor
@@ -42,16 +44,19 @@ def digits_split(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float64,
 ) -> DigitsSplit:
-    """`train` and `test` different digits in random order, drawn with a CPU `generator`.
+    """`train` and `test` different digits in random order, drawn with a CPU
+    `generator`.
 
-    Every pixel is centered by its mean over the training digits, and all are divided by one number,
-    the root of the mean training variance, so that the mean pixel has variance 1 and a pixel that
-    is almost always blank is not blown up. Each training label is, with probability `corruption`
-    and independently, redrawn uniformly from the ten classes (Zhang, Bengio, Hardt, Recht and
-    Vinyals 2017, partially corrupted labels); test labels are never touched. The digits and their
-    order do not depend on `corruption`.
+    Every pixel is centered by its mean over the training digits, and all are divided by
+    one number, the root of the mean training variance, so that the mean pixel has
+    variance 1 and a pixel that is almost always blank is not blown up. Each training
+    label is, with probability `corruption` and independently, redrawn uniformly from
+    the ten classes (Zhang, Bengio, Hardt, Recht and Vinyals 2017, partially corrupted
+    labels); test labels are never touched. The digits and their order do not depend on
+    `corruption`.
 
-    Raises `InvalidInput` if the sizes exceed the 1797 digits or `corruption` is no probability.
+    Raises `InvalidInput` if the sizes exceed the 1797 digits or `corruption` is no
+    probability.
     """
     images, labels = _digits()
     train, test = (
@@ -60,7 +65,8 @@ def digits_split(
     )
     if train + test > len(images):
         raise InvalidInput(
-            f"train + test is {train + test}, expected at most {len(images)}, the digits there are. "
+            f"train + test is {train + test}, expected at most {len(images)}, the "
+            f"digits there are. "
             f"Ask for fewer."
         )
     if not 0.0 <= corruption <= 1.0:
@@ -88,10 +94,11 @@ def digits_split(
 def digit_pair(
     first: int, second: int, each: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Pixels 0..16 of `each` digits of two classes, X (2 each, 64), and y (2 each,): +1 for the first, else -1.
+    """Pixels 0..16 of `each` digits of two classes, X (2 each, 64), and y (2 each,): +1
+    for the first, else -1.
 
-    The digits are drawn with a CPU `generator`. Raises `InvalidInput` for more digits than a class has, and for a class
-    that is not 0..9.
+    The digits are drawn with a CPU `generator`. Raises `InvalidInput` for more digits
+    than a class has, and for a class that is not 0..9.
     """
     images, labels = _digits()
     rows = []
@@ -101,7 +108,8 @@ def digit_pair(
         members = torch.nonzero(labels == digit)[:, 0]
         if positive_integer("each", each) > len(members):
             raise InvalidInput(
-                f"each is {each}, expected at most {len(members)}, the images of {digit} that there are."
+                f"each is {each}, expected at most {len(members)}, the images of "
+                f"{digit} that there are."
             )
         rows.append(members[torch.randperm(len(members), generator=generator)[:each]])
     y = torch.ones(each, dtype=torch.float64)

@@ -1,4 +1,6 @@
-"""The same digits under true labels, under true labels once more, and under labels drawn at random."""
+"""The same digits under true labels, under true labels once more, and under labels
+drawn at random.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ LABELINGS = ("true", "true again", "random")
 
 @dataclass(frozen=True)
 class Labelings:
-    """Digits `X` (B, 3, n, 64) of mean norm 1 and `y` (B, 3, n), int64, under each of `LABELINGS`."""
+    """Digits `X` (B, 3, n, 64) of mean norm 1 and `y` (B, 3, n), int64, under each of
+    `LABELINGS`.
+    """
 
     X: Tensor
     y: Tensor
@@ -28,7 +32,9 @@ def labelings(
     *,
     dtype: torch.dtype = torch.float32,
 ) -> Labelings:
-    """`draws` samples of `n` digits; random labels are uniform over the ten classes and ignore the digits."""
+    """`draws` samples of `n` digits; random labels are uniform over the ten classes and
+    ignore the digits.
+    """
     parts = [
         digits_split(n, 1, generator, dtype=dtype)
         for _ in range(positive_integer("draws", draws))

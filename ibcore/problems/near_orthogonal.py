@@ -1,4 +1,6 @@
-"""Inputs of length sqrt(d) that are nearly or exactly orthogonal, with two classes of the same size."""
+"""Inputs of length sqrt(d) that are nearly or exactly orthogonal, with two classes of
+the same size.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,11 @@ from ibcore.validation import InvalidInput, positive_integer
 def near_orthogonal(
     seeds: Sequence[int], n: int, d: int, *, exactly: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """X (B, n, d), uniform on the sphere of radius sqrt(d), and y (B, n), every second point +1 and -1.
+    """X (B, n, d), uniform on the sphere of radius sqrt(d), and y (B, n), every second
+    point +1 and -1.
 
-    exactly: in place of the inputs an orthogonal basis of their span, of vectors of the same length.
-    Raises `InvalidInput` for an odd n, and with `exactly` for n > d.
+    exactly: in place of the inputs an orthogonal basis of their span, of vectors of the
+    same length. Raises `InvalidInput` for an odd n, and with `exactly` for n > d.
     """
     if exactly and n > d:
         raise InvalidInput(f"n is {n}, expected at most d = {d}.")
@@ -37,16 +40,20 @@ def near_orthogonal(
 
 
 def in_their_span(X: Tensor) -> tuple[Tensor, Tensor]:
-    """Coordinates (B, n, n) of X (B, n, d) in an orthonormal basis (B, d, n) of their span."""
+    """Coordinates (B, n, n) of X (B, n, d) in an orthonormal basis (B, d, n) of their
+    span.
+    """
     basis, coordinates = torch.linalg.qr(X.mT)
     return coordinates.mT, basis
 
 
 def coordinates(seeds: Sequence[int], n: int, d: int) -> Tensor:
-    """What `in_their_span` gives for uniform inputs, drawn without them, (B, n, n): d may be as large as one likes.
+    """What `in_their_span` gives for uniform inputs, drawn without them, (B, n, n): d
+    may be as large as one likes.
 
-    The triangular factor of a normal matrix has independent entries, standard normal below the diagonal and chi with
-    d, d - 1, ... degrees of freedom on it (Bartlett 1934). Its rows are scaled to the length sqrt(d).
+    The triangular factor of a normal matrix has independent entries, standard normal
+    below the diagonal and chi with d, d - 1, ... degrees of freedom on it (Bartlett
+    1934). Its rows are scaled to the length sqrt(d).
     """
     if positive_integer("n", n) > positive_integer("d", d):
         raise InvalidInput(f"n is {n}, expected at most d = {d}.")

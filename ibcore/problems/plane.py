@@ -1,4 +1,6 @@
-"""Points of the plane for two-layer networks without bias, and starts whose neurons see what they should."""
+"""Points of the plane for two-layer networks without bias, and starts whose neurons see
+what they should.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ SECTORS = {
 
 
 def shallow_pair() -> Classification:
-    """The points (1, 1/4) and (-1, 1/4), both of label +1: nearly opposite, yet on one side of a line."""
+    """The points (1, 1/4) and (-1, 1/4), both of label +1: nearly opposite, yet on one
+    side of a line.
+    """
     X = torch.tensor([[1.0, 0.25], [-1.0, 0.25]], dtype=torch.float64)
     return Classification(X, torch.ones(2, dtype=torch.float64))
 
@@ -30,10 +34,12 @@ def shallow_pair() -> Classification:
 def neurons_that_see(
     sector: str, count: int, size: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Output weights (count,) and input weights (count, 2) of Gaussian neurons, given which points they see.
+    """Output weights (count,) and input weights (count, 2) of Gaussian neurons, given
+    which points they see.
 
-    `sector` is both, none, right or left, the points of `shallow_pair` with w.x > 0. All entries are
-    normal of standard deviation `size`; conditioning a rotation-invariant w on a sector leaves its length as it is.
+    `sector` is both, none, right or left, the points of `shallow_pair` with w.x > 0.
+    All entries are normal of standard deviation `size`; conditioning a
+    rotation-invariant w on a sector leaves its length as it is.
     """
     middle, half = SECTORS[sector]
     positive_integer("count", count)
@@ -50,9 +56,11 @@ def neurons_that_see(
 def four_clusters(
     each: int, generator: torch.Generator, *, half_width: float = math.pi / 6
 ) -> Classification:
-    """`each` points of the unit circle around each of the directions 0, 90, 180, 270 degrees, labels +1, -1, +1, -1.
+    """`each` points of the unit circle around each of the directions 0, 90, 180, 270
+    degrees, labels +1, -1, +1, -1.
 
-    Points are uniform within `half_width` radians of their center. No linear predictor separates the labels.
+    Points are uniform within `half_width` radians of their center. No linear predictor
+    separates the labels.
     """
     centers = torch.arange(4).repeat_interleave(positive_integer("each", each))
     spread = positive_number("half_width", half_width) * (

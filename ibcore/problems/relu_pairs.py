@@ -1,4 +1,6 @@
-"""Two data sets that one ReLU neuron fits with the same weights, and chains of such pairs between any two vectors."""
+"""Two data sets that one ReLU neuron fits with the same weights, and chains of such
+pairs between any two vectors.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,9 @@ class NeuronData:
 class Shape:
     """What fixes a pair up to rotation and scale.
 
-    fast, slow: lengths c_1 > c_2 of the two points with positive labels.   height: tau, the pair is fitted by
-    (1, tau, s).   kappa, tilt: the third point of the second data set is (1, -kappa, b)
-    with b = tilt >= 0; tau kappa > 1.
+    fast, slow: lengths c_1 > c_2 of the two points with positive labels.   height: tau,
+    the pair is fitted by (1, tau, s).   kappa, tilt: the third point of the second data
+    set is (1, -kappa, b) with b = tilt >= 0; tau kappa > 1.
     """
 
     fast: float = 10.0
@@ -42,21 +44,27 @@ class Shape:
             positive_number(name, getattr(self, name))
         if not self.height * self.kappa > 1 or not self.tilt >= 0:
             raise InvalidInput(
-                f"height * kappa is {self.height * self.kappa:g} and tilt {self.tilt:g}; expected a "
-                f"product above 1, so that the third point is off at (1, height, 0), and tilt >= 0."
+                f"height * kappa is {self.height * self.kappa:g} and tilt "
+                f"{self.tilt:g}; expected a "
+                f"product above 1, so that the third point is off at (1, height, 0), "
+                f"and tilt >= 0."
             )
         if not self.fast**2 > self.height * self.kappa * self.slow**2:
             raise InvalidInput(
-                f"fast is {self.fast:g} and slow {self.slow:g}; expected fast^2 > height * kappa * "
-                f"slow^2, so that the third point of the second data set is on at first."
+                f"fast is {self.fast:g} and slow {self.slow:g}; expected fast^2 > "
+                f"height * kappa * "
+                f"slow^2, so that the third point of the second data set is on at "
+                f"first."
             )
 
 
 def pair(shape: Shape) -> tuple[NeuronData, NeuronData]:
-    """The first and the second data set in three dimensions, which the same weights fit: (1, tau, s), s <= bound.
+    """The first and the second data set in three dimensions, which the same weights
+    fit: (1, tau, s), s <= bound.
 
-    Both have the points fast e_1 and slow e_2 with the labels fast and slow tau, and a third point of label 0:
-    ((1 - tau kappa) / (1 + tau)) (1, 1, 0) + b e_3 in the first, (1, -kappa, b) in the second.
+    Both have the points fast e_1 and slow e_2 with the labels fast and slow tau, and a
+    third point of label 0: ((1 - tau kappa) / (1 + tau)) (1, 1, 0) + b e_3 in the
+    first, (1, -kappa, b) in the second.
     """
     tau, tilt = shape.height, shape.tilt
     level = (1 - tau * shape.kappa) / (1 + tau)
@@ -69,10 +77,12 @@ def pair(shape: Shape) -> tuple[NeuronData, NeuronData]:
 
 
 def placed(data: NeuronData, height: float, base: object, rise: object) -> NeuronData:
-    """`data` of a pair of this `height`, rotated and scaled into the d dimensions of `base` and `rise`.
+    """`data` of a pair of this `height`, rotated and scaled into the d dimensions of
+    `base` and `rise`.
 
-    (1, height, 0) goes to `base` (d,), and -e_3 to the direction of `rise` (d,), which must be orthogonal to it.
-    Raises `InvalidInput` for d < 3, a zero vector or vectors that are not orthogonal.
+    (1, height, 0) goes to `base` (d,), and -e_3 to the direction of `rise` (d,), which
+    must be orthogonal to it. Raises `InvalidInput` for d < 3, a zero vector or vectors
+    that are not orthogonal.
     """
     a, u = (
         real_tensor(name, value, ndim=1).detach().cpu().double().numpy()
@@ -86,7 +96,8 @@ def placed(data: NeuronData, height: float, base: object, rise: object) -> Neuro
         or abs(a @ u) > 1e-9 * lengths[0] * lengths[1]
     ):
         raise InvalidInput(
-            f"base has shape {a.shape} and rise {u.shape}; expected two orthogonal nonzero vectors of "
+            f"base has shape {a.shape} and rise {u.shape}; expected two orthogonal "
+            f"nonzero vectors of "
             f"the same dimension, at least 3."
         )
     along, up = a / lengths[0], u / lengths[1]
@@ -99,11 +110,13 @@ def placed(data: NeuronData, height: float, base: object, rise: object) -> Neuro
 
 
 def chain(start: object, end: object, angle: float) -> Array:
-    """Vectors (K + 1, d) from `start` to `end` whose neighbors differ by a vector orthogonal to the shorter one.
+    """Vectors (K + 1, d) from `start` to `end` whose neighbors differ by a vector
+    orthogonal to the shorter one.
 
-    Every step turns by at most `angle` (radians), in the plane of the two: first by even numbers of steps up and down
-    through the angle between them, then by steps that lengthen, turning to and fro. In the other direction if `end`
-    is the shorter one. Raises `InvalidInput` for zero vectors, or an angle outside (0, pi/2).
+    Every step turns by at most `angle` (radians), in the plane of the two: first by
+    even numbers of steps up and down through the angle between them, then by steps that
+    lengthen, turning to and fro. In the other direction if `end` is the shorter one.
+    Raises `InvalidInput` for zero vectors, or an angle outside (0, pi/2).
     """
     a, b = (
         real_tensor(name, value, ndim=1).detach().cpu().double().numpy()
@@ -117,7 +130,8 @@ def chain(start: object, end: object, angle: float) -> Array:
         or not 0 < angle < math.pi / 2
     ):
         raise InvalidInput(
-            f"start has shape {a.shape}, end {b.shape} and angle is {angle:g}; expected two nonzero "
+            f"start has shape {a.shape}, end {b.shape} and angle is {angle:g}; "
+            f"expected two nonzero "
             f"vectors of one dimension, at least 2, and an angle between 0 and pi/2."
         )
     if np.linalg.norm(a) > np.linalg.norm(b):
@@ -146,7 +160,9 @@ def _rising(a: Array, b: Array, angle: float) -> Array:
 
 
 def _plane(a: Array, b: Array) -> tuple[Array, Array, float]:
-    """Orthonormal vectors along `a` and across it towards `b`, (d,), and the angle between the two."""
+    """Orthonormal vectors along `a` and across it towards `b`, (d,), and the angle
+    between the two.
+    """
     along = a / np.linalg.norm(a)
     across = b - (b @ along) * along
     if np.linalg.norm(across) < _ROUNDING * np.linalg.norm(b):

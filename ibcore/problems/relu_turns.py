@@ -1,4 +1,6 @@
-"""Data for one ReLU neuron: a family that turns the weights half around, pairs in the plane, random teachers."""
+"""Data for one ReLU neuron: a family that turns the weights half around, pairs in the
+plane, random teachers.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def even_turns(count: int) -> Array:
 
 
 def uneven_turns(count: int, spread: float, generator: torch.Generator) -> Array:
-    """`even_turns` multiplied by factors uniform in 1 +- `spread`, then scaled to the same sum."""
+    """`even_turns` multiplied by factors uniform in 1 +- `spread`, then scaled to the
+    same sum.
+    """
     even = even_turns(count)
     factors = 1 + spread * (
         2 * torch.rand(count, generator=generator, dtype=torch.float64).numpy() - 1
@@ -45,12 +49,15 @@ def turning_data(
     separation: float = 1000.0,
     facing: float = 0.0,
 ) -> NeuronData:
-    """One point of positive label and N points of label 0 in three dimensions that act one after the other.
+    """One point of positive label and N points of label 0 in three dimensions that act
+    one after the other.
 
-    turns: angles phi_k (N,) above 0 with a sum below pi.   reach: r, the least weights that fit are (1, z) with
-    z = r (cos facing, sin facing).   separation: M > 1, the ratio of the rates of neighboring points.
-    Point k is M^(-(k-1)/2) (a_k.z, -a_k) with the unit vector a_k at the angle facing + pi/2 - phi_1 - ... - phi_k;
-    at w_1 = 1 it asks for a_k.v >= 0, where v = (w_2, w_3) - z. The first point is c e_1 with label c = 3 r sqrt(M).
+    turns: angles phi_k (N,) above 0 with a sum below pi.   reach: r, the least weights
+    that fit are (1, z) with z = r (cos facing, sin facing).   separation: M > 1, the
+    ratio of the rates of neighboring points. Point k is M^(-(k-1)/2) (a_k.z, -a_k) with
+    the unit vector a_k at the angle facing + pi/2 - phi_1 - ... - phi_k; at w_1 = 1 it
+    asks for a_k.v >= 0, where v = (w_2, w_3) - z. The first point is c e_1 with label c
+    = 3 r sqrt(M).
     """
     phi = real_tensor("turns", turns, ndim=1).detach().cpu().double().numpy()
     if (
@@ -60,7 +67,8 @@ def turning_data(
         or not separation > 1
     ):
         raise InvalidInput(
-            f"turns have the sum {phi.sum():.3g} and separation is {separation:g}; expected angles "
+            f"turns have the sum {phi.sum():.3g} and separation is {separation:g}; "
+            f"expected angles "
             f"above 0 whose sum is between pi/2 and pi, and a separation above 1."
         )
     angles = math.pi / 2 - np.cumsum(phi)
@@ -77,11 +85,13 @@ def turning_data(
 
 
 def plane_pair(generator: torch.Generator) -> tuple[NeuronData, NeuronData]:
-    """Two data sets in the plane with the same weights of zero loss, rotated and scaled at random.
+    """Two data sets in the plane with the same weights of zero loss, rotated and scaled
+    at random.
 
-    Before that, the weights are w_1 = 1 and low <= w_2 <= high, with low and high > low uniform in [-1.5, 1.5] and
-    at least 0.1 apart. Each set has two points of positive label on the first axis, and for either end of the
-    interval one point of label 0 that gives it and one that asks for less.
+    Before that, the weights are w_1 = 1 and low <= w_2 <= high, with low and high > low
+    uniform in [-1.5, 1.5] and at least 0.1 apart. Each set has two points of positive
+    label on the first axis, and for either end of the interval one point of label 0
+    that gives it and one that asks for less.
     """
     low, gap, angle, scale = (
         float(v) for v in torch.rand(4, generator=generator, dtype=torch.float64)
@@ -114,7 +124,8 @@ def plane_pair(generator: torch.Generator) -> tuple[NeuronData, NeuronData]:
 def teacher_batch(
     count: int, points: int, features: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Gaussian inputs (count, points, features) with the outputs (count, points) of Gaussian ReLU neurons.
+    """Gaussian inputs (count, points, features) with the outputs (count, points) of
+    Gaussian ReLU neurons.
 
     Problems whose labels are all 0 are drawn again: there w = 0 fits.
     """

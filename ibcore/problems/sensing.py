@@ -12,7 +12,9 @@ from ibcore.validation import InvalidInput, positive_integer, positive_number
 
 @dataclass(frozen=True)
 class LinearObservations:
-    """Symmetric matrices A (n, d, d) and targets y_i = <A_i, W*> (n,) of a hidden positive semidefinite W* (d, d)."""
+    """Symmetric matrices A (n, d, d) and targets y_i = <A_i, W*> (n,) of a hidden
+    positive semidefinite W* (d, d).
+    """
 
     matrices: Tensor
     targets: Tensor
@@ -22,9 +24,11 @@ class LinearObservations:
 def commuting_observations(
     size: int, count: int, generator: torch.Generator
 ) -> LinearObservations:
-    """`count` matrices A_i with N(0, 1) eigenvalues in one random eigenbasis; W* = B B^T / d with B Gaussian (d, d).
+    """`count` matrices A_i with N(0, 1) eigenvalues in one random eigenbasis; W* = B
+    B^T / d with B Gaussian (d, d).
 
-    W* is positive definite and has another eigenbasis, of which the observations know nothing.
+    W* is positive definite and has another eigenbasis, of which the observations know
+    nothing.
     """
     _sizes(size, count)
     basis = torch.linalg.qr(_gaussian(generator, size, size))[0]
@@ -35,11 +39,12 @@ def commuting_observations(
 def gaussian_observations(
     size: int, rank: int, count: int, generator: torch.Generator
 ) -> LinearObservations:
-    """`count` matrices A_i = (G + G^T)/2 with N(0, 1) entries of G; W* = Q Q^T, Q with `rank` orthonormal columns.
+    """`count` matrices A_i = (G + G^T)/2 with N(0, 1) entries of G; W* = Q Q^T, Q with
+    `rank` orthonormal columns.
 
-    With `rank` = `size` W* is B B^T / d as in `commuting_observations`. For a symmetric M the mean of <A_i, M>^2 is
-    |M|_F^2, the property that restricted isometry asks of all M of low rank.
-    Raises `InvalidInput` for a rank above the size.
+    With `rank` = `size` W* is B B^T / d as in `commuting_observations`. For a symmetric
+    M the mean of <A_i, M>^2 is |M|_F^2, the property that restricted isometry asks of
+    all M of low rank. Raises `InvalidInput` for a rank above the size.
     """
     _sizes(size, count)
     if positive_integer("rank", rank) > size:
@@ -54,7 +59,9 @@ def gaussian_observations(
 
 @dataclass(frozen=True)
 class SeenEntries:
-    """A partly known matrix of `shape`: `targets` (n,) at `rows` (n,) and `columns` (n,)."""
+    """A partly known matrix of `shape`: `targets` (n,) at `rows` (n,) and `columns`
+    (n,).
+    """
 
     rows: Tensor
     columns: Tensor
@@ -63,10 +70,11 @@ class SeenEntries:
 
 
 def corner_completion(ratio: float) -> SeenEntries:
-    """The symmetric 4 x 4 matrix with W[0, 2] = 1, W[0, 3] = W[1, 2] = `ratio` and their mirror images known.
+    """The symmetric 4 x 4 matrix with W[0, 2] = 1, W[0, 3] = W[1, 2] = `ratio` and
+    their mirror images known.
 
-    Of its semidefinite completions of rank one the least trace is 2 + 2 ratio^2; for ratio > 1 one of rank two has
-    4 ratio, which is less (Li, Luo and Lyu 2021).
+    Of its semidefinite completions of rank one the least trace is 2 + 2 ratio^2; for
+    ratio > 1 one of rank two has 4 ratio, which is less (Li, Luo and Lyu 2021).
     """
     R = positive_number("ratio", ratio)
     rows, columns = torch.tensor([0, 0, 1]), torch.tensor([2, 3, 2])

@@ -14,7 +14,9 @@ from ibcore.validation import InvalidInput, positive_integer, real_number
 
 @dataclass(frozen=True)
 class Classification:
-    """Inputs X (n, d) with labels y (n,) in {-1, +1}; `signed` is y_i x_i, whose products with w are margins."""
+    """Inputs X (n, d) with labels y (n,) in {-1, +1}; `signed` is y_i x_i, whose
+    products with w are margins.
+    """
 
     X: Tensor
     y: Tensor
@@ -26,7 +28,9 @@ class Classification:
 
 @dataclass(frozen=True)
 class PlantedMargin(Classification):
-    """Gaussian data at distance at least `margin` from the hyperplane of a unit `teacher` (d,)."""
+    """Gaussian data at distance at least `margin` from the hyperplane of a unit
+    `teacher` (d,).
+    """
 
     teacher: Tensor
     margin: float
@@ -34,7 +38,8 @@ class PlantedMargin(Classification):
 
 @dataclass(frozen=True)
 class BoundedMargin(PlantedMargin):
-    """As `PlantedMargin`, in the ball of `radius`: x = y (margin + u) teacher + sqrt(d - 1) v.
+    """As `PlantedMargin`, in the ball of `radius`: x = y (margin + u) teacher + sqrt(d
+    - 1) v.
 
     u is uniform on [0, 1] and v uniform on the unit sphere orthogonal to the teacher.
     """
@@ -42,7 +47,9 @@ class BoundedMargin(PlantedMargin):
     radius: float
 
     def error(self, w: Tensor) -> Tensor:
-        """Probability that a fresh point lies on the wrong side of w (..., d), to about 1e-6, as (...,)."""
+        """Probability that a fresh point lies on the wrong side of w (..., d), to about
+        1e-6, as (...,).
+        """
         w = w / torch.linalg.vector_norm(w, dim=-1, keepdim=True)
         along = (w @ self.teacher.to(w)).cpu().numpy()
         across = np.sqrt(np.clip(1 - along**2, 1e-300, None) * (len(self.teacher) - 1))
@@ -59,7 +66,9 @@ def _cap(height: np.ndarray, d: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class PlantedSplit(Classification):
-    """`overlap` (n,) marks points of a subspace with orthonormal `basis` (d, k) that no direction separates."""
+    """`overlap` (n,) marks points of a subspace with orthonormal `basis` (d, k) that no
+    direction separates.
+    """
 
     overlap: Tensor
     basis: Tensor
@@ -76,7 +85,9 @@ def _labels(generator: torch.Generator, n: int) -> Tensor:
 def planted_margin(
     n: int, d: int, margin: float, generator: torch.Generator
 ) -> PlantedMargin:
-    """n points y (margin + |g|) teacher + N(0, I) orthogonal to it, g ~ N(0, 1): separable by construction."""
+    """n points y (margin + |g|) teacher + N(0, I) orthogonal to it, g ~ N(0, 1):
+    separable by construction.
+    """
     positive_integer("n", n)
     positive_integer("d", d, least=2)
     if not 0 <= real_number("margin", margin) < float("inf"):
@@ -95,9 +106,11 @@ def planted_margin(
 def orthogonally_separable(
     n: int, d: int, generator: torch.Generator
 ) -> Classification:
-    """n points of either sign in turn, y (1, u / 4) with u uniform on the unit cube of d - 1 dimensions.
+    """n points of either sign in turn, y (1, u / 4) with u uniform on the unit cube of
+    d - 1 dimensions.
 
-    x_i . x_j is at least 1 where the labels agree and at most -1 where they do not (Phuong and Lampert 2021).
+    x_i . x_j is at least 1 where the labels agree and at most -1 where they do not
+    (Phuong and Lampert 2021).
     """
     positive_integer("n", n, least=2)
     positive_integer("d", d)
@@ -126,10 +139,12 @@ def bounded_margin(
 def planted_split(
     overlap: int, separable: int, d: int, span: int, generator: torch.Generator
 ) -> PlantedSplit:
-    """`overlap` points with random labels in a `span`-dimensional subspace, `separable` points off it.
+    """`overlap` points with random labels in a `span`-dimensional subspace, `separable`
+    points off it.
 
-    The separable points have a component of at least 1/2 along one direction orthogonal to the subspace,
-    on the side of their label. Whether the random labels do overlap is for the caller to check.
+    The separable points have a component of at least 1/2 along one direction orthogonal
+    to the subspace, on the side of their label. Whether the random labels do overlap is
+    for the caller to check.
     """
     for name, value in (("overlap", overlap), ("separable", separable), ("span", span)):
         positive_integer(name, value)
@@ -153,11 +168,12 @@ def separators(
     steps: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """`count` directions w with signed @ w >= level and |w| <= 1, by hit-and-run from the interior point `start`.
+    """`count` directions w with signed @ w >= level and |w| <= 1, by hit-and-run from
+    the interior point `start`.
 
-    signed: (n, d) rows y_i x_i.      level: one, or one a chain, (count,).      start: (d,) or (count, d).
-    Returns (count, d): the ends of independent chains of `steps` steps each; every step is uniform on the
-    chord of the set in a random direction.
+    signed: (n, d) rows y_i x_i.      level: one, or one a chain, (count,).      start:
+    (d,) or (count, d). Returns (count, d): the ends of independent chains of `steps`
+    steps each; every step is uniform on the chord of the set in a random direction.
     """
     level = torch.as_tensor(level, dtype=start.dtype)[..., None]
     if bool(((start @ signed.T) <= level).any()) or bool(

@@ -14,7 +14,9 @@ _ROUNDS = 1000  # of 4 n draws each
 
 @dataclass(frozen=True)
 class SeveralClasses:
-    """Inputs X (n, d) with classes y (n,) from 0 to K - 1, told apart by a linear `teacher` (K, d)."""
+    """Inputs X (n, d) with classes y (n,) from 0 to K - 1, told apart by a linear
+    `teacher` (K, d).
+    """
 
     X: Tensor
     y: Tensor
@@ -22,7 +24,9 @@ class SeveralClasses:
 
     @property
     def pairs(self) -> Tensor:
-        """Rows (n (K - 1), K d) whose products with the flattened W (K, d) are (w_{y_i} - w_k).x_i, k != y_i."""
+        """Rows (n (K - 1), K d) whose products with the flattened W (K, d) are (w_{y_i}
+        - w_k).x_i, k != y_i.
+        """
         count = len(self.teacher)
         own = torch.nn.functional.one_hot(self.y, count).to(self.X)
         signs = own[:, None, :] - torch.eye(
@@ -35,10 +39,12 @@ class SeveralClasses:
 def planted_classes(
     n: int, d: int, count: int, margin: float, generator: torch.Generator
 ) -> SeveralClasses:
-    """n standard normal points of d dimensions, in the class of the teacher's best score out of K = `count`.
+    """n standard normal points of d dimensions, in the class of the teacher's best
+    score out of K = `count`.
 
-    The K teachers are random unit vectors; points whose two best scores differ by less than `margin` are
-    not drawn. Raises `InvalidInput` where too few points keep the margin.
+    The K teachers are random unit vectors; points whose two best scores differ by less
+    than `margin` are not drawn. Raises `InvalidInput` where too few points keep the
+    margin.
     """
     positive_integer("n", n)
     positive_integer("d", d)
@@ -56,7 +62,8 @@ def planted_classes(
             break
     else:
         raise not_drawn(
-            f"{n} points of dimension {d} at a margin of {margin:g} for {count} classes",
+            f"{n} points of dimension {d} at a margin of {margin:g} for {count} "
+            f"classes",
             4 * n * _ROUNDS,
             "Take a smaller margin, fewer classes or more dimensions.",
         )

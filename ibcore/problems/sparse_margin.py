@@ -1,4 +1,6 @@
-"""Classification data with a sparse separator: drawn at random, or around a known l1 max-margin solution."""
+"""Classification data with a sparse separator: drawn at random, or around a known l1
+max-margin solution.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,11 @@ _CONDITION = 2.5  # bound on the condition number of the square system that fixe
 
 @dataclass(frozen=True)
 class PlantedL1(Classification):
-    """Data whose l1 max-margin program min |w|_1 s.t. y_i w.x_i >= 1 has the known solution `primal` (d,).
+    """Data whose l1 max-margin program min |w|_1 s.t. y_i w.x_i >= 1 has the known
+    solution `primal` (d,).
 
-    dual: lambda (n,) >= 0 with |A^T lambda| <= 1, rows y_i x_i of A, and equality on the support of the primal.
+    dual: lambda (n,) >= 0 with |A^T lambda| <= 1, rows y_i x_i of A, and equality on
+    the support of the primal.
     slacks: 1 - |A^T lambda| on the other coordinates, in their order.
     """
 
@@ -48,9 +52,11 @@ def _uniform(generator: torch.Generator, n: int, low: float, high: float) -> Ten
 def sparse_teacher(
     n: int, d: int, support: int, margin: float, generator: torch.Generator
 ) -> Classification:
-    """n Gaussian points at distance at least `margin` from the hyperplane of a teacher with `support` equal entries.
+    """n Gaussian points at distance at least `margin` from the hyperplane of a teacher
+    with `support` equal entries.
 
-    The entries have random signs; x = y (margin + |g|) teacher + N(0, I) orthogonal to it, g ~ N(0, 1).
+    The entries have random signs; x = y (margin + |g|) teacher + N(0, I) orthogonal to
+    it, g ~ N(0, 1).
     """
     positive_integer("n", n)
     positive_integer("support", support)
@@ -68,12 +74,15 @@ def planted_l1(
     margin: float,
     generator: torch.Generator,
 ) -> PlantedL1:
-    """n points in support + len(slacks) dimensions around a solution with `support` nonzero entries and active points.
+    """n points in support + len(slacks) dimensions around a solution with `support`
+    nonzero entries and active points.
 
-    The solution's entries lie between 1/2 and 3/2 before it is scaled to |w|_1 = 1 / margin, so that the l1 margin is
-    `margin`; the other points have margins from 1.2 up. Off the support, coordinate j is a random column whose
-    product with lambda is scaled to 1 - slacks[j] up to sign. The optimality conditions hold by construction.
-    Raises `InvalidInput` for a support so large that random systems of its size are not well conditioned.
+    The solution's entries lie between 1/2 and 3/2 before it is scaled to |w|_1 = 1 /
+    margin, so that the l1 margin is `margin`; the other points have margins from 1.2
+    up. Off the support, coordinate j is a random column whose product with lambda is
+    scaled to 1 - slacks[j] up to sign. The optimality conditions hold by construction.
+    Raises `InvalidInput` for a support so large that random systems of its size are not
+    well conditioned.
     """
     positive_integer("support", support)
     positive_integer("n", n, least=support)
@@ -99,9 +108,11 @@ def planted_l1(
 def _block(
     w: Tensor, dual: Tensor, signs: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """M with M w = 1 and M^T dual = signs (consistent as dual.1 = |w|_1), condition number at most `_CONDITION`.
+    """M with M w = 1 and M^T dual = signs (consistent as dual.1 = |w|_1), condition
+    number at most `_CONDITION`.
 
-    A random rotation is corrected by two matrices of rank one, again and again until the bound holds.
+    A random rotation is corrected by two matrices of rank one, again and again until
+    the bound holds.
     """
     for _ in range(_DRAWS):
         rotation = torch.linalg.qr(_normal(generator, len(w), len(w))).Q
@@ -118,7 +129,9 @@ def _block(
 
 
 def _columns(dual: Tensor, gaps: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """Columns (n, len(gaps)) whose products with the dual, on the first rows, are 1 - gaps up to sign."""
+    """Columns (n, len(gaps)) whose products with the dual, on the first rows, are 1 -
+    gaps up to sign.
+    """
     columns = _normal(generator, n, len(gaps)) / 4
     on = columns[: len(dual)]
     target = _signs(generator, len(gaps)) * (1 - gaps)
@@ -157,7 +170,8 @@ def _shuffled(
 def wave_teacher(
     n: int, d: int, waves: int, margin: float, generator: torch.Generator
 ) -> Classification:
-    """As `sparse_teacher`, for a teacher that is a sum of `waves` cosines of equal size and random phases.
+    """As `sparse_teacher`, for a teacher that is a sum of `waves` cosines of equal size
+    and random phases.
 
     Their frequencies are different integers between 0 and d / 2, both excluded.
     """

@@ -26,7 +26,8 @@ class Regression:
 def sparse_regression(
     n: int, d: int, support: int, generator: torch.Generator
 ) -> Regression:
-    """Standard normal inputs; the truth has `support` entries of random sign and of size uniform in [1/2, 3/2].
+    """Standard normal inputs; the truth has `support` entries of random sign and of
+    size uniform in [1/2, 3/2].
 
     Raises `InvalidInput` for more nonzero entries than dimensions.
     """
@@ -45,7 +46,9 @@ def sparse_regression(
 
 
 def runners_up(d: int, lag: float) -> Regression:
-    """One equation x.beta = 1 with x = (1, 1 - lag, ..., 1 - lag): the first coordinate is best, by little."""
+    """One equation x.beta = 1 with x = (1, 1 - lag, ..., 1 - lag): the first coordinate
+    is best, by little.
+    """
     positive_integer("d", d, least=2)
     if not 0 < real_number("lag", lag) < 1:
         raise InvalidInput(f"lag is {lag!r}, expected a number between 0 and 1.")

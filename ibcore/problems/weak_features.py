@@ -1,4 +1,6 @@
-"""Linear regression on the first p of D independent Gaussian features (Belkin, Hsu and Xu 2020)."""
+"""Linear regression on the first p of D independent Gaussian features (Belkin, Hsu and
+Xu 2020).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from ibcore.validation import InvalidInput, positive_integer, real_number, real_
 
 @dataclass(frozen=True)
 class WeakFeatures:
-    """Data y = x.beta + noise * e with x ~ N(0, I_D) and e ~ N(0, 1); a model sees the first p features only.
+    """Data y = x.beta + noise * e with x ~ N(0, I_D) and e ~ N(0, 1); a model sees the
+    first p features only.
 
     beta: (D,) true coefficients in the order in which features are handed to the model.
     noise: standard deviation of the label noise, 0 or more.
@@ -35,7 +38,9 @@ class WeakFeatures:
         return len(self.beta)
 
     def signal(self, used: int) -> tuple[float, float]:
-        """|b_T|^2 and |b_Tc|^2: the energy of the first `used` coefficients and of the others."""
+        """|b_T|^2 and |b_Tc|^2: the energy of the first `used` coefficients and of the
+        others.
+        """
         self._count(used)
         energy = self.beta.square()
         return float(energy[:used].sum()), float(energy[used:].sum())
@@ -43,7 +48,9 @@ class WeakFeatures:
     def inputs(
         self, samples: int, repetitions: int, generator: torch.Generator
     ) -> Tensor:
-        """`repetitions` independent training sets of inputs, (repetitions, samples, D), from a CPU `generator`."""
+        """`repetitions` independent training sets of inputs, (repetitions, samples, D),
+        from a CPU `generator`.
+        """
         size = (
             positive_integer("repetitions", repetitions),
             positive_integer("samples", samples),
@@ -63,15 +70,17 @@ class WeakFeatures:
     def _count(self, used: int) -> None:
         if not 0 <= used <= self.features:
             raise InvalidInput(
-                f"used is {used!r}, expected a number of features from 0 to {self.features}."
+                f"used is {used!r}, expected a number of features from 0 to "
+                f"{self.features}."
             )
 
 
 def equally_weak(features: int, *, noise: float) -> WeakFeatures:
-    """|beta| = 1 spread evenly over the features: no order of theirs is better than another.
+    """|beta| = 1 spread evenly over the features: no order of theirs is better than
+    another.
 
-    The risk depends on beta through |b_T|^2 and |b_Tc|^2 only and is linear in both, so for p
-    features drawn at random it has the same expectation whatever beta of norm 1.
+    The risk depends on beta through |b_T|^2 and |b_Tc|^2 only and is linear in both, so
+    for p features drawn at random it has the same expectation whatever beta of norm 1.
     """
     count = positive_integer("features", features)
     return WeakFeatures(
@@ -80,7 +89,9 @@ def equally_weak(features: int, *, noise: float) -> WeakFeatures:
 
 
 def prescient(features: int, *, noise: float, decay: float = 1.0) -> WeakFeatures:
-    """|beta| = 1 with beta_j proportional to j^-decay: the strongest features come first."""
+    """|beta| = 1 with beta_j proportional to j^-decay: the strongest features come
+    first.
+    """
     ranks = torch.arange(
         1, positive_integer("features", features) + 1, dtype=torch.float64
     )

@@ -1,4 +1,6 @@
-"""Verdicts as a table of a page: HTML with typeset statements, readable on a phone and by a screen reader."""
+"""Verdicts as a table of a page: HTML with typeset statements, readable on a phone and
+by a screen reader.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,12 @@ def verdicts_html(verdicts: tuple[Verdict, ...]) -> str:
 def summary_html(verdicts: tuple[Verdict, ...]) -> str:
     """One row a claim."""
     rows = "".join(
-        f"<tr id='{anchor(verdict.claim)}'>{_mark(verdict.stands, 'stands', 'does not stand')}"
-        f"<th scope='row'><code>{html.escape(verdict.claim.id)}</code> {typeset(verdict.claim.statement)}</th>"
-        f"<td data-label='checks:'>{tally(verdict)}</td><td data-label='control:'>{_refuted(verdict)}</td></tr>"
+        f"<tr "
+        f"id='{anchor(verdict.claim)}'>{_mark(verdict.stands, 'stands', 'does not stand')}"
+        f"<th scope='row'><code>{html.escape(verdict.claim.id)}</code> "
+        f"{typeset(verdict.claim.statement)}</th>"
+        f"<td data-label='checks:'>{tally(verdict)}</td><td "
+        f"data-label='control:'>{_refuted(verdict)}</td></tr>"
         for verdict in verdicts
     )
     head = "".join(
@@ -105,7 +110,8 @@ def _table(verdict: Verdict) -> str:
 
 def _check(check: Check) -> str:
     return (
-        f"<tr>{_mark(check.holds, 'holds', 'fails')}<th scope='row'>{typeset(check.math or check.name)}</th>"
+        f"<tr>{_mark(check.holds, 'holds', 'fails')}<th "
+        f"scope='row'>{typeset(check.math or check.name)}</th>"
         f"{_numbers(check)}<td class='ibv-tag'>{check.tag}</td></tr>"
     )
 
@@ -121,7 +127,8 @@ def _control(verdict: Verdict) -> str:
     )
     return (
         f"<tr class='ibv-control'>{_mark(control.refuted, 'refuted', 'not refuted')}"
-        f"<th scope='row'><strong>Control:</strong> {broken}. Here {words}: {failure}</th>"
+        f"<th scope='row'><strong>Control:</strong> {broken}. Here {words}: "
+        f"{failure}</th>"
         f"{_numbers(control.failure)}<td class='ibv-tag'>control</td></tr>"
     )
 
@@ -129,7 +136,8 @@ def _control(verdict: Verdict) -> str:
 def _numbers(check: Check) -> str:
     median = "" if check.typical is None else f", median {check.typical:.2g}"
     return (
-        f"<td class='ibv-number' data-label='measured'>{number(measured(check) + median)}</td>"
+        f"<td class='ibv-number' "
+        f"data-label='measured'>{number(measured(check) + median)}</td>"
         f"<td class='ibv-number' data-label='required'>{number(required(check))}</td>"
     )
 
@@ -154,7 +162,8 @@ def _notes(notes: Mapping[str, float | int | str]) -> str:
     if not notes:
         return ""
     counts = "; ".join(
-        f"{typeset(name)}: {number(f'{value:.4g}' if isinstance(value, float) else str(value))}"
+        f"{typeset(name)}: "
+        f"{number(f'{value:.4g}' if isinstance(value, float) else str(value))}"
         for name, value in notes.items()
     )
     return f"<p class='ibv-notes'>{counts}</p>"

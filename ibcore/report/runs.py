@@ -1,4 +1,6 @@
-"""What runs of claims found, as text for a terminal: a line a run, or a block a claim over its seeds."""
+"""What runs of claims found, as text for a terminal: a line a run, or a block a claim
+over its seeds.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ _LISTED = 10  # seeds named in a line
 
 
 def seeds_table(summaries: Sequence[Summary]) -> str:
-    """One block a claim: at how many seeds its checks hold, with the interval of that share, and their slack."""
+    """One block a claim: at how many seeds its checks hold, with the interval of that
+    share, and their slack.
+    """
     lines = [line for summary in summaries for line in (*_block(summary), "")]
     low = [summary.id for summary in summaries if not summary.reaches]
     reached = f"{len(summaries) - len(low)} of {len(summaries)} claims reach the shares of seeds that they state."
@@ -26,7 +30,10 @@ def _block(summary: Summary) -> list[str]:
     outcome = "reaches its shares" if summary.reaches else "BELOW ITS SHARES"
     quantiles = "".join(f"{f'{100 * at:g} %':>9}" for at in QUANTILES.values())
     return [
-        f"{summary.id} ({summary.kind}): {outcome}; stands at {summary.stands} of {len(summary.seeds)} seeds",
+        (
+            f"{summary.id} ({summary.kind}): {outcome}; stands at {summary.stands} of "
+            f"{len(summary.seeds)} seeds"
+        ),
         f"    {'seeds':>11}  {'95 % interval':<16}  {'stated':<6}  slack{quantiles}",
         *(line for row in summary.rows for line in _row(row)),
         *_errors(summary),
@@ -44,7 +51,10 @@ def _row(row: Row) -> list[str]:
             initial_indent="  ",
             subsequent_indent="    ",
         ),
-        f"    {f'{row.held}/{len(row.seeds)}':>11}  {f'{low:.4f} to {high:.4f}':<16}  {row.stated:<6g}       {slack}",
+        (
+            f"    {f'{row.held}/{len(row.seeds)}':>11}  {f'{low:.4f} to {high:.4f}':<16}  "
+            f"{row.stated:<6g}       {slack}"
+        ),
     ]
     if row.missed:
         sign = "missed at" if row.reaches else "BELOW: missed at"
@@ -75,7 +85,8 @@ def runs_table(records: Sequence[Record]) -> str:
         control = "refuted" if record["control"]["refuted"] else "NOT REFUTED"
         seconds = "" if record["seconds"] is None else f"{record['seconds']:7.1f}"
         lines.append(
-            f"{record['id']:<{width}}  {held:>2}/{len(record['checks']):<2}   {control:<11}  {seconds}"
+            f"{record['id']:<{width}}  {held:>2}/{len(record['checks']):<2}   "
+            f"{control:<11}  {seconds}"
         )
         if "error" in record:
             lines.append(f"{'':<{width}}  {record['error']}")

@@ -1,7 +1,9 @@
-"""What a cell shows: a table or sentence with numbers for readers, the same text everywhere for a comparison.
+"""What a cell shows: a table or sentence with numbers for readers, the same text
+everywhere for a comparison.
 
-The text of an output holds no measured number, so it is the same on every processor. The numbers travel in
-the output's metadata, where a comparison with a tolerance finds them.
+The text of an output holds no measured number, so it is the same on every processor.
+The numbers travel in the output's metadata, where a comparison with a tolerance finds
+them.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ NUMBERS = "ibcore"  # the key of the numbers in an output's metadata
 
 @dataclass(frozen=True)
 class Shown:
-    """An output: `text` for a terminal and a comparison, `html` for readers, `numbers` by name."""
+    """An output: `text` for a terminal and a comparison, `html` for readers, `numbers`
+    by name.
+    """
 
     text: str
     html: Callable[[], str]
@@ -37,7 +41,9 @@ class Shown:
     def _repr_mimebundle_(
         self, **_kinds: object
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """HTML in the book, a widget in a notebook, text everywhere; and the numbers as metadata."""
+        """HTML in the book, a widget in a notebook, text everywhere; and the numbers as
+        metadata.
+        """
         if os.environ.get("IBCORE_BUILDING_BOOK") == "1":
             shown: dict[str, Any] = {"text/html": self.html()}
         else:
@@ -46,7 +52,9 @@ class Shown:
 
 
 def show_verdicts(*verdicts: Verdict) -> None:
-    """Show the checks of each claim: outcome, statement, measurement and bar, and its control."""
+    """Show the checks of each claim: outcome, statement, measurement and bar, and its
+    control.
+    """
     numbers = {
         f"{verdict.claim.id}: {name}": one
         for verdict in verdicts
@@ -69,8 +77,9 @@ def show_summary(*verdicts: Verdict) -> None:
 def tell(sentence: str, **numbers: float) -> None:
     """Show a sentence with measured numbers, which a page must not quote by hand.
 
-    sentence: a format string with one named field a number, such as "the angle is {angle:.2g}", and formulas
-        between dollar signs, whose braces are doubled.      numbers: their values.
+    sentence: a format string with one named field a number, such as "the angle is
+        {angle:.2g}", and formulas between dollar signs, whose braces are doubled.
+        numbers: their values.
     """
     values = {name: float(value) for name, value in numbers.items()}
     measured = {
@@ -89,7 +98,9 @@ class _Ellipsis:
 
 
 def _with_numbers(sentence: str, values: Mapping[str, float]) -> str:
-    """The sentence as HTML, numbers in formulas as they are and others as powers of ten."""
+    """The sentence as HTML, numbers in formulas as they are and others as powers of
+    ten.
+    """
     parts = re.split(r"(\$[^$]+\$)", sentence.format_map(values))
     return "".join(
         typeset(part) if part.startswith("$") else number(part) for part in parts

@@ -1,4 +1,6 @@
-"""Verdicts in plain text: with numbers for a terminal, without for a comparison that no processor may change."""
+"""Verdicts in plain text: with numbers for a terminal, without for a comparison that no
+processor may change.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ _NAME = 44  # so that a line fits a page of the book
 def verdict_table(*verdicts: Verdict, numbers: bool = True) -> str:
     """One block a claim: its checks with outcome, bar and statement, and its control.
 
-    numbers: also what was measured; without it the text is the same wherever the claim stands.
+    numbers: also what was measured; without it the text is the same wherever the claim
+    stands.
     """
     return "\n\n".join(_block(verdict, numbers) for verdict in verdicts)
 
@@ -24,7 +27,8 @@ def summary_table(*verdicts: Verdict) -> str:
     """One line a claim."""
     width = max(len(verdict.claim.id) for verdict in verdicts)
     return "\n".join(
-        f"{verdict.claim.id:<{width}}  {outcome(verdict)}; {tally(verdict)}; {control_outcome(verdict)}"
+        f"{verdict.claim.id:<{width}}  {outcome(verdict)}; {tally(verdict)}; "
+        f"{control_outcome(verdict)}"
         for verdict in verdicts
     )
 
@@ -51,7 +55,9 @@ def control_outcome(verdict: Verdict) -> str:
 
 
 def required(check: Check) -> str:
-    """The bar in words: a number, how many members must meet one, or that each has its own."""
+    """The bar in words: a number, how many members must meet one, or that each has its
+    own.
+    """
     if check.own:
         return f"{_SIGNS[check.relation]} its own"
     if check.stated is None:
@@ -66,7 +72,9 @@ def required(check: Check) -> str:
 
 
 def measured(check: Check) -> str:
-    """The measurement: two digits of a bound, an equality to a tenth of its tolerance, a count of members."""
+    """The measurement: two digits of a bound, an equality to a tenth of its tolerance,
+    a count of members.
+    """
     if not math.isfinite(check.measured):
         return "no number"
     if check.stated is not None:

@@ -1,1 +1,3 @@
-"""Double descent: the risk of growing models, its peak, and where interpolating noise does no harm."""
+"""Double descent: the risk of growing models, its peak, and where interpolating noise
+does no harm.
+"""

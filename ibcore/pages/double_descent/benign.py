@@ -1,4 +1,6 @@
-"""Least squares that interpolates noise, on Gaussian inputs whose covariance has a given spectrum."""
+"""Least squares that interpolates noise, on Gaussian inputs whose covariance has a
+given spectrum.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def spiked(tail: int) -> Array:
 
 
 def spectrum(kind: str, samples: int) -> Array:
-    """Eigenvalues of the covariance: `wide tail`, `narrow tail` or `power 2`, `power 3`."""
+    """Eigenvalues of the covariance: `wide tail`, `narrow tail` or `power 2`, `power
+    3`.
+    """
     if kind == "wide tail":
         return spiked(round(TAIL * samples**2))
     if kind == "narrow tail":
@@ -42,9 +46,11 @@ KINDS = ("wide tail", *(f"power {power:g}" for power in POWERS), "narrow tail")
 
 @dataclass(frozen=True)
 class Problem:
-    """One spectrum (p,) with n samples and true coefficients (p,) of norm 1 on the first five directions.
+    """One spectrum (p,) with n samples and true coefficients (p,) of norm 1 on the
+    first five directions.
 
-    noise, signal: predicted excess risks.      order: k*/n + n/R of the effective ranks.
+    noise, signal: predicted excess risks.      order: k*/n + n/R of the effective
+    ranks.
     """
 
     kind: str
@@ -78,11 +84,13 @@ def problem(kind: str, samples: int) -> Problem:
 def interpolate(
     posed: Problem, draws: int, generator: torch.Generator, device: torch.device | str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Excess risks from label noise and from the signal, and the misfit, (draws,) each, of the least-norm interpolant.
+    """Excess risks from label noise and from the signal, and the misfit, (draws,) each,
+    of the least-norm interpolant.
 
-    Given the inputs X (n, p) its weights are M y with M = X^T (X X^T)^-1. Averaged over labels of noise 1 the first
-    is |S M|_F^2 and the second |S (beta - M X beta)|^2, with S the root of the covariance. Misfit: largest entry of
-    X M - I, so that every label, noise and all, is fitted where it is 0.
+    Given the inputs X (n, p) its weights are M y with M = X^T (X X^T)^-1. Averaged over
+    labels of noise 1 the first is |S M|_F^2 and the second |S (beta - M X beta)|^2,
+    with S the root of the covariance. Misfit: largest entry of X M - I, so that every
+    label, noise and all, is fitted where it is 0.
     """
     root, beta = posed.spectrum.sqrt().to(device), posed.beta.to(device)
     rows = []

@@ -1,4 +1,6 @@
-"""Explorer of random features through twelve points of a wave: one fit, and the errors of many."""
+"""Explorer of random features through twelve points of a wave: one fit, and the errors
+of many.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,13 @@ EXPLORER_NOISES = (0.0, 0.1, 0.3)
 
 @cache
 def wave_fits(noise: float) -> dict[str, Any]:
-    """Minimum-norm random features on 12 points of a sine wave: one draw to look at, 60 more to compare.
+    """Minimum-norm random features on 12 points of a sine wave: one draw to look at, 60
+    more to compare.
 
-    grid (k,), truth (k,), x and y (12,) of one draw, values (counts, k) its fits, own (counts,) its test
-    errors, typical (counts,) the median test error of all draws. The draw shown is the one whose error
-    with 12 features and the largest noise is the median: neither lucky nor unlucky.
+    grid (k,), truth (k,), x and y (12,) of one draw, values (counts, k) its fits, own
+    (counts,) its test errors, typical (counts,) the median test error of all draws. The
+    draw shown is the one whose error with 12 features and the largest noise is the
+    median: neither lucky nor unlucky.
     """
     data, values, errors = _wave_draws(noise)
     at_threshold = _wave_draws(max(EXPLORER_NOISES))[2][
@@ -47,7 +51,9 @@ def wave_fits(noise: float) -> dict[str, Any]:
 
 @cache
 def _wave_draws(noise: float) -> tuple[Points, Tensor, Tensor]:
-    """The data sets, the fitted functions on the grid (draws, counts, k) and their errors (draws, counts)."""
+    """The data sets, the fitted functions on the grid (draws, counts, k) and their
+    errors (draws, counts).
+    """
     generator = torch.Generator().manual_seed(0)
     data = sine_points(WAVE_DRAWS, POINTS, generator, noise=noise)
     values = torch.stack(
@@ -81,7 +87,9 @@ def _wave_truth() -> Tensor:
 
 
 def draw_wave(features: int, noise: float) -> tuple[Figure, str]:
-    """The fit with `features` random features beside the curve of test errors, and what they show."""
+    """The fit with `features` random features beside the curve of test errors, and what
+    they show.
+    """
     fits, k = wave_fits(noise), EXPLORER_COUNTS.index(features)
     fig, (left, right) = figure(2, height=3.0)
     draw_fit(
@@ -104,6 +112,7 @@ def _wave_sentence(features: int, noise: float, own: float, typical: float) -> s
     else:
         fit = "the curve passes through all 12 points and is the one of least norm among all that do"
     return (
-        f"{features} features, noise {noise:g}: {fit}. Test error {own:.2g} for this draw, "
+        f"{features} features, noise {noise:g}: {fit}. Test error {own:.2g} for this "
+        f"draw, "
         f"{typical:.2g} in the median of {WAVE_DRAWS} draws."
     )

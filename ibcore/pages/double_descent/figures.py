@@ -33,7 +33,9 @@ def draw_fit(
     points: tuple[Array, Array],
     title: str,
 ) -> None:
-    """A fitted function, the true one and the training points; what leaves the frame is cut off."""
+    """A fitted function, the true one and the training points; what leaves the frame is
+    cut off.
+    """
     ax.plot(grid, truth, color=PALETTE["gray"], linestyle="--", linewidth=1.4)
     ax.plot(grid, np.clip(values, -9, 9), color=PALETTE["blue"])
     ax.plot(*points, "o", color=PALETTE["orange"], markersize=5)
@@ -43,7 +45,9 @@ def draw_fit(
 def draw_risk_marker(
     ax: Axes, counts: Sequence[int], risk: Array, current: int, threshold: int
 ) -> None:
-    """A risk curve over the number of features, both logarithmic, with a mark at the current one."""
+    """A risk curve over the number of features, both logarithmic, with a mark at the
+    current one.
+    """
     _mark_threshold(ax, threshold)
     ax.plot(counts, risk, color=PALETTE["blue"])
     ax.plot([counts[current]], [risk[current]], "o", color=PALETTE["red"], markersize=9)
@@ -58,7 +62,9 @@ def draw_risk_marker(
 
 
 def draw_linear_risk(ax: Axes, measured: WeakRisks) -> None:
-    """The risk formula (lines) and the measured risk (marks) for weak features and for the strongest first."""
+    """The risk formula (lines) and the measured risk (marks) for weak features and for
+    the strongest first.
+    """
     _mark_threshold(ax, SAMPLES)
     shown = {
         "equally weak": ("blue", "-", "o", (61, 2.5)),
@@ -82,7 +88,9 @@ def draw_linear_risk(ax: Axes, measured: WeakRisks) -> None:
 
 
 def plot_parts(ax: Axes, measured: WeakRisks, name: str) -> None:
-    """Squared bias and variance of one problem over the number of features: formulas (lines), measured (marks)."""
+    """Squared bias and variance of one problem over the number of features: formulas
+    (lines), measured (marks).
+    """
     problem = both_problems()[name]
     counts = np.arange(1, problem.features + 1)
     parts = [
@@ -125,7 +133,9 @@ def plot_parts(ax: Axes, measured: WeakRisks, name: str) -> None:
 
 
 def plot_spectra(axes: Sequence[Axes], spectra: Sequence[Tensor]) -> None:
-    """Histograms of the eigenvalues (N, k) for each of `SPECTRA`, with the density of Marchenko and Pastur."""
+    """Histograms of the eigenvalues (N, k) for each of `SPECTRA`, with the density of
+    Marchenko and Pastur.
+    """
     for ax, p, values in zip(axes, SPECTRA, spectra, strict=True):
         ratio = min(p, SAMPLES) / max(p, SAMPLES)
         low, high = edges(ratio)
@@ -138,7 +148,9 @@ def plot_spectra(axes: Sequence[Axes], spectra: Sequence[Tensor]) -> None:
 
 
 def plot_benign(ax: Axes, measured: Interpolants) -> None:
-    """Excess risk over the number of samples for every kind of spectrum: predicted (lines), measured (marks)."""
+    """Excess risk over the number of samples for every kind of spectrum: predicted
+    (lines), measured (marks).
+    """
     styles = {
         "wide tail": ("blue", "-", "o"),
         "power 2": ("orange", "--", "s"),
@@ -184,7 +196,9 @@ def _finite(values: Array) -> Array:
 
 
 def draw_risk_during_descent(ax: Axes, data: Mapping[str, Any]) -> None:
-    """Risk over the number of features after more and more steps of gradient descent, and its limit."""
+    """Risk over the number of features after more and more steps of gradient descent,
+    and its limit.
+    """
     _mark_threshold(ax, data["samples"])
     colors, lines = ("green", "purple", "orange", "red"), (":", "-.", "--", (0, (5, 1)))
     ax.plot(
@@ -214,7 +228,8 @@ def draw_risk_during_descent(ax: Axes, data: Mapping[str, Any]) -> None:
 
 
 def draw_feature_error(ax: Axes, data: Mapping[str, Any]) -> None:
-    """Test error of random features on digits over their number, for each share of redrawn labels.
+    """Test error of random features on digits over their number, for each share of
+    redrawn labels.
 
     The diamond at the end of a curve is the error of infinitely many features.
     """
@@ -284,7 +299,9 @@ def draw_feature_norm(ax: Axes, data: Mapping[str, Any]) -> None:
 
 
 def draw_networks(ax: Axes, data: Mapping[str, Any]) -> None:
-    """Training and test square loss of trained networks over their parameters; a thin line a split."""
+    """Training and test square loss of trained networks over their parameters; a thin
+    line a split.
+    """
     _mark_threshold(ax, data["samples"], label="as many parameters\nas labels")
     ax.plot(
         data["parameters"],

@@ -34,12 +34,13 @@ PENALTY = 2.5e-4
 def feature_curves(
     setting: Setting, train: int, counts: Sequence[int], splits: int
 ) -> dict[str, Tensor]:
-    """Minimum-norm random Fourier features on `splits` splits of the digits, all other digits for testing.
+    """Minimum-norm random Fourier features on `splits` splits of the digits, all other
+    digits for testing.
 
-    error, square, norm, fit: (corruptions, splits, counts) share of test digits misclassified, test
-    square loss on one-hot labels, |a|_2, and training residual over |y|. ridge: (splits, counts) error
-    with the penalty at label noise 0.1. kernel: (corruptions, splits) error of the limit of infinitely
-    many features.
+    error, square, norm, fit: (corruptions, splits, counts) share of test digits
+    misclassified, test square loss on one-hot labels, |a|_2, and training residual over
+    |y|. ridge: (splits, counts) error with the penalty at label noise 0.1. kernel:
+    (corruptions, splits) error of the limit of infinitely many features.
     """
     names = ("error", "square", "norm", "fit", "ridge")
     rows: dict[str, list[Tensor]] = {name: [] for name in (*names, "kernel")}
@@ -68,7 +69,9 @@ def feature_curves(
 
 
 def _digits(train: int, seed: int, corruption: float, setting: Setting) -> DigitsSplit:
-    """The same digits for every corruption; all that are not for training are for testing."""
+    """The same digits for every corruption; all that are not for training are for
+    testing.
+    """
     generator = torch.Generator().manual_seed(seed)
     return digits_split(
         train, DIGITS - train, generator, corruption, device=setting.device
@@ -94,7 +97,9 @@ def _fit_digits(
 
 
 def _limit_error(data: Sequence[DigitsSplit]) -> Tensor:
-    """Test error of the interpolant of least norm for the kernel of infinitely many features, (corruptions,)."""
+    """Test error of the interpolant of least norm for the kernel of infinitely many
+    features, (corruptions,).
+    """
     kernel, X = gaussian_kernel(LENGTH_SCALE), data[0].X_train
     scores = (
         kernel(data[0].X_test, X) @ minimum_norm(kernel(X, X), _targets(data)).weights
@@ -124,9 +129,11 @@ def network_curves(
     train: int = 200,
     corruption: float = 0.2,
 ) -> dict[str, Any]:
-    """Two-layer ReLU networks trained by Adam on even against odd digits, all splits of one width at once.
+    """Two-layer ReLU networks trained by Adam on even against odd digits, all splits of
+    one width at once.
 
-    train, test: (widths, splits) mean square loss on the training labels and on true test labels.
+    train, test: (widths, splits) mean square loss on the training labels and on true
+    test labels.
     error: (widths, splits) share of test digits misclassified.   parameters: (widths,).
     """
     generator = torch.Generator().manual_seed(

@@ -1,4 +1,6 @@
-"""Least squares on weak features: risks with their bias and variance, spectra of the inputs, gradient descent."""
+"""Least squares on weak features: risks with their bias and variance, spectra of the
+inputs, gradient descent.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ class Risks:
     """Of one problem, for C numbers of features and N draws of inputs.
 
     given: (C, N), risk given the inputs.
-    bias, inputs, labels: (C,), estimates of the parts of `RiskParts`, the bias without that of the missing features.
+    bias, inputs, labels: (C,), estimates of the parts of `RiskParts`, the bias without
+    that of the missing features.
     """
 
     given: Tensor
@@ -62,8 +65,9 @@ def measured_risks(
 ) -> dict[str, Risks]:
     """Risks of the minimum-norm fit, for each problem, on the CPU.
 
-    The fit is linear in the labels: fitted to the n unit label vectors it gives the matrix M of w = M y, and M Z beta
-    is the mean of w over labels. All problems see the same inputs, drawn in blocks of at most 250.
+    The fit is linear in the labels: fitted to the n unit label vectors it gives the
+    matrix M of w = M y, and M Z beta is the mean of w over labels. All problems see the
+    same inputs, drawn in blocks of at most 250.
     """
     features = next(iter(problems.values())).features
     unit = torch.eye(samples, dtype=torch.float64, device=device)
@@ -81,7 +85,9 @@ def measured_risks(
 def _block_parts(
     problem: WeakFeatures, inputs: Tensor, fits: dict[int, Tensor]
 ) -> tuple[Tensor, ...]:
-    """Risks (C, N), |M|_F^2 (C, N) and mean weights over labels less the truth (C, N, D)."""
+    """Risks (C, N), |M|_F^2 (C, N) and mean weights over labels less the truth (C, N,
+    D).
+    """
     beta, count = problem.beta.to(inputs), problem.features
     rows = []
     for p, fit in fits.items():
@@ -113,7 +119,8 @@ def _joined(
 def spectra(
     samples: int, repetitions: int, generator: torch.Generator
 ) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Eigenvalues (N, min(n, p)) of the smaller Gram matrix over max(n, p), for each of `SPECTRA`.
+    """Eigenvalues (N, min(n, p)) of the smaller Gram matrix over max(n, p), for each of
+    `SPECTRA`.
 
     Also the least eigenvalue of Z Z^T for p = n + 1, (N,).
     """
@@ -134,7 +141,8 @@ def risk_during_descent(
     steps: Sequence[int],
     repetitions: int = 100,
 ) -> dict[str, Any]:
-    """Mean risk of gradient descent from zero after `steps` steps, equally weak features: (steps, counts).
+    """Mean risk of gradient descent from zero after `steps` steps, equally weak
+    features: (steps, counts).
 
     The step size is the reciprocal of the largest curvature of each training loss.
     """
@@ -177,7 +185,9 @@ def _step_size(Z: Tensor) -> Tensor:
 
 
 def _descend(Z: Tensor, y: Tensor, start: Tensor) -> Tensor:
-    """Weights (B, p) that gradient descent on the mean square loss reaches from `start` (B, p)."""
+    """Weights (B, p) that gradient descent on the mean square loss reaches from `start`
+    (B, p).
+    """
     return descend(
         Objective(Linear(Z), Square(), y, shared=False),
         start,
@@ -211,7 +221,9 @@ def risk_from(
     *,
     start_norm: float,
 ) -> Tensor:
-    """Risks with all features of gradient descent from random starts of norm `start_norm`, (runs,)."""
+    """Risks with all features of gradient descent from random starts of norm
+    `start_norm`, (runs,).
+    """
     Z = problem.inputs(SAMPLES, runs, generator)
     y = problem.labels(Z, generator).to(setting.device)
     start = torch.randn(

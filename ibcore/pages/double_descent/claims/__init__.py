@@ -1,4 +1,6 @@
-"""Double descent: the test risk of growing linear models, random features and small trained networks."""
+"""Double descent: the test risk of growing linear models, random features and small
+trained networks.
+"""
 
 from __future__ import annotations
 

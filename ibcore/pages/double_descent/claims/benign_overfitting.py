@@ -17,9 +17,11 @@ from ibcore.pages.double_descent import benign
 
 @dataclass(frozen=True)
 class Interpolants:
-    """Least-norm interpolants of noisy labels for every kind of spectrum J and number of samples K, N draws each.
+    """Least-norm interpolants of noisy labels for every kind of spectrum J and number
+    of samples K, N draws each.
 
-    sizes: (K,).      noise, signal, misfit: (J, K, N), as `benign.interpolate` returns them.
+    sizes: (K,).      noise, signal, misfit: (J, K, N), as `benign.interpolate` returns
+    them.
     predicted_noise, predicted_signal, order: (J, K).
     """
 
@@ -39,7 +41,9 @@ class Interpolants:
 
 @dataclass(frozen=True)
 class BenignProblems:
-    """Every kind of spectrum at every number of samples, the number of draws and their seed."""
+    """Every kind of spectrum at every number of samples, the number of draws and their
+    seed.
+    """
 
     problems: tuple[benign.Problem, ...]
     sizes: tuple[int, ...]
@@ -50,7 +54,9 @@ class BenignProblems:
 def draw_benign(
     setting: Setting, *, sizes: Sequence[int], draws: int
 ) -> BenignProblems:
-    """Four kinds of spectra at every number of samples, with what theory predicts of them."""
+    """Four kinds of spectra at every number of samples, with what theory predicts of
+    them.
+    """
     seed = setting.seeds(1, "benign overfitting")[0]
     return BenignProblems(benign.problems(sizes), tuple(sizes), draws, seed)
 
@@ -77,12 +83,17 @@ def measure_benign(drawn: BenignProblems, setting: Setting) -> Interpolants:
 
 @claim(
     kind="empirical",
-    source="Bartlett, Long, Lugosi and Tsigler 2020 (abstract read, theorem recalled); the formula for large n: "
-    "Hastie, Montanari, Rosset and Tibshirani 2022 (recalled); its values here are worked out "
+    source="Bartlett, Long, Lugosi and Tsigler 2020 (abstract read, theorem recalled); "
+    "the formula for large n: "
+    "Hastie, Montanari, Rosset and Tibshirani 2022 (recalled); its values here are "
+    "worked out "
     "on the page",
-    statement="The least-norm interpolant of noisy labels loses nothing in the limit if the covariance of the inputs "
-    "has a few large eigenvalues and a tail of many more than $n$ small ones: its excess risk falls like $1/n$ with a "
-    r"tail of $n^2/5$. With eigenvalues $i^{-a}$ the noise costs $a - 1$ times its variance, however many examples "
+    statement="The least-norm interpolant of noisy labels loses nothing in the limit "
+    "if the covariance of the inputs "
+    "has a few large eigenvalues and a tail of many more than $n$ small ones: its "
+    "excess risk falls like $1/n$ with a "
+    r"tail of $n^2/5$. With eigenvalues $i^{-a}$ the noise costs $a - 1$ times its "
+    r"variance, however many examples "
     "there are.",
     quick={"sizes": (25, 50, 100), "draws": 16},
     book={"sizes": (25, 50, 100, 200), "draws": 16},
@@ -91,7 +102,9 @@ def measure_benign(drawn: BenignProblems, setting: Setting) -> Interpolants:
     measure=measure_benign,
 )
 def benign_overfitting(measured: Interpolants) -> Evidence:
-    """What the noise costs against its formula, and how it goes with the number of samples."""
+    """What the noise costs against its formula, and how it goes with the number of
+    samples.
+    """
     ratio = measured.excess("wide tail")[-1] / measured.excess("wide tail")[0]
     narrow = measured.excess("narrow tail")[-1] / measured.excess("narrow tail")[0]
     shown = [benign.KINDS.index(f"power {power:g}") for power in benign.POWERS]
@@ -103,7 +116,8 @@ def benign_overfitting(measured: Interpolants) -> Evidence:
             at_most=1e-6,
             tag="derived",
             precision=True,
-            reason=r"rounding of $10^{-16}$ times the condition of the Gram matrix, about $n^3$ with eigenvalues "
+            reason=r"rounding of $10^{-16}$ times the condition of the Gram matrix, "
+            r"about $n^3$ with eigenvalues "
             "$i^{-3}$, with a factor of ten to spare at the largest $n$",
         ),
         _formula_check(measured),
@@ -113,8 +127,10 @@ def benign_overfitting(measured: Interpolants) -> Evidence:
             equals=0,
             atol=math.log2(3),
             tag="observed",
-            math=r"$\log_2$ of the cost of the noise over $k^*/n + n/R_{k^*}$, within a factor of three",
-            reason="the theorem has constants that it does not name; a factor of three in either direction is ours",
+            math=r"$\log_2$ of the cost of the noise over $k^*/n + n/R_{k^*}$, within "
+            r"a factor of three",
+            reason="the theorem has constants that it does not name; a factor of three "
+            "in either direction is ours",
             repeats=0.3,
         ),
         Check.each(
@@ -123,8 +139,10 @@ def benign_overfitting(measured: Interpolants) -> Evidence:
             equals=1,
             atol=0.15,
             tag="derived",
-            math="power laws, largest $n$: cost of the noise over $a - 1$ times its variance",
-            reason="the formula at the finite $n$ and $p$ is within 4 % of its limit, and $6/n$ are allowed to chance",
+            math="power laws, largest $n$: cost of the noise over $a - 1$ times its "
+            "variance",
+            reason="the formula at the finite $n$ and $p$ is within 4 % of its limit, "
+            "and $6/n$ are allowed to chance",
         ),
         Check.each(
             "wide tail: excess risk at the largest n over that at the smallest",
@@ -152,7 +170,9 @@ def benign_overfitting(measured: Interpolants) -> Evidence:
 
 
 def _formula_check(measured: Interpolants) -> Check:
-    """Mean cost of the noise over the formula, for every spectrum and number of samples."""
+    """Mean cost of the noise over the formula, for every spectrum and number of
+    samples.
+    """
     draws = measured.noise.shape[-1]
     allowed = (1 + 5 * 4 / math.sqrt(draws)) / measured.sizes.double()
     return Check.each(
@@ -162,6 +182,7 @@ def _formula_check(measured: Interpolants) -> Check:
         atol=allowed.expand(len(benign.KINDS), -1).flatten().numpy(),
         tag="derived",
         math="cost of the noise over its formula for large $n$",
-        reason="a relative error of $1/n$ of the formula, and five standard errors of the mean, as the cost spreads by "
+        reason="a relative error of $1/n$ of the formula, and five standard errors of "
+        "the mean, as the cost spreads by "
         "at most $4/n$ a draw in a study over $n = 25$ to 200",
     )

@@ -1,4 +1,6 @@
-"""Risk, bias and variance against their formulas, spectra against their laws, descent against least norm."""
+"""Risk, bias and variance against their formulas, spectra against their laws, descent
+against least norm.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ CHANCE = 1e-6  # of a distance as large as the bar of Dvoretzky, Kiefer and Wolf
 
 @dataclass(frozen=True)
 class WeakSizes:
-    """Numbers of features, draws of inputs and descents, with a seed for each of the three measurements."""
+    """Numbers of features, draws of inputs and descents, with a seed for each of the
+    three measurements.
+    """
 
     counts: tuple[int, ...]
     repetitions: int
@@ -50,7 +54,8 @@ class WeakRisks:
     """What least squares on weak features did, for C numbers of features and N draws.
 
     risks: by problem.      spectra, least: as `weak.spectra` returns them.
-    gaps: distances of descent from zero to the minimum-norm solution.      stray: risks from a start of norm 2.
+    gaps: distances of descent from zero to the minimum-norm solution.      stray: risks
+    from a start of norm 2.
     """
 
     counts: Tensor
@@ -64,14 +69,18 @@ class WeakRisks:
 def draw_weak(
     setting: Setting, *, repetitions: int, descents: int, counts: Sequence[int]
 ) -> WeakSizes:
-    """n = 40 samples, D = 100 features, label noise 1/2; inputs are drawn as they are needed."""
+    """n = 40 samples, D = 100 features, label noise 1/2; inputs are drawn as they are
+    needed.
+    """
     words = ("weak features", "spectra", "descents")
     seeds = tuple(setting.seeds(1, word)[0] for word in words)
     return WeakSizes(tuple(counts), repetitions, descents, seeds)
 
 
 def measure_weak(sizes: WeakSizes, setting: Setting) -> WeakRisks:
-    """Risks given the inputs, eigenvalues of fresh inputs, and gradient descent from zero and from elsewhere."""
+    """Risks given the inputs, eigenvalues of fresh inputs, and gradient descent from
+    zero and from elsewhere.
+    """
     generators = [torch.Generator().manual_seed(seed) for seed in sizes.seeds]
     problems = both_problems()
     risks = measured_risks(
@@ -97,13 +106,17 @@ def measure_weak(sizes: WeakSizes, setting: Setting) -> WeakRisks:
 
 @claim(
     kind="theorem",
-    source="Belkin, Hsu and Xu 2020, Gaussian model (abstract read, theorem recalled; proved on the page); bias and "
-    "variance, and the least eigenvalue (Edelman 1988, recalled): proved on the page; spectrum: Marchenko and Pastur "
+    source="Belkin, Hsu and Xu 2020, Gaussian model (abstract read, theorem recalled; "
+    "proved on the page); bias and "
+    "variance, and the least eigenvalue (Edelman 1988, recalled): proved on the page; "
+    "spectrum: Marchenko and Pastur "
     "1967 (recalled)",
     statement="The expected test risk of minimum-norm least squares on $p$ of $D$ "
     "independent Gaussian features follows a formula that, where labels are noisy or "
-    "features left out, is infinite at $p = n$ and finite again beyond. The peak is one of the variance, which the "
-    "small singular values of the inputs make; gradient descent from zero finds that solution.",
+    "features left out, is infinite at $p = n$ and finite again beyond. The peak is "
+    "one of the variance, which the "
+    "small singular values of the inputs make; gradient descent from zero finds that "
+    "solution.",
     quick={"repetitions": 1000, "descents": 4, "counts": (20, 30, 38, 40, 42, 50, 100)},
     book={
         "repetitions": 1000,
@@ -118,11 +131,12 @@ def measure_weak(sizes: WeakSizes, setting: Setting) -> WeakRisks:
     measure=measure_weak,
 )
 def double_descent_linear(measured: WeakRisks) -> Evidence:
-    """Risk, bias and variance against their formulas, spectra against their laws, descent against least norm.
+    """Risk, bias and variance against their formulas, spectra against their laws,
+    descent against least norm.
 
-    Label noise and unused features are averaged out exactly given the inputs, which leaves a relative
-    spread of at most 15 % a draw where |p - n| >= 10 (`weak_features_spread`): the bar of 3 % at 1000
-    draws is six standard errors.
+    Label noise and unused features are averaged out exactly given the inputs, which
+    leaves a relative spread of at most 15 % a draw where |p - n| >= 10
+    (`weak_features_spread`): the bar of 3 % at 1000 draws is six standard errors.
     """
     weak = both_problems()["equally weak"]
     control = Control(
@@ -133,7 +147,8 @@ def double_descent_linear(measured: WeakRisks) -> Evidence:
             at_most=1.5,
             most=0.05,
             tag="derived",
-            reason="3 % are allowed above; the unseen part of the start adds 2.4 to 1.02",
+            reason="3 % are allowed above; the unseen part of the start adds 2.4 to "
+            "1.02",
             math="risk at $p = D$ at most 1.5 times the formula",
         ),
     )
@@ -146,7 +161,8 @@ def double_descent_linear(measured: WeakRisks) -> Evidence:
             measured.gaps,
             at_most=1e-8,
             tag="proved",
-            reason="descent stops at a gradient of 1e-11, and the curvatures seen are no "
+            reason="descent stops at a gradient of 1e-11, and the curvatures seen are "
+            "no "
             "less than 0.01",
             precision=True,
         ),
@@ -166,7 +182,9 @@ def formula(counts: Tensor, name: str) -> Tensor:
 
 
 def _risk_checks(measured: WeakRisks) -> tuple[Check, ...]:
-    """Mean risks against the formula, and the median at the threshold against all others."""
+    """Mean risks against the formula, and the median at the threshold against all
+    others.
+    """
     away, here = far(measured.counts), measured.counts.tolist().index(SAMPLES)
     medians = measured.risks["equally weak"].given.median(-1).values
     others = [p for p in range(len(measured.counts)) if p != here]
@@ -178,7 +196,8 @@ def _risk_checks(measured: WeakRisks) -> tuple[Check, ...]:
                 equals=1,
                 atol=0.03 * math.sqrt(1000 / risk.given.shape[-1]),
                 tag="proved",
-                reason="six standard errors of the mean, from the closed form of its spread",
+                reason="six standard errors of the mean, from the closed form of its "
+                "spread",
                 math=rf"{name}: risk over the formula, $|p - n| \ge {FAR}$",
             )
             for name, risk in measured.risks.items()
@@ -195,7 +214,9 @@ def _risk_checks(measured: WeakRisks) -> tuple[Check, ...]:
 
 
 def _part_checks(measured: WeakRisks) -> tuple[Check, ...]:
-    """Squared bias and the two variances of both problems, in standard errors from their formulas."""
+    """Squared bias and the two variances of both problems, in standard errors from
+    their formulas.
+    """
     scores: dict[str, list[Tensor]] = {"bias": [], "inputs": [], "labels": []}
     for name, risk in measured.risks.items():
         for part, values in _part_scores(measured.counts, name, risk).items():
@@ -227,7 +248,9 @@ def _part_checks(measured: WeakRisks) -> tuple[Check, ...]:
 
 
 def _part_scores(counts: Tensor, name: str, risk: Risks) -> dict[str, Tensor]:
-    """Differences of the parts of a problem's risk from their formulas, over their standard errors."""
+    """Differences of the parts of a problem's risk from their formulas, over their
+    standard errors.
+    """
     problem, draws = both_problems()[name], risk.given.shape[-1]
     scores: dict[str, list[Tensor]] = {"bias": [], "inputs": [], "labels": []}
     for k, p in enumerate(counts.tolist()):
@@ -249,7 +272,9 @@ def _part_scores(counts: Tensor, name: str, risk: Risks) -> dict[str, Tensor]:
 
 
 def _spectrum_checks(measured: WeakRisks) -> tuple[Check, ...]:
-    """The spectrum against Marchenko and Pastur, the least eigenvalue at p = n + 1 against its exact law."""
+    """The spectrum against Marchenko and Pastur, the least eigenvalue at p = n + 1
+    against its exact law.
+    """
     distances = [
         min(SAMPLES, p) * _distance(values, lambda x, p=p: distribution(x, _ratio(p)))
         for p, values in zip(SPECTRA, measured.spectra, strict=True)
@@ -257,15 +282,18 @@ def _spectrum_checks(measured: WeakRisks) -> tuple[Check, ...]:
     draws = len(measured.least)
     return (
         Check.each(
-            "share of the eigenvalues below x: largest distance to Marchenko and Pastur, in eigenvalues",
+            "share of the eigenvalues below x: largest distance to Marchenko and "
+            "Pastur, in eigenvalues",
             distances,
             at_most=0.5,
             tag="derived",
-            reason="to first order in $1/n$ real Gaussian matrices have a quarter of an eigenvalue too many at each "
+            reason="to first order in $1/n$ real Gaussian matrices have a quarter of "
+            "an eigenvalue too many at each "
             "edge (recalled); twice that",
         ),
         Check.each(
-            "p = n + 1: largest distance of the least eigenvalue's distribution to 1 - exp(-n x/2)",
+            "p = n + 1: largest distance of the least eigenvalue's distribution to 1 - "
+            "exp(-n x/2)",
             [
                 _distance(
                     measured.least, lambda x: least_eigenvalue_distribution(x, SAMPLES)
@@ -273,8 +301,10 @@ def _spectrum_checks(measured: WeakRisks) -> tuple[Check, ...]:
             ],
             at_most=math.sqrt(math.log(2 / CHANCE) / (2 * draws)),
             tag="proved",
-            math="$p = n + 1$: largest distance of the least eigenvalue's distribution to $1 - e^{-n x/2}$",
-            reason="the bound of Dvoretzky, Kiefer, Wolfowitz and Massart: exceeded once in a million times",
+            math="$p = n + 1$: largest distance of the least eigenvalue's distribution "
+            "to $1 - e^{-n x/2}$",
+            reason="the bound of Dvoretzky, Kiefer, Wolfowitz and Massart: exceeded "
+            "once in a million times",
             repeats=0.3,
         ),
     )
@@ -285,7 +315,9 @@ def _ratio(p: int) -> float:
 
 
 def _distance(values: Tensor, law: object) -> float:
-    """Largest distance of the empirical distribution of all `values` to a `law`, NaN where one is not known."""
+    """Largest distance of the empirical distribution of all `values` to a `law`, NaN
+    where one is not known.
+    """
     x = values.flatten().sort().values.numpy()
     if np.isnan(x).any():
         return math.nan

@@ -1,4 +1,7 @@
-"""Random features: the test error of each split. Networks: the mean test square loss over splits."""
+"""Random features: the test error of each split.
+
+Networks: the mean test square loss over splits.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from ibcore.pages.double_descent.runs import CORRUPTIONS, feature_curves, networ
 
 @claim(
     kind="empirical",
-    source="Belkin, Hsu, Ma and Mandal 2019; Nakkiran, Kaplun, Bansal, Yang, Barak and Sutskever 2020",
+    source="Belkin, Hsu, Ma and Mandal 2019; Nakkiran, Kaplun, Bansal, Yang, Barak and "
+    "Sutskever 2020",
     statement="On handwritten digits the test risk of minimum-norm random Fourier "
     "features peaks where their number equals the number of samples and falls again "
     "beyond; so does that of trained two-layer networks with label noise, where they "
@@ -111,7 +115,8 @@ def double_descent_rff(
     network_widths: Sequence[int],
     network_steps: int,
 ) -> Evidence:
-    """Random features: the test error of each split. Networks: the mean test square loss over splits.
+    """Random features: the test error of each split. Networks: the mean test square
+    loss over splits.
 
     A tenth or fifth of the training labels is redrawn at random in the noisy settings.
     """
@@ -143,20 +148,24 @@ def double_descent_rff(
 
 
 def judge_features(curves: Mapping[str, Tensor], here: int) -> tuple[Check, ...]:
-    """What must hold of the error and norm (corruptions, splits, counts) with `counts[here]` the threshold."""
+    """What must hold of the error and norm (corruptions, splits, counts) with
+    `counts[here]` the threshold.
+    """
     clean, some, much = (
         _valleys(curves["error"][k], here) for k in range(len(CORRUPTIONS))
     )
     return (
         *(
             Check.each(
-                f"random features: {name} two or more grid cells from N = n over that at "
+                f"random features: {name} two or more grid cells from N = n over that "
+                f"at "
                 "N = n",
                 _elsewhere(curves[name], here),
                 at_most=1,
                 tag="observed",
                 reason="the peak is at the threshold, up to one cell of the grid",
-                math=f"random features: {name} two or more grid cells from $N = n$ over that "
+                math=f"random features: {name} two or more grid cells from $N = n$ "
+                f"over that "
                 "at $N = n$",
             )
             for name in ("error", "norm")
@@ -196,7 +205,8 @@ def _network_peak(test: Tensor) -> Check:
     mean = test.mean(1)
     peak = 1 + int(mean[1:-1].argmax())
     return Check.each(
-        "trained networks: peak over higher valley of the mean square loss over the splits",
+        "trained networks: peak over higher valley of the mean square loss over the "
+        "splits",
         [float(_over_valleys(_valleys(mean, peak)))],
         at_least=1.5,
         tag="observed",
@@ -205,13 +215,17 @@ def _network_peak(test: Tensor) -> Check:
 
 
 def _elsewhere(curves: Tensor, here: int) -> Tensor:
-    """The highest value two or more cells from the threshold over the value there, (...)."""
+    """The highest value two or more cells from the threshold over the value there,
+    (...).
+    """
     cells = torch.arange(curves.shape[-1])
     return curves[..., (cells - here).abs() > 1].amax(-1) / curves[..., here]
 
 
 def _valleys(curves: Tensor, peak: int) -> Tensor:
-    """Lowest value before the peak, the value there and the lowest after it, (3, ...) of curves (..., cells)."""
+    """Lowest value before the peak, the value there and the lowest after it, (3, ...)
+    of curves (..., cells).
+    """
     return torch.stack(
         [
             curves[..., :peak].amin(-1),

@@ -23,7 +23,9 @@ def plot_sharpness(
     chosen: int | None = None,
     until: float,
 ) -> None:
-    """The sharpness of one start over the time eta k for every step size, with the bounds; all but `chosen` in gray."""
+    """The sharpness of one start over the time eta k for every step size, with the
+    bounds; all but `chosen` in gray.
+    """
     for k, course in enumerate(courses):
         on = chosen is None or k == chosen
         color = PALETTE[COLORS[k % len(COLORS)]] if on else PALETTE["gray"]
@@ -61,7 +63,9 @@ def plot_loss(
     chosen: int | None = None,
     until: float,
 ) -> None:
-    """The loss of one start over the time eta k for every step size; all but `chosen` in gray."""
+    """The loss of one start over the time eta k for every step size; all but `chosen`
+    in gray.
+    """
     for k, course in enumerate(courses):
         on = chosen is None or k == chosen
         steps = min(len(course.log_loss), round(until / course.step_size))
@@ -79,7 +83,9 @@ def plot_loss(
 
 
 def plot_settled(ax: Axes, courses: Sequence[Course], claimed: int) -> None:
-    """The ratio of sharpness and bound in the last quarter, a row a course; those after the first `claimed` hollow."""
+    """The ratio of sharpness and bound in the last quarter, a row a course; those after
+    the first `claimed` hollow.
+    """
     ax.axvspan(0.985, 1.015, color=PALETTE["green"], alpha=0.25, linewidth=0)
     for row, course in enumerate(courses):
         values = course.settled.numpy()
@@ -130,7 +136,9 @@ def plot_steps(ax: Axes, course: Course, member: int, first: int, count: int) ->
 def plot_drift(
     ax: Axes, tau: Array, heights: Array, curve: tuple[Array, Array], title: str
 ) -> None:
-    """Measured y (K, B) at the times tau as points, and the predicted curves (times (T,), values (T, B)) as lines."""
+    """Measured y (K, B) at the times tau as points, and the predicted curves (times
+    (T,), values (T, B)) as lines.
+    """
     for k in range(heights.shape[1]):
         ax.plot(
             curve[0], curve[1][:, k], color=PALETTE["gray"], linestyle="-", linewidth=1

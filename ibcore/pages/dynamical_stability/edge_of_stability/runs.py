@@ -1,4 +1,6 @@
-"""Networks trained past the edge of stability, and the valley along which two methods drift."""
+"""Networks trained past the edge of stability, and the valley along which two methods
+drift.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ class Method:
 
 @dataclass(frozen=True)
 class Batch:
-    """What is trained at once: for every step size in `step_sizes` the S `starts` (S, P) of one network on one task."""
+    """What is trained at once: for every step size in `step_sizes` the S `starts` (S,
+    P) of one network on one task.
+    """
 
     name: str
     network: Network
@@ -69,9 +73,11 @@ class Batch:
 
     @property
     def looks(self) -> tuple[int, ...]:
-        """The steps at which the sharpness is taken, about every `every`th, even and odd ones in turn.
+        """The steps at which the sharpness is taken, about every `every`th, even and
+        odd ones in turn.
 
-        At the edge iterates jump with period two; even steps alone would see one side of the jump.
+        At the edge iterates jump with period two; even steps alone would see one side
+        of the jump.
         """
         even = self.every % 2 == 0
         stops = range(0, self.steps + 1, self.every)
@@ -85,8 +91,10 @@ class Batch:
 class Course:
     """S runs of one kind with one step size.
 
-    bound: the curvature up to which the method is stable.      at: (K,) steps at which the sharpness was taken.
-    sharpness: (K, S), NaN after a run has diverged.      log_loss: (T, S), log L before each of T steps.
+    bound: the curvature up to which the method is stable.      at: (K,) steps at which
+    the sharpness was taken.
+    sharpness: (K, S), NaN after a run has diverged.      log_loss: (T, S), log L before
+    each of T steps.
     last: (S, P), where the runs ended.      broken: why runs ended early.
     """
 
@@ -120,19 +128,25 @@ class Course:
         return (self.ratio[: self.late] >= NEAR).any(0)
 
     def rises_before(self) -> Tensor:
-        """How often the loss rose before the last look at a ratio below `BEFORE`, (S,); NaN where there was none."""
+        """How often the loss rose before the last look at a ratio below `BEFORE`, (S,);
+        NaN where there was none.
+        """
         last = _first(self.ratio >= BEFORE) - 1
         early = torch.arange(len(self.rose))[:, None] < self.at[last.clamp_min(0)]
         rises = torch.where(early, self.rose, 0.0).sum(0)
         return torch.where(last > 0, rises, math.nan)
 
     def rises_after(self) -> Tensor:
-        """The share of the steps since the ratio came to `NEAR` that raised the loss, (S,); NaN where it never did."""
+        """The share of the steps since the ratio came to `NEAR` that raised the loss,
+        (S,); NaN where it never did.
+        """
         late = torch.arange(len(self.rose))[:, None] >= self.arrival
         return torch.where(late, self.rose, 0.0).sum(0) / late.sum(0)
 
     def fall(self) -> Tensor:
-        """The mean loss over the last quarter over the loss when the ratio came to `NEAR`, (S,); NaN likewise."""
+        """The mean loss over the last quarter over the loss when the ratio came to
+        `NEAR`, (S,); NaN likewise.
+        """
         loss, steps = self.log_loss.exp(), len(self.log_loss)
         then = loss.gather(0, self.arrival.clamp_max(steps - 1)[None])[0]
         ratio = loss[steps - steps // 4 :].mean(0) / then
@@ -140,13 +154,17 @@ class Course:
 
     @property
     def arrival(self) -> Tensor:
-        """The step at which the ratio was first seen at `NEAR` or above, (S,); past the end where it never was."""
+        """The step at which the ratio was first seen at `NEAR` or above, (S,); past the
+        end where it never was.
+        """
         beyond = self.at.new_tensor([int(self.at[-1]) + 1])
         return torch.cat([self.at, beyond])[_first(self.ratio >= NEAR)]
 
     @property
     def rose(self) -> Tensor:
-        """1 where one of T - 1 steps raised the loss and 0 where not, (T - 1, S); NaN where the loss is not known."""
+        """1 where one of T - 1 steps raised the loss and 0 where not, (T - 1, S); NaN
+        where the loss is not known.
+        """
         change = self.log_loss.diff(dim=0)
         return torch.where(change.isnan(), math.nan, (change > 0).double())
 
@@ -164,7 +182,9 @@ def _first(truth: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Logged:
-    """A pace that also writes log L before every step into a table, (T, B), at the columns `members`."""
+    """A pace that also writes log L before every step into a table, (T, B), at the
+    columns `members`.
+    """
 
     inner: Scheduled
     table: Tensor
@@ -244,7 +264,9 @@ def chebyshev(
     method: Method | None = None,
     every: int = 50,
 ) -> Batch:
-    """Networks 1-20-20-1 on 20 points of the Chebyshev polynomial of degree 3, with the square loss."""
+    """Networks 1-20-20-1 on 20 points of the Chebyshev polynomial of degree 3, with the
+    square loss.
+    """
     points = chebyshev_points(3, 20).to(device)
     network = Network(points.inputs[0], (20, 20), activation)
     return Batch(
@@ -263,7 +285,9 @@ def chebyshev(
 def signs(
     seeds: Sequence[int], step_size: float, steps: int, device: torch.device
 ) -> Batch:
-    """Networks 1-20-20-2 that tell the sign of the same polynomial at its 20 points, with cross-entropy."""
+    """Networks 1-20-20-2 that tell the sign of the same polynomial at its 20 points,
+    with cross-entropy.
+    """
     points = chebyshev_points(3, 20).to(device)
     network = Network(points.inputs[0], (20, 20), "tanh", out=2)
     return Batch(
@@ -288,7 +312,9 @@ def digits(
     widths: tuple[int, ...] = (32, 32),
     data_seed: int = 0,
 ) -> Batch:
-    """Networks 64-32-32-10 on handwritten digits with centered pixels, with the square loss on one-hot targets."""
+    """Networks 64-32-32-10 on handwritten digits with centered pixels, with the square
+    loss on one-hot targets.
+    """
     data = digits_split(
         examples, 100, torch.Generator().manual_seed(data_seed), device=device
     )
@@ -346,10 +372,13 @@ KINDS = ("normalized", "root", "plain")
 def drift_along(
     kind: str, share: Tensor, height: Tensor, step_size: float, stops: int
 ) -> Tensor:
-    """States (K, 2, B, 2) of K = `stops` + 1 pairs of neighboring steps, the pairs equally spaced in tau = 0, ..., 1.
+    """States (K, 2, B, 2) of K = `stops` + 1 pairs of neighboring steps, the pairs
+    equally spaced in tau = 0, ..., 1.
 
-    kind: "normalized" gradient descent on L, gradient descent on its "root", or "plain" gradient descent on L.
-    share: (B,), |x| at the start over the length eta or eta sqrt(1 + y^2) of a step across.      height: (B,), y there.
+    kind: "normalized" gradient descent on L, gradient descent on its "root", or "plain"
+    gradient descent on L.
+    share: (B,), |x| at the start over the length eta or eta sqrt(1 + y^2) of a step
+    across.      height: (B,), y there.
     """
     across = torch.sqrt(1 + height.square()) if kind == "root" else 1.0
     start = torch.stack([share * step_size * across, height], -1)
@@ -367,7 +396,9 @@ def drift_along(
 
 
 def inverse_stableness(kind: str, states: Tensor, step_size: float) -> Tensor:
-    """1 / S of states (..., 2): S is the step that the method takes on L, times the largest curvature of L there."""
+    """1 / S of states (..., 2): S is the step that the method takes on L, times the
+    largest curvature of L there.
+    """
     flat = states.reshape(-1, 2)
     loss, gradient = valley(flat, torch.empty(0))
     inverse = (

@@ -1,1 +1,3 @@
-"""What flat minima are, and why flatness is a property of parameters and not of functions."""
+"""What flat minima are, and why flatness is a property of parameters and not of
+functions.
+"""

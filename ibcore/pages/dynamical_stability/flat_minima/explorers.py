@@ -38,7 +38,8 @@ def line_points() -> tuple[Tensor, Tensor]:
 
 @functools.cache
 def line_network() -> tuple[Objective, Tensor]:
-    """A ReLU network with twenty random hidden neurons and the shortest output weights that fit the points, (1, P).
+    """A ReLU network with twenty random hidden neurons and the shortest output weights
+    that fit the points, (1, P).
 
     Training all weights would draw kinks onto the points, where there is no Hessian.
     """
@@ -64,14 +65,18 @@ def sharpest(c: float) -> tuple[Tensor, Tensor, float]:
 
 
 def losses(c: float, distance: Tensor) -> Tensor:
-    """The loss at these distances (K,) from the network rescaled by c, along its sharpest direction."""
+    """The loss at these distances (K,) from the network rescaled by c, along its
+    sharpest direction.
+    """
     objective, _ = line_network()
     theta, direction, _ = sharpest(c)
     return objective.mean(theta + distance[:, None] * direction)
 
 
 def explore_rescaling(c: float, reach: float) -> tuple[Figure, str]:
-    """The function of the network with its hidden layer times c and its output layer over c, and the loss around it."""
+    """The function of the network with its hidden layer times c and its output layer
+    over c, and the loss around it.
+    """
     x, y = line_points()
     grid = torch.linspace(-1.15, 1.15, 240, dtype=torch.float64)
     model = Network(with_ones(grid[:, None]), (NEURONS,), "relu", biases=False)
@@ -96,6 +101,8 @@ def explore_rescaling(c: float, reach: float) -> tuple[Figure, str]:
     ratio = sharpest(c)[2] / sharpest(1.0)[2]
     edge = float(losses(c, distance[-1:]))
     return fig, (
-        f"Hidden layer times {c:g}, output layer over {c:g}: the function is the same, and the sharpness is "
-        f"{ratio:.2g} times that at c = 1. At the distance {reach:g} the loss is {edge:.2g}."
+        f"Hidden layer times {c:g}, output layer over {c:g}: the function is the same, "
+        f"and the sharpness is "
+        f"{ratio:.2g} times that at c = 1. At the distance {reach:g} the loss is "
+        f"{edge:.2g}."
     )

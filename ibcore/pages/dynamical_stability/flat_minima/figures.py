@@ -17,7 +17,9 @@ _DEPTHS = (("blue", "o"), ("orange", "s"), ("green", "^"), ("purple", "D"))
 def plot_function(
     ax: Axes, grid: Array, values: Array, before: Array, x: Array, y: Array
 ) -> None:
-    """The function of a rescaled network on a grid, that of the network before dashed, and the data."""
+    """The function of a rescaled network on a grid, that of the network before dashed,
+    and the data.
+    """
     ax.plot(grid, values, color=PALETTE["blue"], linestyle="-", linewidth=3.2)
     ax.plot(grid, before, color=PALETTE["orange"], linestyle="--", linewidth=1.4)
     ax.plot(x, y, "o", color=PALETTE["gray"], markersize=6, zorder=3)
@@ -73,7 +75,9 @@ def plot_family(ax: Axes, c: Array, values: Array) -> None:
 def plot_minima(
     ax: Axes, far: Mapping[int, Array], ratios: Mapping[int, Array]
 ) -> None:
-    """Sharpness over the flattest, less one, of sampled minima, over their imbalance: a cloud for every depth."""
+    """Sharpness over the flattest, less one, of sampled minima, over their imbalance: a
+    cloud for every depth.
+    """
     for (depth, imbalance), (color, marker) in zip(far.items(), _DEPTHS, strict=False):
         ax.plot(
             imbalance.ravel(),
@@ -97,7 +101,9 @@ def plot_minima(
 
 
 def plot_steps(ax: Axes, begun: Sequence[float], ends: Sequence[Array]) -> None:
-    """Sharpness over the flattest of starts (one a depth), and of the ends (2, B) of small and of large steps."""
+    """Sharpness over the flattest of starts (one a depth), and of the ends (2, B) of
+    small and of large steps.
+    """
     for (color, marker), start, (small, large) in zip(
         _DEPTHS, begun, ends, strict=False
     ):
@@ -135,7 +141,9 @@ def plot_steps(ax: Axes, begun: Sequence[float], ends: Sequence[Array]) -> None:
 
 
 def plot_noise(ax: Axes, noise: Array, values: Array, label: str) -> None:
-    """Values (b, E, S) of S starts over eta / B (b, E): a dot for every run, and a line through the medians."""
+    """Values (b, E, S) of S starts over eta / B (b, E): a dot for every run, and a line
+    through the medians.
+    """
     flat = noise.ravel()
     rows = values.reshape(len(flat), -1)
     ax.plot(flat, rows, "o", color=PALETTE["blue"], markersize=3, alpha=0.6)

@@ -1,4 +1,6 @@
-"""Networks of the page on flat minima: rescaled ones, minima of linear ones, and some trained with many batch sizes."""
+"""Networks of the page on flat minima: rescaled ones, minima of linear ones, and some
+trained with many batch sizes.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ KICK = 1e-3  # size of the normal numbers that push a minimum off its place
 
 @dataclass(frozen=True)
 class Regressions:
-    """B data sets of inputs (B, n, d), the last of them one where there is a bias, and targets (B, n)."""
+    """B data sets of inputs (B, n, d), the last of them one where there is a bias, and
+    targets (B, n).
+    """
 
     inputs: Tensor
     targets: Tensor
@@ -43,7 +47,9 @@ class Regressions:
 
 
 def with_ones(X: Tensor) -> Tensor:
-    """Inputs (..., n, d) with a coordinate of ones behind them, for the biases of the hidden neurons."""
+    """Inputs (..., n, d) with a coordinate of ones behind them, for the biases of the
+    hidden neurons.
+    """
     return torch.cat([X, torch.ones_like(X[..., :1])], -1)
 
 
@@ -55,7 +61,10 @@ def rescaled(model: Network, theta: Tensor, c: Tensor) -> Tensor:
 
 
 def on_a_kink(inputs: Tensor, hidden: Tensor) -> Tensor:
-    """Whether an inner value w_j . x_i is zero up to rounding, (B,), so that rescaling may switch a neuron."""
+    """Whether an inner value w_j .
+
+    x_i is zero up to rounding, (B,), so that rescaling may switch a neuron.
+    """
     inner = (inputs @ hidden.mT).abs().flatten(1)
     return inner.amin(-1) <= 1e-12 * inner.amax(-1)
 
@@ -69,10 +78,11 @@ def nearest_kink(inputs: Tensor, hidden: Tensor) -> Tensor:
 def sharpness_beside(
     objective: Objective, theta: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """How far the sharpness of networks right beside is off, relative to that of theta: the most of four, (B,).
+    """How far the sharpness of networks right beside is off, relative to that of theta:
+    the most of four, (B,).
 
-    All weights move by normal numbers of size `NUDGE`. So neurons that are far nearer to their kinks switch, and
-    little else happens.
+    All weights move by normal numbers of size `NUDGE`. So neurons that are far nearer
+    to their kinks switch, and little else happens.
     """
     moves = torch.randn((4, *theta.shape), generator=generator, dtype=torch.float64)
     beside = [
@@ -100,13 +110,17 @@ def fitted(objective: Objective, starts: Tensor, *, most: int = 20_000) -> Run:
 
 @dataclass(frozen=True)
 class LinearProblems:
-    """B maps T (B, k, d), and inputs X (B, n, d), whitened where X^T X / n is the identity."""
+    """B maps T (B, k, d), and inputs X (B, n, d), whitened where X^T X / n is the
+    identity.
+    """
 
     target: Tensor
     inputs: Tensor
 
     def objective(self, depth: int, copies: int = 1) -> Objective:
-        """Of networks of `depth` layers, as wide inside as T's inputs; every problem `copies` times."""
+        """Of networks of `depth` layers, as wide inside as T's inputs; every problem
+        `copies` times.
+        """
         inputs = self.inputs.repeat(copies, 1, 1)
         size = self.target.shape[-1]
         model = Network(
@@ -146,7 +160,9 @@ def balanced_layers(
 def moved_layers(
     layers: Sequence[Tensor], scale: Tensor, generator: torch.Generator
 ) -> list[Tensor]:
-    """G_l W_l G_(l-1)^-1 with G_l = exp(scale Z) for normal Z, scale (B,): the same map, other layers."""
+    """G_l W_l G_(l-1)^-1 with G_l = exp(scale Z) for normal Z, scale (B,): the same
+    map, other layers.
+    """
     moved = list(layers)
     for k, layer in enumerate(layers[:-1]):
         shape = (len(scale), layer.shape[-2], layer.shape[-2])
@@ -160,7 +176,9 @@ def moved_layers(
 def solved_layers(
     target: Tensor, depth: int, generator: torch.Generator
 ) -> list[Tensor]:
-    """Normal layers of variance 1/columns, square but for the last, which is chosen such that the product is T."""
+    """Normal layers of variance 1/columns, square but for the last, which is chosen
+    such that the product is T.
+    """
     size = target.shape[-1]
     shape = (len(target), size, size)
     layers = [
@@ -175,7 +193,9 @@ def solved_layers(
 
 
 def passed_on(layers: Sequence[Tensor], signal: Tensor) -> list[Tensor]:
-    """The unit vectors into which all layers but the last turn a signal (B, columns), (B, rows) each."""
+    """The unit vectors into which all layers but the last turn a signal (B, columns),
+    (B, rows) each.
+    """
     vectors = []
     for layer in layers[:-1]:
         signal = (layer @ signal[..., None])[..., 0]
@@ -185,7 +205,9 @@ def passed_on(layers: Sequence[Tensor], signal: Tensor) -> list[Tensor]:
 
 
 def imbalance_along(layers: Sequence[Tensor], vectors: Sequence[Tensor]) -> Tensor:
-    """The root of sum_l (|W_(l+1) q_l|^2 - |W_l^T q_l|^2)^2, (B,), for unit vectors q_l: see `passed_on`."""
+    """The root of sum_l (|W_(l+1) q_l|^2 - |W_l^T q_l|^2)^2, (B,), for unit vectors
+    q_l: see `passed_on`.
+    """
     squares = [
         (
             (above @ q[..., None]).square().sum((-1, -2))
@@ -197,7 +219,9 @@ def imbalance_along(layers: Sequence[Tensor], vectors: Sequence[Tensor]) -> Tens
 
 
 def dense_sharpness(objective: Objective, theta: Tensor) -> Tensor:
-    """The largest eigenvalue of the whole Hessian, (B,), NaN for parameters that are not finite."""
+    """The largest eigenvalue of the whole Hessian, (B,), NaN for parameters that are
+    not finite.
+    """
     finite = torch.isfinite(theta).all(-1)
     whole = torch.where(finite[:, None], theta, 0.0)
     product = objective.curvature(whole)
@@ -210,7 +234,9 @@ def dense_sharpness(objective: Objective, theta: Tensor) -> Tensor:
 def settled(
     objective: Objective, starts: Tensor, step_size: Tensor, most: int
 ) -> Tensor:
-    """Where gradient descent with step_size (B,) is at a loss of `SETTLED`, or after so many steps, (B, P)."""
+    """Where gradient descent with step_size (B,) is at a loss of `SETTLED`, or after so
+    many steps, (B, P).
+    """
     return descend(
         objective,
         starts,
@@ -227,7 +253,9 @@ def settled(
 
 @dataclass(frozen=True)
 class Digits:
-    """S sets of n digits (S, n, 64), their classes as unit vectors (S, n, 10), and S starts (S, P)."""
+    """S sets of n digits (S, n, 64), their classes as unit vectors (S, n, 10), and S
+    starts (S, P).
+    """
 
     inputs: Tensor
     targets: Tensor
@@ -264,9 +292,11 @@ class Digits:
 
 @dataclass(frozen=True)
 class Ends:
-    """What networks are where their training ended, for K step sizes and S sets, (K, S) each.
+    """What networks are where their training ended, for K step sizes and S sets, (K, S)
+    each.
 
-    top: the largest Hessian eigenvalue.      trace: of the Hessian.      log_loss, steps: there.
+    top: the largest Hessian eigenvalue.      trace: of the Hessian.      log_loss,
+    steps: there.
     broken: why runs ended early; they are NaN.
     """
 
@@ -285,7 +315,9 @@ def trained(
     *,
     steps: int | None = None,
 ) -> Ends:
-    """SGD with `batch` examples and each step size until the loss of all is at `level`, or for so many steps."""
+    """SGD with `batch` examples and each step size until the loss of all is at `level`,
+    or for so many steps.
+    """
     count, sets = len(step_sizes), len(digits.starts)
     objective = digits.objective(count)
     sizes = torch.tensor(step_sizes, dtype=torch.float64).to(digits.starts)
@@ -319,7 +351,9 @@ def trained(
 
 
 def tanh_trace(objective: Objective, theta: Tensor) -> Tensor:
-    """The trace of the Hessian of the mean square loss, (B,), exactly, for a network of one hidden layer of tanh."""
+    """The trace of the Hessian of the mean square loss, (B,), exactly, for a network of
+    one hidden layer of tanh.
+    """
     model = objective.model
     (first, shift), (last, offset) = model.layers(theta)  # type: ignore[attr-defined]
     states = torch.tanh(model.inputs @ first.mT + shift[:, None])  # type: ignore[attr-defined]
@@ -333,7 +367,9 @@ def tanh_trace(objective: Objective, theta: Tensor) -> Tensor:
 
 
 def rank_correlations(noise: Tensor, values: Tensor) -> Tensor:
-    """Spearman's correlation of noise (K,) with each column of values (K, S), (S,), NaN where a value is."""
+    """Spearman's correlation of noise (K,) with each column of values (K, S), (S,), NaN
+    where a value is.
+    """
     found = [
         float(spearmanr(noise.numpy(), column.numpy()).statistic)
         if bool(column.isfinite().all())

@@ -34,7 +34,9 @@ TIMES = (1, 10, 15, 20, 30, 50, 80, 120, 200)
 
 @dataclass(frozen=True)
 class Frames:
-    """Settled minima for each of `TIMES`: functions on the grid (k, G), steps and integrals (k,), and the start's."""
+    """Settled minima for each of `TIMES`: functions on the grid (k, G), steps and
+    integrals (k,), and the start's.
+    """
 
     problem: Splines
     grid: Tensor
@@ -46,7 +48,9 @@ class Frames:
 
 @functools.cache
 def frames() -> Frames:
-    """One wiggly network, its step growing, settled from the last fitted stage at or before each factor."""
+    """One wiggly network, its step growing, settled from the last fitted stage at or
+    before each factor.
+    """
     problem = splines(sine_points([1], torch.device("cpu")), [1], ROUGH)
     generator = torch.Generator().manual_seed(0)
     start, stages, _ = spline_runs(problem, generator)
@@ -73,7 +77,9 @@ def frames() -> Frames:
 
 
 def explore_spline(times: int) -> tuple[Figure, str]:
-    """The function after the step has grown, with the start behind it, and beside it the integral and its bound."""
+    """The function after the step has grown, with the start behind it, and beside it
+    the integral and its bound.
+    """
     found, at = frames(), TIMES.index(times)
     fig, (left, right) = figure(2, height=3.6)
     plot_spline(
@@ -89,6 +95,7 @@ def explore_spline(times: int) -> tuple[Figure, str]:
     )
     step = float(found.steps[at])
     return fig, (
-        f"Settled at the step {step:.2g}: the weighted integral of |f''| is {float(found.bends[at]):.2f}, and a "
+        f"Settled at the step {step:.2g}: the weighted integral of |f''| is "
+        f"{float(found.bends[at]):.2f}, and a "
         f"stable minimum has at most {most_bends(step):.3g}."
     )

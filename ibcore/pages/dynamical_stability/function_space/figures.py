@@ -16,7 +16,9 @@ Array = NDArray[np.float64]
 def plot_spline(
     ax: Axes, x: Array, y: Array, grid: Array, start: Array, now: Array | None = None
 ) -> None:
-    """Points x, y (n,), the function of the start and, where given, another one on the grid."""
+    """Points x, y (n,), the function of the start and, where given, another one on the
+    grid.
+    """
     color = PALETTE["blue"] if now is None else PALETTE["gray"]
     ax.plot(
         grid, start, color=color, linestyle="-" if now is None else "--", linewidth=1.4
@@ -30,7 +32,9 @@ def plot_spline(
 def plot_bends(
     ax: Axes, steps: Array, bends: Array, at: int | None = None, title: str = ""
 ) -> None:
-    """Integrals of settled minima over their steps, (k,) each, below the bound; the one `at` is marked."""
+    """Integrals of settled minima over their steps, (k,) each, below the bound; the one
+    `at` is marked.
+    """
     line = np.geomspace(steps.min() / 1.5, steps.max() * 1.6, 200)
     bound = 1 / (2 * line) - 0.5
     ax.plot(line, bound, color=PALETTE["red"], linestyle="-")
@@ -95,7 +99,8 @@ def plot_pairs(
 def plot_slopes(
     ax: Axes, bounds: Sequence[Array], slopes: Sequence[Array], labels: Sequence[str]
 ) -> None:
-    """Gradients in the input over their bounds, (N,) each, and the line where the two are equal.
+    """Gradients in the input over their bounds, (N,) each, and the line where the two
+    are equal.
 
     Examples at which no neuron is active have both zero and are left out.
     """
@@ -134,7 +139,9 @@ def plot_slopes(
 def plot_coefficients(
     ax: Axes, truth: Array, rows: Sequence[Array], labels: Sequence[str]
 ) -> None:
-    """Coefficients (d,) of predictors, those where the truth is not zero first, and the truth as open squares."""
+    """Coefficients (d,) of predictors, those where the truth is not zero first, and the
+    truth as open squares.
+    """
     order = np.argsort(-np.abs(truth), kind="stable")
     places = np.arange(len(truth))
     for k, (row, label) in enumerate(zip(rows, labels, strict=True)):
@@ -166,7 +173,9 @@ def plot_coefficients(
 
 
 def plot_norms(ax: Axes, flow: Array, ends: Array, least: Array, title: str) -> None:
-    """|beta|_1 over its least value where vanishing steps and where large steps lead, a line a data set, (B,) each."""
+    """|beta|_1 over its least value where vanishing steps and where large steps lead, a
+    line a data set, (B,) each.
+    """
     for first, last in zip(flow / least, ends / least, strict=True):
         falls = last < first
         ax.plot(

@@ -36,7 +36,9 @@ REST = 1e-10  # of the loss, at which settling ends
 
 @dataclass(frozen=True)
 class Splines:
-    """B data sets on the line, x and y (B, n), and networks that interpolate them, theta (B, P)."""
+    """B data sets on the line, x and y (B, n), and networks that interpolate them,
+    theta (B, P).
+    """
 
     x: Tensor
     y: Tensor
@@ -55,7 +57,9 @@ class Splines:
 
 
 def sine_points(seeds: Sequence[int], device: torch.device) -> Points:
-    """For each seed 12 inputs in [-2, 2], one in the middle half of each of 12 cells, with labels sin 2x."""
+    """For each seed 12 inputs in [-2, 2], one in the middle half of each of 12 cells,
+    with labels sin 2x.
+    """
     rows = []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
@@ -67,8 +71,9 @@ def sine_points(seeds: Sequence[int], device: torch.device) -> Points:
 def splines(data: Points, seeds: Sequence[int], gain: float) -> Splines:
     """A network of 60 neurons through the points of every data set.
 
-    It is PyTorch's default start, by its seed, times `gain`, its kinks moved to one in each of 60 equal cells between
-    the first and the last input, and then the least change that interpolates.
+    It is PyTorch's default start, by its seed, times `gain`, its kinks moved to one in
+    each of 60 equal cells between the first and the last input, and then the least
+    change that interpolates.
     """
     draws = [_start(torch.Generator().manual_seed(seed)) for seed in seeds]
     theta, shares = (torch.cat(part).to(data.x) for part in zip(*draws, strict=True))
@@ -82,7 +87,9 @@ def splines(data: Points, seeds: Sequence[int], gain: float) -> Splines:
 
 
 def _start(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """PyTorch's start (1, P), and where the kinks lie as shares of the interval, (1, m)."""
+    """PyTorch's start (1, P), and where the kinks lie as shares of the interval, (1,
+    m).
+    """
     model = Network(torch.zeros(1, 1, dtype=torch.float64), (NEURONS,), "relu")
     theta = model.initial(1, generator)
     cells = torch.rand(1, NEURONS, generator=generator, dtype=torch.float64)
@@ -90,7 +97,9 @@ def _start(generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
 
 def bends(theta: Tensor) -> tuple[Tensor, Tensor]:
-    """Kinks -b_j / w_j and the jumps a_j |w_j| of the slope there, (..., m) each, of networks theta (..., P)."""
+    """Kinks -b_j / w_j and the jumps a_j |w_j| of the slope there, (..., m) each, of
+    networks theta (..., P).
+    """
     w, b, a, _ = theta.split([NEURONS, NEURONS, NEURONS, 1], -1)
     return -b / w, a * w.abs()
 
@@ -108,7 +117,9 @@ def weighted_bends(x: Tensor, theta: Tensor) -> Tensor:
 def settled(
     problem: Splines, theta: Tensor, step: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Where up to 8,000 steps of size `step` (B,) lead after a kick of 1e-7, and the loss there."""
+    """Where up to 8,000 steps of size `step` (B,) lead after a kick of 1e-7, and the
+    loss there.
+    """
     end, log_loss = settle(
         problem.objective,
         theta,
@@ -123,7 +134,9 @@ def settled(
 
 @dataclass(frozen=True)
 class Minima:
-    """Settled networks theta (B, P) with the step (B,) that settled them, its loss, sharpness and int |f''| g, (B,)."""
+    """Settled networks theta (B, P) with the step (B,) that settled them, its loss,
+    sharpness and int |f''| g, (B,).
+    """
 
     theta: Tensor
     step: Tensor
@@ -158,7 +171,8 @@ def minima(
 def spline_runs(
     problem: Splines, generator: torch.Generator, grows: Tensor | None = None
 ) -> tuple[Minima, Stages, Minima]:
-    """The settled start, the stages from a step of 1.8 over its sharpness on, and the settled last fitted stage.
+    """The settled start, the stages from a step of 1.8 over its sharpness on, and the
+    settled last fitted stage.
 
     grows: (B,), the members whose step grows from stage to stage, by default all.
     """
@@ -182,10 +196,12 @@ LOAD_SHARES = (0.9, 0.8, 0.6)
 
 @dataclass(frozen=True)
 class SparseSets:
-    """B data sets X (B, n, d), y (B, n) with a sparse truth (B, d), and what theory says of them.
+    """B data sets X (B, n, d), y (B, n) with a sparse truth (B, d), and what theory
+    says of them.
 
-    flow: (B, d), the beta to which steps of vanishing size lead.      least: the least |beta|_1 of an interpolant,
-    (B,).      gap: certified relative gap of that convex program, (B,).
+    flow: (B, d), the beta to which steps of vanishing size lead.      least: the least
+    |beta|_1 of an interpolant, (B,).      gap: certified relative gap of that convex
+    program, (B,).
     """
 
     X: Tensor
@@ -213,7 +229,9 @@ class SparseSets:
 def sparse_sets(
     seeds: Sequence[int], support: int, mean: float, device: torch.device
 ) -> SparseSets:
-    """For each seed 20 inputs in 40 dimensions, entries N(mean, 1), and labels of `support` nonzero coefficients."""
+    """For each seed 20 inputs in 40 dimensions, entries N(mean, 1), and labels of
+    `support` nonzero coefficients.
+    """
     rows = []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
@@ -230,7 +248,9 @@ def sparse_sets(
 
 @dataclass(frozen=True)
 class SparseMinima:
-    """Diagonal networks theta (B, 2 d) with the step that settled them, (B,), the loss and the sharpness, (B,)."""
+    """Diagonal networks theta (B, 2 d) with the step that settled them, (B,), the loss
+    and the sharpness, (B,).
+    """
 
     theta: Tensor
     step: Tensor
@@ -261,11 +281,12 @@ def load_growth(stage: int) -> Growth:
 def sparse_runs(
     sets: SparseSets, growth: Growth, rest: int, generator: torch.Generator
 ) -> tuple[Stages, SparseMinima]:
-    """From u = v = 1/2 near to a minimum by small steps; from there stages with a growing step; then the settled end.
+    """From u = v = 1/2 near to a minimum by small steps; from there stages with a
+    growing step; then the settled end.
 
     The first step of the stages is 1.8 over the sharpness where small steps lead.
-    rest: the number of steps in which the last fitted stage settles, at 0.9 of its step. What has not settled then
-    goes on for as many at 0.8 and at 0.6 of it.
+    rest: the number of steps in which the last fitted stage settles, at 0.9 of its
+    step. What has not settled then goes on for as many at 0.8 and at 0.6 of it.
     """
     objective = sets.objective
     start = even_start(FEATURES, sets.X.new_full((len(sets.X),), SCALE))
@@ -285,7 +306,9 @@ def _rested(
     steps: int,
     generator: torch.Generator,
 ) -> SparseMinima:
-    """The members settled at the largest of three shares of their step at which they do."""
+    """The members settled at the largest of three shares of their step at which they
+    do.
+    """
     theta, step, loss = theta.clone(), step.clone(), torch.full_like(step, math.inf)
     last = step.clone()
     for share in LOAD_SHARES:

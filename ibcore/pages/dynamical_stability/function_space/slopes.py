@@ -1,4 +1,6 @@
-"""Networks whose gradients in the inputs and in the first layer are compared, with and without a way past it."""
+"""Networks whose gradients in the inputs and in the first layer are compared, with and
+without a way past it.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ FITTED = 1e-8  # of the loss
 
 @dataclass(frozen=True)
 class Labeled:
-    """B data sets: inputs X (B, n, d) of length sqrt(d), labels y (B, n) nearly linear in them, seeds of the starts."""
+    """B data sets: inputs X (B, n, d) of length sqrt(d), labels y (B, n) nearly linear
+    in them, seeds of the starts.
+    """
 
     X: Tensor
     y: Tensor
@@ -43,7 +47,9 @@ class Labeled:
 
 
 def labeled(seeds: Sequence[int], device: torch.device) -> Labeled:
-    """15 inputs on the sphere of radius sqrt(5), labels 5 v.x + N(0, 1/4) with |v| = 1, for every seed."""
+    """15 inputs on the sphere of radius sqrt(5), labels 5 v.x + N(0, 1/4) with |v| = 1,
+    for every seed.
+    """
     inputs, labels = [], []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
@@ -62,7 +68,8 @@ def labeled(seeds: Sequence[int], device: torch.device) -> Labeled:
 class Slopes:
     """Of B trained networks with the first layer W_1.
 
-    loss, largest, trace: (B,), the loss, |W_1|_2 and the trace of the Hessian, which is NaN where it was not asked for.
+    loss, largest, trace: (B,), the loss, |W_1|_2 and the trace of the Hessian, which is
+    NaN where it was not asked for.
     by_input, by_first, lengths: (B, n), |grad_x f(x_i)|, |grad_W1 f(x_i)|_F and |x_i|.
     first: W_1, (B, m, d).
     """
@@ -89,9 +96,11 @@ class Slopes:
 def trained_slopes(
     data: Labeled, activation: str, widths: tuple[int, ...], *, skip: bool = False
 ) -> Slopes:
-    """A network of every data set, trained by gradient descent with momentum and then moved to a loss of zero.
+    """A network of every data set, trained by gradient descent with momentum and then
+    moved to a loss of zero.
 
-    skip: a linear map x -> s.x beside the network, trained with it from the least-squares fit on.
+    skip: a linear map x -> s.x beside the network, trained with it from the
+    least-squares fit on.
     """
     network = Network(data.X, widths, activation)
     draws = [
@@ -124,7 +133,9 @@ def _with_skip(data: Labeled, network: Network, theta: Tensor) -> tuple[Any, Ten
 def slopes(
     objective: Any, network: Network, theta: Tensor, *, trace: bool = True
 ) -> Slopes:
-    """What is compared, at theta (B, P), whose first entries are the parameters of `network`."""
+    """What is compared, at theta (B, P), whose first entries are the parameters of
+    `network`.
+    """
     first = network.matrices(theta[:, : network.dimension])[0]
     jacobian = objective.model.jacobian(theta)
     return Slopes(

@@ -1,4 +1,6 @@
-"""A ball on a loss with a sharp and a flat minimum, and a run on a double well, by step size."""
+"""A ball on a loss with a sharp and a flat minimum, and a run on a double well, by step
+size.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,9 @@ def _curve(ax: Axes, values: Values, low: float, high: float) -> None:
 
 
 def _jumps(ax: Axes, values: Values, path: Array, shown: int) -> None:
-    """The first `shown` steps of a path (K + 1,) as balls on the curve joined by lines, the start hollow."""
+    """The first `shown` steps of a path (K + 1,) as balls on the curve joined by lines,
+    the start hollow.
+    """
     x = torch.as_tensor(path[: shown + 1])
     y = values(x)[0]
     ax.plot(x, y, "-", color=PALETTE["blue"], linewidth=1.1, alpha=0.8)
@@ -41,7 +43,9 @@ def _jumps(ax: Axes, values: Values, path: Array, shown: int) -> None:
 
 
 def plot_valleys(ax: Axes, path: Array) -> None:
-    """The loss with a sharp and a flat minimum, and a run (K + 1,) on it; its end is the orange diamond."""
+    """The loss with a sharp and a flat minimum, and a run (K + 1,) on it; its end is
+    the orange diamond.
+    """
     _curve(ax, two_valleys, -2.6, 5.2)
     _jumps(ax, two_valleys, path, 40)
     end = torch.as_tensor(path[-2:])
@@ -73,7 +77,9 @@ def plot_iterates(ax: Axes, path: Array) -> None:
 
 
 def plot_well(ax: Axes, path: Array) -> None:
-    """The double well (x^2 - 1)^2 / 4 with the iterates of a run on it, the last ones orange."""
+    """The double well (x^2 - 1)^2 / 4 with the iterates of a run on it, the last ones
+    orange.
+    """
     _curve(ax, double_well, -1.75, 1.75)
     _jumps(ax, double_well, path, 12)
     end = torch.as_tensor(path[-8:])
@@ -82,7 +88,9 @@ def plot_well(ax: Axes, path: Array) -> None:
 
 
 def plot_ends(ax: Axes, heading: Array, ends: Array) -> None:
-    """eta S where runs of descent ended over that to which the flow heads from the same start, (N,) each."""
+    """eta S where runs of descent ended over that to which the flow heads from the same
+    start, (N,) each.
+    """
     kept = np.isfinite(ends)
     high = float(heading[kept].max()) * 1.05
     ax.plot(
@@ -122,7 +130,9 @@ def plot_kicked(ax: Axes, before: Array, after: Array) -> None:
 def plot_diagram(
     ax: Axes, steps: Array, tails: Array, orbit: Array, limit: float
 ) -> None:
-    """Last iterates (E, K) over the step size, and the orbit in closed form (E, 2), attracting up to `limit`."""
+    """Last iterates (E, K) over the step size, and the orbit in closed form (E, 2),
+    attracting up to `limit`.
+    """
     ax.plot(
         np.repeat(steps, tails.shape[1]),
         tails.ravel(),
@@ -159,7 +169,9 @@ def plot_leaving(ax: Axes, paths: Mapping[str, Array]) -> None:
 
 
 def plot_plane(ax: Axes, paths: Array, orbit: Array) -> None:
-    """Last iterates of pairs in the plane (K, N, 2), the minima xy = 1 and the two points of the orbit."""
+    """Last iterates of pairs in the plane (K, N, 2), the minima xy = 1 and the two
+    points of the orbit.
+    """
     x = np.linspace(0.25, 4, 200)
     for sign in (-1, 1):
         ax.plot(sign * x, sign / x, color=PALETTE["gray"], linestyle="-")
@@ -171,7 +183,9 @@ def plot_plane(ax: Axes, paths: Array, orbit: Array) -> None:
 
 
 def plot_apart(ax: Axes, apart: Array, multiplier: float) -> None:
-    """|x - y| of runs (K + 1, N) over the step number, with a guide that falls by `multiplier` every two steps."""
+    """|x - y| of runs (K + 1, N) over the step number, with a guide that falls by
+    `multiplier` every two steps.
+    """
     count = np.arange(len(apart))
     ax.plot(
         count, apart, color=PALETTE["blue"], linestyle="-", linewidth=0.8, alpha=0.7
@@ -200,7 +214,9 @@ def plot_critical(ax: Axes, sizes: Array, critical: Array, sufficient: Array) ->
 def plot_mean_and_median(
     ax: Axes, steps: Array, exact: Array, mean: Array, median: Array
 ) -> None:
-    """Squared distance over the number of steps: its exact mean, the mean of the chains and their median."""
+    """Squared distance over the number of steps: its exact mean, the mean of the chains
+    and their median.
+    """
     ax.plot(steps, exact, color=PALETTE["red"], linestyle="-", label="mean, exact")
     ax.plot(
         steps, mean, color=PALETTE["orange"], linestyle="--", label="mean of the chains"

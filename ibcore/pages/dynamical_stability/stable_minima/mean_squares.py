@@ -34,7 +34,9 @@ NOISE = 10.0
 
 @dataclass(frozen=True)
 class Problems:
-    """Regressions with all examples fitted at the minimum, how many chains each has, and a seed for their batches."""
+    """Regressions with all examples fitted at the minimum, how many chains each has,
+    and a seed for their batches.
+    """
 
     regressions: Regressions
     chains: int
@@ -44,13 +46,17 @@ class Problems:
 
 @dataclass(frozen=True)
 class MeanSquares:
-    """Critical steps of Q regressions, and squared distances from the minimum, of chains that begin at distance 1.
+    """Critical steps of Q regressions, and squared distances from the minimum, of
+    chains that begin at distance 1.
 
-    critical: (4, Q), for batches of 1, 2, 4 and 8 examples.      sufficient: (4, Q).      radii: (4, Q), of the
-    enumerated operator at the critical step.      sharpness: (Q,).
-    exact, error: (3, Q), the mean after a few steps below the critical one, and the standard error of a sample mean.
+    critical: (4, Q), for batches of 1, 2, 4 and 8 examples.      sufficient: (4, Q).
+    radii: (4, Q), of the enumerated operator at the critical step.      sharpness:
+    (Q,).
+    exact, error: (3, Q), the mean after a few steps below the critical one, and the
+    standard error of a sample mean.
     mean, unfitted: (3, Q), sample means, with examples that are fitted and not.
-    growing: (3, Q), the exact mean after many steps above the critical one; median: (3, Q), that of the chains.
+    growing: (3, Q), the exact mean after many steps above the critical one; median: (3,
+    Q), that of the chains.
     """
 
     critical: Tensor
@@ -114,7 +120,9 @@ def measure_regressions(problems: Problems, setting: Setting) -> MeanSquares:  #
 
 
 def _steps(hessians: Tensor, sizes: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
-    """Critical and sufficient steps and radii of the operators at the critical ones, (len(sizes), Q) each."""
+    """Critical and sufficient steps and radii of the operators at the critical ones,
+    (len(sizes), Q) each.
+    """
     rows = [
         [
             (
@@ -131,7 +139,9 @@ def _steps(hessians: Tensor, sizes: tuple[int, ...]) -> tuple[Tensor, Tensor, Te
 
 
 def _moments(data: Regressions, critical: Tensor, chains: int) -> tuple[Tensor, Tensor]:
-    """Exact means after a few steps below the critical one and standard errors of sample means, (3, Q)."""
+    """Exact means after a few steps below the critical one and standard errors of
+    sample means, (3, Q).
+    """
     ways = data.start - data.minimum
     rows = [
         [
@@ -145,7 +155,9 @@ def _moments(data: Regressions, critical: Tensor, chains: int) -> tuple[Tensor, 
 
 
 def _growing(data: Regressions, critical: Tensor) -> Tensor:
-    """The exact mean of the squared distance after many steps above the critical one, (3, Q)."""
+    """The exact mean of the squared distance after many steps above the critical one,
+    (3, Q).
+    """
     ways = data.start - data.minimum
     rows = [
         [

@@ -1,4 +1,6 @@
-"""The objectives of the page: functions with their gradients, for the one loop of explicit methods."""
+"""The objectives of the page: functions with their gradients, for the one loop of
+explicit methods.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ def product(theta: Tensor, _members: Tensor) -> tuple[Tensor, Tensor]:
 class Curve:
     """A function of one variable with a minimum.
 
-    values: x -> f, f'.      minimum: where it is.      derivatives: f'', f''', f'''' there.
+    values: x -> f, f'.      minimum: where it is.      derivatives: f'', f''', f''''
+    there.
     """
 
     values: Values
@@ -82,7 +85,9 @@ CURVES = {
 
 
 def quartics(third: Tensor, fourth: Tensor) -> FunctionObjective:
-    """x^2 / 2 + a x^3 / 6 + b x^4 / 24 of theta = x (B, 1), with a and b (B,) of each member."""
+    """x^2 / 2 + a x^3 / 6 + b x^4 / 24 of theta = x (B, 1), with a and b (B,) of each
+    member.
+    """
 
     def values(theta: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
         x, a, b = theta[:, 0], third[members], fourth[members]
@@ -97,7 +102,9 @@ SHARP, FLAT = (-1.0, 16.0), (2.0, 2.0)
 
 
 def two_valleys(x: Tensor) -> tuple[Tensor, Tensor]:
-    """p q / (p + q) of two parabolas p, q: two minima of value zero with the curvatures of p and of q."""
+    """p q / (p + q) of two parabolas p, q: two minima of value zero with the curvatures
+    of p and of q.
+    """
     (a, steep), (b, gentle) = SHARP, FLAT
     p, q = steep * (x - a).square() / 2, gentle * (x - b).square() / 2
     slope = (steep * (x - a) * q.square() + gentle * (x - b) * p.square()) / (

@@ -38,9 +38,11 @@ PAIR_STEPS = (1.02, 1.05)
 
 @dataclass(frozen=True)
 class Curves:
-    """Starts (B,) on the double well for every step; quartics with third and fourth derivatives; starts of pairs.
+    """Starts (B,) on the double well for every step; quartics with third and fourth
+    derivatives; starts of pairs.
 
-    fourth: (2, Q), with the condition of Chen and Bruna met by the first row and reversed in the second.
+    fourth: (2, Q), with the condition of Chen and Bruna met by the first row and
+    reversed in the second.
     """
 
     starts: Tensor
@@ -53,15 +55,18 @@ class Curves:
 class Orbits:
     """What descent did above its threshold.
 
-    points: (E, B, 2), sizes of the last two iterates on the double well, smaller first, for E step sizes.
+    points: (E, B, 2), sizes of the last two iterates on the double well, smaller first,
+    for E step sizes.
     slopes: (E, B), product of the slopes of a step at these two.
-    below: (B,), distance from the minimum 1 at the step 0.98.      returns: (A, B), change over two steps around the
-    largest step of the orbit.      ratios: (2, Q), squared half distance of the last two iterates on quartics over
-    the predicted one, at both excesses.      near: (2, Q), whether a run on a quartic stays near its minimum, at the
-    larger excess.      parabola: (B,), growth of a run on x^2 / 2 over 1.01^1000.      steepening: (B,), whether a
-    run on x^2 / 2 + x^4 / 4 is finite at the end.
-    apart: (2, N), |x - y| of pairs at the end; NaN for those that are not bounded.      on: (2, N), distance of the
-    last two x of pairs from the orbit of the double well.
+    below: (B,), distance from the minimum 1 at the step 0.98.      returns: (A, B),
+    change over two steps around the largest step of the orbit.      ratios: (2, Q),
+    squared half distance of the last two iterates on quartics over the predicted one,
+    at both excesses.      near: (2, Q), whether a run on a quartic stays near its
+    minimum, at the larger excess.      parabola: (B,), growth of a run on x^2 / 2 over
+    1.01^1000.      steepening: (B,), whether a run on x^2 / 2 + x^4 / 4 is finite at
+    the end.
+    apart: (2, N), |x - y| of pairs at the end; NaN for those that are not bounded.
+    on: (2, N), distance of the last two x of pairs from the orbit of the double well.
     """
 
     points: Tensor
@@ -77,7 +82,9 @@ class Orbits:
 
 
 def draw_curves(setting: Setting, *, starts: int, quartics: int, pairs: int) -> Curves:
-    """Starts between -1.5 and 1.5, |f'''| below 1 and a condition of size 1 to 3 with f'' = 1, pairs in a square."""
+    """Starts between -1.5 and 1.5, |f'''| below 1 and a condition of size 1 to 3 with
+    f'' = 1, pairs in a square.
+    """
     generator = torch.Generator().manual_seed(setting.seeds(1, "two steps")[0])
 
     def uniform(*shape: int, low: float, high: float) -> Tensor:
@@ -95,7 +102,9 @@ def draw_curves(setting: Setting, *, starts: int, quartics: int, pairs: int) -> 
 
 
 def measure_curves(curves: Curves, setting: Setting) -> Orbits:  # noqa: ARG001
-    """Four thousand steps on the double well and on the product, twelve thousand on quartics."""
+    """Four thousand steps on the double well and on the product, twelve thousand on
+    quartics.
+    """
     steps = torch.tensor(ORBIT_STEPS, dtype=torch.float64)
     points = _double_well(curves.starts, steps)
     ratios, near = _quartics(curves.third, curves.fourth)
@@ -129,7 +138,9 @@ def _double_well(starts: Tensor, steps: Tensor) -> Tensor:
 
 
 def _slopes(points: Tensor, steps: Tensor) -> Tensor:
-    """The derivative of two steps on the double well at the measured points (E, B, 2), by differentiation, (E, B)."""
+    """The derivative of two steps on the double well at the measured points (E, B, 2),
+    by differentiation, (E, B).
+    """
     x = points[..., 0].clone().requires_grad_()
     once = x - steps[:, None] * double_well(x)[1]
     twice = once - steps[:, None] * double_well(once)[1]
@@ -149,7 +160,9 @@ def _returns(starts: Tensor) -> Tensor:
 
 
 def _quartics(third: Tensor, fourth: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared half distances over the predicted ones, at both excesses, and who stays near, at the larger, (2, Q)."""
+    """Squared half distances over the predicted ones, at both excesses, and who stays
+    near, at the larger, (2, Q).
+    """
     one = torch.ones_like(third)
     sizes = [flip_amplitude(one, third, fourth[0], e * one) for e in EXCESSES]
     start = torch.cat([sizes[0] / 2, sizes[1] / 2, sizes[1] / 2])
@@ -167,7 +180,9 @@ def _quartics(third: Tensor, fourth: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _pairs(starts: Tensor) -> tuple[Tensor, Tensor]:
-    """|x - y| at the end and the distance of the last two x from the orbit, for every step size, (2, N)."""
+    """|x - y| at the end and the distance of the last two x from the orbit, for every
+    step size, (2, N).
+    """
     apart, on = [], []
     for step in PAIR_STEPS:
         states = pair_descent(starts, step, [4000, 4001])

@@ -1,4 +1,6 @@
-"""Training of the page: descent on quadratics, on a product, on curves, and stochastic descent near a minimum."""
+"""Training of the page: descent on quadratics, on a product, on curves, and stochastic
+descent near a minimum.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ PRODUCT_STEPS = 20_000
 
 @dataclass(frozen=True)
 class Quadratics:
-    """B quadratics in d dimensions, with starts (B, d): eigenvalues (B, d), rising, and basis (B, d, d)."""
+    """B quadratics in d dimensions, with starts (B, d): eigenvalues (B, d), rising, and
+    basis (B, d, d).
+    """
 
     eigenvalues: Tensor
     basis: Tensor
@@ -47,7 +51,9 @@ class Quadratics:
 
     @classmethod
     def draw(cls, seeds: Sequence[int], dimension: int) -> Quadratics:
-        """Spectra log-uniform over three decades, random bases, and starts whose parts have sizes from 1/2 to 3/2."""
+        """Spectra log-uniform over three decades, random bases, and starts whose parts
+        have sizes from 1/2 to 3/2.
+        """
         rows = []
         for seed in seeds:
             generator = torch.Generator().manual_seed(seed)
@@ -83,7 +89,9 @@ def quadratic_descent(problems: Quadratics, step: Tensor, count: int) -> Tensor:
 
 
 def product_descent(start: Tensor, step: float) -> Run:
-    """Gradient descent on half (xy - 1)^2 from (B, 2) until |xy - 1| is `RESIDUAL`, or `PRODUCT_STEPS`."""
+    """Gradient descent on half (xy - 1)^2 from (B, 2) until |xy - 1| is `RESIDUAL`, or
+    `PRODUCT_STEPS`.
+    """
     return descend(
         FunctionObjective(product),
         start,
@@ -95,7 +103,9 @@ def product_descent(start: Tensor, step: float) -> Run:
 
 
 def pair_descent(start: Tensor, step: float, steps: Sequence[int]) -> Tensor:
-    """States (K, B, 2) of gradient descent on half (xy - 1)^2, NaN where a run is not finite or beyond 10."""
+    """States (K, B, 2) of gradient descent on half (xy - 1)^2, NaN where a run is not
+    finite or beyond 10.
+    """
     run = descend(
         FunctionObjective(product),
         start,
@@ -108,13 +118,17 @@ def pair_descent(start: Tensor, step: float, steps: Sequence[int]) -> Tensor:
 
 
 def sharp_minima(sharpness: Tensor) -> Tensor:
-    """The minima of half (xy - 1)^2 with x >= y > 0 of these sharpnesses, at least 2, (B, 2)."""
+    """The minima of half (xy - 1)^2 with x >= y > 0 of these sharpnesses, at least 2,
+    (B, 2).
+    """
     x = ((sharpness + (sharpness.square() - 4).clamp_min(0).sqrt()) / 2).sqrt()
     return torch.stack([x, 1 / x], -1)
 
 
 def product_flow(start: Tensor) -> tuple[Tensor, tuple[str, ...]]:
-    """Where gradient flow on half (xy - 1)^2 from (B, 2) ends, (B, 2), NaN where it does not, and why it does not."""
+    """Where gradient flow on half (xy - 1)^2 from (B, 2) ends, (B, 2), NaN where it
+    does not, and why it does not.
+    """
     ends, broken = [], []
     for row in start:
         run = integrate(
@@ -150,7 +164,9 @@ def curve_descent(
     leave: float = math.inf,
     center: float = 0.0,
 ) -> Run:
-    """Gradient descent on a function of one variable from (B,) with steps (B,), frozen beyond `leave` from `center`."""
+    """Gradient descent on a function of one variable from (B,) with steps (B,), frozen
+    beyond `leave` from `center`.
+    """
     objective = curve.objective() if isinstance(curve, Curve) else curve
     beyond = None
     if leave < math.inf:
@@ -170,7 +186,9 @@ def curve_descent(
 
 @threads()
 def curve_path(values: Values, start: float, step: float, steps: int) -> Tensor:
-    """Iterates 0, ..., `steps` of gradient descent on a function of one variable, NaN from beyond 1e6 on."""
+    """Iterates 0, ..., `steps` of gradient descent on a function of one variable, NaN
+    from beyond 1e6 on.
+    """
     at = torch.tensor([start], dtype=torch.float64)
     sizes = torch.full_like(at, step)
     curve = Curve(values, 0.0, (1.0, 0.0, 0.0))
@@ -180,11 +198,13 @@ def curve_path(values: Values, start: float, step: float, steps: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Regressions:
-    """Q linear regressions of n examples in d dimensions, with starts one unit from their minimum.
+    """Q linear regressions of n examples in d dimensions, with starts one unit from
+    their minimum.
 
-    inputs: (Q, n, d).      minimum: (Q, d).      start: (Q, d).      noise: (Q, n), normal.
-    The targets are the outputs at the minimum, so that every example is fitted there. With the part of `noise` added
-    that no linear map reproduces, the minimum stays where it is and fits no example.
+    inputs: (Q, n, d).      minimum: (Q, d).      start: (Q, d).      noise: (Q, n),
+    normal. The targets are the outputs at the minimum, so that every example is fitted
+    there. With the part of `noise` added that no linear map reproduces, the minimum
+    stays where it is and fits no example.
     """
 
     inputs: Tensor
@@ -221,10 +241,11 @@ class Regressions:
 
 @threads()
 def critical_steps(X: object, sizes: Sequence[int]) -> Tensor:
-    """Critical steps of SGD for a linear model on inputs X (n, d) of rank d, in units of 2 / lambda, for each size.
+    """Critical steps of SGD for a linear model on inputs X (n, d) of rank d, in units
+    of 2 / lambda, for each size.
 
-    The loss is the mean square and every example is fitted; the targets do not matter then.
-    Raises `InvalidInput` for malformed inputs and where the rank is below d.
+    The loss is the mean square and every example is fitted; the targets do not matter
+    then. Raises `InvalidInput` for malformed inputs and where the rank is below d.
     """
     inputs = real_tensor("X", X, ndim=2).double()
     hessians = 2 * inputs[:, :, None] * inputs[:, None, :]
@@ -244,7 +265,8 @@ def stochastic_descent(
     seed: int,
     noise: float = 0.0,
 ) -> Tensor:
-    """Squared distances from the minimum at the stops, (K, Q, chains), of SGD with batches of `size`.
+    """Squared distances from the minimum at the stops, (K, Q, chains), of SGD with
+    batches of `size`.
 
     step: (Q,), one step size a regression.
     """

@@ -1,4 +1,6 @@
-"""What is measured of the threshold: descent on quadratics and on the product, and the flow beside it."""
+"""What is measured of the threshold: descent on quadratics and on the product, and the
+flow beside it.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ KICK = 1e-6
 
 @dataclass(frozen=True)
 class Places:
-    """Quadratics; starts (N, 2) on the product; minima on it that are kicked; which starts the flow takes too."""
+    """Quadratics; starts (N, 2) on the product; minima on it that are kicked; which
+    starts the flow takes too.
+    """
 
     quadratics: Quadratics
     starts: Tensor
@@ -49,11 +53,16 @@ class Places:
 class Stays:
     """What gradient descent and gradient flow did on quadratics and on the product.
 
-    errors: (F, Q), distances from the closed form over the largest length that the start can grow to, for F step sizes.
-    tops: (F, Q), the part along the sharpest direction at the end over that at the start.
-    ends: (N,), eta times the sharpness where a run ended; NaN where it did not converge.
-    heading: (N,), the same of the minimum to which the flow heads.      kicked: (2, K), the same of kicked minima.
-    chosen: starts that the flow took; flow: (M,), where it ended; missed: (M,), the distance from the prediction.
+    errors: (F, Q), distances from the closed form over the largest length that the
+    start can grow to, for F step sizes.
+    tops: (F, Q), the part along the sharpest direction at the end over that at the
+    start.
+    ends: (N,), eta times the sharpness where a run ended; NaN where it did not
+    converge.
+    heading: (N,), the same of the minimum to which the flow heads.      kicked: (2, K),
+    the same of kicked minima.
+    chosen: starts that the flow took; flow: (M,), where it ended; missed: (M,), the
+    distance from the prediction.
     """
 
     errors: Tensor
@@ -70,10 +79,11 @@ class Stays:
 def draw_places(
     setting: Setting, *, quadratics: int, starts: int, flows: int
 ) -> Places:
-    """Spectra in ten dimensions, starts uniform in a square of side 6, and kicks of 1e-6 on x and on y.
+    """Spectra in ten dimensions, starts uniform in a square of side 6, and kicks of
+    1e-6 on x and on y.
 
-    With random signs |xy - 1| is at least 1e-6 |x - y| after the kick, so that no kicked run counts as converged before
-    it moves.
+    With random signs |xy - 1| is at least 1e-6 |x - y| after the kick, so that no
+    kicked run counts as converged before it moves.
     """
     seeds = setting.seeds(quadratics, "stability quadratics")
     generator = torch.Generator().manual_seed(setting.seeds(1, "stability product")[0])
@@ -86,7 +96,9 @@ def draw_places(
 
 
 def measure_places(places: Places, setting: Setting) -> Stays:  # noqa: ARG001
-    """Descent on everything; the flow from `flows` starts, and from as many that head for a minimum too sharp."""
+    """Descent on everything; the flow from `flows` starts, and from as many that head
+    for a minimum too sharp.
+    """
     errors, tops = _quadratics(places.quadratics)
     run = product_descent(places.starts, STEP)
     ends = torch.where(run.converged, STEP * product_sharpness(run.last), torch.nan)

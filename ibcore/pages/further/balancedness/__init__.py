@@ -1,1 +1,3 @@
-"""Balancedness: what gradient flow conserves, and how steps of finite size let it drift."""
+"""Balancedness: what gradient flow conserves, and how steps of finite size let it
+drift.
+"""

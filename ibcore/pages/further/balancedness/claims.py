@@ -1,4 +1,6 @@
-"""Balancedness: what gradient flow conserves, and how steps of finite size let it drift."""
+"""Balancedness: what gradient flow conserves, and how steps of finite size let it
+drift.
+"""
 
 from __future__ import annotations
 
@@ -33,20 +35,26 @@ from ibcore.pages.further.balancedness.runs import (
 DECAY = 0.25
 LOOSE = 1e-7
 _ROUNDING = (
-    r"the integrator has a tolerance of $3 \cdot 10^{-14}$ a step and keeps no quadratic by "
+    r"the integrator has a tolerance of $3 \cdot 10^{-14}$ a step and keeps no "
+    r"quadratic by "
     "construction; some thirty times that, as the errors of its steps add up"
 )
 
 
 @dataclass(frozen=True)
 class Balances:
-    """What happened to the imbalances of B networks of every family; changes are relative to the start.
+    """What happened to the imbalances of B networks of every family; changes are
+    relative to the start.
 
-    linear, tanh: (Q, B) for the tolerances `TOLERANCES`.      relu: (2, B) for 1e-7 and 3e-14.      squared: (B,).
+    linear, tanh: (Q, B) for the tolerances `TOLERANCES`.      relu: (2, B) for 1e-7 and
+    3e-14.      squared: (B,).
     decayed_linear, decayed_relu: (B,), apart from exp(-2 decay t) times the start.
-    linear_descent, relu_descent: descent with linear networks and with ReLU networks of two hidden layers.
-    integral: (B, M), of what changes the imbalances of the linear networks, along their flow.
-    kinks: (2, B), how often a ReLU network met a kink, and how often it then slid along it.
+    linear_descent, relu_descent: descent with linear networks and with ReLU networks of
+    two hidden layers.
+    integral: (B, M), of what changes the imbalances of the linear networks, along their
+    flow.
+    kinks: (2, B), how often a ReLU network met a kink, and how often it then slid along
+    it.
     """
 
     linear: Tensor
@@ -73,7 +81,9 @@ def own_networks(setting: Setting, X: object, y: object, *, networks: int) -> Pr
 
 
 def measure_balances(problems: Problems, setting: Setting) -> Balances:  # noqa: ARG001
-    """Flow until t = 4 (squared ReLU: 2), descent with four step sizes until the same time."""
+    """Flow until t = 4 (squared ReLU: 2), descent with four step sizes until the same
+    time.
+    """
     loose, tight = (kinked_runs(problems.relu, size) for size in (LOOSE, TIGHT))
     decayed_path, decayed_flows = kinked_runs(problems.relu, TIGHT, decay=DECAY)
     flows = (*loose[1], *tight[1], *decayed_flows)
@@ -108,12 +118,18 @@ def _decay_gap(nets: Family, path: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Du, Hu and Lee 2018 (abstract read, theorem recalled); Arora, Cohen and Hazan 2018 for linear networks. "
-    "Conservation, the change in a step of descent, its bound and the law with weight decay are proved on the page",
-    statement=r"Gradient flow conserves $W_{j+1}^\top W_{j+1} - W_j W_j^\top$ for adjacent layers of a linear "
-    r"network, and in a ReLU network for every hidden neuron the squared norm of its outgoing weights minus that of "
-    r"its incoming weights and bias. A step of gradient descent changes them by exactly "
-    r"$\eta^2 (G_{j+1}^\top G_{j+1} - G_j G_j^\top)$, for ReLU by its diagonal less the squared gradient of the bias.",
+    source="Du, Hu and Lee 2018 (abstract read, theorem recalled); Arora, Cohen and "
+    "Hazan 2018 for linear networks. "
+    "Conservation, the change in a step of descent, its bound and the law with weight "
+    "decay are proved on the page",
+    statement=r"Gradient flow conserves $W_{j+1}^\top W_{j+1} - W_j W_j^\top$ for "
+    r"adjacent layers of a linear "
+    r"network, and in a ReLU network for every hidden neuron the squared norm of its "
+    r"outgoing weights minus that of "
+    r"its incoming weights and bias. A step of gradient descent changes them by "
+    r"exactly "
+    r"$\eta^2 (G_{j+1}^\top G_{j+1} - G_j G_j^\top)$, for ReLU by its diagonal less "
+    r"the squared gradient of the bias.",
     quick={"networks": 8},
     book={"networks": 12},
     full={"networks": 100},
@@ -122,7 +138,9 @@ def _decay_gap(nets: Family, path: Tensor) -> Tensor:
     own=own_networks,
 )
 def balancedness(measured: Balances) -> Evidence:
-    """The flow at a tight tolerance, the exact change under descent, the total drift, weight decay."""
+    """The flow at a tight tolerance, the exact change under descent, the total drift,
+    weight decay.
+    """
     checks = (
         *_conserved(measured.linear[-1], measured.relu[-1], measured.squared),
         _tolerance(measured.linear, measured.relu),
@@ -194,8 +212,10 @@ def _tolerance(linear: Tensor, relu: Tensor) -> Check:
         least=0.9,
         tag="derived",
         math=r"exponent of the change in the tolerance at least $0.5$ (derived: $1$)",
-        reason="method and error estimate are of order 8, so that the error of the flow is "
-        "proportional to the tolerance; rounding sets a floor at the tightest, and at the "
+        reason="method and error estimate are of order 8, so that the error of the "
+        "flow is "
+        "proportional to the tolerance; rounding sets a floor at the tightest, and at "
+        "the "
         "loosest the leading term is not alone",
         repeats=0.3,
     )
@@ -204,17 +224,20 @@ def _tolerance(linear: Tensor, relu: Tensor) -> Check:
 def _steps(linear: Descents, relu: Descents) -> tuple[Check, ...]:
     """The change in all steps of descent against the sum of what theory says of each."""
     reason = (
-        "the identity is exact; the weights of every step are rounded to 1e-16 of their size, "
+        "the identity is exact; the weights of every step are rounded to 1e-16 of "
+        "their size, "
         "in 400 steps at most 1e-13 together; ten times that"
     )
     kept = torch.where(linear.decrease >= 0.5, linear.bound, math.nan)
     return (
         Check.each(
-            "linear: change by descent apart from the sum of eta^2 (G_(j+1)^T G_(j+1) - G_j G_j^T), over the size of D",
+            "linear: change by descent apart from the sum of eta^2 (G_(j+1)^T G_(j+1) "
+            "- G_j G_j^T), over the size of D",
             linear.identity,
             at_most=1e-12,
             tag="proved",
-            math=r"linear: change by descent apart from $\sum \eta^2 (G_{j+1}^\top G_{j+1} - G_j G_j^\top)$, over the "
+            math=r"linear: change by descent apart from $\sum \eta^2 (G_{j+1}^\top "
+            r"G_{j+1} - G_j G_j^\top)$, over the "
             "size of $D$",
             reason=reason,
             precision=True,
@@ -234,7 +257,8 @@ def _steps(linear: Descents, relu: Descents) -> tuple[Check, ...]:
             at_most=1.0,
             tag="proved",
             math=r"linear: change by descent over $4 \eta\, (L(0) - L(\mathrm{end}))$",
-            reason=r"proved where every step lowers the loss by half of $\eta \|\nabla L\|^2$ or more, "
+            reason=r"proved where every step lowers the loss by half of $\eta \|\nabla "
+            r"L\|^2$ or more, "
             "which is asked of every step",
         ),
     )
@@ -255,7 +279,8 @@ def _drift(measured: Balances) -> tuple[Check, ...]:
             atol=0.05,
             tag="derived",
             math=r"linear: exponent of the total change in $\eta$",
-            reason=r"relative corrections of the order $\eta$ with a factor of about 1: over "
+            reason=r"relative corrections of the order $\eta$ with a factor of about "
+            r"1: over "
             "three halvings from 0.04 they turn the slope by 0.017; three times that",
         ),
         Check.share(
@@ -266,25 +291,31 @@ def _drift(measured: Balances) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             math="ReLU: the same within 0.2 of 1",
-            reason=r"the same, but corrections are larger: descent hops to and fro across a kink "
+            reason=r"the same, but corrections are larger: descent hops to and fro "
+            r"across a kink "
             "along which the flow slides",
         ),
         Check.largest(
-            "linear: total change over eta, extrapolated to 0, against the integral along the flow",
+            "linear: total change over eta, extrapolated to 0, against the integral "
+            "along the flow",
             _extrapolation_gap(measured.linear_descent.changes, measured.integral),
             growth=0.5,
             at_most=2e-3,
             tag="derived",
-            math=r"linear: total change over $\eta$, extrapolated to $\eta = 0$, against the "
+            math=r"linear: total change over $\eta$, extrapolated to $\eta = 0$, "
+            r"against the "
             "integral along the flow",
-            reason=r"what remains is of order $\eta^2 = 2.5 \cdot 10^{-5}$ with factors of the data; eighty times that",
+            reason=r"what remains is of order $\eta^2 = 2.5 \cdot 10^{-5}$ with "
+            r"factors of the data; eighty times that",
             repeats=0.3,
         ),
     )
 
 
 def _extrapolation_gap(changes: Tensor, integral: Tensor) -> Tensor:
-    """|2 C(eta/2)/(eta/2) - C(eta)/eta - integral| / |integral| from the two smallest steps, (B,)."""
+    """|2 C(eta/2)/(eta/2) - C(eta)/eta - integral| / |integral| from the two smallest
+    steps, (B,).
+    """
     coarse, fine = changes[-2] / STEP_SIZES[-2], changes[-1] / STEP_SIZES[-1]
     apart = (2 * fine - coarse - integral).norm(dim=-1)
     return apart / integral.norm(dim=-1)
@@ -294,11 +325,13 @@ def _decays(linear: Tensor, relu: Tensor) -> tuple[Check, ...]:
     """Gaps (B,) between imbalances with weight decay and their law."""
     return tuple(
         Check.each(
-            f"{name}, weight decay: imbalance apart from exp(-2 lambda t) times that at the start",
+            f"{name}, weight decay: imbalance apart from exp(-2 lambda t) times that "
+            f"at the start",
             gaps,
             at_most=1e-12,
             tag="proved",
-            math=rf"{name}, weight decay $\lambda$: imbalance apart from $e^{{-2\lambda t}}$ times that at the start",
+            math=rf"{name}, weight decay $\lambda$: imbalance apart from "
+            rf"$e^{{-2\lambda t}}$ times that at the start",
             reason=_ROUNDING,
             precision=True,
         )

@@ -18,7 +18,9 @@ _HORIZON, _SHOWN, _DOTS = 6.0, 1.5, 25  # of short steps only some are drawn
 
 
 def explore_product(step: float, gap: float) -> tuple[Figure, str]:
-    """Descent on (u v - 1)^2 from v = -1 and u^2 = 1 + gap, in the plane, and its imbalance over time."""
+    """Descent on (u v - 1)^2 from v = -1 and u^2 = 1 + gap, in the plane, and its
+    imbalance over time.
+    """
     count = round(_HORIZON / step)
     iterates = product_descent((math.sqrt(1 + gap), -1.0), step, count).numpy()
     gaps = iterates[:, 0] ** 2 - iterates[:, 1] ** 2
@@ -30,7 +32,10 @@ def explore_product(step: float, gap: float) -> tuple[Figure, str]:
     plot_imbalances(right, dots * step, gaps[dots], gap)
     sharp, flow = (2 * (u**2 + v**2) for u, v in (iterates[-1], limit))
     return fig, (
-        f"Step size {step:g}: the imbalance goes from {gap:g} to {gaps[-1]:.2f}, and descent ends at "
-        f"({iterates[-1, 0]:.2f}, {iterates[-1, 1]:.2f}) with sharpness {sharp:.2f}. Gradient flow keeps the "
-        f"imbalance {gap:g} and ends at ({limit[0]:.2f}, {limit[1]:.2f}) with sharpness {flow:.2f}."
+        f"Step size {step:g}: the imbalance goes from {gap:g} to {gaps[-1]:.2f}, and "
+        f"descent ends at "
+        f"({iterates[-1, 0]:.2f}, {iterates[-1, 1]:.2f}) with sharpness {sharp:.2f}. "
+        f"Gradient flow keeps the "
+        f"imbalance {gap:g} and ends at ({limit[0]:.2f}, {limit[1]:.2f}) with "
+        f"sharpness {flow:.2f}."
     )

@@ -15,7 +15,9 @@ _NEURONS = tuple(PALETTE.values())
 def plot_plane(
     ax: Axes, iterates: Array, imbalance: float, limit: tuple[float, float]
 ) -> None:
-    """Iterates (K, 2) in the plane of (u, v), the hyperbola of the flow with its end, and the zero-loss set."""
+    """Iterates (K, 2) in the plane of (u, v), the hyperbola of the flow with its end,
+    and the zero-loss set.
+    """
     rise = np.linspace(-1.3, 2.2, 50)
     (flow,) = ax.plot(np.sqrt(imbalance + rise**2), rise)
     flow.set(color=PALETTE["orange"], linestyle="--", label="conserved")
@@ -46,7 +48,9 @@ def plot_imbalances(ax: Axes, times: Array, gaps: Array, conserved: float) -> No
 def plot_norms(
     ax: Axes, times: Array, sent: Array, read: Array, meetings: Array, slides: Array
 ) -> None:
-    """a_j^2 (solid) and |w_j|^2 + b_j^2 (dashed), (K, m), and below them the times of kinks."""
+    """a_j^2 (solid) and |w_j|^2 + b_j^2 (dashed), (K, m), and below them the times of
+    kinks.
+    """
     for number, color in zip(range(sent.shape[1]), _NEURONS, strict=False):
         ax.plot(times, sent[:, number], color=color, linestyle="-")
         ax.plot(times, read[:, number], color=color, linestyle="--")
@@ -65,7 +69,9 @@ def plot_differences(ax: Axes, times: Array, relu: Array, tanh: Array) -> None:
 
 
 def plot_tolerances(ax: Axes, rows: dict[str, tuple[Array, Array]]) -> None:
-    """For every name the changes (Q, B) of B networks over the tolerances (Q,): their median, and dots."""
+    """For every name the changes (Q, B) of B networks over the tolerances (Q,): their
+    median, and dots.
+    """
     styles = zip(("blue", "orange", "green", "red"), ("o", "s", "^", "D"), strict=True)
     for (name, (sizes, changes)), (color, marker) in zip(
         rows.items(), styles, strict=False
@@ -89,7 +95,9 @@ def plot_tolerances(ax: Axes, rows: dict[str, tuple[Array, Array]]) -> None:
 def plot_drift(
     ax: Axes, sizes: Array, changes: Array, slopes: Array | None, title: str
 ) -> None:
-    """Total changes (K, B) over step sizes (K,), and lines eta times `slopes` (B,), by default through the last dot."""
+    """Total changes (K, B) over step sizes (K,), and lines eta times `slopes` (B,), by
+    default through the last dot.
+    """
     ends = np.array([sizes.min() / 1.3, sizes.max() * 1.3])
     for number, member in enumerate(changes.T):
         rate = member[-1] / sizes[-1] if slopes is None else slopes[number]

@@ -1,4 +1,6 @@
-"""Networks of the page on balancedness, gradient flow and gradient descent on them, and their imbalances."""
+"""Networks of the page on balancedness, gradient flow and gradient descent on them, and
+their imbalances.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +37,11 @@ DEGREES = {"relu": 1.0, "squared_relu": 2.0, "tanh": 1.0, "identity": 1.0}
 
 @dataclass(frozen=True)
 class Family:
-    """B networks of one shape with a task each: targets (B, n) or (B, n, K), starts (B, P).
+    """B networks of one shape with a task each: targets (B, n) or (B, n, K), starts (B,
+    P).
 
-    layerwise: the imbalance is that of adjacent layers, which linear networks conserve; else that of every neuron.
+    layerwise: the imbalance is that of adjacent layers, which linear networks conserve;
+    else that of every neuron.
     """
 
     model: Network
@@ -72,14 +76,18 @@ class Family:
         return neuron_imbalances(matrices, biases, degree=degree)
 
     def change(self, gradient: Tensor) -> Tensor:
-        """What a step of descent changes it by, over eta^2: (..., M) for gradients (..., P)."""
+        """What a step of descent changes it by, over eta^2: (..., M) for gradients
+        (..., P).
+        """
         matrices, biases = self.parts(gradient)
         if self.layerwise:
             return layer_change(matrices)
         return neuron_change(matrices, biases, DEGREES[self.model.activation])
 
     def parts(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """W_1, ..., W_k, (..., m_j, m_(j-1)), and the biases (..., m_j), for theta (..., P)."""
+        """W_1, ..., W_k, (..., m_j, m_(j-1)), and the biases (..., m_j), for theta
+        (..., P).
+        """
         flat = theta.reshape(-1, theta.shape[-1])
         shape = theta.shape[:-1]
         layers = self.model.layers(flat)
@@ -87,7 +95,9 @@ class Family:
         return matrices, [b.unflatten(0, shape) for _, b in layers if b is not None]
 
     def gradients(self, theta: Tensor) -> Tensor:
-        """Gradients of the losses by automatic differentiation, (K, B, P) at states (K, B, P)."""
+        """Gradients of the losses by automatic differentiation, (K, B, P) at states (K,
+        B, P).
+        """
         count = len(theta)
         with torch.enable_grad():
             flat = theta.flatten(0, 1).detach().requires_grad_()
@@ -98,7 +108,9 @@ class Family:
 
 @dataclass(frozen=True)
 class Problems:
-    """Linear networks of three layers; ReLU networks of one hidden layer, and of two; the first with squared ReLU."""
+    """Linear networks of three layers; ReLU networks of one hidden layer, and of two;
+    the first with squared ReLU.
+    """
 
     linear: Family
     relu: Family
@@ -113,7 +125,9 @@ def family(
     widths: tuple[int, ...],
     activation: str,
 ) -> Family:
-    """Networks on inputs (B, n, d) from PyTorch's default start; linear ones have no biases."""
+    """Networks on inputs (B, n, d) from PyTorch's default start; linear ones have no
+    biases.
+    """
     linear = activation == "identity"
     out = targets.shape[-1] if targets.ndim == 3 else 1
     if out == 1:
@@ -124,7 +138,9 @@ def family(
 
 
 def drawn(seeds: Sequence[int], device: torch.device) -> Problems:
-    """Eight inputs in three dimensions with a normal label each; for linear networks five dimensions, three labels."""
+    """Eight inputs in three dimensions with a normal label each; for linear networks
+    five dimensions, three labels.
+    """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def normal(*shape: int) -> Tensor:
@@ -142,7 +158,9 @@ def drawn(seeds: Sequence[int], device: torch.device) -> Problems:
 
 
 def own(X: object, y: object, seeds: Sequence[int], device: torch.device) -> Problems:
-    """Networks on a reader's X (n, d) and y (n,), centered, with mean squares 1 of a label and d of an input."""
+    """Networks on a reader's X (n, d) and y (n,), centered, with mean squares 1 of a
+    label and d of an input.
+    """
     inputs, labels = regression_data(X, y)
     inputs, labels = inputs.double(), labels.double()
     inputs, labels = inputs - inputs.mean(0), labels - labels.mean()
@@ -168,9 +186,11 @@ def smooth_path(
     times: Sequence[float] = STOPS,
     decay: float = 0.0,
 ) -> Tensor:
-    """States (K, B, P) of gradient flow on L + (decay/2) |theta|^2 at `times`, NaN where it broke down.
+    """States (K, B, P) of gradient flow on L + (decay/2) |theta|^2 at `times`, NaN
+    where it broke down.
 
-    All networks are one system for the integrator, an explicit method of order 8, which preserves no quadratic.
+    All networks are one system for the integrator, an explicit method of order 8, which
+    preserves no quadratic.
     """
     objective, shape = nets.objective, nets.start.shape
 
@@ -198,7 +218,9 @@ def kinked_runs(
     times: Sequence[float] = STOPS,
     decay: float = 0.0,
 ) -> tuple[Tensor, tuple[KinkedRun, ...]]:
-    """The same for ReLU networks of one hidden layer, through their kinks, network by network."""
+    """The same for ReLU networks of one hidden layer, through their kinks, network by
+    network.
+    """
     runs = tuple(
         kinked_flow(X, y, theta, times=list(times), decay=decay, tolerance=tolerance)
         for X, y, theta in zip(nets.model.inputs, nets.targets, nets.start, strict=True)
@@ -209,9 +231,11 @@ def kinked_runs(
 def relative_change(
     nets: Family, path: Tensor, expected: Tensor | None = None
 ) -> Tensor:
-    """Largest change of an entry of the imbalance along the path (K, B, P), over its largest entry at the start, (B,).
+    """Largest change of an entry of the imbalance along the path (K, B, P), over its
+    largest entry at the start, (B,).
 
-    expected: (K, B, M), what the imbalances should be, by default what they are at the start.
+    expected: (K, B, M), what the imbalances should be, by default what they are at the
+    start.
     """
     start = nets.imbalance(nets.start)
     change = nets.imbalance(path) - (start if expected is None else expected)
@@ -223,9 +247,11 @@ class Descents:
     """Gradient descent with the four step sizes of `STEP_SIZES` until t = 4.
 
     changes: (4, B, M), imbalance at the end less that at the start.
-    The rest is about the step size 0.01.      identity: (B,), the largest |D_k - D_0 - eta^2 sum of the predicted
-    changes| over all steps k and entries, over the largest entry of D_0.
-    bound: (B,), |D_end - D_0|, summed over layers or neurons, over 4 eta (L(0) - L(end)).
+    The rest is about the step size 0.01.      identity: (B,), the largest |D_k - D_0 -
+    eta^2 sum of the predicted changes| over all steps k and entries, over the largest
+    entry of D_0.
+    bound: (B,), |D_end - D_0|, summed over layers or neurons, over 4 eta (L(0) -
+    L(end)).
     decrease: (B,), the least (L_k - L_(k+1)) / (eta |grad L|^2).
     """
 
@@ -265,7 +291,9 @@ def descents(nets: Family) -> Descents:
 
 
 def _size(nets: Family, change: Tensor) -> Tensor:
-    """Sum of the Frobenius norms of the changes of the D_j, or of the |changes| of the neurons."""
+    """Sum of the Frobenius norms of the changes of the D_j, or of the |changes| of the
+    neurons.
+    """
     if not nets.layerwise:
         return change.abs().sum(-1)
     sizes = [width**2 for width in nets.model.widths]
@@ -284,7 +312,9 @@ def _end(nets: Family, step: float) -> Tensor:
 
 
 def flow_integral(nets: Family) -> Tensor:
-    """int_0^T of what changes the imbalance, along the flow: the limit of (change by descent) / eta, (B, M)."""
+    """int_0^T of what changes the imbalance, along the flow: the limit of (change by
+    descent) / eta, (B, M).
+    """
     times, weights = gauss_times(HORIZON)
     path = smooth_path(nets, 1e-10, times.tolist())
     rates = nets.change(nets.gradients(path))
@@ -300,7 +330,8 @@ def exponents(sizes: Tensor, drifts: Tensor) -> Tensor:
 def distances_to_flow(nets: Family, steps: Sequence[int]) -> Tensor:
     """|theta of descent - theta of the flow| at t = 4 for numbers of steps, (K, B).
 
-    nets: ReLU networks of one hidden layer. A conserved quantity does not tell whether the kinks were met where
+    nets: ReLU networks of one hidden layer. A conserved quantity does not tell whether
+    the kinks were met where
     they are: each smooth piece conserves it.
     """
     path, _ = kinked_runs(nets, TIGHT, [HORIZON])
@@ -318,7 +349,9 @@ def distances_to_flow(nets: Family, steps: Sequence[int]) -> Tensor:
 
 
 def balanced(nets: Family) -> Family:
-    """ReLU networks of one hidden layer with output weights of the size that makes every neuron balanced."""
+    """ReLU networks of one hidden layer with output weights of the size that makes
+    every neuron balanced.
+    """
     matrices, biases = nets.parts(nets.start)
     read = (matrices[0].square().sum(-1) + biases[0].square()).sqrt()
     out = matrices[1][:, 0].sign() * read
@@ -334,7 +367,8 @@ def exact_step(
     labels: list[Fraction],
     step: Fraction,
 ) -> tuple[list[Fraction], list[Fraction]]:
-    """One step of descent of sum_j a_j max(0, w_j . x) in fractions: what a_j^2 - |w_j|^2 changes by, and the theory.
+    """One step of descent of sum_j a_j max(0, w_j . x) in fractions: what a_j^2 -
+    |w_j|^2 changes by, and the theory.
 
     rows: w_j.      out: a_j.      The loss is the mean of the squared residuals.
     """

@@ -25,7 +25,9 @@ def explored() -> Followed:
 
 
 def explore_strength(strength: float, steps: int) -> tuple[Figure, str]:
-    """Coefficients after so many steps with noise of this strength, and the error of all strengths."""
+    """Coefficients after so many steps with noise of this strength, and the error of
+    all strengths.
+    """
     found = explored()
     place, row = EXPLORED_STRENGTHS.index(strength), EXPLORED_STEPS.index(steps)
     beta = found.coefficients[row, place]
@@ -41,6 +43,7 @@ def explore_strength(strength: float, steps: int) -> tuple[Figure, str]:
     right.axvline(steps, color="0.5", linewidth=0.8, linestyle=":")
     used = int((beta.abs() > _SPARSE).sum())
     return fig, (
-        f"Labels shaken by {strength:g} for {steps:,} steps, then left alone until the loss is zero: {used} of "
+        f"Labels shaken by {strength:g} for {steps:,} steps, then left alone until the "
+        f"loss is zero: {used} of "
         f"{len(beta)} coefficients are larger than {_SPARSE:g}."
     )

@@ -42,7 +42,9 @@ def plot_coefficients(ax: Axes, found: Array, best: Array) -> None:
 def plot_strengths(
     ax: Axes, steps: Array, errors: Array, strengths: Sequence[float], shown: int
 ) -> None:
-    """Errors (K, S) over the number of steps with noise, one line a strength, that of place `shown` marked."""
+    """Errors (K, S) over the number of steps with noise, one line a strength, that of
+    place `shown` marked.
+    """
     for place, strength in enumerate(strengths):
         marked = place == shown
         ax.plot(
@@ -74,7 +76,9 @@ def plot_strengths(
 
 
 def plot_errors(ax: Axes, steps: Sequence[int], errors: Array, title: str) -> None:
-    """Median errors over problems of (K, T, B) over the steps, while the noise is on, a line for each of K kinds."""
+    """Median errors over problems of (K, T, B) over the steps, while the noise is on, a
+    line for each of K kinds.
+    """
     for kind, color, marker, rows in zip(KINDS, _COLORS, _MARKERS, errors, strict=True):
         middle = np.median(rows, axis=-1)
         ax.plot(
@@ -86,7 +90,9 @@ def plot_errors(ax: Axes, steps: Sequence[int], errors: Array, title: str) -> No
 
 
 def plot_excess(ax: Axes, traces: Array, title: str) -> None:
-    """Excess over the least trace, traces (K, B) - 1, of K kinds: a dot for every problem."""
+    """Excess over the least trace, traces (K, B) - 1, of K kinds: a dot for every
+    problem.
+    """
     for place, (color, marker, row) in enumerate(
         zip(_COLORS, _MARKERS, traces, strict=True)
     ):
@@ -107,7 +113,9 @@ def plot_excess(ax: Axes, traces: Array, title: str) -> None:
 
 
 def plot_networks(ax: Axes, falls: Array) -> None:
-    """Traces over those at the start (3, N): without noise, with label noise, with isotropic noise."""
+    """Traces over those at the start (3, N): without noise, with label noise, with
+    isotropic noise.
+    """
     names = ("no noise", "label noise", "isotropic noise")
     for place, (color, marker, row) in enumerate(
         zip(("gray", "blue", "orange"), ("s", "o", "D"), falls, strict=True)

@@ -1,4 +1,6 @@
-"""Noise in the labels, and the same noise turned in a random direction of the parameters."""
+"""Noise in the labels, and the same noise turned in a random direction of the
+parameters.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,11 @@ def signs(strength: Tensor, generator: torch.Generator) -> Noise:
 
 @dataclass(frozen=True)
 class Isotropic(Objective):
-    """An objective whose label noise is turned: at every step it moves the parameters as far, in a random direction.
+    """An objective whose label noise is turned: at every step it moves the parameters
+    as far, in a random direction.
 
-    free: (B, P), 1 for the parameters that may move and 0 for others.      members: the rows of `free` in use.
+    free: (B, P), 1 for the parameters that may move and 0 for others.      members: the
+    rows of `free` in use.
     """
 
     free: Tensor = field(default_factory=lambda: torch.empty(0))
@@ -43,7 +47,9 @@ class Isotropic(Objective):
         return _Turned(super().perturbed(noise), self)  # type: ignore[return-value]
 
     def direction(self) -> Tensor:
-        """A uniformly random direction among the free parameters, (A, P), drawn for all members."""
+        """A uniformly random direction among the free parameters, (A, P), drawn for all
+        members.
+        """
         draw = torch.randn(self.free.shape, generator=self.generator).to(self.free)
         draw = draw * self.free
         draw = draw / torch.linalg.vector_norm(draw, dim=-1, keepdim=True)
@@ -86,7 +92,9 @@ def _gradient(point: ModelPoint) -> Tensor:
 def isotropic(
     objective: Objective, start: Tensor, generator: torch.Generator
 ) -> Isotropic:
-    """The objective with turned noise, which leaves parameters alone that start (B, P) at zero."""
+    """The objective with turned noise, which leaves parameters alone that start (B, P)
+    at zero.
+    """
     return Isotropic(
         objective.model,
         objective.loss,

@@ -1,4 +1,6 @@
-"""Training with noise in the labels: linear predictors beta = u^2 - v^2 and u^2, and small networks."""
+"""Training with noise in the labels: linear predictors beta = u^2 - v^2 and u^2, and
+small networks.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ _NET_POLISH, _NET_POLISH_MOST = 0.1, 10_000
 
 @dataclass(frozen=True)
 class Sparse:
-    """B regressions with beta >= 0 and then the same with signs: X (2 B, n, d), y (2 B, n), and their programs."""
+    """B regressions with beta >= 0 and then the same with signs: X (2 B, n, d), y (2 B,
+    n), and their programs.
+    """
 
     X: Tensor
     y: Tensor
@@ -68,7 +72,9 @@ class Sparse:
 
     @property
     def start(self) -> Tensor:
-        """u = 1/2 and v = 0 in the first half, u = v = 1/2 over the root of 2 in the second, (2 B, 2 d)."""
+        """u = 1/2 and v = 0 in the first half, u = v = 1/2 over the root of 2 in the
+        second, (2 B, 2 d).
+        """
         half, d = len(self.X) // 2, self.X.shape[-1]
         ones = self.X.new_ones(half, d)
         one = torch.cat([ones, 0 * ones], -1)
@@ -82,11 +88,14 @@ class Sparse:
 
 @dataclass(frozen=True)
 class Noisy:
-    """What training with R kinds of noise left on 2 B regressions, R = no noise, strengths, isotropic of the last.
+    """What training with R kinds of noise left on 2 B regressions, R = no noise,
+    strengths, isotropic of the last.
 
-    errors: (R, K, 2 B), distance to the solution of the program after `stops` steps with noise, K of them.
+    errors: (R, K, 2 B), distance to the solution of the program after `stops` steps
+    with noise, K of them.
     theta, log_loss: (R, 2 B, 2 d) and (R, 2 B), back at zero loss.
-    memory: (S, B), how far log |u_j v_j| fell in the regressions with signs under S strengths, mean over j.
+    memory: (S, B), how far log |u_j v_j| fell in the regressions with signs under S
+    strengths, mean over j.
     """
 
     stops: tuple[int, ...]
@@ -175,9 +184,11 @@ def settled_without_noise(data: Sparse, generator: torch.Generator) -> Run:
 
 
 def polish(objective: Objective, theta: Tensor, X: Tensor, most: int = _MOST) -> Run:
-    """Descent with all examples, X (B, n, d), and no noise until the loss is zero, or `most` steps.
+    """Descent with all examples, X (B, n, d), and no noise until the loss is zero, or
+    `most` steps.
 
-    No eigenvalue is above the trace of the Hessian, so that steps of 1.9 over it are stable.
+    No eigenvalue is above the trace of the Hessian, so that steps of 1.9 over it are
+    stable.
     """
     finite = torch.isfinite(theta).all(-1)
     whole = torch.where(finite[:, None], theta, 1.0)
@@ -226,7 +237,9 @@ def errors(theta: Tensor, best: Tensor) -> Tensor:
 
 
 def lost_memory(start: Tensor, raw: Tensor) -> Tensor:
-    """How far log |u_j v_j| fell, mean over j, for the second half of the members of raw (S, 2 B, 2 d), (S, B)."""
+    """How far log |u_j v_j| fell, mean over j, for the second half of the members of
+    raw (S, 2 B, 2 d), (S, B).
+    """
     half = len(start) // 2
     before, after = (
         (u * v).abs().log()
@@ -240,7 +253,9 @@ def lost_memory(start: Tensor, raw: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Nets:
-    """B regressions of ten random points (B, 10, 4) and targets (B, 10), and a start of a network for each, (B, P)."""
+    """B regressions of ten random points (B, 10, 4) and targets (B, 10), and a start of
+    a network for each, (B, P).
+    """
 
     X: Tensor
     y: Tensor
@@ -269,10 +284,11 @@ class Nets:
 
 @dataclass(frozen=True)
 class NetRuns:
-    """Traces of networks (3, K + 1, B) that are back at zero loss after K numbers of steps with noise, `stops`.
+    """Traces of networks (3, K + 1, B) that are back at zero loss after K numbers of
+    steps with noise, `stops`.
 
-    The kinds are no noise, label noise, isotropic noise; the first stop is the start of the noise. A trace is NaN where
-    a network does not come back.
+    The kinds are no noise, label noise, isotropic noise; the first stop is the start of
+    the noise. A trace is NaN where a network does not come back.
     log_loss: (3, K + 1, B) there.
     """
 
@@ -283,7 +299,9 @@ class NetRuns:
 
 
 def train_nets(data: Nets, steps: int, seed: int, count: int) -> NetRuns:
-    """Networks at zero loss, then `steps` of stochastic descent of each kind, and descent back to zero loss."""
+    """Networks at zero loss, then `steps` of stochastic descent of each kind, and
+    descent back to zero loss.
+    """
     draws = [torch.Generator().manual_seed(seed + k) for k in range(3)]
     members, stops = len(data.X), noisy_stops(steps, count)
     fitted = back_to_zero(data.objective(), data.starts, NET_FITTED)

@@ -24,10 +24,13 @@ from ibcore.validation import regression_data
 
 @dataclass(frozen=True)
 class Followed:
-    """One regression at S strengths of label noise, back at zero loss after K numbers of steps with noise.
+    """One regression at S strengths of label noise, back at zero loss after K numbers
+    of steps with noise.
 
-    coefficients: (K, S, d).      errors: (K, S), |beta - best|.      least: the program's solution.
-    step_size: of the steps with noise.      no_noise: (d,), where training without noise ends.
+    coefficients: (K, S, d).      errors: (K, S), |beta - best|.      least: the
+    program's solution.
+    step_size: of the steps with noise.      no_noise: (d,), where training without
+    noise ends.
     """
 
     least: LeastTrace
@@ -47,11 +50,13 @@ def follow(
     batch: int | None = None,
     seed: int = 0,
 ) -> Followed:
-    """Train beta = u^2 - v^2 on X (n, d) and y (n,) with label noise from u = v, then without until zero loss.
+    """Train beta = u^2 - v^2 on X (n, d) and y (n,) with label noise from u = v, then
+    without until zero loss.
 
-    steps: rising numbers of steps with noise.      batch: B, by default 3/8 of the examples.
-    The step size is B / (5 sum_j c_j), stable from the start, where an example's squared gradient is sum_j c_j.
-    Raises `InvalidInput` as `least_trace` does, for data that no beta fits among others.
+    steps: rising numbers of steps with noise.      batch: B, by default 3/8 of the
+    examples. The step size is B / (5 sum_j c_j), stable from the start, where an
+    example's squared gradient is sum_j c_j. Raises `InvalidInput` as `least_trace`
+    does, for data that no beta fits among others.
     """
     least = least_trace(X, y)
     inputs, targets = regression_data(X, y, single=True)

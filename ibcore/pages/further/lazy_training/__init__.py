@@ -1,1 +1,3 @@
-"""Lazy and rich training: when the hidden neurons move, and what is found if they do not."""
+"""Lazy and rich training: when the hidden neurons move, and what is found if they do
+not.
+"""

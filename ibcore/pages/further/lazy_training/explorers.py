@@ -23,7 +23,9 @@ def explored(scale: float, width: int) -> Line:
 
 
 def explore_scale(scale: float, width: int) -> tuple[Figure, str]:
-    """The function found at a scale and width beside kernel regression, and where the neurons went."""
+    """The function found at a scale and width beside kernel regression, and where the
+    neurons went.
+    """
     line = explored(scale, width)
     fig, (left, right) = figure(
         2, height=3.3, gridspec_kw={"width_ratios": [1.25, 1.0]}
@@ -31,7 +33,8 @@ def explore_scale(scale: float, width: int) -> tuple[Figure, str]:
     plot_function(left, line)
     plot_neurons(right, line)
     return fig, (
-        f"Width {width}, scale {scale:g}: the hidden weights moved by {_share(line.moved)} their length, and the "
+        f"Width {width}, scale {scale:g}: the hidden weights moved by "
+        f"{_share(line.moved)} their length, and the "
         f"function is at most {line.gap:.2f} away from kernel regression."
     )
 

@@ -1,4 +1,6 @@
-"""What it costs not to move: a target that depends on one direction only, learned at several scales."""
+"""What it costs not to move: a target that depends on one direction only, learned at
+several scales.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ _EXAMPLES, _NEW, _FEATURES, _WIDTH, _STEPS, _FITTED = 60, 300, 10, 100, 3000, 1e
 
 @dataclass(frozen=True)
 class Learned:
-    """Of S scales and 8 tasks: error on new inputs over that of the best constant, and movement, (S, 8) each.
+    """Of S scales and 8 tasks: error on new inputs over that of the best constant, and
+    movement, (S, 8) each.
 
     An error is NaN where the examples are not fitted to 1e-3 of their own mean square.
     """
@@ -34,7 +37,9 @@ class Learned:
 def learn(
     target: Callable[[Tensor], Tensor], scales: Sequence[float], seed: int = 0
 ) -> Learned:
-    """Fit `target` (..., d) -> (...,) on 60 normal inputs in ten dimensions with 100 neurons, at every scale."""
+    """Fit `target` (..., d) -> (...,) on 60 normal inputs in ten dimensions with 100
+    neurons, at every scale.
+    """
     generator = torch.Generator().manual_seed(seed)
     count = _EXAMPLES + _NEW
     X = torch.randn(8, count, _FEATURES, generator=generator, dtype=torch.float64)

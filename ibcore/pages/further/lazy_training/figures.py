@@ -16,7 +16,9 @@ _SHOWN = 40  # neurons
 
 
 def plot_function(ax: Axes, line: Line) -> None:
-    """What the network found, the regression with the kernel at its start, and the polygon through the points."""
+    """What the network found, the regression with the kernel at its start, and the
+    polygon through the points.
+    """
     (kernel,) = ax.plot(line.grid, line.kernel)
     kernel.set(color=PALETTE["orange"], linestyle="--", label="kernel")
     (polygon,) = ax.plot(line.x, line.y)
@@ -31,7 +33,9 @@ def plot_function(ax: Axes, line: Line) -> None:
 
 
 def plot_neurons(ax: Axes, line: Line) -> None:
-    """Neurons in the plane of (w, b): where they were (gray), where they are, and the rays of a bend at an example."""
+    """Neurons in the plane of (w, b): where they were (gray), where they are, and the
+    rays of a bend at an example.
+    """
     step = max(1, len(line.before) // _SHOWN)
     before, after = line.before[::step].numpy(), line.after[::step].numpy()
     reach = 1.15 * max(2.0, float(np.abs(after).max()))
@@ -50,7 +54,9 @@ def plot_neurons(ax: Axes, line: Line) -> None:
 def plot_law(
     ax: Axes, sizes: Array, values: Array, slope: float, color: str, marker: str = "o"
 ) -> None:
-    """Values (M, B) of B tasks over sizes (M,), their geometric mean, and a gray line of the slope predicted."""
+    """Values (M, B) of B tasks over sizes (M,), their geometric mean, and a gray line
+    of the slope predicted.
+    """
     ax.plot(sizes, values, marker, color=PALETTE[color], alpha=0.35, markersize=4)
     mean = np.exp(np.log(values).mean(1))
     (line,) = ax.plot(sizes, mean, marker)
@@ -63,14 +69,18 @@ def plot_law(
 
 
 def _few_ticks(ax: Axes) -> None:
-    """No labels between powers of ten, and none on the first axis but those that are there."""
+    """No labels between powers of ten, and none on the first axis but those that are
+    there.
+    """
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.xaxis.set_minor_locator(NullLocator())
 
 
 def plot_factor(ax: Axes, limit: Array, spread: Array, measured: Array) -> None:
-    """sqrt(m) times the movement (B,) over its limit (B,), with four standard deviations of the start."""
+    """sqrt(m) times the movement (B,) over its limit (B,), with four standard
+    deviations of the start.
+    """
     order = np.argsort(limit)
     ax.errorbar(
         limit[order],
@@ -89,7 +99,9 @@ def plot_factor(ax: Axes, limit: Array, spread: Array, measured: Array) -> None:
 
 
 def plot_errors(ax: Axes, moved: Array, errors: Array, color: str, label: str) -> None:
-    """Errors on new inputs (S, B) over the movement (S, B), with a line through the means."""
+    """Errors on new inputs (S, B) over the movement (S, B), with a line through the
+    means.
+    """
     ax.plot(moved, errors, "o", color=PALETTE[color], alpha=0.35, markersize=4)
     (line,) = ax.plot(moved.mean(1), errors.mean(1), "o")
     line.set(color=PALETTE[color], linestyle="-", markersize=6, label=label)

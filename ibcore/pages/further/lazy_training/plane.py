@@ -1,4 +1,6 @@
-"""Networks on a line whose neurons are points of a plane, (w_j, b_j), from lazy to rich."""
+"""Networks on a line whose neurons are points of a plane, (w_j, b_j), from lazy to
+rich.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,10 @@ GRID = 161
 class Line:
     """One network on a line, before and after training.
 
-    x, y: (n,).      grid: (G,).      found: (G,), alpha f.      kernel: (G,), regression with the kernel at the start.
-    before, after: (m, 2), the points (w_j, b_j).      moved: |W - W_0| / |W_0|.      gap: largest distance of found
-    and kernel between the first example and the last.
+    x, y: (n,).      grid: (G,).      found: (G,), alpha f.      kernel: (G,),
+    regression with the kernel at the start.
+    before, after: (m, 2), the points (w_j, b_j).      moved: |W - W_0| / |W_0|.
+    gap: largest distance of found and kernel between the first example and the last.
     error: mean square over that of the targets.
     """
 
@@ -42,7 +45,9 @@ class Line:
 
 
 def ring_start(width: int) -> Tensor:
-    """Parameters (1, 3 m) with a = 0 and (w_j, b_j) at equal distances on the circle of radius sqrt(2)."""
+    """Parameters (1, 3 m) with a = 0 and (w_j, b_j) at equal distances on the circle of
+    radius sqrt(2).
+    """
     angles = (torch.arange(width, dtype=torch.float64) + 0.5) * (2 * math.pi / width)
     w, b = (math.sqrt(2) * part for part in (angles.cos(), angles.sin()))
     return torch.cat([torch.zeros_like(w), b, w])[None]
@@ -58,7 +63,8 @@ def paired_ring(width: int) -> Tensor:
 
 @threads()
 def on_a_line(x: Sequence[float], y: Sequence[float], scale: float, width: int) -> Line:
-    """Gradient flow of f towards y / scale, from a = 0 and a ring of hidden weights; what is found is scale f.
+    """Gradient flow of f towards y / scale, from a = 0 and a ring of hidden weights;
+    what is found is scale f.
 
     It ends at a mean square of 1e-5 of that of the targets, or after 2,500 steps.
     """

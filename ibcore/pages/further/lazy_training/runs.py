@@ -1,4 +1,6 @@
-"""Training of wide two-layer networks on small targets and on large ones, and how far their weights move."""
+"""Training of wide two-layer networks on small targets and on large ones, and how far
+their weights move.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,11 @@ _MOST_STEPS = 40_000
 
 @dataclass(frozen=True)
 class Tasks:
-    """B regressions: inputs X (B, n, d), targets y (B, n) and new inputs (B, k, d), and the widths to be trained.
+    """B regressions: inputs X (B, n, d), targets y (B, n) and new inputs (B, k, d), and
+    the widths to be trained.
 
-    seeds: for every width those of its starts, `repeats` of each task one after the other.
+    seeds: for every width those of its starts, `repeats` of each task one after the
+    other.
     """
 
     X: Tensor
@@ -53,7 +57,9 @@ class Tasks:
 
 
 def repeats(widths: Sequence[int]) -> tuple[int, ...]:
-    """Starts a task and width, so that all widths but the largest have half as many neurons in all."""
+    """Starts a task and width, so that all widths but the largest have half as many
+    neurons in all.
+    """
     counts = np.maximum(1, np.max(widths) // (2 * np.asarray(widths)))
     return tuple(int(count) for count in counts)
 
@@ -64,7 +70,9 @@ def drawn(
     widths: Sequence[int],
     device: torch.device,
 ) -> Tasks:
-    """Ten random inputs of norm sqrt(5) in five dimensions with normal targets, and twenty new inputs."""
+    """Ten random inputs of norm sqrt(5) in five dimensions with normal targets, and
+    twenty new inputs.
+    """
     inputs, targets = [], []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
@@ -85,10 +93,11 @@ def own(
     widths: Sequence[int],
     device: torch.device,
 ) -> Tasks:
-    """A reader's X (n, d) and y (n,), centered and of mean squares 1 an entry, once for each seed of the widest.
+    """A reader's X (n, d) and y (n,), centered and of mean squares 1 an entry, once for
+    each seed of the widest.
 
-    The new inputs are midpoints of neighboring rows. Raises `InvalidInput` where an input or y is constant or two
-    rows coincide.
+    The new inputs are midpoints of neighboring rows. Raises `InvalidInput` where an
+    input or y is constant or two rows coincide.
     """
     inputs, targets = regression_data(X, y, single=True)
     rest, goal = inputs - inputs.mean(0), targets - targets.mean()
@@ -96,7 +105,8 @@ def own(
     size = goal.square().mean().sqrt()
     if not bool((sizes > 0).all()) or not bool(size > 0):
         raise InvalidInput(
-            "a column of X or y is constant, expected inputs and targets that vary. Drop the column."
+            "a column of X or y is constant, expected inputs and targets that vary. "
+            "Drop the column."
         )
     rest, goal = rest / sizes, goal / size
     distinct_rows("X", rest)
@@ -110,10 +120,11 @@ def own(
 def circle_start(
     seeds: Sequence[int], width: int, like: Tensor, *, paired: bool = True
 ) -> Tensor:
-    """Parameters (B, P): a_j = +-1 and (w_j, b_j) uniform on the sphere of radius sqrt(d + 1), for inputs (..., n, d).
+    """Parameters (B, P): a_j = +-1 and (w_j, b_j) uniform on the sphere of radius
+    sqrt(d + 1), for inputs (..., n, d).
 
-    paired: the second half of the neurons repeats the first with -a_j, so that f = 0. The tangent kernel is that of
-    normal weights, and varies less from draw to draw.
+    paired: the second half of the neurons repeats the first with -a_j, so that f = 0.
+    The tangent kernel is that of normal weights, and varies less from draw to draw.
     """
     features = like.shape[-1] + 1
     count = width // 2 if paired else width
@@ -131,7 +142,9 @@ def circle_start(
 
 @dataclass(frozen=True)
 class Start:
-    """A network at its start with its tangent kernel K (B, n, n), from the Jacobian (B, n, P)."""
+    """A network at its start with its tangent kernel K (B, n, n), from the Jacobian (B,
+    n, P).
+    """
 
     model: TwoLayerReLU
     theta: Tensor
@@ -145,12 +158,16 @@ class Start:
         return cls(model, theta, jacobian, jacobian @ jacobian.mT)
 
     def step_size(self, share: float) -> Tensor:
-        """The given share of n / lambda_max, the largest stable step of the mean square at the start, (B,)."""
+        """The given share of n / lambda_max, the largest stable step of the mean square
+        at the start, (B,).
+        """
         largest = torch.linalg.eigvalsh(self.kernel)[:, -1]
         return share * self.jacobian.shape[1] / largest
 
     def displacement(self, y: Tensor) -> Tensor:
-        """J^T K^{-1} y, the parameters' movement to a fit of y (B, n) in the linear model of the start, (B, P)."""
+        """J^T K^{-1} y, the parameters' movement to a fit of y (B, n) in the linear
+        model of the start, (B, P).
+        """
         weights = torch.linalg.solve(self.kernel, y[..., None])
         return (weights.mT @ self.jacobian)[:, 0]
 
@@ -168,7 +185,9 @@ class Start:
         return out, hidden
 
     def over_least(self, theta: Tensor) -> Tensor:
-        """p + q + p q of the movements p and q over what it is at least, for a start with f = 0, (B,)."""
+        """p + q + p q of the movements p and q over what it is at least, for a start
+        with f = 0, (B,).
+        """
         p, q = self.movements(theta)
         a, hidden = (part.norm(dim=-1) for part in self._layers(self.theta))
         outputs, width = self.model.outputs(theta), self.model.width
@@ -187,7 +206,9 @@ class Start:
 
 
 def fit(start: Start, y: Tensor, share: float = 0.5) -> Run:
-    """Descent on the mean square from `start` until it is 1e-14 of the targets' own, y (B, n)."""
+    """Descent on the mean square from `start` until it is 1e-14 of the targets' own, y
+    (B, n).
+    """
     objective = Objective(start.model, Square(), y, shared=False)
     return descend(
         objective,
@@ -225,10 +246,13 @@ def averaged(values: Tensor, count: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Widths:
-    """What came of networks of M widths on B tasks; mean logarithms over the starts of a task, (M, B) each.
+    """What came of networks of M widths on B tasks; mean logarithms over the starts of
+    a task, (M, B) each.
 
-    moved: |W - W_0| / |W_0| of the first layer.      own: the same over what the kernel at the start predicts.
-    changed: |K - K_0| / |K_0|.      over_least: (S,), all networks, p + q + p q over what it is at least.
+    moved: |W - W_0| / |W_0| of the first layer.      own: the same over what the kernel
+    at the start predicts.
+    changed: |K - K_0| / |K_0|.      over_least: (S,), all networks, p + q + p q over
+    what it is at least.
     """
 
     moved: Tensor
@@ -239,7 +263,9 @@ class Widths:
 
 
 def train_widths(tasks: Tasks, factor: float = 0.0, share: float = 0.5) -> Widths:
-    """Fit targets m^factor y with every width m: factor 0 is the kernel's scale, 1/2 that of the mean field."""
+    """Fit targets m^factor y with every width m: factor 0 is the kernel's scale, 1/2
+    that of the mean field.
+    """
     rows, least, broken = [], [], []
     for width, seeds in zip(tasks.widths, tasks.seeds, strict=True):
         count = len(seeds) // len(tasks.X)
@@ -264,10 +290,13 @@ def slopes(log_sizes: Tensor, log_values: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Gaps:
-    """How far trained networks are from kernel regression at new inputs, relative to its size.
+    """How far trained networks are from kernel regression at new inputs, relative to
+    its size.
 
-    at_start, in_limit: (M, B), mean logarithms over starts, from the kernel at the start and from its limit.
-    linear: (B,), from the kernel at the start, of the linear model of one start of the smallest width.
+    at_start, in_limit: (M, B), mean logarithms over starts, from the kernel at the
+    start and from its limit.
+    linear: (B,), from the kernel at the start, of the linear model of one start of the
+    smallest width.
     """
 
     at_start: Tensor
@@ -282,7 +311,9 @@ def distance(found: Tensor, expected: Tensor) -> Tensor:
 
 
 def gaps_by_width(tasks: Tasks, limit: Tensor) -> Gaps:
-    """Networks of every width against both kernels; limit: (B, k), the regression with the limit of the kernel."""
+    """Networks of every width against both kernels; limit: (B, k), the regression with
+    the limit of the kernel.
+    """
     rows, broken = [], []
     for width, seeds in zip(tasks.widths, tasks.seeds, strict=True):
         count = len(seeds) // len(tasks.X)
@@ -308,7 +339,9 @@ def _linear_gaps(tasks: Tasks) -> Tensor:
 
 
 def linear_descent(start: Start, y: Tensor, new: Tensor) -> Tensor:
-    """What descent with the linear model of a start with f = 0 predicts at new inputs, (B, k)."""
+    """What descent with the linear model of a start with f = 0 predicts at new inputs,
+    (B, k).
+    """
     run = descend(
         Objective(Linear(start.jacobian), Square(), y, shared=False),
         torch.zeros_like(start.theta),
@@ -326,8 +359,10 @@ def linear_descent(start: Start, y: Tensor, new: Tensor) -> Tensor:
 class Limits:
     """Networks of M widths after the same time, on B tasks.
 
-    moved: (M, B), log relative movement of the first layer, mean over starts.      least: (S,), as of `Widths`.
-    apart: (M - 1, B), log distance of predictors of two adjacent widths at new inputs, root mean square over pairs.
+    moved: (M, B), log relative movement of the first layer, mean over starts.
+    least: (S,), as of `Widths`.
+    apart: (M - 1, B), log distance of predictors of two adjacent widths at new inputs,
+    root mean square over pairs.
     loss: (M, B), mean over starts of the mean square over that of the targets.
     """
 
@@ -339,7 +374,9 @@ class Limits:
 
 
 def train_for_a_time(tasks: Tasks, factor: float, steps: int) -> Limits:
-    """So many steps of 1 / (2 max |u|^2) towards the targets m^factor y; what is found is f m^-factor."""
+    """So many steps of 1 / (2 max |u|^2) towards the targets m^factor y; what is found
+    is f m^-factor.
+    """
     moved, found, losses, least, broken = [], [], [], [], []
     for width, seeds in zip(tasks.widths, tasks.seeds, strict=True):
         count = len(seeds) // len(tasks.X)
@@ -372,6 +409,8 @@ def train_for_a_time(tasks: Tasks, factor: float, steps: int) -> Limits:
 
 
 def _apart(narrow: Tensor, wide: Tensor) -> Tensor:
-    """log of the root mean square distance of predictors (B, R, k) and (B, S, k), over all pairs, (B,)."""
+    """log of the root mean square distance of predictors (B, R, k) and (B, S, k), over
+    all pairs, (B,).
+    """
     pairs = narrow[:, :, None] - wide[:, None]
     return pairs.square().mean((1, 2, 3)).log() / 2

@@ -1,4 +1,6 @@
-"""Laziness at a fixed width: the output is multiplied by a scale alpha, which is made large."""
+"""Laziness at a fixed width: the output is multiplied by a scale alpha, which is made
+large.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,11 @@ _MOST_STEPS = 40_000
 
 
 def safe_scale(start: Start, y: Tensor, new: Tensor) -> Tensor:
-    """A scale alpha (B,) above which no neuron of the linear model comes to a kink at any input, on its way to y.
+    """A scale alpha (B,) above which no neuron of the linear model comes to a kink at
+    any input, on its way to y.
 
-    With K = Q diag(lambda) Q^T and steps below n / lambda_max, a pre-activation moves by sum_k c_k (1 - e_k) with e_k
-    in [0, 1], at most sum_k |c_k|; alpha divides it.
+    With K = Q diag(lambda) Q^T and steps below n / lambda_max, a pre-activation moves
+    by sum_k c_k (1 - e_k) with e_k in [0, 1], at most sum_k |c_k|; alpha divides it.
     """
     points = torch.cat([start.model.inputs, new], -2)
     everywhere = start.model.on(points)
@@ -46,7 +49,9 @@ def safe_scale(start: Start, y: Tensor, new: Tensor) -> Tensor:
 def far_starts(
     tasks: Tasks, width: int, seeds: Sequence[int], *, paired: bool
 ) -> tuple[Tensor, Tensor]:
-    """Of several starts a task, one a seed, that with the least safe scale: starts (B, P) and scales (B,)."""
+    """Of several starts a task, one a seed, that with the least safe scale: starts (B,
+    P) and scales (B,).
+    """
     part = tasks.repeated(len(seeds) // len(tasks.X))
     theta = circle_start(seeds, width, part.X, paired=paired)
     scales = safe_scale(Start.of(part.X, theta, width), part.y, part.new)
@@ -59,7 +64,8 @@ def far_starts(
 def gaps_by_scale(
     tasks: Tasks, theta: Tensor, width: int, alphas: Tensor, share: float = 0.5
 ) -> Tensor:
-    """Gaps (F, B) of alpha (f - f_0), with f - f_0 fitted to y / alpha, to the regression with the kernel at the start.
+    """Gaps (F, B) of alpha (f - f_0), with f - f_0 fitted to y / alpha, to the
+    regression with the kernel at the start.
 
     theta: (B, P), starts.      alphas: (F, B).      share: of the stable step.
     """
@@ -72,7 +78,9 @@ def gaps_by_scale(
 def scaled_outputs(
     tasks: Tasks, theta: Tensor, width: int, alphas: Tensor, share: float = 0.5
 ) -> Tensor:
-    """alpha (f - f_0) at the new inputs, (F B, k), for scales alphas (F B,) and the starts theta (B, P)."""
+    """alpha (f - f_0) at the new inputs, (F B, k), for scales alphas (F B,) and the
+    starts theta (B, P).
+    """
     count = len(alphas) // len(theta)
     parts = [
         p.repeat(count, *[1] * (p.ndim - 1)) for p in (tasks.X, tasks.y, tasks.new)

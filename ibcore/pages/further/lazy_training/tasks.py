@@ -36,7 +36,9 @@ def start_seeds(
 
 
 def draw_tasks(setting: Setting, *, tasks: int, widths: tuple[int, ...]) -> Tasks:
-    """Ten random points in five dimensions with random targets, and networks of every width."""
+    """Ten random points in five dimensions with random targets, and networks of every
+    width.
+    """
     return drawn_tasks(setting, tasks, widths, "lazy training")
 
 
@@ -55,7 +57,8 @@ def least_movement(over_least: Tensor) -> Check:
         over_least,
         at_least=1.0,
         tag="proved",
-        math=r"movements $p$ and $q$ of the two layers: $p + q + pq$ over what it is at least",
+        math=r"movements $p$ and $q$ of the two layers: $p + q + pq$ over what it is "
+        r"at least",
         reason="the inequality of the page, however the weights were moved",
         repeats=0.3,
     )

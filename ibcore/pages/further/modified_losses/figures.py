@@ -50,7 +50,9 @@ def plot_orders(
 def plot_coefficients(
     ax: Axes, coefficients: Array, ratios: Sequence[Array], etas: Sequence[str]
 ) -> None:
-    """Distance (C, B) to the flow with coefficient c over that at c = 0, for two steps, beside the derived |1 - 4c|."""
+    """Distance (C, B) to the flow with coefficient c over that at c = 0, for two steps,
+    beside the derived |1 - 4c|.
+    """
     fine = np.linspace(coefficients[0], coefficients[-1], 401)
     ax.plot(
         fine,
@@ -82,7 +84,9 @@ def plot_coefficients(
 
 
 def plot_valley(ax: Axes, descent: Array, flow: Array, modified: Array) -> None:
-    """Paths (K, 2) in the plane of the product model: level lines, and the minima as a thick hyperbola."""
+    """Paths (K, 2) in the plane of the product model: level lines, and the minima as a
+    thick hyperbola.
+    """
     for product in (-2.0, 1.0, 2.5):
         side = np.geomspace(abs(product) / _HEIGHT[1], _VALLEY[1], 14)
         minimum = product == 1
@@ -124,7 +128,9 @@ def plot_valley(ax: Axes, descent: Array, flow: Array, modified: Array) -> None:
 def plot_imbalance(
     ax: Axes, times: Array, curves: tuple[Array, Array], steps: Array, descent: Array
 ) -> None:
-    """a^2 - b^2 over time: of the flow and the modified flow (K,) at `times`, and of gradient descent at `steps`."""
+    """a^2 - b^2 over time: of the flow and the modified flow (K,) at `times`, and of
+    gradient descent at `steps`.
+    """
     flow, modified = curves
     ax.plot(times, flow, color=PALETTE["gray"], linestyle="--", label="flow on $L$")
     ax.plot(
@@ -157,7 +163,9 @@ def plot_imbalance(
 def plot_ends(
     ax: Axes, etas: Array, descent: Array, flow: float, modified: Array
 ) -> None:
-    """Sharpness (E,) of the minimum that gradient descent and the flow on its modified loss reach from one start."""
+    """Sharpness (E,) of the minimum that gradient descent and the flow on its modified
+    loss reach from one start.
+    """
     fine = np.linspace(etas[0], etas[-1], 200)
     ax.plot(fine, 2 / fine, color=PALETTE["red"], linestyle=":", label=r"$2/\eta$")
     ax.axhline(flow, color=PALETTE["gray"], linestyle="--", label="flow on $L$")
@@ -185,7 +193,9 @@ def plot_ends(
 
 
 def plot_shares(ax: Axes, loss: Array, term: Array) -> None:
-    """Shares (n,) of the loss and of the extra term in the eigenvectors of the tangent kernel, largest first."""
+    """Shares (n,) of the loss and of the extra term in the eigenvectors of the tangent
+    kernel, largest first.
+    """
     place = np.arange(1, len(loss) + 1)
     for shift, shares, color, hatch, label in (
         (-0.2, loss, "gray", "", r"loss, $(u_j \cdot \varepsilon)^2$"),

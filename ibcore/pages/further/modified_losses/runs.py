@@ -1,4 +1,6 @@
-"""Problems of the page on modified losses, the iterates of gradient methods on them, and the flows beside them."""
+"""Problems of the page on modified losses, the iterates of gradient methods on them,
+and the flows beside them.
+"""
 
 from __future__ import annotations
 
@@ -49,9 +51,11 @@ RIVALS = ("flow", "whole", "parts")  # which penalty is added to L
 
 @dataclass(frozen=True)
 class Networks:
-    """B networks f(x) = a . tanh(W x + b) + c, each with data X (B, n, d), y (B, n) and a start (B, P) of its own.
+    """B networks f(x) = a . tanh(W x + b) + c, each with data X (B, n, d), y (B, n) and
+    a start (B, P) of its own.
 
-    unit: (B,), 1 / (largest eigenvalue of the Hessian of L at the start), in which times are measured.
+    unit: (B,), 1 / (largest eigenvalue of the Hessian of L at the start), in which
+    times are measured.
     """
 
     X: Tensor
@@ -61,7 +65,8 @@ class Networks:
 
     @classmethod
     def of(cls, X: Tensor, y: Tensor, seeds: Sequence[int]) -> Networks:
-        """Random starts, PyTorch's default, and a random order of the examples, for X (B, n, d) and y (B, n).
+        """Random starts, PyTorch's default, and a random order of the examples, for X
+        (B, n, d) and y (B, n).
 
         Raises `InvalidInput` where L is not curved upwards in any direction at a start.
         """
@@ -76,7 +81,8 @@ class Networks:
         largest = sharpness(mean_losses(X, y), start)
         if not bool((largest > 0).all()):
             raise InvalidInput(
-                "the loss has no direction of positive curvature at a random start, so there is no unit of time. "
+                "the loss has no direction of positive curvature at a random start, so "
+                "there is no unit of time. "
                 "Standardize the columns of X and y."
             )
         return cls(X, y, start, 1 / largest)
@@ -94,7 +100,9 @@ class Networks:
     def own(
         cls, X: object, y: object, seeds: Sequence[int], device: torch.device
     ) -> Networks:
-        """A reader's X (n, d) and y (n,) with one random start a seed; raises `InvalidInput` for malformed data."""
+        """A reader's X (n, d) and y (n,) with one random start a seed; raises
+        `InvalidInput` for malformed data.
+        """
         inputs, targets = (
             part.double().to(device) for part in regression_data(X, y, single=True)
         )
@@ -110,10 +118,13 @@ class Networks:
 
 
 def mean_losses(X: Tensor, y: Tensor, batches: int = 1, copies: int = 1) -> Losses:
-    """The mean square losses of `batches` equal parts of the examples, as the oracles take them; copy by copy."""
+    """The mean square losses of `batches` equal parts of the examples, as the oracles
+    take them; copy by copy.
+    """
     if y.shape[1] % batches:
         raise InvalidInput(
-            f"{y.shape[1]} examples cannot be divided into {batches} batches of equal size."
+            f"{y.shape[1]} examples cannot be divided into {batches} batches of equal "
+            f"size."
         )
     shape = (batches, -1)
     parts = [
@@ -153,7 +164,9 @@ def descents(
 def modified_flows(
     networks: Networks, etas: Tensor, coefficients: Sequence[float]
 ) -> Flow:
-    """Flows on L + c eta |grad L|^2 for every coefficient c and step size: members (C E B), in this order."""
+    """Flows on L + c eta |grad L|^2 for every coefficient c and step size: members (C E
+    B), in this order.
+    """
     factors = etas.new_tensor(coefficients)[:, None, None]
     copies = len(coefficients) * len(etas)
     return modified_flow(
@@ -191,9 +204,12 @@ def distances(
 class Distances:
     """Gradient descent at E step sizes beside C flows, for B networks.
 
-    etas: (E, B), times the sharpness at the start.      distances: (C, E, B), where both are at the last time.
-    missed: (B,), for the first flow and at the smallest step |distance / eta - e| / |e| as vectors, with the derived e.
-    difference: (C, E, B), between the flow and the same at a wider tolerance.      broken: why runs ended early.
+    etas: (E, B), times the sharpness at the start.      distances: (C, E, B), where
+    both are at the last time.
+    missed: (B,), for the first flow and at the smallest step |distance / eta - e| / |e|
+    as vectors, with the derived e.
+    difference: (C, E, B), between the flow and the same at a wider tolerance.
+    broken: why runs ended early.
     """
 
     etas: Tensor
@@ -209,7 +225,9 @@ class Distances:
 
 
 def last_slopes(etas: Tensor, distances: Tensor) -> Tensor:
-    """Slopes between the last two of E step sizes (E, B), for distances (..., E, B): (..., B)."""
+    """Slopes between the last two of E step sizes (E, B), for distances (..., E, B):
+    (..., B).
+    """
     run = torch.log(etas[-1] / etas[-2])
     return torch.log(distances[..., -1, :] / distances[..., -2, :]) / run
 
@@ -222,7 +240,9 @@ def every_order(batches: int) -> Tensor:
 def epochs(
     networks: Networks, etas: Tensor, orders: Tensor
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """Where one epoch ends for every step size (E, B) and order (O, m): (E, B, O, P), and what broke down."""
+    """Where one epoch ends for every step size (E, B) and order (O, m): (E, B, O, P),
+    and what broke down.
+    """
     count, batches = orders.shape
     size = networks.y.shape[1] // batches
     copies, members = len(etas), etas.numel()
@@ -242,7 +262,9 @@ def epochs(
 
 
 def rival_flows(networks: Networks, etas: Tensor, batches: int) -> Flow:
-    """Flows for the time m eta on L, with (eta/4) |grad L|^2 and with (eta/4m) sum |grad L_i|^2: members (3 E B)."""
+    """Flows for the time m eta on L, with (eta/4) |grad L|^2 and with (eta/4m) sum
+    |grad L_i|^2: members (3 E B).
+    """
     none = torch.zeros_like(etas)
     copies = len(RIVALS) * len(etas)
     return modified_flow(
@@ -257,10 +279,12 @@ def rival_flows(networks: Networks, etas: Tensor, batches: int) -> Flow:
 
 @threads()
 def many_epochs(networks: Networks, epochs: int) -> tuple[Tensor, Tensor]:
-    """The mean iterate after several epochs of two batches, over all 2^epochs orders, beside the flow of an epoch.
+    """The mean iterate after several epochs of two batches, over all 2^epochs orders,
+    beside the flow of an epoch.
 
     The time is 1 in units of the inverse sharpness, whatever the number of epochs.
-    Returns the distances (B,) to the flow with (eta/8) sum |grad L_i|^2 and to gradient flow.
+    Returns the distances (B,) to the flow with (eta/8) sum |grad L_i|^2 and to gradient
+    flow.
     """
     orders = every_order(2)
     chosen = torch.cartesian_prod(*[torch.arange(2)] * epochs).reshape(-1, epochs)
@@ -329,7 +353,9 @@ def product_flows(
     time: float,
     shares: tuple[float, ...] = (1.0,),
 ) -> Tensor:
-    """Flows (K, E, 2) on the modified losses of gradient descent with each step size, on the product model."""
+    """Flows (K, E, 2) on the modified losses of gradient descent with each step size,
+    on the product model.
+    """
     return modified_flow(
         product_loss,
         torch.tensor([start] * len(etas), dtype=torch.float64),

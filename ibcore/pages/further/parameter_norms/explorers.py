@@ -35,7 +35,9 @@ def moved_points(height: float) -> Points:
 
 
 def band(data: Points, grid: Tensor) -> tuple[Tensor, Tensor]:
-    """The lowest and highest value (k,) that interpolants of least cost take on `grid` (k,), for V > |D|, (1, n)."""
+    """The lowest and highest value (k,) that interpolants of least cost take on `grid`
+    (k,), for V > |D|, (1, n).
+    """
     x, y = data.x[0], data.y[0]
     slopes = y.diff() / x.diff()
     gap = torch.searchsorted(x, grid, right=True).clamp(1, len(x) - 1) - 1
@@ -50,7 +52,9 @@ def band(data: Points, grid: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def member(data: Points, share: float, grid: Tensor) -> Tensor:
-    """An interpolant of least cost on `grid` (k,): the polygon at share 0, one corner less at share 1."""
+    """An interpolant of least cost on `grid` (k,): the polygon at share 0, one corner
+    less at share 1.
+    """
     x, y = data.x[0], data.y[0]
     polygon = torch.from_numpy(np.interp(grid.numpy(), x.numpy(), y.numpy()))
     if not bool(alike_gaps(data).any()):
@@ -60,7 +64,9 @@ def member(data: Points, share: float, grid: Tensor) -> Tensor:
 
 
 def explore_family(height: float, share: float) -> tuple[Figure, str]:
-    """The points with one of the interpolants of least cost in the band of all, and its slope."""
+    """The points with one of the interpolants of least cost in the band of all, and its
+    slope.
+    """
     data = moved_points(height)
     least = least_path_norm(data.x, data.y)
     grid = torch.linspace(-1, 1, _GRID, dtype=torch.float64)
@@ -94,6 +100,7 @@ def _words(data: Points, share: float) -> str:
         1.0: "the one with a corner less",
     }.get(share, "between the polygon and the one with a corner less")
     return (
-        f"The polygon bends {signs}: neighbors agree across {where}, where many curves cost the same. "
+        f"The polygon bends {signs}: neighbors agree across {where}, where many curves "
+        f"cost the same. "
         f"The curve is {place}."
     )

@@ -20,7 +20,9 @@ def plot_points(ax: Axes, x: Array, y: Array) -> None:
 
 
 def plot_band(ax: Axes, grid: Array, low: Array, high: Array) -> None:
-    """Where interpolants of least cost can be: between `low` and `high` (k,) on `grid` (k,)."""
+    """Where interpolants of least cost can be: between `low` and `high` (k,) on `grid`
+    (k,).
+    """
     ax.fill_between(grid, low, high, color=PALETTE["green"], alpha=0.35, linewidth=0)
 
 
@@ -32,7 +34,9 @@ def plot_curves(ax: Axes, grid: Array, curves: Sequence[Array]) -> None:
 
 
 def plot_slopes(ax: Axes, grid: Array, curve: Array, x: Array, slopes: Array) -> None:
-    """The slope of a piecewise linear function (k,) on `grid` (k,), and its mean (n - 1,) in each gap of x (n,)."""
+    """The slope of a piecewise linear function (k,) on `grid` (k,), and its mean (n -
+    1,) in each gap of x (n,).
+    """
     middle = (grid[1:] + grid[:-1]) / 2
     slope = np.diff(curve) / np.diff(grid)
     ax.plot(middle, slope, color=PALETTE["blue"], linestyle="-", linewidth=1.8)
@@ -44,7 +48,8 @@ def plot_slopes(ax: Axes, grid: Array, curve: Array, x: Array, slopes: Array) ->
 def plot_costs(
     ax: Axes, strengths: Array, trained: Array, predicted: Array, zero: Array
 ) -> None:
-    """Cost over the least one, trained (S, D) at `strengths` (S,), on lines through the predicted (S, D).
+    """Cost over the least one, trained (S, D) at `strengths` (S,), on lines through the
+    predicted (S, D).
 
     zero: (D,), what the trained ones are extrapolated to at strength 0.
     """
@@ -76,7 +81,9 @@ def plot_costs(
 
 
 def plot_balls(ax: Axes, depths: Sequence[int]) -> None:
-    """Predictors in the plane that cost as much as (1, 0): of connected layers, and of up to three diagonal depths."""
+    """Predictors in the plane that cost as much as (1, 0): of connected layers, and of
+    up to three diagonal depths.
+    """
     angles = np.linspace(0, 2 * np.pi, 721)
     circle = np.stack([np.cos(angles), np.sin(angles)])
     gray = PALETTE["gray"]

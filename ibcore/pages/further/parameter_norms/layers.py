@@ -1,4 +1,6 @@
-"""Deep networks whose parameters are made as short as the function they compute allows, and orthogonal inputs."""
+"""Deep networks whose parameters are made as short as the function they compute allows,
+and orthogonal inputs.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ class DiagonalLayers(Model):
 
 
 def connected(features: int, depth: int, width: int = HIDDEN) -> DeepLinear:
-    """A fully connected linear network whose outputs are its predictor beta: its inputs are the unit vectors."""
+    """A fully connected linear network whose outputs are its predictor beta: its inputs
+    are the unit vectors.
+    """
     unit = torch.eye(features, dtype=torch.float64)
     return DeepLinear(unit, (width,) * (depth - 1))
 
@@ -60,7 +64,8 @@ def connected(features: int, depth: int, width: int = HIDDEN) -> DeepLinear:
 def connected_start(model: DeepLinear, count: int, seed: int) -> Tensor:
     """Layers of unequal size and full rank, (count, P).
 
-    Balanced ones of rank one and norm one, each times a factor of 0.6 to 1.4, and normal entries of deviation 0.2.
+    Balanced ones of rank one and norm one, each times a factor of 0.6 to 1.4, and
+    normal entries of deviation 0.2.
     """
     generator = torch.Generator().manual_seed(seed)
     balanced = balanced_start(model, count, 1.0, generator)
@@ -72,7 +77,9 @@ def connected_start(model: DeepLinear, count: int, seed: int) -> Tensor:
 
 
 def diagonal_start(beta: Tensor, depth: int, seed: int) -> Tensor:
-    """Layers that compute beta (B, d) and are unbalanced: sizes 0.5 to 1.5 times a factor a coordinate, (B, k d)."""
+    """Layers that compute beta (B, d) and are unbalanced: sizes 0.5 to 1.5 times a
+    factor a coordinate, (B, k d).
+    """
     generator = torch.Generator().manual_seed(seed)
     draw = torch.rand(
         len(beta), depth, beta.shape[-1], generator=generator, dtype=torch.float64
@@ -85,7 +92,9 @@ def diagonal_start(beta: Tensor, depth: int, seed: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Shortest:
-    """Where descent with multipliers ended: |theta|^2 (B,), and the largest |f(theta) - beta| (B,)."""
+    """Where descent with multipliers ended: |theta|^2 (B,), and the largest |f(theta) -
+    beta| (B,).
+    """
 
     squares: Tensor
     missed: Tensor
@@ -95,10 +104,12 @@ class Shortest:
 def shorten(
     model: Model, start: Tensor, beta: Tensor, free: Tensor | None = None
 ) -> Shortest:
-    """Descend |theta|^2 on the parameters with outputs beta, by multipliers nu (Hestenes 1969, Powell 1969).
+    """Descend |theta|^2 on the parameters with outputs beta, by multipliers nu
+    (Hestenes 1969, Powell 1969).
 
-    In 12 rounds of 150 steps with momentum |theta|^2 + nu.(f - beta) + 50 |f - beta|^2 falls, and then nu grows by
-    100 (f - beta).      start: (B, P).      beta: (B, d).      free: (P,), 0 for parameters that stay as they are.
+    In 12 rounds of 150 steps with momentum |theta|^2 + nu.(f - beta) + 50 |f - beta|^2
+    falls, and then nu grows by 100 (f - beta).      start: (B, P).      beta: (B, d).
+    free: (P,), 0 for parameters that stay as they are.
     """
     moving = torch.ones_like(start[0]) if free is None else free
     multipliers, theta = torch.zeros_like(beta), start
@@ -123,10 +134,11 @@ def shorten(
 
 
 def _step(model: Model, theta: Tensor, steepest: float) -> Tensor:
-    """A quarter over a bound of the curvature where a round begins, 2 + 100 sigma_max(J)^2, (B,).
+    """A quarter over a bound of the curvature where a round begins, 2 + 100
+    sigma_max(J)^2, (B,).
 
-    sigma_max(J)^2 counts as at least `steepest`, twice what it is at the shortest layers of the deepest network with
-    |beta| = 1: on the way there it grows.
+    sigma_max(J)^2 counts as at least `steepest`, twice what it is at the shortest
+    layers of the deepest network with |beta| = 1: on the way there it grows.
     """
     slopes = torch.linalg.matrix_norm(model.jacobian(theta), 2)
     return 0.25 / (2 + _WEIGHT * slopes.square().clamp(min=steepest))
@@ -147,9 +159,11 @@ def _with_multipliers(
 
 @dataclass(frozen=True)
 class Orthogonal:
-    """B regressions with orthogonal inputs (B, n, d), labels (B, n), directions w (B, m, d) and signs s (B, m).
+    """B regressions with orthogonal inputs (B, n, d), labels (B, n), directions w (B,
+    m, d) and signs s (B, m).
 
-    For either sign of label there is a neuron of that sign that is active on all examples of it.
+    For either sign of label there is a neuron of that sign that is active on all
+    examples of it.
     """
 
     inputs: Tensor
@@ -159,8 +173,8 @@ class Orthogonal:
 
 
 def draw_orthogonal(generator: torch.Generator, width: int) -> Orthogonal | None:
-    """Four inputs in six dimensions of lengths 0.7 to 1.3, labels +-(0.5 to 1.5) of both signs; None where a neuron is
-    missing or all labels have one sign.
+    """Four inputs in six dimensions of lengths 0.7 to 1.3, labels +-(0.5 to 1.5) of
+    both signs; None where a neuron is missing or all labels have one sign.
     """
     basis = torch.linalg.qr(torch.randn(6, 6, generator=generator).double()).Q
     draw = torch.rand(3, 4, generator=generator, dtype=torch.float64)
@@ -178,9 +192,11 @@ def draw_orthogonal(generator: torch.Generator, width: int) -> Orthogonal | None
 
 @threads()
 def follow_orthogonal(problems: Orthogonal, scale: float) -> tuple[Tensor, Tensor]:
-    """|theta|^2 / 2 and the mean square loss, (B,) each, where descent from a balanced start of `scale` ends.
+    """|theta|^2 / 2 and the mean square loss, (B,) each, where descent from a balanced
+    start of `scale` ends.
 
-    Input weights are scale w, output weights s scale |w|, as |a_j| = |w_j| asks, and the loss at the end is 1e-10.
+    Input weights are scale w, output weights s scale |w|, as |a_j| = |w_j| asks, and
+    the loss at the end is 1e-10.
     """
     w = scale * problems.directions
     a = problems.signs * torch.linalg.vector_norm(w, dim=-1)
@@ -198,10 +214,12 @@ def follow_orthogonal(problems: Orthogonal, scale: float) -> tuple[Tensor, Tenso
 
 
 def excess_power(problems: Orthogonal) -> Tensor:
-    """The power 2 (1 - rho) of the scale with which the excess falls to leading order, (B,).
+    """The power 2 (1 - rho) of the scale with which the excess falls to leading order,
+    (B,).
 
-    rho < 1: the largest rate of a neuron that sees a part of the examples of its sign, sqrt(sum y_i^2 |x_i|^2) over
-    this part, relative to that over all of them. Infinite where no neuron sees a part only.
+    rho < 1: the largest rate of a neuron that sees a part of the examples of its sign,
+    sqrt(sum y_i^2 |x_i|^2) over this part, relative to that over all of them. Infinite
+    where no neuron sees a part only.
     """
     rates = problems.labels * torch.linalg.vector_norm(problems.inputs, dim=-1)
     seen = problems.directions @ problems.inputs.mT > 0

@@ -1,4 +1,6 @@
-"""Univariate networks trained with weight decay on a few points, and networks built for a given polygon."""
+"""Univariate networks trained with weight decay on a few points, and networks built for
+a given polygon.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +34,13 @@ _REACH = 1.2
 
 @dataclass(frozen=True)
 class Sets:
-    """Data sets (D, n): `alternating` ones first, then `alike`, then tilted ones; how many draws were rejected.
+    """Data sets (D, n): `alternating` ones first, then `alike`, then tilted ones; how
+    many draws were rejected.
 
-    Alternating: all neighboring bends of the polygon differ in sign. Alike: two neighboring ones agree. Tilted:
-    |D| > V. The first two kinds have V > |D|. Labels are in the unit in which the least cost is 6, and the strongest
-    penalty leaves the signs of all bends, and of |D| - V, as they are.
+    Alternating: all neighboring bends of the polygon differ in sign. Alike: two
+    neighboring ones agree. Tilted: |D| > V. The first two kinds have V > |D|. Labels
+    are in the unit in which the least cost is 6, and the strongest penalty leaves the
+    signs of all bends, and of |D| - V, as they are.
     """
 
     points: Points
@@ -51,7 +55,9 @@ class Sets:
 
 
 def draw_sets(setting: Setting, alternating: int, alike: int, tilted: int) -> Sets:
-    """Normal labels at jittered inputs; for tilted sets 0.15 of them and a line of slope 1.5."""
+    """Normal labels at jittered inputs; for tilted sets 0.15 of them and a line of
+    slope 1.5.
+    """
     found: list[Points] = []
     rejected = 0
     for kind, count in (
@@ -80,7 +86,9 @@ def in_units(data: Points) -> Points:
 
 
 def alike_gaps(data: Points) -> Tensor:
-    """Which gaps have bends of equal sign at both ends, (D, n - 1); the first and the last never have."""
+    """Which gaps have bends of equal sign at both ends, (D, n - 1); the first and the
+    last never have.
+    """
     bends = least_path_norm(data.x, data.y).slopes.diff()
     pairs = bends[..., 1:] * bends[..., :-1] > 0
     return torch.nn.functional.pad(pairs, (1, 1), value=False)
@@ -104,7 +112,9 @@ def network(data: Points, width: int = WIDTH) -> Network:
 
 
 def spread_start(data: Points, width: int, seeds: Sequence[int]) -> Tensor:
-    """Normal a and w of variance 9 / width, bends uniform over the points and a tenth more, c = 0: (D, 3 width + 1)."""
+    """Normal a and w of variance 9 / width, bends uniform over the points and a tenth
+    more, c = 0: (D, 3 width + 1).
+    """
     middle = (data.x[:, -1:] + data.x[:, :1]) / 2
     reach = _REACH * (data.x[:, -1:] - data.x[:, :1]) / 2
     rows = []
@@ -159,7 +169,9 @@ def decay_weights(
     biases: bool = False,
     steps: int = STEPS,
 ) -> Run:
-    """Adam with a step that falls along half a cosine, on data sets (B, n) with a start and a strength each."""
+    """Adam with a step that falls along half a cosine, on data sets (B, n) with a start
+    and a strength each.
+    """
     width = (start.shape[-1] - 1) // 3
     return descend(
         decayed_objective(network(data, width), data.y, strength, biases=biases),
@@ -173,7 +185,9 @@ def decay_weights(
 
 @dataclass(frozen=True)
 class Norms:
-    """Three sizes of networks: cost = sum (w^2 + a^2)/2, path = sum |a w|, function = max(int |f''|, |D|)."""
+    """Three sizes of networks: cost = sum (w^2 + a^2)/2, path = sum |a w|, function =
+    max(int |f''|, |D|).
+    """
 
     cost: Tensor
     path: Tensor
@@ -181,7 +195,9 @@ class Norms:
 
 
 def norms(theta: Tensor) -> Norms:
-    """Of `theta` (..., 3m + 1), w, b, a and c in turn; D = f'(-inf) + f'(inf) is sum_j a_j w_j."""
+    """Of `theta` (..., 3m + 1), w, b, a and c in turn; D = f'(-inf) + f'(inf) is sum_j
+    a_j w_j.
+    """
     w, _, a = theta[..., :-1].chunk(3, -1)
     return Norms(
         (w.square() + a.square()).sum(-1) / 2,
@@ -205,10 +221,13 @@ def values_at(theta: Tensor, x: Tensor) -> Tensor:
 
 
 def departures(theta: Tensor, data: Points) -> tuple[Tensor, Tensor]:
-    """How far f is from the polygon through its own values, (B, n - 1), and how far its variation lets it be.
+    """How far f is from the polygon through its own values, (B, n - 1), and how far its
+    variation lets it be.
 
-    The largest distance at 40 places of every gap. The bound is that of a gap in which the polygon has no neighbors
-    that bend alike: half of int |f''| - V of its values, at the ends all of it, times the length; infinite elsewhere.
+    The largest distance at 40 places of every gap. The bound is that of a gap in which
+    the polygon has no neighbors
+    that bend alike: half of int |f''| - V of its values, at the ends all of it, times
+    the length; infinite elsewhere.
     """
     share = torch.linspace(0, 1, 41, dtype=torch.float64)
     gaps = data.x.diff()
@@ -225,10 +244,12 @@ def departures(theta: Tensor, data: Points) -> tuple[Tensor, Tensor]:
 
 
 def built(x: Tensor, y: Tensor, places: Tensor, jumps: Tensor, tilt: Tensor) -> Tensor:
-    """The network of cost sum |jumps| with f(x_1) = y_1, these bends and f'(-inf) + f'(inf) = tilt, (6K + 1,).
+    """The network of cost sum |jumps| with f(x_1) = y_1, these bends and f'(-inf) +
+    f'(inf) = tilt, (6K + 1,).
 
-    places, jumps: (K,), sum |jumps| at least |tilt|. Every bend is shared by a neuron that looks right and one that
-    looks left, so that right minus left is |jump| tilt / sum |jumps|.
+    places, jumps: (K,), sum |jumps| at least |tilt|. Every bend is shared by a neuron
+    that looks right and one that looks left, so that right minus left is |jump| tilt /
+    sum |jumps|.
     """
     lean = torch.sign(jumps) * tilt / jumps.abs().sum()
     right, left = (1 + lean) / 2 * jumps, (1 - lean) / 2 * jumps
@@ -243,7 +264,8 @@ def built(x: Tensor, y: Tensor, places: Tensor, jumps: Tensor, tilt: Tensor) -> 
 
 @threads()
 def two_interpolants(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Networks of least cost: the polygon, and the same with the corners of its first alike gap replaced by one.
+    """Networks of least cost: the polygon, and the same with the corners of its first
+    alike gap replaced by one.
 
     For one data set (n,) with V > |D| that has such a gap.
     """
@@ -263,7 +285,9 @@ def two_interpolants(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class OwnFit:
-    """Networks on one data set: the points in units, norms of the networks, and what the program allows."""
+    """Networks on one data set: the points in units, norms of the networks, and what
+    the program allows.
+    """
 
     points: Points
     theta: Tensor
@@ -281,11 +305,12 @@ def fit_own(
     biases: bool = False,
     shift: float = 0.0,
 ) -> OwnFit:
-    """Train networks with weight decay on points of your own, `x` and `y` (n,), from a start for every seed.
+    """Train networks with weight decay on points of your own, `x` and `y` (n,), from a
+    start for every seed.
 
-    Inputs are mapped to [-1, 1] and moved by `shift`, and labels are divided so that the least cost is 6. With
-    `biases` these are penalized too. Raises `InvalidInput` as `ibcore.problems.curves.points` does, and for labels that
-    are all equal.
+    Inputs are mapped to [-1, 1] and moved by `shift`, and labels are divided so that
+    the least cost is 6. With `biases` these are penalized too. Raises `InvalidInput` as
+    `ibcore.problems.curves.points` does, and for labels that are all equal.
     """
     data = points(x, y)
     first, last = data.x[:, :1], data.x[:, -1:]

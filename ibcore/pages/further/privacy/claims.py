@@ -1,4 +1,6 @@
-"""Privacy: the training data of a network with several outputs, read off its parameters."""
+"""Privacy: the training data of a network with several outputs, read off its
+parameters.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +35,13 @@ FITTED_STEPS = 300
 class Reconstructions:
     """What the attack found in B networks of every kind.
 
-    few, many: random signs, 6 points with 10 outputs and 10 with 20.      onehot: 6 digits with their classes.
+    few, many: random signs, 6 points with 10 outputs and 10 with 20.      onehot: 6
+    digits with their classes.
     single: one output.      undecayed: as `few`, trained without weight decay.
-    twin_gap, twin_distance: (B,) and (B, n), for other data of the networks with one output.
-    noise: (S, B, n), distances for `few` with noise of the relative sizes `NOISES` on theta.
+    twin_gap, twin_distance: (B,) and (B, n), for other data of the networks with one
+    output.
+    noise: (S, B, n), distances for `few` with noise of the relative sizes `NOISES` on
+    theta.
     """
 
     few: Outcome
@@ -79,12 +84,18 @@ def measure_reconstructions(problems: Problems, setting: Setting) -> Reconstruct
 
 @claim(
     kind="theorem",
-    source="Haim, Vardi, Yehudai, Shamir and Irani 2022 (abstract read) for binary ReLU networks; Buzaglo, Haim, "
-    "Yehudai, Vardi, Oz, Nikankin and Irani 2023 (abstract read) for several classes and weight decay. The row "
-    "spaces, the count of equations and the twin data are proved or derived on the page",
-    statement=r"Train $V \tanh(Wx + b) + c$ with weight decay to a vanishing gradient. If $[W\ b]$ and $[V\ c]$ have "
-    r"rank $n$, the training inputs are common roots of equations that contain the parameters alone. With several "
-    r"outputs and random signs as labels all inputs are recovered so; with one output the rank is below $n$, and "
+    source="Haim, Vardi, Yehudai, Shamir and Irani 2022 (abstract read) for binary "
+    "ReLU networks; Buzaglo, Haim, "
+    "Yehudai, Vardi, Oz, Nikankin and Irani 2023 (abstract read) for several classes "
+    "and weight decay. The row "
+    "spaces, the count of equations and the twin data are proved or derived on the "
+    "page",
+    statement=r"Train $V \tanh(Wx + b) + c$ with weight decay to a vanishing gradient. "
+    r"If $[W\ b]$ and $[V\ c]$ have "
+    r"rank $n$, the training inputs are common roots of equations that contain the "
+    r"parameters alone. With several "
+    r"outputs and random signs as labels all inputs are recovered so; with one output "
+    r"the rank is below $n$, and "
     r"other training data have the same stationary parameters.",
     quick={"networks": 8},
     book={"networks": 12},
@@ -94,7 +105,9 @@ def measure_reconstructions(problems: Problems, setting: Setting) -> Reconstruct
     own=own_sets,
 )
 def data_reconstruction(measured: Reconstructions) -> Evidence:
-    """Stationarity, the two row spaces, the attack and its baselines, one-hot labels, one output, noise."""
+    """Stationarity, the two row spaces, the attack and its baselines, one-hot labels,
+    one output, noise.
+    """
     checks = (
         *_proved(measured),
         *_recovered(measured.few, measured.many),
@@ -111,7 +124,8 @@ def data_reconstruction(measured: Reconstructions) -> Evidence:
             most=0.25,
             tag="observed",
             math=r"networks of which every point is found within $1\,\%$",
-            reason="without decay the parameters keep their start, which is no combination of the gradients; three "
+            reason="without decay the parameters keep their start, which is no "
+            "combination of the gradients; three "
             "quarters is far from the share that the claim states",
         ),
     )
@@ -139,18 +153,22 @@ def _proved(measured: Reconstructions) -> tuple[Check, ...]:
             at_most=STATIONARY,
             tag="proved",
             math=r"$\lambda\, \|\theta - \sum_i c_i \nabla f(x_i)\|$",
-            reason="it is the length of the gradient, which counts as zero below $10^{-6}$; training stops at "
+            reason="it is the length of the gradient, which counts as zero below "
+            "$10^{-6}$; training stops at "
             "$3 \\cdot 10^{-9}$ or after 60,000 steps",
             precision=True,
         ),
         Check.each(
-            "(x_i, 1) and (tanh(W x_i + b), 1) outside the row spaces, over |gradient| / (decay sigma_n)",
+            "(x_i, 1) and (tanh(W x_i + b), 1) outside the row spaces, over |gradient| "
+            "/ (decay sigma_n)",
             spans,
             at_most=1.0,
             tag="proved",
-            math=r"$(x_i, 1)$ and $(\tanh(W x_i + b), 1)$ outside the row spaces of $[W\ b]$ and $[V\ c]$, over "
+            math=r"$(x_i, 1)$ and $(\tanh(W x_i + b), 1)$ outside the row spaces of "
+            r"$[W\ b]$ and $[V\ c]$, over "
             r"$\|\nabla\| / (\lambda \sigma_n)$",
-            reason="Wedin's bound for what the gradient that is left turns a row space by, where the rank is $n$",
+            reason="Wedin's bound for what the gradient that is left turns a row space "
+            "by, where the rank is $n$",
             precision=True,
         ),
     )
@@ -175,7 +193,8 @@ def _recovered(few: Outcome, many: Outcome) -> tuple[Check, ...]:
             ranks,
             least=0.95,
             tag="observed",
-            reason="it cannot be larger; that it is not smaller was seen in all networks of a study on other seeds",
+            reason="it cannot be larger; that it is not smaller was seen in all "
+            "networks of a study on other seeds",
         ),
         Check.share(
             "every point found within 1 %, n = 6, K = 10",
@@ -183,7 +202,8 @@ def _recovered(few: Outcome, many: Outcome) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             math=told + "$n = 6$, $K = 10$",
-            reason="nine of ten networks; in studies on other seeds about nineteen of twenty",
+            reason="nine of ten networks; in studies on other seeds about nineteen of "
+            "twenty",
         ),
         Check.share(
             "every point found within 1 %, n = 10, K = 20",
@@ -199,7 +219,8 @@ def _recovered(few: Outcome, many: Outcome) -> tuple[Check, ...]:
             at_least=FAR,
             least=0.9,
             tag="observed",
-            math=r"nearest of 100 held-out points to any training point at least $20\,\%$ away",
+            math=r"nearest of 100 held-out points to any training point at least "
+            r"$20\,\%$ away",
             reason="twenty times what counts as found",
             repeats=0.2,
         ),
@@ -209,7 +230,8 @@ def _recovered(few: Outcome, many: Outcome) -> tuple[Check, ...]:
             at_least=FAR / 2,
             least=0.9,
             tag="observed",
-            math=r"nearest of 100 random candidates to any training point at least $10\,\%$ away",
+            math=r"nearest of 100 random candidates to any training point at least "
+            r"$10\,\%$ away",
             reason="ten times what counts as found",
             repeats=0.3,
         ),
@@ -217,16 +239,21 @@ def _recovered(few: Outcome, many: Outcome) -> tuple[Check, ...]:
 
 
 def _counted(few: Outcome, onehot: Outcome) -> Check:
-    """Whether the number of distinct neurons says which networks give all their points away."""
+    """Whether the number of distinct neurons says which networks give all their points
+    away.
+    """
     agree = [group.enough == group.solved for group in (few, onehot)]
     return Check.share(
-        "all points are found where there are more than 2 n - 2 distinct neurons, and only there",
+        "all points are found where there are more than 2 n - 2 distinct neurons, and "
+        "only there",
         torch.cat(agree),
         least=0.85,
         tag="derived",
-        math=r"all points are found where there are more than $2n - 2$ distinct neurons, and only there ($n = 6$, "
+        math=r"all points are found where there are more than $2n - 2$ distinct "
+        r"neurons, and only there ($n = 6$, "
         "random and one-hot labels)",
-        reason="the count of equations and unknowns, for equations in general position; near the border the search "
+        reason="the count of equations and unknowns, for equations in general "
+        "position; near the border the search "
         "can miss a root, and neurons can be nearly the same",
     )
 
@@ -258,7 +285,8 @@ def _single(measured: Reconstructions) -> tuple[Check, ...]:
             least=0.95,
             tag="observed",
             math="one output: rank of the first layer below $n$",
-            reason="then other data have the same parameters; seen in all networks of a study on other seeds",
+            reason="then other data have the same parameters; seen in all networks of "
+            "a study on other seeds",
         ),
         Check.share(
             "one output: networks of which some point is found within 1 %",
@@ -284,8 +312,10 @@ def _noise(distances: Tensor) -> tuple[Check, ...]:
             atol=0.5,
             least=0.9,
             tag="derived",
-            math="median error under noise of $10^{-4}$ over that under $10^{-6}$, over $100$",
-            reason="a simple root moves in proportion to the noise, to leading order; the same noise, so that only "
+            math="median error under noise of $10^{-4}$ over that under $10^{-6}$, "
+            "over $100$",
+            reason="a simple root moves in proportion to the noise, to leading order; "
+            "the same noise, so that only "
             "curvature and lost roots are left",
         ),
         Check.share(
@@ -294,7 +324,8 @@ def _noise(distances: Tensor) -> tuple[Check, ...]:
             at_least=1.0,
             most=0.1,
             tag="observed",
-            math=r"networks of which every point is found within $1\,\%$, noise of $1\,\%$ on $\theta$",
+            math=r"networks of which every point is found within $1\,\%$, noise of "
+            r"$1\,\%$ on $\theta$",
             reason="the roots move by more than their distance",
         ),
     )

@@ -40,7 +40,9 @@ def explored(outputs: int) -> tuple[Group, Tensor]:
 
 
 def shown(points: Tensor) -> Tensor:
-    """Points (n, 64) as ink from 0 to 1: the mean digit added, what is longer than a digit shortened to one."""
+    """Points (n, 64) as ink from 0 to 1: the mean digit added, what is longer than a
+    digit shortened to one.
+    """
     pixels = torch.from_numpy(load_digits(return_X_y=True)[0])
     unit = 8 * pixels.var(0).mean().sqrt()
     lengths = points.norm(dim=-1, keepdim=True)
@@ -48,7 +50,9 @@ def shown(points: Tensor) -> Tensor:
 
 
 def explore_outputs(outputs: int, noise: float) -> tuple[Figure, str]:
-    """The attack on a network with so many outputs, with noise of this relative size on its parameters."""
+    """The attack on a network with so many outputs, with noise of this relative size on
+    its parameters.
+    """
     problem, theta = explored(outputs)
     theta = noisy(theta, noise, seed=2)
     points, held = problem.inputs[0], problem.held[0]
@@ -77,7 +81,9 @@ def _sentence(outputs: int, noise: float, gaps: Tensor, held: Tensor) -> str:
     if middle > 1:
         error = "larger than the digit itself"
     return (
-        f"A network with {count}, {blur}: {int((gaps < CLOSE).sum())} of {len(gaps)} digits are found within one "
-        f"percent. The attacker's error is {error} in the median, that of the nearest of {100} other digits "
+        f"A network with {count}, {blur}: {int((gaps < CLOSE).sum())} of {len(gaps)} "
+        f"digits are found within one "
+        f"percent. The attacker's error is {error} in the median, that of the nearest "
+        f"of {100} other digits "
         f"{100 * float(held.median()):.0f} %."
     )

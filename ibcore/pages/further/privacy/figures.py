@@ -33,7 +33,9 @@ def _tile(ink: Array) -> Array:
 
 
 def plot_distances(ax: Axes, groups: Mapping[str, tuple[Array, Array]]) -> None:
-    """Distances found and to held-out points, (B, n) each, of every named group, one dot a training point."""
+    """Distances found and to held-out points, (B, n) each, of every named group, one
+    dot a training point.
+    """
     rng = np.random.default_rng(0)
     for place, (found, held) in enumerate(groups.values()):
         for shift, values, color, label in (
@@ -60,7 +62,9 @@ def plot_distances(ax: Axes, groups: Mapping[str, tuple[Array, Array]]) -> None:
 def plot_count(
     ax: Axes, groups: Mapping[str, tuple[Array, Array]], points: int
 ) -> None:
-    """Distinct neurons (B,) against the distance of the worst point (B,), and the border 2 n - 2."""
+    """Distinct neurons (B,) against the distance of the worst point (B,), and the
+    border 2 n - 2.
+    """
     for color, marker, (name, (neurons, worst)) in zip(
         ("blue", "orange", "green"), ("o", "^", "s"), groups.items(), strict=False
     ):

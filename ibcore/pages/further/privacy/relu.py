@@ -1,4 +1,6 @@
-"""The setting of Haim et al.: one output, ReLU, no weight decay, and an attack on the conditions of a KKT point."""
+"""The setting of Haim et al.: one output, ReLU, no weight decay, and an attack on the
+conditions of a KKT point.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,11 @@ _SHARP = 50.0  # slope of the sigmoid in place of the step function
 
 @dataclass(frozen=True)
 class ReluAttempt:
-    """B networks: log_loss (B,) at the end of training, the least objective of the attack relative to |theta|^2, (B,).
+    """B networks: log_loss (B,) at the end of training, the least objective of the
+    attack relative to |theta|^2, (B,).
 
-    found, held: (B, n), distances of the training points to the nearest candidate and the nearest held-out point.
+    found, held: (B, n), distances of the training points to the nearest candidate and
+    the nearest held-out point.
     """
 
     log_loss: Tensor
@@ -43,7 +47,9 @@ def relu_attempt(
     trained: int = TRAINED_STEPS,
     attacked: int = ATTACK_STEPS,
 ) -> ReluAttempt:
-    """Six digits with balanced random signs, the attack with twice as many candidates, best restart by objective."""
+    """Six digits with balanced random signs, the attack with twice as many candidates,
+    best restart by objective.
+    """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     splits = [digits_split(200, HELD, g) for g in generators]
     X = torch.stack([split.X_train[:POINTS] / 8 for split in splits])
@@ -72,7 +78,9 @@ def relu_attempt(
 
 
 def _attack(model: Network, theta: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-    """Candidates (B, 2n, d) of the better restart and its objective over |theta|^2, (B,)."""
+    """Candidates (B, 2n, d) of the better restart and its objective over |theta|^2,
+    (B,).
+    """
     members, (_, count, d) = len(theta), model.inputs.shape
     every = theta.repeat(RESTARTS, 1) / theta.norm(dim=-1).repeat(RESTARTS)[:, None]
     inner, outer = model.matrices(every)
@@ -108,7 +116,9 @@ def _attack(model: Network, theta: Tensor, steps: int) -> tuple[Tensor, Tensor]:
 
 
 def _gap(variables: Tensor, inner: Tensor, outer: Tensor, signs: Tensor) -> Tensor:
-    """|theta - sum_i lambda_i s_i grad f(x_i)|^2, (A,), lambda_i >= 0 as squares, the step smoothed."""
+    """|theta - sum_i lambda_i s_i grad f(x_i)|^2, (A,), lambda_i >= 0 as squares, the
+    step smoothed.
+    """
     parts = variables.unflatten(1, (len(signs), -1))
     points, weights = parts[..., :-1], parts[..., -1].square() * signs
     z = points @ inner.mT

@@ -1,4 +1,6 @@
-"""Networks trained with weight decay on a few points, and what an attacker reads off their parameters."""
+"""Networks trained with weight decay on a few points, and what an attacker reads off
+their parameters.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,8 @@ _POOL = 200
 class Group:
     """B networks of one hidden layer with tanh, with training data of their own.
 
-    inputs: (B, n, d).      held: (B, h, d), other points of the same kind.      signs: (B, n, K), labels +-1.
+    inputs: (B, n, d).      held: (B, h, d), other points of the same kind.      signs:
+    (B, n, K), labels +-1.
     start: (B, P).
     """
 
@@ -65,7 +68,9 @@ class Group:
 
     @property
     def objective(self) -> FunctionObjective:
-        """(1/n) sum_i sum_k log(1 + exp(-y_ik f_k(x_i))) + (decay/2) |theta|^2, with its gradient."""
+        """(1/n) sum_i sum_k log(1 + exp(-y_ik f_k(x_i))) + (decay/2) |theta|^2, with
+        its gradient.
+        """
         model, examples = self.model, self.inputs.shape[1]
 
         def values(theta: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,7 +103,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Problems:
-    """Random signs for 6 points and 10 outputs, and for 10 and 20; one-hot labels; one output."""
+    """Random signs for 6 points and 10 outputs, and for 10 and 20; one-hot labels; one
+    output.
+    """
 
     few: Group
     many: Group
@@ -111,11 +118,14 @@ class Outcome:
     """What became of B networks with n points each, and what the attacker found.
 
     identity: (B,), decay |theta - sum_i c_i grad f(x_i)|.
-    rank, outer_rank, neurons: (B,), ranks of [W b] and [V c], and the number of distinct neurons.
-    spans: (2, B), how far (x_i, 1) and (tanh(W x_i + b), 1) lie outside the two row spaces at most, over the bound
-    |gradient| / (decay sigma_n); NaN where a rank is not n.
-    found, held, drawn: (B, n), relative distance of every training point to the nearest candidate of the attacker, to
-    the nearest of the held-out points, and to the nearest of as many random candidates.
+    rank, outer_rank, neurons: (B,), ranks of [W b] and [V c], and the number of
+    distinct neurons.
+    spans: (2, B), how far (x_i, 1) and (tanh(W x_i + b), 1) lie outside the two row
+    spaces at most, over the bound |gradient| / (decay sigma_n); NaN where a rank is not
+    n.
+    found, held, drawn: (B, n), relative distance of every training point to the nearest
+    candidate of the attacker, to the nearest of the held-out points, and to the nearest
+    of as many random candidates.
     """
 
     identity: Tensor
@@ -134,7 +144,9 @@ class Outcome:
 
     @property
     def enough(self) -> Tensor:
-        """Networks with more distinct neurons than 2 (n - 1), as the count of equations asks, (B,)."""
+        """Networks with more distinct neurons than 2 (n - 1), as the count of equations
+        asks, (B,).
+        """
         return self.neurons > 2 * (self.found.shape[1] - 1)
 
 
@@ -149,13 +161,17 @@ def drawn(seeds: Sequence[int], device: torch.device) -> Problems:
 
 
 def own(X: object, y: object, seeds: Sequence[int], device: torch.device) -> Problems:
-    """Rows of a reader's X (N, d), centered, of mean squared length one; y (N,) are classes, numbered modulo ten."""
+    """Rows of a reader's X (N, d), centered, of mean squared length one; y (N,) are
+    classes, numbered modulo ten.
+    """
     points = real_tensor("X", X, ndim=2).double()
     least = 4 * MANY[0]
     if len(points) < least or points.shape[1] < MANY[0] - 1:
         raise InvalidInput(
-            f"X has shape {tuple(points.shape)}, expected at least {least} rows and {MANY[0] - 1} columns: the rank of "
-            f"the first layer tells ten points only where ten points can be independent."
+            f"X has shape {tuple(points.shape)}, expected at least {least} rows and "
+            f"{MANY[0] - 1} columns: the rank of "
+            f"the first layer tells ten points only where ten points can be "
+            f"independent."
         )
     labels = torch.from_numpy(np.unique(np.asarray(y), return_inverse=True)[1])
     if len(labels) != len(points):
@@ -210,7 +226,9 @@ def group(
 
 
 def train(problem: Group, *, steps: int | None = None) -> Tensor:
-    """Parameters (B, P) where the gradient is at most `REST` long, or after so many steps of Nesterov's method."""
+    """Parameters (B, P) where the gradient is at most `REST` long, or after so many
+    steps of Nesterov's method.
+    """
     run = explicit.descend(
         problem.objective,
         problem.start,
@@ -225,12 +243,16 @@ def train(problem: Group, *, steps: int | None = None) -> Tensor:
 
 
 def step_size(outputs: int) -> float:
-    """A step below the stability limit: the curvature of the loss grows with the number of outputs."""
+    """A step below the stability limit: the curvature of the loss grows with the number
+    of outputs.
+    """
     return 0.6 if outputs == 1 else min(0.3, 3 / outputs)
 
 
 def combination(problem: Group, theta: Tensor) -> Tensor:
-    """sum_i c_i grad f(x_i), (B, P), with the coefficients of stationarity, by automatic differentiation."""
+    """sum_i c_i grad f(x_i), (B, P), with the coefficients of stationarity, by
+    automatic differentiation.
+    """
     model = problem.model
     outputs = model.outputs(theta)
     margins = problem.signs * outputs.reshape(problem.signs.shape)
@@ -247,7 +269,9 @@ def identity_gap(problem: Group, theta: Tensor) -> Tensor:
 def attack(
     problem: Group, theta: Tensor, points: int | None = None
 ) -> list[Candidates]:
-    """What an attacker finds who is given theta (B, P), and perhaps the number of points, and nothing else."""
+    """What an attacker finds who is given theta (B, P), and perhaps the number of
+    points, and nothing else.
+    """
     return [
         candidates(layers, torch.Generator().manual_seed(number), points=points)
         for number, layers in enumerate(problem.layers(theta))
@@ -255,7 +279,9 @@ def attack(
 
 
 def outcome(problem: Group, theta: Tensor) -> Outcome:
-    """The attack on networks with parameters theta (B, P), judged with the training data in hand."""
+    """The attack on networks with parameters theta (B, P), judged with the training
+    data in hand.
+    """
     gradient = problem.objective.at(theta).gradient.norm(dim=-1)
     rows = []
     every = zip(problem.layers(theta), attack(problem, theta), strict=True)
@@ -282,7 +308,9 @@ def outcome(problem: Group, theta: Tensor) -> Outcome:
 
 
 def _spans(layers: Layers, points: Tensor, error: float) -> Tensor:
-    """How far what should lie in the two row spaces lies outside, over the bound error / sigma_n, (2,)."""
+    """How far what should lie in the two row spaces lies outside, over the bound error
+    / sigma_n, (2,).
+    """
     count = len(points)
     with_one = torch.cat([points, torch.ones_like(points[:, :1])], 1)
     ratios = []
@@ -301,7 +329,9 @@ def _spans(layers: Layers, points: Tensor, error: float) -> Tensor:
 
 
 def twin(problem: Group, theta: Tensor) -> Group:
-    """Other training inputs, as near to held-out points as can be, with the same stationary parameters (B, P)."""
+    """Other training inputs, as near to held-out points as can be, with the same
+    stationary parameters (B, P).
+    """
     parts = []
     for place, layers in enumerate(problem.layers(theta)):
         points = problem.inputs[place]
@@ -312,7 +342,9 @@ def twin(problem: Group, theta: Tensor) -> Group:
 
 
 def noisy(theta: Tensor, size: float, seed: int) -> Tensor:
-    """theta (B, P) with normal noise, independent in all parameters, of length `size` |theta| in the mean square."""
+    """theta (B, P) with normal noise, independent in all parameters, of length `size`
+    |theta| in the mean square.
+    """
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(theta.shape, generator=generator, dtype=torch.float64)
     length = theta.norm(dim=-1, keepdim=True) / theta.shape[-1] ** 0.5
@@ -322,7 +354,8 @@ def noisy(theta: Tensor, size: float, seed: int) -> Tensor:
 def noise_curve(
     problem: Group, theta: Tensor, sizes: Sequence[float] = NOISES
 ) -> Tensor:
-    """Distances of the points to the attacker's nearest candidates under noise on theta, (S, B, n).
+    """Distances of the points to the attacker's nearest candidates under noise on
+    theta, (S, B, n).
 
     The attacker is told the number of points, which noise would hide.
     """

@@ -1,1 +1,3 @@
-"""Adversarial robustness: one perturbation flips every training point of a trained network."""
+"""Adversarial robustness: one perturbation flips every training point of a trained
+network.
+"""

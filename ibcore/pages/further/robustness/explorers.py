@@ -43,7 +43,9 @@ def explored_moves(direction: str) -> Tensor:
 
 
 def explore_digits(direction: str, length: float) -> tuple[Figure, str]:
-    """One digit moved, the change, and the outputs of all training digits before and after their moves."""
+    """One digit moved, the change, and the outputs of all training digits before and
+    after their moves.
+    """
     found, pixels = explored()
     sets, net = found.sets, found.net
     root = sets.dimension**0.5
@@ -63,8 +65,10 @@ def explore_digits(direction: str, length: float) -> tuple[Figure, str]:
     flipped = int((after <= 0).sum())
     read = FIRST if bool(after[0, _SHOWN] > 0) else SECOND
     return fig, (
-        f"Every digit is moved by {length:g} of its length, {_WORDS[direction]}: {flipped} of {2 * EACH} training "
-        f"digits are misread. The {FIRST} on the left is read as a{'n' * (read == SECOND)} {read}."
+        f"Every digit is moved by {length:g} of its length, {_WORDS[direction]}: "
+        f"{flipped} of {2 * EACH} training "
+        f"digits are misread. The {FIRST} on the left is read as "
+        f"a{'n' * (read == SECOND)} {read}."
     )
 
 

@@ -14,7 +14,9 @@ Array = NDArray[np.float64]
 
 
 def plot_digit(ax: Axes, pixels: Array, title: str, reach: float = 0.0) -> None:
-    """An image (64,) in gray, or with `reach` a change of it in two colors from -reach to reach."""
+    """An image (64,) in gray, or with `reach` a change of it in two colors from -reach
+    to reach.
+    """
     colors = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if reach else {
         "cmap": "gray_r", "vmin": 0, "vmax": 16
     }  # fmt: skip
@@ -26,7 +28,9 @@ def plot_digit(ax: Axes, pixels: Array, title: str, reach: float = 0.0) -> None:
 def plot_outputs(
     ax: Axes, before: Array, after: Array, first: int, names: Sequence[str]
 ) -> None:
-    """y_i f(x_i) of all points (n,) before and after a move; the `first` points are of the class +1."""
+    """y_i f(x_i) of all points (n,) before and after a move; the `first` points are of
+    the class +1.
+    """
     places = np.arange(len(before))
     gap = np.full(len(before), np.nan)
     ax.plot(
@@ -60,7 +64,9 @@ def plot_outputs(
 def plot_profiles(
     ax: Axes, lengths: Array, margins: Array, title: str, color: str
 ) -> None:
-    """y_i f along the universal direction, (T, n), over the length of the move in units of sqrt(d)."""
+    """y_i f along the universal direction, (T, n), over the length of the move in units
+    of sqrt(d).
+    """
     ax.plot(lengths, margins, color=PALETTE[color], linestyle="-", linewidth=1)
     ax.axhline(0, color=PALETTE["red"], linestyle=":", linewidth=1.4)
     ax.set(
@@ -72,7 +78,9 @@ def plot_profiles(
 
 
 def plot_norms(ax: Axes, norms: Array, bound: float, title: str) -> None:
-    """Norms that flip the points, (B, n) in units of sqrt(d/n), a column of dots for every network."""
+    """Norms that flip the points, (B, n) in units of sqrt(d/n), a column of dots for
+    every network.
+    """
     for place, row in enumerate(norms):
         ax.plot(
             np.full(len(row), place),
@@ -103,7 +111,9 @@ def plot_norms(ax: Axes, norms: Array, bound: float, title: str) -> None:
 def plot_scaling(
     ax: Axes, points: Sequence[int], norms: Sequence[Array], radii: Array
 ) -> None:
-    """Norms over sqrt(d) that flip points (B, n) for every n, 1/sqrt(n), and radii (N, B) of constructed networks."""
+    """Norms over sqrt(d) that flip points (B, n) for every n, 1/sqrt(n), and radii (N,
+    B) of constructed networks.
+    """
     n = np.array(points, dtype=float)
     median = np.array([np.median(row) for row in norms])
     ends = np.array([[row.min(), row.max()] for row in norms])

@@ -38,8 +38,9 @@ SHOWN = 40  # points of the sets on which trained and constructed networks are c
 class Problems:
     """B data sets of every kind, and seeds.
 
-    X: (B, 20, 400), nearly orthogonal.      near, orthogonal, far: in coordinates of their span; far in 100,000
-    dimensions.      wide: in 4,000 dimensions, for every number of points.
+    X: (B, 20, 400), nearly orthogonal.      near, orthogonal, far: in coordinates of
+    their span; far in 100,000 dimensions.      wide: in 4,000 dimensions, for every
+    number of points.
     """
 
     X: Tensor
@@ -54,13 +55,16 @@ class Problems:
 
 @dataclass(frozen=True)
 class Perturbed:
-    """What flips the points of trained networks, in units of sqrt(d/n) where nothing else is said; starts S = 2.
+    """What flips the points of trained networks, in units of sqrt(d/n) where nothing
+    else is said; starts S = 2.
 
-    near: (S, B, n) along the universal direction, in 400 dimensions.      shuffled: (S, B), the share of points that
-    the direction of shuffled labels flips within 2.      shares: (3, S, B), flipped by random directions of length
-    2 sqrt(d/n), sqrt(d), 3 sqrt(d).      derived: (S, B) for the last.
-    orthogonal, orthogonal_bound, far, far_bound: (B, n).      built: (4, B, n), over the formula.      rho: (B,).
-    wide: the norms (B, n) for every number of points.      trained_size: (B,), squared norm at margin 1, 40 points.
+    near: (S, B, n) along the universal direction, in 400 dimensions.      shuffled: (S,
+    B), the share of points that the direction of shuffled labels flips within 2.
+    shares: (3, S, B), flipped by random directions of length 2 sqrt(d/n), sqrt(d), 3
+    sqrt(d).      derived: (S, B) for the last. orthogonal, orthogonal_bound, far,
+    far_bound: (B, n).      built: (4, B, n), over the formula.      rho: (B,).
+    wide: the norms (B, n) for every number of points.      trained_size: (B,), squared
+    norm at margin 1, 40 points.
     robust: constructed networks for every number of points.
     losses: log L of all runs to 1e-150, and wide_losses of those to 1e-20.
     """
@@ -100,7 +104,9 @@ class Perturbed:
 
     @property
     def ratios(self) -> Tensor:
-        """The radius of the constructed network over the largest norm that flips the trained one, 40 points, (B,)."""
+        """The radius of the constructed network over the largest norm that flips the
+        trained one, 40 points, (B,).
+        """
         largest = self.wide[SHOWN].amax(-1) / math.sqrt(SHOWN)
         return self.robust[SHOWN].radius / largest
 
@@ -108,7 +114,9 @@ class Perturbed:
 def draw_problems(
     setting: Setting, *, datasets: int, points: tuple[int, ...], directions: int
 ) -> Problems:
-    """Uniform inputs on the sphere of radius sqrt(d), in 400, 4,000 and 100,000 dimensions, and orthogonal ones."""
+    """Uniform inputs on the sphere of radius sqrt(d), in 400, 4,000 and 100,000
+    dimensions, and orthogonal ones.
+    """
     device = setting.device
     X, y = near_orthogonal(setting.seeds(datasets, "robustness"), POINTS, DIMENSION)
     X, y = X.to(device), y.to(device)
@@ -184,7 +192,9 @@ def measure_perturbations(problems: Problems, setting: Setting) -> Perturbed:  #
 
 
 def _shuffled(net: Neurons, sets: Sets, seed: int) -> Tensor:
-    """The share of points that the direction of shuffled labels flips within 2 sqrt(d/n), (B,)."""
+    """The share of points that the direction of shuffled labels flips within 2
+    sqrt(d/n), (B,).
+    """
     generator = torch.Generator().manual_seed(seed)
     orders = [torch.randperm(POINTS, generator=generator) for _ in sets.y]
     labels = sets.y.gather(1, torch.stack(orders).to(sets.y.device))
@@ -192,7 +202,9 @@ def _shuffled(net: Neurons, sets: Sets, seed: int) -> Tensor:
 
 
 def flipped_within(net: Neurons, sets: Sets, vector: Tensor) -> Tensor:
-    """The share of points that are flipped along -y_i `vector` (B, r) within 2 sqrt(d/n), (B,)."""
+    """The share of points that are flipped along -y_i `vector` (B, r) within 2
+    sqrt(d/n), (B,).
+    """
     norms = norms_to_flip(net, sets.inputs, sets.y, sets.against(vector)) / sets.unit
     return torch.where(norms.isnan(), math.nan, (norms <= 2).to(norms)).mean(-1)
 

@@ -35,10 +35,11 @@ _MOST_STEPS = 30_000
 
 @dataclass(frozen=True)
 class Sets:
-    """B data sets: inputs (B, n, r) in a basis of their span or as they are, labels y (B, n), and their dimension d.
+    """B data sets: inputs (B, n, r) in a basis of their span or as they are, labels y
+    (B, n), and their dimension d.
 
-    A weight that is orthogonal to all inputs is never trained, so that training in coordinates of the span is
-    training in all of R^d.
+    A weight that is orthogonal to all inputs is never trained, so that training in
+    coordinates of the span is training in all of R^d.
     """
 
     inputs: Tensor
@@ -47,7 +48,9 @@ class Sets:
 
     @classmethod
     def draw(cls, seeds: Sequence[int], n: int, d: int, device: torch.device) -> Sets:
-        """n uniform inputs of length sqrt(d) for every seed, in coordinates of their span."""
+        """n uniform inputs of length sqrt(d) for every seed, in coordinates of their
+        span.
+        """
         inputs, y = coordinates(seeds, n, d), two_classes(len(seeds), n)
         return cls(inputs.to(device), y.to(device), d)
 
@@ -67,7 +70,9 @@ class Sets:
         return total / torch.linalg.vector_norm(total, dim=-1, keepdim=True)
 
     def against(self, vector: Tensor) -> Tensor:
-        """-y_i times `vector` (B, r) for every point, (B, n, r): what moves each towards the other class."""
+        """-y_i times `vector` (B, r) for every point, (B, n, r): what moves each
+        towards the other class.
+        """
         return -self.y[..., None] * vector[:, None]
 
     def repeated(self, times: int) -> Sets:
@@ -79,7 +84,9 @@ class Sets:
 
 @dataclass(frozen=True)
 class Trained:
-    """B networks at the end of training: their neurons, log L (B,), and why runs ended early."""
+    """B networks at the end of training: their neurons, log L (B,), and why runs ended
+    early.
+    """
 
     net: Neurons
     log_loss: Tensor
@@ -89,7 +96,9 @@ class Trained:
 def start(
     sets: Sets, seeds: Sequence[int], scale: Tensor, *, biases: bool = True
 ) -> Tensor:
-    """Normal parameters (B, P) with the variances of PyTorch's default, 1/(3 fan-in), times `scale` (B,) squared."""
+    """Normal parameters (B, P) with the variances of PyTorch's default, 1/(3 fan-in),
+    times `scale` (B,) squared.
+    """
     r = sets.inputs.shape[-1] + biases
     rows = []
     for seed in seeds:
@@ -165,7 +174,8 @@ def universal_norms(net: Neurons, sets: Sets) -> Tensor:
 def in_all_dimensions(
     net: Neurons, basis: Tensor, seeds: Sequence[int], scale: Tensor
 ) -> Neurons:
-    """The network with weights in R^d: those in the span, and a start orthogonal to it that training never moved.
+    """The network with weights in R^d: those in the span, and a start orthogonal to it
+    that training never moved.
 
     basis: (B, d, n) of the span.      scale: (B,) of the start.
     """
@@ -185,8 +195,10 @@ def in_all_dimensions(
 class Robust:
     """Networks that are robust by construction, on B data sets.
 
-    radius: (B,), over sqrt(d).      certified: (B, n) least margins within 0.98 radii, proved neuron by neuron.
-    attacked, beyond: (B, n) least margins that the attack finds within 0.98 and 1.02 radii.
+    radius: (B,), over sqrt(d).      certified: (B, n) least margins within 0.98 radii,
+    proved neuron by neuron.
+    attacked, beyond: (B, n) least margins that the attack finds within 0.98 and 1.02
+    radii.
     size: (B,), the squared norm of its parameters, all margins 1.
     """
 
@@ -216,7 +228,8 @@ def robust(sets: Sets, seed: int) -> Robust:
 
 
 def attack_starts(sets: Sets, seed: int, tries: int = 4) -> Tensor:
-    """Directions (B, R, n, r): random ones, the universal one, away from the point, towards the nearest of the others.
+    """Directions (B, R, n, r): random ones, the universal one, away from the point,
+    towards the nearest of the others.
 
     A network that reads only the span of the inputs is attacked within it without loss.
     """
@@ -232,10 +245,12 @@ def attack_starts(sets: Sets, seed: int, tries: int = 4) -> Tensor:
 
 @dataclass(frozen=True)
 class Followed:
-    """A network trained on one data set, whose inputs were scaled to length sqrt(d), and what flips its points.
+    """A network trained on one data set, whose inputs were scaled to length sqrt(d),
+    and what flips its points.
 
-    norms: (n,) along the universal direction, over the length of the inputs.      halfway: (n,), half of the distance
-    to the nearest point of the other class, over the same: no network that classifies both is more robust.
+    norms: (n,) along the universal direction, over the length of the inputs.
+    halfway: (n,), half of the distance to the nearest point of the other class, over
+    the same: no network that classifies both is more robust.
     """
 
     sets: Sets
@@ -244,7 +259,9 @@ class Followed:
     halfway: Tensor
 
     def moves(self, vector: Tensor | None = None) -> Tensor:
-        """Unit vectors (1, n, d): along -y_i `vector` (1, d), or each point's own gradient where there is none."""
+        """Unit vectors (1, n, d): along -y_i `vector` (1, d), or each point's own
+        gradient where there is none.
+        """
         if vector is not None:
             return self.sets.against(vector)
         slope = self.sets.y[..., None] * self.net.gradients(self.sets.inputs)
@@ -253,9 +270,11 @@ class Followed:
 
 @threads()
 def follow(X: object, y: object, *, seed: int = 0, log_loss: float = NEAR) -> Followed:
-    """A network with 50 neurons on X (n, d), no row zero, and y (n,) in {-1, +1}, from a small start.
+    """A network with 50 neurons on X (n, d), no row zero, and y (n,) in {-1, +1}, from
+    a small start.
 
-    Raises `InvalidInput` for malformed data. Where the loss is not reached all numbers are NaN.
+    Raises `InvalidInput` for malformed data. Where the loss is not reached all numbers
+    are NaN.
     """
     inputs, labels = binary_data(X, y)
     lengths = torch.linalg.vector_norm(inputs, dim=-1, keepdim=True)

@@ -33,7 +33,9 @@ def line_points() -> tuple[Tensor, Tensor, Tensor]:
 
 @functools.cache
 def line_paths(width: int) -> tuple[Tensor, Tensor]:
-    """Outputs (K, 45) at examples and grid after the steps of the curve, of a network and of its prediction."""
+    """Outputs (K, 45) at examples and grid after the steps of the curve, of a network
+    and of its prediction.
+    """
     X, y, grid = line_points()
     points = torch.cat([X, grid])
     net, everywhere = (WideNetwork(part, (width,)) for part in (X, points))
@@ -60,7 +62,9 @@ def line_paths(width: int) -> tuple[Tensor, Tensor]:
 
 
 def explore_line(width: int, step: int) -> tuple[Figure, str]:
-    """The function after a step on the left, the outputs at the examples over all steps on the right."""
+    """The function after a step on the left, the outputs at the examples over all steps
+    on the right.
+    """
     X, y, grid = line_points()
     network, predicted = line_paths(width)
     now = _CURVE.index(step)

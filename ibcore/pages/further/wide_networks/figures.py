@@ -33,7 +33,9 @@ def plot_functions(
 def plot_paths(
     ax: Axes, steps: Array, network: Array, predicted: Array, now: int
 ) -> None:
-    """Outputs (K, n) at the examples over the steps, those of the network and the predicted ones."""
+    """Outputs (K, n) at the examples over the steps, those of the network and the
+    predicted ones.
+    """
     ax.plot(steps + 1, network, color=PALETTE["blue"], linestyle="-")
     ax.plot(steps + 1, predicted, color=PALETTE["orange"], linestyle="--")
     ax.axvline(now + 1, color=PALETTE["gray"], linestyle=":")
@@ -42,7 +44,9 @@ def plot_paths(
 
 
 def plot_density(ax: Axes, outputs: Array, title: str) -> None:
-    """Histogram of outputs, scaled to variance 1, and the standard normal density, on a logarithmic axis."""
+    """Histogram of outputs, scaled to variance 1, and the standard normal density, on a
+    logarithmic axis.
+    """
     edges = np.linspace(-6, 6, 49)
     counts, _ = np.histogram(outputs, edges)
     density = counts / (len(outputs) * np.diff(edges))
@@ -78,7 +82,9 @@ def plot_errors(
     label: str,
     exponents: Sequence[float] = (-0.5,),
 ) -> None:
-    """For every name (W, B) errors over its widths, their geometric mean, and gray guides through the first of it."""
+    """For every name (W, B) errors over its widths, their geometric mean, and gray
+    guides through the first of it.
+    """
     every: set[int] = set()
     for number, (name, (widths, errors)) in enumerate(rows.items()):
         tone, marker = PALETTE[_COLORS[number]], _MARKERS[number]

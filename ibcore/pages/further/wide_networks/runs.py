@@ -19,7 +19,10 @@ NARROW = 4
 
 @dataclass(frozen=True)
 class Sets:
-    """B data sets. points: (B, N, d), the training inputs first.      targets: (B, n)."""
+    """B data sets. points: (B, N, d), the training inputs first.
+
+    targets: (B, n).
+    """
 
     points: Tensor
     targets: Tensor
@@ -35,7 +38,9 @@ class Sets:
 
 
 def drawn(seeds: Sequence[int], device: torch.device) -> Sets:
-    """Eight training and eight new inputs of norm sqrt(d) in d = 10 dimensions, with standard normal targets."""
+    """Eight training and eight new inputs of norm sqrt(d) in d = 10 dimensions, with
+    standard normal targets.
+    """
     points, targets = [], []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
@@ -50,25 +55,29 @@ def drawn(seeds: Sequence[int], device: torch.device) -> Sets:
 def own(X: object, y: object, copies: int, device: torch.device) -> Sets:
     """A reader's X (n, d) and y (n,) as so many equal sets.
 
-    Inputs are scaled to norm sqrt(d), targets to mean square 1. New inputs are halfway between each input and the next.
+    Inputs are scaled to norm sqrt(d), targets to mean square 1. New inputs are halfway
+    between each input and the next.
     """
     inputs = real_tensor("X", X, ndim=2).double()
     targets = real_tensor("y", y, ndim=1).double()
     if len(inputs) != len(targets) or not 2 <= len(inputs) <= 40:
         raise InvalidInput(
-            f"X has {len(inputs)} rows and y {len(targets)} entries, expected the same number, from 2 to 40."
+            f"X has {len(inputs)} rows and y {len(targets)} entries, expected the same "
+            f"number, from 2 to 40."
         )
     size = targets.square().mean().sqrt()
     if not bool(size > 0) or not bool((inputs.norm(dim=-1) > 0).all()):
         raise InvalidInput(
-            "y is zero or a row of X is, expected targets and inputs that are not zero: the network has no biases."
+            "y is zero or a row of X is, expected targets and inputs that are not "
+            "zero: the network has no biases."
         )
     inputs = on_sphere(inputs)
     distinct_rows("X, scaled to one length,", inputs)
     middle = inputs + inputs.roll(-1, 0)
     if not bool((middle.norm(dim=-1) > 1e-6 * inputs.norm(dim=-1)).all()):
         raise InvalidInput(
-            "two neighboring rows of X are opposite, and nothing is halfway between them. Reorder the rows."
+            "two neighboring rows of X are opposite, and nothing is halfway between "
+            "them. Reorder the rows."
         )
     new = on_sphere(middle)
     points = torch.cat([inputs, new]).expand(copies, -1, -1).contiguous()
@@ -90,10 +99,11 @@ def products(
 
 
 def block_errors(products: Tensor, expected: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Mean square error, over blocks and entries, of the covariance that is estimated from a block, (S,).
+    """Mean square error, over blocks and entries, of the covariance that is estimated
+    from a block, (S,).
 
-    products: (T, n, n) of single networks.      sizes: of the blocks, each a divisor of T.      Entries are in units
-    of the standard deviations of the two outputs.
+    products: (T, n, n) of single networks.      sizes: of the blocks, each a divisor of
+    T.      Entries are in units of the standard deviations of the two outputs.
     """
     scale = expected.diagonal().sqrt()
     unit = scale[:, None] * scale
@@ -115,7 +125,9 @@ def standard_errors(products: Tensor, expected: Tensor) -> Tensor:
 def estimated_kurtosis(
     widths: tuple[int, ...], outputs: int, draws: int, generator: torch.Generator
 ) -> Tensor:
-    """M_4 / M_2^2 - 3 over all outputs of `draws` networks without biases at one input, ()."""
+    """M_4 / M_2^2 - 3 over all outputs of `draws` networks without biases at one input,
+    ().
+    """
     point = on_sphere(torch.ones(1, FEATURES, dtype=torch.float64))
     net = WideNetwork(point, widths, out=outputs, biases=False)
     seen = net.outputs(net.start(draws, generator))
@@ -129,7 +141,9 @@ def kernel_errors(
     draws: int,
     generators: Sequence[torch.Generator],
 ) -> Tensor:
-    """|K - expected|_F / |expected|_F of tangent kernels at the start, (B, draws), of networks on points (B, n, d)."""
+    """|K - expected|_F / |expected|_F of tangent kernels at the start, (B, draws), of
+    networks on points (B, n, d).
+    """
     net = WideNetwork(points, widths, biases=False)
     size = expected.norm(dim=(-2, -1))
     errors = []

@@ -35,12 +35,16 @@ class Gaps:
     """What B networks of each of W widths did, against the linear predictions.
 
     All are root mean squares over points, over that of y - f_0 on the training inputs.
-    flow: (W, 2, B), largest over time, of gradient flow against the matrix exponential with the kernel of infinite
-    width, on training and on new inputs.      bound: (W, B), what is proved of it on training inputs, the largest
-    |K_t - K|_2 over the least eigenvalue of the limit K.
-    descent: (W, 2, B), of descent against the powers of I - 2 eta K / n with the network's own kernel at its start.
-    limit, own_limit: (W, B), at new inputs after the last step, against the interpolants of both kernels.
-    distance: (W, B), |theta - theta_0| there over the least norm of the change with the kernel of infinite width.
+    flow: (W, 2, B), largest over time, of gradient flow against the matrix exponential
+    with the kernel of infinite width, on training and on new inputs.      bound: (W,
+    B), what is proved of it on training inputs, the largest |K_t - K|_2 over the least
+    eigenvalue of the limit K.
+    descent: (W, 2, B), of descent against the powers of I - 2 eta K / n with the
+    network's own kernel at its start.
+    limit, own_limit: (W, B), at new inputs after the last step, against the
+    interpolants of both kernels.
+    distance: (W, B), |theta - theta_0| there over the least norm of the change with the
+    kernel of infinite width.
     """
 
     flow: Tensor
@@ -53,7 +57,9 @@ class Gaps:
 
 @dataclass(frozen=True)
 class Trained:
-    """Networks `net` on the training inputs, the same on `all` points, from `start` (B, P), with unit steps (B,)."""
+    """Networks `net` on the training inputs, the same on `all` points, from `start` (B,
+    P), with unit steps (B,).
+    """
 
     net: WideNetwork
     everywhere: WideNetwork
@@ -62,7 +68,9 @@ class Trained:
     unit: Tensor
 
     def descend(self, split: int, stops: Sequence[int]) -> explicit.Run:
-        """Descent with steps of unit / split, recorded after so many units, with the outputs everywhere."""
+        """Descent with steps of unit / split, recorded after so many units, with the
+        outputs everywhere.
+        """
         return explicit.descend(
             Objective(self.net, Square(), self.targets, shared=False),
             self.start,
@@ -76,7 +84,8 @@ class Trained:
         )
 
     def flow(self) -> tuple[Tensor, Tensor]:
-        """Outputs (K, B, N) of gradient flow at `STOPS` units of time, extrapolated from two step sizes, and kernels.
+        """Outputs (K, B, N) of gradient flow at `STOPS` units of time, extrapolated
+        from two step sizes, and kernels.
 
         The kernels (K, B, n, n) are those of the smaller steps.
         """
@@ -87,9 +96,11 @@ class Trained:
 def networks(
     sets: Sets, widths: tuple[int, ...], generators: Sequence[torch.Generator]
 ) -> tuple[Trained, Tensor]:
-    """Networks of these widths, one a set, and their tangent kernels at the start on all points, (B, N, n).
+    """Networks of these widths, one a set, and their tangent kernels at the start on
+    all points, (B, N, n).
 
-    The unit of time is n / (2 lambda), half the largest stable step of the network's own kernel at its start.
+    The unit of time is n / (2 lambda), half the largest stable step of the network's
+    own kernel at its start.
     """
     everywhere = WideNetwork(sets.points, widths, biases=False)
     start = torch.cat([everywhere.start(1, generator) for generator in generators])
@@ -105,7 +116,9 @@ def gaps(
     shapes: Sequence[tuple[int, ...]],
     generators: Callable[[int], Sequence[torch.Generator]],
 ) -> Gaps:
-    """Train networks of every shape and compare; generators: of the number of a shape, one a set."""
+    """Train networks of every shape and compare; generators: of the number of a shape,
+    one a set.
+    """
     rows = [
         _gaps(sets, shape, generators(number)) for number, shape in enumerate(shapes)
     ]
@@ -140,7 +153,9 @@ def _gaps(
 def _flow_gap(
     sets: Sets, trained: Trained, limit: Tensor, first: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Largest over time of |f_t - prediction| with the kernel of infinite width, (2, B), and the bound (B,)."""
+    """Largest over time of |f_t - prediction| with the kernel of infinite width, (2,
+    B), and the bound (B,).
+    """
     n, (seen, kernels) = sets.examples, trained.flow()
     times = torch.tensor(STOPS).to(first)[:, None] * trained.unit
     apart = seen - flow_outputs(limit, first, sets.targets, times)
@@ -166,7 +181,9 @@ def flow_gaps(
 
 
 def _largest(apart: Tensor, n: int) -> Tensor:
-    """Largest root mean square over time of differences (K, B, N), on training and new points, (2, B)."""
+    """Largest root mean square over time of differences (K, B, N), on training and new
+    points, (2, B).
+    """
     parts = [
         root_mean_square(part).amax(0) for part in (apart[..., :n], apart[..., n:])
     ]
@@ -181,10 +198,12 @@ def root_mean_square(values: Tensor) -> Tensor:
 def linear_models(
     sets: Sets, width: int, generators: Sequence[torch.Generator]
 ) -> tuple[Tensor, Tensor]:
-    """Descent on the linearized networks in their parameters, against the closed form with J J^T: (B,) and (B,).
+    """Descent on the linearized networks in their parameters, against the closed form
+    with J J^T: (B,) and (B,).
 
-    The largest difference of an output at any stop, over the largest start; and the largest relative difference
-    between the length of the change of the parameters and the least that gives the same training outputs.
+    The largest difference of an output at any stop, over the largest start; and the
+    largest relative difference between the length of the change of the parameters and
+    the least that gives the same training outputs.
     """
     trained, _ = networks(sets, (width,), generators)
     J = trained.everywhere.jacobian(trained.start)
@@ -210,9 +229,11 @@ def linear_models(
 
 
 def least_norm_program(sets: Sets, first: Tensor) -> Tensor:
-    """Values (N,) at all points of the first set of f_0 + sum_j c_j K(., z_j) of least norm through the targets.
+    """Values (N,) at all points of the first set of f_0 + sum_j c_j K(., z_j) of least
+    norm through the targets.
 
-    The z_j are all N points, K the kernel of infinite width of one hidden layer, and `first` (N,) is f_0.
+    The z_j are all N points, K the kernel of infinite width of one hidden layer, and
+    `first` (N,) is f_0.
     """
     points, y = sets.points[0], sets.targets[0]
     gram = limit_kernel(points, points, 1, 0.0).cpu().numpy()

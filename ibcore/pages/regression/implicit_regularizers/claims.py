@@ -1,4 +1,6 @@
-"""Implicit regularizers: gradient flow under a commuting parametrization is mirror flow, fits, and minimizes."""
+"""Implicit regularizers: gradient flow under a commuting parametrization is mirror
+flow, fits, and minimizes.
+"""
 
 from __future__ import annotations
 
@@ -32,17 +34,21 @@ from ibcore.validation import InvalidInput, regression_data
 
 EXACT = 1e-7
 _DRIFT = (
-    "the integrator has a tolerance of $10^{-10}$ a step; over some three hundred steps its errors add up to some "
-    "$10^{-9}$ where the program is well conditioned, and a hundred times that is left for data where it is not"
+    "the integrator has a tolerance of $10^{-10}$ a step; over some three hundred "
+    "steps its errors add up to some "
+    "$10^{-9}$ where the program is well conditioned, and a hundred times that is left "
+    "for data where it is not"
 )
 _SAME = "the precision of the limits, for the same reason"
 
 
 @dataclass(frozen=True)
 class Problems:
-    """B data sets for each of F commuting parametrizations, and B for networks that do not commute.
+    """B data sets for each of F commuting parametrizations, and B for networks that do
+    not commute.
 
-    seeds: (B,), of the corners of squares.      turned: with one layer turned against the other.
+    seeds: (B,), of the corners of squares.      turned: with one layer turned against
+    the other.
     connected: fully connected networks, without data.
     """
 
@@ -54,12 +60,16 @@ class Problems:
 
 @dataclass(frozen=True)
 class MirrorFlow:
-    """What was measured of one commuting parametrization on B data sets, (B,) each, NaN where a flow did not fit.
+    """What was measured of one commuting parametrization on B data sets, (B,) each, NaN
+    where a flow did not fit.
 
-    limit: distance of the end from the interpolant of least Q, relative.      error: of that one's certificate.
-    path: the largest distance between raw parameters and mirror flow at the stops, relative to the end.
+    limit: distance of the end from the interpolant of least Q, relative.      error: of
+    that one's certificate.
+    path: the largest distance between raw parameters and mirror flow at the stops,
+    relative to the end.
     outside: the share of grad Q(w) outside the row space, largest of all stops.
-    area: the dual objective apart from twice the area under the loss, over Q at the end, largest of all stops.
+    area: the dual objective apart from twice the area under the loss, over Q at the
+    end, largest of all stops.
     rise: the least rise of the dual objective between stops, over Q at the end.
     pace: the largest of 2 t L(t) / Q at the stops.
     weights: distance between the ends with equal and with skewed weights, relative.
@@ -80,10 +90,12 @@ class MirrorFlow:
 
 @dataclass(frozen=True)
 class Measured:
-    """Commuting parametrizations by their names; turned layers and fully connected networks, (B,) each.
+    """Commuting parametrizations by their names; turned layers and fully connected
+    networks, (B,) each.
 
-    turned: distance between the ends with equal and with skewed weights, relative.      laws: (2, B), how far the gap
-    of a small square is from its law, for turned layers and for fully connected networks.
+    turned: distance between the ends with equal and with skewed weights, relative.
+    laws: (2, B), how far the gap of a small square is from its law, for turned layers
+    and for fully connected networks.
     """
 
     commuting: dict[str, MirrorFlow]
@@ -95,7 +107,9 @@ class Measured:
 def draw_problems(
     setting: Setting, *, datasets: int, parametrizations: Sequence[str]
 ) -> Problems:
-    """Three normal examples in eight dimensions, for U U^T in five, with targets of a w of norm one."""
+    """Three normal examples in eight dimensions, for U U^T in five, with targets of a w
+    of norm one.
+    """
     seeds = tuple(setting.seeds(datasets, "mirror flow"))
     return Problems(
         {
@@ -116,15 +130,18 @@ def own_problems(
     datasets: int,
     parametrizations: Sequence[str],  # noqa: ARG001
 ) -> Problems:
-    """A reader's X (n, 8) with independent rows and y (n,), in units of root mean square one and a fit of norm one.
+    """A reader's X (n, 8) with independent rows and y (n,), in units of root mean
+    square one and a fit of norm one.
 
-    Parametrizations that are positive are left out, since a positive fit need not exist.
+    Parametrizations that are positive are left out, since a positive fit need not
+    exist.
     """
     inputs, targets = regression_data(X, y)
     inputs, targets = inputs.double().cpu(), targets.double().cpu()
     if inputs.shape[1] != FEATURES or len(inputs) >= FEATURES:
         raise InvalidInput(
-            f"X has shape {tuple(inputs.shape)}, expected fewer than {FEATURES} rows of {FEATURES} features."
+            f"X has shape {tuple(inputs.shape)}, expected fewer than {FEATURES} rows "
+            f"of {FEATURES} features."
         )
     refuse_dependent_rows(inputs.numpy())
     inputs = inputs / inputs.square().mean().sqrt()
@@ -153,7 +170,9 @@ def own_problems(
 
 
 def measure_flows(problems: Problems, setting: Setting) -> Measured:  # noqa: ARG001
-    """Every flow in raw parameters, with equal and with skewed weights; mirror flow, programs and squares."""
+    """Every flow in raw parameters, with equal and with skewed weights; mirror flow,
+    programs and squares.
+    """
     found, broken = {}, []
     for name, group in problems.commuting.items():
         rows, reasons = attempt(_commuting, zip(group, problems.seeds, strict=False))
@@ -218,13 +237,19 @@ def _commuting(task: tuple[Problem, int]) -> MirrorFlow:
 
 @claim(
     kind="theorem",
-    source="Li, Wang, Lee and Arora 2022 (abstract read, theorem recalled) for mirror flow; Woodworth et al. 2020, "
-    "Azulay et al. 2021 and Gunasekar et al. 2017 (abstracts read, theorems recalled) for the potentials. Proved on "
+    source="Li, Wang, Lee and Arora 2022 (abstract read, theorem recalled) for mirror "
+    "flow; Woodworth et al. 2020, "
+    "Azulay et al. 2021 and Gunasekar et al. 2017 (abstracts read, theorems recalled) "
+    "for the potentials. Proved on "
     "the page, with convergence",
-    statement=r"If the gradients of the coordinates of $w = G(\theta)$ commute and span, gradient flow of "
-    r"$\frac1n \|X G(\theta) - y\|^2$ is mirror flow of $w$ with a potential $Q$ that depends on $G$ and the start "
-    r"alone. Its dual variable ascends a strictly concave function, which rises by $2L$ per unit of time. So the flow "
-    "fits whatever can be fitted, and its limit has the least $Q$ of all $w$ that fit, however the examples are "
+    statement=r"If the gradients of the coordinates of $w = G(\theta)$ commute and "
+    r"span, gradient flow of "
+    r"$\frac1n \|X G(\theta) - y\|^2$ is mirror flow of $w$ with a potential $Q$ that "
+    r"depends on $G$ and the start "
+    r"alone. Its dual variable ascends a strictly concave function, which rises by "
+    r"$2L$ per unit of time. So the flow "
+    "fits whatever can be fitted, and its limit has the least $Q$ of all $w$ that fit, "
+    "however the examples are "
     "weighted.",
     quick={
         "datasets": 8,
@@ -237,7 +262,9 @@ def _commuting(task: tuple[Problem, int]) -> MirrorFlow:
     own=own_problems,
 )
 def commuting_mirror_flow(measured: Measured) -> Evidence:
-    """Flows in raw parameters against certified programs, mirror flow, and themselves with other weights."""
+    """Flows in raw parameters against certified programs, mirror flow, and themselves
+    with other weights.
+    """
     found = measured.commuting
     checks = (
         *_limits(found),
@@ -284,7 +311,8 @@ def _limits(found: dict[str, MirrorFlow]) -> tuple[Check, ...]:
                 one.limit,
                 at_most=EXACT,
                 tag="proved",
-                math=f"${_formula(name)}$: distance of the limit from the least $Q$, relative",
+                math=f"${_formula(name)}$: distance of the limit from the least $Q$, "
+                f"relative",
                 reason="as in the line above" if place else _DRIFT,
                 precision=True,
             )
@@ -337,7 +365,8 @@ def _duals(found: dict[str, MirrorFlow]) -> tuple[Check, ...]:
             at_most=10 * EXACT,
             tag="proved",
             math="dual objective apart from twice the area under the loss, over $Q$",
-            reason=f"{_SAME}; ten times more, since $Q$ is smaller than the terms of the dual objective",
+            reason=f"{_SAME}; ten times more, since $Q$ is smaller than the terms of "
+            f"the dual objective",
             precision=True,
         ),
         Check.each(
@@ -354,7 +383,8 @@ def _duals(found: dict[str, MirrorFlow]) -> tuple[Check, ...]:
             at_most=1,
             tag="proved",
             math="$2 t L(t)$ over the least $Q$, at all stops",
-            reason="the loss never rises, and twice the area under it is at most the least $Q$",
+            reason="the loss never rises, and twice the area under it is at most the "
+            "least $Q$",
         ),
     )
 
@@ -375,17 +405,21 @@ def _orders(found: dict[str, MirrorFlow], laws: Tensor) -> tuple[Check, ...]:
             _all(found, "gap"),
             at_most=1e-9,
             tag="proved",
-            reason="zero; the integrator's tolerance of $10^{-13}$, divided by the square $0.05^2$ of the side, and "
+            reason="zero; the integrator's tolerance of $10^{-13}$, divided by the "
+            "square $0.05^2$ of the side, and "
             "some twenty times that",
             precision=True,
         ),
         Check.each(
-            "without commutation: gap of a square against side^2 J [V_1, V_2], relative",
+            "without commutation: gap of a square against side^2 J [V_1, V_2], "
+            "relative",
             laws,
             at_most=0.02,
             tag="derived",
-            math=r"without commutation: gap of a square against $s^2 J [V_1, V_2]$, relative",
-            reason="the correction is of the order of the squared side, $0.05^2$ in the unit of the curvature of "
+            math=r"without commutation: gap of a square against $s^2 J [V_1, V_2]$, "
+            r"relative",
+            reason="the correction is of the order of the squared side, $0.05^2$ in "
+            "the unit of the curvature of "
             "$G$, with a factor of about 1; eight times that",
             repeats=0.3,
         ),

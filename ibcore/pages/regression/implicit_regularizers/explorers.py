@@ -69,7 +69,9 @@ def followed(kind: str) -> Followed:
 
 
 def _thinned(path: Tensor) -> Tensor:
-    """The points of a path (K, 3) that are a twenty-fourth of its length or more apart, its ends among them."""
+    """The points of a path (K, 3) that are a twenty-fourth of its length or more apart,
+    its ends among them.
+    """
     along = path.diff(dim=0).norm(dim=-1).cumsum(0)
     marks = (along / along[-1].clamp(min=1e-300) * 24).floor()
     kept = torch.cat([torch.ones(1, dtype=torch.bool), marks.diff() > 0])
@@ -96,7 +98,8 @@ def explore_weights(kind: str, ratio: float) -> tuple[Figure, str]:
     )
     shown = ", ".join(f"{round(x, 2) + 0.0:.2f}" for x in found.ends[chosen].tolist())
     return fig, (
-        f"{kind}, weights of the examples {_words(ratio)}: training ends at w = ({shown}). {verdict}."
+        f"{kind}, weights of the examples {_words(ratio)}: training ends at w = "
+        f"({shown}). {verdict}."
     )
 
 

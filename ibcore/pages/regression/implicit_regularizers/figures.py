@@ -34,7 +34,9 @@ def plot_paths(ax: Axes, paths: Sequence[Array], fits: Array, chosen: int) -> No
 def plot_ends(
     ax: Axes, ratios: Array, places: Array, chosen: int, reach: float
 ) -> None:
-    """Places (K,) of the ends along the line of fits, over the ratios (K,) of the weights."""
+    """Places (K,) of the ends along the line of fits, over the ratios (K,) of the
+    weights.
+    """
     ax.plot(ratios, places, color=PALETTE["gray"], linestyle="-", linewidth=1)
     ax.plot(ratios, places, "o", color=PALETTE["gray"], markersize=5)
     ax.plot(ratios[chosen], places[chosen], "o", color=PALETTE["blue"], markersize=9)
@@ -72,7 +74,9 @@ def plot_loss(ax: Axes, times: Array, loss: Array, least: float) -> None:
 def plot_dual(
     ax: Axes, times: Array, dual: Array, areas: Array, values: Array, least: float
 ) -> None:
-    """The dual objective (K,), twice the area under the loss, Q along the way, and its value at the end."""
+    """The dual objective (K,), twice the area under the loss, Q along the way, and its
+    value at the end.
+    """
     ax.plot(times, values, color=PALETTE["green"], linestyle="-.", label="$Q(w(t))$")
     ax.plot(times, dual, color=PALETTE["blue"], linestyle="-", label=r"$D(\nu(t))$")
     every = slice(None, None, 4)
@@ -90,7 +94,9 @@ def plot_regimes(
     trained: Array,
     dots: Sequence[Array],
 ) -> None:
-    """Distances to least l2 and least l1 over the scale of the start: predicted lines, trained dots."""
+    """Distances to least l2 and least l1 over the scale of the start: predicted lines,
+    trained dots.
+    """
     names = (
         ("blue", "-", "o", r"from least $\ell_2$"),
         ("orange", "--", "s", r"from least $\ell_1$"),

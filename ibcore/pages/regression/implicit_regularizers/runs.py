@@ -1,4 +1,6 @@
-"""Parametrizations, gradient flow in their raw parameters, and mirror flow with the potential that theory gives."""
+"""Parametrizations, gradient flow in their raw parameters, and mirror flow with the
+potential that theory gives.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +44,11 @@ _ORDERS = ((0, 1), (1, 0))
 
 @dataclass(frozen=True)
 class Parametrization:
-    """w = G(theta) with a start; `potential` is what gradient flow minimizes, None where theory names none.
+    """w = G(theta) with a start; `potential` is what gradient flow minimizes, None
+    where theory names none.
 
-    coordinates: a model with the outputs G_1, ..., G_m, `width` of them.   start: (P,).   positive: w > 0 always.
+    coordinates: a model with the outputs G_1, ..., G_m, `width` of them.   start: (P,).
+    positive: w > 0 always.
     """
 
     name: str
@@ -61,14 +65,18 @@ class Parametrization:
 
 @dataclass(frozen=True)
 class Problem:
-    """A parametrization on data: X (n, m) and y (n,) = X w for some w, which is positive where G is."""
+    """A parametrization on data: X (n, m) and y (n,) = X w for some w, which is
+    positive where G is.
+    """
 
     parametrization: Parametrization
     X: Tensor
     y: Tensor
 
     def weighted(self, weights: Tensor) -> Problem:
-        """The loss (1/n) sum_i p_i (f_i - y_i)^2 for `weights` p (n,), as the plain loss of scaled rows."""
+        """The loss (1/n) sum_i p_i (f_i - y_i)^2 for `weights` p (n,), as the plain
+        loss of scaled rows.
+        """
         root = weights.sqrt()
         return replace(self, X=root[:, None] * self.X, y=root * self.y)
 
@@ -104,9 +112,11 @@ def squares(size: int, alpha: float, generator: torch.Generator) -> Parametrizat
 def turned(
     size: int, alpha: float, angle: float, generator: torch.Generator
 ) -> Parametrization:
-    """w = u * (R u) - v * (R v) entry by entry from u = v = alpha, R a turn by `angle` in random planes.
+    """w = u * (R u) - v * (R v) entry by entry from u = v = alpha, R a turn by `angle`
+    in random planes.
 
-    Without the turn it is u^2 - v^2, and its potential; with it the quadratic forms w_k do not commute.
+    Without the turn it is u^2 - v^2, and its potential; with it the quadratic forms w_k
+    do not commute.
     """
     planes = torch.tensor(
         [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]],
@@ -128,21 +138,27 @@ def turned(
 def connected(
     size: int, neurons: int, scale: float, generator: torch.Generator
 ) -> Parametrization:
-    """w = W^T a of a fully connected linear network with one hidden layer, from normal weights times `scale`."""
+    """w = W^T a of a fully connected linear network with one hidden layer, from normal
+    weights times `scale`.
+    """
     model = DeepLinear(torch.eye(size, dtype=torch.float64), (neurons,))
     start = scale * _normal(generator, neurons * (size + 1))
     return Parametrization(f"W^T a, {neurons}", model, size, start)
 
 
 def neuron(size: int, generator: torch.Generator) -> Parametrization:
-    """w = a v of one hidden linear neuron, from normal v times 1/2 and an output weight a = |v| + 1/2."""
+    """w = a v of one hidden linear neuron, from normal v times 1/2 and an output weight
+    a = |v| + 1/2.
+    """
     chosen = connected(size, 1, 0.5, generator)
     start = torch.cat([chosen.start[:-1], chosen.start[:-1].norm()[None] + 0.5])
     return replace(chosen, name="a v", start=start)
 
 
 def product(size: int, generator: torch.Generator) -> Parametrization:
-    """The entries of W_2 W_1, square matrices, row by row, from normal weights times 1/2."""
+    """The entries of W_2 W_1, square matrices, row by row, from normal weights times
+    1/2.
+    """
     units = torch.eye(size**2, dtype=torch.float64).unflatten(1, (size, size))
     model = DeepFactorization(Sensing(units), (size,))
     return Parametrization(
@@ -163,10 +179,11 @@ def _normal(generator: torch.Generator, *shape: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Flow:
-    """Gradient flow in the raw parameters: where it ended, and at the times that were asked for.
+    """Gradient flow in the raw parameters: where it ended, and at the times that were
+    asked for.
 
-    w: (m,), NaN where the flow did not fit the data.      path: (K, m).      areas: (K + 1,), the integral of the loss
-    until each time and until the end.
+    w: (m,), NaN where the flow did not fit the data.      path: (K, m).      areas: (K
+    + 1,), the integral of the loss until each time and until the end.
     """
 
     w: Tensor
@@ -182,7 +199,9 @@ def flow(
     tolerance: float = TOLERANCE,
     target: float = FITTED,
 ) -> Flow:
-    """Gradient flow of the mean square loss in theta, and the area under it, until the loss is `target`."""
+    """Gradient flow of the mean square loss in theta, and the area under it, until the
+    loss is `target`.
+    """
     model, y = problem.parametrization.on(problem.X), problem.y
 
     def rest(x: Array) -> tuple[Tensor, Tensor]:
@@ -220,7 +239,8 @@ def flow(
 
 
 def mirror_flow(problem: Problem) -> tuple[list[float], Tensor]:
-    """Times and predictors (K, m) of mirror flow, in the n numbers nu with w = grad H(X^T nu).
+    """Times and predictors (K, m) of mirror flow, in the n numbers nu with w = grad
+    H(X^T nu).
 
     The times are `FRACTIONS` of that at which the loss has fallen to a ten-thousandth.
     """
@@ -252,11 +272,13 @@ def mirror_flow(problem: Problem) -> tuple[list[float], Tensor]:
 
 @dataclass(frozen=True)
 class Square:
-    """Two ways around a square: along grad G_1 and then grad G_2, and in the other order.
+    """Two ways around a square: along grad G_1 and then grad G_2, and in the other
+    order.
 
-    size: of all brackets at the corner, relative, see `Brackets`.      gap: how far apart the two leave w, over
-    side^2 times the norms of the Hessians and gradients of G_1 and G_2.      law: the mean gap of sides of both
-    signs, apart from side^2 J [grad G_1, grad G_2], relative to that.
+    size: of all brackets at the corner, relative, see `Brackets`.      gap: how far
+    apart the two leave w, over side^2 times the norms of the Hessians and gradients of
+    G_1 and G_2.      law: the mean gap of sides of both signs, apart from side^2 J
+    [grad G_1, grad G_2], relative to that.
     """
 
     size: float
@@ -284,7 +306,9 @@ def square(parametrization: Parametrization, seed: int) -> Square:
 
 
 def square_gap(parametrization: Parametrization, theta: Tensor, side: float) -> Tensor:
-    """How far apart two orders leave w (m,): along grad G_1 and then grad G_2 for the time `side`, or G_2 first."""
+    """How far apart two orders leave w (m,): along grad G_1 and then grad G_2 for the
+    time `side`, or G_2 first.
+    """
     first, second = (walk(parametrization, theta, order, side) for order in _ORDERS)
     return first[-1] - second[-1]
 
@@ -296,7 +320,9 @@ def walk(
     side: float,
     stops: int = 1,
 ) -> Tensor:
-    """w (len(order) * stops + 1, m) along grad G_i for the time `side`, for each i of `order`, from theta (P,)."""
+    """w (len(order) * stops + 1, m) along grad G_i for the time `side`, for each i of
+    `order`, from theta (P,).
+    """
     path = [theta[None]]
     for place in order:
         path.append(_along(parametrization, path[-1][-1], place, side, stops))
@@ -310,7 +336,9 @@ def _along(
     time: float,
     stops: int,
 ) -> Tensor:
-    """theta (stops, P) up to the time |time| along grad G_place, backwards if `time` is negative."""
+    """theta (stops, P) up to the time |time| along grad G_place, backwards if `time` is
+    negative.
+    """
     unit = torch.zeros(1, parametrization.width, dtype=torch.float64)
     unit[0, place] = math.copysign(1.0, time)
     model = parametrization.coordinates
@@ -335,7 +363,9 @@ PARAMETRIZATIONS: dict[str, Make] = {
 
 
 def drawn(make: Make, seed: int) -> Problem:
-    """A parametrization on three normal examples, with targets of a w of norm one, positive where G is."""
+    """A parametrization on three normal examples, with targets of a w of norm one,
+    positive where G is.
+    """
     generator = torch.Generator().manual_seed(seed)
     chosen = make(generator)
     X, truth = (
@@ -347,7 +377,9 @@ def drawn(make: Make, seed: int) -> Problem:
 
 
 def weights_move(problem: Problem) -> float:
-    """How far skewed weights move the end of training, relative; NaN where one of the flows does not fit."""
+    """How far skewed weights move the end of training, relative; NaN where one of the
+    flows does not fit.
+    """
     usual = flow(problem).w
     moved = flow(problem.weighted(skewed(len(problem.y)))).w - usual
     return float(moved.norm() / usual.norm())

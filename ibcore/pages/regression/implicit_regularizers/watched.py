@@ -1,4 +1,6 @@
-"""What the figures of the page follow: one flow with its dual objective, and the limit over the scale of the start."""
+"""What the figures of the page follow: one flow with its dual objective, and the limit
+over the scale of the start.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,10 @@ from ibcore.validation import InvalidInput
 class Watched:
     """One flow in raw parameters, (K,) each, from what theory says of its states.
 
-    loss: L.      values: Q(w).      dual: D(nu), with nu from grad Q(w) = X^T nu.      areas: twice the integral of L.
-    least: Q at the certified limit.      outside: the largest share of grad Q(w) outside the row space.
+    loss: L.      values: Q(w).      dual: D(nu), with nu from grad Q(w) = X^T nu.
+    areas: twice the integral of L.
+    least: Q at the certified limit.      outside: the largest share of grad Q(w)
+    outside the row space.
     """
 
     times: Tensor
@@ -38,7 +42,9 @@ class Watched:
 
 
 def watch(problem: Problem, times: Sequence[float]) -> Watched:
-    """The flow of a commuting parametrization at those of `times` before it has fitted the data."""
+    """The flow of a commuting parametrization at those of `times` before it has fitted
+    the data.
+    """
     potential, X, y = problem.parametrization.potential, problem.X, problem.y
     if potential is None:
         raise InvalidInput(f"{problem.parametrization.name} has no potential.")
@@ -61,7 +67,8 @@ def watch(problem: Problem, times: Sequence[float]) -> Watched:
 
 @dataclass(frozen=True)
 class Regimes:
-    """Relative distances of the limit of u^2 - v^2 from least l2 (row 0) and from least l1 (row 1).
+    """Relative distances of the limit of u^2 - v^2 from least l2 (row 0) and from least
+    l1 (row 1).
 
     predicted: (2, K) at `scales`.      trained: (2, T).
     """
@@ -73,7 +80,9 @@ class Regimes:
 def regimes(
     X: Tensor, y: Tensor, scales: Sequence[float], trained: Sequence[float]
 ) -> Regimes:
-    """The least Q at `scales` and networks that were trained from the scales `trained`; X (n, 8), y (n,)."""
+    """The least Q at `scales` and networks that were trained from the scales `trained`;
+    X (n, 8), y (n,).
+    """
     ends = torch.stack([minimum_norm(X, y).weights, basis_pursuit(X, y).primal])
     lines = torch.stack([one.primal for one in q_alpha_path(X, y, scales)])
     dots = torch.stack(

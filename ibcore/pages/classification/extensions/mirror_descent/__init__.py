@@ -1,1 +1,3 @@
-"""Mirror descent on separable data: its potential chooses the norm whose margin it maximizes."""
+"""Mirror descent on separable data: its potential chooses the norm whose margin it
+maximizes.
+"""

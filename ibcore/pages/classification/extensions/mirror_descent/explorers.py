@@ -24,7 +24,9 @@ _LOG_10 = math.log(10)
 
 
 def plane_points() -> Classification:
-    """Twelve points in the plane; (2, 1) and its opposite alone decide the margin in every norm."""
+    """Twelve points in the plane; (2, 1) and its opposite alone decide the margin in
+    every norm.
+    """
     above = torch.tensor(
         [[2.0, 1.0], [3.0, 0.5], [2.2, 1.8], [3.2, 1.5], [2.6, 2.3], [3.4, 0.9]],
         dtype=torch.float64,
@@ -47,7 +49,9 @@ def plane_path(p: float) -> tuple[Tensor, NormMargin, Tensor]:
 
 
 def explore_plane(p: float, power: int) -> tuple[Figure, str]:
-    """The decision line and, beside it, w over its margin in the plane of w with the ball of |w|_p."""
+    """The decision line and, beside it, w over its margin in the plane of w with the
+    ball of |w|_p.
+    """
     data = plane_points()
     states, best, gaps = plane_path(p)
     k = PLANE_TIMES.index(power)
@@ -62,6 +66,7 @@ def explore_plane(p: float, power: int) -> tuple[Figure, str]:
     w = states[k] / states[k].abs().max()
     short = f"{100 * float(gaps[k]):.2g} %" if gaps[k] >= 1e-4 else "less than 0.01 %"
     return fig, (
-        f"Potential p = {p:g} at t = 10^{power:,}: w points along ({w[0]:.2f}, {w[1]:.2f}), and its l_p "
+        f"Potential p = {p:g} at t = 10^{power:,}: w points along ({w[0]:.2f}, "
+        f"{w[1]:.2f}), and its l_p "
         f"margin is {short} short of the largest possible."
     )

@@ -48,7 +48,9 @@ def plot_separator(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
 
 
 def plot_ball(ax: Axes, signed: Array, p: float, best: Array, path: Array) -> None:
-    """The half planes y_i w.x_i >= 1 in the plane of w, the least ball |w|_p that touches them, the scaled path."""
+    """The half planes y_i w.x_i >= 1 in the plane of w, the least ball |w|_p that
+    touches them, the scaled path.
+    """
     w1, w2 = np.meshgrid(np.linspace(-0.15, 0.75, 90), np.linspace(-0.25, 0.75, 90))
     worst = (signed @ np.stack([w1.ravel(), w2.ravel()])).min(0).reshape(w1.shape)
     ax.contourf(w1, w2, worst, levels=[1, 100], colors=[PALETTE["green"]], alpha=0.2)
@@ -85,7 +87,9 @@ def plot_ball(ax: Axes, signed: Array, p: float, best: Array, path: Array) -> No
 
 
 def plot_table(ax: Axes, gaps: Array, orders: Sequence[float]) -> None:
-    """Gaps (P, Q) of the p-run in the l_q margin as a table; the smallest of every column is framed."""
+    """Gaps (P, Q) of the p-run in the l_q margin as a table; the smallest of every
+    column is framed.
+    """
     shown = np.log10(np.maximum(gaps, 1e-8))
     ax.imshow(shown, vmin=-7, vmax=0, cmap="cividis", aspect="auto")
     for i, row in enumerate(gaps):
@@ -122,7 +126,9 @@ def plot_decay(
     orders: Sequence[float],
     slopes: Sequence[float],
 ) -> None:
-    """Gap (K, P) over log t for every potential, with a guide of the derived slope through its last point."""
+    """Gap (K, P) over log t for every potential, with a guide of the derived slope
+    through its last point.
+    """
     for k, (p, slope) in enumerate(zip(orders, slopes, strict=True)):
         color, style = _STYLES[k]
         ax.plot(times, gaps[:, k], color=PALETTE[color], linestyle=style)
@@ -175,7 +181,9 @@ def plot_network_gaps(
 
 
 def plot_hidden(ax: Axes, times: Array, hidden: Array, p: float) -> None:
-    """Absolute hidden weights (K, m) of one network over log t, relative to the largest."""
+    """Absolute hidden weights (K, m) of one network over log t, relative to the
+    largest.
+    """
     for unit in (hidden / hidden.max(-1, keepdims=True)).T:
         ax.plot(
             times,

@@ -33,7 +33,9 @@ LATE = 20 * math.log(10)
 
 
 def norms(vectors: Tensor, orders: Tensor) -> Tensor:
-    """|w|_q of `vectors` (..., d) for each of `orders` (Q,), (..., Q), without overflow at large q."""
+    """|w|_q of `vectors` (..., d) for each of `orders` (Q,), (..., Q), without overflow
+    at large q.
+    """
     largest = vectors.abs().amax(-1, keepdim=True)
     return largest * ((vectors / largest).abs()[..., None] ** orders).sum(-2) ** (
         1 / orders
@@ -43,14 +45,18 @@ def norms(vectors: Tensor, orders: Tensor) -> Tensor:
 def margin_gaps(
     signed: Tensor, best: Tensor, vectors: Tensor, orders: Tensor
 ) -> Tensor:
-    """1 - (min_i y_i x_i.w / |w|_q) / gamma_q for `vectors` (..., B, d), orders (Q,) and `best` gamma (B, Q)."""
+    """1 - (min_i y_i x_i.w / |w|_q) / gamma_q for `vectors` (..., B, d), orders (Q,)
+    and `best` gamma (B, Q).
+    """
     margins = (signed @ vectors[..., None])[..., 0].amin(-1)
     return 1 - margins[..., None] / norms(vectors, orders) / best
 
 
 @dataclass(frozen=True)
 class Sets:
-    """B data sets: signed inputs (B, n, d) and the certified max margins in every order, best (B, Q)."""
+    """B data sets: signed inputs (B, n, d) and the certified max margins in every
+    order, best (B, Q).
+    """
 
     signed: Tensor
     solutions: tuple[tuple[NormMargin, ...], ...]
@@ -64,7 +70,9 @@ class Sets:
         orders: Sequence[float],
         device: torch.device,
     ) -> Sets:
-        """Pairs of X (n, d) and y (n,); raises `InvalidInput` and `NotSeparable` as `norm_max_margin` does."""
+        """Pairs of X (n, d) and y (n,); raises `InvalidInput` and `NotSeparable` as
+        `norm_max_margin` does.
+        """
         problems = [Classification(*binary_data(X, y)) for X, y in data]
         solutions = tuple(
             tuple(norm_max_margin(p.X, p.y, q) for q in orders) for p in problems
@@ -88,7 +96,9 @@ class Sets:
         orders: Sequence[float],
         device: torch.device,
     ) -> Sets:
-        """`n` points in `d` dimensions for every seed, at least 0.1 from a random hyperplane."""
+        """`n` points in `d` dimensions for every seed, at least 0.1 from a random
+        hyperplane.
+        """
         problems = [
             planted_margin(n, d, 0.1, torch.Generator().manual_seed(seed))
             for seed in seeds
@@ -129,7 +139,9 @@ def linear_runs(
     *,
     polynomial: bool = False,
 ) -> Trajectory:
-    """Mirror flow from w = 0 on every data set with each potential: members order by order."""
+    """Mirror flow from w = 0 on every data set with each potential: members order by
+    order.
+    """
     p = torch.tensor(orders).to(sets.signed).repeat_interleave(len(sets.signed))
     start = sets.signed.new_zeros(len(p), sets.signed.shape[-1])
     loss = PolynomialTail() if polynomial else Exponential()
@@ -155,11 +167,14 @@ def split(values: Tensor, orders: Sequence[float]) -> Tensor:
 
 @dataclass(frozen=True)
 class NetworkRuns:
-    """Networks of one depth trained by mirror flow, at K stops, for P orders and B starts.
+    """Networks of one depth trained by mirror flow, at K stops, for P orders and B
+    starts.
 
     gaps: (K, P, B, Q) l_q margin gaps of the linear predictor that the network is.
-    ratios: (K + 1, P, B) largest sigma_2 / sigma_1 of the hidden layers, at the start first.
-    hidden: (K, P, B, m) absolute weights of the last layer, which read the hidden units.
+    ratios: (K + 1, P, B) largest sigma_2 / sigma_1 of the hidden layers, at the start
+    first.
+    hidden: (K, P, B, m) absolute weights of the last layer, which read the hidden
+    units.
     broken: why runs ended before their last stop; they are NaN from there on.
     """
 
@@ -170,7 +185,9 @@ class NetworkRuns:
 
 
 def _hidden_ratios(model: DeepLinear, states: Tensor) -> Tensor:
-    """Largest sigma_2 / sigma_1 of the hidden layers of states (..., P), NaN where a state is not finite."""
+    """Largest sigma_2 / sigma_1 of the hidden layers of states (..., P), NaN where a
+    state is not finite.
+    """
     finite = torch.isfinite(states).all(-1)
     whole = torch.where(finite[..., None], states, 1.0)
     first, second = singular_pairs(model.layers(whole))
@@ -184,7 +201,9 @@ NETWORK_STOPS = (1e1, 1e2, 1e3, 1e4, 1e5, 1e7)
 def network_runs(
     sets: Sets, depth: int, start: Tensor, *, width: int = 4
 ) -> NetworkRuns:
-    """Mirror flow from `start` (B, P), one for each data set, with every potential of `NETWORK_ORDERS`."""
+    """Mirror flow from `start` (B, P), one for each data set, with every potential of
+    `NETWORK_ORDERS`.
+    """
     parts = []
     broken: tuple[str, ...] = ()
     for orders in (NETWORK_ORDERS[:2], NETWORK_ORDERS[2:]):
@@ -219,7 +238,9 @@ def network_runs(
 def polynomial_networks(
     sets: Sets, start: Tensor, *, width: int = 4
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """l_3 margin gaps (B,) of networks of depth 2 with p = 3 and a polynomial tail at t = 1e10, and what broke down."""
+    """l_3 margin gaps (B,) of networks of depth 2 with p = 3 and a polynomial tail at t
+    = 1e10, and what broke down.
+    """
     model = DeepLinear(sets.signed, (width,))
     time = [LATE / 2]
     run = mirror_flow(model, PolynomialTail(), start, 3.0, log_time=time, growth=GROWTH)
@@ -233,10 +254,12 @@ def polynomial_networks(
 def follow(
     X: object, y: object, p: float, log_time: object
 ) -> tuple[Trajectory, NormMargin, Tensor]:
-    """Mirror flow from w = 0, the certified optimum, and the l_p margin gap at every stop, (K,).
+    """Mirror flow from w = 0, the certified optimum, and the l_p margin gap at every
+    stop, (K,).
 
     X: (n, d).      y: (n,) in {-1, +1}.      log_time: rising stops.
-    Raises `InvalidInput` for malformed data and `NotSeparable` where no direction separates them.
+    Raises `InvalidInput` for malformed data and `NotSeparable` where no direction
+    separates them.
     """
     best = norm_max_margin(X, y, p)
     data = Classification(torch.as_tensor(X).double(), torch.as_tensor(y).double())
@@ -256,7 +279,8 @@ def naive_gaps(
     step_size: float,
     steps: int,
 ) -> Tensor:
-    """l_p margin gaps (P, B) after plain mirror descent from a small random start, on signed inputs (B, n, d).
+    """l_p margin gaps (P, B) after plain mirror descent from a small random start, on
+    signed inputs (B, n, d).
 
     best: (B, P) the largest margins.
     """

@@ -1,4 +1,6 @@
-"""Margins of networks on digits with true and with random labels, raw and divided by a norm of the weights."""
+"""Margins of networks on digits with true and with random labels, raw and divided by a
+norm of the weights.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ DIVISORS = {
 
 @functools.cache
 def trained() -> tuple[Tensor, dict[str, Tensor]]:
-    """Margins (K, 3, n) at the losses of `LOSSES` under every labeling, and the divisors (K, 3) by name."""
+    """Margins (K, 3, n) at the losses of `LOSSES` under every labeling, and the
+    divisors (K, 3) by name.
+    """
     generator = torch.Generator().manual_seed(0)
     data = labelings(1, 200, generator, dtype=torch.float64)
     X, y = data.X[0], data.y[0]
@@ -45,7 +49,9 @@ def trained() -> tuple[Tensor, dict[str, Tensor]]:
 
 
 def draw_margins(random: float, true: float, divisor: str) -> tuple[Figure, str]:
-    """Distributions of margins at the chosen losses of the network on random and of that on true labels."""
+    """Distributions of margins at the chosen losses of the network on random and of
+    that on true labels.
+    """
     margins, divisors = trained()
     scaled = margins / divisors[divisor][..., None]
     chosen = {
@@ -59,13 +65,16 @@ def draw_margins(random: float, true: float, divisor: str) -> tuple[Figure, str]
     )
     ratio = float(chosen["true"].median() / chosen["random"].median())
     return fig, (
-        f"Loss {true:g} on true and {random:g} on random labels, margins divided by {divisor}: the median for "
+        f"Loss {true:g} on true and {random:g} on random labels, margins divided by "
+        f"{divisor}: the median for "
         f"true labels is {ratio:.2g} times that for random ones."
     )
 
 
 def explore_margins() -> Explorer:
-    """The explorer that opens the page: the network on true labels has stopped at the loss 0.01."""
+    """The explorer that opens the page: the network on true labels has stopped at the
+    loss 0.01.
+    """
     return explore(
         functools.partial(draw_margins, true=0.01),
         title="Which network was trained on random labels?",

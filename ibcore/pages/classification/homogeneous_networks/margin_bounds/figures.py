@@ -15,7 +15,9 @@ STYLES = {"true": ("blue", "-"), "true again": ("green", "-."), "random": ("red"
 
 
 def draw_distributions(ax: Axes, margins: Mapping[str, Array], label: str) -> None:
-    """Share of the examples whose margin is at most a given value, one curve a labeling, with its median marked."""
+    """Share of the examples whose margin is at most a given value, one curve a
+    labeling, with its median marked.
+    """
     top = max(np.quantile(values, 0.98) for values in margins.values())
     for place, (name, values) in enumerate(margins.items()):
         color, line = STYLES[name]
@@ -38,7 +40,9 @@ def draw_distributions(ax: Axes, margins: Mapping[str, Array], label: str) -> No
 
 
 def draw_ratios(ax: Axes, ratios: Sequence[tuple[str, str, Array]]) -> None:
-    """Ratios of medians, true labels over another labeling: rows of (text, labeling, values), one mark a seed."""
+    """Ratios of medians, true labels over another labeling: rows of (text, labeling,
+    values), one mark a seed.
+    """
     for row, (_, name, values) in enumerate(ratios):
         ax.plot(
             values,
@@ -63,7 +67,10 @@ def draw_ratios(ax: Axes, ratios: Sequence[tuple[str, str, Array]]) -> None:
 def plot_growth(
     axes: Sequence[Axes], sizes: Array, complexity: Array, leading: Array, error: Array
 ) -> None:
-    """Left: R_A over the number of examples. Right: leading term and test error; (K, S), thin lines a seed."""
+    """Left: R_A over the number of examples.
+
+    Right: leading term and test error; (K, S), thin lines a seed.
+    """
     for ax, curves in (
         (axes[0], (("$R_A$", complexity, "blue", "-"),)),
         (

@@ -1,4 +1,6 @@
-"""Networks on digits with true and with random labels: trained to a loss or to a margin, and randomized."""
+"""Networks on digits with true and with random labels: trained to a loss or to a
+margin, and randomized.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ DIGITS = 1797
 
 
 def he_start(net: Network, batch: int, generator: torch.Generator) -> Tensor:
-    """Normal matrices of variance 2/columns, (B, P), drawn on the CPU (He et al. 2015), of a network without biases."""
+    """Normal matrices of variance 2/columns, (B, P), drawn on the CPU (He et al.
+
+    2015), of a network without biases.
+    """
     draws = [
         torch.randn(batch, *shape, generator=generator, dtype=torch.float64)
         * math.sqrt(2 / shape[1])
@@ -37,12 +42,14 @@ def he_start(net: Network, batch: int, generator: torch.Generator) -> Tensor:
 def train_to(
     losses: Sequence[float], net: Network, y: Tensor, start: Tensor, step_size: float
 ) -> Mapping[str, Tensor]:
-    """What B networks are when their mean cross entropy first is at most each of the K `losses`, NaN if it never is.
+    """What B networks are when their mean cross entropy first is at most each of the K
+    `losses`, NaN if it never is.
 
     net: on inputs (B, n, d).      y: labels (B, n).      start: (B, P).
-    Heavy ball with steps over the loss, which make up for the slope of the cross entropy that falls with it; a step
-    after which the loss has risen by half is undone, and training goes on at half the step size from rest.
-    Returns `margins`, (K, B, n), and the complexities `spectral` and `frobenius`, (K, B).
+    Heavy ball with steps over the loss, which make up for the slope of the cross
+    entropy that falls with it; a step after which the loss has risen by half is undone,
+    and training goes on at half the step size from rest. Returns `margins`, (K, B, n),
+    and the complexities `spectral` and `frobenius`, (K, B).
     """
     run = descend(
         Objective(net, SoftmaxCrossEntropy(), y, shared=False),
@@ -64,7 +71,9 @@ def train_to(
 
 @dataclass(frozen=True)
 class Digits:
-    """B samples of digits of mean norm 1: X (B, n, 64), y (B, n) the labels to train on, and digits to test."""
+    """B samples of digits of mean norm 1: X (B, n, 64), y (B, n) the labels to train
+    on, and digits to test.
+    """
 
     X: Tensor
     y: Tensor
@@ -87,7 +96,9 @@ def draw_digits(
     corruption: float,
     device: torch.device | str,
 ) -> Digits:
-    """A sample a seed; the digits do not depend on `corruption`, the share of redrawn training labels."""
+    """A sample a seed; the digits do not depend on `corruption`, the share of redrawn
+    training labels.
+    """
     parts = [
         digits_split(
             n, test, torch.Generator().manual_seed(seed), corruption, device=device
@@ -105,9 +116,11 @@ def draw_digits(
 
 @dataclass(frozen=True)
 class Grown:
-    """Networks after training on K numbers of examples to the same margin, B each: (K, B), NaN where it failed.
+    """Networks after training on K numbers of examples to the same margin, B each: (K,
+    B), NaN where it failed.
 
-    complexity: R_A.      leading: |X|_F R_A / (gamma n).      error: share of test digits misclassified.
+    complexity: R_A.      leading: |X|_F R_A / (gamma n).      error: share of test
+    digits misclassified.
     """
 
     complexity: Tensor
@@ -126,9 +139,11 @@ def grow(
     margin: float = 1.0,
     share: float = 0.99,
 ) -> Grown:
-    """Train until a `share` of the examples has at least the `margin`, on more and more digits.
+    """Train until a `share` of the examples has at least the `margin`, on more and more
+    digits.
 
-    The test digits, as many as there are beside the largest training set, are not all the same for every size.
+    The test digits, as many as there are beside the largest training set, are not all
+    the same for every size.
     """
     test, rows = DIGITS - max(sizes), []
     for n in sizes:
@@ -166,7 +181,9 @@ def _wide(margin: float, share: float) -> Any:
 def train_briefly(
     data: Digits, width: int, loss: float, steps: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Starts and ends (B, P) of training until the mean cross entropy is at most `loss`, or for so many steps."""
+    """Starts and ends (B, P) of training until the mean cross entropy is at most
+    `loss`, or for so many steps.
+    """
     net = data.network(width)
     start = he_start(net, len(data.y), generator)
     run = descend(
@@ -192,10 +209,11 @@ def randomized_errors(
     *,
     batch: int = 64,
 ) -> tuple[Tensor, Tensor]:
-    """Errors of weights N(mean, spread^2 I) on training and on test digits, (B,), means over `draws` and a quarter.
+    """Errors of weights N(mean, spread^2 I) on training and on test digits, (B,), means
+    over `draws` and a quarter.
 
-    Each draw is of fresh weights and of `batch` digits that they are tried on, drawn with replacement: independent
-    numbers between 0 and 1 with the right mean.
+    Each draw is of fresh weights and of `batch` digits that they are tried on, drawn
+    with replacement: independent numbers between 0 and 1 with the right mean.
     """
     net, rows = data.network(width), torch.arange(len(mean))[:, None]
     found: list[list[Tensor]] = [[], []]

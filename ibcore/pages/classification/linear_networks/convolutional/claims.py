@@ -20,10 +20,12 @@ CERTIFIED = 1e-7  # relative gap of the cone program
 
 @dataclass(frozen=True)
 class Spectra:
-    """What networks with full kernels and with kernels of one entry came to on N data sets, S starts each.
+    """What networks with full kernels and with kernels of one entry came to on N data
+    sets, S starts each.
 
-    full: predictors (K, N, S, d) with kernels of full width, at the K `LEVELS`.      single: (N, d), of one entry, at
-    the last level; both over their least margins, NaN where a flow broke down.
+    full: predictors (K, N, S, d) with kernels of full width, at the K `LEVELS`.
+    single: (N, d), of one entry, at the last level; both over their least margins, NaN
+    where a flow broke down.
     """
 
     waves: Waves
@@ -32,7 +34,9 @@ class Spectra:
     broken: tuple[str, ...]
 
     def excess(self, predictors: Tensor) -> Tensor:
-        """By which share the Fourier l1 norm of predictors (..., N, d) of margin 1 is above the least, (..., N)."""
+        """By which share the Fourier l1 norm of predictors (..., N, d) of margin 1 is
+        above the least, (..., N).
+        """
         return fourier_norm(predictors) / self.waves.least - 1
 
     @property
@@ -42,14 +46,17 @@ class Spectra:
 
 
 def draw_waves(setting: Setting, *, datasets: int, starts: int) -> Waves:
-    """Twelve points in 16 dimensions whose teacher is a sum of two cosines, and random starts."""
+    """Twelve points in 16 dimensions whose teacher is a sum of two cosines, and random
+    starts.
+    """
     return Waves.draw(setting, datasets, starts)
 
 
 def own_waves(
     setting: Setting, X: object, y: object, *, datasets: int, starts: int
 ) -> Waves:
-    """As many random starts as `draw_waves` has in all, on a reader's X (n, d) and y (n,).
+    """As many random starts as `draw_waves` has in all, on a reader's X (n, d) and y
+    (n,).
 
     A hyperplane through the origin has to separate them.
     """
@@ -65,9 +72,12 @@ def measure_spectra(waves: Waves, setting: Setting) -> Spectra:
 
 @claim(
     kind="empirical",
-    source="Gunasekar, Lee, Soudry and Srebro 2018, theorem on full-width linear convolutional networks (recalled: the "
-    "limit, if directions and phases converge); the rate is a linearization, the shares of starts are observed",
-    statement="From most random starts gradient flow on a two-layer linear convolutional "
+    source="Gunasekar, Lee, Soudry and Srebro 2018, theorem on full-width linear "
+    "convolutional networks (recalled: the "
+    "limit, if directions and phases converge); the rate is a linearization, the "
+    "shares of starts are observed",
+    statement="From most random starts gradient flow on a two-layer linear "
+    "convolutional "
     "network of full width (circular, one channel) comes close to the predictor of "
     r"largest margin in the $\ell_1$ norm of the discrete Fourier transform, its limit "
     "wherever directions and phases converge.",
@@ -79,7 +89,9 @@ def measure_spectra(waves: Waves, setting: Setting) -> Spectra:
     own=own_waves,
 )
 def conv_linear_fourier(measured: Spectra) -> Evidence:
-    """Excess of the Fourier l1 norm over the certified optimum, for full kernels and for kernels of one entry."""
+    """Excess of the Fourier l1 norm over the certified optimum, for full kernels and
+    for kernels of one entry.
+    """
     waves = measured.waves
     control = Control(
         "kernels of one entry", single_gaps(measured.excess(measured.single))
@@ -110,7 +122,8 @@ def full_gaps(certificates: Tensor, gaps: Tensor) -> tuple[Check, ...]:
             least=0.75,
             tag="derived",
             math=r"Fourier $\ell_1$ gap at $\log L = -10^{10}$ at most $10^{-3}$",
-            reason=r"$q^{-\kappa} \le 10^{-3}$ for $\kappa \ge 0.3$; starts that linger near a "
+            reason=r"$q^{-\kappa} \le 10^{-3}$ for $\kappa \ge 0.3$; starts that "
+            r"linger near a "
             "saddle are late: 9 % of 192, up to five of the eight on one data set",
         ),
         Check.share(
@@ -120,7 +133,8 @@ def full_gaps(certificates: Tensor, gaps: Tensor) -> tuple[Check, ...]:
             least=0.75,
             tag="derived",
             math=r"gap at $\log L = -10^{10}$ over gap at $-10^6$ at most 0.5",
-            reason=r"the predicted factor is $10^{-4 \kappa} \le 0.06$; a start that lingers "
+            reason=r"the predicted factor is $10^{-4 \kappa} \le 0.06$; a start that "
+            r"lingers "
             "is above, and a gap below the tolerance of the program counts as zero",
         ),
     )
@@ -135,6 +149,7 @@ def single_gaps(gaps: Tensor) -> Check:
         most=0.25,
         tag="observed",
         math=r"Fourier $\ell_1$ gap at $\log L = -10^{10}$ at most $0.01$",
-        reason=r"ten times the bar of the claim; these networks go to the $\ell_2$ solution, whose gap is a matter "
+        reason=r"ten times the bar of the claim; these networks go to the $\ell_2$ "
+        r"solution, whose gap is a matter "
         "of the data",
     )

@@ -1,4 +1,6 @@
-"""Convolutional networks watched while they train: width of the kernel and accuracy against the spectrum."""
+"""Convolutional networks watched while they train: width of the kernel and accuracy
+against the spectrum.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +35,18 @@ _GRID = tuple(k / 2 for k in range(17))
 
 @functools.cache
 def four_of_nine() -> Waves:
-    """Eight points in 16 dimensions whose Fourier l1 max margin predictor uses four of nine frequencies."""
+    """Eight points in 16 dimensions whose Fourier l1 max margin predictor uses four of
+    nine frequencies.
+    """
     data = wave_teacher(8, 16, 2, 0.3, torch.Generator().manual_seed(1))
     return Waves.of([(data.X, data.y)], Setting(), 1)
 
 
 @functools.cache
 def training_path(kernel: int) -> tuple[Tensor, Tensor]:
-    """Predictors of margin 1, (K, d), and the excess of their Fourier l1 norms, (K,), at log(1/L) from 1 to 1e8."""
+    """Predictors of margin 1, (K, d), and the excess of their Fourier l1 norms, (K,),
+    at log(1/L) from 1 to 1e8.
+    """
     waves = four_of_nine()
     model = Convolutional(waves.signed[0], kernel=kernel)
     generator = torch.Generator().manual_seed(0)
@@ -52,7 +58,9 @@ def training_path(kernel: int) -> tuple[Tensor, Tensor]:
 
 
 def explore_training(kernel: int, power: int) -> tuple[Figure, str]:
-    """The spectrum at log(1/L) = 10^power beside the excess of its l1 norm over the whole training."""
+    """The spectrum at log(1/L) = 10^power beside the excess of its l1 norm over the
+    whole training.
+    """
     waves = four_of_nine()
     best, rows = waves.best[0], waves.signed[0]
     plain = norm_max_margin(rows, torch.ones(len(rows)).double(), 2).primal
@@ -69,14 +77,18 @@ def explore_training(kernel: int, power: int) -> tuple[Figure, str]:
     )
     used, enough = (int((spectrum(one) > 0.01).sum()) for one in (beta, best))
     return fig, (
-        f"Kernels of {kernel} {'entry' if kernel == 1 else 'entries'}, log(1/L) = 10^{power}: {used} of 9 frequencies "
-        f"have more than a hundredth of the Fourier norm, where {enough} are enough, and the norm is "
+        f"Kernels of {kernel} {'entry' if kernel == 1 else 'entries'}, log(1/L) = "
+        f"10^{power}: {used} of 9 frequencies "
+        f"have more than a hundredth of the Fourier norm, where {enough} are enough, "
+        f"and the norm is "
         f"{_beside_the_least(excess)}."
     )
 
 
 def spectrum(beta: Tensor) -> Tensor:
-    """Shares of the d // 2 + 1 frequencies in the Fourier l1 norm of `beta` (d,), a pair of conjugates as one."""
+    """Shares of the d // 2 + 1 frequencies in the Fourier l1 norm of `beta` (d,), a
+    pair of conjugates as one.
+    """
     sizes = torch.fft.fft(beta).abs()
     half = len(beta) // 2
     shares = sizes[: half + 1].clone()

@@ -16,7 +16,9 @@ _LINES = (("orange", ":"), ("purple", "-."), ("green", "--"), ("blue", "-"))
 
 
 def plot_spectrum(ax: Axes, limits: Array, best: Array, plain: Array) -> None:
-    """Sizes of the Fourier coefficients, in units of their sum: networks (B, d), the Fourier l1 and the l2 optimum."""
+    """Sizes of the Fourier coefficients, in units of their sum: networks (B, d), the
+    Fourier l1 and the l2 optimum.
+    """
 
     def sizes(beta: Array) -> Array:
         full = np.abs(np.fft.fft(beta))
@@ -60,7 +62,9 @@ def plot_spectrum(ax: Axes, limits: Array, best: Array, plain: Array) -> None:
 def plot_gap_paths(
     ax: Axes, powers: Array, gaps: Array, names: Sequence[str], current: tuple[int, int]
 ) -> None:
-    """Fourier l1 gaps (K, C) of C kernels over log10 log(1/L), with a mark at (time, kernel) `current`."""
+    """Fourier l1 gaps (K, C) of C kernels over log10 log(1/L), with a mark at (time,
+    kernel) `current`.
+    """
     plot_watched(ax, powers, gaps, names, _LINES, current)
     ax.set_yscale("log")
     ax.minorticks_off()

@@ -26,11 +26,15 @@ LEVELS = (-1e6, -1e10)
 
 @dataclass(frozen=True)
 class Waves:
-    """N data sets with their certified Fourier l1 max margin predictors, and S random starts on each.
+    """N data sets with their certified Fourier l1 max margin predictors, and S random
+    starts on each.
 
-    signed: rows y_i x_i, (N, n, d).      best: (N, d), of margin 1.      least: (N,), their Fourier l1 norms.
-    certified: (N,), the relative gap of each program.      rates: (N,), exponents with which gaps should fall.
-    full: starts (N, S, 2 d) with kernels of d entries.      single: (N, 1, 1 + d) with kernels of one.
+    signed: rows y_i x_i, (N, n, d).      best: (N, d), of margin 1.      least: (N,),
+    their Fourier l1 norms.
+    certified: (N,), the relative gap of each program.      rates: (N,), exponents with
+    which gaps should fall.
+    full: starts (N, S, 2 d) with kernels of d entries.      single: (N, 1, 1 + d) with
+    kernels of one.
     """
 
     signed: Tensor
@@ -100,7 +104,9 @@ def _clear_cut_waves(
 
 
 def clear_cut(best: FourierMargin) -> bool:
-    """Whether the gap of a Fourier optimum has to fall by the rate 0.3, with no dual variable that nearly vanishes."""
+    """Whether the gap of a Fourier optimum has to fall by the rate 0.3, with no dual
+    variable that nearly vanishes.
+    """
     return best.rate >= 0.3 and best.strictness >= 0.01
 
 
@@ -111,7 +117,9 @@ def _normal(starts: int, size: int, generator: torch.Generator) -> Tensor:
 def train(
     waves: Waves, starts: Tensor, kernel: int | None, device: torch.device
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """Predictors over their least margins at `LEVELS`, (K, N, S, d), from starts (N, S, P); and why some broke down."""
+    """Predictors over their least margins at `LEVELS`, (K, N, S, d), from starts (N, S,
+    P); and why some broke down.
+    """
     rows = waves.signed.repeat_interleave(starts.shape[1], 0).to(device)
     run = follow(rows, starts.flatten(0, 1).to(device), kernel, LEVELS)
     model = Convolutional(rows, kernel=kernel)
@@ -124,7 +132,9 @@ def train(
 def follow(
     rows: Tensor, start: Tensor, kernel: int | None, levels: Sequence[float]
 ) -> Trajectory:
-    """Gradient flow on the exponential loss of signed inputs (n, d) or (B, n, d) from `start` (B, P)."""
+    """Gradient flow on the exponential loss of signed inputs (n, d) or (B, n, d) from
+    `start` (B, P).
+    """
     model = Convolutional(rows, kernel=kernel)
     return flow(model, Exponential(), start, log_loss=levels, tolerance=1e-5)
 

@@ -1,1 +1,3 @@
-"""Diagonal linear networks: sparse limits, and the scale of the start against the accuracy."""
+"""Diagonal linear networks: sparse limits, and the scale of the start against the
+accuracy.
+"""

@@ -16,7 +16,9 @@ from ibcore.oracles.woodworth import (
 def guaranteed_ratio(
     model: Diagonal, run: Trajectory, early: int, scale: Tensor
 ) -> Tensor:
-    """The share of the largest l1 margin proved for the last stop of `run` from its stop `early`, (B,)."""
+    """The share of the largest l1 margin proved for the last stop of `run` from its
+    stop `early`, (B,).
+    """
     sizes, points = run.theta.square().sum(-1), model.inputs.shape[-2]
     return guaranteed_l1_ratio(
         sizes[early],

@@ -1,4 +1,6 @@
-"""A diagonal network watched while it trains: scale of the start, depth and accuracy against sparsity."""
+"""A diagonal network watched while it trains: scale of the start, depth and accuracy
+against sparsity.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,18 @@ _GRID = tuple(k / 2 for k in range(15))
 
 @functools.cache
 def three_of_twelve() -> PlantedL1:
-    """Ten points in twelve dimensions whose l1 max-margin predictor uses three coordinates."""
+    """Ten points in twelve dimensions whose l1 max-margin predictor uses three
+    coordinates.
+    """
     slacks = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.0)
     return planted_l1(10, 3, slacks, 0.3, torch.Generator().manual_seed(0))
 
 
 @functools.cache
 def training_paths(depth: int) -> tuple[Tensor, Tensor]:
-    """Coefficients (K, S, d) and l1 margin ratios (K, S) at log(1/L) = 10^p, p = 0, 1/2, ..., 7, for `SCALES`."""
+    """Coefficients (K, S, d) and l1 margin ratios (K, S) at log(1/L) = 10^p, p = 0,
+    1/2, ..., 7, for `SCALES`.
+    """
     data = three_of_twelve()
     model = Diagonal(data.signed, depth)
     start = even_start(model.features, torch.tensor(SCALES, dtype=torch.float64))
@@ -47,7 +53,9 @@ def training_paths(depth: int) -> tuple[Tensor, Tensor]:
 
 
 def explore_training(power: int, scale: float, depth: int) -> tuple[Figure, str]:
-    """The coefficients at log(1/L) = 10^power beside the l1 margin over the whole training."""
+    """The coefficients at log(1/L) = 10^power beside the l1 margin over the whole
+    training.
+    """
     betas, ratios = training_paths(depth)
     row, column = _GRID.index(float(power)), SCALES.index(scale)
     beta = betas[row, column].numpy()
@@ -63,6 +71,8 @@ def explore_training(power: int, scale: float, depth: int) -> tuple[Figure, str]
     used = int((np.abs(beta) > 0.01 * np.abs(beta).max()).sum())
     digits = 10.0**power / np.log(10)
     return fig, (
-        f"Depth {depth}, start {scale:g}, loss 10^-{digits:,.1f}: {used} of 12 coefficients are above one "
-        f"percent of the largest, and the l1 margin is {float(ratios[row, column]):.3f} of the best possible."
+        f"Depth {depth}, start {scale:g}, loss 10^-{digits:,.1f}: {used} of 12 "
+        f"coefficients are above one "
+        f"percent of the largest, and the l1 margin is "
+        f"{float(ratios[row, column]):.3f} of the best possible."
     )

@@ -16,7 +16,9 @@ _LINES = (("blue", "-"), ("orange", "--"), ("purple", "-."))
 
 
 def plot_coefficients(ax: Axes, beta: Array, sparse: Array) -> None:
-    """Bars of the coefficients `beta` (d,), over the outlines of the `sparse` ones, both in units of their l1 norm."""
+    """Bars of the coefficients `beta` (d,), over the outlines of the `sparse` ones,
+    both in units of their l1 norm.
+    """
     order = np.argsort(-np.abs(sparse), kind="stable")
     places = np.arange(len(beta))
     ax.bar(
@@ -44,7 +46,9 @@ def plot_ratio_paths(
     names: Sequence[str],
     current: tuple[int, int],
 ) -> None:
-    """l1 margin ratios (K, S) of S scales over log10 log(1/L), with a mark at (time, scale) `current`."""
+    """l1 margin ratios (K, S) of S scales over log10 log(1/L), with a mark at (time,
+    scale) `current`.
+    """
     plot_watched(ax, powers, ratios, names, _LINES, current)
     ax.axhline(1, color=PALETTE["gray"], linestyle=":", linewidth=1.2)
     ax.legend(loc="lower right", title="scale of the start")
@@ -81,7 +85,9 @@ def plot_exponents(ax: Axes, slacks: Array, exponents: Array) -> None:
 
 
 def plot_minimizers(ax: Axes, values: Array, counts: Array, depth: int) -> None:
-    """How many starts end at each of the best local minimizers, at most eight, labeled by relative quasi-norm."""
+    """How many starts end at each of the best local minimizers, at most eight, labeled
+    by relative quasi-norm.
+    """
     shown = min(len(values), max(8, int(np.flatnonzero(counts).max()) + 1))
     places = np.arange(shown)
     ax.bar(places, counts[:shown], width=0.6, color=PALETTE["blue"])
@@ -103,7 +109,9 @@ def plot_minimizers(ax: Axes, values: Array, counts: Array, depth: int) -> None:
 
 
 def plot_scale_map(ax: Axes, scales: Array, accuracies: Array, ratios: Array) -> None:
-    """l1 margin ratios (K, S) over the scale alpha and log(1/L), with the line log(1/L) = alpha^2."""
+    """l1 margin ratios (K, S) over the scale alpha and log(1/L), with the line log(1/L)
+    = alpha^2.
+    """
     x, y = np.log10(scales), np.log10(accuracies)
     filled = ax.contourf(
         x, y, ratios, levels=np.linspace(0.7, 1, 13), extend="min", cmap="cividis"

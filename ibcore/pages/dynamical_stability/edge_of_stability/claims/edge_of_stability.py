@@ -1,4 +1,6 @@
-"""The sharpness over its bound where training ends, and what the loss does before and after it comes there."""
+"""The sharpness over its bound where training ends, and what the loss does before and
+after it comes there.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ WIDTH = 0.015
 
 @dataclass(frozen=True)
 class Batches:
-    """What is trained for the claim; `main` are the runs of gradient descent with the square loss."""
+    """What is trained for the claim; `main` are the runs of gradient descent with the
+    square loss.
+    """
 
     main: tuple[Batch, ...]
     nesterov: Batch
@@ -40,10 +44,12 @@ class Batches:
 
 @dataclass(frozen=True)
 class EdgeRuns:
-    """Courses of S runs each. claimed: gradient descent on the square loss, of which the claim speaks.
+    """Courses of S runs each. claimed: gradient descent on the square loss, of which
+    the claim speaks.
 
-    shown: the same with steps with which training ends before the edge.      small: with a step so small that its own
-    bound is never near.      nesterov, heavy_ball: with momentum 0.5.      signs: with cross-entropy.
+    shown: the same with steps with which training ends before the edge.      small:
+    with a step so small that its own bound is never near.      nesterov, heavy_ball:
+    with momentum 0.5.      signs: with cross-entropy.
     """
 
     claimed: tuple[Course, ...]
@@ -55,7 +61,9 @@ class EdgeRuns:
 
     @property
     def narrow(self) -> tuple[Course, ...]:
-        """The claimed courses without those on digits with ELU or ReLU, which hover a few percent above the bound."""
+        """The claimed courses without those on digits with ELU or ReLU, which hover a
+        few percent above the bound.
+        """
         wide = ("digits, elu", "digits, relu")
         return tuple(c for c in self.claimed if not c.name.startswith(wide))
 
@@ -156,11 +164,15 @@ def pooled(courses: tuple[Course, ...], name: str) -> Tensor:
 
 @claim(
     kind="empirical",
-    source="Cohen, Kaur, Li, Kolter and Talwalkar 2021 (abstract read; tasks and thresholds of momentum recalled)",
-    statement=r"Gradient descent on the square loss of a small network, with a step $\eta$ so large that training does "
+    source="Cohen, Kaur, Li, Kolter and Talwalkar 2021 (abstract read; tasks and "
+    "thresholds of momentum recalled)",
+    statement=r"Gradient descent on the square loss of a small network, with a step "
+    r"$\eta$ so large that training does "
     "not run out of loss before: the sharpness, the largest eigenvalue of the Hessian, "
-    r"grows until it comes to $2/\eta$ and then stays close to it, while the loss goes up "
-    "and down from step to step and falls in the long run. Nesterov's momentum does so at its own threshold; with "
+    r"grows until it comes to $2/\eta$ and then stays close to it, while the loss goes "
+    r"up "
+    "and down from step to step and falls in the long run. Nesterov's momentum does so "
+    "at its own threshold; with "
     r"cross-entropy the sharpness comes to $2/\eta$ and falls again.",
     quick={
         "starts": 8,
@@ -199,7 +211,9 @@ def pooled(courses: tuple[Course, ...], name: str) -> Tensor:
     measure=measure_courses,
 )
 def edge_of_stability(measured: EdgeRuns) -> Evidence:
-    """The sharpness over its bound where training ends, and what the loss does before and after it comes there."""
+    """The sharpness over its bound where training ends, and what the loss does before
+    and after it comes there.
+    """
     claimed = measured.claimed
     checks = (
         *_hovering(
@@ -228,7 +242,8 @@ def edge_of_stability(measured: EdgeRuns) -> Evidence:
             most=0.25,
             tag="observed",
             repeats=0.3,
-            reason="one and a half times what the claim allows to nearly all; between 1.8 and 5.1 on 32 runs",
+            reason="one and a half times what the claim allows to nearly all; between "
+            "1.8 and 5.1 on 32 runs",
         ),
         math=r"a step of $\eta/10$, against $2/\eta$",
     )
@@ -237,7 +252,8 @@ def edge_of_stability(measured: EdgeRuns) -> Evidence:
 
 
 def _hovering(narrow: Tensor, settled: Tensor, reached: Tensor) -> tuple[Check, ...]:
-    """Ratios to the bound, averaged over the last quarter: of M runs of the narrow band, and of all N runs.
+    """Ratios to the bound, averaged over the last quarter: of M runs of the narrow
+    band, and of all N runs.
 
     reached: (N,), which of these came to the bound before.
     """
@@ -250,7 +266,8 @@ def _hovering(narrow: Tensor, settled: Tensor, reached: Tensor) -> tuple[Check, 
             least=0.85,
             tag="observed",
             math=r"sharpness over $2/\eta$ within 0.015 of 1, mean of the last quarter",
-            reason="nobody has a theorem for networks. Met on 213 of 224 runs of these tasks; the others still sharpen "
+            reason="nobody has a theorem for networks. Met on 213 of 224 runs of these "
+            "tasks; the others still sharpen "
             "or oscillate slowly",
         ),
         Check.share(
@@ -261,7 +278,8 @@ def _hovering(narrow: Tensor, settled: Tensor, reached: Tensor) -> tuple[Check, 
             least=0.95,
             tag="observed",
             math="where it came to 0.99 of the bound before: between 0.95 and 1.03",
-            reason="met on 223 of 224 runs; with ReLU one oscillation may take longer than the quarter lasts",
+            reason="met on 223 of 224 runs; with ReLU one oscillation may take longer "
+            "than the quarter lasts",
         ),
     )
 
@@ -269,15 +287,19 @@ def _hovering(narrow: Tensor, settled: Tensor, reached: Tensor) -> tuple[Check, 
 def _losses(
     before: Tensor, after: Tensor, fall: Tensor, reached: Tensor
 ) -> tuple[Check, ...]:
-    """Rises of the loss (M,) before the edge; of N runs the share of steps that raise it at the edge, and its fall."""
+    """Rises of the loss (M,) before the edge; of N runs the share of steps that raise
+    it at the edge, and its fall.
+    """
     return (
         Check.each(
-            "tanh and ELU, before the sharpness is near its bound: steps that raise the loss",
+            "tanh and ELU, before the sharpness is near its bound: steps that raise "
+            "the loss",
             before,
             equals=0,
             atol=0,
             tag="derived",
-            reason=r"the descent lemma, with the curvature along a step near that at its ends; up to the last look "
+            reason=r"the descent lemma, with the curvature along a step near that at "
+            r"its ends; up to the last look "
             "at a sharpness below 0.8 of its bound",
         ),
         Check.share(
@@ -290,7 +312,8 @@ def _losses(
             reason="between 1 and 65 % of the steps on 224 runs",
         ),
         Check.share(
-            "at the edge: mean loss of the last quarter over that on arrival at most 0.5",
+            "at the edge: mean loss of the last quarter over that on arrival at most "
+            "0.5",
             fall[reached],
             at_most=0.5,
             least=0.9,
@@ -304,7 +327,8 @@ def _losses(
 def _momentum(nesterov: Tensor, peak: Tensor, heavy_ball: Tensor) -> tuple[Check, ...]:
     """Ratios of sharpness and the threshold of the method, (S,) each.
 
-    nesterov, heavy_ball: averaged over the last quarter.      peak: the largest with the heavy ball.
+    nesterov, heavy_ball: averaged over the last quarter.      peak: the largest with
+    the heavy ball.
     """
     return (
         Check.share(
@@ -314,7 +338,8 @@ def _momentum(nesterov: Tensor, peak: Tensor, heavy_ball: Tensor) -> tuple[Check
             atol=0.02,
             least=0.9,
             tag="observed",
-            reason="the threshold is derived on the page, that the sharpness stays there is observed: on 32 of 32 "
+            reason="the threshold is derived on the page, that the sharpness stays "
+            "there is observed: on 32 of 32 "
             "starts; of 168 others two diverged",
         ),
         Check.share(
@@ -324,7 +349,8 @@ def _momentum(nesterov: Tensor, peak: Tensor, heavy_ball: Tensor) -> tuple[Check
             least=0.9,
             tag="observed",
             repeats=0.3,
-            reason="it comes to its threshold, without which the next line would say nothing: at least 1.06 on "
+            reason="it comes to its threshold, without which the next line would say "
+            "nothing: at least 1.06 on "
             "64 starts",
         ),
         Check.share(
@@ -334,13 +360,16 @@ def _momentum(nesterov: Tensor, peak: Tensor, heavy_ball: Tensor) -> tuple[Check
             least=0.9,
             tag="observed",
             repeats=0.4,
-            reason="it does not stay above. On most starts it falls below and is between 0.55 and 1 at the end",
+            reason="it does not stay above. On most starts it falls below and is "
+            "between 0.55 and 1 at the end",
         ),
     )
 
 
 def _classes(peak: Tensor, settled: Tensor) -> tuple[Check, ...]:
-    """With cross-entropy the largest ratio of sharpness and bound, and its mean over the last quarter, (S,) each."""
+    """With cross-entropy the largest ratio of sharpness and bound, and its mean over
+    the last quarter, (S,) each.
+    """
     return (
         Check.share(
             "cross-entropy: largest sharpness over 2 / step at least 1",
@@ -359,8 +388,10 @@ def _classes(peak: Tensor, settled: Tensor) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             repeats=0.3,
-            math=r"cross-entropy: sharpness over $2/\eta$ at most 0.5 in the last quarter",
-            reason="where the loss vanishes with bounded weights, so does the Hessian; how far after these steps is "
+            math=r"cross-entropy: sharpness over $2/\eta$ at most 0.5 in the last "
+            r"quarter",
+            reason="where the loss vanishes with bounded weights, so does the Hessian; "
+            "how far after these steps is "
             "observed: between 0.1 and 0.25 on 72 starts",
         ),
     )

@@ -1,4 +1,6 @@
-"""The first integrals of both drifts, the order of the error, and the steps over their limit of stability."""
+"""The first integrals of both drifts, the order of the error, and the steps over their
+limit of stability.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,13 @@ from ibcore.pages.dynamical_stability.edge_of_stability.runs import (
 
 @dataclass(frozen=True)
 class Drifts:
-    """B starts beside the valley of (1 + y^2) x^2, followed with E step sizes for the time tau = eta^2 k <= 1.
+    """B starts beside the valley of (1 + y^2) x^2, followed with E step sizes for the
+    time tau = eta^2 k <= 1.
 
-    share: (B,), x at the start over the length of a step across.      height: (B,), y at the start.      tau: (K,).
-    normalized, root: (E, K, 2, B, 2), pairs of neighboring steps.      plain: (K, 2, B, 2), at the smallest step.
+    share: (B,), x at the start over the length of a step across.      height: (B,), y
+    at the start.      tau: (K,).
+    normalized, root: (E, K, 2, B, 2), pairs of neighboring steps.      plain: (K, 2, B,
+    2), at the smallest step.
     """
 
     step_sizes: tuple[float, ...]
@@ -45,7 +50,9 @@ class Drifts:
 
 
 def _error(kind: str, states: Tensor, height: Tensor, tau: Tensor) -> Tensor:
-    """|y / predicted - 1| of states (..., K, 2, B, 2) at the first of each pair, (..., K, B)."""
+    """|y / predicted - 1| of states (..., K, 2, B, 2) at the first of each pair, (...,
+    K, B).
+    """
     drift = normalized_drift if kind == "normalized" else root_drift
     return (states[..., 0, :, 1] / drift(height, tau[:, None]) - 1).abs()
 
@@ -70,7 +77,9 @@ def measure_drifts(
     problem: tuple[Tensor, Tensor, tuple[float, ...]],
     setting: Setting,  # noqa: ARG001
 ) -> Drifts:
-    """Normalized gradient descent on L, gradient descent on its root, and plain gradient descent with small steps."""
+    """Normalized gradient descent on L, gradient descent on its root, and plain
+    gradient descent with small steps.
+    """
     share, height, sizes = problem
     runs = {
         kind: torch.stack(
@@ -85,11 +94,16 @@ def measure_drifts(
 
 @claim(
     kind="theorem",
-    source="Arora, Li and Panigrahi 2022 (abstract read, theorems recalled: the general drift and the relation between "
-    "steps). The drift of the example, with a bound on its error, is proved on the page",
-    statement="Where the step cannot become short, training does not come to rest: beside a valley of minima "
-    r"normalized gradient descent on $L$ and gradient descent on $\sqrt L$ jump from side to side with period two, and "
-    r"in the time $\tau = \eta^2 k$ they drift along the valley to where it is wide. In $L = (1 + y^2)\, x^2$ by "
+    source="Arora, Li and Panigrahi 2022 (abstract read, theorems recalled: the "
+    "general drift and the relation between "
+    "steps). The drift of the example, with a bound on its error, is proved on the "
+    "page",
+    statement="Where the step cannot become short, training does not come to rest: "
+    "beside a valley of minima "
+    r"normalized gradient descent on $L$ and gradient descent on $\sqrt L$ jump from "
+    r"side to side with period two, and "
+    r"in the time $\tau = \eta^2 k$ they drift along the valley to where it is wide. "
+    r"In $L = (1 + y^2)\, x^2$ by "
     r"$y' = -y / (2 (1 + y^2))$ and by $y' = -y/2$.",
     quick={"starts": 8, "step_sizes": (0.1, 0.05, 0.02)},
     book={"starts": 8, "step_sizes": (0.1, 0.05, 0.02)},
@@ -98,7 +112,9 @@ def measure_drifts(
     measure=measure_drifts,
 )
 def ngd_sqrt_loss_eos(measured: Drifts) -> Evidence:
-    """The first integrals of both drifts, the order of the error, and the steps over their limit of stability."""
+    """The first integrals of both drifts, the order of the error, and the steps over
+    their limit of stability.
+    """
     plain = _error("normalized", measured.plain, measured.height, measured.tau)[-1]
     control = Control(
         "plain gradient descent with the smallest step, the same number of steps",
@@ -109,7 +125,8 @@ def ngd_sqrt_loss_eos(measured: Drifts) -> Evidence:
             most=0.25,
             tag="derived",
             math="$y$ within 5 % of the curve of normalized descent",
-            reason=r"it comes to rest after about $1/\eta$ steps and moves $y$ by less than $\eta^2$; the curve falls "
+            reason=r"it comes to rest after about $1/\eta$ steps and moves $y$ by less "
+            r"than $\eta^2$; the curve falls "
             "by a tenth or more in the time 1",
         ),
     )
@@ -130,13 +147,15 @@ def _bounds(measured: Drifts) -> tuple[Check, ...]:
         words, formula = _WORDS[kind]
         checks.append(
             Check.each(
-                f"{words}: first integral of the drift, distance from its line, at most as proved",
+                f"{words}: first integral of the drift, distance from its line, at "
+                f"most as proved",
                 drop[:, 1:].abs(),
                 at_most=allowed[:, 1:].expand_as(drop[:, 1:]),
                 tag="proved",
                 repeats=0.3,
                 math=f"{words}: ${formula}$ at most as proved",
-                reason=r"the proposition of the page: $\tau \eta^2$ for normalized descent, "
+                reason=r"the proposition of the page: $\tau \eta^2$ for normalized "
+                r"descent, "
                 r"$\tau \eta^2 / (1 - \eta^2)$ for the root",
             )
         )
@@ -153,7 +172,9 @@ _WORDS = {
 
 
 def _curves(measured: Drifts) -> tuple[Check, ...]:
-    """The distance from the predicted curves at the smallest step, and how it falls with the step."""
+    """The distance from the predicted curves at the smallest step, and how it falls
+    with the step.
+    """
     sizes = torch.tensor(measured.step_sizes).to(measured.tau).log()
     errors, orders = [], []
     for kind in ("normalized", "root"):
@@ -167,8 +188,10 @@ def _curves(measured: Drifts) -> tuple[Check, ...]:
             at_most=2e-4,
             tag="observed",
             repeats=0.3,
-            math="both: $y$ over its predicted curve, distance from 1 at the smallest step",
-            reason=r"half of what is proved at $\eta = 0.02$; at most $0.9 \cdot 10^{-4}$ on 1,000 starts",
+            math="both: $y$ over its predicted curve, distance from 1 at the smallest "
+            "step",
+            reason=r"half of what is proved at $\eta = 0.02$; at most $0.9 \cdot "
+            r"10^{-4}$ on 1,000 starts",
         ),
         Check.share(
             "both: order of this distance in the step, at the time 1, within 0.05 of 2",
@@ -177,15 +200,19 @@ def _curves(measured: Drifts) -> tuple[Check, ...]:
             atol=0.05,
             least=0.9,
             tag="derived",
-            math=r"both: order of this distance in $\eta$, at $\tau = 1$, within 0.05 of 2",
-            reason=r"the error is a multiple of $\eta^2$ and of higher order; on one normalized run in a hundred the "
+            math=r"both: order of this distance in $\eta$, at $\tau = 1$, within 0.05 "
+            r"of 2",
+            reason=r"the error is a multiple of $\eta^2$ and of higher order; on one "
+            r"normalized run in a hundred the "
             "multiple is so small that the rest counts",
         ),
     )
 
 
 def _pairs(measured: Drifts) -> tuple[Check, ...]:
-    """The sum of 1 / S over two neighboring steps: at the edge on average, (E, K, B) for both methods."""
+    """The sum of 1 / S over two neighboring steps: at the edge on average, (E, K, B)
+    for both methods.
+    """
     sums = torch.stack(
         [
             torch.stack(
@@ -203,13 +230,15 @@ def _pairs(measured: Drifts) -> tuple[Check, ...]:
     squares = torch.tensor(measured.step_sizes).to(sums).square()[:, None, None]
     return (
         Check.each(
-            "both: 1/S + 1/S of neighboring steps, distance from 1 over the squared step",
+            "both: 1/S + 1/S of neighboring steps, distance from 1 over the squared "
+            "step",
             (sums - 1).abs() / squares,
             at_most=4,
             tag="derived",
             repeats=0.3,
             math=r"both: $1/S_k + 1/S_{k+1}$, distance from 1 over $\eta^2$",
-            reason=r"the theorem says that it vanishes with $\eta$; here the order is $\eta^2$, with a factor that the "
+            reason=r"the theorem says that it vanishes with $\eta$; here the order is "
+            r"$\eta^2$, with a factor that the "
             "page bounds by 4",
         ),
     )

@@ -1,4 +1,6 @@
-"""Flat minima: what rescaling does to sharpness, how flat a linear network can be, and what small batches find."""
+"""Flat minima: what rescaling does to sharpness, how flat a linear network can be, and
+what small batches find.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Rank correlations of eta / B over fifteen runs from one start; what the step does at the smallest batch."""
+"""Rank correlations of eta / B over fifteen runs from one start; what the step does at
+the smallest batch.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,13 @@ STEP_SIZES = (0.025, 0.05, 0.1)
 
 @dataclass(frozen=True)
 class BatchEnds:
-    """Networks trained to the same loss with b batch sizes, the smallest first, and E step sizes on S sets.
+    """Networks trained to the same loss with b batch sizes, the smallest first, and E
+    step sizes on S sets.
 
-    noise: (b, E), eta / B.      top, trace, log_loss, steps: (b, E, S).      full: the same with all examples, (E, S).
-    top_ranks, trace_ranks: (S,), rank correlations with the noise.      level: the loss.
+    noise: (b, E), eta / B.      top, trace, log_loss, steps: (b, E, S).      full: the
+    same with all examples, (E, S).
+    top_ranks, trace_ranks: (S,), rank correlations with the noise.      level: the
+    loss.
     """
 
     noise: Tensor
@@ -48,7 +53,9 @@ def draw_digits(
     batches: tuple[int, ...],
     level: float,
 ) -> tuple[Digits, tuple[int, ...], float]:
-    """Sets of digits, and the default start of a network with one layer of tanh for each."""
+    """Sets of digits, and the default start of a network with one layer of tanh for
+    each.
+    """
     seeds = setting.seeds(sets, "batch sizes")
     return Digits.draw(seeds, examples, width, setting.device), tuple(batches), level
 
@@ -57,7 +64,9 @@ def measure_batches(
     problem: tuple[Digits, tuple[int, ...], float],
     setting: Setting,  # noqa: ARG001
 ) -> BatchEnds:
-    """SGD with fifteen pairs of batch and step size until the loss on all examples is at the level, and descent."""
+    """SGD with fifteen pairs of batch and step size until the loss on all examples is
+    at the level, and descent.
+    """
     digits, batches, level = problem
     runs = [trained(digits, STEP_SIZES, batch, level) for batch in batches]
     full = trained(digits, STEP_SIZES, digits.examples, level)
@@ -83,10 +92,13 @@ def measure_batches(
 
 @claim(
     kind="empirical",
-    source="Keskar, Mudigere, Nocedal, Smelyanskiy and Tang 2017; Jastrzebski and others 2017; Wu, Wang and Su 2022 "
+    source="Keskar, Mudigere, Nocedal, Smelyanskiy and Tang 2017; Jastrzebski and "
+    "others 2017; Wu, Wang and Su 2022 "
     "(recalled)",
-    statement="At the same training loss, networks trained by SGD from the same start have a smaller Hessian trace and "
-    r"a smaller sharpness the larger $\eta / B$ is, where $\eta$ is the step and $B$ the batch size.",
+    statement="At the same training loss, networks trained by SGD from the same start "
+    "have a smaller Hessian trace and "
+    r"a smaller sharpness the larger $\eta / B$ is, where $\eta$ is the step and $B$ "
+    r"the batch size.",
     quick={
         "sets": 8,
         "examples": 64,
@@ -112,7 +124,9 @@ def measure_batches(
     measure=measure_batches,
 )
 def batch_size_sharpness(measured: BatchEnds) -> Evidence:
-    """Rank correlations of eta / B over fifteen runs from one start; what the step does at the smallest batch."""
+    """Rank correlations of eta / B over fifteen runs from one start; what the step does
+    at the smallest batch.
+    """
     checks = (
         *_correlations(measured.trace_ranks, measured.top_ranks),
         _fall(measured.trace[0]),
@@ -144,8 +158,10 @@ def _correlations(trace: Tensor, top: Tensor) -> tuple[Check, ...]:
             at_most=-0.9,
             tag="observed",
             math=r"rank correlation of $\eta / B$ with the trace",
-            reason="the ranks of fifteen runs are off by two places in the root mean square; "
-            "without a relation its standard deviation is 0.27; with equal values of $\\eta/B$ "
+            reason="the ranks of fifteen runs are off by two places in the root mean "
+            "square; "
+            "without a relation its standard deviation is 0.27; with equal values of "
+            "$\\eta/B$ "
             "among the fifteen, $-0.987$ is the least there is",
         ),
         Check.each(
@@ -154,7 +170,8 @@ def _correlations(trace: Tensor, top: Tensor) -> tuple[Check, ...]:
             at_most=-0.7,
             tag="observed",
             math=r"rank correlation of $\eta / B$ with the sharpness",
-            reason="the ranks of fifteen runs are off by three places in the root mean square; "
+            reason="the ranks of fifteen runs are off by three places in the root mean "
+            "square; "
             "without a relation its standard deviation is 0.27",
         ),
     )
@@ -167,7 +184,8 @@ def _fall(trace: Tensor) -> Check:
         trace[-1] / trace[0],
         at_most=0.9,
         tag="observed",
-        reason="0.85 and less on 64 sets of digits; with all examples it stays above 0.97",
+        reason="0.85 and less on 64 sets of digits; with all examples it stays above "
+        "0.97",
     )
 
 
@@ -177,6 +195,8 @@ def _matched(log_loss: Tensor, level: float) -> Check:
         log_loss.exp() / level,
         at_least=0.7,
         tag="observed",
-        reason="a run ends at the first step below the level, and one step with a batch of two can lower the loss by a "
-        "fifth; a lower loss comes with a larger trace, so this works against the claim",
+        reason="a run ends at the first step below the level, and one step with a "
+        "batch of two can lower the loss by a "
+        "fifth; a lower loss comes with a larger trace, so this works against the "
+        "claim",
     )

@@ -1,4 +1,6 @@
-"""Balanced minima at the formula, all others above it, and what large steps do to the balance."""
+"""Balanced minima at the formula, all others above it, and what large steps do to the
+balance.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +44,15 @@ SMALL_STEP, LARGE_STEP = 0.5, 0.95  # as shares of 2 over the flattest sharpness
 class LinearMinima:
     """Sharpness of minima over the flattest of B targets, for every depth N.
 
-    balanced: (B,) each.      moved, solved: (M, B) each.      aligned: (M, B) each, of moved minima over the bound of
-    the proof.      far: (2 M, B) each, imbalance of moved and solved ones over that of the balanced one's layers.
-    small, large: (B,) each, where descent ends with a small and a large step.      kept, left: (B,) each, the
-    imbalance there over that of its start.      weak: (B,) each, the same after large steps along the signal with the
-    smallest singular value.      colored: (B,) each, balanced minima on inputs that are not whitened.
-    chains: (C,) each, sharpness of scalar chains over the formula; chains_least: (C,) each, over the flattest.
+    balanced: (B,) each.      moved, solved: (M, B) each.      aligned: (M, B) each, of
+    moved minima over the bound of the proof.      far: (2 M, B) each, imbalance of
+    moved and solved ones over that of the balanced one's layers.
+    small, large: (B,) each, where descent ends with a small and a large step.
+    kept, left: (B,) each, the imbalance there over that of its start.      weak: (B,)
+    each, the same after large steps along the signal with the smallest singular value.
+    colored: (B,) each, balanced minima on inputs that are not whitened.
+    chains: (C,) each, sharpness of scalar chains over the formula; chains_least: (C,)
+    each, over the flattest.
     """
 
     balanced: dict[int, Tensor]
@@ -110,7 +115,8 @@ def draw_linear(
 
 
 def _whitened(inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Inputs (n, d) with X^T X / n the identity, and some whose four directions have the mean squares in 8 : 4 : 2 : 1.
+    """Inputs (n, d) with X^T X / n the identity, and some whose four directions have
+    the mean squares in 8 : 4 : 2 : 1.
 
     The latter are scaled such that the mean square of an input is the same.
     """
@@ -121,7 +127,9 @@ def _whitened(inputs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def measure_linear(draw: LinearDraw, setting: Setting) -> LinearMinima:  # noqa: ARG001
-    """Hessians of balanced minima, of thousands of others, and of those that descent finds with two steps."""
+    """Hessians of balanced minima, of thousands of others, and of those that descent
+    finds with two steps.
+    """
     measured = LinearMinima(*({} for _ in range(13)))
     for depth, seed in zip(draw.depths, draw.seeds, strict=True):
         generator = torch.Generator().manual_seed(seed)
@@ -148,7 +156,9 @@ def _sample(
     generator: torch.Generator,
     measured: LinearMinima,
 ) -> None:
-    """Minima near and far from balanced ones, and some with normal layers, `draw.minima` each for every target."""
+    """Minima near and far from balanced ones, and some with normal layers,
+    `draw.minima` each for every target.
+    """
     copies, shape = draw.minima, (draw.minima, len(least))
     target = draw.problems.target.repeat(copies, 1, 1)
     scale = torch.logspace(-2, 0, copies).to(least).repeat_interleave(len(least))
@@ -170,7 +180,9 @@ def _sample(
 def _chains(
     depth: int, count: int, generator: torch.Generator, measured: LinearMinima
 ) -> None:
-    """Products of normal weights that are at least 0.1 in size, fitted exactly on inputs -1 and 1."""
+    """Products of normal weights that are at least 0.1 in size, fitted exactly on
+    inputs -1 and 1.
+    """
     draw = torch.randn(count, depth, generator=generator, dtype=torch.float64)
     weights = draw + 0.1 * draw.sign()
     inputs = weights.new_tensor([[-1.0], [1.0]])
@@ -193,7 +205,9 @@ def _step(
     generator: torch.Generator,
     measured: LinearMinima,
 ) -> None:
-    """Descent from the balanced minimum with its ends rescaled by `FAR`, kicked, with both steps."""
+    """Descent from the balanced minimum with its ends rescaled by `FAR`, kicked, with
+    both steps.
+    """
     objective = draw.problems.objective(depth, 2)
     model = objective.model
     first, *middle, last = layers
@@ -219,9 +233,12 @@ def _step(
 
 @claim(
     kind="theorem",
-    source="Mulayoff and Michaeli 2020 (abstract read, theorem recalled); proved on the page",
-    statement="On whitened inputs the flattest of all networks $W_N \\cdots W_1$ that compute a map $T$ have the "
-    r"sharpness $2N\,\sigma_{\max}(T)^{2 - 2/N}$. Balanced layers have it, and no minimum is flatter.",
+    source="Mulayoff and Michaeli 2020 (abstract read, theorem recalled); proved on "
+    "the page",
+    statement="On whitened inputs the flattest of all networks $W_N \\cdots W_1$ that "
+    "compute a map $T$ have the "
+    r"sharpness $2N\,\sigma_{\max}(T)^{2 - 2/N}$. Balanced layers have it, and no "
+    r"minimum is flatter.",
     quick={
         "targets": 8,
         "depths": (2, 3, 4),
@@ -247,7 +264,9 @@ def _step(
     measure=measure_linear,
 )
 def flat_minima_linear_nets(measured: LinearMinima) -> Evidence:
-    """Balanced minima at the formula, all others above it, and what large steps do to the balance."""
+    """Balanced minima at the formula, all others above it, and what large steps do to
+    the balance.
+    """
     colored = _flat(measured.colored)
     control = Control(
         "inputs that are not whitened",
@@ -327,7 +346,8 @@ def _steps(measured: LinearMinima) -> tuple[Check, ...]:
             at_most=1.06,
             least=0.9,
             tag="derived",
-            reason="a minimum in which descent stays has at most $1/0.95 = 1.053$ of the flattest sharpness; "
+            reason="a minimum in which descent stays has at most $1/0.95 = 1.053$ of "
+            "the flattest sharpness; "
             "the rest is for steps that have not quite settled",
         ),
         Check.share(
@@ -336,7 +356,8 @@ def _steps(measured: LinearMinima) -> tuple[Check, ...]:
             at_least=1.2,
             least=0.9,
             tag="derived",
-            reason="the start has $1 + (1.6 - 1/1.6)^2/N$, which is 1.23 or more up to depth 4; a step below its own "
+            reason="the start has $1 + (1.6 - 1/1.6)^2/N$, which is 1.23 or more up to "
+            "depth 4; a step below its own "
             "limit stays",
         ),
         Check.share(
@@ -345,7 +366,8 @@ def _steps(measured: LinearMinima) -> tuple[Check, ...]:
             at_most=0.9,
             least=0.9,
             tag="observed",
-            reason="steps at a stable minimum keep it to a thousandth; a tenth is well apart from that",
+            reason="steps at a stable minimum keep it to a thousandth; a tenth is well "
+            "apart from that",
         ),
         Check.share(
             "large steps: imbalance along the weakest signal over that of the start",
@@ -354,7 +376,8 @@ def _steps(measured: LinearMinima) -> tuple[Check, ...]:
             atol=0.1,
             least=0.9,
             tag="observed",
-            reason="a signal whose own curvature is below the limit is not driven; along the strongest one the "
+            reason="a signal whose own curvature is below the limit is not driven; "
+            "along the strongest one the "
             "imbalance falls below 0.6",
         ),
     )

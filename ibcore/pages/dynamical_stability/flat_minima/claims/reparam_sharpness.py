@@ -37,13 +37,15 @@ BREAKING = 10**0.5  # the factor at which a network that is not homogeneous is l
 class Rescalings:
     """B networks at K factors c; see `FACTORS`.
 
-    changes: (K, B), how far outputs move, over the largest.      values, lower, upper: (K, B), sharpness and its
-    bounds.      flattest, invariant, reach: (B,), sharpness where the blocks balance, and the bounds below and above
-    it.      product: (K,), sharpness of (ab - 1)^2 at a = c, b = 1/c.      smooth: (B,), how far the outputs of tanh
-    networks move.      log_loss: (B,).      at_kink: (B,), networks of which nothing is claimed but their outputs,
-    because a neuron is at its kink on an example.      nearest: (B,), the least inner value of a neuron over the
-    largest.      beside: (B,), how far the sharpness of networks right beside is off.      broken: why training ended
-    early.
+    changes: (K, B), how far outputs move, over the largest.      values, lower, upper:
+    (K, B), sharpness and its bounds.      flattest, invariant, reach: (B,), sharpness
+    where the blocks balance, and the bounds below and above it.      product: (K,),
+    sharpness of (ab - 1)^2 at a = c, b = 1/c.      smooth: (B,), how far the outputs of
+    tanh networks move.      log_loss: (B,).      at_kink: (B,), networks of which
+    nothing is claimed but their outputs, because a neuron is at its kink on an example.
+    nearest: (B,), the least inner value of a neuron over the largest.      beside:
+    (B,), how far the sharpness of networks right beside is off.      broken: why
+    training ended early.
     """
 
     changes: Tensor
@@ -74,7 +76,9 @@ class Rescalings:
 def draw_regressions(
     setting: Setting, *, networks: int, examples: int, width: int
 ) -> tuple[Regressions, int]:
-    """Normal inputs in five dimensions, normal targets, and a start of a network for each."""
+    """Normal inputs in five dimensions, normal targets, and a start of a network for
+    each.
+    """
     seeds = setting.seeds(networks, "rescaled networks")
     parts = []
     for seed in seeds:
@@ -88,7 +92,9 @@ def draw_regressions(
 def own_regression(
     setting: Setting, X: object, y: object, *, networks: int, examples: int, width: int
 ) -> tuple[Regressions, int]:
-    """Networks from several starts on a reader's X (n, d) and real y (n,); `examples` is not used."""
+    """Networks from several starts on a reader's X (n, d) and real y (n,); `examples`
+    is not used.
+    """
     del examples
     inputs, targets = (part.double() for part in regression_data(X, y, single=True))
     seeds = setting.seeds(networks, "rescaled networks")
@@ -167,7 +173,9 @@ def _change(
     c: Tensor,
     setting: Setting,
 ) -> Tensor:
-    """How far outputs move at the examples and 200 other points, over the largest of a network, (B,)."""
+    """How far outputs move at the examples and 200 other points, over the largest of a
+    network, (B,).
+    """
     seed = setting.seeds(1, "rescaled networks, other points")[0]
     shape = (len(theta), 200, data.inputs.shape[-1] - 1)
     draw = torch.randn(
@@ -181,7 +189,9 @@ def _change(
 
 
 def product_sharpness(c: Tensor) -> Tensor:
-    """Sharpness of (ab - 1)^2 at a = c, b = 1/c, (K,): a linear network of two weights on the input 1."""
+    """Sharpness of (ab - 1)^2 at a = c, b = 1/c, (K,): a linear network of two weights
+    on the input 1.
+    """
     model = Network(c.new_ones(1, 1), (1,), "identity", biases=False)
     objective = Objective(model, Square(), c.new_ones(1))
     return sharpness(objective, torch.stack([c, 1 / c], -1), tolerance=RESOLVED)
@@ -189,11 +199,15 @@ def product_sharpness(c: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Dinh, Pascanu, Bengio and Bengio 2017 (abstract read, theorem recalled); the bounds for every factor are "
+    source="Dinh, Pascanu, Bengio and Bengio 2017 (abstract read, theorem recalled); "
+    "the bounds for every factor are "
     "proved on the page",
-    statement="Multiplying the hidden layer of a two-layer ReLU network by $c > 0$ and dividing the output layer by it "
-    "leaves the function and moves the sharpness. Where no neuron is at its kink on an example, it is at least $c^2$ "
-    "times the largest eigenvalue of the output layer's block of the Hessian, and at least $c^{-2}$ times that of the "
+    statement="Multiplying the hidden layer of a two-layer ReLU network by $c > 0$ and "
+    "dividing the output layer by it "
+    "leaves the function and moves the sharpness. Where no neuron is at its kink on an "
+    "example, it is at least $c^2$ "
+    "times the largest eigenvalue of the output layer's block of the Hessian, and at "
+    "least $c^{-2}$ times that of the "
     "hidden layer's.",
     quick={"networks": 8, "examples": 12, "width": 32},
     book={"networks": 8, "examples": 20, "width": 64},
@@ -203,7 +217,9 @@ def product_sharpness(c: Tensor) -> Tensor:
     own=own_regression,
 )
 def reparam_sharpness(measured: Rescalings) -> Evidence:
-    """Outputs, sharpness and its bounds for 13 factors; the product model; tanh networks."""
+    """Outputs, sharpness and its bounds for 13 factors; the product model; tanh
+    networks.
+    """
     control = Control(
         "tanh in place of ReLU, factor sqrt(10)",
         Check.share(
@@ -234,7 +250,8 @@ def _same_function(changes: Tensor, product: Tensor) -> tuple[Check, ...]:
             changes,
             at_most=1e-12,
             tag="proved",
-            reason="ReLU is homogeneous; what is left is rounding of sums of some tens of products",
+            reason="ReLU is homogeneous; what is left is rounding of sums of some tens "
+            "of products",
             precision=True,
         ),
         Check.each(
@@ -243,7 +260,8 @@ def _same_function(changes: Tensor, product: Tensor) -> tuple[Check, ...]:
             equals=1,
             atol=1e-12,
             tag="proved",
-            math=r"$(ab - 1)^2$ at $a = c$, $b = 1/c$: sharpness over $2(c^2 + c^{-2})$",
+            math=r"$(ab - 1)^2$ at $a = c$, $b = 1/c$: sharpness over $2(c^2 + "
+            r"c^{-2})$",
             reason="the Hessian is a two by two matrix; rounding",
         ),
     )
@@ -256,7 +274,8 @@ def _within(measured: Rescalings) -> tuple[Check, ...]:
             measured.values / measured.lower,
             at_least=1 - 1e-8,
             tag="proved",
-            reason="the largest eigenvalue of a block; the tolerance of the iteration is $10^{-10}$",
+            reason="the largest eigenvalue of a block; the tolerance of the iteration "
+            "is $10^{-10}$",
         ),
         Check.each(
             "sharpness over its upper bound",
@@ -283,11 +302,14 @@ def _within(measured: Rescalings) -> tuple[Check, ...]:
 
 
 def _ends(values: Tensor) -> tuple[Check, ...]:
-    """Exponents of sharpness (K, B) in c between the two smallest and the two largest factors."""
+    """Exponents of sharpness (K, B) in c between the two smallest and the two largest
+    factors.
+    """
     step = math.log(float(FACTORS[1] / FACTORS[0]))
     slopes = values.log().diff(dim=0) / step
     reason = (
-        "the bounds differ by about a ratio of the blocks over $c^4$, below $10^{-4}$ for "
+        "the bounds differ by about a ratio of the blocks over $c^4$, below $10^{-4}$ "
+        "for "
         "ratios up to ten"
     )
     return tuple(

@@ -1,4 +1,6 @@
-"""What a bound on the sharpness says of the function: bends of a spline, slopes in the input, a sparse predictor."""
+"""What a bound on the sharpness says of the function: bends of a spline, slopes in the
+input, a sparse predictor.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The bound, how near to it the runs end, and norm and error against those of vanishing steps."""
+"""The bound, how near to it the runs end, and norm and error against those of vanishing
+steps.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ class SparseEnds:
 def draw_sparse(
     setting: Setting, *, datasets: int, support: int, stage: int
 ) -> SparseProblems:
-    """20 examples in 40 dimensions with `support` nonzero coefficients; the step grows every `stage` steps."""
+    """20 examples in 40 dimensions with `support` nonzero coefficients; the step grows
+    every `stage` steps.
+    """
     seeds = setting.seeds(datasets, "sparse regression")
     shifted, centered = (
         sparse_sets(seeds, support, mean, setting.device) for mean in (MEAN, 0.0)
@@ -63,11 +67,14 @@ def measure_sparse(problems: SparseProblems, setting: Setting) -> SparseEnds:
 
 @claim(
     kind="theorem",
-    source="Nacson, Ravichandran, Srebro and Soudry 2022 (abstract read, theorem recalled); the bound is proved on the "
+    source="Nacson, Ravichandran, Srebro and Soudry 2022 (abstract read, theorem "
+    "recalled); the bound is proved on the "
     "page, and what it does to the predictor is observed",
     statement="At a stable minimum of zero loss of a diagonal linear network, "
-    r"$\beta = u^2 - v^2$, with step $\eta$ and mean input $m$, $4 \eta \sum_j m_j^2 |\beta_j| \le 1$. Where the mean "
-    r"is large, growing steps bring $|\beta|_1$ closer to its least value and $\beta$ closer to a sparse truth, from a "
+    r"$\beta = u^2 - v^2$, with step $\eta$ and mean input $m$, $4 \eta \sum_j m_j^2 "
+    r"|\beta_j| \le 1$. Where the mean "
+    r"is large, growing steps bring $|\beta|_1$ closer to its least value and $\beta$ "
+    r"closer to a sparse truth, from a "
     "start at which small steps do not; on centered inputs they do the opposite.",
     quick={"datasets": 8, "support": 2, "stage": 200},
     book={"datasets": 12, "support": 3, "stage": 500},
@@ -76,7 +83,9 @@ def measure_sparse(problems: SparseProblems, setting: Setting) -> SparseEnds:
     measure=measure_sparse,
 )
 def diag_large_step_l1(measured: SparseEnds) -> Evidence:
-    """The bound, how near to it the runs end, and norm and error against those of vanishing steps."""
+    """The bound, how near to it the runs end, and norm and error against those of
+    vanishing steps.
+    """
     sets, end = measured.problems.shifted, measured.shifted
     checks = (
         Check.each(
@@ -104,7 +113,9 @@ def diag_large_step_l1(measured: SparseEnds) -> Evidence:
 
 
 def _loads(measured: SparseEnds) -> tuple[Check, ...]:
-    """The bound on the minima of both kinds of data, and how near to it those with a mean are."""
+    """The bound on the minima of both kinds of data, and how near to it those with a
+    mean are.
+    """
     both = (
         (measured.problems.shifted, measured.shifted),
         (measured.problems.centered, measured.centered),
@@ -126,8 +137,10 @@ def _loads(measured: SparseEnds) -> tuple[Check, ...]:
             at_least=1.0,
             tag="proved",
             math=r"fitted minima: sharpness over $8 \sum_j m_j^2 |\beta_j|$",
-            reason=r"proved on the page at zero loss; at the loss $L < 10^{-6}$ residuals take at most "
-            r"$4 \sqrt{L} \max_{ij} |x_{ij}|$ from a sharpness, and so much is added to it",
+            reason=r"proved on the page at zero loss; at the loss $L < 10^{-6}$ "
+            r"residuals take at most "
+            r"$4 \sqrt{L} \max_{ij} |x_{ij}|$ from a sharpness, and so much is added "
+            r"to it",
         ),
         Check.each(
             "fitted minima: 4 step sum m_j^2 |beta_j|",
@@ -135,7 +148,8 @@ def _loads(measured: SparseEnds) -> tuple[Check, ...]:
             at_most=1.0,
             tag="derived",
             math=r"fitted minima: $4 \eta \sum_j m_j^2 |\beta_j|$",
-            reason=r"the row above, and that a kick grows and descent leaves where $\eta$ times the sharpness "
+            reason=r"the row above, and that a kick grows and descent leaves where "
+            r"$\eta$ times the sharpness "
             "is above 2",
         ),
         Check.share(
@@ -145,19 +159,24 @@ def _loads(measured: SparseEnds) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             math=r"inputs with a mean: $4 \eta \sum_j m_j^2 |\beta_j|$ at least 0.75",
-            reason="the step is 0.9 of one at which the sharpness stands at the bound, and the mean input has nearly "
+            reason="the step is 0.9 of one at which the sharpness stands at the bound, "
+            "and the mean input has nearly "
             "all of it; 0.80 to 0.97 on 68 fresh data sets",
         ),
     )
 
 
 def _sharpest(sets: SparseSets, end: SparseMinima) -> Tensor:
-    """The sharpness, and what residuals can have taken from it, 4 sqrt(L) max |x_ij|: (B,)."""
+    """The sharpness, and what residuals can have taken from it, 4 sqrt(L) max |x_ij|:
+    (B,).
+    """
     return end.sharpness + 4 * end.loss.sqrt() * sets.X.abs().amax((-1, -2))
 
 
 def _excess(sets: SparseSets, end: SparseMinima, **share: float) -> Check:
-    """How far |beta|_1 is above its least value, over the same for vanishing steps; NaN where a run has not settled."""
+    """How far |beta|_1 is above its least value, over the same for vanishing steps; NaN
+    where a run has not settled.
+    """
     reached = end.coefficients.abs().sum(-1) - sets.least
     flow = sets.flow.abs().sum(-1) - sets.least
     return Check.share(
@@ -165,15 +184,19 @@ def _excess(sets: SparseSets, end: SparseMinima, **share: float) -> Check:
         reached / flow,
         at_most=0.5,
         tag="observed",
-        math=r"excess of $|\beta|_1$ over its least value at most half that of vanishing steps",
-        reason="at most 0.5 on 63 of 64 fresh data sets with two nonzero coefficients, 34 of 36 with three; on "
+        math=r"excess of $|\beta|_1$ over its least value at most half that of "
+        r"vanishing steps",
+        reason="at most 0.5 on 63 of 64 fresh data sets with two nonzero coefficients, "
+        "34 of 36 with three; on "
         "centered inputs none of 100, and above 1 on 99",
         **share,
     )
 
 
 def _error(sets: SparseSets, end: SparseMinima) -> Check:
-    """Distance to the truth over that of vanishing steps; NaN where a run has not settled."""
+    """Distance to the truth over that of vanishing steps; NaN where a run has not
+    settled.
+    """
     reached, flow = (
         torch.linalg.vector_norm(beta - sets.truth, dim=-1)
         for beta in (end.coefficients, sets.flow)
@@ -184,5 +207,6 @@ def _error(sets: SparseSets, end: SparseMinima) -> Check:
         at_most=0.75,
         least=0.9,
         tag="observed",
-        reason="at most 0.75 on 62 of 64 fresh data sets with two nonzero coefficients, 34 of 36 with three",
+        reason="at most 0.75 on 62 of 64 fresh data sets with two nonzero "
+        "coefficients, 34 of 36 with three",
     )

@@ -1,4 +1,6 @@
-"""The inequality example by example, its mean with the trace of the Hessian, and how far from equality it is."""
+"""The inequality example by example, its mean with the trace of the Hessian, and how
+far from equality it is.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +50,10 @@ def measure_slopes(data: Labeled, setting: Setting) -> SlopeRuns:  # noqa: ARG00
     kind="theorem",
     source="Ma and Ying 2021 (abstract read, theorem recalled); proved on the page",
     statement="Where a network reads its input only by a first layer $W_1 x$, "
-    r"$|\nabla_x f(x_i)| \le |W_1|_2\, |\nabla_{W_1} f(x_i)| / |x_i|$. So at a minimum of zero loss the mean of "
-    r"$|\nabla_x f(x_i)|^2$ is at most $|W_1|_2^2 \operatorname{tr} H / (2 \min_i |x_i|^2)$.",
+    r"$|\nabla_x f(x_i)| \le |W_1|_2\, |\nabla_{W_1} f(x_i)| / |x_i|$. So at a minimum "
+    r"of zero loss the mean of "
+    r"$|\nabla_x f(x_i)|^2$ is at most $|W_1|_2^2 \operatorname{tr} H / (2 \min_i "
+    r"|x_i|^2)$.",
     quick={"datasets": 16},
     book={"datasets": 24},
     full={"datasets": 500},
@@ -57,7 +61,9 @@ def measure_slopes(data: Labeled, setting: Setting) -> SlopeRuns:  # noqa: ARG00
     measure=measure_slopes,
 )
 def sgd_sobolev(measured: SlopeRuns) -> Evidence:
-    """The inequality example by example, its mean with the trace of the Hessian, and how far from equality it is."""
+    """The inequality example by example, its mean with the trace of the Hessian, and
+    how far from equality it is.
+    """
     runs = measured.runs
     checks = (
         Check.each(
@@ -65,15 +71,18 @@ def sgd_sobolev(measured: SlopeRuns) -> Evidence:
             torch.cat([ratios(run).flatten() for run in runs]),
             at_most=1 + 1e-9,
             tag="proved",
-            reason="proved on the page, at any parameters; rounding. Where no neuron is active at an example both "
+            reason="proved on the page, at any parameters; rounding. Where no neuron "
+            "is active at an example both "
             "gradients are zero, and so is their ratio here",
         ),
         Check.each(
-            "fitted networks: mean squared gradient in the input over its bound by the trace",
+            "fitted networks: mean squared gradient in the input over its bound by the "
+            "trace",
             torch.cat([by_trace(run, measured.data.X)[run.fitted] for run in runs]),
             at_most=1.0,
             tag="proved",
-            reason="the mean of the row above, proved at zero loss; it is below $10^{-8}$, nearly always rounding, "
+            reason="the mean of the row above, proved at zero loss; it is below "
+            "$10^{-8}$, nearly always rounding, "
             "and what is left moves a trace far less than the bound is away",
         ),
         Check.share(
@@ -90,7 +99,8 @@ def sgd_sobolev(measured: SlopeRuns) -> Evidence:
             at_least=0.5,
             least=0.9,
             tag="observed",
-            reason="the bound would be met by one hidden neuron; largest 0.67 to 0.97 on 160 fresh networks",
+            reason="the bound would be met by one hidden neuron; largest 0.67 to 0.97 "
+            "on 160 fresh networks",
         ),
     )
     control = Control(
@@ -101,14 +111,17 @@ def sgd_sobolev(measured: SlopeRuns) -> Evidence:
             at_most=1.0,
             most=0.25,
             tag="observed",
-            reason="the linear map carries most of the slope, and no gradient of $W_1$ knows of it",
+            reason="the linear map carries most of the slope, and no gradient of $W_1$ "
+            "knows of it",
         ),
     )
     return Evidence(checks, control, {}, {"networks": sum(len(r.loss) for r in runs)})
 
 
 def ratios(run: Slopes) -> Tensor:
-    """The gradient in the input over its bound, (B, n); 0 where both are zero, as where no neuron is active."""
+    """The gradient in the input over its bound, (B, n); 0 where both are zero, as where
+    no neuron is active.
+    """
     dead = (run.bound == 0) & (run.by_input == 0)
     return torch.where(dead, 0.0, run.by_input / run.bound)
 

@@ -1,4 +1,6 @@
-"""Both inequalities on all settled minima, and the integral at the end over that at the start."""
+"""Both inequalities on all settled minima, and the integral at the end over that at the
+start.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from ibcore.problems.curves import points
 
 @dataclass(frozen=True)
 class SplineRuns:
-    """B wiggly networks: settled at the start, after the step has grown, and after as many steps that stay small."""
+    """B wiggly networks: settled at the start, after the step has grown, and after as
+    many steps that stay small.
+    """
 
     problem: Splines
     start: Minima
@@ -59,11 +63,15 @@ def measure_splines(problem: Splines, setting: Setting) -> SplineRuns:
 
 @claim(
     kind="theorem",
-    source="Mulayoff, Michaeli and Soudry 2021, theorem 1 (read in the NeurIPS submission); proved on the page. That "
+    source="Mulayoff, Michaeli and Soudry 2021, theorem 1 (read in the NeurIPS "
+    "submission); proved on the page. That "
     "the integral falls along training is observed",
-    statement="At a twice differentiable minimum of zero loss of a univariate ReLU network with one hidden layer "
-    r"the sharpness is at least $2 + 4 \int |f''|\, g$, with a weight $g$ of the inputs alone, so that a minimum that "
-    r"is stable at the step $\eta$ has $\int |f''|\, g \le 1/(2\eta) - 1/2$. From wiggly starts the integral falls to "
+    statement="At a twice differentiable minimum of zero loss of a univariate ReLU "
+    "network with one hidden layer "
+    r"the sharpness is at least $2 + 4 \int |f''|\, g$, with a weight $g$ of the "
+    r"inputs alone, so that a minimum that "
+    r"is stable at the step $\eta$ has $\int |f''|\, g \le 1/(2\eta) - 1/2$. From "
+    r"wiggly starts the integral falls to "
     "a third or less while the step grows.",
     quick={"datasets": 8},
     book={"datasets": 12},
@@ -73,7 +81,9 @@ def measure_splines(problem: Splines, setting: Setting) -> SplineRuns:
     own=own_splines,
 )
 def univariate_second_derivative(measured: SplineRuns) -> Evidence:
-    """Both inequalities on all settled minima, and the integral at the end over that at the start."""
+    """Both inequalities on all settled minima, and the integral at the end over that at
+    the start.
+    """
     start, end, small = measured.start, measured.end, measured.small
     bounds = _spline_bounds(measured.problem, (start, end, small))
     checks = (*bounds, _fall(start, end, least=0.9))
@@ -108,15 +118,18 @@ def _spline_bounds(problem: Splines, parts: tuple[Minima, ...]) -> tuple[Check, 
             at_least=1.0,
             tag="proved",
             math=r"fitted minima: sharpness over $2 + 4 \int |f''|\, g$",
-            reason=r"proved on the page at zero loss; at the loss $L < 10^{-6}$ residuals take at most "
-            r"$2 \sqrt{L} \max_i \sqrt{1 + x_i^2}$ from a sharpness, and so much is added to it",
+            reason=r"proved on the page at zero loss; at the loss $L < 10^{-6}$ "
+            r"residuals take at most "
+            r"$2 \sqrt{L} \max_i \sqrt{1 + x_i^2}$ from a sharpness, and so much is "
+            r"added to it",
         ),
         Check.each(
             "fitted minima: step times sharpness, after a kick",
             step * sharp,
             at_most=2.0,
             tag="derived",
-            reason=r"above 2 a kick grows by the factor $|1 - \eta \lambda_{\max}|$ at every step, and descent leaves",
+            reason=r"above 2 a kick grows by the factor $|1 - \eta \lambda_{\max}|$ at "
+            r"every step, and descent leaves",
         ),
         Check.each(
             "fitted minima: int |f''| g over 1/(2 step) - 1/2",
@@ -124,14 +137,17 @@ def _spline_bounds(problem: Splines, parts: tuple[Minima, ...]) -> tuple[Check, 
             at_most=1.0,
             tag="derived",
             math=r"fitted minima: $\int |f''|\, g$ over $1/(2\eta) - 1/2$",
-            reason="follows from the two rows above, one of them proved and one derived",
+            reason="follows from the two rows above, one of them proved and one "
+            "derived",
             repeats=0.2,
         ),
     )
 
 
 def _fall(start: Minima, end: Minima, **share: float) -> Check:
-    """The integral at the end over that at the start; NaN where one of the two is not fitted."""
+    """The integral at the end over that at the start; NaN where one of the two is not
+    fitted.
+    """
     ratio = torch.where(start.fitted & end.fitted, end.bends / start.bends, torch.nan)
     return Check.share(
         "int |f''| g at the end at most a third of that at the start",
@@ -139,6 +155,7 @@ def _fall(start: Minima, end: Minima, **share: float) -> Check:
         at_most=1 / 3,
         tag="observed",
         math=r"$\int |f''|\, g$ at the end at most a third of that at the start",
-        reason="0.14 to 0.31 on 60 fresh runs; 1.00 on each of them where the step stays small",
+        reason="0.14 to 0.31 on 60 fresh runs; 1.00 on each of them where the step "
+        "stays small",
         **share,
     )

@@ -1,4 +1,6 @@
-"""Which minima a step size can stay in: the threshold 2 / eta, what is just above it, and the part of the batch."""
+"""Which minima a step size can stay in: the threshold 2 / eta, what is just above it,
+and the part of the batch.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Critical steps by two routes and their order; sample means below; exact means and sample medians above."""
+"""Critical steps by two routes and their order; sample means below; exact means and
+sample medians above.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,16 @@ from ibcore.pages.dynamical_stability.stable_minima.mean_squares import (
 
 @claim(
     kind="theorem",
-    source="Wu, Ma and E 2018 (abstract read, condition recalled); Mulayoff and Michaeli 2024 (abstract read) for the "
-    "exact threshold and its growth with the batch; both are derived and proved on the page",
-    statement=r"Let every example be fitted at a minimum with positive definite Hessian $H$. SGD that draws batches "
-    r"of $B$ of the $n$ examples without replacement contracts $\theta$ in mean square exactly below a critical step, "
-    r"which is at least that of Wu, Ma and E, does not fall with $B$, and is $2/\lambda_{\max}(H)$ for $B = n$. "
+    source="Wu, Ma and E 2018 (abstract read, condition recalled); Mulayoff and "
+    "Michaeli 2024 (abstract read) for the "
+    "exact threshold and its growth with the batch; both are derived and proved on the "
+    "page",
+    statement=r"Let every example be fitted at a minimum with positive definite "
+    r"Hessian $H$. SGD that draws batches "
+    r"of $B$ of the $n$ examples without replacement contracts $\theta$ in mean square "
+    r"exactly below a critical step, "
+    r"which is at least that of Wu, Ma and E, does not fall with $B$, and is "
+    r"$2/\lambda_{\max}(H)$ for $B = n$. "
     "Above it the mean of the squared distance grows, also where the median falls.",
     quick={"regressions": 8, "chains": 4000, "long_chains": 200},
     book={"regressions": 12, "chains": 6000, "long_chains": 200},
@@ -28,7 +35,9 @@ from ibcore.pages.dynamical_stability.stable_minima.mean_squares import (
     measure=measure_regressions,
 )
 def sgd_linear_stability(measured: MeanSquares) -> Evidence:
-    """Critical steps by two routes and their order; sample means below; exact means and sample medians above."""
+    """Critical steps by two routes and their order; sample means below; exact means and
+    sample medians above.
+    """
     scores = (measured.mean - measured.exact) / measured.error
     broken = (measured.unfitted - measured.exact) / measured.error
     checks = (
@@ -45,9 +54,11 @@ def sgd_linear_stability(measured: MeanSquares) -> Evidence:
             atol=5,
             most=0.25,
             tag="derived",
-            math=r"$0.8$ of the critical step: mean of $|\theta|^2$ after 6 steps within 5 "
+            math=r"$0.8$ of the critical step: mean of $|\theta|^2$ after 6 steps "
+            r"within 5 "
             "standard errors",
-            reason="noise that does not vanish at the minimum adds to every step; the same bar",
+            reason="noise that does not vanish at the minimum adds to every step; the "
+            "same bar",
         ),
     )
     return Evidence(checks, control, {}, {"regressions": len(measured.sharpness)})
@@ -103,28 +114,36 @@ def _order(critical: Tensor, sufficient: Tensor) -> tuple[Check, ...]:
 
 
 def _chains(scores: Tensor, growing: Tensor, median: Tensor) -> tuple[Check, ...]:
-    """Scores of sample means below the critical step; exact means and medians above, (3, Q) each."""
+    """Scores of sample means below the critical step; exact means and medians above,
+    (3, Q) each.
+    """
     return (
         Check.each(
-            "step 0.8 of the critical one: sample mean minus exact mean, in standard errors",
+            "step 0.8 of the critical one: sample mean minus exact mean, in standard "
+            "errors",
             scores,
             equals=0,
             atol=5,
             tag="derived",
             repeats=0.49,
-            math=r"$0.8$ of the critical step: sample mean of $|\theta|^2$ after 6 steps minus "
+            math=r"$0.8$ of the critical step: sample mean of $|\theta|^2$ after 6 "
+            r"steps minus "
             "the exact one, in standard errors",
-            reason="the standard error is exact, from fourth moments; beyond 5 with a chance "
-            "of one in a million where the sample mean is normal, and of 4 % whatever its law",
+            reason="the standard error is exact, from fourth moments; beyond 5 with a "
+            "chance "
+            "of one in a million where the sample mean is normal, and of 4 % whatever "
+            "its law",
         ),
         Check.each(
             "step 1.02 of the critical one: exact mean after 600 steps over the start",
             growing,
             at_least=1,
             tag="derived",
-            math=r"$1.02$ of the critical step: exact mean of $|\theta|^2$ after 600 steps over "
+            math=r"$1.02$ of the critical step: exact mean of $|\theta|^2$ after 600 "
+            r"steps over "
             "its start",
-            reason="it grows like the power of a radius of 1.01 or more, times a factor of the "
+            reason="it grows like the power of a radius of 1.01 or more, times a "
+            "factor of the "
             "start that may be small; the bar is that it grows at all",
         ),
         Check.share(
@@ -135,7 +154,8 @@ def _chains(scores: Tensor, growing: Tensor, median: Tensor) -> tuple[Check, ...
             tag="observed",
             repeats=0.49,
             math=r"the same: median of $|\theta|^2$ over the chains at most its start",
-            reason="at the critical step itself the typical rate is not positive, and zero only "
+            reason="at the critical step itself the typical rate is not positive, and "
+            "zero only "
             "in degenerate cases; how far above it the median still falls is observed",
         ),
     )

@@ -1,4 +1,6 @@
-"""Quadratics by closed form; the product from random starts and from minima that are kicked; the flow beside."""
+"""Quadratics by closed form; the product from random starts and from minima that are
+kicked; the flow beside.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,16 @@ from ibcore.pages.dynamical_stability.stable_minima.threshold import (
 
 @claim(
     kind="theorem",
-    source="classical (linear stability of a fixed point); Wu, Ma and E 2018, Mulayoff, Michaeli and Soudry 2021 and "
-    "Cohen et al. 2021 for minima of networks (recalled); the statements on the product are proved on the page",
-    statement=r"Gradient descent with step $\eta$ is linearly stable at a minimum exactly where $\eta \lambda \le 2$ "
-    r"for the largest Hessian eigenvalue $\lambda$. On $\frac12 (xy - 1)^2$ almost every start that converges to a "
-    r"minimum converges to one with $\eta \lambda \le 2$, also where gradient flow from it ends at a sharper one.",
+    source="classical (linear stability of a fixed point); Wu, Ma and E 2018, "
+    "Mulayoff, Michaeli and Soudry 2021 and "
+    "Cohen et al. 2021 for minima of networks (recalled); the statements on the "
+    "product are proved on the page",
+    statement=r"Gradient descent with step $\eta$ is linearly stable at a minimum "
+    r"exactly where $\eta \lambda \le 2$ "
+    r"for the largest Hessian eigenvalue $\lambda$. On $\frac12 (xy - 1)^2$ almost "
+    r"every start that converges to a "
+    r"minimum converges to one with $\eta \lambda \le 2$, also where gradient flow "
+    r"from it ends at a sharper one.",
     quick={"quadratics": 16, "starts": 1000, "flows": 24},
     book={"quadratics": 24, "starts": 4000, "flows": 48},
     full={"quadratics": 400, "starts": 100_000, "flows": 400},
@@ -30,7 +37,9 @@ from ibcore.pages.dynamical_stability.stable_minima.threshold import (
     measure=measure_places,
 )
 def stability_two_over_eta(measured: Stays) -> Evidence:
-    """Quadratics by closed form; the product from random starts and from minima that are kicked; the flow beside."""
+    """Quadratics by closed form; the product from random starts and from minima that
+    are kicked; the flow beside.
+    """
     landed = measured.ends.isfinite()
     sharp = measured.heading >= 2.2
     checks = (
@@ -38,13 +47,16 @@ def stability_two_over_eta(measured: Stays) -> Evidence:
         *_on_the_product(measured.ends[landed], measured.ends[landed & sharp]),
         *_kicked(measured.kicked),
         Check.each(
-            "gradient flow: distance of its end from the minimum that x^2 - y^2 predicts",
+            "gradient flow: distance of its end from the minimum that x^2 - y^2 "
+            "predicts",
             measured.missed,
             at_most=1e-8,
             tag="proved",
             precision=True,
-            math="gradient flow: distance of its end from the minimum that $x^2 - y^2$ predicts",
-            reason=r"the solver's tolerance, $10^{-11}$ a step, over some hundred steps, and a "
+            math="gradient flow: distance of its end from the minimum that $x^2 - y^2$ "
+            "predicts",
+            reason=r"the solver's tolerance, $10^{-11}$ a step, over some hundred "
+            r"steps, and a "
             r"residual of $10^{-10}$: about $10^{-9}$; ten times that",
         ),
     )
@@ -59,14 +71,17 @@ def stability_two_over_eta(measured: Stays) -> Evidence:
             math=r"$\eta (x^2 + y^2)$ at the end at most 2",
             reason="the flow ends where its conserved quantity says, at 2.2 or more",
         ),
-        math=r"an infinitesimal step, from starts that head for $\eta (x^2 + y^2) \ge 2.2$",
+        math=r"an infinitesimal step, from starts that head for $\eta (x^2 + y^2) \ge "
+        r"2.2$",
     )
     notes = {"starts": len(landed)}
     return Evidence(checks, control, {}, notes, measured.broken)
 
 
 def _on_quadratics(errors: Tensor, tops: Tensor) -> tuple[Check, ...]:
-    """Errors against the closed form and growth of the sharpest part, (F, Q) each, after 200 steps."""
+    """Errors against the closed form and growth of the sharpest part, (F, Q) each,
+    after 200 steps.
+    """
     return (
         Check.each(
             "quadratics: 200 iterates against their closed form",
@@ -76,7 +91,8 @@ def _on_quadratics(errors: Tensor, tops: Tensor) -> tuple[Check, ...]:
             precision=True,
             math=r"quadratics: 200 iterates against their closed form, over "
             r"$\|\theta_0\| \max(1, |1 - \eta\lambda|)^{200}$",
-            reason=r"a Hessian known to rounding moves $\eta\lambda$ by a few units of $10^{-16}$, "
+            reason=r"a Hessian known to rounding moves $\eta\lambda$ by a few units of "
+            r"$10^{-16}$, "
             r"200 times: about $10^{-13}$; ten times that",
         ),
         Check.each(
@@ -95,7 +111,8 @@ def _on_quadratics(errors: Tensor, tops: Tensor) -> tuple[Check, ...]:
             tag="proved",
             precision=True,
             math=r"$\eta\lambda = 2$: the same",
-            reason=r"the part changes its sign and keeps its size, to rounding: $10^{-13}$ of a "
+            reason=r"the part changes its sign and keeps its size, to rounding: "
+            r"$10^{-13}$ of a "
             "vector that is at most ten times as long; ten times that",
         ),
         Check.each(
@@ -110,10 +127,14 @@ def _on_quadratics(errors: Tensor, tops: Tensor) -> tuple[Check, ...]:
 
 
 def _on_the_product(ends: Tensor, sharp: Tensor) -> tuple[Check, ...]:
-    """eta times the sharpness where runs ended: all that converged, and those that head for sharper minima."""
+    """eta times the sharpness where runs ended: all that converged, and those that head
+    for sharper minima.
+    """
     reason = (
-        r"a run that ends at $|xy - 1| \le 10^{-10}$ knows $\eta\lambda$ to about $10^{-8}$; "
-        r"that a run meets this by chance before it converges has a probability of about $10^{-10}$ a step"
+        r"a run that ends at $|xy - 1| \le 10^{-10}$ knows $\eta\lambda$ to about "
+        r"$10^{-8}$; "
+        r"that a run meets this by chance before it converges has a probability of "
+        r"about $10^{-10}$ a step"
     )
     return (
         Check.each(
@@ -135,7 +156,9 @@ def _on_the_product(ends: Tensor, sharp: Tensor) -> tuple[Check, ...]:
 
 
 def _kicked(kicked: Tensor) -> tuple[Check, ...]:
-    """eta times the sharpness where runs end that begin beside minima with `STABLE` and `UNSTABLE`, (2, K)."""
+    """eta times the sharpness where runs end that begin beside minima with `STABLE` and
+    `UNSTABLE`, (2, K).
+    """
     return (
         Check.each(
             "kicked by 1e-6 from minima with eta lambda 1.5 to 1.95: it stays the same",
@@ -143,10 +166,13 @@ def _kicked(kicked: Tensor) -> tuple[Check, ...]:
             equals=torch.tensor(STABLE, dtype=torch.float64),
             atol=1e-3,
             tag="proved",
-            math=r"kicked by $10^{-6}$ from minima with $\eta\lambda$ from 1.5 to 1.95: it "
+            math=r"kicked by $10^{-6}$ from minima with $\eta\lambda$ from 1.5 to "
+            r"1.95: it "
             "stays the same",
-            reason=r"each step moves $\eta\lambda$ by $4 \eta^2 |xy - 1|$ at most, to leading "
-            r"order, and $|xy - 1|$, at first $3 \cdot 10^{-6}$, falls by a twentieth or more: "
+            reason=r"each step moves $\eta\lambda$ by $4 \eta^2 |xy - 1|$ at most, to "
+            r"leading "
+            r"order, and $|xy - 1|$, at first $3 \cdot 10^{-6}$, falls by a twentieth "
+            r"or more: "
             r"less than $10^{-4}$ in all",
         ),
         Check.each(
@@ -154,8 +180,10 @@ def _kicked(kicked: Tensor) -> tuple[Check, ...]:
             kicked[1],
             at_most=2 + 1e-8,
             tag="observed",
-            math=r"kicked from minima with $\eta\lambda$ from 2.05 to 3: where the run ends",
-            reason="it is proved that a run which converges does so at most at 2, and observed "
+            math=r"kicked from minima with $\eta\lambda$ from 2.05 to 3: where the run "
+            r"ends",
+            reason="it is proved that a run which converges does so at most at 2, and "
+            "observed "
             "that these converge",
         ),
     )

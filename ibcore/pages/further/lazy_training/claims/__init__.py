@@ -1,4 +1,6 @@
-"""Lazy and rich training: how far wide networks move, and what they find if they hardly do."""
+"""Lazy and rich training: how far wide networks move, and what they find if they hardly
+do.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Movement of the first layer, and distance of predictors of adjacent widths, after the same time."""
+"""Movement of the first layer, and distance of predictors of adjacent widths, after the
+same time.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from ibcore.pages.further.lazy_training.tasks import (
 
 @dataclass(frozen=True)
 class MeanField:
-    """Networks of M widths after the same time, on B tasks: in the scaling of the mean field and of the kernel."""
+    """Networks of M widths after the same time, on B tasks: in the scaling of the mean
+    field and of the kernel.
+    """
 
     widths: Tensor
     limit: Limits
@@ -32,7 +36,9 @@ class MeanField:
     broken: tuple[str, ...]
 
     def slopes(self, log_values: Tensor) -> Tensor:
-        """Exponents in the width, (B,), of values whose logarithms are (M, B) or those of the first widths."""
+        """Exponents in the width, (B,), of values whose logarithms are (M, B) or those
+        of the first widths.
+        """
         return slopes(self.widths[: len(log_values)].log(), log_values)
 
 
@@ -47,7 +53,9 @@ class Timed:
 def draw_timed(
     setting: Setting, *, tasks: int, widths: tuple[int, ...], steps: int
 ) -> Timed:
-    """Ten random points in five dimensions with random targets, and networks of every width."""
+    """Ten random points in five dimensions with random targets, and networks of every
+    width.
+    """
     return Timed(drawn_tasks(setting, tasks, widths, "mean field"), steps)
 
 
@@ -82,10 +90,13 @@ def one_start(tasks: Tasks) -> Tasks:
 
 @claim(
     kind="theorem",
-    source="Mei, Montanari and Nguyen 2018; Chizat and Bach 2018 (abstracts read, theorems recalled). That the weights "
+    source="Mei, Montanari and Nguyen 2018; Chizat and Bach 2018 (abstracts read, "
+    "theorems recalled). That the weights "
     "must move is proved on the page",
-    statement=r"With outputs scaled by $1/m$ and a learning rate scaled by $m$ the weights of the first layer move by "
-    r"a share that does not depend on the width $m$, and networks of growing width tend to a limit: predictors of "
+    statement=r"With outputs scaled by $1/m$ and a learning rate scaled by $m$ the "
+    r"weights of the first layer move by "
+    r"a share that does not depend on the width $m$, and networks of growing width "
+    r"tend to a limit: predictors of "
     r"widths $m$ and $4m$ at the same time differ by the order $m^{-1/2}$.",
     quick={"tasks": 8, "widths": (32, 128, 512, 2048), "steps": 400},
     book={"tasks": 8, "widths": (64, 256, 1024, 4096), "steps": 400},
@@ -95,7 +106,9 @@ def one_start(tasks: Tasks) -> Tasks:
     own=own_timed,
 )
 def mean_field_limit(measured: MeanField) -> Evidence:
-    """Movement of the first layer, and distance of predictors of adjacent widths, after the same time."""
+    """Movement of the first layer, and distance of predictors of adjacent widths, after
+    the same time.
+    """
     limit = measured.limit
     checks = (
         least_movement(limit.over_least),
@@ -120,7 +133,9 @@ def mean_field_limit(measured: MeanField) -> Evidence:
 
 
 def _moving(exponents: Tensor, loss: Tensor) -> tuple[Check, ...]:
-    """Exponents (B,) of the movement in the width, and what is left of the mean square, (M, B)."""
+    """Exponents (B,) of the movement in the width, and what is left of the mean square,
+    (M, B).
+    """
     return (
         Check.each(
             "exponent of the first layer's movement",
@@ -128,7 +143,8 @@ def _moving(exponents: Tensor, loss: Tensor) -> tuple[Check, ...]:
             equals=0,
             atol=0.05,
             tag="derived",
-            reason=r"one network of the smallest width varies by 5 %, as $m^{-1/2}$, and is of the order $1/m$ off its "
+            reason=r"one network of the smallest width varies by 5 %, as $m^{-1/2}$, "
+            r"and is of the order $1/m$ off its "
             "mean; averaged over starts that turns the slope by 0.01, five times that",
         ),
         Check.share(
@@ -137,7 +153,8 @@ def _moving(exponents: Tensor, loss: Tensor) -> tuple[Check, ...]:
             at_most=0.05,
             least=0.9,
             tag="observed",
-            reason="the networks have learned most of what they can; on the way to a fit a little is left",
+            reason="the networks have learned most of what they can; on the way to a "
+            "fit a little is left",
             repeats=0.3,
         ),
     )
@@ -152,7 +169,8 @@ def _meeting(exponents: Tensor) -> tuple[Check, ...]:
             equals=-0.5,
             atol=0.15,
             tag="derived",
-            reason="independent draws; a distance of about five independent components varies by a third, its slope "
+            reason="independent draws; a distance of about five independent components "
+            "varies by a third, its slope "
             "over the widths by 0.11, that of eight tasks by 0.04; four of these",
         ),
         Check.share(

@@ -35,8 +35,10 @@ def narrow(tasks: Tasks) -> Tasks:
 class Movements:
     """Networks of M widths, trained to a fit on B tasks in the scaling of the kernel.
 
-    widths, starts: (M,), and how many starts a task.      limit: (B,), of sqrt(m) times the movement, in closed form.
-    spread: (B,), the standard deviation of sqrt(m) times its relative error that the start causes.
+    widths, starts: (M,), and how many starts a task.      limit: (B,), of sqrt(m) times
+    the movement, in closed form.
+    spread: (B,), the standard deviation of sqrt(m) times its relative error that the
+    start causes.
     mean_field: the narrow ones in the scaling of the mean field.
     """
 
@@ -49,12 +51,16 @@ class Movements:
     broken: tuple[str, ...]
 
     def slopes(self, log_values: Tensor) -> Tensor:
-        """Exponents in the width, (B,), of values whose logarithms are (M, B) or those of the first widths."""
+        """Exponents in the width, (B,), of values whose logarithms are (M, B) or those
+        of the first widths.
+        """
         return slopes(self.widths[: len(log_values)].log(), log_values)
 
     @property
     def slope_spread(self) -> Tensor:
-        """Standard deviation of the exponent of the movement that the starts cause, (B,)."""
+        """Standard deviation of the exponent of the movement that the starts cause,
+        (B,).
+        """
         x = self.widths.log() - self.widths.log().mean()
         weights = x / x.square().sum()
         noise = weights.square() / (self.widths * self.starts)
@@ -67,7 +73,9 @@ class Movements:
 
 
 def measure_movements(tasks: Tasks, setting: Setting) -> Movements:  # noqa: ARG001
-    """Descent at half the stable step until the mean square is 1e-14 of that of the targets."""
+    """Descent at half the stable step until the mean square is 1e-14 of that of the
+    targets.
+    """
     kernel = train_widths(tasks)
     field = train_widths(narrow(tasks), factor=0.5, share=0.25)
     return Movements(
@@ -83,11 +91,16 @@ def measure_movements(tasks: Tasks, setting: Setting) -> Movements:  # noqa: ARG
 
 @claim(
     kind="theorem",
-    source="Jacot, Gabriel and Hongler 2018; Lee et al. 2019; Chizat, Oyallon and Bach 2019 (recalled). That the "
-    "weights cannot move less is proved on the page, by how much they move is derived there",
-    statement=r"With outputs scaled by $1/\sqrt m$ the weights of a two-layer network of width $m$ move by a share "
-    r"of the order $m^{-1/2}$ until it fits, by no smaller one, and the tangent kernel changes by a share of that "
-    r"order at most. The factor for the first layer is $\sqrt{y^\top K^{-1} K_W K^{-1} y / (d + 1)}$ with the limit "
+    source="Jacot, Gabriel and Hongler 2018; Lee et al. 2019; Chizat, Oyallon and Bach "
+    "2019 (recalled). That the "
+    "weights cannot move less is proved on the page, by how much they move is derived "
+    "there",
+    statement=r"With outputs scaled by $1/\sqrt m$ the weights of a two-layer network "
+    r"of width $m$ move by a share "
+    r"of the order $m^{-1/2}$ until it fits, by no smaller one, and the tangent kernel "
+    r"changes by a share of that "
+    r"order at most. The factor for the first layer is $\sqrt{y^\top K^{-1} K_W K^{-1} "
+    r"y / (d + 1)}$ with the limit "
     r"$K$ of the kernel and the part $K_W$ of the first layer.",
     quick={"tasks": 8, "widths": (128, 512, 2048)},
     book={"tasks": 8, "widths": (256, 1024, 4096)},
@@ -97,7 +110,9 @@ def measure_movements(tasks: Tasks, setting: Setting) -> Movements:  # noqa: ARG
     own=own_tasks,
 )
 def ntk_constant(measured: Movements) -> Evidence:
-    """Movement of the first layer and change of the kernel over the width, fitted to 1e-14."""
+    """Movement of the first layer and change of the kernel over the width, fitted to
+    1e-14.
+    """
     kernel = measured.kernel
     wide = math.sqrt(float(measured.widths[-1]))
     checks = (
@@ -131,7 +146,9 @@ def ntk_constant(measured: Movements) -> Evidence:
 
 
 def _exponents(moved: Tensor, spread: Tensor, changed: Tensor) -> tuple[Check, ...]:
-    """Exponents in the width of the first layer's movement, what of it is chance, and of the kernel's change, (B,)."""
+    """Exponents in the width of the first layer's movement, what of it is chance, and
+    of the kernel's change, (B,).
+    """
     return (
         Check.each(
             "exponent of the first layer's movement, mean of the tasks",
@@ -139,8 +156,10 @@ def _exponents(moved: Tensor, spread: Tensor, changed: Tensor) -> tuple[Check, .
             equals=-0.5,
             atol=0.03,
             tag="derived",
-            reason="the kernel at the start is random: it turns the slope of one task by 0.01, one standard deviation "
-            "that the page computes, and that of the mean of eight by 0.004; the next order by 0.01",
+            reason="the kernel at the start is random: it turns the slope of one task "
+            "by 0.01, one standard deviation "
+            "that the page computes, and that of the mean of eight by 0.004; the next "
+            "order by 0.01",
         ),
         Check.each(
             "exponent of the first layer's movement, each task",
@@ -148,7 +167,8 @@ def _exponents(moved: Tensor, spread: Tensor, changed: Tensor) -> tuple[Check, .
             equals=-0.5,
             atol=(4 * spread + 0.015).numpy(),
             tag="derived",
-            reason="four of these standard deviations, computed for each task, and 0.015 for the next order; together "
+            reason="four of these standard deviations, computed for each task, and "
+            "0.015 for the next order; together "
             "0.05 as a rule",
         ),
         Check.share(
@@ -158,14 +178,17 @@ def _exponents(moved: Tensor, spread: Tensor, changed: Tensor) -> tuple[Check, .
             least=0.9,
             tag="derived",
             math="exponent of the kernel's change at most $-0.5$",
-            reason="the theorem's order; where neurons are paired the terms of this order cancel and kinks leave "
+            reason="the theorem's order; where neurons are paired the terms of this "
+            "order cancel and kinks leave "
             r"$m^{-3/4}$, so that there is room for the chance of the start",
         ),
     )
 
 
 def _factors(limit: Tensor, spread: Tensor, own_kernel: Tensor) -> tuple[Check, ...]:
-    """sqrt(m) times the relative error of the movement at the largest width, by the limit and by the own kernel."""
+    """sqrt(m) times the relative error of the movement at the largest width, by the
+    limit and by the own kernel.
+    """
     return (
         Check.share(
             "largest width: movement over its limit within what chance allows of 1",
@@ -174,19 +197,24 @@ def _factors(limit: Tensor, spread: Tensor, own_kernel: Tensor) -> tuple[Check, 
             atol=(4 * spread + 1).numpy(),
             least=0.9,
             tag="derived",
-            reason=r"$\sqrt m$ times the difference: four standard deviations of what the start causes, which the page "
-            "computes for each task, and 1 for the weights' own motion. Where two inputs nearly coincide, the kinks "
+            reason=r"$\sqrt m$ times the difference: four standard deviations of what "
+            r"the start causes, which the page "
+            "computes for each task, and 1 for the weights' own motion. Where two "
+            "inputs nearly coincide, the kinks "
             "between them make the motion larger: one task in eighty",
             repeats=0.45,
         ),
         Check.share(
-            "largest width: sqrt(m) times |movement over what the kernel at its start predicts - 1| at most 2",
+            "largest width: sqrt(m) times |movement over what the kernel at its start "
+            "predicts - 1| at most 2",
             own_kernel.abs(),
             at_most=2.0,
             least=0.9,
             tag="derived",
-            math=r"largest width: $\sqrt m\, |$movement over what the kernel at its start predicts $-\, 1|$ at most 2",
-            reason=r"the first order is exact, and the next of the order $m^{-1/2}$ at most; its factor was observed, "
+            math=r"largest width: $\sqrt m\, |$movement over what the kernel at its "
+            r"start predicts $-\, 1|$ at most 2",
+            reason=r"the first order is exact, and the next of the order $m^{-1/2}$ at "
+            r"most; its factor was observed, "
             "a median of 0.1 and up to 1",
             repeats=0.45,
         ),

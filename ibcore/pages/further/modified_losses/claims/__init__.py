@@ -1,4 +1,6 @@
-"""Gradient methods with finite steps follow gradient flow on a modified loss: of which order, and what the term is."""
+"""Gradient methods with finite steps follow gradient flow on a modified loss: of which
+order, and what the term is.
+"""
 
 from __future__ import annotations
 

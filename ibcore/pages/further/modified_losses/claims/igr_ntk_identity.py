@@ -34,7 +34,9 @@ TRAINED = (0, 50)  # steps after which the identity is checked
 
 @dataclass(frozen=True)
 class Kernels:
-    """Inputs X (B, n, d) and targets Y (A, B, n, K), K of each of A architectures; starts of each, (B, P)."""
+    """Inputs X (B, n, d) and targets Y (A, B, n, K), K of each of A architectures;
+    starts of each, (B, P).
+    """
 
     X: Tensor
     targets: tuple[Tensor, ...]
@@ -43,10 +45,13 @@ class Kernels:
 
 @dataclass(frozen=True)
 class Identities:
-    """Both sides of the identity for A architectures at S stops of training, for B networks: (A, S, B) each.
+    """Both sides of the identity for A architectures at S stops of training, for B
+    networks: (A, S, B) each.
 
-    gradient: |grad E|^2 / 4 by automatic differentiation of the loss.      kernel: sum eps_i K_ij eps_j.
-    last: the same with the kernel of the last layer alone.      broken: why runs ended early.
+    gradient: |grad E|^2 / 4 by automatic differentiation of the loss.      kernel: sum
+    eps_i K_ij eps_j.
+    last: the same with the kernel of the last layer alone.      broken: why runs ended
+    early.
     """
 
     gradient: Tensor
@@ -66,7 +71,9 @@ class Identities:
 
 
 def draw_kernels(setting: Setting, *, networks: int) -> Kernels:
-    """Ten Gaussian inputs in three dimensions with Gaussian targets, and a random network of every architecture."""
+    """Ten Gaussian inputs in three dimensions with Gaussian targets, and a random
+    network of every architecture.
+    """
     draws = [
         torch.Generator().manual_seed(seed)
         for seed in setting.seeds(networks, "tangent kernel")
@@ -81,7 +88,9 @@ def draw_kernels(setting: Setting, *, networks: int) -> Kernels:
 
 
 def own_kernels(setting: Setting, X: object, y: object, *, networks: int) -> Kernels:
-    """Random networks of every architecture on a reader's X (n, d) and y (n,); several outputs all learn y."""
+    """Random networks of every architecture on a reader's X (n, d) and y (n,); several
+    outputs all learn y.
+    """
     inputs, targets = regression_data(X, y, single=True)
     draws = [
         torch.Generator().manual_seed(seed)
@@ -152,7 +161,8 @@ def _sides(
     source="Barrett and Dherin 2021, appendix A.3 (recalled); proved on the page",
     statement=r"For the sum of squares $E = \sum_i \varepsilon_i^2$ of residuals "
     r"$\varepsilon_i = f_\theta(x_i) - y_i$ the term of the modified loss is "
-    r"$\frac\eta4 \|\nabla E\|^2 = \eta \sum_{ij} \varepsilon_i K_{ij} \varepsilon_j$ with the "
+    r"$\frac\eta4 \|\nabla E\|^2 = \eta \sum_{ij} \varepsilon_i K_{ij} \varepsilon_j$ "
+    r"with the "
     r"tangent kernel $K_{ij} = \nabla f_\theta(x_i) \cdot \nabla f_\theta(x_j)$.",
     quick={"networks": 8},
     book={"networks": 12},
@@ -169,7 +179,8 @@ def igr_ntk_identity(measured: Identities) -> Evidence:
             measured.gaps,
             at_most=1e-12,
             tag="proved",
-            reason="rounding: some hundred operations of $10^{-16}$ each, enlarged where the sum "
+            reason="rounding: some hundred operations of $10^{-16}$ each, enlarged "
+            "where the sum "
             "cancels, as it may by chance; at most $10^{-13}$ on 6,400 networks",
             precision=True,
             over_seeds=0.99,
@@ -183,7 +194,8 @@ def igr_ntk_identity(measured: Identities) -> Evidence:
             at_least=1e-3,
             tag="derived",
             math=r"relative difference of the two sides at least $10^{-3}$",
-            reason="the inner layers add a sum of squares, which is not small where they learn; a billion times the "
+            reason="the inner layers add a sum of squares, which is not small where "
+            "they learn; a billion times the "
             "bar of the claim",
         ),
     )

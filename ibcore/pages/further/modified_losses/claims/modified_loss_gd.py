@@ -1,4 +1,6 @@
-"""Orders of the distance of gradient descent to the two flows, and the first error as a vector."""
+"""Orders of the distance of gradient descent to the two flows, and the first error as a
+vector.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def draw_networks(setting: Setting, *, networks: int) -> Networks:
 
 
 def own_networks(setting: Setting, X: object, y: object, *, networks: int) -> Networks:
-    """Networks of 8 units on a reader's X (n, d) and y (n,), from as many random starts."""
+    """Networks of 8 units on a reader's X (n, d) and y (n,), from as many random
+    starts.
+    """
     seeds = setting.seeds(networks, "modified loss")
     return Networks.own(X, y, seeds, setting.device)
 
@@ -32,11 +36,15 @@ def measure_descent(networks: Networks, setting: Setting) -> Distances:  # noqa:
 
 @claim(
     kind="theorem",
-    source="Barrett and Dherin 2021 (abstract read, theorem recalled), by backward error analysis: Hairer, Lubich and "
-    "Wanner 2006, chapter IX (recalled). The orders over a fixed time are proved on the page",
-    statement=r"Over a fixed time, gradient descent with step $\eta$ on a loss with four "
+    source="Barrett and Dherin 2021 (abstract read, theorem recalled), by backward "
+    "error analysis: Hairer, Lubich and "
+    "Wanner 2006, chapter IX (recalled). The orders over a fixed time are proved on "
+    "the page",
+    statement=r"Over a fixed time, gradient descent with step $\eta$ on a loss with "
+    r"four "
     r"continuous derivatives stays within $O(\eta^2)$ of gradient flow on "
-    r"$L + \frac\eta4 \|\nabla L\|^2$, and in general only within $O(\eta)$ of gradient flow "
+    r"$L + \frac\eta4 \|\nabla L\|^2$, and in general only within $O(\eta)$ of "
+    r"gradient flow "
     r"on $L$.",
     quick={"networks": 8},
     book={"networks": 12},
@@ -46,7 +54,9 @@ def measure_descent(networks: Networks, setting: Setting) -> Distances:  # noqa:
     own=own_networks,
 )
 def modified_loss_gd(measured: Distances) -> Evidence:
-    """Orders of the distance of gradient descent to the two flows, and the first error as a vector."""
+    """Orders of the distance of gradient descent to the two flows, and the first error
+    as a vector.
+    """
     plain, modified, wrong = measured.slopes
     checks = (
         followed(measured.difference[1, -1], measured.distances[1, -1]),
@@ -87,7 +97,8 @@ def _orders_of_descent(plain: Tensor, modified: Tensor) -> tuple[Check, ...]:
             modified,
             at_most=2 + SLACK,
             tag="observed",
-            reason="the distance has a term of second order, which does not vanish in general; the slack is that of "
+            reason="the distance has a term of second order, which does not vanish in "
+            "general; the slack is that of "
             "the bar from below",
         ),
     )
@@ -99,7 +110,9 @@ def _first_error(missed: Tensor) -> Check:
         missed,
         at_most=0.02,
         tag="derived",
-        math=r"(gradient descent $-$ gradient flow)$/\eta$, off the derived $e(T)$ by a share of",
-        reason="e(T) to first order in the step, which is 1/100 of the inverse sharpness; "
+        math=r"(gradient descent $-$ gradient flow)$/\eta$, off the derived $e(T)$ by "
+        r"a share of",
+        reason="e(T) to first order in the step, which is 1/100 of the inverse "
+        "sharpness; "
         "at most 0.004 on 320 networks",
     )

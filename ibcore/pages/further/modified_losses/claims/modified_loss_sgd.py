@@ -1,4 +1,6 @@
-"""Orders of the distance of the mean iterate to three flows, all orders of the batches enumerated."""
+"""Orders of the distance of the mean iterate to three flows, all orders of the batches
+enumerated.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from ibcore.validation import InvalidInput, positive_integer, regression_data
 
 @dataclass(frozen=True)
 class Batches:
-    """Networks, and into how many batches of how many examples an epoch divides their data."""
+    """Networks, and into how many batches of how many examples an epoch divides their
+    data.
+    """
 
     networks: Networks
     batches: int
@@ -34,12 +38,16 @@ class Batches:
 
 @dataclass(frozen=True)
 class Epochs:
-    """The mean iterate after one epoch over all orders of m batches, at E step sizes, beside three flows.
+    """The mean iterate after one epoch over all orders of m batches, at E step sizes,
+    beside three flows.
 
-    etas: (E, B), m eta times the sharpness at the start.      distances: (3, E, B), to the flows of `RIVALS`.
-    fixed: (E, B), of the first order alone to the last flow.      missed: (2, B), for the first two flows and at the
-    smallest step |distance / eta^2 - v| / |v_0| as vectors, with the derived v, and v_0 that of the first flow.
-    difference: (E, B), between the last flow and the same at a wider tolerance.      orders: how many there are.
+    etas: (E, B), m eta times the sharpness at the start.      distances: (3, E, B), to
+    the flows of `RIVALS`.
+    fixed: (E, B), of the first order alone to the last flow.      missed: (2, B), for
+    the first two flows and at the smallest step |distance / eta^2 - v| / |v_0| as
+    vectors, with the derived v, and v_0 that of the first flow.
+    difference: (E, B), between the last flow and the same at a wider tolerance.
+    orders: how many there are.
     broken: why runs ended early.
     """
 
@@ -61,12 +69,15 @@ def draw_batches(setting: Setting, *, networks: int, batches: int) -> Batches:
 def own_batches(
     setting: Setting, X: object, y: object, *, networks: int, batches: int
 ) -> Batches:
-    """A reader's X (n, d) and y (n,) in batches of equal size, less the rows that are left over."""
+    """A reader's X (n, d) and y (n,) in batches of equal size, less the rows that are
+    left over.
+    """
     inputs, targets = regression_data(X, y, single=True)
     rows = len(inputs) // positive_integer("batches", batches) * batches
     if not rows:
         raise InvalidInput(
-            f"{len(inputs)} rows are too few for {batches} batches. Pass more rows or fewer batches."
+            f"{len(inputs)} rows are too few for {batches} batches. Pass more rows or "
+            f"fewer batches."
         )
     seeds = setting.seeds(networks, "modified loss of an epoch")
     return Batches(
@@ -100,12 +111,15 @@ def measure_epochs(problems: Batches, setting: Setting) -> Epochs:  # noqa: ARG0
 
 @claim(
     kind="theorem",
-    source="Smith, Dherin, Barrett and De 2021 (abstract read, theorem recalled); proved on the page",
-    statement=r"Let the losses $L_i$ of $m$ batches have four continuous derivatives, with common bounds. "
+    source="Smith, Dherin, Barrett and De 2021 (abstract read, theorem recalled); "
+    "proved on the page",
+    statement=r"Let the losses $L_i$ of $m$ batches have four continuous derivatives, "
+    r"with common bounds. "
     r"After one epoch the mean of the iterate over all orders of the "
     r"batches is within $O((m\eta)^3)$ of gradient flow for the time $m\eta$ on "
     r"$L + \frac{\eta}{4m} \sum_i \|\nabla L_i\|^2$, with $L$ the mean of the "
-    r"$L_i$; without the term, or with that of gradient descent, and for fixed $m$, in general only within "
+    r"$L_i$; without the term, or with that of gradient descent, and for fixed $m$, in "
+    r"general only within "
     r"$O(\eta^2)$.",
     quick={"networks": 8, "batches": 4},
     book={"networks": 8, "batches": 5},
@@ -115,7 +129,9 @@ def measure_epochs(problems: Batches, setting: Setting) -> Epochs:  # noqa: ARG0
     own=own_batches,
 )
 def modified_loss_sgd(measured: Epochs) -> Evidence:
-    """Orders of the distance of the mean iterate to three flows, all orders of the batches enumerated."""
+    """Orders of the distance of the mean iterate to three flows, all orders of the
+    batches enumerated.
+    """
     checks = (
         followed(measured.difference[-1], measured.distances[2, -1]),
         *_orders_of_epochs(last_slopes(measured.etas, measured.distances)),
@@ -133,7 +149,8 @@ def _orders_of_epochs(slopes: Tensor) -> tuple[Check, ...]:
     """Slopes (3, B) of the distance to the flows of `RIVALS`."""
     reason = NEXT.format(most=0.002, many=1800)
     rival = (
-        "the leading term is a difference, which for some networks is small beside the next one: beyond 0.05 for one "
+        "the leading term is a difference, which for some networks is small beside the "
+        "next one: beyond 0.05 for one "
         "of 1800 networks, with the largest deviation of $n$ growing like $n^{0.55}$"
     )
     return (
@@ -149,7 +166,8 @@ def _orders_of_epochs(slopes: Tensor) -> tuple[Check, ...]:
             slopes[2],
             at_most=3 + SLACK,
             tag="observed",
-            reason="the distance has a term of third order, which does not vanish in general; the slack is that of "
+            reason="the distance has a term of third order, which does not vanish in "
+            "general; the slack is that of "
             "the bar from below",
         ),
         Check.each(
@@ -175,7 +193,9 @@ def _orders_of_epochs(slopes: Tensor) -> tuple[Check, ...]:
 
 
 def _second_order(missed: Tensor) -> tuple[Check, ...]:
-    """Errors (2, B) of the derived leading vectors, as shares of the length of the first."""
+    """Errors (2, B) of the derived leading vectors, as shares of the length of the
+    first.
+    """
     first = r"-\frac14 \nabla \sum_i \|\nabla L_i\|^2"
     laws = (
         ("gradient flow", first),
@@ -190,8 +210,10 @@ def _second_order(missed: Tensor) -> tuple[Check, ...]:
             values,
             at_most=0.01,
             tag="derived",
-            math=f"(mean iterate $-$ {name})$/\\eta^2$, off ${law}$ by a share of the length of ${first}$",
-            reason="leading order at a step with $m\\eta$ 1/800 of the inverse sharpness; "
+            math=f"(mean iterate $-$ {name})$/\\eta^2$, off ${law}$ by a share of the "
+            f"length of ${first}$",
+            reason="leading order at a step with $m\\eta$ 1/800 of the inverse "
+            "sharpness; "
             "at most 0.0013 on 1800 networks",
         )
         for (name, law), values in zip(laws, missed, strict=True)

@@ -1,4 +1,6 @@
-"""What a small norm of the parameters means in function space: roughness, quasi-norms, least variation norm."""
+"""What a small norm of the parameters means in function space: roughness, quasi-norms,
+least variation norm.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Closed forms by programs; weight decay by closed forms; the set of minimizers by programs and by networks."""
+"""Closed forms by programs; weight decay by closed forms; the set of minimizers by
+programs and by networks.
+"""
 
 from __future__ import annotations
 
@@ -45,16 +47,21 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Trained:
-    """What weight decay made of networks on D data sets, P of them with V > |D|, and what is predicted.
+    """What weight decay made of networks on D data sets, P of them with V > |D|, and
+    what is predicted.
 
-    least: (D,).      predicted, lowest: (2, D), cost and objective of the penalized program at both strengths, in
-    closed form.      programs: (3, D), relative distance of the closed forms from the solved programs, without penalty
-    and at both strengths.      cost, path, function, objective: (2, D), of trained networks.
-    ranges, middles: (2, P, n - 1), by linear programs and in closed form.      alike: (P, n - 1).
-    built: (A, 2, 3), of the two interpolants that are built on each alike set, cost over least - 1, largest residual
-    and largest distance of the two.      departures, allowed: (3, P, n - 1), of trained networks from the polygon: two
-    starts at the first strength, one at the second.      free, rough: (P,), the cost of networks trained without
-    penalty and the norm of their functions.      theta: (3, P, .), the networks of `departures`.
+    least: (D,).      predicted, lowest: (2, D), cost and objective of the penalized
+    program at both strengths, in closed form.      programs: (3, D), relative distance
+    of the closed forms from the solved programs, without penalty and at both strengths.
+    cost, path, function, objective: (2, D), of trained networks.
+    ranges, middles: (2, P, n - 1), by linear programs and in closed form.      alike:
+    (P, n - 1).
+    built: (A, 2, 3), of the two interpolants that are built on each alike set, cost
+    over least - 1, largest residual and largest distance of the two.      departures,
+    allowed: (3, P, n - 1), of trained networks from the polygon: two starts at the
+    first strength, one at the second.      free, rough: (P,), the cost of networks
+    trained without penalty and the norm of their functions.      theta: (3, P, .), the
+    networks of `departures`.
     """
 
     sets: Sets
@@ -139,7 +146,8 @@ def measure_curves(drawn: Drawn, setting: Setting) -> Trained:  # noqa: ARG001
 
 
 def _trained(drawn: Drawn) -> Tensor:
-    """Networks (4, D, .): at both strengths, from the second start at the first, and without penalty.
+    """Networks (4, D, .): at both strengths, from the second start at the first, and
+    without penalty.
 
     The last two rows are trained on the sets with V > |D| only and NaN elsewhere.
     """
@@ -169,7 +177,9 @@ def _trained(drawn: Drawn) -> Tensor:
 def _programs(
     points: Points, costs: Sequence[Tensor]
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """Relative distances (3, D) of closed forms from the costs of solved programs, and why programs broke down."""
+    """Relative distances (3, D) of closed forms from the costs of solved programs, and
+    why programs broke down.
+    """
     closed = torch.stack([least_path_norm(points.x, points.y).value, *costs])
     cases = [
         (x, y, strength)
@@ -182,7 +192,9 @@ def _programs(
 
 
 def _ranges(plain: Points) -> tuple[Tensor, tuple[str, ...]]:
-    """Lowest and highest value in the middle of each gap less that of the polygon, (2, P, n - 1)."""
+    """Lowest and highest value in the middle of each gap less that of the polygon, (2,
+    P, n - 1).
+    """
     found, broken = attempt(
         lambda pair: least_range(*pair), list(zip(plain.x, plain.y, strict=True))
     )
@@ -214,12 +226,17 @@ def _built(sets: Sets) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Savarese, Evron, Soudry and Srebro 2019 (abstract read); Hanin 2021 (recalled: all minimizers). The closed "
+    source="Savarese, Evron, Soudry and Srebro 2019 (abstract read); Hanin 2021 "
+    "(recalled: all minimizers). The closed "
     "forms, the penalized cost and the range of the minimizers are proved on the page",
-    statement=r"For a two-layer ReLU network on the line whose biases are not penalized, the least half of "
-    r"the sum of squares of the weights with which it computes $f$ is $\max(\int |f''|, |f'(-\infty) + f'(\infty)|)$. "
-    "Most wide networks trained with weight decay come to the least cost that the penalized convex program allows. "
-    r"For a polygon without a zero bend whose $\int |f''|$ is above $|f'(-\infty) + f'(\infty)|$, the interpolant of "
+    statement=r"For a two-layer ReLU network on the line whose biases are not "
+    r"penalized, the least half of "
+    r"the sum of squares of the weights with which it computes $f$ is $\max(\int "
+    r"|f''|, |f'(-\infty) + f'(\infty)|)$. "
+    "Most wide networks trained with weight decay come to the least cost that the "
+    "penalized convex program allows. "
+    r"For a polygon without a zero bend whose $\int |f''|$ is above $|f'(-\infty) + "
+    r"f'(\infty)|$, the interpolant of "
     "least cost is unique exactly if no two neighboring bends have equal sign.",
     quick={"alternating": 4, "alike": 4, "tilted": 2},
     book={"alternating": 6, "alike": 6, "tilted": 4},
@@ -228,7 +245,9 @@ def _built(sets: Sets) -> Tensor:
     measure=measure_curves,
 )
 def function_space_1d(measured: Trained) -> Evidence:
-    """Closed forms by programs; weight decay by closed forms; the set of minimizers by programs and by networks."""
+    """Closed forms by programs; weight decay by closed forms; the set of minimizers by
+    programs and by networks.
+    """
     checks = (
         *_on_programs(measured),
         *_on_costs(measured),
@@ -244,7 +263,8 @@ def function_space_1d(measured: Trained) -> Evidence:
             atol=CLOSE,
             most=0.25,
             tag="observed",
-            reason="the bar of the claim; a fit without penalty has no reason to be short, and keeps at least what the "
+            reason="the bar of the claim; a fit without penalty has no reason to be "
+            "short, and keeps at least what the "
             "start had in neurons that the data do not move",
         ),
     )
@@ -260,7 +280,8 @@ def _on_programs(measured: Trained) -> tuple[Check, ...]:
             at_most=1e-6,
             tag="proved",
             precision=True,
-            reason=r"programs are solved until their conditions hold to $10^{-7}$; ten times that",
+            reason=r"programs are solved until their conditions hold to $10^{-7}$; ten "
+            r"times that",
         ),
         Check.each(
             "least and highest value in the middle of gaps against their closed form",
@@ -269,7 +290,8 @@ def _on_programs(measured: Trained) -> tuple[Check, ...]:
             atol=1e-6,
             tag="proved",
             precision=True,
-            reason=r"the linear programs allow a cost of $10^{-8}$ more than the least, and gaps are shorter than 1",
+            reason=r"the linear programs allow a cost of $10^{-8}$ more than the "
+            r"least, and gaps are shorter than 1",
         ),
     )
 
@@ -293,7 +315,8 @@ def _on_costs(measured: Trained) -> tuple[Check, ...]:
             larger,
             at_most=1 + 1e-12,
             tag="proved",
-            reason="each is a minimum of the one before it over networks of the same function; rounding",
+            reason="each is a minimum of the one before it over networks of the same "
+            "function; rounding",
         ),
         *(
             Check.share(
@@ -303,7 +326,8 @@ def _on_costs(measured: Trained) -> tuple[Check, ...]:
                 atol=CLOSE,
                 least=0.95,
                 tag="observed",
-                math=rf"trained, $\lambda = {words}$: cost within 0.5 % of the program's",
+                math=rf"trained, $\lambda = {words}$: cost within 0.5 % of the "
+                rf"program's",
                 reason=_REACHED,
             )
             for strength, words, ratio in (
@@ -324,8 +348,10 @@ def _on_costs(measured: Trained) -> tuple[Check, ...]:
 
 
 _REACHED = (
-    "convergence study: the excess is of order 0.1 % after 4,500 steps and falls with more of them; about two in "
-    "a hundred runs stop at a local minimum, where a neuron that the fit needs is missing"
+    "convergence study: the excess is of order 0.1 % after 4,500 steps and falls with "
+    "more of them; about two in "
+    "a hundred runs stop at a local minimum, where a neuron that the fit needs is "
+    "missing"
 )
 
 
@@ -337,7 +363,8 @@ def _on_the_limit(measured: Trained) -> Check:
         atol=CLOSE,
         least=0.95,
         tag="observed",
-        reason="that the cost is linear in the strength is proved; the excess of the runs is carried along: 1.43 "
+        reason="that the cost is linear in the strength is proved; the excess of the "
+        "runs is carried along: 1.43 "
         "times that at the weaker strength less 0.43 times that at the stronger",
     )
 
@@ -348,7 +375,8 @@ def _on_minimizers(measured: Trained) -> tuple[Check, ...]:
     widest = torch.where(measured.alike, measured.departures / inside, 0.0).amax(-1)
     return (
         Check.each(
-            "alike sets: polygon and one with a corner less, cost over least and residuals",
+            "alike sets: polygon and one with a corner less, cost over least and "
+            "residuals",
             torch.stack([measured.built[..., 0] + 1, measured.built[..., 1] + 1]),
             equals=1,
             atol=1e-12,
@@ -373,7 +401,8 @@ def _on_minimizers(measured: Trained) -> tuple[Check, ...]:
             at_most=1e-12,
             tag="proved",
             precision=True,
-            reason=r"the slope there passes its mean by at most half of $\int |f''| - V$, at the ends by all of it; "
+            reason=r"the slope there passes its mean by at most half of $\int |f''| - "
+            r"V$, at the ends by all of it; "
             "that times the length of the gap; rounding",
         ),
         Check.share(
@@ -382,16 +411,20 @@ def _on_minimizers(measured: Trained) -> tuple[Check, ...]:
             at_least=1.05,
             least=0.9,
             tag="observed",
-            reason="ten times the bar of the claim; without a penalty not only the parameters are longer than needed",
+            reason="ten times the bar of the claim; without a penalty not only the "
+            "parameters are longer than needed",
         ),
         Check.share(
-            "trained, alike sets: largest departure from the polygon over its range at least 0.1",
+            "trained, alike sets: largest departure from the polygon over its range at "
+            "least 0.1",
             widest[:, alternating:],
             at_least=0.1,
             least=0.9,
             tag="observed",
-            math="trained, alike sets: largest departure from the polygon over what is possible in the middle, at "
+            math="trained, alike sets: largest departure from the polygon over what is "
+            "possible in the middle, at "
             "least 0.1",
-            reason="a network that found the polygon would have 0; training has no reason to prefer it",
+            reason="a network that found the polygon would have 0; training has no "
+            "reason to prefer it",
         ),
     )

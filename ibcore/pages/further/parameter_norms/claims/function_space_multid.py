@@ -1,4 +1,6 @@
-"""Shortest parameters against closed forms; a run without penalty that finds the least norm."""
+"""Shortest parameters against closed forms; a run without penalty that finds the least
+norm.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ LARGE = 0.3
 
 @dataclass(frozen=True)
 class Predictors:
-    """Predictors beta (B, d) of two kinds, orthogonal regressions, how many draws were rejected, and a seed."""
+    """Predictors beta (B, d) of two kinds, orthogonal regressions, how many draws were
+    rejected, and a seed.
+    """
 
     connected: Tensor
     diagonal: Tensor
@@ -54,9 +58,10 @@ class Predictors:
 class Lengths:
     """What the shortest parameters found have as squares, over the closed form.
 
-    connected, diagonal: (3, B), for depths 2, 3 and 4.      frozen: (2, B), both kinds at depth 3 with a last layer
-    that is not trained.      missed: (8, B), largest distance of the function, of all these.      orthogonal:
-    (3, B), cost over the least variation norm from starts of scale 0.01, 1e-16 and 0.3.      losses: (3, B).
+    connected, diagonal: (3, B), for depths 2, 3 and 4.      frozen: (2, B), both kinds
+    at depth 3 with a last layer that is not trained.      missed: (8, B), largest
+    distance of the function, of all these.      orthogonal: (3, B), cost over the least
+    variation norm from starts of scale 0.01, 1e-16 and 0.3.      losses: (3, B).
     """
 
     connected: Tensor
@@ -69,7 +74,9 @@ class Lengths:
 
 
 def draw_predictors(setting: Setting, *, predictors: int) -> Predictors:
-    """Normal beta in five dimensions of length one; sizes 0.4 to 1 with random signs; four orthogonal inputs."""
+    """Normal beta in five dimensions of length one; sizes 0.4 to 1 with random signs;
+    four orthogonal inputs.
+    """
     generator = torch.Generator().manual_seed(setting.seeds(1, "predictors")[0])
     normal = torch.randn(predictors, 5, generator=generator, dtype=torch.float64)
     draw = torch.rand(2, predictors, 5, generator=generator, dtype=torch.float64)
@@ -87,7 +94,9 @@ def draw_predictors(setting: Setting, *, predictors: int) -> Predictors:
 
 
 def measure_predictors(drawn: Predictors, setting: Setting) -> Lengths:  # noqa: ARG001
-    """Multipliers on linear networks of three depths, and gradient descent on orthogonal inputs."""
+    """Multipliers on linear networks of three depths, and gradient descent on
+    orthogonal inputs.
+    """
     ends = {
         (kind, depth): _shortest(drawn, kind, depth)
         for kind in ("connected", "diagonal")
@@ -143,13 +152,19 @@ def _ended(model: Model, start: Tensor, beta: Tensor, kept: int) -> Shortest:
 
 @claim(
     kind="theorem",
-    source="classical (inequality of the means); Dai, Karzand and Srebro 2021 for linear networks (recalled); "
-    "Boursier, Pillaud-Vivien and Flammarion 2022 for orthogonal inputs (abstract read, theorem recalled). The "
+    source="classical (inequality of the means); Dai, Karzand and Srebro 2021 for "
+    "linear networks (recalled); "
+    "Boursier, Pillaud-Vivien and Flammarion 2022 for orthogonal inputs (abstract "
+    "read, theorem recalled). The "
     "identities and the least variation norm are proved on the page",
-    statement=r"The least sum of squares with which $k$ fully connected linear layers compute $\beta$ is "
-    r"$k \|\beta\|^{2/k}$, and with $k$ diagonal layers $k \sum_i |\beta_i|^{2/k}$. On orthogonal inputs gradient flow "
-    "of the square loss on a two-layer ReLU network, from a balanced start that tends to zero, finds an interpolant of "
-    "least variation norm, without any penalty, if for each sign of the labels a neuron of this sign is active on all "
+    statement=r"The least sum of squares with which $k$ fully connected linear layers "
+    r"compute $\beta$ is "
+    r"$k \|\beta\|^{2/k}$, and with $k$ diagonal layers $k \sum_i |\beta_i|^{2/k}$. On "
+    r"orthogonal inputs gradient flow "
+    "of the square loss on a two-layer ReLU network, from a balanced start that tends "
+    "to zero, finds an interpolant of "
+    "least variation norm, without any penalty, if for each sign of the labels a "
+    "neuron of this sign is active on all "
     "examples of it.",
     quick={"predictors": 8},
     book={"predictors": 12},
@@ -158,7 +173,9 @@ def _ended(model: Model, start: Tensor, beta: Tensor, kept: int) -> Shortest:
     measure=measure_predictors,
 )
 def function_space_multid(measured: Lengths) -> Evidence:
-    """Shortest parameters against closed forms; a run without penalty that finds the least norm."""
+    """Shortest parameters against closed forms; a run without penalty that finds the
+    least norm.
+    """
     checks = (*_on_identities(measured), *_on_orthogonal(measured))
     control = Control(
         "depth 3 with a last layer that is not trained",
@@ -170,7 +187,8 @@ def function_space_multid(measured: Lengths) -> Evidence:
             most=0.25,
             tag="proved",
             math="sum of squares over the closed form within $10^{-6}$ of 1",
-            reason="the bar of the claim; the means are equal only if all layers are, and a random layer is not as "
+            reason="the bar of the claim; the means are equal only if all layers are, "
+            "and a random layer is not as "
             "long as the others",
         ),
     )
@@ -183,7 +201,8 @@ def function_space_multid(measured: Lengths) -> Evidence:
 
 def _on_identities(measured: Lengths) -> tuple[Check, ...]:
     reason = (
-        "convergence study on 800 predictors: 12 rounds of multipliers leave rounding; the bar is far above it and far "
+        "convergence study on 800 predictors: 12 rounds of multipliers leave rounding; "
+        "the bar is far above it and far "
         "below the excess of layers that are not equal"
     )
     return (
@@ -222,7 +241,8 @@ def _on_orthogonal(measured: Lengths) -> tuple[Check, ...]:
             measured.orthogonal,
             at_least=1 - 1e-4,
             tag="proved",
-            reason=r"no interpolant costs less; a loss of $10^{-10}$ saves less than $10^{-4}$",
+            reason=r"no interpolant costs less; a loss of $10^{-10}$ saves less than "
+            r"$10^{-4}$",
         ),
         Check.share(
             "the same from a start of scale 1e-16: at most 1.02",
@@ -231,8 +251,10 @@ def _on_orthogonal(measured: Lengths) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             math="the same from a start of scale $10^{-16}$: at most 1.02",
-            reason="the theorem is about the limit and names no scale; the power of the scale by which the excess "
-            "falls depends on the data, and at this scale it leaves less than two percent on most",
+            reason="the theorem is about the limit and names no scale; the power of "
+            "the scale by which the excess "
+            "falls depends on the data, and at this scale it leaves less than two "
+            "percent on most",
         ),
         Check.share(
             "excess from scale 1e-16 over that from scale 0.01: at most 0.5",
@@ -241,13 +263,16 @@ def _on_orthogonal(measured: Lengths) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             math="excess from scale $10^{-16}$ over that from $10^{-2}$: at most 0.5",
-            reason=r"to leading order it falls like $\alpha^{2(1 - \rho)}$, to less than half where "
-            r"$\rho \le 0.989$: unless one example carries less than 2 % of $\sum_i y_i^2 \|x_i\|^2$ of its sign; "
+            reason=r"to leading order it falls like $\alpha^{2(1 - \rho)}$, to less "
+            r"than half where "
+            r"$\rho \le 0.989$: unless one example carries less than 2 % of $\sum_i "
+            r"y_i^2 \|x_i\|^2$ of its sign; "
             "the excess itself is known up to what the last loss hides",
             precision=True,
         ),
         Check.each(
-            "the same network from a start of scale 0.3: cost over the least variation norm",
+            "the same network from a start of scale 0.3: cost over the least variation "
+            "norm",
             large,
             at_least=1.5,
             tag="observed",

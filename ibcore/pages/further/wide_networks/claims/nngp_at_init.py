@@ -1,4 +1,6 @@
-"""Covariances against the recursion, their error over the number of draws, the kurtosis against its formula."""
+"""Covariances against the recursion, their error over the number of draws, the kurtosis
+against its formula.
+"""
 
 from __future__ import annotations
 
@@ -48,9 +50,11 @@ STANDARD_ERRORS = 5.5
 class Outputs:
     """Outputs at the start, over draws.
 
-    narrow, deep: (B, E), errors of the entries of the covariance in standard errors, for one hidden layer of width 4
-    and for two of width 32.      squares: (3, B), mean square errors for the narrow one from so many draws as `BLOCKS`.
-    kurtosis, control: (2, 3, G) by depth and width, and (3, G) with a first layer of width 4, of G groups of draws.
+    narrow, deep: (B, E), errors of the entries of the covariance in standard errors,
+    for one hidden layer of width 4 and for two of width 32.      squares: (3, B), mean
+    square errors for the narrow one from so many draws as `BLOCKS`.
+    kurtosis, control: (2, 3, G) by depth and width, and (3, G) with a first layer of
+    width 4, of G groups of draws.
     draws: of a group.
     """
 
@@ -64,7 +68,9 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Draws:
-    """Data sets, with the number of networks that are drawn for the covariance and for the kurtosis."""
+    """Data sets, with the number of networks that are drawn for the covariance and for
+    the kurtosis.
+    """
 
     sets: Sets
     narrow: int
@@ -120,13 +126,19 @@ def _kurtosis(
 
 @claim(
     kind="theorem",
-    source="Neal 1996; Lee et al. 2018; Matthews et al. 2018 (recalled); Jacot, Gabriel and Hongler 2018 (abstract "
-    "read, theorem recalled). Convergence for ReLU, what is exact at finite width, and the excess kurtosis are proved "
+    source="Neal 1996; Lee et al. 2018; Matthews et al. 2018 (recalled); Jacot, "
+    "Gabriel and Hongler 2018 (abstract "
+    "read, theorem recalled). Convergence for ReLU, what is exact at finite width, and "
+    "the excess kurtosis are proved "
     "on the page",
-    statement="At a standard normal start the outputs of a fully connected ReLU network in the tangent-kernel "
-    "parametrization converge in law to a Gaussian process as all widths grow. Its covariance follows the recursion "
-    r"$S^1 = x \cdot x'/d + b^2$, $S^{l+1} = \mathbb{E}\,\phi\phi' + b^2$. With one hidden layer the covariance is "
-    r"exact at every width $m$; without biases the excess kurtosis of $h$ hidden layers is $3\,[(1 + 5/m)^h - 1]$.",
+    statement="At a standard normal start the outputs of a fully connected ReLU "
+    "network in the tangent-kernel "
+    "parametrization converge in law to a Gaussian process as all widths grow. Its "
+    "covariance follows the recursion "
+    r"$S^1 = x \cdot x'/d + b^2$, $S^{l+1} = \mathbb{E}\,\phi\phi' + b^2$. With one "
+    r"hidden layer the covariance is "
+    r"exact at every width $m$; without biases the excess kurtosis of $h$ hidden "
+    r"layers is $3\,[(1 + 5/m)^h - 1]$.",
     quick={"datasets": 8, "narrow": 16_384, "deep": 2048, "kurtosis": 512},
     book={"datasets": 12, "narrow": 16_384, "deep": 4096, "kurtosis": 1024},
     full={"datasets": 100, "narrow": 262_144, "deep": 32_768, "kurtosis": 16_384},
@@ -134,7 +146,9 @@ def _kurtosis(
     measure=measure_outputs,
 )
 def nngp_at_init(measured: Outputs) -> Evidence:
-    """Covariances against the recursion, their error over the number of draws, the kurtosis against its formula."""
+    """Covariances against the recursion, their error over the number of draws, the
+    kurtosis against its formula.
+    """
     checks = (
         *_covariances(measured.narrow, measured.deep, measured.squares),
         *_kurtosis_checks(measured.kurtosis, measured.draws),
@@ -148,7 +162,8 @@ def nngp_at_init(measured: Outputs) -> Evidence:
             most=0.25,
             tag="proved",
             math="excess kurtosis at width 64 at most 1",
-            reason="twice what two layers of width 64 have; with a first one of four neurons it is 4.3",
+            reason="twice what two layers of width 64 have; with a first one of four "
+            "neurons it is 4.3",
         ),
         math="a first layer of four neurons, the second one wide",
     )
@@ -160,16 +175,21 @@ def nngp_at_init(measured: Outputs) -> Evidence:
 
 
 def _covariances(narrow: Tensor, deep: Tensor, squares: Tensor) -> tuple[Check, ...]:
-    """Errors (B, E) in standard errors, and mean square errors (3, B) over numbers of draws."""
+    """Errors (B, E) in standard errors, and mean square errors (3, B) over numbers of
+    draws.
+    """
     pooled = slopes(BLOCKS, squares.mean(1).sqrt())
     return (
         Check.each(
-            "one hidden layer of four neurons: error of the covariance in standard errors",
+            "one hidden layer of four neurons: error of the covariance in standard "
+            "errors",
             narrow,
             at_most=STANDARD_ERRORS,
             tag="proved",
-            math="one hidden layer of four neurons: error of the covariance in standard errors",
-            reason="exact at every width; among a thousand normal errors the largest is above 5.5 once in 26,000 times",
+            math="one hidden layer of four neurons: error of the covariance in "
+            "standard errors",
+            reason="exact at every width; among a thousand normal errors the largest "
+            "is above 5.5 once in 26,000 times",
             repeats=0.3,
             over_seeds=0.99,
         ),
@@ -179,7 +199,8 @@ def _covariances(narrow: Tensor, deep: Tensor, squares: Tensor) -> tuple[Check, 
             at_most=STANDARD_ERRORS,
             tag="derived",
             math="two hidden layers of width 32: the same",
-            reason="variances are exact; covariances are off by at most 0.13/32 of the variance to leading order, a "
+            reason="variances are exact; covariances are off by at most 0.13/32 of the "
+            "variance to leading order, a "
             "quarter of a standard error at 4,096 draws; the rest is chance as before",
             repeats=0.3,
         ),
@@ -190,7 +211,8 @@ def _covariances(narrow: Tensor, deep: Tensor, squares: Tensor) -> tuple[Check, 
             atol=0.06,
             tag="proved",
             math="error of the covariance: exponent in the number of draws",
-            reason="the expected squared error is a variance over the number of draws exactly; chance turns the "
+            reason="the expected squared error is a variance over the number of draws "
+            "exactly; chance turns the "
             "exponent by about 0.012; five times that",
             over_seeds=0.99,
         ),
@@ -207,14 +229,18 @@ def _kurtosis_checks(kurtosis: Tensor, draws: int) -> tuple[Check, ...]:
         formula = "15/m" if depth == 2 else "3 ((1 + 5/m)^2 - 1)"
         checks.append(
             Check.each(
-                f"depth {depth}: excess kurtosis apart from {formula}, in standard errors",
+                f"depth {depth}: excess kurtosis apart from {formula}, in standard "
+                f"errors",
                 (row - row.new_tensor(exact)[:, None]).abs()
                 / row.new_tensor(error)[:, None],
                 at_most=6.0,
                 tag="proved",
-                math=f"depth {depth}: excess kurtosis apart from ${formula}$, in standard errors",
-                reason="exact at every width; standard errors are computed from the exact moments. The error is a "
-                "mean of many terms with a tail to the right, so the bar is wider than for normal ones",
+                math=f"depth {depth}: excess kurtosis apart from ${formula}$, in "
+                f"standard errors",
+                reason="exact at every width; standard errors are computed from the "
+                "exact moments. The error is a "
+                "mean of many terms with a tail to the right, so the bar is wider than "
+                "for normal ones",
                 repeats=0.3,
                 over_seeds=0.99,
             )
@@ -236,7 +262,8 @@ def _kurtosis_checks(kurtosis: Tensor, draws: int) -> tuple[Check, ...]:
             atol=0.25,
             tag="proved",
             math="exponent of the excess kurtosis in the width, $-1$ and $-1.08$",
-            reason="those of the exact formulas over these widths; chance turns them by about 0.06, four times that",
+            reason="those of the exact formulas over these widths; chance turns them "
+            "by about 0.06, four times that",
             over_seeds=0.99,
         )
     )

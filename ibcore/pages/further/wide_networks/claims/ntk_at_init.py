@@ -1,4 +1,6 @@
-"""Errors of the kernel against the exact standard deviation, and their exponents in the width."""
+"""Errors of the kernel against the exact standard deviation, and their exponents in the
+width.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,10 @@ from ibcore.pages.further.wide_networks.runs import (
 class Kernels:
     """Relative errors of tangent kernels at the start against the limit.
 
-    shallow, deep, control: (W, B, D) for one hidden layer, two equal ones, and two of which the first has `FEW`
-    neurons, by width, data set and draw.
-    predicted: (B,), root mean square error times the root of the width, for one hidden layer, in closed form.
+    shallow, deep, control: (W, B, D) for one hidden layer, two equal ones, and two of
+    which the first has `FEW` neurons, by width, data set and draw.
+    predicted: (B,), root mean square error times the root of the width, for one hidden
+    layer, in closed form.
     """
 
     widths: tuple[int, ...]
@@ -73,7 +76,9 @@ def own_kernels(
     deep_widths: tuple[int, ...],
     draws: int,
 ) -> KernelDraws:
-    """A reader's X (n, d) and y (n,), which is not used, with networks of their own as often as there are sets."""
+    """A reader's X (n, d) and y (n,), which is not used, with networks of their own as
+    often as there are sets.
+    """
     return KernelDraws(own(X, y, datasets, setting.device), widths, deep_widths, draws)
 
 
@@ -103,11 +108,15 @@ def measure_kernels(draws: KernelDraws, setting: Setting) -> Kernels:
 
 @claim(
     kind="theorem",
-    source="Jacot, Gabriel and Hongler 2018 (abstract read, theorem recalled); Arora et al. 2019 (recalled). For one "
+    source="Jacot, Gabriel and Hongler 2018 (abstract read, theorem recalled); Arora "
+    "et al. 2019 (recalled). For one "
     "hidden layer the mean and the variance at every width are proved on the page",
-    statement="At a standard normal start the tangent kernel of a fully connected ReLU network converges to the "
-    r"deterministic one of the recursion $\Theta^{l+1} = \Theta^l\, \mathbb{E}\,\phi'\phi' + S^{l+1}$ as all widths "
-    r"grow. Its error is of order $m^{-1/2}$, and with one hidden layer its mean square is exactly a known constant "
+    statement="At a standard normal start the tangent kernel of a fully connected ReLU "
+    "network converges to the "
+    r"deterministic one of the recursion $\Theta^{l+1} = \Theta^l\, "
+    r"\mathbb{E}\,\phi'\phi' + S^{l+1}$ as all widths "
+    r"grow. Its error is of order $m^{-1/2}$, and with one hidden layer its mean "
+    r"square is exactly a known constant "
     "over $m$.",
     quick={
         "datasets": 8,
@@ -132,7 +141,9 @@ def measure_kernels(draws: KernelDraws, setting: Setting) -> Kernels:
     own=own_kernels,
 )
 def ntk_at_init(measured: Kernels) -> Evidence:
-    """Errors of the kernel against the exact standard deviation, and their exponents in the width."""
+    """Errors of the kernel against the exact standard deviation, and their exponents in
+    the width.
+    """
     checks = _kernel_checks(measured)
     control = Control(
         f"a first layer of {FEW} neurons, the second one wide",
@@ -142,7 +153,8 @@ def ntk_at_init(measured: Kernels) -> Evidence:
             at_least=-0.25,
             tag="derived",
             math="exponent of the error in the width, pooled, at least $-0.25$",
-            reason=f"a first layer of {FEW} neurons keeps an error of order ${FEW}^{{-1/2}}$ in the kernel: exponent "
+            reason=f"a first layer of {FEW} neurons keeps an error of order "
+            f"${FEW}^{{-1/2}}$ in the kernel: exponent "
             "0; half way to $-1/2$",
             repeats=0.3,
         ),
@@ -169,12 +181,15 @@ def _kernel_checks(measured: Kernels) -> tuple[Check, ...]:
     apart = (flat.mean(1) - 1).abs() / (flat.std(1) / math.sqrt(flat.shape[1]))
     return (
         Check.each(
-            "one hidden layer: mean square error over the exact variance, apart from 1 in standard errors",
+            "one hidden layer: mean square error over the exact variance, apart from 1 "
+            "in standard errors",
             apart,
             at_most=5.0,
             tag="proved",
-            math="one hidden layer: mean square error over the exact variance, apart from 1 in standard errors",
-            reason="exact at every width; five standard errors, as the errors' squares have a tail to the right",
+            math="one hidden layer: mean square error over the exact variance, apart "
+            "from 1 in standard errors",
+            reason="exact at every width; five standard errors, as the errors' squares "
+            "have a tail to the right",
             repeats=0.3,
             over_seeds=0.99,
         ),
@@ -185,7 +200,8 @@ def _kernel_checks(measured: Kernels) -> tuple[Check, ...]:
             atol=0.08,
             tag="proved",
             math="one hidden layer: exponent of the error in the width, pooled",
-            reason="the expected squared error is a constant over the width exactly; chance turns the exponent by "
+            reason="the expected squared error is a constant over the width exactly; "
+            "chance turns the exponent by "
             "about 0.02, four times that",
             over_seeds=0.99,
         ),
@@ -197,7 +213,8 @@ def _kernel_checks(measured: Kernels) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             math="the same of each data set, within $0.2$ of $-0.5$",
-            reason="with eight draws a width chance turns the exponent of one data set by about 0.06",
+            reason="with eight draws a width chance turns the exponent of one data set "
+            "by about 0.06",
         ),
         Check.each(
             "two hidden layers: exponent of the error in the width, pooled",
@@ -206,7 +223,8 @@ def _kernel_checks(measured: Kernels) -> tuple[Check, ...]:
             atol=0.12,
             tag="derived",
             math="two hidden layers: exponent of the error in the width, pooled",
-            reason="to leading order; chance turns the exponent by about 0.03, four times that",
+            reason="to leading order; chance turns the exponent by about 0.03, four "
+            "times that",
         ),
     )
 

@@ -1,4 +1,6 @@
-"""The flow against the matrix exponential, descent against matrix powers, the limit against the least norm."""
+"""The flow against the matrix exponential, descent against matrix powers, the limit
+against the least norm.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +29,13 @@ LINEAR_WIDTH = 64
 
 @dataclass(frozen=True)
 class Trajectories:
-    """What training did at every width, in a narrow first layer, and with the linearized networks.
+    """What training did at every width, in a narrow first layer, and with the
+    linearized networks.
 
-    linear, least: (B,), differences between descent on the linearized networks and the closed forms.
-    control: (W', B), gaps of the flow on training inputs with a first layer of `FEW` neurons.
+    linear, least: (B,), differences between descent on the linearized networks and the
+    closed forms.
+    control: (W', B), gaps of the flow on training inputs with a first layer of `FEW`
+    neurons.
     """
 
     widths: tuple[int, ...]
@@ -60,7 +65,9 @@ def draw_trainings(
 def own_trainings(
     setting: Setting, X: object, y: object, *, datasets: int, widths: tuple[int, ...]
 ) -> Trainings:
-    """A reader's X (n, d) and y (n,), with networks of their own as often as there are sets."""
+    """A reader's X (n, d) and y (n,), with networks of their own as often as there are
+    sets.
+    """
     return Trainings(own(X, y, datasets, setting.device), widths)
 
 
@@ -96,13 +103,18 @@ def measure_trainings(trainings: Trainings, setting: Setting) -> Trajectories:
 
 @claim(
     kind="theorem",
-    source="Jacot, Gabriel and Hongler 2018; Lee et al. 2019 (abstracts read, theorems recalled); Chizat, Oyallon and "
-    "Bach 2019; Du et al. 2019; Allen-Zhu, Li and Song 2019 (recalled). The solution of the linearized model, its "
+    source="Jacot, Gabriel and Hongler 2018; Lee et al. 2019 (abstracts read, theorems "
+    "recalled); Chizat, Oyallon and "
+    "Bach 2019; Du et al. 2019; Allen-Zhu, Li and Song 2019 (recalled). The solution "
+    "of the linearized model, its "
     "least norm and the bound by the kernels are proved on the page",
     statement=r"Trained with the mean square loss, a wide network follows "
-    r"$f_t(X) = y + e^{-2t\Theta/n}(f_0(X) - y)$, and descent its discrete form with $(I - 2\eta\Theta/n)^k$: "
-    r"the largest gap over the whole of training is at most of order $m^{-1/2}$ in the width, on training inputs and "
-    "on new ones. The limit is the interpolant nearest to $f_0$ in the norm of the tangent kernel.",
+    r"$f_t(X) = y + e^{-2t\Theta/n}(f_0(X) - y)$, and descent its discrete form with "
+    r"$(I - 2\eta\Theta/n)^k$: "
+    r"the largest gap over the whole of training is at most of order $m^{-1/2}$ in the "
+    r"width, on training inputs and "
+    "on new ones. The limit is the interpolant nearest to $f_0$ in the norm of the "
+    "tangent kernel.",
     quick={"datasets": 16, "widths": (64, 256, 1024)},
     book={"datasets": 16, "widths": (64, 256, 1024, 4096)},
     full={"datasets": 64, "widths": (64, 256, 1024, 4096, 16_384)},
@@ -111,7 +123,9 @@ def measure_trainings(trainings: Trainings, setting: Setting) -> Trajectories:
     own=own_trainings,
 )
 def wide_net_linearized(measured: Trajectories) -> Evidence:
-    """The flow against the matrix exponential, descent against matrix powers, the limit against the least norm."""
+    """The flow against the matrix exponential, descent against matrix powers, the limit
+    against the least norm.
+    """
     checks = (
         *_linear(measured.linear, measured.least),
         *_along(measured.widths, measured.gaps),
@@ -125,7 +139,8 @@ def wide_net_linearized(measured: Trajectories) -> Evidence:
             at_least=-0.25,
             tag="derived",
             math=r"training inputs: exponent of $\sup_t$ of the gap, at least $-0.25$",
-            reason=f"a first layer of {FEW} neurons keeps an error of order ${FEW}^{{-1/2}}$ in the kernel, and moves: "
+            reason=f"a first layer of {FEW} neurons keeps an error of order "
+            f"${FEW}^{{-1/2}}$ in the kernel, and moves: "
             "exponent 0; half way to $-1/2$",
             repeats=0.3,
         ),
@@ -141,25 +156,30 @@ def wide_net_linearized(measured: Trajectories) -> Evidence:
 def _linear(linear: Tensor, least: Tensor) -> tuple[Check, ...]:
     """Differences (B,) of descent on linearized networks from the closed forms."""
     reason = (
-        "identities; two hundred steps whose rounding does not add up, and kernels with condition numbers of about a "
+        "identities; two hundred steps whose rounding does not add up, and kernels "
+        "with condition numbers of about a "
         "hundred: 1e-13; a thousand times that"
     )
     return (
         Check.each(
-            "linearized network: outputs of descent apart from the matrix powers, over the largest output",
+            "linearized network: outputs of descent apart from the matrix powers, over "
+            "the largest output",
             linear,
             at_most=1e-10,
             tag="proved",
-            math=r"linearized network: outputs of descent apart from $(I - 2\eta K/n)^k$, over the largest output",
+            math=r"linearized network: outputs of descent apart from $(I - 2\eta "
+            r"K/n)^k$, over the largest output",
             reason=reason,
             precision=True,
         ),
         Check.each(
-            "linearized network: change of the parameters, apart from the least that gives these outputs",
+            "linearized network: change of the parameters, apart from the least that "
+            "gives these outputs",
             least,
             at_most=1e-10,
             tag="proved",
-            math=r"linearized network: $\|\theta_k - \theta_0\|$ over the least that gives these outputs, apart from 1",
+            math=r"linearized network: $\|\theta_k - \theta_0\|$ over the least that "
+            r"gives these outputs, apart from 1",
             reason=reason,
             precision=True,
         ),
@@ -172,11 +192,13 @@ def _along(widths: tuple[int, ...], found: Gaps) -> tuple[Check, ...]:
     descent = slopes(widths, found.descent).mean(-1)
     return (
         Check.each(
-            "training inputs: largest gap of the flow to the matrix exponential over the bound by the kernels",
+            "training inputs: largest gap of the flow to the matrix exponential over "
+            "the bound by the kernels",
             found.flow[:, 0] / found.bound,
             at_most=1.0,
             tag="proved",
-            math=r"training inputs: $\sup_t$ of the gap of the flow to $e^{-2t\Theta/n}$, over "
+            math=r"training inputs: $\sup_t$ of the gap of the flow to "
+            r"$e^{-2t\Theta/n}$, over "
             r"$\sup_t \|\Theta_t - \Theta\| / \lambda_{\min}(\Theta)$",
             reason="proved on the page, at every width",
         ),
@@ -187,8 +209,10 @@ def _along(widths: tuple[int, ...], found: Gaps) -> tuple[Check, ...]:
             atol=0.2,
             tag="derived",
             math=r"training inputs: exponent of $\sup_t$ of the gap of the flow",
-            reason="to leading order the gap is that of the kernels at the start, of order $m^{-1/2}$; over three "
-            "widths chance turns the mean exponent of 16 data sets by about 0.05, four times that",
+            reason="to leading order the gap is that of the kernels at the start, of "
+            "order $m^{-1/2}$; over three "
+            "widths chance turns the mean exponent of 16 data sets by about 0.05, four "
+            "times that",
         ),
         Check.each(
             "new inputs: the same",
@@ -200,12 +224,14 @@ def _along(widths: tuple[int, ...], found: Gaps) -> tuple[Check, ...]:
             reason="the same; chance turns it by about 0.065, four times that",
         ),
         Check.each(
-            "descent against the powers of its own kernel at the start: exponent of the largest gap",
+            "descent against the powers of its own kernel at the start: exponent of "
+            "the largest gap",
             descent,
             at_most=-0.35,
             tag="derived",
             math=r"descent against $(I - 2\eta K_0/n)^k$: exponent of the largest gap",
-            reason="the theorem bounds the gap by order $m^{-1/2}$; chance turns the exponent by about 0.04, four "
+            reason="the theorem bounds the gap by order $m^{-1/2}$; chance turns the "
+            "exponent by about 0.04, four "
             "times that",
         ),
     )
@@ -220,27 +246,34 @@ def _at_the_end(widths: tuple[int, ...], found: Gaps) -> tuple[Check, ...]:
             equals=-0.5,
             atol=0.25,
             tag="derived",
-            math="limit at new inputs: exponent of the gap to the interpolant of least norm",
+            math="limit at new inputs: exponent of the gap to the interpolant of least "
+            "norm",
             reason="as along the flow",
         ),
         Check.share(
-            "there, at the largest width: gap to the interpolant of the own kernel over that gap at most 1",
+            "there, at the largest width: gap to the interpolant of the own kernel "
+            "over that gap at most 1",
             found.own_limit[-1] / found.limit[-1],
             at_most=1.0,
             least=0.9,
             tag="derived",
-            math="there, at the largest width: gap to the interpolant of the own kernel $K_0$ over that gap at most 1",
-            reason=r"the gap is that of $K_0$ and $\Theta$ to leading order, what remains falls faster",
+            math="there, at the largest width: gap to the interpolant of the own "
+            "kernel $K_0$ over that gap at most 1",
+            reason=r"the gap is that of $K_0$ and $\Theta$ to leading order, what "
+            r"remains falls faster",
         ),
         Check.share(
-            "at the largest width: length of the change of the parameters over the least, within 0.15 of 1",
+            "at the largest width: length of the change of the parameters over the "
+            "least, within 0.15 of 1",
             found.distance[-1],
             equals=1,
             atol=0.15,
             least=0.9,
             tag="derived",
-            math=r"at the largest width: $\|\theta_\infty - \theta_0\|$ over the least norm of the change, within "
+            math=r"at the largest width: $\|\theta_\infty - \theta_0\|$ over the least "
+            r"norm of the change, within "
             "$0.15$ of $1$",
-            reason="of order $m^{-1/2} = 0.03$ at width 1,024 with a factor of the data; five times that",
+            reason="of order $m^{-1/2} = 0.03$ at width 1,024 with a factor of the "
+            "data; five times that",
         ),
     )

@@ -1,4 +1,6 @@
-"""Mirror descent on separable data: its potential chooses the norm whose margin it maximizes."""
+"""Mirror descent on separable data: its potential chooses the norm whose margin it
+maximizes.
+"""
 
 from __future__ import annotations
 

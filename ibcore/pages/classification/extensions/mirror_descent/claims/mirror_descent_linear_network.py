@@ -1,4 +1,6 @@
-"""Gap to the linear model's l_p margin, rank and hidden units: width 4 on 5 points in 8 dimensions."""
+"""Gap to the linear model's l_p margin, rank and hidden units: width 4 on 5 points in 8
+dimensions.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,11 @@ class Networks:
 
 @dataclass(frozen=True)
 class NetworkGaps:
-    """What mirror flow did with networks of every depth, and with a polynomial tail at depth 2.
+    """What mirror flow did with networks of every depth, and with a polynomial tail at
+    depth 2.
 
-    elsewhere: (B,), l_3 gaps with the polynomial tail.      broken: why runs ended early.
+    elsewhere: (B,), l_3 gaps with the polynomial tail.      broken: why runs ended
+    early.
     """
 
     sets: Sets
@@ -50,7 +54,9 @@ class NetworkGaps:
 def draw_networks(
     setting: Setting, *, starts: int, depths: tuple[int, ...]
 ) -> Networks:
-    """A data set of 5 points in 8 dimensions and a random network of every depth, `starts` times."""
+    """A data set of 5 points in 8 dimensions and a random network of every depth,
+    `starts` times.
+    """
     seeds = setting.seeds(starts, "mirror network")
     sets = Sets.draw(seeds, 5, 8, NETWORK_ORDERS, setting.device)
     return Networks(sets, _starts(setting, sets, depths))
@@ -59,7 +65,9 @@ def draw_networks(
 def own_networks(
     setting: Setting, X: object, y: object, *, starts: int, depths: tuple[int, ...]
 ) -> Networks:
-    """Random networks on a reader's X (n, d) and y (n,), separable by a hyperplane through the origin."""
+    """Random networks on a reader's X (n, d) and y (n,), separable by a hyperplane
+    through the origin.
+    """
     sets = Sets.of([(X, y)], NETWORK_ORDERS, setting.device).repeated(starts)
     return Networks(sets, _starts(setting, sets, depths))
 
@@ -99,7 +107,8 @@ def measure_networks(networks: Networks, setting: Setting) -> NetworkGaps:  # no
 
 @claim(
     kind="open",
-    source="Konrad 2024 (demo notebook) asks; Jacobs and Montufar 2026 on KKT points of homogeneous networks (abstract "
+    source="Konrad 2024 (demo notebook) asks; Jacobs and Montufar 2026 on KKT points "
+    "of homogeneous networks (abstract "
     "read); the conditional proposition is proved on the page",
     statement=r"If mirror flow with an entrywise $\ell_p$ potential on a deep linear "
     "network converges in direction to a separating network, then every layer tends to "
@@ -113,7 +122,9 @@ def measure_networks(networks: Networks, setting: Setting) -> NetworkGaps:  # no
     own=own_networks,
 )
 def mirror_descent_linear_network(measured: NetworkGaps) -> Evidence:
-    """Gap to the linear model's l_p margin, rank and hidden units: width 4 on 5 points in 8 dimensions."""
+    """Gap to the linear model's l_p margin, rank and hidden units: width 4 on 5 points
+    in 8 dimensions.
+    """
     checks = [measured.sets.certificates]
     for depth, run in measured.runs.items():
         judge = _shallow if depth == 2 else _deep
@@ -137,10 +148,13 @@ def mirror_descent_linear_network(measured: NetworkGaps) -> Evidence:
 
 
 def _linear_margins(depth: int, gaps: Tensor, log_time: int, bar: float) -> Check:
-    """Whether networks end at the margin of the linear model; a run that breaks down counts as not there."""
+    """Whether networks end at the margin of the linear model; a run that breaks down
+    counts as not there.
+    """
     power = round(math.log10(bar))
     return Check.share(
-        f"depth {depth}, p = 2, 3: gap to the linear l_p margin at log t = 1e{log_time} "
+        f"depth {depth}, p = 2, 3: gap to the linear l_p margin at log t = "
+        f"1e{log_time} "
         f"at most 1e{power}",
         gaps,
         at_most=bar,
@@ -148,7 +162,8 @@ def _linear_margins(depth: int, gaps: Tensor, log_time: int, bar: float) -> Chec
         tag="derived",
         math=rf"depth {depth}, $p = 2, 3$: gap to the linear $\ell_p$ margin at "
         rf"$\log t = 10^{log_time}$ at most $10^{{{power}}}$",
-        reason="the conditional proposition and the derived exponent; whether a network "
+        reason="the conditional proposition and the derived exponent; whether a "
+        "network "
         "converges is open. At most a quarter of the bar on 64 runs",
     )
 
@@ -168,7 +183,9 @@ def _ranks(depth: int, falls: Tensor, orders: str, bar: float) -> Check:
 
 
 def _shallow(depth: int, own: Tensor, falls: Tensor) -> list[Check]:
-    """Gaps (K, P, B) to the own linear margin and sigma_2 / sigma_1 over its start (P, B), at depth 2."""
+    """Gaps (K, P, B) to the own linear margin and sigma_2 / sigma_1 over its start (P,
+    B), at depth 2.
+    """
     return [
         _linear_margins(depth, own[-2, 2:], 5, 1e-4),
         _ranks(depth, falls[1:], "1.5", 0.1),
@@ -176,20 +193,24 @@ def _shallow(depth: int, own: Tensor, falls: Tensor) -> list[Check]:
 
 
 def _deep(depth: int, own: Tensor, falls: Tensor) -> list[Check]:
-    """The same at a larger depth, two decades later, and the exponent of the gap for p = 2."""
+    """The same at a larger depth, two decades later, and the exponent of the gap for p
+    = 2.
+    """
     exponents = torch.log(own[-1, 2] / own[-2, 2]) / math.log(
         NETWORK_STOPS[-1] / NETWORK_STOPS[-2]
     )
     return [
         _linear_margins(depth, own[-1, 2:], 7, 1e-3),
         Check.share(
-            f"depth {depth}, p = 2: exponent of the gap in log t within 0.1 of -2/depth",
+            f"depth {depth}, p = 2: exponent of the gap in log t within 0.1 of "
+            f"-2/depth",
             exponents,
             equals=-2 / depth,
             atol=0.1,
             least=0.9,
             tag="derived",
-            math=rf"depth {depth}, $p = 2$: exponent of the gap in $\log t$ within 0.1 of "
+            math=rf"depth {depth}, $p = 2$: exponent of the gap in $\log t$ within 0.1 "
+            rf"of "
             rf"$-2/{depth}$",
             reason="leading order; within 0.04 on 32 runs of depth 4",
         ),
@@ -198,7 +219,9 @@ def _deep(depth: int, own: Tensor, falls: Tensor) -> list[Check]:
 
 
 def _hidden_units(hidden: Tensor) -> list[Check]:
-    """Absolute hidden weights (P, B, m) at depth 2: all in use for p = 3, one for p = 1.5."""
+    """Absolute hidden weights (P, B, m) at depth 2: all in use for p = 3, one for p =
+    1.5.
+    """
     largest = hidden.amax(-1)
     return [
         Check.share(

@@ -1,4 +1,6 @@
-"""Six potentials, six norms: the table of margin gaps, its diagonal, the growth of the norm."""
+"""Six potentials, six norms: the table of margin gaps, its diagonal, the growth of the
+norm.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +34,12 @@ from ibcore.pages.classification.extensions.mirror_descent.runs import (
 class MarginGaps:
     """Gaps of P potentials to the largest margins in Q = P norms, on B data sets.
 
-    table: (2, P, B, Q) at log t = 1e4 and 1e6, potential by potential.      late: (2, B), of p = 1.1 and 1.3 in the
-    first norm at log t = 1e10.      possible: (P, B), the largest gap in the own norm that is possible at log t = 1e6
-    after the state at log t = 100.      growth: (P, B), gamma_p d|w|_p / d log t.      slopes: (P, B), exponents of
-    the gaps in log t.      elsewhere: (B,), the l_3 gap with a polynomial tail.      broken: why runs ended early.
+    table: (2, P, B, Q) at log t = 1e4 and 1e6, potential by potential.      late: (2,
+    B), of p = 1.1 and 1.3 in the first norm at log t = 1e10.      possible: (P, B), the
+    largest gap in the own norm that is possible at log t = 1e6 after the state at log t
+    = 100.      growth: (P, B), gamma_p d|w|_p / d log t.      slopes: (P, B), exponents
+    of the gaps in log t.      elsewhere: (B,), the l_3 gap with a polynomial tail.
+    broken: why runs ended early.
     """
 
     sets: Sets
@@ -54,18 +58,24 @@ class MarginGaps:
 
 
 def draw_sets(setting: Setting, *, datasets: int) -> Sets:
-    """Data sets of 10 points in 10 dimensions, each at least 0.1 from a random hyperplane."""
+    """Data sets of 10 points in 10 dimensions, each at least 0.1 from a random
+    hyperplane.
+    """
     seeds = setting.seeds(datasets, "mirror")
     return Sets.draw(seeds, 10, 10, ORDERS, setting.device)
 
 
 def own_set(setting: Setting, X: object, y: object, *, datasets: int) -> Sets:  # noqa: ARG001
-    """A reader's X (n, d) and y (n,) in {-1, +1}, separable by a hyperplane through the origin."""
+    """A reader's X (n, d) and y (n,) in {-1, +1}, separable by a hyperplane through the
+    origin.
+    """
     return Sets.of([(X, y)], ORDERS, setting.device)
 
 
 def measure_margins(sets: Sets, setting: Setting) -> MarginGaps:  # noqa: ARG001
-    """Mirror flow from w = 0 with six potentials, in time until log t = 1e6, two of them until 1e10."""
+    """Mirror flow from w = 0 with six potentials, in time until log t = 1e6, two of
+    them until 1e10.
+    """
     parts = (BELOW, FROM)
     runs = (
         linear_runs(sets, BELOW, [EARLY, 1e4, 1e6, 1e10]),
@@ -106,7 +116,9 @@ def measure_margins(sets: Sets, setting: Setting) -> MarginGaps:  # noqa: ARG001
 
 
 def _possible(run: Trajectory, sets: Sets, orders: tuple[float, ...]) -> Tensor:
-    """The largest gap that is possible at log t = 1e6 after the state at log t = 100, (P, B)."""
+    """The largest gap that is possible at log t = 1e6 after the state at log t = 100,
+    (P, B).
+    """
     p = torch.tensor(orders).to(sets.signed)
     first, last = own_gaps(norms(split(run.theta[[0, 2]], orders), p))
     points = sets.signed.shape[1]
@@ -122,8 +134,10 @@ def _growth(theta: Tensor, times: Tensor, sets: Sets) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Sun, Ahn, Thrampoulidis and Azizan 2022; Sun, Gatmiry, Ahn and Azizan 2023 (recalled: the direction, for "
-    "descent); Pesme, Dragomir and Flammarion 2024 (recalled: the flow). A bound on the gap is proved on the page, the "
+    source="Sun, Ahn, Thrampoulidis and Azizan 2022; Sun, Gatmiry, Ahn and Azizan 2023 "
+    "(recalled: the direction, for "
+    "descent); Pesme, Dragomir and Flammarion 2024 (recalled: the flow). A bound on "
+    "the gap is proved on the page, the "
     "growth law and the exponents are derived there",
     statement="On separable data with an exponential tail, mirror flow with potential "
     r"$\|w\|_p^p / p$, $p > 1$, converges in direction to the $\ell_p$ max-margin "
@@ -136,7 +150,9 @@ def _growth(theta: Tensor, times: Tensor, sets: Sets) -> Tensor:
     own=own_set,
 )
 def mirror_descent_margin(measured: MarginGaps) -> Evidence:
-    """Six potentials, six norms: the table of margin gaps, its diagonal, the growth of the norm."""
+    """Six potentials, six norms: the table of margin gaps, its diagonal, the growth of
+    the norm.
+    """
     table = measured.table[1]
     others = torch.minimum(measured.late[1], table[2:, :, 0].amin(0))
     checks = (
@@ -163,15 +179,19 @@ def mirror_descent_margin(measured: MarginGaps) -> Evidence:
 
 
 def _diagonal(gaps: Tensor, proved: Tensor) -> tuple[Check, ...]:
-    """Gaps (P, B) of every potential in its own norm at log t = 1e6, and the largest that are possible."""
+    """Gaps (P, B) of every potential in its own norm at log t = 1e6, and the largest
+    that are possible.
+    """
     return (
         Check.each(
             "p >= 1.3: l_p margin gap at log t = 1e6 at most as proved",
             gaps[1:],
             at_most=proved[1:],
             tag="proved",
-            math=r"$p \ge 1.3$: $\ell_p$ margin gap at $\log t = 10^6$ at most as proved",
-            reason=r"order $(\log t)^{-\min(1,\, p - 1)}$ with the constants of the proof, "
+            math=r"$p \ge 1.3$: $\ell_p$ margin gap at $\log t = 10^6$ at most as "
+            r"proved",
+            reason=r"order $(\log t)^{-\min(1,\, p - 1)}$ with the constants of the "
+            r"proof, "
             r"from the state at $\log t = 100$",
         ),
         Check.each(
@@ -180,7 +200,8 @@ def _diagonal(gaps: Tensor, proved: Tensor) -> tuple[Check, ...]:
             at_most=1e-5,
             tag="derived",
             math=r"$p \ge 2$: $\ell_p$ margin gap at $\log t = 10^6$",
-            reason=r"the certificate gives about $\log n / \log t = 2.3 \cdot 10^{-6}$; "
+            reason=r"the certificate gives about $\log n / \log t = 2.3 \cdot "
+            r"10^{-6}$; "
             "four times that",
         ),
         Check.share(
@@ -200,14 +221,17 @@ def _diagonal(gaps: Tensor, proved: Tensor) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             math="$p = 1.1$: the same gap at most $0.02$",
-            reason=r"$(\log t)^{-0.2} = 0.06$ times a factor of the data; above the bar on "
+            reason=r"$(\log t)^{-0.2} = 0.06$ times a factor of the data; above the "
+            r"bar on "
             "3 % of 190 data sets",
         ),
     )
 
 
 def _columns(leads: Tensor, overtakes: Tensor) -> tuple[Check, ...]:
-    """Own gap over the least of the others: (P, B) at log t = 1e6, and (B,) of p = 1.1 at log t = 1e10."""
+    """Own gap over the least of the others: (P, B) at log t = 1e6, and (B,) of p = 1.1
+    at log t = 1e10.
+    """
     return (
         Check.each(
             "columns q >= 1.3: gap of p = q over the least other gap, log t = 1e6",
@@ -219,14 +243,17 @@ def _columns(leads: Tensor, overtakes: Tensor) -> tuple[Check, ...]:
             reason="only the run with $p = q$ tends to zero there",
         ),
         Check.share(
-            "column q = 1.1: gap of p = 1.1 over the least other gap at most 1, log t = 1e10",
+            "column q = 1.1: gap of p = 1.1 over the least other gap at most 1, log t "
+            "= 1e10",
             overtakes,
             at_most=1,
             least=0.9,
             tag="observed",
-            math=r"column $q = 1.1$: gap of $p = 1.1$ over the least other gap at most 1, "
+            math=r"column $q = 1.1$: gap of $p = 1.1$ over the least other gap at most "
+            r"1, "
             r"$\log t = 10^{10}$",
-            reason="where both optima are very close, not even this is late enough; 97 of "
+            reason="where both optima are very close, not even this is late enough; 97 "
+            "of "
             "100 data sets",
         ),
     )
@@ -242,7 +269,8 @@ def _speeds(growth: Tensor, slopes: Tensor) -> tuple[Check, ...]:
             atol=1e-3,
             tag="derived",
             math=r"$p \ge 1.3$: $\gamma_p\, d\|w\|_p / d\log t$",
-            reason=r"$\log\log t$ adds at most $9 \cdot 4.6 / 10^6$, the gap itself about "
+            reason=r"$\log\log t$ adds at most $9 \cdot 4.6 / 10^6$, the gap itself "
+            r"about "
             r"$10^{-4}$; ten times that",
         ),
         Check.share(
@@ -272,15 +300,19 @@ def _speeds(growth: Tensor, slopes: Tensor) -> tuple[Check, ...]:
             tag="derived",
             math=r"$p = 1.3$: exponent of the gap in $\log t$ at most $-0.5$ "
             "(derived: $-0.6$)",
-            reason="leading order only: the term of order $1/\\log t$ still counts where the "
-            "factor of the leading one is small; met on 511 of 512 data sets, and on the "
+            reason="leading order only: the term of order $1/\\log t$ still counts "
+            "where the "
+            "factor of the leading one is small; met on 511 of 512 data sets, and on "
+            "the "
             r"other one the exponent tends to $-0.6$ after $\log t = 10^6$",
         ),
     )
 
 
 def _leads(table: Tensor) -> Tensor:
-    """Of gaps (P, B, Q): the gap of the p-run in column q = p over the least gap of the others there, (P, B)."""
+    """Of gaps (P, B, Q): the gap of the p-run in column q = p over the least gap of the
+    others there, (P, B).
+    """
     rows = []
     for k in range(len(table)):
         others = torch.cat([table[:k, :, k], table[k + 1 :, :, k]]).amin(0)

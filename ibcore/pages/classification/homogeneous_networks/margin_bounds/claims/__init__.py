@@ -1,4 +1,6 @@
-"""Bounds for networks: norms tell true labels from random ones, and a bound for randomized networks is below 1."""
+"""Bounds for networks: norms tell true labels from random ones, and a bound for
+randomized networks is below 1.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Ratios of normalized margins, true over random labels, and exponents in the number of examples."""
+"""Ratios of normalized margins, true over random labels, and exponents in the number of
+examples.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +38,12 @@ STEP_SIZES = {2: 0.1, 3: 0.05}
 
 @dataclass(frozen=True)
 class Trained:
-    """Networks of one depth: seeds S, labelings as in `LABELINGS` (3), levels of the loss K; NaN where not reached.
+    """Networks of one depth: seeds S, labelings as in `LABELINGS` (3), levels of the
+    loss K; NaN where not reached.
 
     margins: (K, S, 3, n).      spectral, frobenius: complexities (K, S, 3).
-    leading: |X|_F R_A / (median margin * n), the leading term of the bound without constant and logarithms.
+    leading: |X|_F R_A / (median margin * n), the leading term of the bound without
+    constant and logarithms.
     """
 
     depth: int
@@ -57,7 +61,8 @@ class Trained:
     def unreached(self) -> tuple[str, ...]:
         """Which networks did not come down to which loss."""
         return tuple(
-            f"{self.depth} layers, seed {seed}, {LABELINGS[labeling]} labels: the loss did not reach {LEVELS[level]:g}"
+            f"{self.depth} layers, seed {seed}, {LABELINGS[labeling]} labels: the loss "
+            f"did not reach {LEVELS[level]:g}"
             for level, seed, labeling in self.medians.isnan().nonzero().tolist()
         )
 
@@ -66,7 +71,9 @@ class Trained:
         return self.medians / getattr(self, complexity)
 
     def missed(self) -> Tensor:
-        """Share of labels that are not fitted, over the largest share that the loss allows, (K, S, 3)."""
+        """Share of labels that are not fitted, over the largest share that the loss
+        allows, (K, S, 3).
+        """
         wrong = torch.where(
             self.margins.isnan(), self.margins, (self.margins <= 0).double()
         )
@@ -75,7 +82,9 @@ class Trained:
 
 @threads()
 def train(setting: Setting, depth: int, seeds: int, n: int, width: int) -> Trained:
-    """Train `seeds` triples of networks on the same digits under every labeling, each from its own start."""
+    """Train `seeds` triples of networks on the same digits under every labeling, each
+    from its own start.
+    """
     generator = torch.Generator().manual_seed(
         setting.seeds(1, f"margin bounds {depth}")[0]
     )
@@ -108,7 +117,9 @@ class MarginSizes:
 
 @dataclass(frozen=True)
 class MarginRuns:
-    """Networks of two and of three layers under every labeling, and two layers on the numbers of digits `sizes`."""
+    """Networks of two and of three layers under every labeling, and two layers on the
+    numbers of digits `sizes`.
+    """
 
     two: Trained
     three: Trained
@@ -139,12 +150,17 @@ def measure_margins(sizes: MarginSizes, setting: Setting) -> MarginRuns:
 
 @claim(
     kind="empirical",
-    source="Bartlett, Foster and Telgarsky 2017, Theorem 1.1, and Golowich, Rakhlin and Shamir 2018, Theorem 1 (the "
-    "complexities; abstracts read, theorems recalled); dependence on the number of examples: Nagarajan and Kolter "
+    source="Bartlett, Foster and Telgarsky 2017, Theorem 1.1, and Golowich, Rakhlin "
+    "and Shamir 2018, Theorem 1 (the "
+    "complexities; abstracts read, theorems recalled); dependence on the number of "
+    "examples: Nagarajan and Kolter "
     "2019 (abstract read, experiments recalled); the comparisons are observed",
-    statement="On handwritten digits, the margins of trained ReLU networks divided by the spectral complexity or by "
-    "the product of Frobenius norms are smaller for random labels than for true ones, and raw margins do not "
-    "tell them apart. With more examples the complexity that the same margin takes grows, and the leading term of the "
+    statement="On handwritten digits, the margins of trained ReLU networks divided by "
+    "the spectral complexity or by "
+    "the product of Frobenius norms are smaller for random labels than for true ones, "
+    "and raw margins do not "
+    "tell them apart. With more examples the complexity that the same margin takes "
+    "grows, and the leading term of the "
     "bound falls more slowly than the test error.",
     quick={"seeds": 8, "n": 120, "width": 32, "grown": (75, 300)},
     book={"seeds": 10, "n": 200, "width": 32, "grown": (75, 150, 300, 600)},
@@ -153,7 +169,9 @@ def measure_margins(sizes: MarginSizes, setting: Setting) -> MarginRuns:
     measure=measure_margins,
 )
 def network_margin_bounds(measured: MarginRuns) -> Evidence:
-    """Ratios of normalized margins, true over random labels, and exponents in the number of examples."""
+    """Ratios of normalized margins, true over random labels, and exponents in the
+    number of examples.
+    """
     two, three = measured.runs
     checks = (
         *_comparison(two),
@@ -220,8 +238,10 @@ def _growth(sizes: Tensor, grown: Grown) -> tuple[Check, Check]:
             at_least=0,
             least=0.9,
             tag="observed",
-            math="exponent in $n$ of the complexity that the same margin takes, at least 0",
-            reason="a complexity that belongs to the task would not grow; on other seeds it grew like $n^{0.2}$",
+            math="exponent in $n$ of the complexity that the same margin takes, at "
+            "least 0",
+            reason="a complexity that belongs to the task would not grow; on other "
+            "seeds it grew like $n^{0.2}$",
             repeats=0.3,
         ),
         Check.share(
@@ -230,7 +250,8 @@ def _growth(sizes: Tensor, grown: Grown) -> tuple[Check, Check]:
             at_least=0,
             least=0.9,
             tag="observed",
-            math="exponent in $n$ of the leading term less that of the test error, at least 0",
+            math="exponent in $n$ of the leading term less that of the test error, at "
+            "least 0",
             reason="a bound that explains the error would fall as fast as it does",
             repeats=0.3,
         ),
@@ -238,7 +259,9 @@ def _growth(sizes: Tensor, grown: Grown) -> tuple[Check, Check]:
 
 
 def _comparison(run: Trained) -> tuple[Check, ...]:
-    """True against random labels for one depth: at the same loss, and with random labels a level deeper."""
+    """True against random labels for one depth: at the same loss, and with random
+    labels a level deeper.
+    """
     layers = f"{run.depth} layers"
     later = run.medians[AT, :, 0] / run.medians[AT + 1, :, 2]
     deeper = (
@@ -252,12 +275,14 @@ def _comparison(run: Trained) -> tuple[Check, ...]:
                 at_least=2,
                 least=0.9,
                 tag="observed",
-                reason="no theorem gives a factor; it was never below 2.5 on 110 pairs of networks",
+                reason="no theorem gives a factor; it was never below 2.5 on 110 pairs "
+                "of networks",
             )
             for complexity in ("spectral", "frobenius")
         ),
         Check.share(
-            f"{layers}: raw margins, true over random labels trained to a tenth of the loss, at most 1",
+            f"{layers}: raw margins, true over random labels trained to a tenth of the "
+            f"loss, at most 1",
             later,
             at_most=1,
             least=0.9,
@@ -270,7 +295,8 @@ def _comparison(run: Trained) -> tuple[Check, ...]:
             at_least=2,
             least=0.9,
             tag="observed",
-            reason="the bar at the same loss: a tenth of the loss on random labels does not close the gap",
+            reason="the bar at the same loss: a tenth of the loss on random labels "
+            "does not close the gap",
         ),
     )
 
@@ -282,7 +308,9 @@ def _ratio(values: Tensor, other: str) -> Tensor:
 
 @threads()
 def shift_rows(run: Trained) -> list[tuple[str, str, NDArray[np.float64]]]:
-    """Ratios of median margins (S,), true labels over the others, for every measure: (text, labeling, ratios)."""
+    """Ratios of median margins (S,), true labels over the others, for every measure:
+    (text, labeling, ratios).
+    """
     measures = {
         "spectral": run.normalized("spectral")[AT],
         "Frobenius": run.normalized("frobenius")[AT],

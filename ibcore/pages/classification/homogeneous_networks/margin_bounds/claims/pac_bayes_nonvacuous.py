@@ -1,4 +1,6 @@
-"""The bound with true labels, with random labels, and with a prior that has seen the training examples."""
+"""The bound with true labels, with random labels, and with a prior that has seen the
+training examples.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ GUESSING = 1 - 1 / CLASSES
 
 @dataclass(frozen=True)
 class Labeled:
-    """Digits with true and fewer digits with random training labels, and seeds of the starts and of the draws."""
+    """Digits with true and fewer digits with random training labels, and seeds of the
+    starts and of the draws.
+    """
 
     true: Digits
     random: Digits
@@ -51,11 +55,15 @@ class Labeled:
 
 @dataclass(frozen=True)
 class Randomized:
-    """B randomized networks of one labeling, weights N(end of training, s^2 I); (B,) each.
+    """B randomized networks of one labeling, weights N(end of training, s^2 I); (B,)
+    each.
 
-    training, test: errors on digits seen and new, means over draws.      trained: test error without randomness.
-    divergence: of the weights from N(start, s^2 I).      bound: on the error, from `training` and `divergence`.
-    centered: the same with a prior around the end of training, which knows the training examples.
+    training, test: errors on digits seen and new, means over draws.      trained: test
+    error without randomness.
+    divergence: of the weights from N(start, s^2 I).      bound: on the error, from
+    `training` and `divergence`.
+    centered: the same with a prior around the end of training, which knows the training
+    examples.
     """
 
     training: Tensor
@@ -77,7 +85,9 @@ class PacBayes:
 def draw_labels(
     setting: Setting, *, networks: int, n: int, random: int, draws: int
 ) -> Labeled:
-    """`networks` samples of `n` digits with true and of `random` digits with random labels; 500 others for testing."""
+    """`networks` samples of `n` digits with true and of `random` digits with random
+    labels; 500 others for testing.
+    """
     seeds = setting.seeds(networks, "pac-bayes digits")
     true = draw_digits(seeds, n, TESTED, 0.0, setting.device)
     shuffled = draw_digits(seeds, random, TESTED, 1.0, setting.device)
@@ -86,7 +96,9 @@ def draw_labels(
 
 
 def measure_bounds(problems: Labeled, setting: Setting) -> PacBayes:  # noqa: ARG001
-    """Train, randomize, and bound; networks of both labelings start from the same weights."""
+    """Train, randomize, and bound; networks of both labelings start from the same
+    weights.
+    """
     found = []
     for data in (problems.true, problems.random):
         starts, draws = (torch.Generator().manual_seed(seed) for seed in problems.words)
@@ -108,10 +120,13 @@ def measure_bounds(problems: Labeled, setting: Setting) -> PacBayes:  # noqa: AR
 
 @claim(
     kind="empirical",
-    source="McAllester 1999 and Maurer 2004 (recalled; proved on the page up to a lemma) for the bound; Dziugaite and "
+    source="McAllester 1999 and Maurer 2004 (recalled; proved on the page up to a "
+    "lemma) for the bound; Dziugaite and "
     "Roy 2017 (abstract read, experiments recalled) for networks",
-    statement="For ReLU networks that are trained on about a thousand handwritten digits and then randomized, weights "
-    "normal around the trained ones, the PAC-Bayes bound with a prior around the start is below the error of guessing "
+    statement="For ReLU networks that are trained on about a thousand handwritten "
+    "digits and then randomized, weights "
+    "normal around the trained ones, the PAC-Bayes bound with a prior around the start "
+    "is below the error of guessing "
     "if the labels are true. If they are random the bound is not, as it must.",
     quick={"networks": 8, "n": 800, "random": 250, "draws": 400},
     book={"networks": 8, "n": 1200, "random": 250, "draws": 1000},
@@ -120,7 +135,9 @@ def measure_bounds(problems: Labeled, setting: Setting) -> PacBayes:  # noqa: AR
     measure=measure_bounds,
 )
 def pac_bayes_nonvacuous(measured: PacBayes) -> Evidence:
-    """The bound with true labels, with random labels, and with a prior that has seen the training examples."""
+    """The bound with true labels, with random labels, and with a prior that has seen
+    the training examples.
+    """
     true, random = measured.true, measured.random
     checks = (
         Check.each(
@@ -128,7 +145,8 @@ def pac_bayes_nonvacuous(measured: PacBayes) -> Evidence:
             true.bound,
             at_most=GUESSING,
             tag="observed",
-            reason="0.9 is the error of guessing among ten classes; a bound above it says nothing",
+            reason="0.9 is the error of guessing among ten classes; a bound above it "
+            "says nothing",
         ),
         Check.each(
             "both labelings: bound less the error on new digits",
@@ -143,7 +161,8 @@ def pac_bayes_nonvacuous(measured: PacBayes) -> Evidence:
             random.bound,
             at_least=GUESSING,
             tag="proved",
-            reason="the error is then 0.9 for every classifier; the bound may fail with a chance of at most 5 % a "
+            reason="the error is then 0.9 for every classifier; the bound may fail "
+            "with a chance of at most 5 % a "
             "network",
             over_seeds=0.95,
         ),
@@ -156,7 +175,8 @@ def pac_bayes_nonvacuous(measured: PacBayes) -> Evidence:
             at_least=GUESSING,
             most=0.1,
             tag="derived",
-            reason="without a divergence the bound is hardly more than the error on the training examples",
+            reason="without a divergence the bound is hardly more than the error on "
+            "the training examples",
         ),
     )
     return Evidence(checks, control)

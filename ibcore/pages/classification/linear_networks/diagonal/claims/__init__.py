@@ -1,4 +1,6 @@
-"""Diagonal linear networks: sparse limits, and the scale of the start against the accuracy."""
+"""Diagonal linear networks: sparse limits, and the scale of the start against the
+accuracy.
+"""
 
 from __future__ import annotations
 

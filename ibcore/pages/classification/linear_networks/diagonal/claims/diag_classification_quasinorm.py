@@ -1,4 +1,6 @@
-"""Depth 2 against planted l1 solutions of given slack; depths 3 and 4 against all local minimizers."""
+"""Depth 2 against planted l1 solutions of given slack; depths 3 and 4 against all local
+minimizers.
+"""
 
 from __future__ import annotations
 
@@ -55,12 +57,17 @@ def uneven_start(starts: int, features: int, seed: int) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Gunasekar, Lee, Soudry and Srebro 2018, theorem on linear diagonal networks (recalled: stationarity, if "
-    "directions converge); the limit for depth 2 from an even start is proved on the page; that local minimizers are "
-    "vertices, and the exponent, are derived there; that flows end at local minimizers is observed",
+    source="Gunasekar, Lee, Soudry and Srebro 2018, theorem on linear diagonal "
+    "networks (recalled: stationarity, if "
+    "directions converge); the limit for depth 2 from an even start is proved on the "
+    "page; that local minimizers are "
+    "vertices, and the exponent, are derived there; that flows end at local minimizers "
+    "is observed",
     statement="On separable data gradient flow on a diagonal linear network of depth 2 "
-    r"from $u = v = \alpha$ converges to the largest $\ell_1$ margin; derived is that it "
-    "does so at the rate of the dual slack. At depths 3 and 4 its limits are first-order stationary points of "
+    r"from $u = v = \alpha$ converges to the largest $\ell_1$ margin; derived is that "
+    r"it "
+    "does so at the rate of the dual slack. At depths 3 and 4 its limits are "
+    "first-order stationary points of "
     r"the $\ell_{2/k}$ max-margin problem, from most starts a local minimizer, not "
     "always the global one.",
     quick={"each": 2, "starts": 32, "depths": (4,), "datasets": 1},
@@ -70,7 +77,9 @@ def uneven_start(starts: int, features: int, seed: int) -> Tensor:
 def diag_classification_quasinorm(
     setting: Setting, *, each: int, starts: int, depths: Sequence[int], datasets: int
 ) -> Evidence:
-    """Depth 2 against planted l1 solutions of given slack; depths 3 and 4 against all local minimizers."""
+    """Depth 2 against planted l1 solutions of given slack; depths 3 and 4 against all
+    local minimizers.
+    """
     problems = planted_problems(setting, each)
     programs, broken = attempt(lambda p: norm_max_margin(p.X, p.y, 1), problems)
     planted = [s.margin / m for s, m in zip(programs, _margins(problems), strict=True)]
@@ -107,7 +116,9 @@ def diag_classification_quasinorm(
 def _depth_two(
     planted: list[float], gaps: Tensor, ratios: Tensor, guaranteed: Tensor
 ) -> tuple[Check, ...]:
-    """Of each planted problem: l1 margin over the planted one, final gap, exponent over slack, proved share."""
+    """Of each planted problem: l1 margin over the planted one, final gap, exponent over
+    slack, proved share.
+    """
     return (
         Check.each(
             "l1 program over the planted margin",
@@ -120,13 +131,16 @@ def _depth_two(
             precision=True,
         ),
         Check.each(
-            "depth 2: l1 margin at log L = -1e10, share of the largest, at least as proved",
+            "depth 2: l1 margin at log L = -1e10, share of the largest, at least as "
+            "proved",
             1 / (1 + gaps),
             at_least=guaranteed,
             tag="proved",
-            math=r"depth 2: $\ell_1$ margin at $\log L = -10^{10}$, share of the largest, "
+            math=r"depth 2: $\ell_1$ margin at $\log L = -10^{10}$, share of the "
+            r"largest, "
             "at least as proved",
-            reason=r"$1 - O(1 / \log\log(1/L))$ with the constants of the proof, from the "
+            reason=r"$1 - O(1 / \log\log(1/L))$ with the constants of the proof, from "
+            r"the "
             r"state at $\log L = -10$",
         ),
         Check.share(
@@ -136,7 +150,8 @@ def _depth_two(
             least=0.95,
             tag="derived",
             math=r"depth 2: $\ell_1$ gap at $\log L = -10^{10}$ at most $10^{-4}$",
-            reason=r"the theorem names no time; with the derived rate $q^{-c}$ a slack of "
+            reason=r"the theorem names no time; with the derived rate $q^{-c}$ a slack "
+            r"of "
             r"0.22 leaves $10^{-2.2}$ times a factor of the data; at most "
             r"$3 \cdot 10^{-5}$ on 200 problems",
         ),
@@ -171,8 +186,10 @@ def _deeper(runs: Sequence[QuasiNormRun]) -> tuple[Check, ...]:
             at_most=1e-5,
             least=0.75,
             tag="observed",
-            math="deeper networks: relative distance to a local minimizer at most $10^{-5}$",
-            reason="a start that passes close to a saddle leaves it only like a small power "
+            math="deeper networks: relative distance to a local minimizer at most "
+            "$10^{-5}$",
+            reason="a start that passes close to a saddle leaves it only like a small "
+            "power "
             r"of $\log(1/L)$; 97 % of 200 starts at depth 3 and 99 % at depth 4",
         ),
     )
@@ -194,7 +211,9 @@ def _depth_one(gaps: Tensor) -> Control:
 
 
 def planted_problems(setting: Setting, each: int) -> list[PlantedL1]:
-    """`each` problems of 12 points in 7 dimensions with 3 nonzero coefficients for each least slack of `SLACKS`."""
+    """`each` problems of 12 points in 7 dimensions with 3 nonzero coefficients for each
+    least slack of `SLACKS`.
+    """
     slacks = [slack for slack in SLACKS for _ in range(each)]
     return [
         planted_l1(
@@ -217,9 +236,11 @@ def _margins(problems: Sequence[PlantedL1]) -> list[float]:
 def l1_gaps(
     setting: Setting, problems: Sequence[PlantedL1], *, depth: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Excess of |beta|_1 / margin over the optimum, relative, and log L, at the losses of `LEVELS`: (2, B) each.
+    """Excess of |beta|_1 / margin over the optimum, relative, and log L, at the losses
+    of `LEVELS`: (2, B) each.
 
-    Then, for depth 2, the share of the largest l1 margin that is proved for the last one, (B,).
+    Then, for depth 2, the share of the largest l1 margin that is proved for the last
+    one, (B,).
     """
     model = Diagonal(
         torch.stack([p.signed for p in problems]).to(setting.device), depth
@@ -239,8 +260,10 @@ def l1_gaps(
 class QuasiNormRun:
     """Networks of one depth on one problem from many starts.
 
-    listed: all local minimizers.      distances: (2, B) relative distance to the nearest one at `LEVELS`.
-    ranks: (B,) which one it is at the end, 0 the global one.      limits: (B, d) final beta over its least margin.
+    listed: all local minimizers.      distances: (2, B) relative distance to the
+    nearest one at `LEVELS`.
+    ranks: (B,) which one it is at the end, 0 the global one.      limits: (B, d) final
+    beta over its least margin.
     """
 
     depth: int
@@ -253,7 +276,9 @@ class QuasiNormRun:
 def quasi_norm_run(
     setting: Setting, depth: int, starts: int, index: int
 ) -> QuasiNormRun:
-    """Ten points in six dimensions with a teacher of two nonzero entries, `starts` uneven starts."""
+    """Ten points in six dimensions with a teacher of two nonzero entries, `starts`
+    uneven starts.
+    """
     seed, start_seed = setting.seeds(2, f"quasi-norm {depth} {index}")
     data = sparse_teacher(10, 6, 2, 0.1, torch.Generator().manual_seed(seed))
     listed = quasi_norm_minimizers(data.signed, 2 / depth)

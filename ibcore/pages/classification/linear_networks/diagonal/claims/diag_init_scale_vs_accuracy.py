@@ -1,4 +1,6 @@
-"""The map of scale and accuracy, its certificate, its two ends and the line between them."""
+"""The map of scale and accuracy, its certificate, its two ends and the line between
+them.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ TIMES = (-1.0, -5.0, -25.0, -1e2, -1e3, -1e4, -1e6)
 
 @claim(
     kind="theorem",
-    source="Moroshko, Woodworth, Gunasekar, Lee, Srebro and Soudry 2020 (recalled: the three limits), with Woodworth "
+    source="Moroshko, Woodworth, Gunasekar, Lee, Srebro and Soudry 2020 (recalled: the "
+    "three limits), with Woodworth "
     "et al. 2020 for Q; the limits and the certificate are proved on the page",
     statement=r"A two-layer diagonal network that starts at $u = v = \alpha$ "
     r"minimizes, at every moment, the Woodworth function $Q_\alpha$ among the "
@@ -54,7 +57,9 @@ TIMES = (-1.0, -5.0, -25.0, -1e2, -1e3, -1e4, -1e6)
 def diag_init_scale_vs_accuracy(
     setting: Setting, *, datasets: int, scales: Sequence[float]
 ) -> Evidence:
-    """The map of scale and accuracy, its certificate, its two ends and the line between them."""
+    """The map of scale and accuracy, its certificate, its two ends and the line between
+    them.
+    """
     maps = [scale_map(setting, k, scales) for k in range(datasets)]
     kernel, rich = list(scales).index(100.0), list(scales).index(1.0)
     checks = (
@@ -114,7 +119,8 @@ def _certificate(maps: Sequence[dict[str, Any]]) -> tuple[Check, ...]:
             precision=True,
         ),
         Check.each(
-            "asinh(beta / 2 alpha^2) in the cone of the data: residual, log L = -1 to -25",
+            "asinh(beta / 2 alpha^2) in the cone of the data: residual, log L = -1 to "
+            "-25",
             residuals[:, :3],
             at_most=1e-6,
             tag="proved",
@@ -129,7 +135,8 @@ def _certificate(maps: Sequence[dict[str, Any]]) -> tuple[Check, ...]:
             at_most=1e-3,
             tag="proved",
             math=r"the same, $\log L = -10^2$ to $-10^6$ (implicit steps)",
-            reason=r"error of the implicit steps; at most $4.4 \cdot 10^{-4}$ on 24 data sets",
+            reason=r"error of the implicit steps; at most $4.4 \cdot 10^{-4}$ on 24 "
+            r"data sets",
             precision=True,
         ),
     )
@@ -143,8 +150,10 @@ def _ends(to_l2: list[float], to_l1: list[float]) -> tuple[Check, ...]:
             to_l2,
             at_most=2e-2,
             tag="derived",
-            math=r"$\ell_2$ end, $\alpha = 100$, $\log L = -10^3$: sin to the $\ell_2$ direction",
-            reason=r"asinh departs from its argument $z = \beta/2\alpha^2 \le 0.17$ by the share "
+            math=r"$\ell_2$ end, $\alpha = 100$, $\log L = -10^3$: sin to the $\ell_2$ "
+            r"direction",
+            reason=r"asinh departs from its argument $z = \beta/2\alpha^2 \le 0.17$ by "
+            r"the share "
             r"$z^2/6 \le 0.005$; four times that for the condition of the program",
         ),
         Check.each(
@@ -152,38 +161,49 @@ def _ends(to_l2: list[float], to_l1: list[float]) -> tuple[Check, ...]:
             to_l1,
             at_most=1e-2,
             tag="derived",
-            math=r"$\ell_1$ end, $\alpha = 1$, $\log L = -10^6$: $1 - {}$ $\ell_1$ margin ratio",
-            reason=r"the planted slack of 0.3 gives the rate $q^{-0.3} = 0.016$, times a small "
+            math=r"$\ell_1$ end, $\alpha = 1$, $\log L = -10^6$: $1 - {}$ $\ell_1$ "
+            r"margin ratio",
+            reason=r"the planted slack of 0.3 gives the rate $q^{-0.3} = 0.016$, times "
+            r"a small "
             "factor; at most 0.002 on 24 data sets",
         ),
     )
 
 
 def _as_proved(ratios: Tensor, guaranteed: Tensor) -> Check:
-    """l1 margins at the last stop from the scales up to 1, as shares of the largest, and what is proved of each."""
+    """l1 margins at the last stop from the scales up to 1, as shares of the largest,
+    and what is proved of each.
+    """
     return Check.each(
-        "alpha at most 1, log L = -1e6: l1 margin, share of the largest, at least as proved",
+        "alpha at most 1, log L = -1e6: l1 margin, share of the largest, at least as "
+        "proved",
         ratios,
         at_least=guaranteed,
         tag="proved",
-        math=r"$\alpha \le 1$, $\log L = -10^6$: $\ell_1$ margin, share of the largest, "
+        math=r"$\alpha \le 1$, $\log L = -10^6$: $\ell_1$ margin, share of the "
+        r"largest, "
         "at least as proved",
-        reason=r"$1 - O(\log(1/\alpha) / \log\log(1/L))$ with the constants of the proof, "
+        reason=r"$1 - O(\log(1/\alpha) / \log\log(1/L))$ with the constants of the "
+        r"proof, "
         r"from the state at $\log L = -25$",
     )
 
 
 def _between(sines: Tensor) -> tuple[Check, ...]:
-    """sin to the minimizer of Q_alpha at the three places of `_woodworth_angles`, (data sets, 3)."""
+    """sin to the minimizer of Q_alpha at the three places of `_woodworth_angles`, (data
+    sets, 3).
+    """
     return (
         Check.each(
-            "alpha = 100, log(1/L) / alpha^2 = 1 and 100: sin to the minimizer of Q_alpha",
+            "alpha = 100, log(1/L) / alpha^2 = 1 and 100: sin to the minimizer of "
+            "Q_alpha",
             sines[:, 1:],
             at_most=1e-2,
             tag="derived",
             math=r"$\alpha = 100$, $\log(1/L) / \alpha^2 = 1$ and $100$: "
             r"sin to the minimizer of $Q_\alpha$",
-            reason=r"margins of the support differ by a few units of $\log(1/L) \ge 10^4$, "
+            reason=r"margins of the support differ by a few units of $\log(1/L) \ge "
+            r"10^4$, "
             "times the condition of the program",
         ),
         Check.each(
@@ -191,18 +211,22 @@ def _between(sines: Tensor) -> tuple[Check, ...]:
             sines[:, 1] / sines[:, 0],
             at_most=0.1,
             tag="derived",
-            math=r"the same at ratio 1: sin for $\alpha = 100$ over that for $\alpha = 10$",
-            reason=r"the error falls like $1/\log(1/L)$ up to a logarithm: a hundredth to a "
+            math=r"the same at ratio 1: sin for $\alpha = 100$ over that for $\alpha = "
+            r"10$",
+            reason=r"the error falls like $1/\log(1/L)$ up to a logarithm: a hundredth "
+            r"to a "
             "fiftieth",
         ),
     )
 
 
 def contrasting(setting: Setting, index: int) -> tuple[PlantedL1, Tensor, int]:
-    """A planted problem, its l2 max-margin direction, and how many draws were rejected before it.
+    """A planted problem, its l2 max-margin direction, and how many draws were rejected
+    before it.
 
-    Two conditions: the l2 direction has at most 0.9 of the l1 margin, and the duals of the Q_alpha programs do not
-    fall as log(1/L) / alpha^2 runs through `RATIOS`. Those of the flow, 4 int p ds, cannot fall.
+    Two conditions: the l2 direction has at most 0.9 of the l1 margin, and the duals of
+    the Q_alpha programs do not fall as log(1/L) / alpha^2 runs through `RATIOS`. Those
+    of the flow, 4 int p ds, cannot fall.
     """
 
     def keep(generator: torch.Generator) -> tuple[PlantedL1, Tensor] | None:
@@ -271,7 +295,8 @@ def scale_map(setting: Setting, index: int, scales: Sequence[float]) -> dict[str
 def _woodworth_angles(
     data: PlantedL1, betas: Tensor, least: Tensor, scales: Sequence[float]
 ) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """sin of the angle to the minimizer of Q_alpha at equal margins, and the error of each program.
+    """sin of the angle to the minimizer of Q_alpha at equal margins, and the error of
+    each program.
 
     At (alpha, log L) = (10, -1e2), (100, -1e4) and (100, -1e6).
     """
@@ -300,7 +325,9 @@ def _woodworth_angles(
 
 
 def _deep_residuals(data: PlantedL1, alphas: Tensor) -> Tensor:
-    """Residuals of the depth-2 condition for networks of depth 3, at log L = -5 and -25: (2, scales)."""
+    """Residuals of the depth-2 condition for networks of depth 3, at log L = -5 and
+    -25: (2, scales).
+    """
     model = Diagonal(data.signed.to(alphas.device), 3)
     run = flow(
         model,
