@@ -1,8 +1,7 @@
-"""Networks that become simple: linear leaky ReLU networks, and few linear regions in one dimension."""
+"""Leaky ReLU networks that become simple: as linear functions, and with a linear boundary."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,38 +10,22 @@ from torch import Tensor
 
 from ibcore.claims import Setting, claim
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.sphere_flow import sphere_flow
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
-from ibcore.measures.linear_regions import (
-    Kinks,
-    merged_kinks,
-    neuron_kinks,
-    region_counts,
-)
 from ibcore.measures.neurons import linear_share, masses, oddness_defect
-from ibcore.models import Linear
 from ibcore.models.hidden_layer import HiddenLayer
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer, joined
+from ibcore.models.homogeneous import LeakyReLU, TwoLayer
 from ibcore.models.margins import Margins
-from ibcore.oracles.linear_regions import least_regions
 from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.oracles.neural_agreement import AgreementLimit, agreement_limit
-from ibcore.oracles.variation_norm import VariationMargin, variation_margin
-from ibcore.problems.clusters import Clusters, alternating_clusters
 from ibcore.problems.separable import PlantedMargin, planted_margin
 
 SLOPE = 0.3
 WIDTH = 20
 SMALL, LARGE = 1e-3, 10.0
-FINE, COARSE = (
-    0.02,
-    0.5,
-)  # kinks within this share of a gap from a larger one count as part of it
 LEAST_RATE = 5e-3  # of the max-margin program, as on the page on logistic regression
 STRETCH = 2.0  # of the mirror images, in the control
-MISPLACED = 2e-3  # in gaps
 LIGHT = 1e-3  # neurons with less than this share of the largest |a_j| |w_j| are left out, and counted
 
 
@@ -573,271 +556,4 @@ def _normal(setting: Setting, count: int, d: int) -> Tensor:
     generator = torch.Generator().manual_seed(setting.seeds(1, "fresh points")[0])
     return torch.randn(count, d, generator=generator, dtype=torch.float64).to(
         setting.device
-    )
-
-
-@dataclass(frozen=True)
-class Line:
-    """`alternating_clusters` with the least number of regions and the largest margin, and the networks trained on it.
-
-    start: (len(widths), P).      trained: (len(widths), P), directions at the end.
-    margins: (len(widths),), their normalized margins over the largest possible.
-    """
-
-    problem: Clusters
-    least: int
-    best: VariationMargin
-    net: TwoLayer
-    start: Tensor
-    trained: Tensor
-    margins: Tensor
-
-    def kinks(self, radius: float) -> list[Kinks]:
-        """Kinks of every network between the outermost points, merged within `radius` times the gap."""
-        a, w = self.net.layers(self.trained)
-        return [
-            self.merged(*neuron_kinks(*row), radius) for row in zip(a, w, strict=True)
-        ]
-
-    def best_kinks(self) -> Kinks:
-        """Those of the network of largest margin."""
-        return self.merged(*neuron_kinks(self.best.masses, self.best.directions), FINE)
-
-    def merged(self, positions: Tensor, jumps: Tensor, radius: float) -> Kinks:
-        x = self.problem.x
-        return merged_kinks(
-            positions, jumps, float(x.min()), float(x.max()), radius * self.problem.gap
-        )
-
-    def misplaced(self) -> Tensor:
-        """Largest distance of a kink of the optimum from one of as many of the largest merged kinks, in gaps.
-
-        (len(widths),), infinite where a network has fewer kinks.
-        """
-        there = self.best_kinks().positions
-        distances = torch.full((len(self.trained),), torch.inf, dtype=there.dtype)
-        for k, kinks in enumerate(self.kinks(COARSE)):
-            largest = kinks.jumps.abs().argsort(descending=True)[: len(there)]
-            if len(largest) == len(there):
-                found = kinks.positions[largest].sort().values
-                distances[k] = (found - there).abs().amax()
-        return distances / self.problem.gap
-
-
-def padded_start(widths: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Standard normal weights over the root of the width, several widths in one batch: (len(widths), 3 max(widths)).
-
-    A narrow network is a wide one whose further neurons are zero, and gradient flow never moves a zero neuron.
-    """
-    a = torch.zeros(len(widths), max(widths), dtype=torch.float64)
-    w = torch.zeros(len(widths), max(widths), 2, dtype=torch.float64)
-    for row, width in enumerate(widths):
-        draw = (
-            torch.randn(width, 3, generator=generator, dtype=torch.float64) / width**0.5
-        )
-        a[row, :width], w[row, :width] = draw[:, 0], draw[:, 1:]
-    return joined(a, w)
-
-
-def train_lines(
-    setting: Setting, case: tuple[int, int, int], widths: tuple[int, ...], effort: int
-) -> list[Line]:
-    """Networks of all `widths` on a case (r, points a cluster, seeds), by `effort` r^2 steps on the sphere."""
-    changes, each, seeds = case
-    generators = [
-        torch.Generator().manual_seed(s)
-        for s in setting.seeds(seeds, f"line {changes} {each}")
-    ]
-    problems = [alternating_clusters(changes, each, g) for g in generators]
-    start = torch.cat([padded_start(widths, g) for g in generators]).to(setting.device)
-    inputs, labels = (
-        torch.stack(rows).repeat_interleave(len(widths), 0).to(setting.device)
-        for rows in ([p.X for p in problems], [p.y for p in problems])
-    )
-    net = TwoLayer(inputs, max(widths), LeakyReLU())
-    run = sphere_flow(
-        Margins(net, labels),
-        start,
-        degree=2,
-        steps=effort * changes**2,
-        coarsest=0.05,
-        finest=1e-4,
-        window=100,
-    )
-    start, trained, margins = (
-        part.cpu().unflatten(0, (seeds, -1))
-        for part in (start, run.direction, run.margins[-1])
-    )
-    best = [variation_margin(p.X, p.y) for p in problems]
-    return [
-        Line(
-            p,
-            least_regions(p.x, p.y),
-            best[k],
-            net,
-            start[k],
-            trained[k],
-            2 * margins[k] / best[k].margin,
-        )
-        for k, p in enumerate(problems)
-    ]
-
-
-def train_output_layer(line: Line) -> Kinks:
-    """The widest network of a `Line` with its hidden layer left at the start: the kinks of its limit."""
-    a, w = line.net.layers(line.start[-1:])
-    features = (line.problem.X @ w.mT).relu()
-    direction = flow(
-        Linear(line.problem.y[:, None] * features), Exponential(), a, log_loss=-1e4
-    ).theta[0, 0]
-    return line.merged(*neuron_kinks(direction, w[0]), COARSE)
-
-
-@claim(
-    kind="empirical",
-    source="Safran, Vardi and Lee 2022 prove a multiple of r regions (recalled; their constant is not checked)",
-    statement="A univariate two-layer ReLU network with biases trained on labels with "
-    "$r$ sign changes ends with few linear regions between the data points, however "
-    "wide it is and however many points there are: at most $2 r$, and $r$ where near "
-    "kinks count as one ($r = 3$ and 5).",
-    quick={"cases": ((3, 4, 8),), "widths": (50, 200), "effort": 80},
-    book={
-        "cases": ((3, 4, 4), (3, 10, 2), (5, 4, 2)),
-        "widths": (100, 500),
-        "effort": 120,
-    },
-    full={
-        "cases": ((3, 4, 50), (3, 40, 50), (4, 4, 50), (5, 4, 50), (6, 4, 50)),
-        "widths": (50, 100, 200, 500, 1000),
-        "effort": 1500,
-    },
-)
-def univariate_linear_regions(
-    setting: Setting,
-    *,
-    cases: tuple[tuple[int, int, int], ...],
-    widths: tuple[int, ...],
-    effort: int,
-) -> Evidence:
-    """Linear regions, kinks and margins against the sign changes and the network of largest margin."""
-    lines = [
-        line for case in cases for line in train_lines(setting, case, widths, effort)
-    ]
-    fine, coarse = (
-        torch.stack(
-            [
-                torch.stack([region_counts(kinks) for kinks in line.kinks(radius)])
-                for line in lines
-            ]
-        )
-        for radius in (FINE, COARSE)
-    )
-    least = torch.tensor([line.least for line in lines])[:, None]
-    margins = torch.stack([line.margins for line in lines])
-    frozen = [train_output_layer(line) for line in lines]
-    checks = (
-        Check.each(
-            "largest margin, linear program: relative gap",
-            [line.best.gap for line in lines],
-            at_most=1e-6,
-            tag="derived",
-            reason="duality, small against what the networks lack",
-            precision=True,
-        ),
-        *_region_checks(least, margins, fine, coarse),
-        Check.share(
-            "merged kinks within 0.002 gaps of the optimum's",
-            torch.stack([line.misplaced() for line in lines]),
-            at_most=MISPLACED,
-            least=0.9,
-            tag="observed",
-            reason="merged kinks are where lines through the support points meet. A softmax that is kept warm to the "
-            "last step, of relative length 1e-4, leaves the margins of these points apart by 2e-4 times the logarithm "
-            "of the quotient of their weights, of which 10 are allowed",
-        ),
-    )
-    counts = torch.tensor([_regions(kinks) for kinks in frozen]) / least[:, 0]
-    control = _frozen_control(counts)
-    notes = {"problems": len(lines), "networks": margins.numel()}
-    return Evidence(
-        checks,
-        control,
-        {"lines": lines, "fine": fine, "coarse": coarse, "frozen": frozen},
-        notes,
-    )
-
-
-def _frozen_control(counts: Tensor) -> Control:
-    """Of regions over r, one a problem."""
-    return Control(
-        "only the output layer trained, widest",
-        Check.share(
-            "regions over r at most 4/3, kinks within 0.5 gaps merged",
-            counts,
-            at_most=4 / 3,
-            most=0.25,
-            tag="observed",
-            math=r"regions over $r$ at most $\frac43$, kinks within 0.5 gaps merged",
-            reason="one region more than the claim has for $r = 3$",
-        ),
-    )
-
-
-def _regions(kinks: Kinks) -> float:
-    """Regions with kinks below 1 % of the largest ignored; NaN where a jump is."""
-    return math.nan if bool(kinks.jumps.isnan().any()) else kinks.regions(1e-2)
-
-
-def _region_checks(
-    least: Tensor, margins: Tensor, fine: Tensor, coarse: Tensor
-) -> tuple[Check, ...]:
-    """Of N problems and W widths: least (N, 1), margins (N, W) over the largest, regions (N, W, tolerances)."""
-    missing = margins.isnan()[..., None]
-    fine, coarse = (
-        torch.where(missing, torch.nan, counts.double()) for counts in (fine, coarse)
-    )
-    more = (coarse - least[..., None]).abs().amax(-1)
-    return (
-        Check.share(
-            "all points right",
-            margins > 0,
-            least=0.9,
-            tag="observed",
-            reason="what the theorem assumes",
-        ),
-        Check.share(
-            "regions over r at most 2, kinks within 0.02 gaps merged",
-            fine.amax(-1) / least,
-            at_most=2,
-            least=0.9,
-            tag="derived",
-            math="regions over $r$ at most 2, kinks within 0.02 gaps merged",
-            reason="$2 r - 1$ where the support points are the ends of the gaps",
-        ),
-        Check.share(
-            "exactly r regions, kinks within 0.5 gaps merged, widest",
-            more[:, -1],
-            at_most=0,
-            least=0.9,
-            tag="observed",
-            math="exactly $r$ regions, kinks within 0.5 gaps merged, widest",
-            reason="no theorem; at all of three tolerances for a jump",
-        ),
-        Check.share(
-            "regions minus r at most 1, kinks within 0.5 gaps merged, any width",
-            more,
-            at_most=1,
-            least=0.9,
-            tag="observed",
-            math="regions minus $r$ at most 1, kinks within 0.5 gaps merged, any width",
-            reason="a narrow network may keep one more",
-        ),
-        Check.share(
-            "normalized margin over the largest possible at least 0.95",
-            margins,
-            at_least=0.95,
-            least=0.9,
-            tag="observed",
-            reason="the last few percent come slowly, as kinks meet",
-        ),
     )

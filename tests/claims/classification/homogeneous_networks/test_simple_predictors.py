@@ -9,14 +9,12 @@ from ibcore.claims.classification.homogeneous_networks import simple_predictors 
 from ibcore.dynamics.log_time import flow
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
-from ibcore.models.homogeneous import TwoLayer, joined
 
 CLAIMS = {
     claim.id: claim
     for claim in (
         page.leaky_symmetric_max_margin,
         page.leaky_linear_teacher,
-        page.univariate_linear_regions,
     )
 }
 
@@ -116,29 +114,6 @@ def test_the_predicted_network_has_the_predicted_margin_and_more_is_impossible()
     assert float(mixed.margin_ratio.max()) < 1
 
 
-def test_narrow_networks_are_padded_with_neurons_that_never_move():
-    start = page.padded_start((3, 8), torch.Generator().manual_seed(0))
-    a, w = start[0].split([8, 16])
-    assert bool((a[3:] == 0).all())
-    assert bool((w.view(8, 2)[3:] == 0).all())
-    line = page.train_lines(Setting("quick", 0), (3, 3, 1), (5, 8), 20)[0]
-    trained, _ = line.net.layers(line.trained)
-    assert bool((trained[0, 5:] == 0).all())
-
-
-def test_kinks_of_the_largest_margin_are_where_the_networks_bend(verdicts):
-    line = verdicts["univariate-linear-regions"].data["lines"][0]
-    assert line.best_kinks().regions(1e-3) == line.least == 3
-    x, y = line.problem.x.numpy(), line.problem.y.numpy()
-    inner = [
-        k
-        for k in line.best_kinks().positions.tolist()
-        if any(x[y == sign].min() < k < x[y == sign].max() for sign in (-1, 1))
-    ]
-    assert len(inner) == 2
-    assert bool((line.misplaced() < 0.01).all())
-
-
 def failing(checks):
     return [check.name for check in checks if not check.holds]
 
@@ -212,7 +187,6 @@ def test_controls_are_not_refuted_by_networks_that_broke_down():
     controls = (
         (page._uneven_control, values),
         (page._large_start_control, values),
-        (page._frozen_control, 7 * values),
     )
     for control, good in controls:
         assert control(good).refuted
@@ -222,51 +196,3 @@ def test_controls_are_not_refuted_by_networks_that_broke_down():
     outputs = torch.tensor([[1.0, -1.0], [math.nan, 1.0]])
     assert page._one_sided(outputs, outputs)[0] == 1
     assert bool(page._one_sided(outputs, outputs)[1].isnan())
-
-
-def test_regions_are_judged_against_the_sign_changes():
-    least = torch.full((8, 1), 3)
-    margins = torch.full((8, 2), 0.99, dtype=torch.float64)
-    fine, coarse = torch.full((8, 2, 3), 5), torch.full((8, 2, 3), 3)
-    assert failing(page._region_checks(least, margins, fine, coarse)) == []
-    many, more = fine.clone(), coarse.clone()
-    many[:, :, 2], more[:5, 1, 1] = 7, 4
-    assert failing(page._region_checks(least, margins, many, coarse)) == [
-        "regions over r at most 2, kinks within 0.02 gaps merged"
-    ]
-    assert failing(page._region_checks(least, margins, fine, more)) == [
-        "exactly r regions, kinks within 0.5 gaps merged, widest"
-    ]
-    assert failing(page._region_checks(least, 0.9 * margins, fine, coarse)) == [
-        "normalized margin over the largest possible at least 0.95"
-    ]
-    broken = math.nan * margins
-    assert len(failing(page._region_checks(least, broken, fine, coarse))) == 5
-
-
-def test_margins_of_trained_networks_are_theirs_and_none_beats_the_largest(verdicts):
-    for line in verdicts["univariate-linear-regions"].data["lines"]:
-        net = TwoLayer(line.problem.X, 200, line.net.activation)
-        values = (line.problem.y * net.outputs(line.trained)).amin(-1)
-        own = values / (line.trained.square().sum(-1) / 2) / line.best.margin
-        torch.testing.assert_close(line.margins, own, rtol=1e-2, atol=0)
-        assert bool((line.margins <= 1 + 1e-6).all())
-
-
-@pytest.mark.parametrize("shift", [-0.2, 0.2])
-def test_kinks_misplaced_to_either_side_are_measured(verdicts, shift):
-    line = verdicts["univariate-linear-regions"].data["lines"][0]
-    moved = line.best.directions.clone()
-    moved[:, 1] -= shift * line.problem.gap * moved[:, 0]
-    net = TwoLayer(line.problem.X, len(moved), line.net.activation)
-    trained = torch.stack(
-        [joined(line.best.masses, w) for w in (line.best.directions, moved)]
-    )
-    found = replace(line, net=net, trained=trained).misplaced()
-    assert found.tolist() == pytest.approx([0, abs(shift)], abs=0.03)
-
-
-def test_a_network_without_the_kinks_is_infinitely_far(verdicts):
-    line = verdicts["univariate-linear-regions"].data["lines"][0]
-    flat = torch.zeros_like(line.trained)
-    assert replace(line, trained=flat).misplaced().tolist() == [math.inf] * 2
