@@ -45,11 +45,12 @@ def plot_around(ax: Axes, values: Array) -> None:
     ax.legend(loc="upper center", ncols=2)
 
 
-def plot_alignment(ax: Axes, log_losses: Array, sines: Array, uneven: Array) -> None:
-    """Largest sine of a neuron to +-w_hat (K, B) over log(1/L) with mirror images; squares at the first stop for
-    neurons with mirror images of another length.
+def plot_alignment(ax: Axes, stops: Array, sines: Array, uneven: Array) -> None:
+    """Largest sine of a neuron to +-w_hat (K, B) over log(1/L) at the stops log L (K,), with mirror images.
+
+    Squares at the first stop for neurons with mirror images of another length.
     """
-    x = -log_losses
+    x = -stops
     ax.plot(x, sines, color=PALETTE["blue"], linestyle="-", linewidth=1)
     ax.plot(x, 0.6 * x**-0.5, color=PALETTE["gray"], linestyle="--")
     found = uneven[uneven > 0]
