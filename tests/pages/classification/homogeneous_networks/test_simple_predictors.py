@@ -206,6 +206,17 @@ def test_sides_are_those_of_opposite_points():
     assert one_sided(teachers, even.flatten()[None].repeat(2, 1)).tolist() == [1, 1]
 
 
+def test_a_circle_crosses_the_predicted_boundary_at_right_angles():
+    teachers = draw_teachers(Setting("quick", 3), seeds=2)
+    angles = torch.tensor([0.0, 90.0, 180.0, 270.0]).double()
+    for member, limit in enumerate(teachers.limits):
+        circle = teachers.circle(member, angles)
+        torch.testing.assert_close(circle.norm(dim=1), ones(4))
+        values = limit.outputs(circle, 0.3)
+        assert values[0] > 0 > values[2]
+        assert float(values[1::2].abs().max()) < 1e-12
+
+
 def test_controls_are_not_refuted_by_networks_that_broke_down():
     for control in (uneven_control, large_start_control):
         values = 0.3 * ones(8)

@@ -79,4 +79,4 @@ def plot_boundaries(
     ax.axhline(0, color=PALETTE["gray"], linewidth=0.8)
     ax.set(xlabel="angle of $x$ in degrees", ylabel="$f(x)$, relative")
     ax.set_xticks(range(0, 361, 60))
-    ax.legend(loc="upper left")
+    ax.legend(loc="upper center")

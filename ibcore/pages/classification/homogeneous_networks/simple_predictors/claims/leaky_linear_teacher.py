@@ -71,6 +71,17 @@ class Teachers:
         """The same networks on other inputs (k, d)."""
         return HiddenLayer(inputs, self.net.output_weights, self.net.activation)
 
+    def circle(self, member: int, angles: Tensor) -> Tensor:
+        """Points (k, d) on a circle through the normal of the boundary predicted for a member, at `angles` to it.
+
+        angles: (k,), in degrees.
+        """
+        normal = self.limits[member].plus - self.limits[member].minus
+        plane = torch.linalg.qr(normal[:, None], mode="complete").Q[:, :2]
+        plane = plane * torch.sign(normal @ plane[:, 0])
+        turn = angles.deg2rad()
+        return torch.stack([turn.cos(), turn.sin()], -1) @ plane.T
+
     def pair(self, theta: Tensor) -> Tensor:
         """Mean input weights of the positive and of the negative neurons, joined, (B, 2 d)."""
         w = self.net.neurons(theta)
