@@ -1,1 +1,1 @@
-"""Leaky ReLU networks that become simple: as linear functions, and with a linear boundary."""
+"""Leaky ReLU networks that become linear, or whose boundary does."""

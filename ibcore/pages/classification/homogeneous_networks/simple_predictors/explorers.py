@@ -29,7 +29,7 @@ _WIDTH, _START, _ANGLES = 20, 0.3, 180
 
 @dataclass(frozen=True)
 class Mirrored:
-    """A network on points and their mirror images: the weights (K, P) at all of `STAGES`."""
+    """A network on points and their mirror images, its weights (K, P) at `STAGES`."""
 
     data: Classification
     net: TwoLayer
@@ -51,7 +51,7 @@ class Mirrored:
 
 @functools.cache
 def training(length: float) -> Mirrored:
-    """Gradient flow on five points and their mirror images, made `length` times as long."""
+    """Gradient flow on five points and mirror images `length` times as long."""
     generator = torch.Generator().manual_seed(0)
     half = planted_margin(5, 2, 0.3, generator)
     X, y = torch.cat([half.X, -length * half.X]), torch.cat([half.y, -half.y])

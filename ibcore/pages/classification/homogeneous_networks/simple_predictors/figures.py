@@ -14,9 +14,10 @@ Array = NDArray[np.float64]
 
 
 def plot_levels(ax: Axes, circle: Array, values: Array, X: Array, y: Array) -> None:
-    """Level lines of f with f(cx) = c f(x), c > 0, from its values (k,) on the unit circle (k, 2), and the points.
+    """Level lines of f with f(cx) = c f(x) for c > 0, and the points.
 
-    The lines are those of five equally spaced levels of either sign.
+    values: f (k,) on the unit circle (k, 2). The lines are those of five equally spaced
+    levels of either sign.
     """
     reach = 1.1 * float(np.abs(X).max())
     for sign, color, line in ((1, "orange", "-"), (-1, "purple", "--")):
@@ -32,7 +33,7 @@ def plot_levels(ax: Axes, circle: Array, values: Array, X: Array, y: Array) -> N
 
 
 def plot_around(ax: Axes, values: Array) -> None:
-    """f around the unit circle (k,), its first and last point being the same, and f of the opposite point, mirrored."""
+    """f around the unit circle (k,), the last point being the first, and -f(-x)."""
     angles = np.linspace(0, 360, len(values))
     scaled = values / max(float(np.abs(values).max()), 1e-300)
     opposite = -np.roll(scaled[:-1], (len(values) - 1) // 2)
@@ -46,7 +47,7 @@ def plot_around(ax: Axes, values: Array) -> None:
 
 
 def plot_alignment(ax: Axes, stops: Array, sines: Array, uneven: Array) -> None:
-    """Largest sine of a neuron to +-w_hat (K, B) over log(1/L) at the stops log L (K,), with mirror images.
+    """Largest sine of a neuron to +-w_hat (K, B) over log(1/L), stops: log L (K,).
 
     Squares at the first stop for neurons with mirror images of another length.
     """
@@ -71,7 +72,7 @@ def plot_alignment(ax: Axes, stops: Array, sines: Array, uneven: Array) -> None:
 def plot_boundaries(
     ax: Axes, angles: Array, curves: Sequence[Array], names: Sequence[str]
 ) -> None:
-    """f on the unit circle over the angle in degrees, relative to its largest absolute value, for several networks."""
+    """f of several networks over the angle on a circle, over its largest value."""
     looks = (("blue", "-"), ("red", "--"))
     for curve, name, (color, line) in zip(curves, names, looks, strict=True):
         (drawn,) = ax.plot(angles, curve / np.abs(curve).max(), label=name)

@@ -1,4 +1,4 @@
-"""What the claims of the page on simple predictors share, and a training that belongs to none of them."""
+"""What the claims on simple predictors share, and a training of none of them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _normal(generator: torch.Generator, *shape: int) -> Tensor:
 
 
 def own_points(X: object, y: object) -> Classification:
-    """A reader's inputs (n, d) in units of their root mean square, with labels y (n,)."""
+    """A reader's inputs (n, d), of root mean square 1 then, and labels y (n,)."""
     inputs, labels = binary_data(X, y)
     inputs, labels = inputs.double(), labels.double()
     size = inputs.square().mean().sqrt()
@@ -56,7 +56,7 @@ def precisions(solutions: Sequence[MaxMargin | AgreementLimit]) -> Tensor:
 
 
 def linear_shares(inputs: Tensor, outputs: Tensor) -> Tensor:
-    """`linear_share` of networks with `outputs` (B, k), NaN for those that are not finite, (B,)."""
+    """`linear_share` of `outputs` (B, k), NaN where they are not finite, (B,)."""
     known = outputs.isfinite().all(-1)
     shares = outputs.new_full(known.shape, torch.nan)
     if bool(known.any()):
@@ -75,10 +75,11 @@ def class_sines(
     log_loss: Sequence[float],
     generator: torch.Generator,
 ) -> dict[int, Tensor]:
-    """sin of the angle of each neuron of a class to the max margin classifier of that class alone.
+    """sin of the angle of each neuron to the max margin classifier of its class alone.
 
-    Gradient flow of a two-layer ReLU network from a balanced start of size 1e-3, to the K losses of `log_loss`.
-    Returns (K, width / 2) for +1, whose neurons have positive output weights, and for -1.
+    Gradient flow of a two-layer ReLU network from a balanced start of size 1e-3, to the
+    K losses of `log_loss`. Returns (K, width / 2) for +1, whose neurons have positive
+    output weights, and for -1.
     """
     net = TwoLayer(data.X, width, LeakyReLU())
     w = SMALL * _normal(generator, width, net.features)

@@ -1,4 +1,4 @@
-"""Univariate ReLU networks: linear regions, kinks and margins against the network of largest margin."""
+"""Univariate ReLU networks: their linear regions, kinks and margins."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ Case = tuple[int, int, int]  # sign changes, points a cluster, problems
 class Regions:
     """Networks of W widths on N problems.
 
-    fine, coarse: linear regions (N, W, 3), kinks within 0.02 and 0.5 gaps merged, at three tolerances for a jump.
+    fine, coarse: linear regions (N, W, 3), kinks within 0.02 and 0.5 gaps merged, at
+    three tolerances for a jump.
     misplaced: (N, W), distances of their kinks from those of largest margin, in gaps.
-    frozen: (N,), regions of the widest network whose output layer alone is trained, kinks within 0.5 gaps merged.
+    frozen: (N,), regions of the widest network whose output layer alone is trained,
+    kinks within 0.5 gaps merged.
     """
 
     lines: tuple[TrainedLine, ...]
@@ -59,7 +61,10 @@ def draw_lines(
     widths: tuple[int, ...],
     effort: int,
 ) -> tuple[Batch, ...]:
-    """Clusters of alternating labels with random networks of all `widths`, `effort` r^2 steps for r sign changes."""
+    """Clusters of alternating labels with random networks of all `widths`.
+
+    They train for `effort` r^2 steps where there are r sign changes.
+    """
     batches = []
     for changes, each, problems in cases:
         seeds = setting.seeds(problems, f"line {changes} {each}")
@@ -77,7 +82,7 @@ def own_points(
     widths: tuple[int, ...],
     effort: int,
 ) -> tuple[Batch, ...]:
-    """As many random starts as `draw_lines` has problems, on a reader's X (n, 1) and y (n,)."""
+    """Random starts on a reader's X (n, 1), y (n,): one a problem of `draw_lines`."""
     starts = sum(problems for _, _, problems in cases)
     lines = own_lines(X, y, widths, setting.seeds(starts, "own line"))
     return (Batch(lines, effort * lines[0].least ** 2),)
@@ -131,7 +136,7 @@ def _regions(kinks: Kinks) -> float:
     own=own_points,
 )
 def univariate_linear_regions(measured: Regions) -> Evidence:
-    """Linear regions, kinks and margins against the sign changes and the network of largest margin."""
+    """Regions against sign changes, kinks and margins against the largest margin."""
     least, margins = measured.least, measured.margins
     checks = (
         Check.each(
@@ -153,7 +158,7 @@ def univariate_linear_regions(measured: Regions) -> Evidence:
 def _region_checks(
     least: Tensor, margins: Tensor, fine: Tensor, coarse: Tensor
 ) -> tuple[Check, ...]:
-    """Of N problems and W widths: least (N,), margins (N, W) over the largest, regions (N, W, tolerances)."""
+    """Of least (N,), margins (N, W) over the largest, regions (N, W, tolerances)."""
     missing = margins.isnan()[..., None]
     fine, coarse = (
         torch.where(missing, torch.nan, counts) for counts in (fine, coarse)
@@ -198,7 +203,7 @@ def _region_checks(
 
 
 def _margin_checks(margins: Tensor, misplaced: Tensor) -> tuple[Check, ...]:
-    """Of margins over the largest and of the distances of kinks from the optimum's, (N, W) each."""
+    """Of margins over the largest and distances of kinks, (N, W) each."""
     return (
         Check.share(
             "normalized margin over the largest possible at least 0.95",

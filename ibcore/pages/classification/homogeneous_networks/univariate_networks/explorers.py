@@ -30,7 +30,7 @@ _CHANGES = 4
 
 @dataclass(frozen=True)
 class Bending:
-    """A univariate network after the numbers of steps in `STEPS`: weights (K, P) and log L (K,)."""
+    """A univariate network after all of `STEPS`: weights (K, P) and log L (K,)."""
 
     problem: Clusters
     net: TwoLayer
@@ -53,7 +53,7 @@ class Bending:
 
 @functools.cache
 def bending(width: int) -> Bending:
-    """Loss-scaled descent (step 0.02) from a random start on five clusters of five points."""
+    """Loss-scaled descent (step 0.02) from a random start on five clusters."""
     generator = torch.Generator().manual_seed(4)
     problem = alternating_clusters(_CHANGES, 5, generator)
     draw = torch.randn(width, 3, generator=generator, dtype=torch.float64)

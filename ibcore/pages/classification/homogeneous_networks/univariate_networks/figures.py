@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 
 
 def plot_line_network(ax: Axes, grid: Array, values: Array, x: Array, y: Array) -> None:
-    """f over the line, scaled to mean absolute value 1 at the points and cut at 3, with the points at their labels."""
+    """f over the line, scaled and cut at 3, with the points at their labels."""
     ax.axhline(0, color=PALETTE["gray"], linewidth=0.8)
     ax.plot(grid, values, color=PALETTE["blue"], linestyle="-", linewidth=2)
     for sign, marker, color in ((1, "o", "orange"), (-1, "s", "purple")):
@@ -34,7 +34,7 @@ def plot_kink_bars(ax: Axes, positions: Array, jumps: Array) -> None:
 def plot_region_counts(
     ax: Axes, changes: Array, fine: Array, coarse: Array, frozen: Array
 ) -> None:
-    """Regions over the number of sign changes: before and after merging, and with the hidden layer frozen."""
+    """Regions over sign changes, at both resolutions and with a frozen hidden layer."""
     (circles,) = ax.plot(changes + 0.06, fine, "o", color=PALETTE["gray"], markersize=6)
     circles.set_markerfacecolor("none")
     ax.plot(changes - 0.06, frozen, "s", color=PALETTE["red"], markersize=6)

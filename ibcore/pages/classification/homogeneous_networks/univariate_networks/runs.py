@@ -1,4 +1,4 @@
-"""Points on a line, ReLU networks with biases trained on them, and where these networks bend."""
+"""Points on a line, ReLU networks trained on them, and where these networks bend."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ MOST_CHANGES = 8  # of a reader's labels: the number of steps grows like its squ
 
 @dataclass(frozen=True)
 class Line:
-    """Points on a line, what theory says of them, and networks of W widths before training.
+    """Points on a line, what theory says of them, and networks before training.
 
     least: the least number of linear regions.      best: the network of largest margin.
-    start: (W, P), narrow networks padded with neurons that are zero.
+    start: (W, P) for W widths, narrow networks padded with neurons that are zero.
     """
 
     problem: Clusters
@@ -56,7 +56,8 @@ class Line:
     def split_margin(self, distance: float) -> float:
         """The largest margin after each kink is torn in two, over what it was before.
 
-        Every kink between the outermost points becomes two of half its jump, `distance` gaps apart.
+        Every kink between the outermost points becomes two of half its jump, `distance`
+        gaps apart.
         """
         u, c, x = self.best.directions, self.best.masses, self.problem.x
         places, _ = neuron_kinks(c, u)
@@ -75,22 +76,24 @@ class Line:
 class TrainedLine(Line):
     """A `Line` after training.
 
-    trained: (W, P), directions at the end.      margins: (W,), normalized, over the largest possible.
+    trained: (W, P), directions at the end.
+    margins: (W,), normalized, over the largest possible.
     """
 
     trained: Tensor
     margins: Tensor
 
     def kinks(self, radius: float) -> list[Kinks]:
-        """Kinks of every network between the outermost points, merged within `radius` times the gap."""
+        """Kinks of every network, merged within `radius` times the gap."""
         a, w = self.net.layers(self.trained)
         rows = zip(a, w, strict=True)
         return [self.merged(*neuron_kinks(*row), radius) for row in rows]
 
     def misplaced(self) -> Tensor:
-        """Largest distance of a kink of the optimum from one of as many of the largest merged kinks, in gaps.
+        """Largest distance of a kink of the optimum from one of the networks, in gaps, (W,).
 
-        (W,), infinite where a network has fewer kinks.
+        Of the merged kinks as many as the optimum has, the largest, are compared;
+        infinite where a network has fewer kinks.
         """
         there = self.best_kinks().positions
         distances = torch.full((len(self.trained),), torch.inf, dtype=there.dtype)
@@ -104,16 +107,17 @@ class TrainedLine(Line):
 
 @dataclass(frozen=True)
 class Batch:
-    """Lines with equally many points, whose networks train together for a number of steps."""
+    """Lines with equally many points, whose networks train together."""
 
     lines: tuple[Line, ...]
     steps: int
 
 
 def padded_start(widths: Sequence[int], generator: torch.Generator) -> Tensor:
-    """Standard normal weights over the root of the width, several widths in one batch: (len(widths), 3 max(widths)).
+    """Standard normal weights over the root of the width, (len(widths), 3 max(widths)).
 
-    A narrow network is a wide one whose further neurons are zero, and gradient flow never moves a zero neuron.
+    A narrow network is a wide one whose further neurons are zero, and gradient flow
+    never moves a zero neuron.
     """
     a = torch.zeros(len(widths), max(widths), dtype=torch.float64)
     w = torch.zeros(len(widths), max(widths), 2, dtype=torch.float64)
@@ -127,7 +131,7 @@ def padded_start(widths: Sequence[int], generator: torch.Generator) -> Tensor:
 def drawn_lines(
     changes: int, each: int, widths: Sequence[int], seeds: Sequence[int]
 ) -> tuple[Line, ...]:
-    """A line of `alternating_clusters`, `each` points a cluster, with a random start for every seed."""
+    """Clusters of `each` points with a random start, for every seed."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     problems = [alternating_clusters(changes, each, one) for one in generators]
     starts = [padded_start(widths, one) for one in generators]
@@ -145,7 +149,7 @@ def drawn_lines(
 def own_lines(
     X: object, y: object, widths: Sequence[int], seeds: Sequence[int]
 ) -> tuple[Line, ...]:
-    """A reader's points X (n, 1) and y (n,), from the left to the right end of [-2, 2], with a start for every seed."""
+    """A reader's points X (n, 1) and y (n,), with a random start for every seed."""
     problem = given_points(X, y)
     best = variation_margin(problem.X, problem.y)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -156,9 +160,11 @@ def own_lines(
 
 
 def given_points(X: object, y: object) -> Clusters:
-    """Points X (n, 1) moved to [-2, 2]; the gap is the least distance between neighbors of different labels.
+    """Points X (n, 1) with labels y (n,), moved to fill [-2, 2].
 
-    Raises `InvalidInput` for several columns, for labels that never change or too often, and for a point with both.
+    The gap is the least distance between neighbors of different labels.
+    Raises `InvalidInput` for several columns, for labels that never change or too
+    often, and for a point with both.
     """
     inputs, labels = binary_data(X, y)
     if inputs.shape[1] != 1:
@@ -182,7 +188,7 @@ def given_points(X: object, y: object) -> Clusters:
 def train(
     batch: Batch, device: torch.device, coarsest: float = COARSEST
 ) -> tuple[TrainedLine, ...]:
-    """All networks of a batch, by steps on the sphere that shrink from `coarsest` to 1e-4."""
+    """All networks of a batch, by steps that shrink from `coarsest` to `FINEST`."""
     lines, widths = batch.lines, len(batch.lines[0].start)
     start = torch.cat([line.start for line in lines]).to(device)
     inputs, labels = (
@@ -212,7 +218,7 @@ def train(
 
 
 def train_output_layer(line: Line, device: torch.device) -> Kinks:
-    """The widest network of a `Line` with its hidden layer left at the start: the kinks of its limit."""
+    """Kinks of the widest network with its hidden layer left at the start."""
     a, w = line.net.layers(line.start[-1:])
     features = (line.problem.X @ w.mT).relu()
     signed = (line.problem.y[:, None] * features).to(device)

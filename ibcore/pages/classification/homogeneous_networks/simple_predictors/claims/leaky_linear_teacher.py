@@ -1,4 +1,4 @@
-"""Leaky ReLU networks with fixed output weights on data of a linear teacher: a linear boundary in the limit."""
+"""Leaky ReLU networks on data of a linear teacher: a linear boundary in the limit."""
 
 from __future__ import annotations
 
@@ -39,9 +39,11 @@ STOPS = (-1.0, EARLY, -1e3, -1e5, -1e8)
 
 @dataclass(frozen=True)
 class Teachers:
-    """B separable samples with what the program predicts on them, and networks with fixed output weights.
+    """B separable samples, what the program predicts, and networks on them.
 
-    labels: (B, n).      start: (B, P), of standard normal entries.      fresh: points (k, d) without labels.
+    labels: (B, n).
+    start: (B, P), of standard normal entries.
+    fresh: points (k, d) without labels.
     """
 
     limits: tuple[AgreementLimit, ...]
@@ -72,9 +74,9 @@ class Teachers:
         return HiddenLayer(inputs, self.net.output_weights, self.net.activation)
 
     def circle(self, member: int, angles: Tensor) -> Tensor:
-        """Points (k, d) on a circle through the normal of the boundary predicted for a member, at `angles` to it.
+        """Points (k, d) on a circle through the normal of a member's predicted boundary.
 
-        angles: (k,), in degrees.
+        angles: (k,), to the normal, in degrees.
         """
         normal = self.limits[member].plus - self.limits[member].minus
         plane = torch.linalg.qr(normal[:, None], mode="complete").Q[:, :2]
@@ -83,7 +85,7 @@ class Teachers:
         return torch.stack([turn.cos(), turn.sin()], -1) @ plane.T
 
     def pair(self, theta: Tensor) -> Tensor:
-        """Mean input weights of the positive and of the negative neurons, joined, (B, 2 d)."""
+        """Mean input weights of positive and of negative neurons, joined, (B, 2 d)."""
         w = self.net.neurons(theta)
         positive = self.net.output_weights > 0
         return torch.cat([w[:, positive].mean(1), w[:, ~positive].mean(1)], -1)
@@ -93,12 +95,17 @@ class Teachers:
 class Agreements:
     """What gradient flow did on B samples, from a small and from a large start.
 
-    certificates: (2 B,), of the programs.      agree: (B,), 1 where neurons agree with the labels from `EARLY` on, 0
-    where not, NaN where the run broke down.      drifts: (B,), change of the differences of neurons of equal sign.
-    sines: (B,), to the program's vectors.      early, late, large: (B,), shares of fresh x with f(x), f(-x) on one
-    side, at `EARLY`, at the end, and at `EARLY` from the large start.      shares, large_shares, programs: (B,), linear
-    shares at the end, of the large start, and of the network that the program predicts.
-    end, large_end: (B, P), weights at the last stop and at `EARLY` from the large start.
+    certificates: (2 B,), of the programs.
+    agree: (B,), 1 where neurons agree with the labels from `EARLY` on, 0 where not, NaN
+    where the run broke down.
+    drifts: (B,), change of the differences of neurons of equal sign.
+    sines: (B,), to the program's vectors.
+    early, late, large: (B,), shares of fresh x with f(x), f(-x) on one side, at
+    `EARLY`, at the end, and at `EARLY` from the large start.
+    shares, large_shares, programs: (B,), linear shares at the end, of the large start,
+    and of the network that the program predicts.
+    end, large_end: (B, P), weights at the last stop and at `EARLY` from the large
+    start.
     """
 
     teachers: Teachers
@@ -120,7 +127,10 @@ class Agreements:
 def draw_teachers(
     setting: Setting, *, seeds: int, n: int = 20, d: int = 5, margin: float = 1.0
 ) -> Teachers:
-    """Data `margin` or more from random hyperplanes; those whose program is not consistent are rejected and counted."""
+    """Data `margin` or more from random hyperplanes, with a consistent program.
+
+    Other draws are rejected and counted.
+    """
 
     def keep(
         generator: torch.Generator,
@@ -134,10 +144,11 @@ def draw_teachers(
 
 
 def own_teacher(setting: Setting, X: object, y: object, *, seeds: int) -> Teachers:
-    """As many random starts as `draw_teachers` has samples, on a reader's X (n, d) and y (n,).
+    """Random starts on a reader's X (n, d) and y (n,).
 
-    A hyperplane through the origin has to separate them, and the solution of the program to have the signs that the
-    program assumes.
+    As many as `draw_teachers` has samples.
+    A hyperplane through the origin has to separate them, and the solution of the
+    program to have the signs that the program assumes.
     """
     data = own_points(X, y)
     limit = agreement_limit(data.X, data.y, SLOPE)
@@ -172,7 +183,7 @@ def _started(
 
 
 def measure_agreement(teachers: Teachers, setting: Setting) -> Agreements:  # noqa: ARG001
-    """Pairs of neuron directions against a quadratic program, and the network on fresh points."""
+    """Gradient flow from a small start, and from a large one until `EARLY`."""
     start, model = SMALL * teachers.start, teachers.on(teachers.fresh)
     run = flow(teachers.margins, Exponential(), start, log_loss=list(STOPS))
     large = until_early(teachers, LARGE)
@@ -207,7 +218,7 @@ def until_early(teachers: Teachers, size: float) -> Trajectory:
 
 
 def one_sided(teachers: Teachers, theta: Tensor) -> Tensor:
-    """Share of fresh x with f(x) and f(-x) on one side, NaN for networks that are NaN, (B,)."""
+    """Share of fresh x with f(x) and f(-x) on one side, NaN for broken networks, (B,)."""
     ahead, behind = (
         teachers.on(sign * teachers.fresh).outputs(theta) for sign in (1, -1)
     )
@@ -216,8 +227,9 @@ def one_sided(teachers: Teachers, theta: Tensor) -> Tensor:
 
 
 def agreement(teachers: Teachers, states: Tensor) -> Tensor:
-    """(B,): whether at all `states` (K, B, P) positive neurons are active where y = 1 only, the others where y = -1.
+    """(B,): whether neurons agree with the labels at all `states` (K, B, P).
 
+    Positive neurons are then active where y = 1 only, the others where y = -1.
     1 or 0, and NaN for networks that did not come to all states.
     """
     positive = teachers.net.output_weights > 0
@@ -228,7 +240,10 @@ def agreement(teachers: Teachers, states: Tensor) -> Tensor:
 
 
 def _drifts(teachers: Teachers, states: Tensor) -> Tensor:
-    """Change between two states (2, B, P) of the differences of neurons of equal sign, over their size, (B,)."""
+    """Relative change of the differences of neurons of equal sign, (B,).
+
+    states: (2, B, P), before and after.
+    """
     positive = teachers.net.output_weights > 0
     spread = []
     for sign in (positive, ~positive):
@@ -254,7 +269,7 @@ def _drifts(teachers: Teachers, states: Tensor) -> Tensor:
     own=own_teacher,
 )
 def leaky_linear_teacher(measured: Agreements) -> Evidence:
-    """Pairs of neuron directions against a quadratic program, and the network on fresh points."""
+    """Neuron directions against a quadratic program, and the sides of fresh points."""
     those = ~(measured.agree == 0)
     checks = (
         *run_checks(
@@ -281,7 +296,10 @@ def leaky_linear_teacher(measured: Agreements) -> Evidence:
 def run_checks(
     certificates: Tensor, agree: Tensor, drifts: Tensor, sines: Tensor
 ) -> tuple[Check, ...]:
-    """Of programs, of the agreement (B,) of all networks, and of drifts and sines of those in agreement or broken."""
+    """Of programs, of the agreement of all networks, and of those that do agree.
+
+    drifts, sines: of networks in agreement or broken.
+    """
     return (
         Check.each(
             "program: relative gap or violation",
@@ -325,7 +343,10 @@ def run_checks(
 def boundary_checks(
     early: Tensor, late: Tensor, differences: Tensor
 ) -> tuple[Check, ...]:
-    """Of all networks at log L = -20, (B,), and of the boundaries and linear shares of those in agreement or broken."""
+    """Of the sides at `EARLY` of all networks, and of the boundaries of those that agree.
+
+    late, differences: of networks in agreement or broken.
+    """
     return (
         Check.share(
             "f(x), f(-x) on one side for at most 1 % of fresh x at log L = -20",

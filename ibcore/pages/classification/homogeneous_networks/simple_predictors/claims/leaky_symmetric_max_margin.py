@@ -1,4 +1,4 @@
-"""Leaky ReLU networks on symmetric data: the largest margin, reached by a linear function."""
+"""Leaky ReLU networks on symmetric data: a linear function of largest margin."""
 
 from __future__ import annotations
 
@@ -32,17 +32,20 @@ from ibcore.problems.separable import Classification, planted_margin
 STOPS = (-1e2, -1e4, -1e6, -1e8, -1e10)  # log L
 LEAST_RATE = 5e-3  # of the max-margin program, as on the page on logistic regression
 STRETCH = 2.0  # of the mirror images, in the control
-# Neurons with less than this share of the largest |a_j| |w_j| are left out, and counted.
+# Neurons below this share of the largest |a_j| |w_j| are left out, and counted.
 LIGHT = 1e-3
 
 
 @dataclass(frozen=True)
 class Mirrored:
-    """N separable samples closed under (x, y) -> (-x, -y), their largest margins, and starts of networks on them.
+    """N separable samples closed under (x, y) -> (-x, -y), and starts on them.
 
-    inputs: (N, n, d), the second half the mirror images of the first.      labels: (N, n).
-    w_hat: (N, d) and gamma: (N,), directions and sizes of the largest margin.      start: (N, P).
-    slopes: of the leaky ReLU below zero, one after the other.      fresh: points (k, d) for a look at the network.
+    inputs: (N, n, d), the second half the mirror images of the first.
+    labels: (N, n).
+    w_hat: (N, d) and gamma: (N,), directions and sizes of the largest margin.
+    start: (N, P).
+    slopes: of the leaky ReLU below zero, one after the other.
+    fresh: points (k, d) for a look at the network.
     """
 
     solutions: tuple[MaxMargin, ...]
@@ -70,8 +73,8 @@ class Mirrored:
     def stretched(self, factor: float) -> Mirrored:
         """The same with mirror images (-factor x, -y).
 
-        These samples are separable by the same directions with the same margins, and closed under the reflection for
-        `factor` 1 only.
+        These samples are separable by the same directions with the same margins, and
+        closed under the reflection for `factor` 1 only.
         """
         inputs = self.inputs.clone()
         inputs[:, inputs.shape[1] // 2 :] *= factor
@@ -80,11 +83,13 @@ class Mirrored:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Networks (...), at one time or at several: sines (..., m) to w_hat times the sign of the output weight.
+    """Networks (...), at one time or at several.
 
-    sines: 0 for neurons left out.      light: how many are left out, those below `LIGHT` times the largest |a_j| |w_j|.
-    margin_ratio: min_i m_i / |theta|^2 over (1 + slope) gamma / 4.      balance: mass of the positive neurons over
-    that of the negative ones.      bend: root of the share of f^2 that no linear function explains.
+    sines: (..., m), to w_hat times the sign of the output weight; 0 for those left out.
+    light: how many are left out, those below `LIGHT` times the largest |a_j| |w_j|.
+    margin_ratio: min_i m_i / |theta|^2 over (1 + slope) gamma / 4.
+    balance: mass of the positive neurons over that of the negative ones.
+    bend: root of the share of f^2 that no linear function explains.
     """
 
     sines: Tensor
@@ -100,10 +105,14 @@ class Alignment:
 
 @dataclass(frozen=True)
 class Turning:
-    """What gradient flow did: certificates of N programs, (2 N,), and S N networks at K losses.
+    """What gradient flow did with S N networks until K losses.
 
-    stops: (K,), log L.      paths: (K, S N, ...).      uneven: the N networks of the control at the first stop.
-    rejected: draws.      broken: why runs ended early.
+    certificates: (2 N,), of the programs.
+    stops: (K,), log L.
+    paths: (K, S N, ...).
+    uneven: the N networks of the control at the first stop.
+    rejected: draws.
+    broken: why runs ended early.
     """
 
     certificates: Tensor
@@ -122,9 +131,10 @@ def draw_mirrored(
     half: int = 10,
     d: int = 5,
 ) -> Mirrored:
-    """`half` points at least 0.3 from a random hyperplane with their mirror images; the support vectors span R^d.
+    """`half` points at least 0.3 from a random hyperplane with their mirror images.
 
-    Draws whose support vectors do not, or whose rate is below `LEAST_RATE`, are rejected and counted.
+    The support vectors span R^d. Draws whose support vectors do not, or whose rate is
+    below `LEAST_RATE`, are rejected and counted.
     """
 
     def keep(generator: torch.Generator) -> tuple[Classification, MaxMargin] | None:
@@ -140,8 +150,9 @@ def draw_mirrored(
 def own_mirrored(
     setting: Setting, X: object, y: object, *, seeds: int, slopes: tuple[float, ...]
 ) -> Mirrored:
-    """As many random starts as `draw_mirrored` has samples, on a reader's X (n, d), y (n,) with their mirror images.
+    """Random starts on a reader's X (n, d) and y (n,), with their mirror images.
 
+    As many as `draw_mirrored` has samples.
     A hyperplane through the origin has to separate them.
     """
     half = own_points(X, y)
@@ -170,7 +181,7 @@ def _started(
 
 
 def measure_turning(sample: Mirrored, setting: Setting) -> Turning:  # noqa: ARG001
-    """Neurons, normalized margin and linearity up to log L = -1e10, and at -1e2 with longer mirror images."""
+    """Gradient flow up to log L = -1e10, and to -1e2 with longer mirror images."""
     paths: list[Alignment] = []
     broken: list[str] = []
     for slope in sample.slopes:
@@ -232,7 +243,7 @@ def alignment(sample: Mirrored, slope: float, theta: Tensor) -> Alignment:
     own=own_mirrored,
 )
 def leaky_symmetric_max_margin(measured: Turning) -> Evidence:
-    """Neurons, normalized margin and linearity at log L = -1e10, with and without the mirror images."""
+    """Neurons, margin and linearity on symmetric data and with longer mirror images."""
     paths, ends = measured.paths, measured.paths.at(-1)
     checks = (
         *margin_checks(measured.certificates, paths.margin_ratio),
@@ -266,7 +277,8 @@ def margin_checks(certificates: Tensor, ratios: Tensor) -> tuple[Check, ...]:
             at_most=1 + 1e-9,
             tag="proved",
             math=r"normalized margin over $(1 + s) \gamma / 4$, at all stops",
-            reason="proved on the page for every network; the gap of the program that gives $\\gamma$",
+            reason="proved on the page for every network; the gap of the program "
+            r"that gives $\gamma$",
         ),
         Check.largest(
             "normalized margin over (1 + slope) gamma / 4",
