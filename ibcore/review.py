@@ -44,6 +44,7 @@ SECTIONS = (
             "classification/homogeneous_networks/kkt_points",
             "classification/homogeneous_networks/two_layer_margins",
             "classification/homogeneous_networks/simple_predictors",
+            "classification/homogeneous_networks/univariate_networks",
             "classification/homogeneous_networks/margin_bounds",
         ),
     ),

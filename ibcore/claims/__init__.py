@@ -34,6 +34,7 @@ PAGES = (
     "classification/homogeneous_networks/kkt_points",
     "classification/homogeneous_networks/two_layer_margins",
     "classification/homogeneous_networks/simple_predictors",
+    "classification/homogeneous_networks/univariate_networks",
     "classification/homogeneous_networks/margin_bounds",
     "classification/extensions/optimizers",
     "classification/extensions/losses_and_paths",

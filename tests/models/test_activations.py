@@ -11,7 +11,9 @@ from ibcore.models.activations import ACTIVATIONS, LeakyReLU, RightReLU
 from ibcore.validation import InvalidInput
 
 ALL = [*ACTIVATIONS.values(), LeakyReLU(0.3), RightReLU()]
-POINTS = torch.linspace(-12, 12, 8001).double()[1::2]  # 0 and +-sqrt 2 are not among them
+POINTS = torch.linspace(-12, 12, 8001).double()[
+    1::2
+]  # 0 and +-sqrt 2 are not among them
 
 every_activation = pytest.mark.parametrize("phi", ALL, ids=lambda phi: phi.name)
 

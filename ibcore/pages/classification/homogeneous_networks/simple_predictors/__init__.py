@@ -1,0 +1,1 @@
+"""Leaky ReLU networks that become linear, or whose boundary does."""

@@ -1,0 +1,1 @@
+"""Univariate ReLU networks: few linear regions."""
