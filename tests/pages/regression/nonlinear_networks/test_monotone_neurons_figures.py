@@ -12,6 +12,7 @@ def test_a_path_ends_on_the_dashed_line_of_fits():
     fits, drawn = ax.lines[:2]
     assert fits.get_linestyle() == "--"
     np.testing.assert_allclose(fits.get_xydata().sum(1), 2)
+    assert drawn.get_linestyle() == "-"
     np.testing.assert_allclose(drawn.get_xydata(), path)
     words = [text.get_text() for text in ax.texts]
     assert words == ["start", "least Q", "shortest"]

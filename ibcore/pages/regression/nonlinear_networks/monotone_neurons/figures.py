@@ -26,7 +26,7 @@ def plot_path(
     foot = offset * normal / (normal @ normal)
     (fits,) = ax.plot(*np.transpose([foot - 9 * along, foot + 9 * along]))
     fits.set(color=PALETTE["orange"], linewidth=1.6, linestyle="--")
-    ax.plot(*path.T, color=PALETTE["blue"], linewidth=2.4)
+    ax.plot(*path.T, color=PALETTE["blue"], linestyle="-", linewidth=2.4)
     ax.plot(*path[0], "o", color=PALETTE["blue"], markersize=6)
     ax.plot(*shortest, "x", color=PALETTE["gray"], markersize=9, markeredgewidth=2)
     (least,) = ax.plot(*best, "D", color=PALETTE["red"], markersize=8)
