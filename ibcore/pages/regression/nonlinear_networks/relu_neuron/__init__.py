@@ -1,1 +1,1 @@
-"""A single ReLU neuron: no function of the weights explains its limits."""
+"""A ReLU neuron: no function explains its limit; the norm does up to a factor of two."""

@@ -1,26 +1,20 @@
-"""Gradient flow of one ReLU neuron, and pairs of data sets by the angle between its limits."""
+"""Gradient flow of one ReLU neuron: its end and its path."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from ibcore.dynamics.stiff_flow import StiffRun, integrate
 from ibcore.models.relu_neuron import ReLUNeuron
-from ibcore.oracles.relu_flow import neuron_flow
-from ibcore.problems.relu_pairs import NeuronData, Shape, pair
+from ibcore.problems.relu_pairs import NeuronData
 from ibcore.threads import threads
 
 Array = NDArray[np.float64]
 
 FITTED = 1e-12  # misfit at which a flow ends
-MAX_ANGLE = (
-    0.39  # of one link, in radians; tilt = 0.5 reaches 0.399 at the default shape
-)
 
 
 @threads()
@@ -32,11 +26,13 @@ def train(
     times: Sequence[float] = (),
     start: Array | None = None,
 ) -> StiffRun:
-    """Gradient flow of one ReLU neuron from `start` (d,), else 0, until no active point is fitted worse than `misfit`.
+    """Gradient flow of one ReLU neuron from `start` (d,), else 0.
 
-    On data that some weights fit, the flow is at rest exactly there. A point of positive label on which the neuron
-    is silent there stays unfitted: `ReLUNeuron.misfit` of the end tells.
-    By LSODA, and where that gives up by BDF, with the closed-form field and Jacobian of the raw weights.
+    It ends when no active point is fitted worse than `misfit`.
+    On data that some weights fit, the flow is at rest exactly there. A point of
+    positive label on which the neuron is silent there stays unfitted:
+    `ReLUNeuron.misfit` of the end tells. By LSODA, and where that gives up by BDF, with
+    the closed-form field and Jacobian of the raw weights.
     """
     neuron = ReLUNeuron.on(data.X, data.y)
     for method in ("LSODA", "BDF"):
@@ -55,21 +51,31 @@ def train(
     return run
 
 
-def rise(shape: Shape) -> float:
-    """tan of the angle between the two limits of a pair, from the flow piece by piece."""
-    second = pair(shape)[1]
-    return float(-neuron_flow(second.X, second.y).limit[2] / np.hypot(1, shape.height))
+def end(
+    data: NeuronData,
+    *,
+    tolerance: float = 1e-10,
+    misfit: float = FITTED,
+    start: Array | None = None,
+) -> Array:
+    """Where the flow ends (d,); NaN where it ended at a limit of the integrator."""
+    run = train(data, tolerance=tolerance, misfit=misfit, start=start)
+    w = run.state.numpy()
+    return w if run.complete else np.full_like(w, np.nan)
 
 
-def shape_for(angle: float, shape: Shape | None = None) -> Shape:
-    """The `shape` with the tilt in (0, 0.5] at which the two limits are `angle` (radians) apart."""
-    shape = shape or Shape()
-    goal = np.tan(angle)
-    tilt = brentq(
-        lambda value: rise(replace(shape, tilt=value)) - goal,
-        1e-6,
-        0.5,
-        xtol=1e-15,
-        rtol=1e-14,
-    )
-    return replace(shape, tilt=float(tilt))
+@threads()
+def walked(data: NeuronData, *, tolerance: float = 1e-6, misfit: float = 1e-8) -> Array:
+    """The path (K, d) of `train` at times that rise by a constant factor, with its end."""
+    whole = train(data, tolerance=tolerance, misfit=misfit)
+    first = 1e-3 / float(np.square(data.X).sum(1).max())
+    stops = np.geomspace(first, whole.time, 240)[:-1].tolist()
+    run = train(data, tolerance=tolerance, misfit=misfit, times=stops)
+    path = run.path.numpy()
+    reached = path[np.isfinite(path).all(1)]
+    return np.vstack([np.zeros(data.X.shape[1]), reached, whole.state.numpy()])
+
+
+def apart(w: Array, goal: Array) -> float:
+    """|w - goal| over |goal|."""
+    return float(np.linalg.norm(w - goal) / np.linalg.norm(goal))

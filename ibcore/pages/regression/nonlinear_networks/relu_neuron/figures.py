@@ -13,10 +13,11 @@ from ibcore.figures.style import PALETTE
 Array = NDArray[np.float64]
 
 
-def draw_winding(ax: Axes, path: Array, angles: Array, reach: float) -> None:
-    """The path of (w_2, w_3), (K, 2), in units of `reach`, with the set of zero loss and the lines that bound it.
+def plot_winding(ax: Axes, path: Array, angles: Array, reach: float) -> None:
+    """The path of (w_2, w_3), (K, 2), in units of `reach`, and the set of zero loss.
 
-    angles: (N,) of the inner normals a_k of the half-planes that the points of label 0 ask for.
+    angles: (N,) of the inner normals a_k of the half-planes that the points of label 0
+    ask for.
     """
     for k, angle in enumerate(angles):
         along = np.array([-np.sin(angle), np.cos(angle)])
@@ -58,10 +59,10 @@ def draw_winding(ax: Axes, path: Array, angles: Array, reach: float) -> None:
     ax.grid(visible=False)
 
 
-def draw_ratios(
+def plot_ratios(
     ax: Axes, counts: Sequence[int], ratios: Sequence[float], chosen: int | None = None
 ) -> None:
-    """|w_inf| / |w*| over the number of points of label 0, with the bound 2 and the typical 1."""
+    """|w_inf| / |w*| over the number of points of label 0, with the bound 2."""
     ax.axhline(2, color=PALETTE["red"], linestyle="--", linewidth=1.4)
     ax.annotate(
         "the bound",
@@ -90,12 +91,13 @@ def draw_ratios(
     ax.minorticks_off()
 
 
-def draw_pair(
+def plot_pair(
     axes: Sequence[Axes], paths: Sequence[Array], height: float, bound: float
 ) -> None:
     """Both flows of a pair, (K, 3) each: w_2 over w_1 (left) and w_3 over w_2 (right).
 
-    Their common set of zero loss is (1, height, s) with s <= `bound`, a point on the left and a ray on the right.
+    Their common set of zero loss is (1, height, s) with s <= `bound`, a point on the
+    left and a ray on the right.
     """
     left, right = axes
     right.plot(
@@ -149,8 +151,8 @@ def draw_pair(
     )
 
 
-def draw_chain(ax: Axes, points: Array, start: Array, end: Array) -> None:
-    """The vectors (K + 1, d) of a chain in the plane of `start` and `end`, in units of the length of `start`."""
+def plot_chain(ax: Axes, points: Array, start: Array, end: Array) -> None:
+    """The vectors (K + 1, d) of a chain in the plane of `start` and `end`, over |start|."""
     size = np.linalg.norm(start)
     along = start / size
     across = end - (end @ along) * along
@@ -173,10 +175,13 @@ def draw_chain(ax: Axes, points: Array, start: Array, end: Array) -> None:
     ax.annotate("0", (0, 0), (4, -13), textcoords="offset points")
 
 
-def draw_bound(
+def plot_bound(
     axes: Sequence[Axes], ratios: Array, turns: Mapping[int, tuple[Array, Array]]
 ) -> None:
-    """Left, the ratios of random data, sorted; right, those of the family, measured (marks) and predicted (line)."""
+    """Left, the ratios of random data, sorted; right, those of the family.
+
+    turns: by numbers of points, measured (marks) and predicted (line).
+    """
     left, right = axes
     ordered = np.sort(np.asarray(ratios))[::-1]
     rank = np.arange(1, len(ordered) + 1) / len(ordered)

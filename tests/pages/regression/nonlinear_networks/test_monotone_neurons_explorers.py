@@ -1,12 +1,14 @@
 import pytest
 
-from ibcore.demonstrations.monotone_neurons import (
+from ibcore.pages.regression.nonlinear_networks.monotone_neurons.explorers import (
     ANGLES,
     IMBALANCES,
-    draw_neuron,
-    drift_by_share,
-    trained,
+    explore_neuron,
 )
+from ibcore.pages.regression.nonlinear_networks.monotone_neurons.hidden import (
+    drift_by_share,
+)
+from ibcore.pages.regression.nonlinear_networks.monotone_neurons.plane import trained
 
 
 @pytest.mark.parametrize("imbalance", IMBALANCES)
@@ -22,10 +24,19 @@ def test_all_imbalances_start_from_the_same_function():
 
 
 def test_a_frame_says_how_far_the_shortest_solution_is():
-    figure, sentence = draw_neuron(1.0, 110)
+    figure, sentence = explore_neuron(1.0, 110)
     assert len(figure.axes) == 1
     assert "Imbalance 1, start at 110 degrees" in sentence
     assert "1.32 from the shortest" in sentence
+
+
+def test_every_position_changes_the_sentence():
+    sentences = {
+        explore_neuron(imbalance, angle)[1]
+        for imbalance in IMBALANCES
+        for angle in ANGLES
+    }
+    assert len(sentences) == len(IMBALANCES) * len(ANGLES)
 
 
 def test_drift_and_error_are_of_first_order_in_the_step():

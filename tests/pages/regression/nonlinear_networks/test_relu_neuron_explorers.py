@@ -1,18 +1,27 @@
 import numpy as np
 import pytest
 
-from ibcore.demonstrations.relu_neuron import draw_wound, walked, wound
-from ibcore.pages.regression.nonlinear_networks.relu_neuron.runs import train
+from ibcore.pages.regression.nonlinear_networks.relu_neuron.explorers import (
+    COUNTS,
+    explore_turns,
+    wound,
+)
+from ibcore.pages.regression.nonlinear_networks.relu_neuron.runs import train, walked
 from ibcore.problems.relu_pairs import Shape, pair
 
 
 def test_a_frame_tells_the_ratio():
-    figure, sentence = draw_wound(4)
+    figure, sentence = explore_turns(4)
     assert len(figure.axes) == 2
     assert sentence.startswith(
         "4 points of label 0: the path turns 4 times and ends at 1.33 times"
     )
     assert wound(4) is wound(4)
+
+
+def test_every_position_changes_the_sentence():
+    ends = {explore_turns(count)[1].partition("ends")[2] for count in COUNTS}
+    assert len(ends) == len(COUNTS)
 
 
 def test_the_path_begins_at_zero_and_ends_where_training_does():

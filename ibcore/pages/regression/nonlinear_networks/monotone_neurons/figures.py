@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,76 +14,31 @@ Array = NDArray[np.float64]
 _MARKS = (("blue", "o"), ("orange", "s"), ("green", "^"))
 
 
-def draw_path(
-    ax: Axes,
-    path: Array,
-    best: Array,
-    shortest: Array,
-    normal: Array,
-    offset: float,
-    grid: tuple[Array, Array, Array],
+def plot_path(
+    ax: Axes, path: Array, best: Array, shortest: Array, line: tuple[Array, float]
 ) -> None:
-    """A path (K, 2) of u = a w over level lines of Q, to the line normal.u = offset of zero loss.
+    """A path (K, 2) of u = a w to the line of zero loss, and two points on that line.
 
-    grid: coordinates (G, G) of both axes and Q there.
+    line: normal (2,) and offset of normal.u = offset.
     """
-    least = float(
-        grid[2][
-            np.unravel_index(
-                np.argmin(np.hypot(grid[0] - best[0], grid[1] - best[1])), grid[0].shape
-            )
-        ]
-    )
-    spread = float(np.quantile(grid[2], 0.9) - grid[2].min())
-    levels = least + spread * np.array([-0.3, -0.15, 0, 0.15, 0.3, 0.5])
-    ax.contour(
-        *grid,
-        levels=np.sort(levels),
-        colors=PALETTE["gray"],
-        linewidths=0.7,
-        linestyles="-",
-        alpha=0.8,
-    )
+    normal, offset = line
     along = np.array([-normal[1], normal[0]]) / np.linalg.norm(normal)
     foot = offset * normal / (normal @ normal)
-    ax.plot(
-        *np.transpose([foot - 9 * along, foot + 9 * along]),
-        color=PALETTE["orange"],
-        linewidth=1.6,
-        linestyle="--",
-    )
-    ax.plot(*path.T, color=PALETTE["blue"], linewidth=2.4)
+    (fits,) = ax.plot(*np.transpose([foot - 9 * along, foot + 9 * along]))
+    fits.set(color=PALETTE["orange"], linewidth=1.6, linestyle="--")
+    ax.plot(*path.T, color=PALETTE["blue"], linestyle="-", linewidth=2.4)
     ax.plot(*path[0], "o", color=PALETTE["blue"], markersize=6)
     ax.plot(*shortest, "x", color=PALETTE["gray"], markersize=9, markeredgewidth=2)
-    ax.plot(
-        *best,
-        "D",
-        color=PALETTE["red"],
-        markersize=8,
-        fillstyle="none",
-        markeredgewidth=1.8,
-    )
-    ax.annotate(
-        "start",
-        (path[0, 0], path[0, 1]),
-        (7, -11),
-        textcoords="offset points",
-        color=PALETTE["blue"],
-    )
-    ax.annotate(
-        "least Q",
-        (best[0], best[1]),
-        (9, 4),
-        textcoords="offset points",
-        color=PALETTE["red"],
-    )
-    ax.annotate(
-        "shortest",
-        (shortest[0], shortest[1]),
-        (9, -12),
-        textcoords="offset points",
-        color=PALETTE["gray"],
-    )
+    (least,) = ax.plot(*best, "D", color=PALETTE["red"], markersize=8)
+    least.set(fillstyle="none", markeredgewidth=1.8)
+    for text, spot, shift, color in (
+        ("start", path[0], (7, -11), "blue"),
+        ("least Q", best, (9, 4), "red"),
+        ("shortest", shortest, (9, -12), "gray"),
+    ):
+        ax.annotate(
+            text, tuple(spot), shift, textcoords="offset points", color=PALETTE[color]
+        )
     ax.set(
         xlim=(-2.2, 3.8),
         ylim=(-2.2, 2.8),
@@ -93,18 +48,38 @@ def draw_path(
     )
 
 
-def draw_errors(
-    ax: Axes, runs: Mapping[str, Mapping[str, Array]], criterion: float
+def plot_levels(ax: Axes, grid: tuple[Array, Array, Array], best: Array) -> None:
+    """Level lines of Q, among them the one through `best` (2,).
+
+    grid: coordinates (G, G) of both axes and Q there.
+    """
+    across, up, values = grid
+    nearest = np.argmin(np.hypot(across - best[0], up - best[1]))
+    spread = float(np.quantile(values, 0.9) - values.min())
+    steps = spread * np.array([-0.3, -0.15, 0, 0.15, 0.3, 0.5])
+    ax.contour(
+        *grid,
+        levels=float(values.ravel()[nearest]) + steps,
+        colors=PALETTE["gray"],
+        linewidths=0.7,
+        linestyles="-",
+        alpha=0.8,
+    )
+
+
+def plot_errors(
+    ax: Axes, names: Iterable[str], losses: Array, errors: Array, criterion: float
 ) -> None:
-    """Distance to the nearest solution over the loss at the end, a mark a run; the criterion is a vertical line."""
-    for (name, run), (color, mark) in zip(runs.items(), _MARKS, strict=True):
-        loss, error = (
-            np.maximum(np.asarray(run[key]), floor)
-            for key, floor in (("loss", 1e-33), ("error", 1e-17))
-        )
+    """Distances to the nearest solution over losses at the end, (A, B) each.
+
+    A row has a name, a run a mark. The criterion is a vertical line.
+    """
+    for name, loss, error, (color, mark) in zip(
+        names, losses, errors, _MARKS, strict=True
+    ):
         ax.plot(
-            loss,
-            error,
+            np.maximum(loss, 1e-33),
+            np.maximum(error, 1e-17),
             mark,
             color=PALETTE[color],
             markersize=4.5,
@@ -142,8 +117,8 @@ def draw_errors(
     ax.legend(loc="lower right")
 
 
-def draw_hidden(ax: Axes, distance: Array, error: Array) -> None:
-    """For each run the distance from the shortest solution and from the minimizer of Q, two marks in one column."""
+def plot_hidden(ax: Axes, distance: Array, error: Array) -> None:
+    """Distances from the shortest solution and from argmin Q, two marks a run."""
     order = np.argsort(distance)
     rank = np.arange(1, len(order) + 1)
     ax.plot(rank, np.asarray(distance)[order], "x", color=PALETTE["gray"], markersize=4)
@@ -171,8 +146,8 @@ def draw_hidden(ax: Axes, distance: Array, error: Array) -> None:
     )
 
 
-def draw_shrinking(ax: Axes, scales: Array, distance: Array) -> None:
-    """Distances (3, B) from the shortest solution over the scale of the start, with a line of slope 1."""
+def plot_shrinking(ax: Axes, scales: Array, distance: Array) -> None:
+    """Distances (3, B) from the shortest solution over the scale, and a line of slope 1."""
     ax.plot(scales, distance, "o-", color=PALETTE["blue"], markersize=4, linewidth=0.9)
     middle = np.exp(np.log(distance[0]).mean())
     ax.plot(

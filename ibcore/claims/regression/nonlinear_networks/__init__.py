@@ -1,1 +1,0 @@
-"""Claims about nonlinear networks with the square loss."""

@@ -1,0 +1,1 @@
+"""Monotone neurons: the nearest solution, and the regularizer of one hidden neuron."""
