@@ -147,3 +147,9 @@ def test_a_quadratic_in_one_dimension_meets_the_bound_of_descent_within_a_factor
             float(gap * 2 * k / problems.smoothness[0] / (start - best).square().sum())
         )
     assert all(0.15 < share < 0.2 for share in shares)
+
+
+def test_runs_from_zero_are_labeled_with_formulas(verdicts):
+    names = list(verdicts["sgd-convex-rate"].measured.shares)
+    assert names[0] == r"squares, $\eta = 0.25 / \Lambda$"
+    assert names[-1] == r"logistic, $\eta = 0.05 / \Lambda$"

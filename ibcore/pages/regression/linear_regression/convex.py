@@ -1,4 +1,4 @@
-"""Convex problems with their minimizers, whose gap is compared with the bounds of gradient descent and SGD."""
+"""Convex problems with their minimizers, for the bounds of descent and SGD."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ SPECTRUM = 2.0  # eigenvalues of the inputs' covariance fall like j^-2
 
 @dataclass(frozen=True)
 class Convex:
-    """A batch of convex problems with their minimizers w* (B, d), least values (B,) and |w*|^2, the start being 0.
+    """B convex problems with their minimizers w* (B, d), and the start at 0.
 
+    least, squared: the least values and |w*|^2, (B,).
     rejected: how many draws had no minimizer.
     """
 
@@ -41,7 +42,7 @@ class Convex:
 
 
 def drawn(setting: Setting, count: int, *, logistic: bool) -> Convex:
-    """`count` problems of 60 examples in 6 dimensions; separable ones are rejected, for they have no minimizer."""
+    """`count` problems of 60 examples; separable ones have no minimizer: rejected."""
 
     def keep(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor] | None:
         X, y = random_problem(
@@ -76,7 +77,7 @@ def stops(last: int) -> list[int]:
 
 
 def training(problems: ConvexProblems, runs: int = 1) -> Objective:
-    """f for `runs` members on each problem, those of one problem after those of another."""
+    """f for `runs` members on each problem, problem by problem."""
     X, y = (part.repeat_interleave(runs, 0) for part in (problems.X, problems.y))
     if problems.logistic:
         return Objective(Margins(Linear(X), y), Logistic())
@@ -84,19 +85,20 @@ def training(problems: ConvexProblems, runs: int = 1) -> Objective:
 
 
 def below_bound(name: str, shares: Tensor, formulas: str = "") -> Check:
-    """The largest gap of each problem over its bound, (B,); for SGD with four standard errors of the mean added."""
+    """The largest gap of each problem over its bound, (B,)."""
     return Check.each(
         name,
         shares,
         at_most=1,
         tag="proved",
         math=formulas,
-        reason="the bound itself; a mean over runs has four standard errors added to it",
+        reason="the bound itself; a mean over runs has four standard errors added to "
+        "it",
     )
 
 
 def informative(name: str, shares: Tensor, formulas: str = "") -> Check:
-    """That the bound is not far away: the largest gaps of problems over their bounds, of any shape."""
+    """The largest gaps of problems over their bounds: the bound is not far away."""
     return Check.share(
         name,
         shares,
@@ -104,7 +106,8 @@ def informative(name: str, shares: Tensor, formulas: str = "") -> Check:
         least=0.9,
         tag="observed",
         math=formulas,
-        reason="no quadratic comes closer than 1/5.4 with descent; of 560 batches of runs all but one met it",
+        reason="no quadratic comes closer than 1/5.4 with descent; of 560 batches of "
+        "runs all but one met it",
     )
 
 

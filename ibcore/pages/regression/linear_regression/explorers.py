@@ -1,4 +1,4 @@
-"""Which interpolant of one example and two parameters a method reaches, in a picture."""
+"""One example, two parameters: which interpolant a method reaches."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _LIMIT = 3.0
 
 
 def explore_route(route: str, start: str) -> tuple[Figure, str]:
-    """One point, two parameters: the line of interpolants, the run, and the level set that touches the line."""
+    """The line of interpolants, the run, and the level set that touches the line."""
     X = torch.tensor([PLANE_X], dtype=torch.float64)
     y = torch.tensor([PLANE_Y], dtype=torch.float64)
     w0 = torch.tensor(STARTS[start], dtype=torch.float64)
@@ -72,12 +72,12 @@ def _sentence(route: str, start: str, end: Tensor, aim: Tensor) -> str:
 
 
 def _thinned(path: Tensor) -> Tensor:
-    """At most 50 of the iterates (K, d), dense at the beginning, the last among them."""
+    """At most 50 of the iterates (K, d), dense at the beginning."""
     return path[np.unique(np.geomspace(1, len(path), 50).round().astype(int)) - 1]
 
 
 def _mirror_route(X: Tensor, y: Tensor, w0: Tensor, route: str, dual: Tensor) -> Tensor:
-    """The curve on which the iterates lie for one example, grad psi(w) - grad psi(w_0) along x, up to the run's end."""
+    """The curve of the iterates, grad psi(w) - grad psi(w_0) along x, to its end."""
     mirror = MIRRORS[route][0]
     run = mirror_descent(X[None], y[None], w0[None], mirror)
     shares = torch.linspace(0, 1, 31, dtype=torch.float64)[:, None]

@@ -31,10 +31,10 @@ def plot_plane(
     ball: Array,
     limit: float,
 ) -> None:
-    """The line x.w = y of interpolants in the plane, a run (K, 2) towards it, and the prediction.
+    """The line x.w = y of interpolants, a run (K, 2) towards it, the prediction.
 
-    ball: (M, M) values on a square grid over [-limit, limit] of the function that the prediction minimizes on the
-    line; its level at the prediction is drawn.
+    ball: (M, M) values on a square grid over [-limit, limit] of the function that the
+    prediction minimizes on the line; its level at the prediction is drawn.
     """
     along = np.array([-x[1], x[0]]) / np.linalg.norm(x)
     foot = x * y / (x @ x)
@@ -56,7 +56,7 @@ def plot_plane(
 
 
 def plot_distances(ax: Axes, paths: Mapping[str, tuple[Array, Array]]) -> None:
-    """Relative distance to the closest interpolant over the steps, one curve a method, labeled at its end."""
+    """Relative distance to the closest interpolant over the steps, by method."""
     for (name, (steps, distance)), (color, style) in zip(
         paths.items(), _STYLES, strict=False
     ):
@@ -84,7 +84,7 @@ def plot_distances(ax: Axes, paths: Mapping[str, tuple[Array, Array]]) -> None:
 
 
 def plot_table(ax: Axes, distances: Array, names: Sequence[str]) -> None:
-    """Distances (P, P) of the run of each row to the projection of each column, as a table."""
+    """Distances (P, P) of the run of a row to the projection of a column."""
     shown = np.log10(np.maximum(distances, 1e-15))
     ax.imshow(shown, vmin=-15, vmax=0, cmap="cividis", aspect="auto")
     for i, row in enumerate(distances):
@@ -106,7 +106,7 @@ def plot_table(ax: Axes, distances: Array, names: Sequence[str]) -> None:
 
 
 def plot_risks(ax: Axes, cloud: Cloud, member: int, title: str) -> None:
-    """Test error over the norm for many interpolants of one problem, and what the proposition says as a line."""
+    """Test error over the norm for interpolants of one problem, and the law."""
     norms, errors = cloud.norms[member].numpy(), cloud.errors[member].numpy()
     base, least = float(cloud.base[member]), float(cloud.least[member])
     ax.plot(norms, errors, ".", color=PALETTE["blue"], markersize=3, alpha=0.6)
@@ -127,7 +127,7 @@ def plot_risks(ax: Axes, cloud: Cloud, member: int, title: str) -> None:
 
 
 def plot_shares(ax: Axes, k: Array, shares: Mapping[str, Array], title: str) -> None:
-    """Gap over bound (B, K) along k for several kinds of problems, one thin line a problem; the bound is 1."""
+    """Gap over bound (B, K) along k for kinds of problems, a line a problem."""
     ax.axhline(1, color=PALETTE["gray"], linestyle="-", linewidth=1.6)
     ax.annotate(
         "bound", (k[0], 1), (2, 4), textcoords="offset points", color=PALETTE["gray"]

@@ -1,4 +1,4 @@
-"""Interpolation problems of the page, how far from their prediction runs end, and the paths of four methods."""
+"""Interpolation problems of the page, and the paths of four methods."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def relative(found: Tensor, expected: Tensor) -> Tensor:
 
 
 def outside(X: Tensor, moved: Tensor) -> Tensor:
-    """Share of `moved` (B, d) outside the row space of X (B, n, d), relative to its length, (B,)."""
+    """Share of `moved` (B, d) outside the row space of X (B, n, d), (B,)."""
     rest = moved - (X.mT @ torch.linalg.solve(X @ X.mT, X @ moved[..., None]))[..., 0]
     lengths = torch.linalg.vector_norm(moved, dim=-1)
     return torch.linalg.vector_norm(rest, dim=-1) / lengths
@@ -49,7 +49,7 @@ def fitted(point: ModelPoint) -> Tensor:
 
 
 def drawn(setting: Setting, count: int, n: int, d: int, purpose: str) -> Interpolation:
-    """`count` problems of n normal examples in d dimensions, each with a start of its own."""
+    """`count` problems of n normal examples in d dimensions, and their starts."""
     draws = [
         isotropic_interpolation(n, d, torch.Generator().manual_seed(seed))
         for seed in setting.seeds(count, purpose)
@@ -60,22 +60,26 @@ def drawn(setting: Setting, count: int, n: int, d: int, purpose: str) -> Interpo
 def own(
     setting: Setting, X: object, y: object, count: int, purpose: str
 ) -> Interpolation:
-    """A reader's X (n, d) and y (n,) with `count` random starts, in units in which X has root mean square one.
+    """A reader's X (n, d) and y (n,) with `count` random starts, in units of its own.
 
-    The labels are in units in which the shortest interpolant, which stands for the truth, has length one.
-    Raises `InvalidInput` unless the rows are independent, fewer than d, and well conditioned, and for y = 0.
+    X has root mean square one, and the shortest interpolant, which stands for the
+    truth, length one.
+    Raises `InvalidInput` unless the rows are independent, fewer than d, and well
+    conditioned, and for y = 0.
     """
     rows, targets = (part.double().cpu() for part in regression_data(X, y, single=True))
     if len(rows) >= rows.shape[1]:
         raise InvalidInput(
-            f"X has shape {tuple(rows.shape)}, expected fewer rows than columns: otherwise the data leave nothing open."
+            f"X has shape {tuple(rows.shape)}, expected fewer rows than columns: "
+            "otherwise the data leave nothing open."
         )
     refuse_dependent_rows(rows.numpy())
     rows = rows / rows.square().mean().sqrt()
     if (condition := float(torch.linalg.cond(rows))) > CONDITION:
         raise InvalidInput(
-            f"the largest singular value of X is {condition:.3g} times the smallest, expected at most {CONDITION:g}: "
-            "descent would not be done in time. Bring columns to one scale, or pass fewer rows."
+            f"the largest singular value of X is {condition:.3g} times the smallest, "
+            f"expected at most {CONDITION:g}: descent would not be done in time. Bring "
+            "columns to one scale, or pass fewer rows."
         )
     truth = minimum_norm(rows, targets).weights
     if not truth.norm() > 0:
@@ -146,9 +150,9 @@ METHODS: dict[str, Callable[[Objective, Tensor, float], Run]] = {
 def follow(
     X: Tensor, y: Tensor, start: Tensor, method: str, scale: float = 1.0
 ) -> Tensor:
-    """Every iterate of one of `METHODS` with steps of `scale` / Lambda, from `start` (d,) until it fits: (K, d).
+    """Every iterate of one of `METHODS` from `start` (d,) until it fits: (K, d).
 
-    Lambda is the Lipschitz constant of the gradient of the loss.
+    Steps are `scale` over the Lipschitz constant of the gradient of the loss.
     """
     task = Objective(Linear(X), Square(), y)
     eta = scale * len(y) / (2 * float(torch.linalg.matrix_norm(X, 2)) ** 2)
@@ -158,7 +162,7 @@ def follow(
 
 @threads()
 def distance_paths(seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """For every method steps and relative distances to the closest interpolant; 10 points in 30 dimensions."""
+    """Steps and relative distances to the closest interpolant, by method."""
     data = isotropic_interpolation(10, 30, torch.Generator().manual_seed(seed))
     moved = minimum_norm(data.X, data.y - data.outputs(data.start)).weights
     found = {}

@@ -1,4 +1,4 @@
-"""Linear regression with more parameters than data: which interpolant is reached, what it is worth, how fast."""
+"""Which interpolant linear regression reaches, what it is worth, how fast."""
 
 from ibcore.pages.regression.linear_regression.claims.gd_convex_rate import (
     gd_convex_rate,

@@ -22,7 +22,7 @@ from ibcore.pages.regression.linear_regression.convex import (
     within_bound,
 )
 
-DIVERGES, DIVERGED = 2.1, 40  # step in units of 1/L and number of steps of the control
+DIVERGES, DIVERGED = 2.1, 40  # step over 1/Lambda and number of steps
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Problems:
 class Shares:
     """Gaps over their bounds.
 
-    k: (K,), numbers of steps.      shares: by kind of problem, (B, K).      control: (B,), with too long steps.
+    k: (K,), numbers of steps.
+    shares: by kind of problem, (B, K).
+    control: (B,), with too long steps.
     rejected: how many draws were separable.
     """
 
@@ -53,7 +55,7 @@ def draw_problems(setting: Setting, *, problems: int, steps: int) -> Problems:
 
 
 def measure_shares(problems: Problems, setting: Setting) -> Shares:  # noqa: ARG001
-    """Descent from zero with eta = 1/L, and on least squares with 2.1/L."""
+    """Descent from zero with eta = 1/Lambda, on least squares also with 2.1/Lambda."""
     shown = stops(problems.steps)
     cases = problems.cases
     return Shares(
@@ -65,7 +67,10 @@ def measure_shares(problems: Problems, setting: Setting) -> Shares:  # noqa: ARG
 
 
 def _shares(case: Convex, scale: float, at: Sequence[int]) -> Tensor:
-    """(f(w_k) - f(w*)) 2 eta k / |w_0 - w*|^2 with eta = scale/L from w_0 = 0, (B, K)."""
+    """(f(w_k) - f(w*)) 2 eta k / |w_0 - w*|^2 from w_0 = 0, (B, K).
+
+    eta: `scale` over Lambda, the Lipschitz constant of grad f.
+    """
     eta = scale / case.problems.smoothness
     path = descend(
         training(case.problems),
@@ -79,10 +84,11 @@ def _shares(case: Convex, scale: float, at: Sequence[int]) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Garrigos and Gower 2023, the theorem on gradient descent for convex smooth functions (recalled); proved on "
-    "the page",
-    statement="For a convex $f$ with $L$-Lipschitz gradient and a minimizer $w^*$, "
-    r"gradient descent with $0 < \eta \le 1/L$ has $f(w_k) - f(w^*) \le \|w_0 - w^*\|^2 / (2 \eta k)$.",
+    source="Garrigos and Gower 2023, the theorem on gradient descent for convex "
+    "smooth functions (recalled); proved on the page",
+    statement=r"For a convex $f$ with $\Lambda$-Lipschitz gradient and a minimizer $w^*$, "
+    r"gradient descent with $0 < \eta \le 1/\Lambda$ has $f(w_k) - f(w^*) \le \|w_0 - "
+    r"w^*\|^2 / (2 \eta k)$.",
     quick={"problems": 8, "steps": 1000},
     book={"problems": 12, "steps": 10_000},
     full={"problems": 200, "steps": 100_000},
@@ -90,7 +96,7 @@ def _shares(case: Convex, scale: float, at: Sequence[int]) -> Tensor:
     measure=measure_shares,
 )
 def gd_convex_rate(measured: Shares) -> Evidence:
-    """Gap over bound along the path with eta = 1/L, least squares and logistic regression."""
+    """Gap over bound along the path, least squares and logistic regression."""
     shares = measured.shares
     late = [share[:, measured.k >= 10].amax(-1) for share in shares.values()]
     checks = (
@@ -101,9 +107,9 @@ def gd_convex_rate(measured: Shares) -> Evidence:
         ),
     )
     control = Control(
-        "least squares with eta = 2.1/L, after 40 steps",
+        "least squares with eta = 2.1/Lambda, after 40 steps",
         within_bound(measured.control),
-        math=r"least squares with $\eta = 2.1/L$, after 40 steps",
+        math=r"least squares with $\eta = 2.1/\Lambda$, after 40 steps",
     )
     notes = {
         "problems": sum(len(share) for share in shares.values()),

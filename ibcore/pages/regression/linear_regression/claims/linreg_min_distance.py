@@ -1,4 +1,4 @@
-"""The interpolant closest to the start, reached by descent, heavy ball, SGD and another loss."""
+"""The interpolant closest to the start, by descent, heavy ball and SGD."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ _PURPOSE = "closest interpolant"
 class Problems:
     """B interpolation problems and what theory predicts of them.
 
-    fit: the shortest w_inf - w_0, weights (B, d).      early: w - w_0 after `EARLY` steps of descent, (B, d).
-    step: 1 over the Lipschitz constant of the gradient, (B,).      order: seed of the order of SGD's examples.
+    fit: the shortest w_inf - w_0, weights (B, d).
+    early: w - w_0 after `EARLY` steps of descent, (B, d).
+    step: 1 over the Lipschitz constant of the gradient, (B,).
+    order: seed of the order of SGD's examples.
     """
 
     data: Interpolation
@@ -58,8 +60,10 @@ class Problems:
 class Distances:
     """How far from w_inf the methods end, relative to |w_inf - w_0|.
 
-    certificate: (B,) the larger of residual and part outside the row space of the prediction.
-    ends: by method, (B,).      outside: (M, B), the part of w - w_0 outside the row space.
+    certificate: (B,) the larger of residual and part outside the row space of the
+    prediction.
+    ends: by method, (B,).
+    outside: (M, B), the part of w - w_0 outside the row space.
     early: (B,), relative distance to the closed form after `EARLY` steps.
     adam: (B,), where Adam ends; NaN for a run that does not fit.
     """
@@ -123,7 +127,7 @@ def measure_distances(problems: Problems, setting: Setting) -> Distances:  # noq
 
 
 def _descent(problems: Problems, loss: Loss, scale: float, steps: int) -> Tensor:
-    """Where gradient descent with `scale` times the step ends, (B, d): at a gradient as short as a fit has it."""
+    """Where descent with `scale` times the step ends, (B, d): at a short gradient."""
     data = problems.data
     lengths = torch.linalg.vector_norm(data.y, dim=-1) / data.y.shape[-1]
     slope = 1.0 if isinstance(loss, Square) else 0.5
@@ -166,7 +170,7 @@ def _stochastic(problems: Problems) -> Tensor:
 
 
 def _adam(problems: Problems) -> Tensor:
-    """Relative distance (B,) from where Adam ends to the prediction; NaN for a run that does not fit."""
+    """Relative distance (B,) from Adam's end to the prediction; NaN without a fit."""
     run = descend(
         problems.squares,
         problems.data.start,
@@ -182,8 +186,9 @@ def _adam(problems: Problems) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Gunasekar, Lee, Soudry and Srebro 2018 for losses with a unique finite root (recalled); stochastic steps: "
-    "Azizan and Hassibi 2019 (recalled); proved on the page",
+    source="Gunasekar, Lee, Soudry and Srebro 2018 for losses with a unique finite "
+    "root (recalled); stochastic steps: Azizan and Hassibi 2019 (recalled); proved "
+    "on the page",
     statement="On data with independent rows, fewer than dimensions, gradient descent, "
     "heavy ball and SGD on the square loss, with steps below their limits, converge to "
     "the interpolant closest to their start; so does gradient descent on any loss of "
@@ -203,7 +208,8 @@ def linreg_min_distance(measured: Distances) -> Evidence:
             measured.certificate,
             at_most=1e-13,
             tag="derived",
-            reason="the two conditions that only the closest interpolant meets; rounding",
+            reason="the two conditions that only the closest interpolant meets; "
+            "rounding",
             precision=True,
         ),
         *(_at_prediction(name, far) for name, far in measured.ends.items()),
@@ -241,7 +247,7 @@ def _at_prediction(name: str, distances: Tensor) -> Check:
 
 
 def _adam_control(away: Tensor) -> Control:
-    """Adam as if it were one of the methods; a run that does not fit is NaN in `away` (B,)."""
+    """Adam as if it were one of the methods; `away` (B,) is NaN without a fit."""
     return Control(
         "Adam, run to a loss of 1e-8 or less",
         Check.share(

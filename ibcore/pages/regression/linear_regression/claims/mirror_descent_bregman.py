@@ -1,4 +1,4 @@
-"""The Bregman projection of the start onto the interpolants, reached by mirror descent."""
+"""The Bregman projection of the start, reached by mirror descent."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ _PURPOSE = "mirror regression"
 class Projections:
     """The predictions for one potential on B problems.
 
-    best: (B, d), NaN where no projection was found.      certificate: (B,), the largest of residual, gap and part
+    best: (B, d), NaN where no projection was found.
+    certificate: (B,), the largest of residual, gap and part
     outside the row space.      broken: why projections failed.
     """
 
@@ -79,9 +80,10 @@ class Problems:
 
 @dataclass(frozen=True)
 class Mirrored:
-    """Mirror descent with one potential on B problems, and the projections that are its prediction.
+    """Mirror descent with one potential on B problems, and its prediction.
 
-    w: (B, d), NaN for a run that did not fit.      best, certificate: see `Projections`.
+    w: (B, d), NaN for a run that did not fit.
+    best, certificate: see `Projections`.
     moved: (B,) the part of the mirrored move outside the row space.
     """
 
@@ -95,7 +97,8 @@ class Mirrored:
 class MirrorRuns:
     """Mirror descent by potential, and the natural gradient for the entropy.
 
-    natural: (2, B), relative distances to the projection with full and with half steps, NaN without a fit.
+    natural: (2, B), relative distances to the projection with full and with half steps,
+    NaN without a fit.
     """
 
     runs: dict[str, Mirrored]
@@ -104,9 +107,9 @@ class MirrorRuns:
 
     @property
     def table(self) -> Tensor:
-        """Relative distances of the end with one potential to the projection of another, (P, P, B).
+        """Distances of the end with one potential to the projection of another.
 
-        Of all potentials but the entropy, whose problems have other labels.
+        (P, P, B), relative, without the entropy, whose problems have other labels.
         """
         runs = [run for name, run in self.runs.items() if name != ENTROPY]
         rows = [[relative(run.w, other.best) for other in runs] for run in runs]
@@ -114,7 +117,7 @@ class MirrorRuns:
 
 
 def draw_projections(setting: Setting, *, problems: int, n: int, d: int) -> Problems:
-    """Normal examples with a random start for each data set, projected with every potential."""
+    """Normal examples with random starts, projected with every potential."""
     return _projected(drawn(setting, problems, n, d, _PURPOSE))
 
 
@@ -129,7 +132,8 @@ def own_projections(
 ) -> Problems:
     """A reader's X (n, d) and y (n,) with `problems` random starts; see `runs.own`.
 
-    For the entropy the labels are those of a positive predictor, the absolute values of the shortest one.
+    For the entropy the labels are those of a positive predictor, the absolute values of
+    the shortest one.
     """
     return _projected(own(setting, X, y, problems, _PURPOSE))
 
@@ -156,7 +160,7 @@ def _projection(data: Interpolation, psi: Potential) -> Projections:
 
 
 def measure_runs(problems: Problems, setting: Setting) -> MirrorRuns:  # noqa: ARG001
-    """Mirror descent with every potential; the natural gradient with full and with half steps."""
+    """Mirror descent with every potential; natural gradient with two step sizes."""
     cases = problems.projections
     runs = {name: _mirrored(one, POTENTIALS[name][0]) for name, one in cases.items()}
     natural = [_natural_distances(cases[ENTROPY], size) for size in (FULL, HALF)]
@@ -173,7 +177,7 @@ def _mirrored(problem: Projections, mirror: Mirror) -> Mirrored:
 
 
 def _natural_distances(problem: Projections, step_size: float) -> Tensor:
-    """Relative distances (B,) from the natural gradient's ends to the projections; NaN for a run that did not fit."""
+    """Relative distances (B,) of the natural gradient's ends; NaN without a fit."""
     data = problem.data
     run = natural_descent(
         data.X,
@@ -188,10 +192,11 @@ def _natural_distances(problem: Projections, step_size: float) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Gunasekar, Lee, Soudry and Srebro 2018 (recalled); Azizan and Hassibi 2019 (recalled); proved on the page",
-    statement=r"Mirror descent with a strictly convex Legendre potential $\psi$, with any "
-    r"steps, if it converges to an interpolant inside the domain of $\psi$, ends at the "
-    r"interpolant of least Bregman divergence $D_\psi(w, w_0)$ from its start.",
+    source="Gunasekar, Lee, Soudry and Srebro 2018 (recalled); Azizan and Hassibi "
+    "2019 (recalled); proved on the page",
+    statement=r"Mirror descent with a strictly convex Legendre potential $\psi$, with "
+    r"any steps, if it converges to an interpolant inside the domain of $\psi$, ends "
+    r"at the interpolant of least Bregman divergence $D_\psi(w, w_0)$ from its start.",
     quick={"problems": 8, "n": 10, "d": 30},
     book={"problems": 16, "n": 10, "d": 30},
     full={"problems": 100, "n": 20, "d": 60},
@@ -200,7 +205,7 @@ def _natural_distances(problem: Projections, step_size: float) -> Tensor:
     own=own_projections,
 )
 def mirror_descent_bregman(measured: MirrorRuns) -> Evidence:
-    """Six potentials, each against its projection, its certificate, and the projections of the others."""
+    """Six potentials, each against its projection and those of the others."""
     table = measured.table
     others = table[~torch.eye(len(table), dtype=torch.bool)].amin(0)
     return Evidence(
@@ -211,10 +216,11 @@ def mirror_descent_bregman(measured: MirrorRuns) -> Evidence:
 
 
 def _mirror_checks(runs: dict[str, Mirrored], others: Tensor) -> tuple[Check, ...]:
-    """others: (B,) the smallest distance of an end to the projection for another potential."""
+    """others: (B,) the smallest distance to the projection for another potential."""
     return (
         Check.each(
-            "projections: residual, gap, part of the mirrored move outside the row space",
+            "projections: residual, gap, part of the mirrored move outside the row "
+            "space",
             torch.cat([run.certificate for run in runs.values()]),
             at_most=1e-11,
             tag="derived",
@@ -227,7 +233,8 @@ def _mirror_checks(runs: dict[str, Mirrored], others: Tensor) -> tuple[Check, ..
             torch.cat([run.moved for run in runs.values()]),
             at_most=1e-10,
             tag="proved",
-            reason="every step moves the mirrored vector by a combination of rows; rounding",
+            reason="every step moves the mirrored vector by a combination of rows; "
+            "rounding",
             precision=True,
         ),
         Check.each(
@@ -235,7 +242,8 @@ def _mirror_checks(runs: dict[str, Mirrored], others: Tensor) -> tuple[Check, ..
             others,
             at_least=1e-3,
             tag="observed",
-            reason="1e7 times the bar of the runs: the rows above tell the potentials apart",
+            reason="1e7 times the bar of the runs: the rows above tell the potentials "
+            "apart",
         ),
     )
 

@@ -21,9 +21,10 @@ SHOWN, COMMON = 400, 20  # interpolants of random radius; draws whose points the
 
 @dataclass(frozen=True)
 class Problem:
-    """One interpolation problem, its least-norm interpolant (d,), and what is drawn for it.
+    """One problem, its least-norm interpolant (d,), and what is drawn for it.
 
-    draws: how many interpolants a radius.      state: of the generator of their directions and test points.
+    draws: how many interpolants a radius.
+    state: of the generator of their directions and test points.
     """
 
     data: Interpolation
@@ -56,7 +57,10 @@ class Problems:
 
 @dataclass(frozen=True)
 class Cloud:
-    """Norms and test errors of interpolants with random radius, (B, 400), and those expected of X^+ y, (B,)."""
+    """Norms and test errors of interpolants with random radius, (B, 400).
+
+    base, least: the norm and the expected test error of X^+ y, (B,).
+    """
 
     norms: Tensor
     errors: Tensor
@@ -65,7 +69,7 @@ class Cloud:
 
     @classmethod
     def of(cls, w: Tensor, target: Tensor, base: Tensor, points: Tensor) -> Cloud:
-        """Of interpolants w (400, d) of one problem, tested against a target on points (m, d)."""
+        """Of w (400, d) for one problem, tested against a target on points (m, d)."""
         return cls(
             torch.linalg.vector_norm(w, dim=-1),
             (points @ (w - target).T).square().mean(0),
@@ -93,9 +97,11 @@ class Cloud:
 class Prices:
     """Random interpolants of B problems at R radii, `draws` each.
 
-    errors, risks: |w - w*|^2, and the mean square error on 50 fresh points a draw, (B, R, draws).
+    errors, risks: |w - w*|^2, and the mean square error on 50 fresh points a draw, (B,
+    R, draws).
     predicted: (B, R).      least: (B,), the risk of X^+ y.
-    aimless, leaning: with v uniform, and with v leaning to a w* that has a ten times longer hidden part.
+    aimless, leaning: with v uniform, and with v leaning to a w* that has a ten times
+    longer hidden part.
     residual: (B,), the largest |X w - y| / |y|.
     """
 
@@ -143,7 +149,7 @@ def measure_prices(problems: Problems, setting: Setting) -> Prices:  # noqa: ARG
 
 
 def _priced(problem: Problem) -> tuple[Tensor, Tensor, Cloud, Cloud, Tensor]:
-    """Errors and risks (R, draws), the clouds without and with a lean, and the largest relative residual."""
+    """Errors and risks (R, draws), the clouds without and with a lean, the residual."""
     data, base, hidden = problem.data, problem.base, problem.hidden
     generator = torch.Generator()
     generator.set_state(problem.state.cpu())
@@ -178,8 +184,8 @@ def _unit(vectors: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="An identity proved on the page; norm-based bounds: Shalev-Shwartz and Ben-David 2014, "
-    "chapter 26 (recalled)",
+    source="An identity proved on the page; norm-based bounds: Shalev-Shwartz and "
+    "Ben-David 2014, chapter 26 (recalled)",
     statement="Let the inputs be isotropic and $y = X w^*$. An interpolant "
     r"$X^+ y + r v$ with $v$ uniform on the unit sphere of $\operatorname{null}(X)$ "
     r"has the expected test risk $\|P_{\mathrm{null}} w^*\|^2 + r^2$: norm beyond the "
@@ -191,7 +197,7 @@ def _unit(vectors: Tensor) -> Tensor:
     measure=measure_prices,
 )
 def norm_generalization(measured: Prices) -> Evidence:
-    """Fresh test points for thousands of random interpolants of n = 30 points in d = 100 dimensions."""
+    """Fresh test points for thousands of random interpolants."""
     draws = measured.errors.shape[-1]
     exact, tested = (
         values.mean(-1) / measured.predicted
@@ -221,10 +227,11 @@ def norm_generalization(measured: Prices) -> Evidence:
 
 
 def _price_checks(exact: Tensor, tested: Tensor, draws: int) -> tuple[Check, ...]:
-    """Errors and tested errors over their prediction, means over `draws` of them, for B problems and radii (B, R).
+    """Errors and tested errors over their prediction, means over `draws`, (B, R).
 
-    With v uniform on the sphere of 70 dimensions the ratio of one error to its mean has a standard deviation
-    of at most 1/sqrt(70) = 0.12, and 0.24 if it is measured on 50 fresh points.
+    With v uniform on the sphere of 70 dimensions the ratio of one error to its mean has
+    a standard deviation of at most 1/sqrt(70) = 0.12, and 0.24 if it is measured on 50
+    fresh points.
     """
     return (
         Check.each(

@@ -1,4 +1,4 @@
-"""The bound on the gap of averaged SGD on smooth convex functions, with the variance at the minimizer."""
+"""The bound on the gap of averaged SGD on smooth convex functions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ibcore.pages.regression.linear_regression.convex import (
     within_bound,
 )
 
-SHARES_OF_LIMIT = (1 / 4, 1 / 20)  # eta L_max
+SHARES_OF_LIMIT = (1 / 4, 1 / 20)  # eta Lambda
 FAR, NEAR = 1.0, 0.01  # |w_0 - w*| / |w*|
 
 
@@ -39,7 +39,10 @@ class Problems:
 
 @dataclass(frozen=True)
 class Share:
-    """Mean gap of the averaged iterate and its standard error over the bound, (B, K); the bound over its first term."""
+    """Mean gap of the averaged iterate and its standard error over the bound, (B, K).
+
+    whole_over_bias: the bound over its first term, (B, K).
+    """
 
     mean: Tensor
     error: Tensor
@@ -52,7 +55,7 @@ class Share:
 
     @property
     def over_bias(self) -> Tensor:
-        """The mean less four standard errors, over the first term of the bound alone."""
+        """The mean less four standard errors, over the bound's first term."""
         return (self.mean - 4 * self.error) * self.whole_over_bias
 
 
@@ -60,7 +63,8 @@ class Share:
 class Shares:
     """Gaps over their bounds after k (K,) steps.
 
-    far: from zero, by kind of problem and step.      near: from a start close to the minimizer, by kind.
+    far: from zero, by kind of problem and step.
+    near: from a start close to the minimizer, by kind.
     runs: on each problem.      rejected: how many draws were separable.
     """
 
@@ -72,8 +76,14 @@ class Shares:
 
     @property
     def shares(self) -> dict[str, Tensor]:
-        """The means from zero, (B, K) each."""
-        return {name: share.mean for name, share in self.far.items()}
+        """The means from zero, (B, K) each, by names with formulas."""
+        return {labeled(name): share.mean for name, share in self.far.items()}
+
+
+def labeled(name: str) -> str:
+    """The name of a run from zero with its formula between dollar signs."""
+    kind, _, share = name.partition(", eta = ")
+    return rf"{kind}, $\eta = {share.removesuffix('/Lambda')} / \Lambda$"
 
 
 def draw_problems(
@@ -84,7 +94,7 @@ def draw_problems(
 
 
 def measure_shares(problems: Problems, setting: Setting) -> Shares:
-    """One example a step, from zero at two step sizes and from near the minimizer at the larger."""
+    """From zero at two step sizes, and from near the minimizer at the larger."""
     shown = stops(problems.steps)
 
     def share(case: Convex, limit: float, distance: float) -> Share:
@@ -94,7 +104,7 @@ def measure_shares(problems: Problems, setting: Setting) -> Shares:
     return Shares(
         torch.tensor(shown, dtype=torch.float64),
         {
-            f"{name}, eta = {limit:g}/L": share(case, limit, FAR)
+            f"{name}, eta = {limit:g}/Lambda": share(case, limit, FAR)
             for name, case in cases.items()
             for limit in SHARES_OF_LIMIT
         },
@@ -112,7 +122,10 @@ def _stochastic(
     runs: int,
     at: list[int],
 ) -> Share:
-    """SGD with eta = limit/L_max from w_0 = (1 - distance) w*, `runs` runs on each problem."""
+    """SGD with eta = `limit` / Lambda from w_0 = (1 - distance) w*.
+
+    Lambda is the largest Lipschitz constant of a grad f_i; each problem is run `runs` times.
+    """
     problems = case.problems
     eta = limit / problems.example_smoothness
     purpose = f"convex order {problems.logistic} {limit} {distance}"
@@ -139,15 +152,14 @@ def _stochastic(
 
 @claim(
     kind="theorem",
-    source="Garrigos and Gower 2023, the theorem on SGD for sums of convex smooth functions (recalled); proved on the "
-    "page",
-    statement="Let $f$ be the mean of convex $f_i$ with $L$-Lipschitz gradients, with a "
-    "minimizer $w^*$. SGD with one example a step, drawn with replacement, and "
-    r"$0 < \eta < 1/(2L)$ has "
-    r"$\mathbb{E} f(\bar w) - f(w^*)$ at most "
-    r"$\|w_0 - w^*\|^2 / (2 \eta (1 - 2 \eta L) k)$ plus "
-    r"$\eta/(1 - 2 \eta L) \, \mathbb{E}_i \|\nabla f_i(w^*)\|^2$, $\bar w$ the mean "
-    r"of $w_0, \ldots, w_{k-1}$.",
+    source="Garrigos and Gower 2023, the theorem on SGD for sums of convex smooth "
+    "functions (recalled); proved on the page",
+    statement=r"Let $f$ be the mean of convex $f_i$ with $\Lambda$-Lipschitz gradients, "
+    "with a minimizer $w^*$. SGD with one example a step, drawn with replacement, "
+    r"and $0 < \eta < 1/(2\Lambda)$ has $\mathbb{E} f(\bar w) - f(w^*)$ at most "
+    r"$\|w_0 - w^*\|^2 / (2 \eta (1 - 2 \eta \Lambda) k)$ plus "
+    r"$\eta/(1 - 2 \eta \Lambda) \, \mathbb{E}_i \|\nabla f_i(w^*)\|^2$, "
+    r"$\bar w$ the mean of $w_0, \ldots, w_{k-1}$.",
     quick={"problems": 8, "runs": 64, "steps": 500},
     book={"problems": 8, "runs": 128, "steps": 3000},
     full={"problems": 100, "runs": 1000, "steps": 100_000},
@@ -155,7 +167,7 @@ def _stochastic(
     measure=measure_shares,
 )
 def sgd_convex_rate(measured: Shares) -> Evidence:
-    """Mean gap over many runs, plus four standard errors, against the bound; from zero and from the minimizer."""
+    """Mean gaps over many runs against the bound, from zero and near the minimizer."""
     near = measured.near.values()
     checks = (
         *_from_zero(measured),
@@ -173,7 +185,8 @@ def sgd_convex_rate(measured: Shares) -> Evidence:
     control = Control(
         "the bound without its variance term, start near w*, largest gap - 4 SE",
         within_bound(torch.cat([one.over_bias.amax(-1) for one in near])),
-        math="the bound without its variance term, start near $w^*$, largest gap $-$ 4 SE",
+        math="the bound without its variance term, start near $w^*$, largest gap $-$ "
+        "4 SE",
     )
     notes = {
         "problems": sum(len(one.mean) for one in near),
@@ -187,7 +200,11 @@ def _from_zero(measured: Shares) -> tuple[Check, ...]:
     late = [share[:, measured.k >= 10].amax(-1) for share in measured.shares.values()]
     return (
         *(
-            below_bound(f"{name}: largest gap over bound + 4 SE", share.upper.amax(-1))
+            below_bound(
+                f"{name}: largest gap over bound + 4 SE",
+                share.upper.amax(-1),
+                f"{labeled(name)}: largest gap over bound + 4 SE",
+            )
             for name, share in measured.far.items()
         ),
         informative(
