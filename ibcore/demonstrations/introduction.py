@@ -1,243 +1,25 @@
-"""Explorers of curves through a few points: polynomials and networks fitted to them."""
+"""The explorer of the cover, from the room of the introduction."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-
-import torch
-from matplotlib.figure import Figure
-from torch import Tensor
-
 from ibcore.explore import Choice, Explorer, explore
-from ibcore.figures.introduction import CurvePicture, draw_curves, draw_fit
-from ibcore.figures.style import figure
-from ibcore.measures.roughness import roughness
-from ibcore.models.two_layer import TwoLayerReLU
-from ibcore.oracles.kernels import kernel_interpolant, output_layer_kernel
-from ibcore.oracles.roughness import least_roughness
-from ibcore.pages.introduction.runs import (
-    FIT,
-    GRID,
-    LABEL_NOISE,
-    fit_points,
-    fit_polynomial,
-    start_wiggly,
+from ibcore.pages.introduction.explorers import (
+    LEVELS,
+    STARTS,
+    STARTS_IN_WORDS,
+    explore_training,
+    read_progress,
 )
-from ibcore.problems.curves import (
-    Points,
-    cubic,
-    cubic_points,
-    scattered_points,
-    zigzag,
-)
-
-DEGREES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 30, 60)
-
-
-def explore_degree() -> Explorer:
-    """Least-squares polynomials through ten noisy points of a cubic, over their degree."""
-    return explore(
-        draw_degree,
-        title="How high a degree for ten noisy points?",
-        degree=Choice("Degree of the polynomial", list(DEGREES), start=2),
-        sample=Choice("Training set", [1, 2]),
-    )
-
-
-def draw_degree(degree: int, sample: int) -> tuple[Figure, str]:
-    """The fit of one degree to one of two training sets, with its training and test errors."""
-    data = cubic_points(2, 10, torch.Generator().manual_seed(0), noise=LABEL_NOISE)
-    fit = fit_polynomial(data, degree)
-    grid = torch.linspace(-1, 1, 161, dtype=torch.float64)
-    row = sample - 1
-    train, test = float(fit.train[row]), float(fit.test[row])
-    fig, ax = figure(height=3.5)
-    draw_fit(
-        ax,
-        data.x[row].numpy(),
-        data.y[row].numpy(),
-        grid.numpy(),
-        fit(grid)[row].numpy(),
-        cubic(grid).numpy(),
-    )
-    errors = f"training error {_error(train)}, test error {_error(test)}"
-    ax.set_title(f"degree {degree}: {errors}")
-    return (
-        fig,
-        f"Degree {degree} has {degree + 1} coefficients for 10 points: {errors}.",
-    )
-
-
-def _error(value: float) -> str:
-    return "0" if value < 1e-12 else f"{value:.2g}"
-
-
-STARTS = {"wiggly": 100.0, "small": 10.0, "large": 1000.0}
-STARTS_IN_WORDS = {
-    "wiggly": "wiggly weights, shaken",
-    "small": "small random weights",
-    "large": "large random weights",
-}
-LEVELS = (0.3, 0.1, 0.03, 0.01, 0.001, FIT)
-SCALES = (0.01, 10.0, 30.0, 100.0, 1000.0)
 
 
 def explore_smooth_or_wiggly() -> Explorer:
-    """A network of 256 neurons trained on eight points from three starts, watched while its loss falls."""
+    """A network of 256 neurons trained on eight points, watched while its loss falls."""
+    progress = list(range(len(LEVELS) + 1))
     return explore(
-        draw_training,
+        explore_training,
         title="Smooth or wiggly? Train a network on eight points",
         start=Choice(
             "Start", list(STARTS), start=2, format=STARTS_IN_WORDS.__getitem__
         ),
-        progress=Choice(
-            "Training",
-            list(range(len(LEVELS) + 1)),
-            start=len(LEVELS),
-            format=_read_progress,
-        ),
+        progress=Choice("Training", progress, start=len(LEVELS), format=read_progress),
     )
-
-
-def draw_training(start: str, progress: int) -> tuple[Figure, str]:
-    """The network at the start (`progress` 0) or when its loss first was below a level of `LEVELS`."""
-    film = training_film(start)
-    picture = _picture(film.points, film.states[progress], film.network)
-    fig, ax = figure(height=3.7)
-    draw_curves(ax, picture, label=f"network, {_read_progress(progress)}")
-    return fig, _training_sentence(
-        start, progress, float(film.loss[progress]), float(film.ratio[progress])
-    )
-
-
-def _training_sentence(start: str, progress: int, loss: float, ratio: float) -> str:
-    where = f"{STARTS_IN_WORDS[start].capitalize()}, {'before training' if progress == 0 else f'loss {loss:.1g}'}"
-    if progress == len(LEVELS):
-        return f"{where}: the network fits the points and is {_times(ratio)} as rough as the least rough fit."
-    if progress == 0 and start != "wiggly":
-        return f"{where}: the network is zero everywhere and misses the points."
-    return f"{where}: the network does not fit yet; it is {_times(ratio)} as rough as the least rough fit."
-
-
-@dataclass(frozen=True)
-class Film:
-    """States (levels + 1, P) of one network in training, their losses and roughness over the least roughness."""
-
-    points: Points
-    network: TwoLayerReLU
-    states: Tensor
-    loss: Tensor
-    ratio: Tensor
-
-
-@cache
-def training_film(start: str, *, width: int = 256) -> Film:
-    """Train on `shown_points` from a start of `STARTS`, keeping the states at `LEVELS`."""
-    points, generator = shown_points(), torch.Generator().manual_seed(0)
-    fit = fit_points(
-        points, width, STARTS[start], generator, tolerance=0.1, levels=LEVELS
-    )
-    if start == "wiggly":
-        fit = start_wiggly(
-            fit, generator, perturbation=0.01, tolerance=0.1, levels=LEVELS
-        ).refit
-    states = torch.cat([fit.start, fit.flow.snapshots[:, 0]])
-    loss = (fit.network.outputs(states) - points.y).square().mean(-1)
-    bends = fit.network.kinks(states)
-    rough = roughness(
-        *bends, *(end.expand(len(states)) for end in (points.x[:, 0], points.x[:, -1]))
-    )
-    return Film(
-        points,
-        fit.network,
-        states,
-        loss,
-        rough / least_roughness(points.x, points.y).value,
-    )
-
-
-def shown_points() -> Points:
-    """The eight points of the explorers: independent normal labels, drawn once."""
-    return scattered_points(1, 8, torch.Generator().manual_seed(1))
-
-
-def explore_initialization() -> Explorer:
-    """The trained network over the scale of its start and its width."""
-    return explore(
-        draw_initialization,
-        title="What the scale of the start decides",
-        scale=Choice("Scale of the start", list(SCALES), start=3),
-        width=Choice("Width", [64, 256, 1024], start=1),
-    )
-
-
-def draw_initialization(scale: float, width: int) -> tuple[Figure, str]:
-    """The network after training from random weights of this scale, or the attempt if it did not fit."""
-    points = shown_points()
-    steps = 300 if scale < 1 else 5000
-    fit = fit_points(
-        points,
-        width,
-        scale,
-        torch.Generator().manual_seed(0),
-        tolerance=0.1,
-        max_steps=steps,
-    )
-    fits, ratio = bool(fit.fits), float(fit.ratio)
-    fig, ax = figure(height=3.7)
-    draw_curves(
-        ax, _picture(points, fit.flow.theta[0], fit.network, kernel=True, fits=fits)
-    )
-    if not fits:
-        return fig, (
-            f"Scale {scale:g}, width {width}: the network did not fit. Its loss is still "
-            f"{float(fit.flow.loss):.2g}, so its shape says nothing about functions through the points."
-        )
-    grid = points.grid(GRID)[..., None]
-    limit = kernel_interpolant(output_layer_kernel, points.inputs, points.y)(grid)
-    off = float((fit.on_grid() - limit).abs().max())
-    return fig, (
-        f"Scale {scale:g}, width {width}: the network fits the points, is {_times(ratio)} as rough as the "
-        f"least rough fit, and is at most {off:.2g} away from the kernel interpolant."
-    )
-
-
-def _picture(
-    points: Points,
-    theta: Tensor,
-    network: TwoLayerReLU,
-    *,
-    kernel: bool = False,
-    fits: bool = True,
-) -> CurvePicture:
-    """The function of `theta` (P,) over the polygon, the zigzag and, with `kernel`, the kernel interpolant."""
-    polygon = zigzag(points)
-    grid = torch.cat([points.grid(141), polygon.x], -1).sort(-1).values
-    references = {"wiggly, fits too": polygon, "least rough fit": points}
-    if kernel:
-        limit = kernel_interpolant(output_layer_kernel, points.inputs, points.y)
-        references["kernel interpolant"] = Points(
-            points.grid(141), limit(points.grid(141)[..., None])
-        )
-    values = network.on(grid[..., None]).outputs(theta[None])
-    curves = {
-        name: (line.x[0].numpy(), line.y[0].numpy())
-        for name, line in references.items()
-    }
-    return CurvePicture(
-        points.x[0].numpy(),
-        points.y[0].numpy(),
-        grid[0].numpy(),
-        values[0].numpy(),
-        curves,
-        fits,
-    )
-
-
-def _read_progress(progress: int) -> str:
-    return "before training" if progress == 0 else f"loss {LEVELS[progress - 1]:g}"
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:.2f} times" if ratio < 10 else f"{ratio:.0f} times"

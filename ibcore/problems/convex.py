@@ -24,7 +24,7 @@ class ConvexProblems:
 
     @property
     def smoothness(self) -> Tensor:
-        """L, the Lipschitz constant of grad f, (B,): c times the largest eigenvalue of X^T X / n, c = 2 or 1/4."""
+        """Lambda, the Lipschitz constant of grad f, (B,): c |X|_2^2 / n, c = 2 or 1/4."""
         return (
             self._curvature
             * torch.linalg.matrix_norm(self.X, 2).square()
@@ -33,7 +33,7 @@ class ConvexProblems:
 
     @property
     def example_smoothness(self) -> Tensor:
-        """L_max, the largest Lipschitz constant of a grad f_i, (B,): c max_i |x_i|^2, c = 2 or 1/4."""
+        """The largest Lipschitz constant of a grad f_i, (B,): c max_i |x_i|^2."""
         return self._curvature * self.X.square().sum(-1).amax(-1)
 
     @property

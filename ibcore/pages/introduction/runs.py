@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ibcore.claim import Setting
 from ibcore.dynamics.square_flow import SquareFlow, square_flow
 from ibcore.measures.roughness import roughness
 from ibcore.models.hinges import connect_the_dots
@@ -16,7 +17,7 @@ from ibcore.models.polynomial import legendre_features, mean_squares
 from ibcore.models.two_layer import TwoLayerReLU, zero_output_start
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.oracles.roughness import least_roughness
-from ibcore.problems.curves import CUBIC, Points, zigzag
+from ibcore.problems.curves import CUBIC, Points, scattered_points, zigzag
 from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_integer, positive_number
 
@@ -25,11 +26,17 @@ FIT = 1e-8
 GRID = 401
 
 
+def seeded(setting: Setting, purpose: str) -> torch.Generator:
+    """Randomness for one purpose of a claim."""
+    return torch.Generator().manual_seed(setting.seeds(1, purpose)[0])
+
+
 @dataclass(frozen=True)
 class PolynomialFit:
-    """Least-squares polynomials of one degree on B data sets: Legendre coefficients (B, degree + 1), errors (B,).
+    """Least-squares polynomials of one degree on B data sets, and their errors (B,).
 
-    test: mean square error on a new noisy label at a uniform point of [-1, 1], noise included.
+    coefficients: of Legendre polynomials, (B, degree + 1).
+    test: mean square error on a new noisy label at a uniform point of [-1, 1].
     """
 
     coefficients: Tensor
@@ -66,10 +73,12 @@ def fit_polynomial(
 class CurveFit:
     """Networks trained on B data sets.
 
-    ratio (B,): roughness on [x_1, x_n] over the least roughness of a function through the points.
-    certified (B,): the same with the most added that a loss above zero can have saved, |c|_2 (n L)^(1/2)
-    for the certificate c of the least roughness; at least 1 for every function.
-    fits (B,): False for a network that did not fit. Its ratio says nothing about interpolants.
+    ratio (B,): roughness on [x_1, x_n] over the least roughness of a function through
+    the points.
+    certified (B,): the same with the most added that a loss above zero can have saved,
+    |c|_2 (n L)^(1/2) for the certificate c of the least roughness; at least 1 always.
+    fits (B,): False for a network that did not fit. Its ratio says nothing about
+    interpolants.
     """
 
     points: Points
@@ -101,20 +110,21 @@ def fit_points(
     tolerance: float = 0.05,
     **options: Any,
 ) -> CurveFit:
-    """Gradient flow of a network of `width` neurons on each data set, until its mean square loss is 1e-8.
+    """Gradient flow of a network on each data set, until its mean square loss is 1e-8.
 
-    Output weights start at zero, the others normal with variance `scale` R/sqrt(width), R the least
-    roughness: output weights of the same size would make a function rougher than needed by a factor of the
-    order of `scale`. `start` (B, P) replaces that start; `options` go to `square_flow`.
+    Output weights start at zero, the others normal with variance `scale` R/sqrt(width),
+    R the least roughness: output weights of the same size would make a function rougher
+    than needed by a factor of the order of `scale`. `start` (B, P) replaces that start;
+    `options` go to `square_flow`.
 
-    Raises `InvalidInput` for a width or scale that is not positive, and for points on a line, which
-    need no roughness at all.
+    Raises `InvalidInput` for a width or scale that is not positive, and for points on a
+    line, which need no roughness at all.
     """
     least = least_roughness(points.x, points.y)
     if not bool((least.value > 0).all()):
         raise InvalidInput(
-            "the points of a data set lie on a line, expected some that do not: the least roughness is "
-            "0 and nothing can be compared with it. Change a label."
+            "the points of a data set lie on a line, expected some that do not: the "
+            "least roughness is 0 and nothing can be compared with it. Change a label."
         )
     if start is None:
         deviation = (
@@ -138,21 +148,16 @@ def fit_points(
 
 @dataclass(frozen=True)
 class WigglyStart:
-    """The wiggly interpolant of the same networks, and gradient flow from it after a perturbation.
+    """The wiggly interpolants of the same networks, and gradient flow from near them.
 
-    built (B, P), built_loss (B,), built_ratio (B,): the interpolant. loss (B,): after the perturbation.
-    refit: where the flow led from there.
+    built_loss, built_ratio: of the interpolants, (B,).
+    loss: (B,), after the perturbation.      refit: where the flow led from there.
     """
 
-    built: Tensor
     built_loss: Tensor
     built_ratio: Tensor
     loss: Tensor
     refit: CurveFit
-
-    def stays_wiggly(self) -> Tensor:
-        """Roughness of the refits over the least, (B,); NaN unless the start left the data and was refitted."""
-        return self.refit.ratio.where((self.loss > 1e-2) & self.refit.fits, math.nan)
 
 
 def start_wiggly(
@@ -162,9 +167,10 @@ def start_wiggly(
     perturbation: float = 0.03,
     **options: Any,
 ) -> WigglyStart:
-    """Rewrite the first neurons of each start into a zigzag through the points, perturb every weight, train again.
+    """Rewrite the first neurons of each start into a zigzag, perturb it, train again.
 
-    Weights are multiplied by 1 + `perturbation` N(0, 1); `options` go to `square_flow`.
+    The zigzag goes through the points and up and down between them. Every weight is
+    multiplied by 1 + `perturbation` N(0, 1); `options` go to `square_flow`.
     """
     points, polygon = fit.points, zigzag(fit.points)
     built = connect_the_dots(fit.start, polygon.x, polygon.y)
@@ -179,9 +185,13 @@ def start_wiggly(
         points, fit.network.width, math.nan, generator, start=perturbed, **options
     )
     return WigglyStart(
-        built,
         loss[0],
         rough / least_roughness(points.x, points.y).value,
         loss[1],
         refit,
     )
+
+
+def shown_points() -> Points:
+    """The eight points of the explorers: independent normal labels, drawn once."""
+    return scattered_points(1, 8, torch.Generator().manual_seed(1))

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ibcore.figures.style import PALETTE
+from ibcore.pages.regression.linear_regression.claims.norm_generalization import Cloud
 
 Array = NDArray[np.float64]
 _STYLES = (
@@ -21,7 +22,7 @@ _STYLES = (
 )
 
 
-def draw_plane(
+def plot_plane(
     ax: Axes,
     x: Array,
     y: float,
@@ -30,51 +31,32 @@ def draw_plane(
     ball: Array,
     limit: float,
 ) -> None:
-    """The line x.w = y of interpolants in the plane, a run (K, 2) towards it, and the prediction.
+    """The line x.w = y of interpolants, a run (K, 2) towards it, the prediction.
 
-    ball: (M, M) values on a square grid over [-limit, limit] of the function that the prediction minimizes on the
-    line; its level at the prediction is drawn.
+    ball: (M, M) values on a square grid over [-limit, limit] of the function that the
+    prediction minimizes on the line; its level at the prediction is drawn.
     """
     along = np.array([-x[1], x[0]]) / np.linalg.norm(x)
     foot = x * y / (x @ x)
     ends = foot + np.outer([-8.0, 8.0], along)
     ax.plot(*ends.T, color=PALETTE["green"], linestyle="-", linewidth=2)
     grid = np.linspace(-limit, limit, len(ball))
-    ax.contour(
-        grid,
-        grid,
-        ball,
-        levels=[0.0],
-        colors=[PALETTE["orange"]],
-        linewidths=1.4,
-        linestyles="--",
-    )
-    ax.plot(*path.T, "-", color=PALETTE["blue"], linewidth=2)
-    ax.plot(*path[0], "s", color=PALETTE["blue"], markersize=7)
-    ax.plot(
-        *predicted,
-        "D",
-        color=PALETTE["gray"],
-        markersize=11,
-        markerfacecolor="none",
-        markeredgewidth=1.8,
-    )
-    ax.plot(*path[-1], "o", color=PALETTE["blue"], markersize=7)
-    ax.annotate(
-        "start", path[0], (7, -11), textcoords="offset points", color=PALETTE["blue"]
-    )
+    level = ax.contour(grid, grid, ball, levels=[0.0], colors=[PALETTE["orange"]])
+    level.set(linewidth=1.4, linestyle="--")
+    blue = PALETTE["blue"]
+    ax.plot(*path.T, "-", color=blue, linewidth=2)
+    ax.plot(*path[0], "s", color=blue, markersize=7)
+    (mark,) = ax.plot(*predicted, "D", color=PALETTE["gray"], markersize=11)
+    mark.set(markerfacecolor="none", markeredgewidth=1.8)
+    ax.plot(*path[-1], "o", color=blue, markersize=7)
+    ax.annotate("start", path[0], (7, -11), textcoords="offset points", color=blue)
     ax.annotate("fits the data", (-0.75 * limit, 0.8 * limit), color=PALETTE["green"])
-    ax.set(
-        xlim=(-limit, limit),
-        ylim=(-limit, limit),
-        aspect="equal",
-        xlabel="$w_1$",
-        ylabel="$w_2$",
-    )
+    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+    ax.set(xlabel="$w_1$", ylabel="$w_2$")
 
 
-def draw_distances(ax: Axes, paths: Mapping[str, tuple[Array, Array]]) -> None:
-    """Relative distance to the closest interpolant over the steps, one curve a method, labeled at its end."""
+def plot_distances(ax: Axes, paths: Mapping[str, tuple[Array, Array]]) -> None:
+    """Relative distance to the closest interpolant over the steps, by method."""
     for (name, (steps, distance)), (color, style) in zip(
         paths.items(), _STYLES, strict=False
     ):
@@ -101,8 +83,8 @@ def draw_distances(ax: Axes, paths: Mapping[str, tuple[Array, Array]]) -> None:
     )
 
 
-def draw_table(ax: Axes, distances: Array, names: Sequence[str]) -> None:
-    """Distances (P, P) of the run of each row to the projection of each column, as a table."""
+def plot_table(ax: Axes, distances: Array, names: Sequence[str]) -> None:
+    """Distances (P, P) of the run of a row to the projection of a column."""
     shown = np.log10(np.maximum(distances, 1e-15))
     ax.imshow(shown, vmin=-15, vmax=0, cmap="cividis", aspect="auto")
     for i, row in enumerate(distances):
@@ -123,31 +105,16 @@ def draw_table(ax: Axes, distances: Array, names: Sequence[str]) -> None:
     ax.grid(visible=False)
 
 
-def draw_risks(
-    ax: Axes, norms: Array, risks: Array, base: float, least: float, title: str
-) -> None:
-    """Test error over the norm for many interpolants of one problem, and least + |w|^2 - base^2 as a line.
-
-    base, least: norm and expected test error of the interpolant of least norm.
-    """
-    ax.plot(norms, risks, ".", color=PALETTE["blue"], markersize=3, alpha=0.6)
+def plot_risks(ax: Axes, cloud: Cloud, member: int, title: str) -> None:
+    """Test error over the norm for interpolants of one problem, and the law."""
+    norms, errors = cloud.norms[member].numpy(), cloud.errors[member].numpy()
+    base, least = float(cloud.base[member]), float(cloud.least[member])
+    ax.plot(norms, errors, ".", color=PALETTE["blue"], markersize=3, alpha=0.6)
     line = np.linspace(base, norms.max(), 60)
-    ax.plot(
-        line,
-        least + line**2 - base**2,
-        color=PALETTE["orange"],
-        linestyle="-",
-        linewidth=2,
-    )
-    ax.plot(
-        base,
-        least,
-        "D",
-        color=PALETTE["red"],
-        markersize=8,
-        markerfacecolor="none",
-        markeredgewidth=2,
-    )
+    (law,) = ax.plot(line, least + line**2 - base**2, color=PALETTE["orange"])
+    law.set(linestyle="-", linewidth=2)
+    (mark,) = ax.plot(base, least, "D", color=PALETTE["red"], markersize=8)
+    mark.set(markerfacecolor="none", markeredgewidth=2)
     ax.annotate(
         "least norm",
         (base, least),
@@ -159,22 +126,16 @@ def draw_risks(
     ax.set_ylim(bottom=0)
 
 
-def draw_shares(ax: Axes, k: Array, shares: Mapping[str, Array], title: str) -> None:
-    """Gap over bound (B, K) along k for several kinds of problems, one thin line a problem; the bound is 1."""
+def plot_shares(ax: Axes, k: Array, shares: Mapping[str, Array], title: str) -> None:
+    """Gap over bound (B, K) along k for kinds of problems, a line a problem."""
     ax.axhline(1, color=PALETTE["gray"], linestyle="-", linewidth=1.6)
     ax.annotate(
         "bound", (k[0], 1), (2, 4), textcoords="offset points", color=PALETTE["gray"]
     )
     for (name, values), (color, style) in zip(shares.items(), _STYLES, strict=False):
-        for row in values:
-            ax.plot(
-                k,
-                np.maximum(row, 1e-12),
-                color=PALETTE[color],
-                linestyle=style,
-                linewidth=0.9,
-                alpha=0.8,
-            )
-        ax.plot([], [], color=PALETTE[color], linestyle=style, label=name)
+        lines = ax.plot(k, np.maximum(values, 1e-12).T, linewidth=0.9, alpha=0.8)
+        lines += ax.plot([], [], label=name)
+        for line in lines:
+            line.set(color=PALETTE[color], linestyle=style)
     ax.legend(loc="lower right", fontsize=9)
     ax.set(xscale="log", yscale="log", ylim=(1e-4, 4), xlabel="step $k$", title=title)

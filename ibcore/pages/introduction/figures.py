@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ibcore.figures.style import PALETTE
+from ibcore.pages.introduction.claims.intro_poly_overfit import Polynomials
+from ibcore.pages.introduction.claims.intro_random_labels import Labels
+from ibcore.pages.introduction.claims.smooth_or_wiggly import Curves
+from ibcore.pages.introduction.runs import GRID
+from ibcore.problems.curves import cubic
 
 Array = NDArray[np.float64]
+SHOWN_SCALE = 100.0  # of the starts whose roughness is shown
 
 
 @dataclass(frozen=True)
 class CurvePicture:
-    """Points x, y (n,), a network's values on a grid, and reference functions as name -> (x, values)."""
+    """Points x, y (n,), a network on a grid, and references: name -> (x, values)."""
 
     x: Array
     y: Array
@@ -47,10 +53,10 @@ REFERENCE_STYLE = {
 }
 
 
-def draw_curves(
+def plot_curves(
     ax: Axes, picture: CurvePicture, *, label: str = "trained network"
 ) -> None:
-    """The network over the reference functions and the points; one that does not fit is dashed and red."""
+    """The network over references and points; one without a fit is dashed and red."""
     for name, (x, values) in picture.references.items():
         ax.plot(x, values, label=name, **REFERENCE_STYLE[name])  # type: ignore[arg-type]
     color, line = (
@@ -92,10 +98,10 @@ def draw_curves(
     )
 
 
-def draw_roughness(
+def plot_roughness(
     ax: Axes, trained: Mapping[int, Array], wiggly: Mapping[int, Array]
 ) -> None:
-    """Roughness over the least roughness, a dot a data set, for widths of the network and for wiggly starts."""
+    """Roughness over the least, a dot a data set, by width and by start."""
     widths = list(trained)
     spread = np.random.default_rng(0)
     for values, name, mark in ((trained, "blue", "o"), (wiggly, "orange", "^")):
@@ -129,8 +135,8 @@ def draw_roughness(
     ax.minorticks_off()
 
 
-def draw_kernel_end(ax: Axes, widths: Sequence[int], distances: Array) -> None:
-    """Distance of the trained network to the kernel interpolant over width, with the line of slope -1/2."""
+def plot_kernel_end(ax: Axes, widths: Sequence[int], distances: Array) -> None:
+    """Distance to the kernel interpolant over width, with the line of slope -1/2."""
     m, typical = np.array(widths, float), np.exp(np.log(distances).mean(-1))
     for column in distances.T:
         ax.plot(
@@ -156,7 +162,7 @@ def draw_kernel_end(ax: Axes, widths: Sequence[int], distances: Array) -> None:
     ax.minorticks_off()
 
 
-def draw_fit(
+def plot_fit(
     ax: Axes, x: Array, y: Array, grid: Array, fit: Array, truth: Array
 ) -> None:
     """A fit, the truth and the training points; what leaves the frame is cut off."""
@@ -176,59 +182,51 @@ def draw_fit(
     ax.legend(loc="upper center", ncols=2, frameon=False)
 
 
-def draw_polynomial_fits(axes: Sequence[Axes], data: Mapping[str, Any]) -> None:
-    """The first data set with its polynomials, and the test errors of all, from the data of `intro_poly_overfit`."""
-    points, grid, fits = data["points"], data["grid"], data["fits"]
-    curves = {degree: fit(grid)[0].numpy() for degree, fit in fits.items()}
-    draw_polynomials(
+def plot_polynomial_fits(axes: Sequence[Axes], measured: Polynomials) -> None:
+    """The first data set with its polynomials, and the test errors of all."""
+    data, fits = measured.data, measured.fits
+    grid = torch.linspace(-1, 1, GRID, dtype=torch.float64)
+    plot_polynomials(
         axes[0],
-        points.x[0].numpy(),
-        points.y[0].numpy(),
+        data.x[0].numpy(),
+        data.y[0].numpy(),
         grid.numpy(),
-        curves,
-        data["truth"].numpy(),
+        {degree: fit(grid)[0].numpy() for degree, fit in fits.items()},
+        cubic(grid).numpy(),
     )
-    draw_test_errors(
-        axes[1], {degree: fit.test.numpy() for degree, fit in fits.items()}
-    )
+    errors = {degree: fit.test.numpy() for degree, fit in fits.items()}
+    plot_test_errors(axes[1], errors)
 
 
-def draw_random_labels(axes: Sequence[Axes], data: Mapping[str, Any]) -> None:
-    """Accuracies and steps over the share of random labels, from the data of `intro_random_labels`."""
-    runs = list(data["runs"].values())
-    train, test = (
+def plot_random_labels(axes: Sequence[Axes], measured: Labels) -> None:
+    """Accuracies and steps over the share of random labels."""
+    levels, runs = list(measured.runs), list(measured.runs.values())
+    train, test, ran = (
         np.stack([getattr(run, name).numpy() for run in runs])
-        for name in ("train", "test")
+        for name in ("train", "test", "ran")
     )
-    draw_corruption(axes[0], data["levels"], train, test)
-    draw_steps(
-        axes[1],
-        data["levels"],
-        np.stack([run.run.steps.numpy(force=True) for run in runs]),
-    )
+    plot_corruption(axes[0], levels, train, test)
+    plot_steps(axes[1], levels, ran)
 
 
-def draw_starts(ax: Axes, data: Mapping[str, Any]) -> None:
-    """Roughness over width from random and from wiggly starts, scattered labels, from `smooth_or_wiggly`'s data."""
-    chosen = {
-        m: (kind, m, scale)
-        for kind, m, scale in data["fits"]
-        if kind == "scattered" and scale == 100
-    }
-    draw_roughness(
+def plot_starts(ax: Axes, measured: Curves) -> None:
+    """Roughness over width from random and from wiggly starts, scattered labels."""
+    chosen = [
+        one
+        for one in (*measured.narrow, *measured.wide)
+        if one.kind == "scattered" and one.scale == SHOWN_SCALE
+    ]
+    plot_roughness(
         ax,
-        {m: data["fits"][key].ratio.numpy(force=True) for m, key in chosen.items()},
-        {
-            m: data["wiggly"][key].refit.ratio.numpy(force=True)
-            for m, key in chosen.items()
-        },
+        {one.width: one.random.ratio.numpy() for one in chosen},
+        {one.width: one.wiggly.refit.ratio.numpy() for one in chosen},
     )
 
 
-def draw_polynomials(
+def plot_polynomials(
     ax: Axes, x: Array, y: Array, grid: Array, curves: Mapping[int, Array], truth: Array
 ) -> None:
-    """Noisy points, the cubic behind them and least-squares polynomials of several degrees."""
+    """Noisy points, the cubic behind them and least-squares polynomials."""
     styles = {3: ("green", "-"), 8: ("red", "--"), 60: ("purple", "-.")}
     ax.plot(grid, truth, color=PALETTE["gray"], linewidth=1, label="truth")
     for degree, values in curves.items():
@@ -246,8 +244,8 @@ def draw_polynomials(
     )
 
 
-def draw_test_errors(ax: Axes, errors: Mapping[int, Array]) -> None:
-    """Test errors of all data sets for each degree, sorted, so that a curve that is higher is worse throughout."""
+def plot_test_errors(ax: Axes, errors: Mapping[int, Array]) -> None:
+    """Test errors of all data sets by degree, sorted: a higher curve is worse."""
     styles = {3: ("green", "-"), 8: ("red", "--"), 60: ("purple", "-.")}
     for degree, values in errors.items():
         share = (np.arange(len(values)) + 0.5) / len(values)
@@ -277,10 +275,10 @@ def draw_test_errors(ax: Axes, errors: Mapping[int, Array]) -> None:
     )
 
 
-def draw_corruption(
+def plot_corruption(
     ax: Axes, levels: Sequence[float], train: Array, test: Array
 ) -> None:
-    """Training and test accuracy of networks (levels, seeds) over the share of redrawn labels."""
+    """Accuracies of networks (levels, seeds) over the share of redrawn labels."""
     for values, color, line, mark in (
         (train, "orange", "--", "s"),
         (test, "blue", "-", "o"),
@@ -314,7 +312,7 @@ def draw_corruption(
     )
 
 
-def draw_steps(ax: Axes, levels: Sequence[float], steps: Array) -> None:
+def plot_steps(ax: Axes, levels: Sequence[float], steps: Array) -> None:
     """Steps of SGD until every training label is fitted, (levels, seeds)."""
     ax.plot(levels, steps, ".", color=PALETTE["blue"], markersize=4, alpha=0.6)
     ax.plot(levels, np.median(steps, -1), "o-", color=PALETTE["blue"])
