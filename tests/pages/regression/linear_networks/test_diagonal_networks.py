@@ -8,6 +8,7 @@ import torch
 from ibcore.claims import Setting
 from ibcore.dynamics.stiff_flow import stiff_flow
 from ibcore.evidence import attempt
+from ibcore.measures.members import rows
 from ibcore.measures.relative import relative_distance
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.oracles.q_alpha import (
@@ -79,7 +80,7 @@ def test_a_network_that_did_not_fit_is_no_number_and_says_why():
     runs, reasons = attempt(
         lambda alpha: networks.train(data, alpha, max_steps=3), [0.1]
     )
-    assert bool(networks.rows(runs, 9).isnan().all())
+    assert bool(rows(runs, 9).isnan().all())
     assert len(reasons) == 1
     assert "alpha = 0.1, depth 2" in reasons[0]
     assert "step limit" in reasons[0]

@@ -12,13 +12,12 @@ import torch
 from torch import Tensor
 
 from ibcore.evidence import attempt
+from ibcore.measures.members import column, rows
 from ibcore.oracles.basis_pursuit import BasisPursuit, excess_bound, excess_near
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.oracles.q_alpha import q_alpha_minimizer, q_alpha_path, start_scale
 from ibcore.pages.regression.linear_networks.diagonal_networks.networks import (
     Case,
-    column,
-    rows,
     train,
 )
 from ibcore.problems.sparse_regression import runners_up

@@ -4,7 +4,6 @@ and the data for both.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.stiff_flow import stiff_flow
-from ibcore.evidence import Breakdown, attempt
+from ibcore.evidence import attempt
+from ibcore.measures.members import column, rows
 from ibcore.measures.relative import relative_distance
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.models.unshared_diagonal import UnsharedDiagonal, shaped_start
@@ -179,14 +179,3 @@ def _ends(
     missing = column([np.maximum(one.residual, one.correction) for one in best])
     found = Ends(predictors, relative_distance(predictors, limits), missing)
     return found, (*broken, *failed)
-
-
-def rows(found: Sequence[Any], size: int) -> Tensor:
-    """One vector a member, (B, size); NaN for members that broke down."""
-    lost = torch.full((size,), math.nan, dtype=torch.float64)
-    return torch.stack([one if isinstance(one, Tensor) else lost for one in found])
-
-
-def column(found: Sequence[float | Tensor | Breakdown]) -> Tensor:
-    """One number a member, (B,); NaN for members that broke down."""
-    return torch.tensor([float(one) for one in found], dtype=torch.float64)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting, claim
 from ibcore.evidence import Check, Evidence, attempt
+from ibcore.measures.members import column
 from ibcore.measures.relative import relative_distance
 from ibcore.oracles.basis_pursuit import (
     basis_pursuit,
@@ -24,7 +25,6 @@ from ibcore.pages.regression.linear_networks.diagonal_networks.bars import (
 from ibcore.pages.regression.linear_networks.diagonal_networks.networks import (
     SLACK,
     Case,
-    column,
     even_ends,
 )
 from ibcore.problems.sparse_regression import sparse_regression

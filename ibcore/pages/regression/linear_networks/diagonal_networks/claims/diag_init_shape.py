@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting, claim
 from ibcore.evidence import Control, Evidence, attempt
+from ibcore.measures.members import column, rows
 from ibcore.measures.relative import relative_distance
 from ibcore.oracles.q_alpha import q_minimizer, shape_scale
 from ibcore.pages.regression.linear_networks.diagonal_networks.bars import (
@@ -19,9 +20,7 @@ from ibcore.pages.regression.linear_networks.diagonal_networks.bars import (
 from ibcore.pages.regression.linear_networks.diagonal_networks.networks import (
     REJECTED,
     Case,
-    column,
     own_case,
-    rows,
     shaped_ends,
     with_slack,
 )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting, claim
 from ibcore.evidence import Check, Control, Evidence
+from ibcore.measures.members import column
 from ibcore.oracles.basis_pursuit import BasisPursuit
 from ibcore.oracles.statistical_dimension import sparse_dimension
 from ibcore.pages.regression.linear_networks.diagonal_networks.bars import at_minimizer
@@ -25,7 +26,6 @@ from ibcore.pages.regression.linear_networks.diagonal_networks.curves import (
 from ibcore.pages.regression.linear_networks.diagonal_networks.networks import (
     REJECTED,
     Case,
-    column,
     even_ends,
     with_slack,
 )

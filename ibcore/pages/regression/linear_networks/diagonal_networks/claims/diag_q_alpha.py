@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting, claim
 from ibcore.evidence import Check, Evidence, attempt
+from ibcore.measures.members import column
 from ibcore.measures.relative import relative_distance
 from ibcore.models.diagonal import Diagonal
 from ibcore.oracles.q_alpha import q_alpha_minimizer
@@ -19,7 +20,6 @@ from ibcore.pages.regression.linear_networks.diagonal_networks.bars import (
 )
 from ibcore.pages.regression.linear_networks.diagonal_networks.networks import (
     REJECTED,
-    column,
     even_ends,
     flowed,
     own_case,
