@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,8 +21,10 @@ _LOOKS = (
 LEVELS = (0.1, 0.3, 0.6, 1.0, 1.5, 2.2)
 
 
-def draw_vector(ax: Axes, beta: Array, truth: Array) -> None:
-    """Stems of the trained `beta` (d,) over gray bars of the `truth` (d,), the truth's coordinates first."""
+def plot_vector(ax: Axes, beta: Array, truth: Array) -> None:
+    """Stems of the trained `beta` (d,) over gray bars of the `truth` (d,), the truth's
+    coordinates first.
+    """
     order = np.argsort(-np.abs(truth), kind="stable")
     places = np.arange(len(beta))
     on = int((truth != 0).sum())
@@ -43,14 +45,16 @@ def draw_vector(ax: Axes, beta: Array, truth: Array) -> None:
     )
 
 
-def draw_excess_paths(
+def plot_excess_paths(
     ax: Axes,
     alphas: Array,
     excess: Array,
     depths: Sequence[int],
     current: tuple[float, float, int] | None = None,
 ) -> None:
-    """Relative l1 excess (D, K) over alpha (K,), a curve a depth, with a mark at (alpha, excess, depth) `current`."""
+    """Relative l1 excess (D, K) over alpha (K,), a curve a depth, with a mark at
+    (alpha, excess, depth) `current`.
+    """
     for row, depth, (color, line, _) in zip(excess, depths, _LOOKS, strict=False):
         wide = 2.6 if current is not None and depth == current[2] else 1.4
         ax.loglog(alphas, row, color=PALETTE[color], linestyle=line, linewidth=wide)
@@ -77,10 +81,12 @@ def draw_excess_paths(
     ax.minorticks_off()
 
 
-def draw_plane(
+def plot_plane(
     ax: Axes, path: Array, levels: tuple[Array, Array, Array], x: Array, y: float
 ) -> None:
-    """Level sets of Q over its value at the end, the line x.beta = y, and the path (K, 2) of training."""
+    """Level sets of Q over its value at the end, the line x.beta = y, and the path (K,
+    2) of training.
+    """
     ax.contour(*levels, levels=LEVELS, colors=[PALETTE["gray"]], linewidths=0.9)
     ax.contour(*levels, levels=[1.0], colors=[PALETTE["orange"]], linewidths=1.8)
     ends = np.array([-0.25, 1.25])
@@ -107,19 +113,22 @@ def draw_plane(
     ax.grid(visible=False)
 
 
-def draw_distances(
-    ax: Axes, alphas: Mapping[int, Array], distances: Mapping[int, Array], bar: float
+def plot_distances(
+    ax: Axes, alphas: Array, depths: Array, distances: Array, bar: float
 ) -> None:
-    """Relative distance of trained networks to the minimizer over alpha, a kind of mark a depth, and the bar."""
-    for (depth, row), (color, _, mark) in zip(distances.items(), _LOOKS, strict=False):
+    """Relative distances (B, C) of networks to their minimizers over alpha (C,), a mark
+    a depth (C,), and the bar.
+    """
+    for depth, (color, _, mark) in zip(np.unique(depths), _LOOKS, strict=False):
+        on = depths == depth
         ax.loglog(
-            alphas[depth],
-            row,
+            np.broadcast_to(alphas[on], distances[:, on].shape).ravel(),
+            distances[:, on].ravel(),
             mark,
             color=PALETTE[color],
             markerfacecolor="none",
             markersize=7,
-            label=f"depth {depth}",
+            label=f"depth {depth:g}",
         )
     ax.axhline(bar, color=PALETTE["gray"], linestyle="--", linewidth=1.3)
     ax.annotate(
@@ -137,10 +146,12 @@ def draw_distances(
     )
 
 
-def draw_transition(
+def plot_transition(
     ax: Axes, alphas: Array, excess: Array, bound: Array, trained: tuple[Array, Array]
 ) -> None:
-    """l1 excesses (B, K) over alpha (K,), their bounds (B, K), and trained networks (alphas, excesses) of the first."""
+    """l1 excesses (B, K) over alpha (K,), their bounds (B, K), and trained networks
+    (alphas, excesses) of the first.
+    """
     for row in excess[1:]:
         ax.loglog(
             alphas,
@@ -185,10 +196,12 @@ def draw_transition(
     )
 
 
-def draw_samples(
+def plot_samples(
     ax: Axes, scales: Array, needed: Array, d: int, predicted: float
 ) -> None:
-    """Samples needed (S, B) over alpha (S,), their medians joined, with d and the prediction for basis pursuit."""
+    """Samples needed (S, B) over alpha (S,), their medians joined, with d and the
+    prediction for basis pursuit.
+    """
     ax.semilogx(scales, np.median(needed, 1), "o-", color=PALETTE["blue"])
     ax.fill_between(
         scales, needed.min(1), needed.max(1), color=PALETTE["blue"], alpha=0.2
@@ -213,8 +226,10 @@ def draw_samples(
     )
 
 
-def draw_two_answers(ax: Axes, near: Array, far: Array) -> None:
-    """Distances of trained networks to the least l1 and to the least quasi-norm interpolant, a pair a network."""
+def plot_two_answers(ax: Axes, near: Array, far: Array) -> None:
+    """Distances of trained networks to the least l1 and to the least quasi-norm
+    interpolant, a pair a network.
+    """
     places = np.arange(len(near))
     ax.vlines(places, near, far, color=PALETTE["gray"], linewidth=0.9)
     ax.semilogy(places, near, "o", color=PALETTE["blue"], markersize=7)
@@ -243,7 +258,7 @@ def draw_two_answers(ax: Axes, near: Array, far: Array) -> None:
     )
 
 
-def draw_collapse(
+def plot_collapse(
     axes: Sequence[Axes],
     products: Array,
     shapes: Array,
@@ -251,9 +266,11 @@ def draw_collapse(
     scales: Array,
     curve: Array,
 ) -> None:
-    """l1 excess (B,) of trained networks over their scale alpha, and over c together with the predicted `curve`."""
+    """l1 excess (C,) of networks over their scale alpha (C,), and over c (C,) with the
+    predicted `curve` (2, K).
+    """
     left, right = axes
-    right.loglog(curve[:, 0], curve[:, 1], color=PALETTE["gray"], linewidth=1.4)
+    right.loglog(*curve, color=PALETTE["gray"], linewidth=1.4)
     for shape, (color, line, mark) in zip(np.unique(shapes), _LOOKS, strict=False):
         on = shapes == shape
         left.loglog(

@@ -1,4 +1,6 @@
-"""Diagonal networks in regression watched while they train: from sparse to dense, and on the level sets of Q_alpha."""
+"""Diagonal networks in regression watched while they train: from sparse to dense, and
+on the level sets of Q_alpha.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,16 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.dynamics.stiff_flow import stiff_flow
-from ibcore.figures.diagonal_networks import draw_excess_paths, draw_plane, draw_vector
 from ibcore.figures.style import figure
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.oracles.basis_pursuit import basis_pursuit, excess_near
 from ibcore.oracles.q_alpha import q_alpha_path, q_value, start_scale
+from ibcore.pages.regression.linear_networks.diagonal_networks.figures import (
+    plot_excess_paths,
+    plot_plane,
+    plot_vector,
+)
+from ibcore.pages.regression.linear_networks.diagonal_networks.networks import train
 from ibcore.problems.sparse_regression import Regression, sparse_regression
 
 ALPHAS = (1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -31,21 +38,11 @@ def two_of_thirty() -> Regression:
     return sparse_regression(10, 30, 2, torch.Generator().manual_seed(_SEED))
 
 
-def fitted(data: Regression, alpha: float, depth: int = 2) -> Tensor:
-    """beta (d,) of a network trained from u = v = `alpha` in its own parameters, to plotting accuracy."""
-    net = Diagonal(data.X, depth)
-    start = even_start(net.features, torch.tensor([alpha], dtype=torch.float64))[0]
-    run = stiff_flow(net, data.y, start, tolerance=1e-6, target_loss=1e-12)
-    if not run.complete:
-        raise RuntimeError(
-            f"training from alpha = {alpha:g} at depth {depth} ended early: {run.status}."
-        )
-    return net.coefficients(run.state)
-
-
 @functools.cache
 def excess_paths() -> tuple[Tensor, Tensor]:
-    """Scales alpha (K,) and relative l1 excesses (3, K) of the minimizers of Q_alpha, for `DEPTHS`."""
+    """Scales alpha (K,) and relative l1 excesses (3, K) of the minimizers of Q_alpha,
+    for `DEPTHS`.
+    """
     data = two_of_thirty()
     pursuit = basis_pursuit(data.X, data.y)
     excess = torch.full((len(DEPTHS), len(_PATH)), torch.nan, dtype=torch.float64)
@@ -56,21 +53,24 @@ def excess_paths() -> tuple[Tensor, Tensor]:
     return torch.tensor(_PATH, dtype=torch.float64), excess
 
 
-def draw_recovery(alpha: float, depth: int) -> tuple[Figure, str]:
-    """The trained vector over the truth, beside how far the l1 norm is from the least at every scale."""
+def explore_recovery(alpha: float, depth: int) -> tuple[Figure, str]:
+    """The trained vector over the truth, beside how far the l1 norm is from the least
+    at every scale.
+    """
     data = two_of_thirty()
-    beta = fitted(data, alpha, depth)
+    beta = train(data, alpha, depth, tolerance=1e-6, target_loss=1e-12)
     excess = float(beta.abs().sum()) / float(data.truth.abs().sum()) - 1
     fig, (left, right) = figure(2, height=3.1, width_ratios=(1.25, 1))
-    draw_vector(left, beta.numpy(), data.truth.numpy())
+    plot_vector(left, beta.numpy(), data.truth.numpy())
     alphas, paths = excess_paths()
-    draw_excess_paths(
+    plot_excess_paths(
         right, alphas.numpy(), paths.numpy(), DEPTHS, (alpha, max(excess, 1e-9), depth)
     )
     used = int((beta.abs() > 0.01 * beta.abs().max()).sum())
     return fig, (
-        f"Depth {depth}, alpha = {alpha:g}: {used} of 30 coefficients are above one percent of the largest, "
-        f"and the l1 norm is {100 * max(excess, 0.0):.3g} percent above the least possible."
+        f"Depth {depth}, alpha = {alpha:g}: {used} of 30 coefficients are above one "
+        "percent of the largest, and the l1 norm is "
+        f"{100 * max(excess, 0.0):.3g} percent above the least possible."
     )
 
 
@@ -83,7 +83,9 @@ EQUATION = Regression(
 
 @functools.cache
 def plane_path(alpha: float, depth: int) -> Tensor:
-    """beta (K, 2) along training on one equation with two unknowns, in steps of at most 0.06."""
+    """beta (K, 2) along training on one equation with two unknowns, in steps of at most
+    0.06.
+    """
     net = Diagonal(EQUATION.X, depth)
     start = even_start(2, torch.tensor([alpha], dtype=torch.float64))[0]
     end = stiff_flow(net, EQUATION.y, start, tolerance=1e-8, target_loss=1e-20)
@@ -105,8 +107,10 @@ def plane_path(alpha: float, depth: int) -> Tensor:
     return betas
 
 
-def draw_level_sets(alpha: float, depth: int) -> tuple[Figure, str]:
-    """The path of (beta_1, beta_2) over the level sets of Q_alpha, up to the line of interpolants."""
+def explore_level_sets(alpha: float, depth: int) -> tuple[Figure, str]:
+    """The path of (beta_1, beta_2) over the level sets of Q_alpha, up to the line of
+    interpolants.
+    """
     path = plane_path(alpha, depth)
     first, second = np.linspace(-0.25, 1.25, 41), np.linspace(-0.25, 1.25, 41)
     grid = torch.from_numpy(np.stack(np.meshgrid(first, second), -1))
@@ -114,7 +118,7 @@ def draw_level_sets(alpha: float, depth: int) -> tuple[Figure, str]:
     end = path[-1]
     level = float(q_value(end, start_scale(alpha, depth), depth))
     fig, ax = figure(height=4.2, width=4.6)
-    draw_plane(
+    plot_plane(
         ax,
         path.numpy(),
         (first, second, heights / level),
@@ -122,6 +126,7 @@ def draw_level_sets(alpha: float, depth: int) -> tuple[Figure, str]:
         float(EQUATION.y),
     )
     return fig, (
-        f"Depth {depth}, alpha = {alpha:g}: training ends at ({float(end[0]):.3f}, {float(end[1]):.3f}), "
-        f"where a level set of Q_alpha touches the line. Least l1 is (0, 1), least l2 is (0.462, 0.692)."
+        f"Depth {depth}, alpha = {alpha:g}: training ends at ({float(end[0]):.3f}, "
+        f"{float(end[1]):.3f}), where a level set of Q_alpha touches the line. "
+        "Least l1 is (0, 1), least l2 is (0.462, 0.692)."
     )

@@ -1,4 +1,6 @@
-"""Figures of the page on convolutional and fully connected linear networks in regression."""
+"""Figures of the page on convolutional and fully connected linear networks in
+regression.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,10 @@ Array = NDArray[np.float64]
 _KINDS = {"even": ("blue", "-", "o"), "generic": ("orange", "--", "s")}
 
 
-def draw_spectrum(ax: Axes, network: Array, sparse: Array, dense: Array) -> None:
-    """Sizes of the spectrum of the network's predictor (stems) and of the two limits, each (d // 2 + 1,)."""
+def plot_spectrum(ax: Axes, network: Array, sparse: Array, dense: Array) -> None:
+    """Sizes of the spectrum of the network's predictor (stems) and of the two limits,
+    each (d // 2 + 1,).
+    """
     places = np.arange(len(network))
     ax.vlines(places, 0, network, color=PALETTE["blue"], linewidth=3)
     ax.plot(
@@ -49,10 +53,12 @@ def draw_spectrum(ax: Axes, network: Array, sparse: Array, dense: Array) -> None
     ax.set(ylim=(-0.04, 1.4), xlabel="frequency", title=r"Spectrum $|\hat\beta_k|$")
 
 
-def draw_transition(
+def plot_transition(
     ax: Axes, scales: Array, curves: Mapping[str, Array], kind: str, current: float
 ) -> None:
-    """Excess of the Fourier-l1 norm over the scale alpha for each kind of inputs; the current run is ringed."""
+    """Excess of the Fourier-l1 norm over the scale alpha for each kind of inputs; the
+    current run is ringed.
+    """
     for name, values in curves.items():
         color, style, mark = _KINDS[name]
         ax.plot(
@@ -88,7 +94,7 @@ def draw_transition(
     )
 
 
-def draw_excess(
+def plot_excess(
     axes: Sequence[Axes],
     scales: Array,
     excess: Array,
@@ -97,7 +103,9 @@ def draw_excess(
     generic_scales: Array,
     generic_excess: Array,
 ) -> None:
-    """Excess of the Fourier-l1 norm: left runs (B, K) over predicted curves (B, G) for even inputs, right generic."""
+    """Excess of the Fourier-l1 norm: left runs (B, K) over predicted curves (B, G) for
+    even inputs, right generic.
+    """
     left, right = axes
     for points, curve in zip(excess, predicted, strict=True):
         left.plot(grid, curve, color=PALETTE["gray"], linestyle="-", linewidth=1.2)
@@ -117,14 +125,16 @@ def draw_excess(
         ax.set(xscale="log", yscale="log", xlabel=r"scale $\alpha$ of the start")
 
 
-def draw_small_start(
+def plot_small_start(
     axes: Sequence[Axes],
     scales: Array,
     distances: Array,
     ratios: Array,
     constants: Array,
 ) -> None:
-    """Distance to the least-norm interpolant and sigma_2/sigma_1, (B, K), with the predicted lines constants (B, 2)."""
+    """Distance to the least-norm interpolant and sigma_2/sigma_1, (B, K), with the
+    predicted lines constants (B, 2).
+    """
     titles = (r"distance to $X^{+}y$", r"$\sigma_2 / \sigma_1$ of the first layer")
     ends = np.array([scales.min() / 2, 2 * scales.max()])
     for ax, values, slope, title in zip(

@@ -1,1 +1,0 @@
-"""Claims about linear networks with the square loss."""

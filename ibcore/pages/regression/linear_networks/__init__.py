@@ -1,0 +1,1 @@
+"""Linear networks in regression."""

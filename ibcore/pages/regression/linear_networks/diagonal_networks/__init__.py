@@ -1,0 +1,3 @@
+"""Diagonal linear networks in regression: the function that gradient flow minimizes at
+every scale, depth and shape.
+"""
