@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from ibcore.claims import Setting, claim
-from ibcore.claims.classification.logistic_regression import LEAST_RATE, draw_solved
 from ibcore.dynamics.protocols import TailLoss
 from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.dynamics.trajectory import REACHED, Trajectory
@@ -27,6 +26,7 @@ from ibcore.oracles.regularization_path import (
     regularization_path,
     tail_limit,
 )
+from ibcore.pages.classification.logistic_regression.runs import LEAST_RATE, draw_solved
 from ibcore.problems.separable import PlantedMargin
 from ibcore.problems.several_classes import SeveralClasses, planted_classes
 
