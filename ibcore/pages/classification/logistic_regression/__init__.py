@@ -1,1 +1,1 @@
-"""Logistic regression: the direction of gradient descent, its rate, its use, and data that nothing separates."""
+"""Logistic regression: direction, rate, use, and data that nothing separates."""

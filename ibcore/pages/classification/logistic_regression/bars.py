@@ -1,4 +1,4 @@
-"""What the page proves of the smallest margin, and the check that its claims on the rate share."""
+"""What the page proves of the smallest margin, and a check that two claims share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ibcore.pages.classification.logistic_regression.runs import Batch
 
 
 def allowance(n: int) -> float:
-    """log(2^n - 1): how far gamma |w| may exceed the smallest margin on the logistic flow of n points from w = 0."""
+    """log(2^n - 1): how far the smallest margin may be below gamma |w| on the flow."""
     return n * math.log(2) + math.log1p(-(2.0**-n))
 
 
@@ -23,17 +23,17 @@ def normalized_margins(batch: Batch, thetas: Tensor) -> Tensor:
 
 
 def deficits(batch: Batch, thetas: Tensor) -> Tensor:
-    """(gamma |w| - smallest margin) / log(2^n - 1) of parameters (K, B, d), as (K, B)."""
+    """(gamma |w| - smallest margin) / log(2^n - 1) of states (K, B, d), (K, B)."""
     lengths = torch.linalg.vector_norm(thetas, dim=-1)
     gaps = batch.gamma - normalized_margins(batch, thetas)
     return lengths * gaps / allowance(batch.signed.shape[1])
 
 
 def gap_shares(batch: Batch, thetas: Tensor, log_times: Tensor) -> Tensor:
-    """Relative margin gaps of parameters (K, B, d) over their bound at K late times, (K, B).
+    """Relative margin gaps of states (K, B, d) over their bound at K late times, (K, B).
 
-    The bound is log(2^n - 1) / (log t - log n - log(1 + |w_hat|^2 log(t)^2 / 2)); n L, which the page subtracts
-    as well, is below rounding at these times.
+    The bound is log(2^n - 1) / (log t - log n - log(1 + |w_hat|^2 log(t)^2 / 2)); n L,
+    which the page subtracts as well, is below rounding at these times.
     """
     n, u = batch.signed.shape[1], log_times.to(thetas)[:, None]
     grown = u - math.log(n) - torch.log1p(u.square() / (2 * batch.gamma.square()))

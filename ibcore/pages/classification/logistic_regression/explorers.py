@@ -27,10 +27,10 @@ POWERS = (0, 1, 2, 3, 5, 10, 30, 100, 1000, 100_000)
 
 
 def two_clouds() -> Classification:
-    """Sixteen points in the plane whose max-margin direction is (1, 1), the mean difference pointing elsewhere.
+    """Sixteen points whose max-margin direction is (1, 1), unlike their mean difference.
 
-    The support vectors are (-1/2, 5/2), (3/2, 1/2) and their opposites, with dual variables 1 to 3, so that
-    the angle falls like 0.55 / log t.
+    The support vectors are (-1/2, 5/2), (3/2, 1/2) and their opposites, with dual
+    variables 1 to 3, so that the angle falls like 0.55 / log t.
     """
     support = torch.tensor([[-0.5, 2.5], [1.5, 0.5]], dtype=torch.float64)
     cloud = torch.tensor(
@@ -43,7 +43,7 @@ def two_clouds() -> Classification:
 
 @functools.cache
 def training_path(loss: str) -> tuple[Trajectory, MaxMargin]:
-    """Gradient flow on `two_clouds` from w = 0 with a loss of `LOSSES`, at t = 10^p for p in `POWERS`."""
+    """Gradient flow on `two_clouds` from w = 0 with a loss of `LOSSES`, at `POWERS`."""
     data = two_clouds()
     powers = POWERS if loss == "logistic" else POWERS[:-2]
     run = flow(
@@ -56,7 +56,7 @@ def training_path(loss: str) -> tuple[Trajectory, MaxMargin]:
 
 
 def explore_training(power: int, loss: str) -> tuple[Figure, str]:
-    """The decision line at t = 10^power beside the angle to the max-margin direction over time."""
+    """The line at t = 10^power beside the angle to the max-margin direction over time."""
     run, best = training_path(loss)
     k = min(POWERS.index(power), len(run.theta) - 1)
     sines = sin_angle(run.theta[:, 0], best.primal)

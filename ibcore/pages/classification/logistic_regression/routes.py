@@ -22,7 +22,7 @@ from ibcore.threads import threads
 
 @dataclass(frozen=True)
 class Route:
-    """One way to the max-margin direction: seconds, gradient evaluations and sin of the angle at its records."""
+    """One way to the max-margin direction: seconds, evaluations, sin of the angle."""
 
     name: str
     seconds: Tensor
@@ -34,11 +34,12 @@ class Route:
 def three_routes(
     data: Classification, *, steps: int = 20_000, log_loss: float = -1e6
 ) -> tuple[Route, ...]:
-    """Plain gradient descent, loss-scaled gradient descent and the log-time flow from w = 0 on the same data.
+    """Plain and loss-scaled descent and the log-time flow from w = 0 on the same data.
 
-    Plain descent takes half of the step that Soudry et al. (2018) allow for the logistic loss, eta =
-    4 n / sigma_max(X)^2 for the mean; loss-scaled descent eta / L with eta = 1 / max_i |x_i|^2 (Ji and Telgarsky 2021);
-    the flow goes on to log L = `log_loss`.
+    Plain descent takes half of the step that Soudry et al. (2018) allow for the
+    logistic loss, eta = 4 n / sigma_max(X)^2 for the mean; loss-scaled descent eta / L
+    with eta = 1 / max_i |x_i|^2 (Ji and Telgarsky 2021); the flow goes on to log L =
+    `log_loss`.
     """
     best = max_margin(data.X, data.y).primal
     model = Linear(data.signed)

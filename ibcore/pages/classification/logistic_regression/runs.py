@@ -1,4 +1,4 @@
-"""Separable problems of the page on logistic regression with their solutions, and gradient flow on them."""
+"""Separable problems with their max-margin solutions, and gradient flow on them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ LOG_10 = math.log(10)
 class Batch:
     """B problems of one shape with their max-margin solutions.
 
-    signed: rows y_i x_i, (B, n, d).      w_hat: (B, d).      gamma: (B,).      duals: (B, n), 0 off the support.
+    signed: rows y_i x_i, (B, n, d).      w_hat: (B, d).      gamma: (B,).
+    duals: (B, n), 0 off the support.
     rates: (B,), exponents with which the remainders settle.
     certified: (B,), relative gap or violation of the program, the larger one.
     """
@@ -63,7 +64,7 @@ class Batch:
         return cls(*(tensor.to(device) for tensor in tensors))
 
     def flow(self, loss: TailLoss | None = None, **options: Any) -> Trajectory:
-        """Gradient flow from w = 0 on every problem; options as for `ibcore.dynamics.log_time.flow`."""
+        """Gradient flow from w = 0 on every problem; options as for `log_time.flow`."""
         return follow(self.signed, loss or Logistic(), **options)
 
 
@@ -73,7 +74,7 @@ def _numbers(values: list[float]) -> Tensor:
 
 @dataclass(frozen=True)
 class Problems:
-    """Batches of several shapes, and how many draws were rejected because their remainder settles too slowly."""
+    """Batches of several shapes, and how many draws settle too slowly and were rejected."""
 
     batches: tuple[Batch, ...]
     rejected: int
@@ -85,7 +86,7 @@ class Problems:
 
 
 def draw_problems(setting: Setting, each: int, purpose: str) -> Problems:
-    """`each` problems of every shape whose remainder decays at `LEAST_RATE` or faster."""
+    """`each` problems of every shape whose remainder decays at `LEAST_RATE` or more."""
     batches, rejected = [], 0
     for n, d in SHAPES:
         kept, more = draw_solved(setting, each, f"{purpose} {n} {d}", (n, d))
@@ -101,7 +102,7 @@ def draw_solved(
     shape: tuple[int, int],
     good: Callable[[MaxMargin], bool] = lambda solution: solution.rate >= LEAST_RATE,
 ) -> tuple[list[tuple[PlantedMargin, MaxMargin]], int]:
-    """`count` separable problems of (n, d) `shape` whose solution is `good`, with it; and how many were rejected."""
+    """`count` separable problems with solutions that are `good`, and how many were not."""
 
     def keep(generator: torch.Generator) -> tuple[PlantedMargin, MaxMargin] | None:
         problem = planted_margin(*shape, 0.1, generator)
@@ -112,7 +113,7 @@ def draw_solved(
 
 
 def in_own_units(X: object, y: object) -> Classification:
-    """A reader's X (n, d) and y (n,) in {-1, +1}, in units in which the inputs have mean square 1."""
+    """A reader's X (n, d) and y (n,) in {-1, +1}, inputs scaled to mean square 1."""
     inputs, labels = binary_data(X, y)
     inputs = inputs.double()
     size = inputs.square().mean().sqrt()
@@ -120,10 +121,11 @@ def in_own_units(X: object, y: object) -> Classification:
 
 
 def own_problem(setting: Setting, X: object, y: object) -> Problems:
-    """A reader's X (n, d) and y (n,) in {-1, +1}, in units in which the inputs have mean square 1.
+    """A reader's X (n, d) and y (n,) in {-1, +1}, inputs scaled to mean square 1.
 
-    Raises `InvalidInput` for malformed data and for data whose rate is below `OWN_RATE`, and `NotSeparable` where
-    no hyperplane through the origin separates them.
+    Raises `InvalidInput` for malformed data and for data whose rate is below
+    `OWN_RATE`, and `NotSeparable` where no hyperplane through the origin separates
+    them.
     """
     data = in_own_units(X, y)
     best = max_margin(data.X, data.y)
@@ -137,10 +139,11 @@ def own_problem(setting: Setting, X: object, y: object) -> Problems:
 
 
 def follow(signed: Tensor, loss: TailLoss, **options: Any) -> Trajectory:
-    """Gradient flow from w = 0 on problems with signed inputs (B, n, d), by the faster integrator of the device.
+    """Gradient flow from w = 0 on signed inputs (B, n, d), by the device's faster method.
 
-    One problem after the other by LSODA on the CPU, all at once by the log-time flow on a GPU. The scale-free
-    coordinates of a model of degree 1 are for tails that are powers, where |w| grows like a power of t.
+    One problem after the other by LSODA on the CPU, all at once by the log-time flow on
+    a GPU. The scale-free coordinates of a model of degree 1 are for tails that are
+    powers, where |w| grows like a power of t.
     """
     model, start = Linear(signed), torch.zeros_like(signed[:, 0])
     if signed.device.type != "cpu":

@@ -1,4 +1,4 @@
-"""Data that no direction separates, what theory predicts on them, and the flow on their parts."""
+"""Data that nothing separates, what theory predicts on them, and the flow there."""
 
 from __future__ import annotations
 
@@ -33,10 +33,13 @@ Solved = tuple[PlantedSplit, NonseparableLimit, MaxMargin]
 class Splits:
     """B planted splits with what Ji and Telgarsky's theorem predicts for each.
 
-    signed: (B, n, d) rows y_i x_i.      rest: (B, n_rest, d), those of the inseparable points.
-    separable, off_span: (B, n_separable, d), those of the separable points and their projections off the span.
+    signed: (B, n, d) rows y_i x_i.
+    rest: (B, n_rest, d), those of the inseparable points.
+    separable, off_span: (B, n_separable, d), those of the separable points and their
+    projections off the span.
     projectors: (B, d, d) onto the span.
-    minimizers: (B, d) in the span.      directions: (B, d) max-margin solutions off the span.
+    minimizers: (B, d) in the span.
+    directions: (B, d) max-margin solutions off the span.
     drifts: (B,) norms of the predicted t (w - minimizer) in the span.
     gradients: (B,) norms of the gradient at the minimizers, their certificates.
     disagreed: draws in which the linear program found another split.
@@ -58,8 +61,8 @@ class Splits:
     def draw(cls, setting: Setting, count: int) -> Splits:
         """Splits with real overlap and a rate of at least `LEAST_RATE` off the span.
 
-        Whether the points in the plane overlap is decided by their angles. A draw in which the linear program
-        then finds another split is a disagreement.
+        Whether the points in the plane overlap is decided by their angles. A draw in
+        which the linear program then finds another split is a disagreement.
         """
         disagreed: list[PlantedSplit] = []
         kept, others = setting.draw(count, "split", partial(_solved, disagreed))
@@ -79,7 +82,7 @@ class Splits:
         return (self.projectors @ theta[..., None])[..., 0]
 
     def flow(self, log_time: Sequence[float] | Tensor, **options: Any) -> Trajectory:
-        """Gradient flow from w = 0 on all points; options as for `ibcore.dynamics.log_time.flow`."""
+        """Gradient flow from w = 0 on all points; options as for `log_time.flow`."""
         start = torch.zeros_like(self.minimizers)
         model = Linear(self.signed)
         return flow(model, Logistic(), start, log_time=log_time, **options)
@@ -100,7 +103,7 @@ def _solved(disagreed: list[PlantedSplit], generator: torch.Generator) -> Solved
 
 
 def surrounds(rows: Tensor) -> bool:
-    """Whether directions (n, 2) leave no open half-plane empty: no two neighbors are half a turn or more apart."""
+    """Whether directions (n, 2) leave no open half-plane empty, by their angles."""
     angles = torch.atan2(rows[:, 1], rows[:, 0]).sort().values
     around = angles[:1] - angles[-1:] + 2 * torch.pi
     return bool(torch.cat([angles.diff(), around]).max() < torch.pi)
@@ -129,10 +132,11 @@ def _parts(
 def frozen_flow(
     splits: Splits, theta: Tensor, log_time: float, log_times: Tensor
 ) -> Tensor:
-    """The flow off the span, from `theta` (B, d) at `log_time` on, with the part inside held at its own value.
+    """The flow off the span from `theta` (B, d) at `log_time` on, the part inside held.
 
-    The mean over the separable points alone speeds time up by n / n_separable; log t is shifted back.
-    Returns the parameters off the span at the K `log_times`, (K, B, d), NaN for members that are NaN in `theta`.
+    The mean over the separable points alone speeds time up by n / n_separable; log t is
+    shifted back. Returns the parameters off the span at the K `log_times`, (K, B, d),
+    NaN for members that are NaN in `theta`.
     """
     whole = theta.isfinite().all(-1)
     theta = theta.where(whole[:, None], 0.0)
@@ -146,10 +150,11 @@ def frozen_flow(
 
 
 def excess_shares(splits: Splits, thetas: Tensor, log_times: Sequence[float]) -> Tensor:
-    """The loss above its infimum at K times over the bound on it of the flow from w = 0, (K, B).
+    """The loss above its infimum at K times over what is proved of it, (K, B).
 
-    thetas: (K, B, d). The loss at any z plus |z|^2 / (2 t) is a bound on the loss at time t; it is taken at the
-    minimizer plus log t times the max-margin solution off the span.
+    thetas: (K, B, d). The loss at any z plus |z|^2 / (2 t) is a bound on the loss at
+    time t; it is taken at the minimizer plus log t times the max-margin solution off
+    the span.
     """
     n, u = splits.signed.shape[1], thetas.new_tensor(log_times)[:, None]
 
@@ -166,7 +171,7 @@ def excess_shares(splits: Splits, thetas: Tensor, log_times: Sequence[float]) ->
 
 
 def watched_parts(splits: Splits, log_times: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance to the minimizer within the span and norm off it along the flow, (K, B) each."""
+    """Distance to the minimizer in the span, and norm off it, along the flow, (K, B)."""
     whole = splits.flow(log_times).theta
     inside = splits.inside(whole)
     return (inside - splits.minimizers).norm(dim=-1), (whole - inside).norm(dim=-1)

@@ -31,8 +31,9 @@ BROKEN_TAIL = (10 * LOG_10, 30 * LOG_10)
 class Rates:
     """The flow on N separable problems at K late times.
 
-    log_times: (K,).      sines: (K, N), of the angle to w_hat.      gap_shares: (K, N), of the margin gaps in their
-    bounds.      growth: (N,), of w along w_hat per unit of log t between the two early times.
+    log_times: (K,).      sines: (K, N), of the angle to w_hat.
+    gap_shares: (K, N), of the margin gaps in their bounds.
+    growth: (N,), of w along w_hat per unit of log t between the two early times.
     turns: (N,), slopes of log sin against log log t with a polynomial tail.
     """
 
@@ -56,17 +57,17 @@ class Rates:
 
 
 def draw_rates(setting: Setting, *, each: int) -> Problems:
-    """Separable problems of five shapes whose remainder decays like t^-0.005 or faster."""
+    """Separable problems of five shapes whose rate is 0.005 or more."""
     return draw_problems(setting, each, "log rates")
 
 
 def own_rates(setting: Setting, X: object, y: object, *, each: int) -> Problems:  # noqa: ARG001
-    """A reader's X (n, d) and y (n,) in {-1, +1}, separable by a hyperplane through the origin."""
+    """A reader's separable X (n, d) and y (n,) in {-1, +1}."""
     return own_problem(setting, X, y)
 
 
 def measure_rates(problems: Problems, setting: Setting) -> Rates:
-    """The flow on the logistic loss from log t = 1e3 to 1e6, and at two earlier times."""
+    """The flow on the logistic loss at two early times and up to log t = 1e6."""
     log_times = torch.logspace(3, 6, 13, dtype=torch.float64)
     stops = torch.cat([torch.tensor(EARLY, dtype=torch.float64), log_times])
     runs = [batch.flow(log_time=stops) for batch in problems.batches]
@@ -84,13 +85,13 @@ def measure_rates(problems: Problems, setting: Setting) -> Rates:
 
 
 def _growth(batch: Batch, thetas: Tensor) -> Tensor:
-    """Growth of w.w_hat / |w_hat|^2 per unit of log t from the first to the second of (2, B, d), (B,)."""
+    """Growth of w.w_hat / |w_hat|^2 per unit of log t between states (2, B, d), (B,)."""
     along = ((thetas[1] - thetas[0]) * batch.w_hat).sum(-1)
     return along / batch.w_hat.square().sum(-1) / (EARLY[1] - EARLY[0])
 
 
 def late_slopes(problems: Problems, loss: TailLoss) -> tuple[Tensor, tuple[str, ...]]:
-    """Slopes of log sin against log log t from t = 1e10 to 1e30 with another loss, (N,), and why runs ended early."""
+    """Slopes of log sin against log log t with another loss, (N,), and broken runs."""
     runs = [batch.flow(loss, log_time=BROKEN_TAIL) for batch in problems.batches]
     sines = [
         sin_angle(run.theta, batch.w_hat)
@@ -116,7 +117,7 @@ def late_slopes(problems: Problems, loss: TailLoss) -> tuple[Tensor, tuple[str, 
     own=own_rates,
 )
 def logistic_log_rates(measured: Rates) -> Evidence:
-    """sin(angle) log t over three decades of log t, the slopes, and the growth of the norm."""
+    """sin(angle) log t over three decades of log t, the slopes, the growth of the norm."""
     checks = (
         settled(measured.constants),
         *_laws(measured.slopes, measured.growth, measured.gap_shares),

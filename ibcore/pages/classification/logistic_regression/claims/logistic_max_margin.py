@@ -29,13 +29,15 @@ BROKEN_TAIL = 300.0  # log t of the control: the norm is about e^100 with its ta
 
 @dataclass(frozen=True)
 class Limits:
-    """What the flow on N separable problems came to, at the times `EARLY`, `SETTLED` and `LAST`.
+    """What the flow on N separable problems came to, at four times.
 
     certified: (N,), relative gap or violation of the max-margin program.
     deficits: (4, N), of the smallest margin below gamma |w|, over what is possible.
     products: (2, N), t L gamma^2 at the early times.
-    remainders, shares: (N,), errors of the remainder on the support and of the shares of the examples.
-    sines: (N,), of the angle to w_hat at the last time.      elsewhere: (N,), with a polynomial tail.
+    remainders, shares: (N,), errors of the remainder on the support and of the shares
+    of the examples.
+    sines: (N,), of the angle to w_hat at the last time.
+    elsewhere: (N,), with a polynomial tail.
     """
 
     certified: Tensor
@@ -50,12 +52,12 @@ class Limits:
 
 
 def draw_limits(setting: Setting, *, each: int) -> Problems:
-    """Separable problems of five shapes whose remainder decays like t^-0.005 or faster."""
+    """Separable problems of five shapes whose rate is 0.005 or more."""
     return draw_problems(setting, each, "max margin")
 
 
 def own_limits(setting: Setting, X: object, y: object, *, each: int) -> Problems:  # noqa: ARG001
-    """A reader's X (n, d) and y (n,) in {-1, +1}, separable by a hyperplane through the origin."""
+    """A reader's separable X (n, d) and y (n,) in {-1, +1}."""
     return own_problem(setting, X, y)
 
 
@@ -87,9 +89,10 @@ def measure_limits(problems: Problems, setting: Setting) -> Limits:  # noqa: ARG
 
 
 def _remainder_errors(batch: Batch, theta: Tensor, log_time: Tensor) -> Tensor:
-    """Largest error of y_i x_i.rho on the support, (B,), for parameters (B, d) at `log_time` (B,).
+    """Largest error of y_i x_i.rho on the support, (B,), of states (B, d) at `log_time`.
 
-    The remainder rho = w - w_hat log t has to satisfy exp(-y_i x_i.rho) = n alpha_i there.
+    The remainder rho = w - w_hat log t has to satisfy exp(-y_i x_i.rho) = n alpha_i
+    there.
     """
     rho = theta - batch.w_hat * log_time[:, None]
     products = torch.einsum("bnd,bd->bn", batch.signed, rho)
@@ -99,7 +102,7 @@ def _remainder_errors(batch: Batch, theta: Tensor, log_time: Tensor) -> Tensor:
 
 
 def _share_errors(batch: Batch, theta: Tensor) -> Tensor:
-    """Largest distance of a share in the gradient from its normalized dual variable, (B,), at (B, d)."""
+    """Largest distance of a share from its normalized dual variable, (B,), at (B, d)."""
     margins = torch.einsum("bnd,bd->bn", batch.signed, theta)
     shares = torch.softmax(Logistic().log_slope(margins), -1)
     duals = batch.duals / batch.duals.sum(-1, keepdim=True)
@@ -107,7 +110,7 @@ def _share_errors(batch: Batch, theta: Tensor) -> Tensor:
 
 
 def late_sines(problems: Problems, loss: TailLoss) -> tuple[Tensor, tuple[str, ...]]:
-    """sin of the angle to w_hat at log t = 300 with another loss, (N,), and why runs ended early."""
+    """sin of the angle to w_hat at log t = 300 with another loss, (N,), and broken runs."""
     runs = [batch.flow(loss, log_time=[BROKEN_TAIL]) for batch in problems.batches]
     sines = [
         sin_angle(run.theta[-1], batch.w_hat)
@@ -131,7 +134,7 @@ def late_sines(problems: Problems, loss: TailLoss) -> tuple[Tensor, tuple[str, .
     own=own_limits,
 )
 def logistic_max_margin(measured: Limits) -> Evidence:
-    """Direction, remainder, shares and loss of the flow against the certified max-margin solution."""
+    """Direction, remainder, shares and loss of the flow against the certified solution."""
     checks = (
         *_directions(measured.certified, measured.deficits, measured.sines),
         *_precisions(measured.remainders, measured.shares),
@@ -158,7 +161,7 @@ def logistic_max_margin(measured: Limits) -> Evidence:
 
 
 def _directions(certified: Tensor, below: Tensor, sines: Tensor) -> tuple[Check, ...]:
-    """Certificates (N,), deficits of the smallest margin (4, N) and sines at the last time (N,)."""
+    """Certificates (N,), deficits of the smallest margin (4, N) and last sines (N,)."""
     return (
         Check.each(
             "relative gap or violation of the max-margin program",
@@ -189,7 +192,7 @@ def _directions(certified: Tensor, below: Tensor, sines: Tensor) -> tuple[Check,
 
 
 def _precisions(remainders: Tensor, shares: Tensor) -> tuple[Check, ...]:
-    """Errors (N,) of the remainder on the support and of the shares, when both have settled."""
+    """Errors (N,) of the settled remainder on the support and of the settled shares."""
     return (
         Check.each(
             "|w - w_hat log t - rho| on the support at log t = 6e3",

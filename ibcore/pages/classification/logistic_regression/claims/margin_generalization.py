@@ -1,4 +1,4 @@
-"""Separators of larger margin err less, and the flow finds the one of largest margin."""
+"""Separators of larger margin err less, and the flow goes to the largest margin."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOG_LOSS = -1e4
 
 @dataclass(frozen=True)
 class Samples:
-    """B data sets with their largest margins (B,), and directions (B, C, d) drawn from the separators of each.
+    """B data sets with their largest margins (B,), and separators (B, C, d) of them.
 
     uniform: how many of them, the first ones, were drawn uniformly.
     unrelated: B more data sets, and labels (B, n) for them that are coin flips.
@@ -39,9 +39,10 @@ class Samples:
 
 @dataclass(frozen=True)
 class Clouds:
-    """Margins relative to the largest and exact test errors of drawn separators, (B, C), the first ones uniform.
+    """Relative margins and exact test errors of separators, (B, C), first the uniform.
 
-    flow_errors: (B,), of the direction of the flow.      random_errors: (B,), of that on labels drawn at random.
+    flow_errors: (B,), of the direction of the flow.
+    random_errors: (B,), of that on labels drawn at random.
     bound: on the error of the largest margin.
     """
 
@@ -57,7 +58,7 @@ class Clouds:
 def draw_samples(
     setting: Setting, *, datasets: int, per_level: int, steps: int
 ) -> Samples:
-    """Fifty points in 100 dimensions each, and `per_level` separators of every margin in `LEVELS`."""
+    """Data sets, and `per_level` separators of each at every margin in `LEVELS`."""
     drawn = [
         _sampled(seed, per_level, steps) for seed in setting.seeds(datasets, "margin")
     ]
@@ -79,7 +80,7 @@ def draw_samples(
 def _sampled(
     seed: int, per_level: int, steps: int
 ) -> tuple[BoundedMargin, float, Tensor]:
-    """A data set with its largest margin and `per_level` random separators at each level of margin."""
+    """A data set with its largest margin and random separators at each level of margin."""
     generator = torch.Generator().manual_seed(seed)
     problem = bounded_margin(POINTS, FEATURES, MARGIN, generator)
     best = max_margin(problem.X, problem.y)
@@ -96,7 +97,7 @@ def _sampled(
 
 
 def _inside(best: MaxMargin, levels: Tensor) -> Tensor:
-    """Points half way between each level and the largest margin, inside the unit ball."""
+    """Points half way between each level and the largest margin, in the unit ball."""
     return best.primal * best.margin * (1 + levels[:, None]) / 2
 
 
@@ -134,7 +135,7 @@ def measure_clouds(samples: Samples, setting: Setting) -> Clouds:
 def _flow_errors(
     problems: tuple[BoundedMargin, ...], labels: Tensor, device: torch.device
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """Test errors (B,) of the flow's directions on training labels (B, n), and why runs ended early."""
+    """Test errors (B,) of the flow trained on labels (B, n), and why runs ended early."""
     runs = [
         follow((y[:, None] * p.X).to(device)[None], Logistic(), log_loss=LOG_LOSS)
         for p, y in zip(problems, labels, strict=True)
@@ -187,7 +188,7 @@ def margin_generalization(measured: Clouds) -> Evidence:
 
 
 def _margins_matter(correlations: list[float], advantages: Tensor) -> tuple[Check, ...]:
-    """Rank correlations, and how much less the flow errs than the best uniform separator, one a data set."""
+    """Rank correlations, and the best uniform error less that of the flow, (B,) each."""
     return (
         Check.largest(
             "Spearman correlation of margin and test error",

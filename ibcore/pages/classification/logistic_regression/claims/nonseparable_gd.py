@@ -1,4 +1,4 @@
-"""On data that no direction separates a part of the iterate converges and a part diverges in a known direction."""
+"""On data that nothing separates a part of the iterate converges, another diverges."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ POWERS = (4, 6, 8)  # of t / n
 
 @dataclass(frozen=True)
 class Parts:
-    """The flow on B splits at t = 1e4 n, 1e6 n and 1e8 n, and off the span at K later times, (K,).
+    """The flow on B splits at t = 1e4 n, 1e6 n, 1e8 n, and off the span at K later times.
 
-    excess: (3, B), of the loss in what is proved.      distances: (3, B), of the part in the span to the minimizer.
-    last: log t of the last of the three times.      sines: (K, B), of the angle off the span.
+    excess: (3, B), of the loss in what is proved.
+    distances: (3, B), of the part in the span to the minimizer.
+    last: log t of the last of the three times.
+    sines: (K, B), of the angle off the span.
     without: (B,), the last distance where the inseparable points are removed.
     """
 
@@ -47,7 +49,7 @@ class Parts:
 
     @property
     def slopes(self) -> Tensor:
-        """Of the logarithm of the distance against log t over the last two decades, (B,)."""
+        """Slopes of log distance against log t over the last two decades, (B,)."""
         return torch.log10(self.distances[2] / self.distances[1]) / 2
 
     @property
@@ -57,12 +59,12 @@ class Parts:
 
 
 def draw_splits(setting: Setting, *, datasets: int) -> Splits:
-    """Sixteen points in a plane that overlap there, and twelve separable points off it, in six dimensions."""
+    """Sixteen points that overlap in a plane, and twelve separable ones off it."""
     return Splits.draw(setting, datasets)
 
 
 def measure_parts(splits: Splits, setting: Setting) -> Parts:
-    """The flow from w = 0, and off the span with the part inside held fixed from t = 1e8 n on."""
+    """The flow, and off the span with the part inside held fixed from t = 1e8 n on."""
     n = splits.signed.shape[1]
     times = [math.log(n) + power * LOG_10 for power in POWERS]
     run = splits.flow(times, tolerance=1e-7)
@@ -96,7 +98,7 @@ def measure_parts(splits: Splits, setting: Setting) -> Parts:
     measure=measure_parts,
 )
 def nonseparable_gd(measured: Parts) -> Evidence:
-    """Projection onto the span at finite times; direction off the span at log t = 1e6 with the projection frozen."""
+    """Projection onto the span at finite times, and direction off it at log t = 1e6."""
     splits = measured.splits
     datasets = len(splits.signed)
     checks = (
@@ -126,7 +128,7 @@ def nonseparable_gd(measured: Parts) -> Evidence:
 
 
 def _predictions(agreed: int, disagreed: int, gradients: Tensor) -> tuple[Check, ...]:
-    """Draws in which the split was found and in which not, and the certificates of the minimizers (B,)."""
+    """Draws whose split was found and not, and certificates of the minimizers, (B,)."""
     return (
         Check.share(
             "the linear program finds the points that surround the origin",
@@ -159,7 +161,7 @@ def _proved(excess: Tensor) -> Check:
 
 
 def _inside(distances: Tensor, over_drift: Tensor, slopes: Tensor) -> tuple[Check, ...]:
-    """Of the part in the span, (B,) each: distances, the last one over its prediction, and their slopes."""
+    """Of the part in the span, (B,): distances, the last over its prediction, slopes."""
     return (
         Check.share(
             "distance of the projection to the minimizer at most 1e-5, t = 1e6 n",
