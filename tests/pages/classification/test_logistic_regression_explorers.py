@@ -45,16 +45,10 @@ def test_a_frame_shows_where_training_stands(loss):
     plt.close(fig)
 
 
-def test_every_position_says_something_else_while_the_run_goes_on():
-    reached = {"logistic": POWERS, "1/margin": POWERS[:-2]}
-    assert set(reached) == set(LOSSES)
-    positions = [
-        position
-        for loss, powers in reached.items()
-        for position in itertools.product(powers, [loss])
-    ]
-    sentences = [explore_training(*position)[1] for position in positions]
-    assert len(set(sentences)) == len(positions)
+def test_every_position_says_something_else():
+    positions = list(itertools.product(POWERS, LOSSES))
+    sentences = {explore_training(*position)[1] for position in positions}
+    assert len(sentences) == len(positions)
     plt.close("all")
 
 

@@ -65,7 +65,8 @@ def explore_training(power: int, loss: str) -> tuple[Figure, str]:
     data, w = two_clouds(), run.theta[k, 0]
     plot_line(left, data.X.numpy(), data.y.numpy(), w.numpy(), best.primal.numpy())
     plot_angle_marker(right, run.log_time[:, 0].numpy(), angles, k)
-    ended = ", where this run ends" if POWERS[k] < power else ""
+    early = POWERS[k] < power
+    ended = f", where this run ends before 10^{power:,}" if early else ""
     return fig, (
         f"{loss.capitalize()} loss at t = 10^{POWERS[k]:,}{ended}: the line is {angles[k]:.2g} degrees from the "
         f"max-margin line, and the loss is 10^{float(run.log_loss[k, 0]) / LOG_10:,.1f}."
