@@ -20,17 +20,18 @@ CALLS = """
 import time
 import torch
 from ibcore.claims import Setting
-from ibcore.claims.classification.logistic_regression import logistic_max_margin
-from ibcore.demonstrations.logistic_regression import LOSSES, POWERS, draw_training, three_routes
 from ibcore.dynamics.log_time import flow
 from ibcore.explore import Choice, explore
 from ibcore.losses import Logistic
 from ibcore.models import Linear
 from ibcore.oracles.max_margin import max_margin
+from ibcore.pages.classification.logistic_regression.claims import logistic_max_margin
+from ibcore.pages.classification.logistic_regression.explorers import LOSSES, POWERS, explore_training
+from ibcore.pages.classification.logistic_regression.routes import three_routes
 from ibcore.problems.separable import planted_margin
 
 start = time.perf_counter()
-explore(draw_training, title="t", power=Choice("time", POWERS), loss=Choice("loss", list(LOSSES)))
+explore(explore_training, title="t", power=Choice("time", POWERS), loss=Choice("loss", list(LOSSES)))
 data = planted_margin(50, 20, 0.1, torch.Generator().manual_seed(1))
 max_margin(data.X, data.y)
 flow(Linear(data.signed), Logistic(), torch.zeros(1, 20).double(), log_loss=[-1e1, -1e6, -1e10])

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from ibcore.claims.classification.logistic_regression import logistic_max_margin
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.objective import Objective
@@ -24,6 +23,7 @@ from ibcore.explore import Choice, explore
 from ibcore.figures.style import figure
 from ibcore.losses import Exponential
 from ibcore.models import Linear
+from ibcore.pages.classification.logistic_regression.claims import logistic_max_margin
 from ibcore.threads import VARIABLE, threads
 from ibcore.validation import InvalidInput
 
@@ -199,17 +199,17 @@ def test_a_claim_and_an_explorer_run_on_one_thread():
         return figure()[0], f"{n}."
 
     explore(draw, title="Threads", n=Choice("n", [1, 2]))
-    experiment = logistic_max_margin.experiment
+    measure = logistic_max_margin.measure
 
-    def watched(*arguments, **sizes):
+    def watched(problems, setting):
         seen.append(set(pools().values()))
-        return experiment(*arguments, **sizes)
+        return measure(problems, setting)
 
-    object.__setattr__(logistic_max_margin, "experiment", watched)
+    object.__setattr__(logistic_max_margin, "measure", watched)
     try:
         logistic_max_margin.verify()
     finally:
-        object.__setattr__(logistic_max_margin, "experiment", experiment)
+        object.__setattr__(logistic_max_margin, "measure", measure)
     assert seen == [{1}, {1}]
 
 

@@ -82,7 +82,8 @@ def test_a_job_names_claim_code_and_setting():
         "device": "cpu",
         "sizes": {},
     }
-    assert job.module == "ibcore.claims.classification.logistic_regression"
+    room = "ibcore.pages.classification.logistic_regression"
+    assert job.module == f"{room}.claims.logistic_max_margin"
 
 
 def test_sizes_of_a_job_replace_those_of_the_preset():

@@ -1,16 +1,19 @@
+import itertools
+
 import pytest
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from ibcore.demonstrations.logistic_regression import (
+from ibcore.oracles.max_margin import max_margin
+from ibcore.pages.classification.logistic_regression.explorers import (
+    LOSSES,
     POWERS,
-    draw_training,
-    three_routes,
+    explore_training,
     training_path,
     two_clouds,
 )
-from ibcore.oracles.max_margin import max_margin
+from ibcore.pages.classification.logistic_regression.routes import three_routes
 
 
 def test_the_two_clouds_are_as_described():
@@ -34,12 +37,19 @@ def test_the_two_clouds_are_as_described():
 
 @pytest.mark.parametrize("loss", ["logistic", "1/margin"])
 def test_a_frame_shows_where_training_stands(loss):
-    fig, sentence = draw_training(POWERS[-1], loss)
+    fig, sentence = explore_training(POWERS[-1], loss)
     assert isinstance(fig, Figure)
     assert loss.capitalize() in sentence
     assert ("where this run ends" in sentence) == (loss == "1/margin")
     fig.canvas.draw()
     plt.close(fig)
+
+
+def test_every_position_says_something_else():
+    positions = list(itertools.product(POWERS, LOSSES))
+    sentences = {explore_training(*position)[1] for position in positions}
+    assert len(sentences) == len(positions)
+    plt.close("all")
 
 
 def test_paths_reach_their_last_stop():
@@ -60,10 +70,7 @@ def test_three_routes_head_to_one_direction():
         "log-time flow",
     ]
     for route in routes:
-        assert bool(
-            torch.stack([route.seconds, route.evaluations, route.sines])
-            .isfinite()
-            .all()
-        )
+        measured = torch.stack([route.seconds, route.evaluations, route.sines])
+        assert bool(measured.isfinite().all())
         assert bool((route.evaluations.diff() >= 0).all())
     assert float(log_time.sines[-1]) < float(scaled.sines[-1]) < float(plain.sines[-1])

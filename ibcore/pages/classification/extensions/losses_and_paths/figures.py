@@ -13,8 +13,8 @@ from ibcore.figures.style import PALETTE
 Array = NDArray[np.float64]
 
 
-def draw_separators(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
-    """Points of two classes in the plane, the line of w (solid) and the max-margin line (dashed)."""
+def plot_separators(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
+    """Points of two classes, the line of w (solid) and the max-margin line (dashed)."""
     ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
     ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
     ends = np.array([-8.0, 8.0])
@@ -40,10 +40,10 @@ def draw_separators(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None
     )
 
 
-def draw_tail_angles(
+def plot_tail_angles(
     ax: Axes, powers: Array, degrees: Array, current: int | None
 ) -> None:
-    """Degrees between the limit for the tail m^-a and the max-margin direction, over a, with one marked."""
+    """Degrees from the limit for the tail m^-a to w_hat, over a, with one marked."""
     ax.plot(powers, degrees, color=PALETTE["blue"], linestyle="-", marker=".")
     if current is not None:
         ax.plot(
@@ -66,8 +66,8 @@ def draw_tail_angles(
     )
 
 
-def draw_chase(ax: Axes, log_times: Array, to_limit: Array, to_path: Array) -> None:
-    """sin of the angles from the flow to its limit and to its path over log t, one line a data set, (B, K)."""
+def plot_chase(ax: Axes, log_times: Array, to_limit: Array, to_path: Array) -> None:
+    """sin of the angles from the flow to its limit and its path over log t, (B, K)."""
     for angles, color, style, name, above in (
         (to_limit, "orange", "--", "to the max-margin direction", 30),
         (to_path, "blue", "-", "to the regularization path", -9),
@@ -98,10 +98,10 @@ def draw_chase(ax: Axes, log_times: Array, to_limit: Array, to_path: Array) -> N
     )
 
 
-def draw_class_angles(
+def plot_class_angles(
     ax: Axes, log_losses: Sequence[float], sines: Array, elsewhere: Array
 ) -> None:
-    """sin of the angle to the multiclass solution (K, B) over log(1/L), and where the power tail ends (B,)."""
+    """sin of the angle to W_hat (K, B) over log(1/L), and that of the power tail (B,)."""
     heights = -np.asarray(log_losses)
     ax.plot(
         heights,

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from ibcore.figures import losses_and_paths as figures
 from ibcore.figures.style import figure
+from ibcore.pages.classification.extensions.losses_and_paths import figures
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def ax():
 
 def test_separators_are_the_lines_of_their_directions(ax):
     X, y = np.array([[1.0, 2.0], [-1.0, -2.0]]), np.array([1.0, -1.0])
-    figures.draw_separators(ax, X, y, np.array([0.0, 2.0]), np.array([1.0, 1.0]))
+    figures.plot_separators(ax, X, y, np.array([0.0, 2.0]), np.array([1.0, 1.0]))
     dashed, solid = ax.lines[2], ax.lines[3]
     np.testing.assert_allclose(solid.get_ydata(), 0, atol=1e-12)
     np.testing.assert_allclose(dashed.get_xdata() + dashed.get_ydata(), 0, atol=1e-12)
@@ -24,7 +24,7 @@ def test_separators_are_the_lines_of_their_directions(ax):
 
 @pytest.mark.parametrize(("current", "texts"), [(1, 0), (None, 1)])
 def test_tail_angles_mark_the_chosen_power(ax, current, texts):
-    figures.draw_tail_angles(
+    figures.plot_tail_angles(
         ax, np.array([1.0, 2.0, 5.0]), np.array([9.0, 5.0, 2.0]), current
     )
     assert len(ax.lines) == 2 - texts
@@ -33,13 +33,18 @@ def test_tail_angles_mark_the_chosen_power(ax, current, texts):
 
 def test_chase_draws_two_bundles(ax):
     times = np.array([1.0, 10.0, 100.0])
-    figures.draw_chase(ax, times, np.ones((4, 3)) / times, np.ones((4, 3)) / times**2)
+    figures.plot_chase(ax, times, np.ones((4, 3)) / times, np.ones((4, 3)) / times**2)
     assert len(ax.lines) == 8
 
 
 def test_class_angles_draw_runs_and_levels(ax):
-    figures.draw_class_angles(
+    figures.plot_class_angles(
         ax, [-10.0, -100.0], np.array([[0.1, 0.2], [0.01, 0.02]]), np.array([0.3, 0.4])
     )
     assert len(ax.lines) == 2
     assert len(ax.collections) == 1
+    assert [text.get_text() for text in ax.texts] == [
+        "cross entropy",
+        "tail 1/m on every pair",
+    ]
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), [10, 100])

@@ -14,8 +14,8 @@ from ibcore.figures.style import PALETTE
 Array = NDArray[np.float64]
 
 
-def draw_line(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
-    """Points of two classes in the plane, the line of w and the max-margin line with its margins."""
+def plot_line(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
+    """Points of two classes, the line of w and the max-margin line with its margins."""
     ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
     ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
     ends = np.array([-6.0, 6.0])
@@ -45,8 +45,8 @@ def _line(w: Array, level: float, ends: Array) -> tuple[Array, Array]:
     return points[0], points[1]
 
 
-def draw_angle_marker(ax: Axes, log_times: Array, degrees: Array, current: int) -> None:
-    """Angle to the max-margin direction over log10 t, both logarithmic, with a mark at the current time."""
+def plot_angle_marker(ax: Axes, log_times: Array, degrees: Array, current: int) -> None:
+    """Angle to the max-margin direction over log10 t, with a mark at the current time."""
     powers = np.maximum(log_times / np.log(10), 0.6)
     ax.plot(powers, degrees, color=PALETTE["blue"])
     ax.plot(powers[current], degrees[current], "o", color=PALETTE["red"], markersize=9)
@@ -65,8 +65,8 @@ def draw_angle_marker(ax: Axes, log_times: Array, degrees: Array, current: int) 
 _ROUTES = (("red", "-", "o", 12), ("orange", "--", "s", -18), ("blue", "-", "D", -18))
 
 
-def draw_routes(ax: Axes, routes: Iterable[Any], against: str) -> None:
-    """sin of the angle over `seconds` or `evaluations` for every route, labeled at its end."""
+def plot_routes(ax: Axes, routes: Iterable[Any], against: str) -> None:
+    """sin of the angle over `seconds` or `evaluations` of every route."""
     for route, (color, line, mark, above) in zip(routes, _ROUTES, strict=True):
         x, y = np.asarray(getattr(route, against)), np.asarray(route.sines)
         ax.plot(x, y, color=PALETTE[color], linestyle=line)
@@ -89,8 +89,8 @@ def draw_routes(ax: Axes, routes: Iterable[Any], against: str) -> None:
     )
 
 
-def draw_constants(ax: Axes, log_times: Array, constants: Array) -> None:
-    """sin(angle) * log t over log t for many problems (K, B), relative to the last value."""
+def plot_constants(ax: Axes, log_times: Array, constants: Array) -> None:
+    """sin(angle) * log t over log t for problems (K, B), relative to the last value."""
     relative = constants / constants[-1]
     ax.plot(
         log_times,
@@ -116,10 +116,10 @@ def draw_constants(ax: Axes, log_times: Array, constants: Array) -> None:
     )
 
 
-def draw_weights(
+def plot_weights(
     ax: Axes, weights: Sequence[Array], duals: Array, names: Sequence[str]
 ) -> None:
-    """Softmax weights of the examples at several times as marks over the normalized SVM duals as bars."""
+    """Softmax weights at several times as marks over the normalized duals as bars."""
     order = np.argsort(-duals)
     places = np.arange(len(duals))
     ax.bar(places, duals[order], color=PALETTE["gray"], alpha=0.35, width=0.8)
@@ -139,12 +139,12 @@ def draw_weights(
     ax.set(xlabel="example, ordered by its dual variable", ylabel="weight", xticks=[])
 
 
-def draw_margin_cloud(
-    ax: Axes, clouds: Sequence[tuple[Array, Array]], flow_errors: Sequence[float]
+def plot_margin_cloud(
+    ax: Axes, margins: Array, errors: Array, flow_errors: Array
 ) -> None:
-    """Test error over margin, relative to the largest, of sampled separators and of the flow (at 1)."""
-    for margins, errors in clouds:
-        ax.plot(margins, errors, ".", color=PALETTE["blue"], markersize=3, alpha=0.25)
+    """Test errors over relative margins: separators (B, C), and the flow (B,) at 1."""
+    for across, up in zip(margins, errors, strict=True):
+        ax.plot(across, up, ".", color=PALETTE["blue"], markersize=3, alpha=0.25)
     ax.plot(
         np.ones(len(flow_errors)), flow_errors, "D", color=PALETTE["red"], markersize=6
     )
@@ -161,8 +161,8 @@ def draw_margin_cloud(
     )
 
 
-def draw_split(ax: Axes, log_times: Array, distances: Array, norms: Array) -> None:
-    """Norm off the span (growing) and distance to the minimizer in it (vanishing) over log10 t, for B data sets."""
+def plot_split(ax: Axes, log_times: Array, distances: Array, norms: Array) -> None:
+    """Norm off the span and distance to the minimizer in it over log10 t, (K, B) each."""
     powers = log_times / np.log(10)
     ax.plot(powers, distances, color=PALETTE["blue"], linestyle="-", linewidth=1)
     ax.plot(powers, norms, color=PALETTE["orange"], linestyle="--", linewidth=1)

@@ -1,17 +1,19 @@
+import itertools
+
 import pytest
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from ibcore.demonstrations.losses_and_paths import (
+from ibcore.measures import sin_angle
+from ibcore.pages.classification.extensions.losses_and_paths.explorers import (
     EXPONENTIAL,
     POINTS,
     TAILS,
-    draw_tail,
+    explore_tail,
     tail_end,
     tail_points,
 )
-from ibcore.measures import sin_angle
 
 
 @pytest.mark.parametrize("points", POINTS)
@@ -24,11 +26,18 @@ def test_both_sets_have_the_same_street(points):
 
 @pytest.mark.parametrize("tail", [TAILS[0], TAILS[3], EXPONENTIAL])
 def test_a_frame_says_where_training_ends(tail):
-    fig, sentence = draw_tail(tail, POINTS[0])
+    fig, sentence = explore_tail(tail, POINTS[0])
     assert isinstance(fig, Figure)
     assert ("exponential" in sentence) == (tail == EXPONENTIAL)
     fig.canvas.draw()
     plt.close(fig)
+
+
+def test_every_position_says_something_else():
+    positions = list(itertools.product(TAILS, POINTS))
+    sentences = {explore_tail(*position)[1] for position in positions}
+    assert len(sentences) == len(positions)
+    plt.close("all")
 
 
 def test_heavier_tails_end_farther_from_the_street():

@@ -1,0 +1,1 @@
+"""Several classes, tails that are powers, and the regularization path."""

@@ -1,0 +1,1 @@
+"""Logistic regression: direction, rate, use, and data that nothing separates."""
