@@ -77,7 +77,7 @@ class Setting:
                 return kept, tried - count
         raise RuntimeError(
             f"only {len(kept)} of {200 * count} draws for '{purpose}' met their "
-            f"condition."
+            "condition."
         )
 
 
@@ -195,7 +195,7 @@ class Claim:
             return self.own(setting, *data, **sizes)
         raise InvalidInput(
             f"claim {self.id} takes no data: what it predicts is known of problems "
-            f"that it draws itself."
+            "that it draws itself."
             if data is not None
             else f"claim {self.id} draws its problems where it measures them."
         )
@@ -205,8 +205,8 @@ class Claim:
         unknown = set(override) - set(known)
         if unknown:
             raise InvalidInput(
-                f"claim {self.id} has no size {', '.join(sorted(unknown))}; "
-                f"its sizes are {', '.join(known)}."
+                f"claim {self.id} has no size {', '.join(sorted(unknown))}; its sizes "
+                f"are {', '.join(known)}."
             )
         return {**known, **override}
 
@@ -228,14 +228,13 @@ class Claim:
             if check.stated is not None and check.members < LEAST_MEMBERS:
                 raise InvalidInput(
                     f"'{check.name}' is a share of {check.members} members, expected "
-                    f"at least "
-                    f"{LEAST_MEMBERS}. Pass larger sizes."
+                    f"at least {LEAST_MEMBERS}. Pass larger sizes."
                 )
         tags = {check.tag for check in evidence.checks}
         if self.kind == "theorem" and "proved" not in tags:
             raise ValueError(
                 f"claim {self.id} is called a theorem, and none of its checks is "
-                f"tagged 'proved'."
+                "tagged 'proved'."
             )
 
 

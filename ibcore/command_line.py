@@ -80,6 +80,13 @@ def _add_verify(commands: Any) -> None:
         help="claims to run, by id, or by page: its path or the last part of it "
         "(default: all)",
     )
+    _add_experiment(check)
+    _add_running(check)
+    check.set_defaults(run=_verify)
+
+
+def _add_experiment(check: argparse.ArgumentParser) -> None:
+    """What is run: sizes, seeds, data."""
     check.add_argument(
         "--preset",
         choices=PRESETS,
@@ -107,16 +114,19 @@ def _add_verify(commands: Any) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="replace a size of the preset, for instance problems=20 or widths=30,100; "
-        "repeatable. "
-        "Every claim that is run must have it",
+        "repeatable. Every claim that is run must have it",
     )
     check.add_argument(
         "--data",
         type=_parser_of(own_data.read),
         metavar="FILE",
-        help=f"your own data in place of drawn problems, for claims that take them: "
+        help="your own data in place of drawn problems, for claims that take them: "
         f"{own_data.FORMS}",
     )
+
+
+def _add_running(check: argparse.ArgumentParser) -> None:
+    """Where it is run, and where results go."""
     check.add_argument(
         "--device",
         choices=DEVICES,
@@ -138,17 +148,14 @@ def _add_verify(commands: Any) -> None:
         default=Path("ibcore-results"),
         metavar="DIR",
         help="where results are kept as they finish, in results.jsonl, to which runs "
-        "only add "
-        "(default: ibcore-results)",
+        "only add (default: ibcore-results)",
     )
     check.add_argument(
         "--resume",
         action="store_true",
         help="take from DIR what was computed with this code and these library "
-        "versions, and run "
-        "what is missing or ended with an error",
+        "versions, and run what is missing or ended with an error",
     )
-    check.set_defaults(run=_verify)
 
 
 def _parser_of(read: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
@@ -271,8 +278,8 @@ def _tell_errors(records: Sequence[Record]) -> None:
         more = [f"{len(broken) - 10} more"] if len(broken) > 10 else []
         say(
             f"{len(broken)} of {len(records)} runs ended with an error "
-            f"({', '.join(named + more)}); "
-            f"the same command with --resume runs them again and keeps the others."
+            f"({', '.join(named + more)}); the same command with --resume runs them "
+            "again and keeps the others."
         )
 
 
@@ -283,7 +290,7 @@ def _notices(ledger: Ledger, jobs: list[Job], *, resume: bool) -> list[str]:
     if resume and outdated:
         said.append(
             f"{outdated} result(s) of other code or other library versions are run "
-            f"again"
+            "again"
         )
     return [f"{sentence}." for sentence in said]
 

@@ -159,7 +159,7 @@ class Check:
         if not 0 <= stated <= 1 or (least is not None and least <= 0.5):
             raise InvalidInput(
                 f"'{name}' states a share of {stated:g}, expected one from 0 to 1, and "
-                f"for least= above one half."
+                "for least= above one half."
             )
         measured = _array(values)
         truth = measured.dtype == bool or not set(options) & set(_RELATIONS)
@@ -298,8 +298,7 @@ def _about(about: dict[str, Any]) -> dict[str, Any]:
     if not 0 < about.get("repeats", 0.1) < 0.5:
         raise InvalidInput(
             f"repeats is {about['repeats']!r}, expected more than 0 and less than 0.5: "
-            f"a comparison has to notice a "
-            f"factor of two."
+            "a comparison has to notice a factor of two."
         )
     over_seeds = about.get("over_seeds")
     if over_seeds is not None and not 0 < over_seeds <= 1:

@@ -79,8 +79,7 @@ class Ledger:
         except OSError as error:
             raise InvalidInput(
                 f"results cannot be written to {directory} "
-                f"({error.strerror or error}). "
-                f"Pass another --out."
+                f"({error.strerror or error}). Pass another --out."
             ) from error
         self._start = self._end
 
@@ -92,19 +91,17 @@ class Ledger:
         if self._damaged:
             said.append(
                 f"{_lines(self._damaged)} of {self.path} cannot be read or were "
-                f"changed: "
-                f"left out, and kept in the file"
+                "changed: left out, and kept in the file"
             )
         if self._foreign:
             said.append(
                 f"{_lines(self._foreign)} of {self.path} were written by another "
-                f"version "
-                f"of ibcore: left out, and kept in the file"
+                "version of ibcore: left out, and kept in the file"
             )
         if old:
             said.append(
                 f"{', '.join(old)} in {self.directory} stems from an earlier version "
-                f"of ibcore: not read, and left as it is"
+                "of ibcore: not read, and left as it is"
             )
         return said
 

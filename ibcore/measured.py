@@ -78,7 +78,7 @@ def _encoded(value: Any) -> Any:
         if not kind.__module__.startswith("ibcore."):
             raise InvalidInput(
                 f"a measurement holds a {kind.__qualname__} of {kind.__module__}, "
-                f"expected dataclasses of ibcore."
+                "expected dataclasses of ibcore."
             )
         name = f"{kind.__module__}:{kind.__qualname__}"
         return {_CLASS: name, "fields": _mapped(_fields(value), _encoded)}
@@ -88,7 +88,7 @@ def _encoded(value: Any) -> Any:
         return value
     raise InvalidInput(
         f"a measurement holds a {type(value).__name__}, expected tensors, text and "
-        f"numbers."
+        "numbers."
     )
 
 

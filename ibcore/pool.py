@@ -80,8 +80,8 @@ class _Worker:
         code = self._process.wait()
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return (
-            f"the process that ran it ended ({how}); where memory was short, "
-            f"use fewer --workers, and run it again with --resume"
+            f"the process that ran it ended ({how}); where memory was short, use fewer "
+            "--workers, and run it again with --resume"
         )
 
     def end(self) -> None:

@@ -77,8 +77,7 @@ def seeds(text: str) -> Sequence[int]:
     if not (_whole(first) and _whole(end)) or int(end) > SEEDS:
         raise InvalidInput(
             f"{_short(text)} names no seeds; pass N for the seeds 0 to N - 1, A:B for "
-            f"A to B - 1, "
-            f"or a list such as 3,5,8, of integers below {SEEDS}"
+            f"A to B - 1, or a list such as 3,5,8, of integers below {SEEDS}"
         )
     return _few(text, range(int(first), int(end)))
 

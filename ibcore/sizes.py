@@ -44,7 +44,7 @@ def parsed(texts: Iterable[str]) -> dict[str, Any]:
         if not name.isidentifier() or not equals:
             raise InvalidInput(
                 f"{_short(text)} is no size; pass name=value, such as problems=20 or "
-                f"widths=30,100."
+                "widths=30,100."
             )
         if name in sizes:
             raise InvalidInput(f"the size {name} is given twice; pass it once.")

@@ -52,8 +52,8 @@ def threads(number: int | None = None) -> Threads:
         isinstance(number, bool) or not isinstance(number, int) or number < 0
     ):
         raise InvalidInput(
-            f"number of threads is {number!r}, expected an integer of at least 0. "
-            f"Pass 1, or 0 to leave the setting alone."
+            f"number of threads is {number!r}, expected an integer of at least 0. Pass "
+            "1, or 0 to leave the setting alone."
         )
     return Threads(number)
 
@@ -90,8 +90,8 @@ def _default() -> int:
     text = os.environ.get(VARIABLE, "1")
     if not text.isdecimal():
         raise InvalidInput(
-            f"{VARIABLE} is {text!r}, expected an integer of at least 0. "
-            f"Set it to 1, to 0 to leave the caller's setting alone, or unset it."
+            f"{VARIABLE} is {text!r}, expected an integer of at least 0. Set it to 1, "
+            "to 0 to leave the caller's setting alone, or unset it."
         )
     return int(text)
 

@@ -45,7 +45,7 @@ def real_tensor(name: str, value: object, *, ndim: int | None = None) -> Tensor:
     if ndim is not None and tensor.ndim != ndim:
         raise InvalidInput(
             f"{name} has shape {tuple(tensor.shape)}, expected {ndim} dimension(s). "
-            f"Reshape it first."
+            "Reshape it first."
         )
     if tensor.numel() == 0:
         raise InvalidInput(
@@ -54,8 +54,8 @@ def real_tensor(name: str, value: object, *, ndim: int | None = None) -> Tensor:
     bad = int((~torch.isfinite(tensor)).sum())
     if bad:
         raise InvalidInput(
-            f"{name} has {bad} entries that are NaN or infinite. "
-            f"Remove or impute them first."
+            f"{name} has {bad} entries that are NaN or infinite. Remove or impute them "
+            "first."
         )
     return tensor
 
@@ -76,16 +76,16 @@ def _array(name: str, value: object) -> Tensor:
         )
     if isinstance(value, np.ma.MaskedArray):
         raise InvalidInput(
-            f"{name} is a masked array, expected one without gaps. "
-            f"Pass {name}.filled(number), or the rows that have no masked entry."
+            f"{name} is a masked array, expected one without gaps. Pass "
+            f"{name}.filled(number), or the rows that have no masked entry."
         )
     try:
         return torch.from_numpy(_numbers(_unpacked(value)))
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InvalidInput(
             f"{name} is a {type(value).__name__} that is no array of numbers "
-            f"({error}). "
-            f"Pass a list, a NumPy array, a DataFrame or a tensor of real numbers."
+            f"({error}). Pass a list, a NumPy array, a DataFrame or a tensor of real "
+            "numbers."
         ) from error
 
 
@@ -161,8 +161,7 @@ def regression_data(
     if single and targets.shape != inputs.shape[:1]:
         raise InvalidInput(
             f"y has shape {tuple(targets.shape)}, expected ({len(inputs)},), one "
-            f"number "
-            f"a row of X. A column becomes one by y[:, 0]."
+            "number a row of X. A column becomes one by y[:, 0]."
         )
     if targets.ndim not in (1, 2) or len(targets) != len(inputs):
         raise InvalidInput(
@@ -182,7 +181,7 @@ def distinct_rows(name: str, rows: Tensor) -> None:
         first, second = divmod(int(apart.argmin()), len(rows))
         raise InvalidInput(
             f"rows {first} and {second} of {name} coincide, expected inputs that "
-            f"differ. Merge them."
+            "differ. Merge them."
         )
 
 
@@ -192,7 +191,7 @@ def binary_data(X: object, y: object) -> tuple[Tensor, Tensor]:
     if len(labels) != len(inputs):
         raise InvalidInput(
             f"X has {len(inputs)} rows and y {len(labels)} labels; expected one label "
-            f"a row."
+            "a row."
         )
     return inputs, labels.to(inputs)
 
@@ -201,15 +200,15 @@ def binary_labels(name: str, value: object, *, ndim: int | None = None) -> Tenso
     """Labels -1 and +1, of any shape or with `ndim` dimensions; truth values are none."""
     if _truth_values(value):
         raise InvalidInput(
-            f"{name} holds truth values, expected labels -1 and +1. "
-            f"Pass 2 * np.asarray({name}) - 1."
+            f"{name} holds truth values, expected labels -1 and +1. Pass 2 * "
+            f"np.asarray({name}) - 1."
         )
     labels = real_tensor(name, value, ndim=ndim)
     if not bool((labels.abs() == 1).all()):
         got = ", ".join(f"{v:g}" for v in labels.unique().tolist()[:6])
         raise InvalidInput(
-            f"{name} has the values {got}; expected labels -1 and +1 only. "
-            f"For labels 0 and 1 pass 2 * {name} - 1."
+            f"{name} has the values {got}; expected labels -1 and +1 only. For labels "
+            f"0 and 1 pass 2 * {name} - 1."
         )
     return labels
 
@@ -227,15 +226,14 @@ def class_labels(name: str, value: object, count: int) -> Tensor:
         labels = indices(name, value)
     except InvalidInput as error:
         raise InvalidInput(
-            f"{error} Classes are integers from 0 to {count - 1}: "
-            f"np.unique({name}, return_inverse=True)[1] numbers them."
+            f"{error} Classes are integers from 0 to {count - 1}: np.unique({name}, "
+            "return_inverse=True)[1] numbers them."
         ) from error
     if labels.ndim != 1 or not bool(((labels >= 0) & (labels < count)).all()):
         got = ", ".join(str(v) for v in labels.unique().tolist()[:6])
         raise InvalidInput(
             f"{name} has shape {tuple(labels.shape)} and the values {got}; expected "
-            f"(n,) "
-            f"and integers from 0 to {count - 1}."
+            f"(n,) and integers from 0 to {count - 1}."
         )
     return labels
 
@@ -247,7 +245,7 @@ def indices(name: str, value: object) -> Tensor:
     if not whole or not array.shape or 0 in array.shape:
         raise InvalidInput(
             f"{name} have shape {tuple(array.shape)} and dtype {array.dtype}, expected "
-            f"an array of integers."
+            "an array of integers."
         )
     if isinstance(array, Tensor):
         return array.long()

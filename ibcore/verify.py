@@ -79,8 +79,8 @@ def _take_data(
         able = [claim.id for claim in all_claims().values() if claim.own is not None]
         raise InvalidInput(
             f"{', '.join(refused[:5])} take(s) no data of a reader: what a claim "
-            f"predicts is "
-            f"known of the problems that it draws. Those that do: {', '.join(able)}."
+            "predicts is known of the problems that it draws. Those that do: "
+            f"{', '.join(able)}."
         )
     for claim in claims:
         claim.problems(setting, (data.X, data.y))
@@ -143,8 +143,7 @@ def _answers(todo: Sequence[Job], executor: Executor | None, workers: int) -> An
     if not isinstance(executor, Executor):
         raise InvalidInput(
             f"executor is {executor!r}, expected an object of a class of "
-            f"concurrent.futures.Executor, "
-            f"such as ProcessPoolExecutor(4)."
+            "concurrent.futures.Executor, such as ProcessPoolExecutor(4)."
         )
     return _submitted(todo, executor)
 

@@ -20,8 +20,8 @@ from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1
 START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from ibcore.worker import main; main(int(sys.argv[2]))"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from ibcore.worker "
+    "import main; main(int(sys.argv[2]))"
 )
 
 

@@ -35,7 +35,7 @@ from ibcore.review import section_of
 LOGGER = logging.getLogger(__name__)
 LINE = re.compile(
     r"^(?P<id>[\w-]+) +(?P<outcome>stands|DOES NOT STAND); (?P<tally>[^;]+); control "
-    r"(?P<control>refuted|NOT REFUTED)$",
+    "(?P<control>refuted|NOT REFUTED)$",
     re.MULTILINE,
 )
 
@@ -120,8 +120,8 @@ def _part(claim: Claim) -> str:
 def _item(claim: Claim, stored: Mapping[str, Stored]) -> Iterator[str]:
     verdict = stored[claim.id]
     yield (
-        f"- {{claim}}`{claim.id}`: {claim.statement} "
-        f"*{verdict.outcome}: {verdict.tally}; control {verdict.control}*"
+        f"- {{claim}}`{claim.id}`: {claim.statement} *{verdict.outcome}: "
+        f"{verdict.tally}; control {verdict.control}*"
     )
 
 

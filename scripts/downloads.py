@@ -109,8 +109,8 @@ def opening(root: Path = ROOT, address: str = "") -> NotebookNode:
     """
     wheel, links = wheel_name(root), "--find-links ."
     advice = (
-        f"Put {wheel} into the folder of this notebook; "
-        f"it is in the download menu of every page of the book."
+        f"Put {wheel} into the folder of this notebook; it is in the download menu of "
+        "every page of the book."
     )
     if address:
         url = f"{address.rstrip('/')}/_static/{wheel.replace('+', '%2B')}"

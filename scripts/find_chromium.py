@@ -55,7 +55,7 @@ def find() -> str | None:
         if found is None:
             raise FileNotFoundError(
                 f"CHROMIUM is {named!r}, which is no program. Correct it or leave it "
-                f"unset."
+                "unset."
             )
         return found
     return next((path for path in candidates() if Path(path).is_file()), None)

@@ -27,7 +27,7 @@ def server(port: int, attempts: int = 50) -> http.server.ThreadingHTTPServer:
             continue
     raise OSError(
         f"no port from {port} to {port + attempts - 1} is free; pass another one: make "
-        f"serve PORT=9000"
+        "serve PORT=9000"
     )
 
 

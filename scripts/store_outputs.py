@@ -65,8 +65,8 @@ def stored(output: NotebookNode) -> NotebookNode | None:
     if output.output_type == "stream":
         if output.name == "stderr":
             raise Unstorable(
-                f"it writes to stderr: {output.text.strip()[:500]}\n"
-                f"Remove the cause: a page shows no warnings and no progress bars."
+                f"it writes to stderr: {output.text.strip()[:500]}\nRemove the cause: "
+                "a page shows no warnings and no progress bars."
             )
         return nbformat.v4.new_output(
             "stream", name="stdout", text=sanitized(output.text)
@@ -75,7 +75,7 @@ def stored(output: NotebookNode) -> NotebookNode | None:
     if foreign:
         raise Unstorable(
             f"it shows {', '.join(foreign)}, which the notebook check would compare. "
-            f"Print text instead, or show a figure."
+            "Print text instead, or show a figure."
         )
     if "text/plain" not in output.data:
         return None

@@ -64,8 +64,9 @@ def draw_moment(depth: int, moment: int) -> tuple[Figure, str]:
         right, TIMES, reduced.entries(states)[0], losses, (laws[0], laws[1]), now
     )
     sentence = (
-        f"Depth {depth} at t = 1e{moment}: the free entry is {w11:.2g}, the loss {losses[now]:.1g}, and "
-        f"the second singular value of W is {_ratio(float(reduced.log_ratio(states)[now]))} of the first."
+        f"Depth {depth} at t = 1e{moment}: the free entry is {w11:.2g}, the loss "
+        f"{losses[now]:.1g}, and the second singular value of W is "
+        f"{_ratio(float(reduced.log_ratio(states)[now]))} of the first."
     )
     return fig, sentence
 

@@ -148,8 +148,9 @@ def draw_direction(optimizer: str, steps: int) -> tuple[Figure, str]:
         else ""
     )
     return fig, (
-        f"{optimizer[0].upper()}{optimizer[1:]} after {steps:,} steps points {angle:.1f} degrees above the "
-        f"horizontal axis. The largest margin in {goal} is at {target:.1f} degrees{after}."
+        f"{optimizer[0].upper()}{optimizer[1:]} after {steps:,} steps points "
+        f"{angle:.1f} degrees above the horizontal axis. The largest margin in {goal} "
+        f"is at {target:.1f} degrees{after}."
     )
 
 

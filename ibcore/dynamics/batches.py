@@ -74,7 +74,7 @@ def prescribed(rows: Tensor) -> Rows:
     if rows.ndim not in (2, 3):
         raise InvalidInput(
             f"rows have shape {tuple(rows.shape)}, expected (steps, b) or (steps, B, "
-            f"b)."
+            "b)."
         )
 
     def in_turn(members: int, _examples: int) -> Iterator[Tensor]:

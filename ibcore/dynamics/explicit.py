@@ -201,7 +201,7 @@ class _Stops:
             if not numbers or any(b <= a for a, b in pairwise(numbers)):
                 raise InvalidInput(
                     f"steps are {list(numbers)[:6]}, expected a rising list of step "
-                    f"numbers from 0 on."
+                    "numbers from 0 on."
                 )
             most = numbers[-1] if limit is None else min(limit, numbers[-1])
             return cls(numbers, levels=False, limit=most)

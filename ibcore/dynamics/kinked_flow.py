@@ -115,7 +115,7 @@ def kinked_flow(
     if rest or width < 1 or len(labels) != len(inputs):
         raise InvalidInput(
             f"X {inputs.shape}, y {labels.shape} and theta {start.shape} do not fit: "
-            f"expected y (n,) and theta (m (d + 2) + 1,)."
+            "expected y (n,) and theta (m (d + 2) + 1,)."
         )
     stops = np.asarray(times, dtype=float)
     if stops.ndim != 1 or not len(stops) or (np.diff(stops, prepend=0.0) <= 0).any():

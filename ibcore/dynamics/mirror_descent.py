@@ -52,7 +52,7 @@ class PowerMirror:
         if positive_number("p", self.p) <= 1:
             raise InvalidInput(
                 f"p is {self.p!r}, expected a number above 1: otherwise psi is not "
-                f"strictly convex."
+                "strictly convex."
             )
 
     def mirror(self, w: Tensor) -> Tensor:
@@ -202,8 +202,7 @@ def _problems(X: Tensor, y: Tensor, start: Tensor) -> tuple[Tensor, Tensor, Tens
     if targets.shape != inputs.shape[:2] or w.shape != (len(inputs), inputs.shape[-1]):
         raise InvalidInput(
             f"X, y and start have shapes {tuple(inputs.shape)}, {tuple(targets.shape)} "
-            f"and "
-            f"{tuple(w.shape)}, expected (B, n, d), (B, n) and (B, d)."
+            f"and {tuple(w.shape)}, expected (B, n, d), (B, n) and (B, d)."
         )
     return inputs, targets.to(inputs), w.to(inputs)
 
@@ -213,9 +212,8 @@ def _mirrored(potential: Mirror, w: Tensor) -> Tensor:
     z = potential.mirror(w)
     if not bool(torch.isfinite(z).all()):
         raise InvalidInput(
-            f"start has entries outside the domain of the potential (smallest "
-            f"{float(w.min()):g}). "
-            f"For the entropy, start from positive entries."
+            "start has entries outside the domain of the potential (smallest "
+            f"{float(w.min()):g}). For the entropy, start from positive entries."
         )
     return z
 

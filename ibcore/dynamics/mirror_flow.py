@@ -117,14 +117,12 @@ def _orders(p: float | Tensor, theta: Tensor) -> Tensor:
     if not bool((orders > 1).all()):
         raise InvalidInput(
             f"p is {p}, expected numbers above 1: otherwise |theta|^p / p is not "
-            f"strictly convex. "
-            f"Take p = 1.1 to come close to p = 1."
+            "strictly convex. Take p = 1.1 to come close to p = 1."
         )
     if bool((orders < 2).any()) and bool((orders >= 2).any()):
         raise InvalidInput(
             "p has orders below 2 and others from 2 on, which are solved in different "
-            "variables. "
-            "Call once for each kind."
+            "variables. Call once for each kind."
         )
     return orders.expand(len(theta))[:, None]
 

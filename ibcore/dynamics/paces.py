@@ -228,8 +228,7 @@ class Rollback:
         ):
             raise InvalidInput(
                 f"grow and shrink are {self.grow!r} and {self.shrink!r}, expected "
-                f"numbers "
-                f"of at least 1 and above 1."
+                "numbers of at least 1 and above 1."
             )
 
     def begin(self, point: Point) -> State:

@@ -80,7 +80,7 @@ def starting_point(model: Predictor, theta: object) -> Tensor:
     if outputs.ndim != 2:
         raise InvalidInput(
             f"the outputs of the model have shape {tuple(outputs.shape)}; expected one "
-            f"number an example, (B, n)."
+            "number an example, (B, n)."
         )
     return start
 
@@ -97,8 +97,7 @@ def fitting(model: object, theta: object) -> Tensor:
     if size is not None and start.shape[1] != size:
         raise InvalidInput(
             f"theta has shape {tuple(start.shape)}, expected (B, {size}): the model "
-            f"has "
-            f"{size} parameters."
+            f"has {size} parameters."
         )
     return start if like is None else start.to(like)
 
@@ -124,8 +123,7 @@ def usable_outputs(start: Tensor, compute: Callable[[], Tensor]) -> Tensor:
     if not bool(outputs.flatten(1).isfinite().all(-1).any()):
         raise InvalidInput(
             "the outputs of the model at theta are not finite. Look for NaN in its "
-            "data, "
-            "or start from smaller parameters."
+            "data, or start from smaller parameters."
         )
     return outputs
 

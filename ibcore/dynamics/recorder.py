@@ -41,7 +41,7 @@ class Stops:
         if rising.ndim != 1 or bool((rising.diff() <= 0).any()):
             raise InvalidInput(
                 f"{variable} has stops that do not {'rise' if by_time else 'fall'}; "
-                f"sort them and drop repetitions."
+                "sort them and drop repetitions."
             )
         return cls(variable, rising)
 

@@ -126,8 +126,7 @@ def _singles(model: Model, loss: TailLoss, theta: Tensor) -> list[Single]:
         if len(model.outputs(theta[:1])) != 1:
             raise InvalidInput(
                 "the model is not linear and has another data set for every member of "
-                "the batch; "
-                "call scipy_flow once for each data set."
+                "the batch; call scipy_flow once for each data set."
             )
         return [Single(model, loss, None)] * len(theta)
     rows = model.jacobian(theta)

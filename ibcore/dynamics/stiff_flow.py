@@ -171,8 +171,7 @@ def stiff_flow(
     if first.shape != (1, len(y)):
         raise InvalidInput(
             f"targets have shape {tuple(y.shape)}, expected one for each of the "
-            f"{first.shape[-1]} "
-            f"outputs of the model."
+            f"{first.shape[-1]} outputs of the model."
         )
 
     def residual(x: Array) -> tuple[Tensor, Tensor]:

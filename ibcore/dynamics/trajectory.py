@@ -45,8 +45,7 @@ def stationary(log_loss: float) -> str:
     """The status of a run whose gradient vanished before its loss did."""
     return (
         f"{STATIONARY}, log L = {log_loss:.6g}: the data are not separable, the point "
-        f"is "
-        f"a saddle as zero is, or no neuron sees the data"
+        "is a saddle as zero is, or no neuron sees the data"
     )
 
 

@@ -75,13 +75,13 @@ def _check_choice(name: str, choice: Choice) -> None:
     if not (isinstance(choice.label, str) and choice.label.strip()):
         raise InvalidInput(
             f"the label of {name} is {choice.label!r}, expected words. Name the "
-            f"quantity."
+            "quantity."
         )
     count = len(choice.values)
     if count < 2:
         raise InvalidInput(
-            f"{name} has {count} value(s), expected at least two. "
-            f"Add values, or fix {name} in the drawing function."
+            f"{name} has {count} value(s), expected at least two. Add values, or fix "
+            f"{name} in the drawing function."
         )
     if (
         isinstance(choice.start, bool)
@@ -90,23 +90,21 @@ def _check_choice(name: str, choice: Choice) -> None:
     ):
         raise InvalidInput(
             f"{name} starts at position {choice.start!r}, expected an integer from 0 "
-            f"to {count - 1}. "
-            f"start is a position in values, not a value."
+            f"to {count - 1}. start is a position in values, not a value."
         )
     repeated = {text for text in choice.readouts if choice.readouts.count(text) > 1}
     if repeated:
         raise InvalidInput(
             f"several values of {name} read {', '.join(sorted(repeated))}, expected "
-            f"one read-out a "
-            f"value. Pass a format with more digits."
+            "one read-out a value. Pass a format with more digits."
         )
 
 
 def _check_parameters(draw: Draw, given: set[str]) -> None:
     if not callable(draw):
         raise InvalidInput(
-            f"draw is a {type(draw).__name__}, expected a function. "
-            f"Pass draw(**values) -> (figure, sentence)."
+            f"draw is a {type(draw).__name__}, expected a function. Pass "
+            "draw(**values) -> (figure, sentence)."
         )
     parameters = inspect.signature(draw).parameters.values()
     named = {
@@ -125,7 +123,6 @@ def _check_parameters(draw: Draw, given: set[str]) -> None:
     if surplus or required - given:
         raise InvalidInput(
             f"draw takes {', '.join(sorted(named)) or 'no parameter'} and the controls "
-            f"are "
-            f"{', '.join(sorted(given))}; expected the same names. Rename one or the "
-            f"other."
+            f"are {', '.join(sorted(given))}; expected the same names. Rename one or "
+            "the other."
         )

@@ -82,8 +82,7 @@ class Explorer:
         if math.prod(sizes) > MAX_FRAMES:
             raise InvalidInput(
                 f"explorer {self.title!r} has {math.prod(sizes)} pictures, expected at "
-                f"most "
-                f"{MAX_FRAMES}. Use fewer values or fewer controls."
+                f"most {MAX_FRAMES}. Use fewer values or fewer controls."
             )
         for position in itertools.product(*map(range, sizes)):
             self._frames[position] = self._compute(position, phone=True)
@@ -106,9 +105,8 @@ class Explorer:
         ):
             raise InvalidInput(
                 f"draw returned {_shape(result)} for {values}, expected a pair: a "
-                f"Matplotlib "
-                f"figure and a sentence. End it with `return fig, 'What this picture "
-                f"shows.'`."
+                "Matplotlib figure and a sentence. End it with `return fig, 'What "
+                "this picture shows.'`."
             )
         fig, sentence = result
         prefix = "".join([self.uid, *(f"-{i}" for i in position)])

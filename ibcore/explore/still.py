@@ -54,9 +54,8 @@ def fragment(
         raise InvalidInput(
             f"explorer {title!r} takes {size / 1e6:.2f} MB ({len(frames)} pictures of "
             f"{size / len(frames) / 1e3:.0f} kB), expected at most {MAX_BYTES / 1e6:g} "
-            f"MB. "
-            f"Use fewer positions, draw fewer points, or set rasterized=True on dense "
-            f"artists."
+            "MB. Use fewer positions, draw fewer points, or set rasterized=True on "
+            "dense artists."
         )
     return body
 

@@ -114,19 +114,7 @@ def clarke_kkt(
         raise InvalidInput(
             f"slope_below is {slope_below!r}, expected a number in [0, 1)."
         )
-    out, weights, inputs, labels = (
-        np.asarray(v.detach().cpu().double()) for v in (a, w, X, y)
-    )
-    if (
-        weights.shape != (len(out), inputs.shape[-1])
-        or inputs.ndim != 2
-        or labels.shape != (len(inputs),)
-    ):
-        raise InvalidInput(
-            f"a, w, X, y have shapes {out.shape}, {weights.shape}, {inputs.shape}, "
-            f"{labels.shape}; "
-            f"expected (m,), (m, d), (n, d), (n,)."
-        )
+    out, weights, inputs, labels = _network(a, w, X, y)
     z = inputs @ weights.T
     slopes = np.where(z > 0, 1.0, slope_below)
     values, point = (
@@ -170,6 +158,23 @@ def clarke_kkt(
     )
 
 
+def _network(*parts: Tensor) -> list[Array]:
+    """Output weights (m,), input weights (m, d), inputs (n, d) and labels (n,) in NumPy."""
+    out, weights, inputs, labels = found = [
+        np.asarray(part.detach().cpu().double()) for part in parts
+    ]
+    if (
+        weights.shape != (len(out), inputs.shape[-1])
+        or inputs.ndim != 2
+        or labels.shape != (len(inputs),)
+    ):
+        raise InvalidInput(
+            f"a, w, X, y have shapes {out.shape}, {weights.shape}, {inputs.shape}, "
+            f"{labels.shape}; expected (m,), (m, d), (n, d), (n,)."
+        )
+    return found
+
+
 def _checked(
     theta: Tensor, margins: Tensor, rows: Tensor, active: float
 ) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
@@ -181,15 +186,13 @@ def _checked(
     if gradients.shape != (len(values), len(point)):
         raise InvalidInput(
             f"rows have shape {tuple(gradients.shape)}, expected one gradient a "
-            f"margin, "
-            f"({len(values)}, {len(point)})."
+            f"margin, ({len(values)}, {len(point)})."
         )
     if not bool((values > 0).all()):
         raise InvalidInput(
             f"the smallest margin is {float(values.min()):g}; the program's "
-            f"constraints can be met by "
-            f"scaling only where every margin is positive. Train until all examples "
-            f"are correct."
+            "constraints can be met by scaling only where every margin is positive. "
+            "Train until all examples are correct."
         )
     positive_number("active", active)
     p, v, g = (
@@ -249,7 +252,7 @@ class _Cone:
         if lam.value is None or mu.value is None:
             raise InvalidInput(
                 f"the quadratic program did not solve (status {problem.status}); "
-                f"rescale the inputs."
+                "rescale the inputs."
             )
         multipliers = scale * np.maximum(lam.value, 0)
         products = np.clip(scale * mu.value[:-1], 0, multipliers[self.owner])

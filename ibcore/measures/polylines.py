@@ -17,8 +17,7 @@ def distances(points: Tensor, polyline: Tensor) -> Tensor:
     if len(polyline) < 2 or polyline.shape[1:] != points.shape[1:]:
         raise InvalidInput(
             f"polyline has shape {tuple(polyline.shape)} and points "
-            f"{tuple(points.shape)}; expected at "
-            f"least two points of the same shape."
+            f"{tuple(points.shape)}; expected at least two points of the same shape."
         )
     corners, places = polyline.flatten(1), points.flatten(1)
     start, along = corners[:-1], corners.diff(dim=0)

@@ -63,7 +63,7 @@ class LeakyReLU(Activation):
         if not 0 <= real_number("leak", self.leak) <= 1:
             raise InvalidInput(
                 f"leak is {self.leak!r}, expected a number from 0 (ReLU) to 1 (the "
-                f"identity)."
+                "identity)."
             )
 
     @property

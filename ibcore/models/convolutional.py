@@ -36,7 +36,7 @@ class Convolutional(OnInputs):
         if positive_integer("kernel", self.kernel) > self.features:
             raise InvalidInput(
                 f"kernel is {self.kernel}, expected 1 to the width {self.features} of "
-                f"the inputs."
+                "the inputs."
             )
 
     @property

@@ -35,7 +35,7 @@ class FilterPair:
         if y.ndim != 1:
             raise InvalidInput(
                 f"X has shape {tuple(self.X.shape)} and y {tuple(self.y.shape)}, "
-                f"expected (n, d) and (n,)."
+                "expected (n, d) and (n,)."
             )
 
     @cached_property

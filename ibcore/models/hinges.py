@@ -28,8 +28,7 @@ def connect_the_dots(theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
     if count > width:
         raise InvalidInput(
             f"the network has {width} neurons and the polygon {count} points, expected "
-            f"at least one "
-            f"neuron a point. Make the network wider."
+            "at least one neuron a point. Make the network wider."
         )
     positions, jumps = _polygon(x, y)
     w = (jumps.abs() * math.sqrt(width) / torch.sqrt(1 + positions.square())).sqrt()

@@ -97,6 +97,6 @@ def degree_of(activation: Activation) -> int:
     if activation.degree is None:
         raise InvalidInput(
             f"{activation.name} is not homogeneous; take LeakyReLU or SquaredReLU, or "
-            f"a `Network`."
+            "a `Network`."
         )
     return activation.degree

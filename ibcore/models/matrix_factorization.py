@@ -109,8 +109,7 @@ class Entries:
         if self.rows.shape != self.columns.shape or self.rows.ndim not in (1, 2):
             raise InvalidInput(
                 f"rows have shape {tuple(self.rows.shape)} and columns "
-                f"{tuple(self.columns.shape)}; "
-                f"expected both (n,) or both (B, n)."
+                f"{tuple(self.columns.shape)}; expected both (n,) or both (B, n)."
             )
         for name, index, size in (
             ("rows", self.rows, self.shape[0]),
@@ -119,8 +118,8 @@ class Entries:
             if bool(((index < 0) | (index >= size)).any()):
                 raise InvalidInput(
                     f"{name} must be integers from 0 to {size - 1}, the indices of a "
-                    f"matrix of shape "
-                    f"{self.shape}; got values from {index.min()} to {index.max()}."
+                    f"matrix of shape {self.shape}; got values from {index.min()} to "
+                    f"{index.max()}."
                 )
 
     @cached_property

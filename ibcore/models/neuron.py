@@ -174,8 +174,7 @@ def balanced_to(weights: Tensor, imbalance: Tensor, sign: Tensor) -> Tensor:
     if bool((square < 0).any()):
         raise InvalidInput(
             f"imbalance a^2 - |w|^2 is {float(square.min()):.3g} below its least value "
-            f"-|w|^2. "
-            f"Take longer weights or a larger imbalance."
+            "-|w|^2. Take longer weights or a larger imbalance."
         )
     return torch.cat([(sign * square.sqrt())[:, None], weights], -1)
 

@@ -30,7 +30,7 @@ class Observed(Model):
         if inputs.shape[1] != self.width:
             raise InvalidInput(
                 f"inputs have shape {tuple(inputs.shape)}, expected (n, {self.width}): "
-                f"one column a coordinate."
+                "one column a coordinate."
             )
         object.__setattr__(self, "inputs", inputs)
 

@@ -56,7 +56,7 @@ def balanced_rotations(matrix: object, depth: int) -> Array:
     if w.shape != (2, 2) or not np.linalg.det(w) > 0:
         raise InvalidInput(
             f"matrix has shape {w.shape} or no positive determinant, expected a 2 x 2 "
-            f"matrix with det W > 0."
+            "matrix with det W > 0."
         )
     u, values, vt = np.linalg.svd(w)
     turn = np.array([1.0, np.sign(np.linalg.det(u))])
@@ -131,8 +131,8 @@ class Reduced:
         if values[0] <= 0 or values[1] - values[0] <= 1e-6 * values[1]:
             raise InvalidInput(
                 f"the start has eigenvalues {values[0]:.3g} and {values[1]:.3g}, "
-                f"expected two different "
-                f"positive numbers. Use the raw weights for other starts."
+                "expected two different positive numbers. Use the raw weights for "
+                "other starts."
             )
         w = np.asarray(matrix, dtype=float)
         return np.array(
@@ -216,7 +216,7 @@ def _spectrum(matrix: object) -> tuple[Array, Array]:
     if w.shape != (2, 2) or not np.allclose(w, w.T):
         raise InvalidInput(
             f"matrix has shape {w.shape} or is not symmetric, expected a symmetric 2 x "
-            f"2 matrix."
+            "2 matrix."
         )
     values, basis = np.linalg.eigh(w)
     if np.abs(values).min() < 1e-12:

@@ -28,8 +28,7 @@ class Sum(Model):
         if not self.parts or len(self.parts) != len(self.dimensions):
             raise InvalidInput(
                 f"{len(self.parts)} parts and {len(self.dimensions)} dimensions, "
-                f"expected one dimension "
-                f"a part, and at least one part."
+                "expected one dimension a part, and at least one part."
             )
         for size in self.dimensions:
             positive_integer("dimension", size)

@@ -99,7 +99,7 @@ class TwoLayerReLU(OnInputs):
         """
         if self.features != 1:
             raise InvalidInput(
-                f"kinks are points for scalar inputs only; these inputs have "
+                "kinks are points for scalar inputs only; these inputs have "
                 f"{self.features} features."
             )
         a, b, w = self.layers(theta)

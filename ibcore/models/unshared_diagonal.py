@@ -92,7 +92,7 @@ def shaped_start(features: int, product: float, shape: float) -> Tensor:
     if not -1 < real_number("shape", shape) < 1:
         raise InvalidInput(
             f"shape is {shape!r}, expected a number between -1 and 1; at 1 one layer "
-            f"is zero."
+            "is zero."
         )
     mean = (product / ((1 - shape) * (1 + shape))) ** 0.5
     pair = torch.tensor([mean * (1 + shape), mean * (1 - shape)], dtype=torch.float64)

@@ -121,8 +121,7 @@ def _certified(system: Equations, kept: Independent, prices: Array) -> BasisPurs
     if not within(_CERTIFIED, found.gap, found.residual, missed):
         raise InvalidInput(
             f"the linear program was not solved to {_CERTIFIED:g} (gap "
-            f"{found.gap:.1g}, residual "
-            f"{max(found.residual, missed):.1g}). {_UNITS}"
+            f"{found.gap:.1g}, residual {max(found.residual, missed):.1g}). {_UNITS}"
         )
     return found
 

@@ -52,8 +52,8 @@ def equivalent(
     if beta.shape != eigenvalues.shape or n >= len(eigenvalues):
         raise InvalidInput(
             f"there are {len(eigenvalues)} eigenvalues, {len(beta)} coefficients and "
-            f"{n} samples, expected as many "
-            "coefficients as eigenvalues and fewer samples."
+            f"{n} samples, expected as many coefficients as eigenvalues and fewer "
+            "samples."
         )
     kappa = _penalty(eigenvalues, n)
     shares = eigenvalues / (eigenvalues + kappa)

@@ -69,7 +69,7 @@ class PNorm:
         if not positive_number("p", p) > 1:
             raise InvalidInput(
                 f"p is {p!r}, expected a number above 1: at 1 the potential is not "
-                f"strictly convex."
+                "strictly convex."
             )
         self.p, self.primal = p, p > 2
 
@@ -198,11 +198,10 @@ def bregman_projection(
     ):
         raise InvalidInput(
             f"Newton's method ended with a residual of {result.residual:.1e}, "
-            f"{result.outside:.1e} outside the row "
-            f"space and a gap of {result.gap:.1e}: there is no interpolant in the "
-            f"domain of the potential, or none "
-            f"that double precision can tell. Bring w_0, the columns of X and y / X to "
-            f"comparable units."
+            f"{result.outside:.1e} outside the row space and a gap of "
+            f"{result.gap:.1e}: there is no interpolant in the domain of the "
+            "potential, or none that double precision can tell. Bring w_0, the "
+            "columns of X and y / X to comparable units."
         )
     return result
 
@@ -271,14 +270,13 @@ def _data(X: object, y: object, start: object, potential: Potential) -> _Problem
     if len(w0) != system.rows.shape[1]:
         raise InvalidInput(
             f"start has shape {w0.shape} and X {system.rows.shape}; expected one "
-            f"target a row and "
-            f"a start of ({system.rows.shape[1]},)."
+            f"target a row and a start of ({system.rows.shape[1]},)."
         )
     refuse_dependent_rows(system.rows)
     if isinstance(potential, Entropy) and not (w0 > 0).all():
         raise InvalidInput(
             f"start has the smallest entry {w0.min():g}, expected positive entries for "
-            f"the entropy."
+            "the entropy."
         )
     largest = float(np.abs(system.targets).max()) * system.size
     size = power_of_two(max(largest, float(np.abs(w0).max())))
@@ -286,7 +284,7 @@ def _data(X: object, y: object, start: object, potential: Potential) -> _Problem
     if not 0 < slope < np.inf:
         raise InvalidInput(
             f"w is of size {size:.1g}, whose gradient is no finite double. Choose "
-            f"other units."
+            "other units."
         )
     targets = system.targets * (system.size / size)
     return _Problem(system.rows, targets, w0 / size, psi, system.lengths, size, slope)

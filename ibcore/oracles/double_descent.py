@@ -76,8 +76,7 @@ def _energies(*energies: float) -> None:
     if not all(math.isfinite(energy) and energy >= 0 for energy in energies):
         raise InvalidInput(
             f"signal and noise energies are {energies}, expected finite numbers of 0 "
-            f"or more. "
-            f"Pass squared norms and a variance."
+            "or more. Pass squared norms and a variance."
         )
 
 

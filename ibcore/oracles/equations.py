@@ -32,7 +32,7 @@ def failures_in_words(what: str) -> Iterator[None]:
     except (np.linalg.LinAlgError, FloatingPointError, RuntimeError) as error:
         raise InvalidInput(
             f"double precision does not resolve {what} ({error}). Bring the columns of "
-            f"the data to comparable units, or remove what is nearly dependent."
+            "the data to comparable units, or remove what is nearly dependent."
         ) from error
 
 
@@ -133,7 +133,7 @@ def single_targets(X: object, y: object) -> tuple[Array, Array]:
     if targets.ndim != 1:
         raise InvalidInput(
             f"y has shape {targets.shape}, expected ({len(rows)},), one target a row. "
-            f"Pass one column at a time, such as y[:, 0]."
+            "Pass one column at a time, such as y[:, 0]."
         )
     return rows, targets
 
@@ -193,7 +193,6 @@ def independent(system: Equations) -> Independent:
         raise InvalidInput(
             f"X w = y has no solution: {len(even)} rows of rank {rank} leave "
             f"{np.linalg.norm(outside) / np.linalg.norm(system.targets):.1g} of y "
-            f"unfitted. "
-            f"Remove contradictory rows."
+            "unfitted. Remove contradictory rows."
         )
     return Independent(frame.T @ system.rows, frame.T @ system.targets, frame, columns)

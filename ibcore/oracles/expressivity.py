@@ -68,9 +68,8 @@ def memorizing_network(
     gaps = projections.diff()
     if not bool((gaps > 0).all()):
         raise InvalidInput(
-            "two points have the same projection on the direction, "
-            "expected distinct ones. "
-            "Remove repeated rows of X or draw another direction."
+            "two points have the same projection on the direction, expected distinct "
+            "ones. Remove repeated rows of X or draw another direction."
         )
     below = gaps.mean() if len(gaps) else projections[0].abs()
     first = projections[:1] - below.where(below > 0, torch.ones_like(below))
@@ -91,8 +90,7 @@ def _checked(X: object, y: object, direction: object) -> tuple[Tensor, Tensor, T
     if targets.ndim != 1 or len(along) != inputs.shape[1]:
         raise InvalidInput(
             f"X has shape {tuple(inputs.shape)}, y {tuple(targets.shape)} and "
-            f"direction "
-            f"{tuple(along.shape)}; expected (n, d), (n,) and (d,)."
+            f"direction {tuple(along.shape)}; expected (n, d), (n,) and (d,)."
         )
     return inputs, targets, along
 
@@ -102,6 +100,5 @@ def _refuse_missed(network: MemorizingNetwork, X: Tensor, y: Tensor) -> None:
     if not bool(missed <= _FITTED * y.abs().max()):
         raise InvalidInput(
             f"two projections are only {network.smallest_gap:.1g} apart, and rounding "
-            f"misses a label by "
-            f"{float(missed):.1g}. Draw another direction."
+            f"misses a label by {float(missed):.1g}. Draw another direction."
         )

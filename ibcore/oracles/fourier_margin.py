@@ -87,9 +87,8 @@ def fourier_max_margin(X: object, y: object) -> FourierMargin:
                     )
     raise InvalidInput(
         "the cone program did not solve: the margin is below what double precision "
-        "resolves. "
-        "Center and scale the data (the program is then another one), or remove nearly "
-        "contradictory points."
+        "resolves. Center and scale the data (the program is then another one), or "
+        "remove nearly contradictory points."
     )
 
 

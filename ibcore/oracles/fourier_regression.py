@@ -150,8 +150,7 @@ def _cone_program(rows: Array, labels: Array) -> FourierInterpolant:
                 return found
     raise InvalidInput(
         f"the cone program was not solved to a gap and a residual of {_GAP:g} (status "
-        f"{problem.status}). "
-        f"Remove rows that others nearly determine."
+        f"{problem.status}). Remove rows that others nearly determine."
     )
 
 
@@ -205,8 +204,7 @@ def _slack(rows: np.ndarray, beta: np.ndarray, unused: np.ndarray) -> float:
     if not programs.clarabel(problem):
         raise InvalidInput(
             f"the program for the slack ended with the status '{problem.status}'. "
-            f"Remove rows that others "
-            f"nearly determine."
+            "Remove rows that others nearly determine."
         )
     return 1 - float(np.asarray(problem.value))
 
@@ -231,8 +229,8 @@ def even_potential(u: object, v: object) -> EvenPotential:
     if not bool((c > 4 * _EPS * largest**2).all()):
         raise InvalidInput(
             f"frequency {int(c.argmin())} starts balanced, |u^| = |v^| with a real "
-            f"product, and cannot "
-            f"change its sign; start from layers of different sizes."
+            "product, and cannot change its sign; start from layers of different "
+            "sizes."
         )
     return EvenPotential(c, product.real, product.imag)
 
@@ -252,13 +250,12 @@ def even_interpolant(X: object, y: object, potential: EvenPotential) -> EvenInte
     if rows.shape[1] != len(potential.c):
         raise InvalidInput(
             f"X has {rows.shape[1]} columns, the potential {len(potential.c)} "
-            f"frequencies."
+            "frequencies."
         )
     if float(spectra.imag.abs().max()) > 1e-10 * float(spectra.abs().max()):
         raise InvalidInput(
             "X has rows that are not even, x_j = x_(-j mod d). For other inputs no "
-            "potential is known: "
-            "take the even part, (x_j + x_(-j)) / 2."
+            "potential is known: take the even part, (x_j + x_(-j)) / 2."
         )
     refuse_dependent_rows(system.rows)
     A, c = (spectra.real / rows.shape[1]).numpy(), potential.c.numpy() / system.size
@@ -284,8 +281,7 @@ def even_interpolant(X: object, y: object, potential: EvenPotential) -> EvenInte
     if not within(_SOLVED, found.residual, found.stationarity):
         raise InvalidInput(
             f"Newton's method ended with a residual of {found.residual:.1g} and a "
-            f"stationarity of "
-            f"{found.stationarity:.1g}. Take a start of larger layers."
+            f"stationarity of {found.stationarity:.1g}. Take a start of larger layers."
         )
     return found
 
@@ -308,9 +304,8 @@ def _dual(A: Array, y: Array, c: Array, offset: Array) -> Array:
         step = normal_solution(A, c * np.cosh(pull), rest)
         nu = nu + step / max(1.0, np.abs(step @ A).max() / 2)
     raise InvalidInput(
-        f"Newton's method leaves {missing / (size or 1.0):.0e} of y: "
-        f"the start is too small for doubles, or rows of X are nearly "
-        f"dependent."
+        f"Newton's method leaves {missing / (size or 1.0):.0e} of y: the start is too "
+        "small for doubles, or rows of X are nearly dependent."
     )
 
 
@@ -329,8 +324,7 @@ def radial_stationarity(X: object, beta: object, c: float) -> float:
     if inputs.shape[1] != len(w) or not w.any():
         raise InvalidInput(
             f"X has shape {tuple(inputs.shape)} and beta {tuple(w.shape)}; expected "
-            f"one entry of beta a "
-            f"column of X, not all zero."
+            "one entry of beta a column of X, not all zero."
         )
     spectrum = torch.fft.fft(w)
     even = scaled_equations(inputs.numpy(), np.zeros(len(inputs))).rows

@@ -140,8 +140,8 @@ class _Loss:
         ):
             raise InvalidInput(
                 f"matrices have shape {self.A.shape} and targets {self.y.shape}; "
-                f"expected one symmetric "
-                f"matrix a target. Replace A_i by (A_i + A_i^T) / 2."
+                "expected one symmetric matrix a target. Replace A_i by (A_i + A_i^T) "
+                "/ 2."
             )
         self.size, self.rows = self.A.shape[1], self.A.reshape(len(self.A), -1)
         self.target = float(np.abs(self.y).max()) or 1.0

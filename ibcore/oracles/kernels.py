@@ -84,8 +84,7 @@ def kernel_interpolant(kernel: Kernel, X: object, y: object) -> KernelInterpolan
     if inputs.shape[:-1] != targets.shape:
         raise InvalidInput(
             f"X has shape {tuple(inputs.shape)} and y {tuple(targets.shape)}; expected "
-            f"one target "
-            f"an input: X (..., n, d) and y (..., n)."
+            "one target an input: X (..., n, d) and y (..., n)."
         )
     gram = kernel(inputs, inputs)
     with failures_in_words("the kernel matrix"):
@@ -94,8 +93,7 @@ def kernel_interpolant(kernel: Kernel, X: object, y: object) -> KernelInterpolan
     if not bool((condition < 0.1 / torch.finfo(values.dtype).eps).all()):
         raise InvalidInput(
             "the kernel matrix is singular to rounding, expected inputs that are "
-            "clearly distinct. "
-            "Merge inputs that (almost) coincide."
+            "clearly distinct. Merge inputs that (almost) coincide."
         )
     size = targets.abs().amax(-1, keepdim=True)
     size = size.where(size > 0, torch.ones_like(size))

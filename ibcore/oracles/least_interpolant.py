@@ -53,7 +53,7 @@ def least_interpolant(X: object, y: object) -> LeastInterpolant:
     if labels.min() < 0:
         raise InvalidInput(
             f"y has a smallest entry of {labels.min():g}; a ReLU neuron fits labels >= "
-            f"0 only."
+            "0 only."
         )
     system, positive = scaled_equations(inputs, labels), labels > 0
     lengths = np.linalg.norm(system.rows, axis=1)
@@ -71,10 +71,8 @@ def least_interpolant(X: object, y: object) -> LeastInterpolant:
     if not within(_SOLVED, violation, abs(gap) / size**2):
         raise InvalidInput(
             f"the weights found leave an error of {violation:.1g} relative to |x| |w| "
-            f"and a gap of "
-            f"{gap / size**2:.1g}. Remove points that (nearly) contradict one another, "
-            f"or bring the "
-            f"columns of X to comparable units."
+            f"and a gap of {gap / size**2:.1g}. Remove points that (nearly) contradict "
+            "one another, or bring the columns of X to comparable units."
         )
     return LeastInterpolant(w * system.size, violation, gap / size**2)
 
@@ -94,8 +92,7 @@ def _equations(rows: Array, goals: Array) -> tuple[Array, Array]:
     if outside > _SOLVED:
         raise InvalidInput(
             f"no weights fit the positive labels: a share {outside:.1g} of them is out "
-            f"of reach of every w. "
-            f"Remove contradictory points."
+            "of reach of every w. Remove contradictory points."
         )
     return vt[:rank].T @ ((u.T @ goals)[:rank] / values[:rank]), vt[rank:].T
 

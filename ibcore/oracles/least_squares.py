@@ -138,8 +138,7 @@ def descent_from_zero(
     if not bool(torch.isfinite(w).all()):
         raise InvalidInput(
             f"descent leaves the doubles within {count} steps. Take a step size below "
-            f"1 / L, L the "
-            f"largest eigenvalue of (2/n) Phi^T Phi."
+            "1 / L, L the largest eigenvalue of (2/n) Phi^T Phi."
         )
     return w
 
@@ -181,15 +180,15 @@ def _systems(features: object, targets: object) -> _Systems:
     if phi.ndim < 2:
         raise InvalidInput(
             f"features have shape {tuple(phi.shape)}, expected (..., n, p). Add the "
-            f"missing dimension."
+            "missing dimension."
         )
     single = y.shape == phi.shape[:-1] or y.ndim == 1
     y = y.to(phi)[..., None] if single else y.to(phi)
     if y.shape[-2] != phi.shape[-2]:
         raise InvalidInput(
             f"features have shape {tuple(phi.shape)} and targets {tuple(y.shape)}; "
-            f"expected one target "
-            f"a row: (..., {phi.shape[-2]}) or (..., {phi.shape[-2]}, K)."
+            f"expected one target a row: (..., {phi.shape[-2]}) or (..., "
+            f"{phi.shape[-2]}, K)."
         )
     unit, size = _power_of_two(phi), _power_of_two(y)
     return _Systems(phi / unit, y / size, unit, size, single)

@@ -94,9 +94,8 @@ def least_trace(X: object, y: object, *, positive: bool = False) -> LeastTrace:
     if not within(_CERTIFIED, abs(found.gap), found.residual):
         raise InvalidInput(
             f"the linear program was not solved to {_CERTIFIED:g} (gap "
-            f"{found.gap:.1g}, "
-            f"residual {found.residual:.1g}). Bring the columns of X to comparable "
-            f"units."
+            f"{found.gap:.1g}, residual {found.residual:.1g}). Bring the columns of X "
+            "to comparable units."
         )
     return found
 

@@ -25,7 +25,7 @@ def edges(ratio: float) -> tuple[float, float]:
     if c > 1:
         raise InvalidInput(
             f"ratio is {c:g}, expected at most 1. Take the smaller of the two Gram "
-            f"matrices."
+            "matrices."
         )
     return (1 - math.sqrt(c)) ** 2, (1 + math.sqrt(c)) ** 2
 

@@ -105,7 +105,7 @@ def _squares(matrices: object, targets: object) -> tuple[Array, Array]:
     if len(A) != len(y) or A.shape[1] != A.shape[2]:
         raise InvalidInput(
             f"matrices have shape {A.shape} and targets {y.shape}; expected n square "
-            f"matrices and n targets."
+            "matrices and n targets."
         )
     return A, y
 
@@ -142,14 +142,12 @@ def noise_exponent(
     if positive_integer("rank", rank) >= len(values) or values[rank - 1] <= rounding:
         raise InvalidInput(
             f"rank is {rank}, expected fewer than {len(values)}, with {rank} positive "
-            f"eigenvalue(s) of "
-            f"the mean of y_i A_i."
+            "eigenvalue(s) of the mean of y_i A_i."
         )
     if 4 * step_size * values[-1] <= -1:
         raise InvalidInput(
             f"step_size is {step_size:g}, so large that a direction changes its sign "
-            f"at every step. "
-            f"Take one below {-1 / (4 * values[-1]):.3g}."
+            f"at every step. Take one below {-1 / (4 * values[-1]):.3g}."
         )
     rates = np.log1p(4 * step_size * values) if step_size else values
     return 2 * (1 - float(rates[rank] / rates[rank - 1]))
@@ -185,8 +183,8 @@ def _newton(A: Array, y: Array, level: float, dual: Array) -> Array:
     if not least <= _SOLVED:
         raise InvalidInput(
             f"the entropy program ended with a residual of {least:.1g}: no positive "
-            f"definite matrix fits the "
-            f"observations, or double precision does not find it. Check the targets."
+            "definite matrix fits the observations, or double precision does not find "
+            "it. Check the targets."
         )
     return best
 

@@ -93,8 +93,8 @@ def certify(signed: Array, dual: Array) -> MaxMargin:
     if not torch.equal(multipliers / unit / unit, best.dual):
         raise InvalidInput(
             f"the dual variables are of size {float(best.dual.max()):.1g} * "
-            f"{unit:.1g}^2, outside the range of "
-            f"double precision. Multiply X by {unit:.1g}."
+            f"{unit:.1g}^2, outside the range of double precision. Multiply X by "
+            f"{unit:.1g}."
         )
     return replace(
         best,
@@ -108,8 +108,8 @@ def certify(signed: Array, dual: Array) -> MaxMargin:
 def _unresolved(reason: str) -> str:
     return (
         f"the margin is not resolved in double precision: {reason}. Center and scale "
-        f"the columns (the program is then "
-        f"another one), or remove nearly contradictory points."
+        "the columns (the program is then another one), or remove nearly "
+        "contradictory points."
     )
 
 

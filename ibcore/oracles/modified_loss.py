@@ -190,8 +190,7 @@ def _states(
     )
     if not found.success or not math.isfinite(float(np.abs(found.y).sum())):
         raise InvalidInput(
-            f"gradient flow on the modified loss could not be followed "
-            f"({found.message}). "
-            f"Take a smoother loss or a shorter time."
+            "gradient flow on the modified loss could not be followed "
+            f"({found.message}). Take a smoother loss or a shorter time."
         )
     return torch.from_numpy(found.y.T.copy()).reshape(-1, *start.shape).to(start)

@@ -32,7 +32,7 @@ def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
     if len(labels) != len(inputs):
         raise InvalidInput(
             f"X has {len(inputs)} rows and classes {len(labels)} entries; expected one "
-            f"class a row."
+            "class a row."
         )
     rows = pair_rows(inputs, labels, count)
     separating_direction(
@@ -40,8 +40,7 @@ def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
         f"no linear rule without bias puts all {len(inputs)} examples into their "
         f"{count} classes",
         "Points are counted as pairs of an example and a class. Append a column of "
-        "ones for a bias if there is none, "
-        "or remove points.",
+        "ones for a bias if there is none, or remove points.",
     )
     scale = np.abs(inputs).max()
     W = cp.Variable((count, inputs.shape[1]))

@@ -39,8 +39,8 @@ def inverse(activation: str, y: object) -> Tensor:
     if not bool(torch.isfinite(z).all()):
         raise InvalidInput(
             f"y has entries from {float(targets.min()):.3g} to "
-            f"{float(targets.max()):.3g}, not all in "
-            f"the open range of {activation}: no neuron fits them exactly."
+            f"{float(targets.max()):.3g}, not all in the open range of {activation}: "
+            "no neuron fits them exactly."
         )
     return z
 
@@ -72,8 +72,7 @@ def nearest_solution(X: object, z: object, start: object) -> Tensor:
     ):
         raise InvalidInput(
             f"X has shape {tuple(inputs.shape)}, z {tuple(targets.shape)} and start "
-            f"{tuple(origin.shape)}; "
-            f"expected (..., n, d), (..., n) and (..., d)."
+            f"{tuple(origin.shape)}; expected (..., n, d), (..., n) and (..., d)."
         )
     gap = targets - (inputs @ origin[..., None])[..., 0]
     return origin + minimum_norm(inputs.expand(*gap.shape[:-1], -1, -1), gap).weights
@@ -153,8 +152,7 @@ def least_regularizer(
         raise InvalidInput(
             f"X has shape {tuple(inputs.shape)}, z {tuple(targets.shape)}, imbalance "
             f"{tuple(delta.shape)} and tilt {tuple(linear.shape)}; expected (B, n, d), "
-            f"(B, n), (B,) and "
-            f"(B, d)."
+            "(B, n), (B,) and (B, d)."
         )
     if bool((targets == 0).all(-1).any()):
         raise InvalidInput(
@@ -165,8 +163,7 @@ def least_regularizer(
         if not independent_rows(rows.detach().cpu().double().numpy()):
             raise InvalidInput(
                 f"the {n} rows of X (in {d} dimensions) are linearly dependent in some "
-                f"member of the batch. "
-                f"Remove rows until they are not."
+                "member of the batch. Remove rows until they are not."
             )
     lengths = _power_of_two(inputs)
     rows, right = inputs / lengths[..., None], targets / lengths
@@ -180,9 +177,8 @@ def least_regularizer(
     if not bool((worst <= bar).all()):
         raise InvalidInput(
             f"{int((~(worst <= bar)).sum())} of {count} minimizers are not resolved to "
-            f"{bar:g} (the worst to "
-            f"{float(worst.max()):.1g}). Take an imbalance and a tilt of the size of "
-            f"X^+ z."
+            f"{bar:g} (the worst to {float(worst.max()):.1g}). Take an imbalance and a "
+            "tilt of the size of X^+ z."
         )
     return replace(best, u=best.u * unit[:, None])
 

@@ -65,7 +65,7 @@ def norm_max_margin(X: object, y: object, p: float) -> NormMargin:
     if isinstance(p, bool) or not isinstance(p, Real) or not p >= 1:
         raise InvalidInput(
             f"p is {p!r}, expected a number of at least 1 or infinity: below 1 there "
-            f"is no norm."
+            "is no norm."
         )
     signed = (labels[:, None] * inputs).detach().cpu().double().numpy()
     separating_direction(signed)
@@ -101,9 +101,8 @@ def _solve(signed: Array, p: float) -> NormMargin:
                 break
     raise InvalidInput(
         f"the program for p = {p:g} did not solve: the margin is below what double "
-        f"precision resolves. "
-        f"Center and scale the columns (the program is then another one), or remove "
-        f"nearly contradictory points."
+        "precision resolves. Center and scale the columns (the program is then "
+        "another one), or remove nearly contradictory points."
     )
 
 

@@ -140,7 +140,7 @@ def nuclear_completion(
         ):
             raise InvalidInput(
                 f"{name} must be {len(y)} integers from 0 to {size - 1}, one for each "
-                f"target."
+                "target."
             )
     if len(np.unique(index[0] * shape[1] + index[1])) < len(y):
         raise InvalidInput("an entry is observed twice. Keep each entry once.")
@@ -192,8 +192,7 @@ def nuclear_program(
     if W.value is None or constraint.dual_value is None:
         raise InvalidInput(
             f"{solver} found no solution; it ended with the status '{problem.status}'. "
-            f"Check that some matrix "
-            f"fits the observations, or take another solver."
+            "Check that some matrix fits the observations, or take another solver."
         )
     with failures_in_words("the least nuclear norm"):
         found = _certified(
@@ -222,10 +221,8 @@ def _refuse_above(found: NuclearMinimum, bar: float, reason: str) -> None:
     if not within(bar, found.gap, found.residual, found.violation):
         raise InvalidInput(
             f"the program was not solved to {bar:g} (gap {found.gap:.1g}, residual "
-            f"{found.residual:.1g}, "
-            f"violation {found.violation:.1g}): {reason}. Drop observations that "
-            f"others nearly "
-            f"imply, or pass a larger tolerance."
+            f"{found.residual:.1g}, violation {found.violation:.1g}): {reason}. Drop "
+            "observations that others nearly imply, or pass a larger tolerance."
         )
 
 
@@ -249,7 +246,7 @@ def _dense(
     if len(A) != len(y):
         raise InvalidInput(
             f"matrices have shape {A.shape} and targets {y.shape}; expected one target "
-            f"a matrix."
+            "a matrix."
         )
     if semidefinite:
         if A.shape[1] != A.shape[2]:
@@ -261,7 +258,7 @@ def _dense(
     if not independent_rows(system.rows):
         raise InvalidInput(
             f"the {len(A)} matrices are linearly dependent. Drop those that repeat "
-            f"what others say."
+            "what others say."
         )
     return system.rows.reshape(A.shape), system
 
@@ -320,15 +317,13 @@ def _unfitted(places: Places, dual: Array, y: Array) -> str:
     if np.linalg.eigvalsh(G)[-1] <= 0 < float(dual @ y):
         return (
             "no semidefinite matrix fits the observations: a combination of the A_i is "
-            "negative semidefinite "
-            "where that of the targets is positive. Use fewer observations, or drop "
-            "semidefinite=True."
+            "negative semidefinite where that of the targets is positive. Use fewer "
+            "observations, or drop semidefinite=True."
         )
     return (
         "the semidefinite program has no certified solution: no positive definite "
-        "matrix fits the observations, "
-        "or double precision does not find it. Use fewer observations, or drop "
-        "semidefinite=True."
+        "matrix fits the observations, or double precision does not find it. Use fewer "
+        "observations, or drop semidefinite=True."
     )
 
 

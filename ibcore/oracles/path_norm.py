@@ -286,7 +286,7 @@ def _one_curve(x: object, y: object) -> tuple[Array, Array]:
     if inputs.ndim != 1:
         raise InvalidInput(
             f"x has shape {inputs.shape}, expected one data set of shape (n,). Solve "
-            f"them one by one."
+            "them one by one."
         )
     return inputs, labels
 
@@ -294,6 +294,5 @@ def _one_curve(x: object, y: object) -> tuple[Array, Array]:
 def _unsolved(why: str) -> InvalidInput:
     return InvalidInput(
         f"the program over neurons was not solved to {_SOLVED:g} ({why}). Merge points "
-        f"that nearly coincide, and bring "
-        f"the bends to comparable sizes."
+        "that nearly coincide, and bring the bends to comparable sizes."
     )

@@ -42,8 +42,8 @@ def expected_excess_risk(x: Tensor, degree: int, noise: float) -> tuple[Tensor, 
     if (np.linalg.matrix_rank(P) <= degree).any():
         raise InvalidInput(
             f"{points.shape[1]} points do not determine the {degree + 1} coefficients "
-            f"of degree {degree} to "
-            f"rounding. Take a lower degree, or more distinct points."
+            f"of degree {degree} to rounding. Take a lower degree, or more distinct "
+            "points."
         )
     pseudoinverse = np.linalg.pinv(P)
     covariance = _noise(noise) ** 2 * pseudoinverse @ pseudoinverse.swapaxes(-1, -2)

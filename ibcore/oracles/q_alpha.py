@@ -238,8 +238,7 @@ def _interpolable(X: object, y: object) -> Equations:
     if not independent_rows(system.rows):
         raise InvalidInput(
             f"the {len(system.rows)} rows of X (in {system.rows.shape[1]} dimensions) "
-            f"are linearly dependent; "
-            f"remove rows until they are not."
+            "are linearly dependent; remove rows until they are not."
         )
     return system
 
@@ -270,9 +269,8 @@ def _in_units(best: QMinimizer, system: Equations) -> QMinimizer:
     if not within(_SOLVED, best.residual, best.correction):
         raise InvalidInput(
             f"Newton's method ended with a relative residual of {best.residual:.1e} "
-            f"and a correction of "
-            f"{best.correction:.1e}. Take a larger scale, or bring the columns of X to "
-            f"comparable units."
+            f"and a correction of {best.correction:.1e}. Take a larger scale, or bring "
+            "the columns of X to comparable units."
         )
     return replace(
         best,

@@ -82,7 +82,7 @@ def quasi_norm_minimizers(signed: object, power: float) -> LocalMinimizers:
     if not 0 < power < 1:
         raise InvalidInput(
             f"power is {power!r}, expected a number between 0 and 1; for 1 use "
-            f"norm_max_margin."
+            "norm_max_margin."
         )
     rows, copies, counts = np.unique(
         rows + 0.0, axis=0, return_inverse=True, return_counts=True
@@ -91,8 +91,7 @@ def quasi_norm_minimizers(signed: object, power: float) -> LocalMinimizers:
     if math.comb(n + d, d) > _SYSTEMS:
         raise InvalidInput(
             f"signed has shape {rows.shape}: {math.comb(n + d, d):,} systems to "
-            f"enumerate, more than "
-            f"{_SYSTEMS:,}. Use fewer points or dimensions."
+            f"enumerate, more than {_SYSTEMS:,}. Use fewer points or dimensions."
         )
     separating_direction(rows, "no vertex has all margins at least 1")
     program = balanced(rows)
@@ -101,10 +100,9 @@ def quasi_norm_minimizers(signed: object, power: float) -> LocalMinimizers:
     residual = _residual(rows, power, betas, duals) if len(betas) else math.inf
     if not residual <= _RESIDUAL:
         raise InvalidInput(
-            f"the local minimizers are not resolved in double precision: of "
-            f"{len(betas)} vertices one leaves a "
-            f"residual of {residual:.0e}. Scale the data, or remove nearly "
-            f"contradictory points."
+            "the local minimizers are not resolved in double precision: of "
+            f"{len(betas)} vertices one leaves a residual of {residual:.0e}. Scale the "
+            "data, or remove nearly contradictory points."
         )
     values = (np.abs(betas) ** power).sum(1) ** (1 / power)
     order = np.argsort(values, kind="stable")

@@ -94,8 +94,7 @@ def tail_limit(signed: object, power: float, start: object) -> TailLimit:
     if not error <= _ERROR:
         raise InvalidInput(
             f"the limit is not resolved in double precision: an error of {error:.0e} "
-            f"is left. "
-            f"Scale the data, or take a smaller power."
+            "is left. Scale the data, or take a smaller power."
         )
     return TailLimit(
         torch.from_numpy(w / norm), error, float((rows @ w).min()) / norm / unit
@@ -161,8 +160,8 @@ def _resolved(residual: float, bar: float, radius: float) -> float:
     if not residual <= bar:
         raise InvalidInput(
             f"the path is not resolved in double precision at a radius of {radius:g}: "
-            f"a residual of "
-            f"{residual:.0e} is left. Take smaller radii, or center and scale the data."
+            f"a residual of {residual:.0e} is left. Take smaller radii, or center and "
+            "scale the data."
         )
     return residual
 
@@ -201,9 +200,8 @@ def _newton(rows: np.ndarray, w: np.ndarray, radius: float) -> np.ndarray:
             step = np.linalg.solve(system, -wrong)
         except np.linalg.LinAlgError as error:
             raise InvalidInput(
-                f"the path is not resolved in double precision: Newton's system is "
-                f"singular ({error}). "
-                f"Take smaller radii, or center and scale the data."
+                "the path is not resolved in double precision: Newton's system is "
+                f"singular ({error}). Take smaller radii, or center and scale the data."
             ) from error
         share, bar = 1.0, np.linalg.norm(wrong) + 1e-13
         while (

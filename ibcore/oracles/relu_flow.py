@@ -66,7 +66,7 @@ def neuron_flow(
     if labels.min() < 0:
         raise InvalidInput(
             f"y has a smallest entry of {labels.min():g}; a ReLU neuron fits labels >= "
-            f"0 only."
+            "0 only."
         )
     w = np.zeros(inputs.shape[1])
     if start is not None:
@@ -74,7 +74,7 @@ def neuron_flow(
     if w.shape != inputs.shape[1:]:
         raise InvalidInput(
             f"start has shape {w.shape}, expected ({inputs.shape[1]},), one entry a "
-            f"column of X."
+            "column of X."
         )
     unit, label = (power_of_two(float(np.abs(part).max())) for part in (inputs, labels))
     size = label / unit
@@ -108,9 +108,8 @@ def _pieces(inputs: Array, labels: Array, w: Array, max_pieces: int) -> LinearPi
         sides.append(active)
     raise InvalidInput(
         f"the flow has more than {max_pieces} pieces. Raise max_pieces, or look at the "
-        f"data: inputs "
-        f"whose preactivation ends at 0 can change sides without end in finite "
-        f"precision."
+        "data: inputs whose preactivation ends at 0 can change sides without end in "
+        "finite precision."
     )
 
 

@@ -61,8 +61,7 @@ def orthogonal_cost(X: object, y: object) -> float:
     if not largest <= _ORTHOGONAL:
         raise InvalidInput(
             f"two inputs have a cosine of {largest:.1g}, expected orthogonal inputs. "
-            f"Take the rows of an orthogonal "
-            f"matrix, or solve the convex program."
+            "Take the rows of an orthogonal matrix, or solve the convex program."
         )
     heights = labels / lengths
     return float(heights.clamp(min=0).norm() + heights.clamp(max=0).norm())

@@ -112,7 +112,7 @@ def least_roughness_program(
     if inputs.ndim != 1:
         raise InvalidInput(
             f"x has shape {inputs.shape}, expected one data set of shape (n,). Solve "
-            f"them one by one."
+            "them one by one."
         )
     inputs, labels = inputs.astype(np.float64), labels.astype(np.float64)
     length = float(inputs[-1] - inputs[0])
@@ -143,8 +143,7 @@ def _program(
     if jumps.value is None or through.dual_value is None:
         raise InvalidInput(
             f"Clarabel did not solve the linear program (it says '{problem.status}'). "
-            f"Merge points that nearly "
-            f"coincide."
+            "Merge points that nearly coincide."
         )
     c = np.asarray(through.dual_value)
     lines = np.linalg.qr(np.stack([np.ones_like(x), x], 1))[0]
@@ -156,8 +155,7 @@ def _program(
     if not within(_SOLVED, gap, residual):
         raise InvalidInput(
             f"the linear program was not solved to {_SOLVED:g} (gap {gap:.1g}, "
-            f"residual {residual:.1g}). "
-            f"Merge points that nearly coincide."
+            f"residual {residual:.1g}). Merge points that nearly coincide."
         )
     return np.asarray(jumps.value), gap, residual
 
@@ -170,8 +168,7 @@ def polyline_points(x: object, y: object) -> tuple[Tensor, Tensor]:
     if inputs.shape != labels.shape or inputs.shape[-1] < 3:
         raise InvalidInput(
             f"x has shape {tuple(inputs.shape)} and y {tuple(labels.shape)}; expected "
-            f"the same shape "
-            f"with at least 3 points along the last dimension."
+            "the same shape with at least 3 points along the last dimension."
         )
     if not bool((inputs.diff() > 0).all()):
         raise InvalidInput(

@@ -54,7 +54,7 @@ def least_entry(loss: float) -> float:
     if not 0 < loss < 1 / 3:
         raise InvalidInput(
             f"loss is {loss!r}, expected a number above 0 and below 1/3: a larger one "
-            f"says nothing."
+            "says nothing."
         )
     square = 3 * loss
     least = (1 - math.sqrt(square / 2)) ** 2 if loss <= 1 / 6 else (1 - square) / 2

@@ -25,10 +25,8 @@ _STATIONARY = 1e-6  # gradient of the mean loss at its minimizer, over the mean 
 _ALL_ZERO = "every row of X is zero; no direction can tell the labels apart."
 _UNRESOLVED = (
     "whether X, y are linearly separable is not resolved in double precision: rounding "
-    "the data decides it. "
-    "Give columns as differences from a value of their own (years since 2000 instead "
-    "of years), or remove nearly "
-    "contradictory points."
+    "the data decides it. Give columns as differences from a value of their own (years "
+    "since 2000 instead of years), or remove nearly contradictory points."
 )
 
 
@@ -81,8 +79,8 @@ def is_separable(X: object, y: object) -> bool:
 def separating_direction(
     signed: Array,
     failure: str = "X, y are not linearly separable through the origin",
-    remedy: str = "Append a column of ones for a bias if there is none, remove those points, "
-    "or use ibcore.oracles.separability.nonseparable_limit.",
+    remedy: str = "Append a column of ones for a bias if there is none, remove those "
+    "points, or use ibcore.oracles.separability.nonseparable_limit.",
 ) -> Array:
     """w (d,) with A w > 0 for the rows y_i x_i of A = `signed` (n, d), beyond rounding.
 
@@ -102,7 +100,7 @@ def separating_direction(
         count = int((found.weights > 0).sum())
     raise NotSeparable(
         f"{failure}: {count} of {len(signed)} points lie on no strictly correct side "
-        f"(nonnegative weights combine their rows to zero within "
+        "(nonnegative weights combine their rows to zero within "
         f"{found.residual:.0e}). {remedy}"
     )
 
@@ -229,8 +227,8 @@ def minimizer_drift(
     if not bool(torch.isfinite(drift).all()):
         raise InvalidInput(
             "the Hessian of the mean loss at the minimizer is singular in double "
-            "precision. Center and scale the "
-            "columns, or drop columns that depend on others."
+            "precision. Center and scale the columns, or drop columns that depend on "
+            "others."
         )
     return basis @ drift
 

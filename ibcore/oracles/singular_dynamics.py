@@ -43,8 +43,7 @@ def singular_rates(product: Tensor, gradient: Tensor, depth: int) -> Tensor:
     if product.ndim < 2 or product.shape[-2:] != gradient.shape[-2:]:
         raise InvalidInput(
             f"product has shape {tuple(product.shape)} and gradient "
-            f"{tuple(gradient.shape)}; expected two of "
-            f"(..., p, q)."
+            f"{tuple(gradient.shape)}; expected two of (..., p, q)."
         )
     with failures_in_words("the singular values"):
         left, values, right = torch.linalg.svd(product, full_matrices=False)
@@ -89,15 +88,14 @@ def end_to_end_flow(
     if first.shape[0] != first.shape[1]:
         raise InvalidInput(
             f"start has shape {first.shape}, expected a square: else directions off "
-            f"its row or column "
-            f"space move too."
+            "its row or column space move too."
         )
     slope = np.asarray(gradient(first))
     if slope.shape != first.shape or not np.isfinite(slope).all():
         raise InvalidInput(
             f"the gradient at the start has shape {slope.shape} and "
-            f"{int((~np.isfinite(slope)).sum())} entries that "
-            f"are not finite; expected {first.shape}, all finite."
+            f"{int((~np.isfinite(slope)).sum())} entries that are not finite; expected "
+            f"{first.shape}, all finite."
         )
     with failures_in_words("the end-to-end flow"):
         run = solve_ivp(
@@ -112,6 +110,6 @@ def end_to_end_flow(
     if not run.success or not np.isfinite(run.y).all():
         raise InvalidInput(
             f"the end-to-end flow was not integrated ({run.message}). Ask for earlier "
-            f"times."
+            "times."
         )
     return torch.from_numpy(run.y.T.reshape(-1, *first.shape).copy())

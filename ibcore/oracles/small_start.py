@@ -73,8 +73,7 @@ def small_start(X: object, y: object, first: object, last: object) -> SmallStart
     if W.shape != (len(a), inputs.shape[1]):
         raise InvalidInput(
             f"first has shape {tuple(W.shape)}, expected ({len(a)}, "
-            f"{inputs.shape[1]}): one row an "
-            f"entry of last, one column for each of X."
+            f"{inputs.shape[1]}): one row an entry of last, one column for each of X."
         )
     with failures_in_words("the least norm solution"):
         inverse = torch.linalg.pinv(inputs)

@@ -31,8 +31,7 @@ def distinctness(signed: Tensor, dual: Tensor) -> Tensor:
     if _rank(rows) < len(rows):
         raise InvalidInput(
             f"the {len(rows)} support vectors are linearly dependent, expected "
-            f"independent ones. "
-            f"Perturb the data or drop repeated points."
+            "independent ones. Perturb the data or drop repeated points."
         )
     w_hat = signed.T @ dual
     out = signed @ w_hat - 1

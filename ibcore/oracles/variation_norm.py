@@ -232,15 +232,12 @@ def _refusal(X: Array, y: Array) -> InvalidInput:
     if weights.any() and left <= 64 * EPS * len(X) * float(weights @ lengths):
         return NotSeparable(
             "no two-layer ReLU network without bias fits these labels: nonnegative "
-            "weights of the points make "
-            "the potential vanish in every direction. Points on one ray must have one "
-            "label; append a constant for "
-            "a bias."
+            "weights of the points make the potential vanish in every direction. "
+            "Points on one ray must have one label; append a constant for a bias."
         )
     return InvalidInput(
         "the largest margin of two-layer networks is not resolved in double precision. "
-        "Remove nearly contradictory "
-        "points, or bring the points to similar lengths."
+        "Remove nearly contradictory points, or bring the points to similar lengths."
     )
 
 
@@ -249,7 +246,7 @@ def _plane(X: object, y: object) -> tuple[Array, Array]:
     if inputs.shape[1] != 2:
         raise InvalidInput(
             f"X has {inputs.shape[1]} columns, expected points of the plane (n, 2). "
-            f"For higher dimensions no certificate over all directions is implemented."
+            "For higher dimensions no certificate over all directions is implemented."
         )
     if bool((inputs.norm(dim=1) == 0).any()):
         raise InvalidInput(
@@ -294,8 +291,7 @@ def margin_bound(X: object, y: object, weights: object) -> float:
     if p.shape != labels.shape or bool((p < 0).any()) or not p.sum() > 0:
         raise InvalidInput(
             f"weights have shape {p.shape} and least entry {p.min():g}; expected one "
-            f"nonnegative "
-            f"weight an example, ({len(labels)},), not all zero."
+            f"nonnegative weight an example, ({len(labels)},), not all zero."
         )
     return float(np.abs(potential_peaks(inputs, p * labels)[1]).max() / p.sum())
 

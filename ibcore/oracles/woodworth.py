@@ -90,9 +90,8 @@ def woodworth_max_margin(X: object, y: object, ratio: float) -> WoodworthMargin:
             return replace(solution, dual=solution.dual * unit)
     raise InvalidInput(
         f"the program for ratio {ratio:g} is not resolved in double precision: a gap "
-        f"of {solution.gap:.0e} is left "
-        f"and margins are missed by {solution.violation:.0e}. Center and scale the "
-        f"data, or change the ratio."
+        f"of {solution.gap:.0e} is left and margins are missed by "
+        f"{solution.violation:.0e}. Center and scale the data, or change the ratio."
     )
 
 

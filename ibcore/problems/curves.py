@@ -56,19 +56,19 @@ def points(x: object, y: object) -> Points:
     if len(inputs) != len(labels):
         raise InvalidInput(
             f"x has {len(inputs)} entries and y {len(labels)}; expected one label a "
-            f"point."
+            "point."
         )
     if len(inputs) < 3:
         raise InvalidInput(
             f"got {len(inputs)} point(s), expected at least 3. Two points lie on a "
-            f"line."
+            "line."
         )
     inputs, order = inputs.sort()
     if bool((inputs.diff() == 0).any()):
         twice = inputs[1:][inputs.diff() == 0][0]
         raise InvalidInput(
             f"x = {float(twice):g} occurs twice, expected distinct inputs. Average its "
-            f"labels first."
+            "labels first."
         )
     return Points(inputs[None], labels[order][None])
 

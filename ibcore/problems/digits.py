@@ -66,8 +66,7 @@ def digits_split(
     if train + test > len(images):
         raise InvalidInput(
             f"train + test is {train + test}, expected at most {len(images)}, the "
-            f"digits there are. "
-            f"Ask for fewer."
+            "digits there are. Ask for fewer."
         )
     if not 0.0 <= corruption <= 1.0:
         raise InvalidInput(

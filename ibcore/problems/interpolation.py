@@ -75,7 +75,7 @@ def isotropic_interpolation(
     if positive_integer("n", n) >= positive_integer("d", d):
         raise InvalidInput(
             f"n is {n} and d is {d}, expected n < d: otherwise the data leave nothing "
-            f"open."
+            "open."
         )
     X, truth, start = (
         torch.randn(shape, generator=generator, dtype=torch.float64)

@@ -36,7 +36,7 @@ def revealed_entries(
     if not 0 < count <= size**2:
         raise InvalidInput(
             f"share is {share!r}, expected a number above 0 and at most 1 that leaves "
-            f"an entry."
+            "an entry."
         )
     places = torch.randperm(size**2, generator=generator)[:count].sort().values
     return places // size, places % size

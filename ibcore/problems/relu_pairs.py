@@ -45,16 +45,14 @@ class Shape:
         if not self.height * self.kappa > 1 or not self.tilt >= 0:
             raise InvalidInput(
                 f"height * kappa is {self.height * self.kappa:g} and tilt "
-                f"{self.tilt:g}; expected a "
-                f"product above 1, so that the third point is off at (1, height, 0), "
-                f"and tilt >= 0."
+                f"{self.tilt:g}; expected a product above 1, so that the third point "
+                "is off at (1, height, 0), and tilt >= 0."
             )
         if not self.fast**2 > self.height * self.kappa * self.slow**2:
             raise InvalidInput(
                 f"fast is {self.fast:g} and slow {self.slow:g}; expected fast^2 > "
-                f"height * kappa * "
-                f"slow^2, so that the third point of the second data set is on at "
-                f"first."
+                "height * kappa * slow^2, so that the third point of the second data "
+                "set is on at first."
             )
 
 
@@ -97,8 +95,7 @@ def placed(data: NeuronData, height: float, base: object, rise: object) -> Neuro
     ):
         raise InvalidInput(
             f"base has shape {a.shape} and rise {u.shape}; expected two orthogonal "
-            f"nonzero vectors of "
-            f"the same dimension, at least 3."
+            "nonzero vectors of the same dimension, at least 3."
         )
     along, up = a / lengths[0], u / lengths[1]
     side = np.linalg.svd(np.stack([along, up]))[2][2]
@@ -131,8 +128,8 @@ def chain(start: object, end: object, angle: float) -> Array:
     ):
         raise InvalidInput(
             f"start has shape {a.shape}, end {b.shape} and angle is {angle:g}; "
-            f"expected two nonzero "
-            f"vectors of one dimension, at least 2, and an angle between 0 and pi/2."
+            "expected two nonzero vectors of one dimension, at least 2, and an angle "
+            "between 0 and pi/2."
         )
     if np.linalg.norm(a) > np.linalg.norm(b):
         return chain(b, a, angle)[::-1]

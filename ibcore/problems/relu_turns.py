@@ -68,8 +68,8 @@ def turning_data(
     ):
         raise InvalidInput(
             f"turns have the sum {phi.sum():.3g} and separation is {separation:g}; "
-            f"expected angles "
-            f"above 0 whose sum is between pi/2 and pi, and a separation above 1."
+            "expected angles above 0 whose sum is between pi/2 and pi, and a "
+            "separation above 1."
         )
     angles = math.pi / 2 - np.cumsum(phi)
     lead = 3 * positive_number("reach", reach) * math.sqrt(separation)

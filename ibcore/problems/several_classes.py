@@ -62,8 +62,7 @@ def planted_classes(
             break
     else:
         raise not_drawn(
-            f"{n} points of dimension {d} at a margin of {margin:g} for {count} "
-            f"classes",
+            f"{n} points of dimension {d} at a margin of {margin:g} for {count} classes",
             4 * n * _ROUNDS,
             "Take a smaller margin, fewer classes or more dimensions.",
         )

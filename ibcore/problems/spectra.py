@@ -43,7 +43,7 @@ def spectral_regression(
     if positive_integer("n", n) >= (frequencies if even else d):
         raise InvalidInput(
             f"n is {n}, expected less than the {frequencies if even else d} unknowns "
-            f"of the predictor."
+            "of the predictor."
         )
 
     def spectrum(rows: int) -> Tensor:

@@ -27,11 +27,11 @@ def verdicts_html(verdicts: tuple[Verdict, ...]) -> str:
 def summary_html(verdicts: tuple[Verdict, ...]) -> str:
     """One row a claim."""
     rows = "".join(
-        f"<tr "
-        f"id='{anchor(verdict.claim)}'>{_mark(verdict.stands, 'stands', 'does not stand')}"
-        f"<th scope='row'><code>{html.escape(verdict.claim.id)}</code> "
-        f"{typeset(verdict.claim.statement)}</th>"
-        f"<td data-label='checks:'>{tally(verdict)}</td><td "
+        "<tr "
+        f"id='{anchor(verdict.claim)}'>{_mark(verdict.stands, 'stands', 'does not stand')}<th "
+        f"scope='row'><code>{html.escape(verdict.claim.id)}</code> "
+        f"{typeset(verdict.claim.statement)}</th><td "
+        f"data-label='checks:'>{tally(verdict)}</td><td "
         f"data-label='control:'>{_refuted(verdict)}</td></tr>"
         for verdict in verdicts
     )
@@ -111,8 +111,8 @@ def _table(verdict: Verdict) -> str:
 def _check(check: Check) -> str:
     return (
         f"<tr>{_mark(check.holds, 'holds', 'fails')}<th "
-        f"scope='row'>{typeset(check.math or check.name)}</th>"
-        f"{_numbers(check)}<td class='ibv-tag'>{check.tag}</td></tr>"
+        f"scope='row'>{typeset(check.math or check.name)}</th>{_numbers(check)}<td "
+        f"class='ibv-tag'>{check.tag}</td></tr>"
     )
 
 
@@ -126,19 +126,20 @@ def _control(verdict: Verdict) -> str:
         else "the prediction should fail here and does not"
     )
     return (
-        f"<tr class='ibv-control'>{_mark(control.refuted, 'refuted', 'not refuted')}"
-        f"<th scope='row'><strong>Control:</strong> {broken}. Here {words}: "
-        f"{failure}</th>"
-        f"{_numbers(control.failure)}<td class='ibv-tag'>control</td></tr>"
+        "<tr "
+        f"class='ibv-control'>{_mark(control.refuted, 'refuted', 'not refuted')}<th "
+        f"scope='row'><strong>Control:</strong> {broken}. Here {words}: "
+        f"{failure}</th>{_numbers(control.failure)}<td "
+        "class='ibv-tag'>control</td></tr>"
     )
 
 
 def _numbers(check: Check) -> str:
     median = "" if check.typical is None else f", median {check.typical:.2g}"
     return (
-        f"<td class='ibv-number' "
-        f"data-label='measured'>{number(measured(check) + median)}</td>"
-        f"<td class='ibv-number' data-label='required'>{number(required(check))}</td>"
+        "<td class='ibv-number' "
+        f"data-label='measured'>{number(measured(check) + median)}</td><td "
+        f"class='ibv-number' data-label='required'>{number(required(check))}</td>"
     )
 
 

@@ -52,8 +52,8 @@ def _row(row: Row) -> list[str]:
             subsequent_indent="    ",
         ),
         (
-            f"    {f'{row.held}/{len(row.seeds)}':>11}  {f'{low:.4f} to {high:.4f}':<16}  "
-            f"{row.stated:<6g}       {slack}"
+            f"    {f'{row.held}/{len(row.seeds)}':>11}  "
+            f"{f'{low:.4f} to {high:.4f}':<16}  {row.stated:<6g}       {slack}"
         ),
     ]
     if row.missed:

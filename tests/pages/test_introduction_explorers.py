@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from ibcore.demonstrations.introduction import explore_smooth_or_wiggly
 from ibcore.pages.introduction.explorers import (
     DEGREES,
     LEVELS,
@@ -10,6 +9,7 @@ from ibcore.pages.introduction.explorers import (
     explore_degree,
     explore_initialization,
     explore_training,
+    smooth_or_wiggly,
     training_film,
 )
 from ibcore.pages.introduction.runs import FIT
@@ -86,6 +86,6 @@ def test_every_position_says_something_of_its_own():
 
 
 def test_the_cover_has_few_frames():
-    controls = explore_smooth_or_wiggly().controls.values()
+    controls = smooth_or_wiggly().controls.values()
     counts = torch.tensor([len(choice.values) for choice in controls])
     assert int(counts.prod()) == 21

@@ -113,6 +113,5 @@ def _wave_sentence(features: int, noise: float, own: float, typical: float) -> s
         fit = "the curve passes through all 12 points and is the one of least norm among all that do"
     return (
         f"{features} features, noise {noise:g}: {fit}. Test error {own:.2g} for this "
-        f"draw, "
-        f"{typical:.2g} in the median of {WAVE_DRAWS} draws."
+        f"draw, {typical:.2g} in the median of {WAVE_DRAWS} draws."
     )

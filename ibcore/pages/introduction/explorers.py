@@ -9,6 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ibcore.explore import Choice, Explorer, explore
 from ibcore.figures.style import figure
 from ibcore.measures.roughness import roughness
 from ibcore.models.two_layer import TwoLayerReLU
@@ -154,8 +155,8 @@ def explore_initialization(scale: float, width: int) -> tuple[Figure, str]:
     begin = f"Scale {scale:g}, width {width}: the network"
     if not fits:
         return fig, (
-            f"{begin} did not fit. Its loss is still {float(fit.flow.loss):.2g}, so its "
-            "shape says nothing about functions through the points."
+            f"{begin} did not fit. Its loss is still {float(fit.flow.loss):.2g}, so "
+            "its shape says nothing about functions through the points."
         )
     grid = points.grid(GRID)[..., None]
     limit = kernel_interpolant(output_layer_kernel, points.inputs, points.y)(grid)
@@ -205,3 +206,18 @@ def read_progress(progress: int) -> str:
 
 def _times(ratio: float) -> str:
     return f"{ratio:.2f} times" if ratio < 10 else f"{ratio:.0f} times"
+
+
+def smooth_or_wiggly() -> Explorer:
+    """The explorer of the cover: a network of 256 neurons
+    trained on eight points, watched while its loss falls.
+    """
+    progress = list(range(len(LEVELS) + 1))
+    return explore(
+        explore_training,
+        title="Smooth or wiggly? Train a network on eight points",
+        start=Choice(
+            "Start", list(STARTS), start=2, format=STARTS_IN_WORDS.__getitem__
+        ),
+        progress=Choice("Training", progress, start=len(LEVELS), format=read_progress),
+    )

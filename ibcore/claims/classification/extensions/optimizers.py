@@ -124,12 +124,13 @@ def _stops(steps: int, eighths: int) -> list[int]:
 
 @claim(
     kind="theorem",
-    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3 (recalled); Nacson, Srebro and Soudry 2019 "
-    "(SGD) and Wang et al. 2022 (momentum) (abstracts read, theorems recalled)",
-    statement="On almost all linearly separable data gradient descent, SGD and momentum with "
-    "a small enough fixed step converge in "
-    r"direction to the same $\ell_2$ max-margin predictor as gradient flow, and do so "
-    r"beside the flow at the time $\eta k$, with momentum $\eta k/(1 - \beta)$.",
+    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3 (recalled); "
+    "Nacson, Srebro and Soudry 2019 (SGD) and Wang et al. 2022 (momentum) (abstracts "
+    "read, theorems recalled)",
+    statement="On almost all linearly separable data gradient descent, SGD and "
+    "momentum with a small enough fixed step converge in direction to the same "
+    r"$\ell_2$ max-margin predictor as gradient flow, and do so beside the flow at the "
+    r"time $\eta k$, with momentum $\eta k/(1 - \beta)$.",
     quick={"problems": 8, "steps": 5000},
     book={"problems": 20, "steps": 5000},
     full={"problems": 400, "steps": 10**6},
@@ -256,8 +257,8 @@ def _beside_the_flow(
             at_most=1,
             least=0.95,
             tag="derived",
-            math=r"without noise: $\|w - w_{\mathrm{flow}}\|$ at the end at most that at a "
-            "tenth of the time",
+            math=r"without noise: $\|w - w_{\mathrm{flow}}\|$ at the end at most that "
+            "at a tenth of the time",
             reason="the difference tends to zero, if not always from one decade to the "
             "next; below 0.92 on 160 data sets",
         ),
@@ -283,7 +284,7 @@ def _scaled_limits(sines: Tensor) -> tuple[Check, ...]:
             growth=0.25,
             tag="observed",
             math=rf"loss-scaled {name}: $\sin\angle(w, \hat w)$",
-            reason=rf"as if it were $O(1/k)$, after five thousand steps; at most "
+            reason="as if it were $O(1/k)$, after five thousand steps; at most "
             rf"${seen} \cdot 10^{{-4}}$ on 100 data sets",
         )
         for name, values, bar, seen in (
@@ -351,13 +352,14 @@ def _log_loss(balls: Balls, theta: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Ji and Telgarsky 2021 (constant steps over the loss) and Nacson, Lee, Gunasekar, Savarese, Srebro and "
-    "Soudry 2019 (steps that fall like a root) (abstracts read, theorems recalled); the bound is proved on the page",
-    statement=r"On separable inputs in the unit ball, from $w_0 = 0$ and with steps $\eta_k / L$, "
-    r"$\eta_k \le 1$ not increasing, the margin gap on the exponential loss is at "
-    r"most $(1 + \log n) / (\gamma \sum_k \eta_k)$: $O(1/k)$ for constant $\eta_k$, "
-    r"$O(1/\sqrt{k})$ for $\eta_k \sim 1/\sqrt{k}$; with steps $\eta$ "
-    r"it is $O(1/\log k)$.",
+    source="Ji and Telgarsky 2021 (constant steps over the loss) and Nacson, Lee, "
+    "Gunasekar, Savarese, Srebro and Soudry 2019 (steps that fall like a root) "
+    "(abstracts read, theorems recalled); the bound is proved on the page",
+    statement="On separable inputs in the unit ball, from $w_0 = 0$ and with steps "
+    r"$\eta_k / L$, $\eta_k \le 1$ not increasing, the margin gap on the exponential "
+    r"loss is at most $(1 + \log n) / (\gamma \sum_k \eta_k)$: $O(1/k)$ for constant "
+    r"$\eta_k$, $O(1/\sqrt{k})$ for $\eta_k \sim 1/\sqrt{k}$; with steps $\eta$ it is "
+    r"$O(1/\log k)$.",
     quick={"problems": 32, "steps": 5000},
     book={"problems": 40, "steps": 5000},
     full={"problems": 1000, "steps": 10**6},
@@ -429,8 +431,8 @@ def _rates(slopes: Tensor, slow: float, of_bound: Tensor) -> tuple[Check, ...]:
             least=0.75,
             tag="observed",
             math=r"steps $1/L$: slope of $\log$ gap against $\log t$ within 0.1 of $-1$",
-            reason="the theorem bounds the gap from above; on some data it falls twice as "
-            "fast, 14 % of 120",
+            reason="the theorem bounds the gap from above; on some data it falls twice "
+            "as fast, 14 % of 120",
         ),
         Check.each(
             "steps 1/L: slope of log gap against log t",
@@ -551,13 +553,14 @@ _CONDITIONS = "rejected (margin, strictness or difference of the optima)"
 
 @claim(
     kind="theorem",
-    source="Gunasekar, Lee, Soudry and Srebro 2018, steepest descent on separable data (recalled); for normalized "
-    "decreasing steps Nacson, Lee, Gunasekar, Savarese, Srebro and Soudry 2019 (recalled) and Fan, Schmidt and "
-    "Thrampoulidis 2025, Theorem 1 (read); the bound is proved on the page",
-    statement="On separable data and the exponential loss, steepest descent in a norm, with steps whose lengths "
-    "tend to zero and have an infinite sum, reaches the largest margin in that "
-    r"norm: coordinate descent in $\ell_1$, gradient descent in $\ell_2$, sign descent "
-    r"in $\ell_\infty$.",
+    source="Gunasekar, Lee, Soudry and Srebro 2018, steepest descent on separable data "
+    "(recalled); for normalized decreasing steps Nacson, Lee, Gunasekar, Savarese, "
+    "Srebro and Soudry 2019 (recalled) and Fan, Schmidt and Thrampoulidis 2025, "
+    "Theorem 1 (read); the bound is proved on the page",
+    statement="On separable data and the exponential loss, steepest descent in a "
+    "norm, with steps whose lengths tend to zero and have an infinite sum, reaches "
+    r"the largest margin in that norm: coordinate descent in $\ell_1$, gradient "
+    r"descent in $\ell_2$, sign descent in $\ell_\infty$.",
     quick={"problems": 8, "steps": 7000},
     book={"problems": 20, "steps": 7000},
     full={"problems": 400, "steps": 10**5},
@@ -635,8 +638,9 @@ def _spent(own: Tensor) -> Control:
             most=0.25,
             tag="observed",
             math="own margin gap at most $10^{-3}$",
-            reason="the bar of the claim; where the lengths add up to 14 over the largest input, the loss stays above "
-            "$e^{-14}$ and nothing makes the examples that count few",
+            reason="the bar of the claim; where the lengths add up to 14 over the "
+            "largest input, the loss stays above $e^{-14}$ and nothing makes the "
+            "examples that count few",
         ),
         math=r"steps whose lengths fall like $1/k^2$, with a finite sum",
     )
@@ -678,8 +682,8 @@ def _own_norms(gaps: Tensor) -> tuple[Check, ...]:
                 least=SHARE,
                 tag="observed",
                 math=f"{formula}: own margin gap at most $10^{{-3}}$",
-                reason="that the gap tends to zero is proved, the bound far from sharp; 99 % of "
-                "240 data sets",
+                reason="that the gap tends to zero is proved, the bound far from "
+                "sharp; 99 % of 240 data sets",
             )
             for i, (name, formula) in enumerate(names)
         ),
@@ -703,12 +707,14 @@ def _own_norms(gaps: Tensor) -> tuple[Check, ...]:
 
 @claim(
     kind="theorem",
-    source="Zhang, Zou and Cao 2024 (Adam without epsilon, decreasing steps); Qian and Qian 2019 (AdaGrad, small "
-    "constant steps); Wang et al. 2022 (Adam with epsilon) (abstracts read, theorems recalled)",
-    statement=r"On separable data full-batch Adam without $\varepsilon$, with decreasing steps and decay rates that "
-    r"fit together, reaches the largest $\ell_\infty$ margin. AdaGrad, here with steps over the loss, which the "
-    r"theorem does not cover, is observed to reach the largest margin in the $\ell_2$ norm weighted by its own "
-    "limiting preconditioner.",
+    source="Zhang, Zou and Cao 2024 (Adam without epsilon, decreasing steps); Qian and "
+    "Qian 2019 (AdaGrad, small constant steps); Wang et al. 2022 (Adam with epsilon) "
+    "(abstracts read, theorems recalled)",
+    statement=r"On separable data full-batch Adam without $\varepsilon$, with "
+    "decreasing steps and decay rates that fit together, reaches the largest "
+    r"$\ell_\infty$ margin. AdaGrad, here with steps over the loss, which the theorem "
+    r"does not cover, is observed to reach the largest margin in the $\ell_2$ norm "
+    "weighted by its own limiting preconditioner.",
     quick={"problems": 8, "steps": 7000},
     book={"problems": 20, "steps": 7000},
     full={"problems": 400, "steps": 10**5},
@@ -790,8 +796,8 @@ def _adaptive(
             least=SHARE,
             tag="observed",
             math=r"Adam, $\epsilon = 0$: $\ell_\infty$ margin gap at most $10^{-3}$",
-            reason="the theorem's bound decays like a power of the number of steps, with "
-            "constants of the data; all of 60 data sets",
+            reason="the theorem's bound decays like a power of the number of steps, "
+            "with constants of the data; all of 60 data sets",
         ),
         Check.each(
             "Adam, epsilon = 0: gaps in l1 and l2 over the gap in l_inf",
@@ -819,8 +825,8 @@ def _adaptive(
             least=SHARE,
             tag="derived",
             math=r"AdaGrad: gap in $\ell_2$ over that gap at least 1",
-            reason=r"the largest margin of its norm is not that of $\ell_2$, unless the two "
-            "optima happen to coincide; 98 % of 120 data sets",
+            reason=r"the largest margin of its norm is not that of $\ell_2$, unless "
+            "the two optima happen to coincide; 98 % of 120 data sets",
         ),
     )
 

@@ -38,8 +38,8 @@ START = 0.5
 RESIDUAL, COMPLEMENTARITY, CLARKE, AVERAGED = 5e-3, 1e-4, 2e-2, 3e-2
 SHARE, MOST_STEPS = 0.9, 400
 ANNEALED = (
-    "a stationary point of the margin is a KKT point; that annealing comes so close to one is observed, "
-    "and no theorem on the flow applies"
+    "a stationary point of the margin is a KKT point; that annealing comes so close to "
+    "one is observed, and no theorem on the flow applies"
 )
 COARSE, FINE = 2e-3, 5e-4
 EULER = 0.5 / COARSE  # least margin up to which steps of either length follow the flow
@@ -136,13 +136,15 @@ def draw_networks(
 
 @claim(
     kind="theorem",
-    source="Lyu and Li 2020, Theorems 4.4 and A.9 (recalled); Ji and Telgarsky 2020 (abstract read: the direction "
-    "converges); the bound on the residual is proved on the page",
+    source="Lyu and Li 2020, Theorems 4.4 and A.9 (recalled); Ji and Telgarsky 2020 "
+    "(abstract read: the direction converges); the bound on the residual is proved on "
+    "the page",
     statement="Gradient flow on a homogeneous network whose exponential loss has come "
-    "below $1/n$ goes to infinity in a direction that is a KKT point of "
-    r"$\min \|\theta\|^2 / 2$ subject to margins of at least 1; for ReLU networks with "
-    "the subdifferential of Clarke. An annealed maximization of the margin, which is not the flow, comes close to "
-    "such points, and with ReLU to points on kinks of the activation.",
+    r"below $1/n$ goes to infinity in a direction that is a KKT point of $\min "
+    r"\|\theta\|^2 / 2$ subject to margins of at least 1; for ReLU networks with the "
+    "subdifferential of Clarke. An annealed maximization of the margin, which is not "
+    "the flow, comes close to such points, and with ReLU to points on kinks of the "
+    "activation.",
     quick={"draws": 8, "steps": 1500},
     book={"draws": 16, "steps": 2000},
     full={"draws": 100, "steps": 20_000},
@@ -375,11 +377,12 @@ def _smooth_checks(found: Residuals) -> tuple[Check, ...]:
             found.means,
             at_most=1,
             tag="proved",
-            math=r"squared ReLU, flow from $\log L = -10^2$ to $-10^{10}$: mean $\varepsilon^2$ over its bound "
-            r"$\frac1k \Delta \log\tilde\gamma / \Delta \log\rho$",
-            reason="proved on the page: the residual is at most the sine of the angle. What is missing to 1 is the "
-            "part of the rise that comes from the spread of the margins; the error of the quadrature is small beside "
-            "it",
+            math=r"squared ReLU, flow from $\log L = -10^2$ to $-10^{10}$: mean "
+            r"$\varepsilon^2$ over its bound $\frac1k \Delta \log\tilde\gamma / \Delta "
+            r"\log\rho$",
+            reason="proved on the page: the residual is at most the sine of the angle. "
+            "What is missing to 1 is the part of the rise that comes from the spread "
+            "of the margins; the error of the quadrature is small beside it",
             repeats=0.3,
         ),
         Check.each(
@@ -687,8 +690,8 @@ def _skip_control(beside: Tensor) -> Control:
             most=0.5,
             tag="observed",
             math="largest fall between records, relative, at most $10^{-3}$",
-            reason="a hundred thousand times the bar of the claim. While the linear part leads, the margins grow like "
-            r"$\rho$ and not like $\rho^3$",
+            reason="a hundred thousand times the bar of the claim. While the linear "
+            r"part leads, the margins grow like $\rho$ and not like $\rho^3$",
         ),
     )
 
@@ -756,11 +759,12 @@ def _fitted(name: str, fitted: Tensor) -> Check:
 
 @claim(
     kind="theorem",
-    source="Lyu and Li 2020, Theorem 4.3 (recalled; the order); the constant is proved on the page from the alignment "
-    "of Ji and Telgarsky 2020 (abstract read)",
-    statement="Along gradient flow of a $k$-homogeneous network whose exponential loss has come below $1/n$ the loss "
-    r"falls like $1/(t (\log t)^{2 - 2/k})$ and, if the gradients are locally Lipschitz, "
-    r"$t L (\log t)^{2 - 2/k} k^2 g^{2/k}$ tends to 1, with $g$ the normalized margin of the limit.",
+    source="Lyu and Li 2020, Theorem 4.3 (recalled; the order); the constant is proved "
+    "on the page from the alignment of Ji and Telgarsky 2020 (abstract read)",
+    statement="Along gradient flow of a $k$-homogeneous network whose exponential "
+    r"loss has come below $1/n$ the loss falls like $1/(t (\log t)^{2 - 2/k})$ and, if "
+    r"the gradients are locally Lipschitz, $t L (\log t)^{2 - 2/k} k^2 g^{2/k}$ tends "
+    "to 1, with $g$ the normalized margin of the limit.",
     quick={"draws": 8},
     book={"draws": 8},
     full={"draws": 50},
@@ -907,8 +911,8 @@ def _rate(k: int, products: Tensor) -> tuple[Check, Check]:
                 least=SHARE,
                 tag="observed",
                 math=f"{flat[1]}, at most 1.5",
-                reason="the limit is proved and this factor is not; the direction is still "
-                "turning at the start",
+                reason="the limit is proved and this factor is not; the direction is "
+                "still turning at the start",
             ),
             Check.share(
                 f"{end[0]} within 5 % of 1",
@@ -970,11 +974,12 @@ def _ladder(setting: Setting, draws: int) -> list[tuple[int, Networks]]:
 
 @claim(
     kind="theorem",
-    source="Ji and Telgarsky 2020, the theorem on alignment (abstract read, theorem recalled); the bound on the mean "
-    "is proved on the page",
-    statement="Along gradient flow of a homogeneous network with locally Lipschitz gradients, from a loss below $1/n$ "
-    "on, the parameters and the negative gradient of the loss come to point in the same direction. "
-    "ReLU is not covered; there an averaged gradient is observed to align at the end of annealing.",
+    source="Ji and Telgarsky 2020, the theorem on alignment (abstract read, theorem "
+    "recalled); the bound on the mean is proved on the page",
+    statement="Along gradient flow of a homogeneous network with locally Lipschitz "
+    "gradients, from a loss below $1/n$ on, the parameters and the negative gradient "
+    "of the loss come to point in the same direction. ReLU is not covered; there an "
+    "averaged gradient is observed to align at the end of annealing.",
     quick={"draws": 8, "steps": 1500},
     book={"draws": 8, "steps": 2000},
     full={"draws": 50, "steps": 20_000},
@@ -1031,8 +1036,9 @@ def _alignment_control(ends: Tensor) -> Control:
             most=0.1,
             tag="derived",
             math=r"$1 - \cos\angle$ at $\log L = -10^{10}$ at most 0.1",
-            reason=r"the bar of the flow; here the limit is $1 - \sqrt{2/3} \approx 0.18$, where the gradient is "
-            "multiplied by 4 in the output layer, which has a third of the square of the flow's own norm",
+            reason=r"the bar of the flow; here the limit is $1 - \sqrt{2/3} \approx "
+            "0.18$, where the gradient is multiplied by 4 in the output layer, which "
+            "has a third of the square of the flow's own norm",
         ),
     )
 
@@ -1052,10 +1058,11 @@ def _aligned(
             means,
             at_most=1,
             tag="proved",
-            math=r"squared ReLU: $\int \tan^2\!\angle\; d\log\rho$ over its bound $\frac1k \Delta\log\tilde\gamma$, "
-            r"$\log L$ from $-10^2$ to $-10^{10}$",
-            reason="proved on the page; what is missing to 1 is the part of the rise that comes from the spread of "
-            r"the margins, a percent or more, beside which the quadrature's error is small",
+            math=r"squared ReLU: $\int \tan^2\!\angle\; d\log\rho$ over its bound "
+            r"$\frac1k \Delta\log\tilde\gamma$, $\log L$ from $-10^2$ to $-10^{10}$",
+            reason="proved on the page; what is missing to 1 is the part of the rise "
+            "that comes from the spread of the margins, a percent or more, beside "
+            "which the quadrature's error is small",
             repeats=0.02,
         ),
         Check.share(
@@ -1107,13 +1114,14 @@ def _misalignment(theta: Tensor, pull: Tensor) -> Tensor:
 
 @claim(
     kind="open",
-    source="Cai et al. 2025 (near-homogeneous networks), Nacson et al. 2019 (the constrained path of sums of different "
-    "degrees) and Kunin et al. 2023 (quasi-homogeneous networks), abstracts read; the law of the linear part is "
+    source="Cai et al. 2025 (near-homogeneous networks), Nacson et al. 2019 (the "
+    "constrained path of sums of different degrees) and Kunin et al. 2023 "
+    "(quasi-homogeneous networks), abstracts read; the law of the linear part is "
     "derived on the page",
     statement="In the sum of a linear model and a two-layer network of degree 2 or 3, "
     "the linear part's share of the output vanishes: its norm grows like half of "
-    r"$\log\log(1/L)$ beside degree 2, and stops growing beside degree 3. "
-    "What holds outside the near-homogeneous and quasi-homogeneous networks is open.",
+    r"$\log\log(1/L)$ beside degree 2, and stops growing beside degree 3. What holds "
+    "outside the near-homogeneous and quasi-homogeneous networks is open.",
     quick={"draws": 8},
     book={"draws": 8},
     full={"draws": 50},

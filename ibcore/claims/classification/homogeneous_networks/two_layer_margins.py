@@ -54,13 +54,12 @@ def normalized_margin(model: Margins, theta: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Vardi, Shamir and Srebro 2022 (abstract read; the theorem and its two points are recalled); limit, speed "
-    "and escape are derived on the page",
+    source="Vardi, Shamir and Srebro 2022 (abstract read; the theorem and its two "
+    "points are recalled); limit, speed and escape are derived on the page",
     statement="Gradient flow on a two-layer ReLU network can converge in direction to "
     "a KKT point of the max-margin program that is not even a local optimum, from a "
-    "set of starts of positive probability: with two neurons on $(1, 1/4)$, "
-    r"$(-1, 1/4)$ the normalized margin tends to $1/4$ although $\sqrt{17}/8$ is "
-    "possible.",
+    "set of starts of positive probability: with two neurons on $(1, 1/4)$, $(-1, "
+    r"1/4)$ the normalized margin tends to $1/4$ although $\sqrt{17}/8$ is possible.",
     quick={"starts": 8, "at_random": 0, "size": 0.5},
     book={"starts": 48, "at_random": 200, "size": 0.5},
     full={"starts": 1000, "at_random": 10_000, "size": 0.5},
@@ -158,8 +157,9 @@ def _trap_checks(caught: Tensor, escaped: Tensor, law: Tensor) -> tuple[Check, .
             growth=2 / 3,
             tag="derived",
             math=r"gap $\times\, 8 \log\frac1L \big/ \|\theta_2\|^2$ at $\log L = -10^4$",
-            reason=r"what is left out is of the order of $1/(\|\theta_2\|^2 \log\frac1L)$, and the square of "
-            r"a Gaussian in three dimensions is below $\varepsilon$ with a chance of order $\varepsilon^{3/2}$",
+            reason=r"what is left out is of the order of $1/(\|\theta_2\|^2 "
+            r"\log\frac1L)$, and the square of a Gaussian in three dimensions is below "
+            r"$\varepsilon$ with a chance of order $\varepsilon^{3/2}$",
         ),
     )
 
@@ -173,8 +173,9 @@ def _limit_checks(points: list[KKT], gains: Tensor) -> tuple[Check, ...]:
             [point.residual for point in points],
             at_most=1e-5,
             tag="proved",
-            reason=r"the dead neuron keeps its size while $\|\theta\|$ grows to $2.8 \cdot 10^5$; "
-            "larger than 1e-5 if it starts at more than 2.8, five standard deviations",
+            reason=r"the dead neuron keeps its size while $\|\theta\|$ grows to $2.8 "
+            r"\cdot 10^5$; larger than 1e-5 if it starts at more than 2.8, five "
+            "standard deviations",
         ),
         Check.each(
             "their multipliers at margin 1",
@@ -297,13 +298,15 @@ def wide_start(
 
 @claim(
     kind="theorem",
-    source="Chizat and Bach 2020 (abstract read, theorem recalled: infinite width, given that the flow converges); "
-    "finite widths are observed; for the output layer alone Soudry et al. 2018",
-    statement="Both layers of an infinitely wide two-layer network with differentiable features, started balanced and "
-    "with neurons of both signs in every direction, and trained by gradient flow on an exponential tail, maximize "
-    "the margin in variation norm, if the flow converges; with the output layer alone trained, the margin "
-    "of a kernel. Finite ReLU networks in the plane do so from starts at which every point is seen by a neuron of "
-    "its sign.",
+    source="Chizat and Bach 2020 (abstract read, theorem recalled: infinite width, "
+    "given that the flow converges); finite widths are observed; for the output layer "
+    "alone Soudry et al. 2018",
+    statement="Both layers of an infinitely wide two-layer network with differentiable "
+    "features, started balanced and with neurons of both signs in every direction, and "
+    "trained by gradient flow on an exponential tail, maximize the margin in variation "
+    "norm, if the flow converges; with the output layer alone trained, the margin of a "
+    "kernel. Finite ReLU networks in the plane do so from starts at which every point "
+    "is seen by a neuron of its sign.",
     quick={"datasets": 8, "starts": 1, "widths": [30, 100], "narrow": 3},
     book={"datasets": 8, "starts": 1, "widths": [10, 30, 100, 1000], "narrow": 4},
     full={
@@ -456,8 +459,9 @@ def _end_checks(name: str, ends: _Ends) -> tuple[Check, Check]:
             least=0.9,
             tag="observed",
             math=f"{name}: gap to the variation-norm margin at $\\log L = -10^{{10}}$ within its bar",
-            reason=r"the theorem is for infinite width. With the rate $\kappa$ that the data predict, a gap of a tenth "
-            r"at $\log L = -1$ has become $10^{-1 - 10 \kappa}$; $10^{-8}$ is the oracle's own gap",
+            reason=r"the theorem is for infinite width. With the rate $\kappa$ that "
+            r"the data predict, a gap of a tenth at $\log L = -1$ has become $10^{-1 - "
+            r"10 \kappa}$; $10^{-8}$ is the oracle's own gap",
         ),
         Check.share(
             f"{name}: exponent over the predicted rate at least 0.95",
@@ -465,8 +469,8 @@ def _end_checks(name: str, ends: _Ends) -> tuple[Check, Check]:
             at_least=0.95,
             least=0.9,
             tag="derived",
-            reason="the slowest mode of the linearization; a start may hold little of it, and a gap that reaches "
-            "rounding ends low",
+            reason="the slowest mode of the linearization; a start may hold little of "
+            "it, and a gap that reaches rounding ends low",
         ),
     )
 

@@ -142,8 +142,9 @@ def _exponents(log_loss: Tensor, values: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Ji and Telgarsky 2020, on deep linear networks; with support vectors that span the space, Ji and "
-    "Telgarsky 2019 (both recalled); from a balanced start proved, rates from others derived on the page",
+    source="Ji and Telgarsky 2020, on deep linear networks; with support vectors that "
+    "span the space, Ji and Telgarsky 2019 (both recalled); from a balanced start "
+    "proved, rates from others derived on the page",
     statement="For a fully connected linear network of any depth $k$ with one output, "
     "gradient flow on the exponential or logistic loss of separable data that drives "
     r"the loss to zero turns $W_k \cdots W_1$ to the $\ell_2$ max-margin direction. "
@@ -198,8 +199,9 @@ def _from_balance(
         (sines / bound)[1:].amax(0),
         at_most=1,
         tag="proved",
-        reason="proved on the page for the exponential loss and a balanced start, at all times "
-        r"from the first stop on: a multiple of $(\log 1/L)^{-1/k}$ if $k \ge 3$",
+        reason="proved on the page for the exponential loss and a balanced start, at "
+        r"all times from the first stop on: a multiple of $(\log 1/L)^{-1/k}$ if $k "
+        r"\ge 3$",
         math=rf"balanced start, depth {depth}: $\sin\angle$ over its bound, "
         r"$\log L = -10^4$ to $-10^{10}$",
     )
@@ -233,8 +235,8 @@ def judge_direction(
     )[on]
     exponents = {k: _exponents(log_loss[k], sines[k]) for k in sines}
     settled = (
-        "corrections are of relative size $(\\log 1/L)^{-2/k}$, at most 0.0003 where the "
-        "exponent is read off"
+        "corrections are of relative size $(\\log 1/L)^{-2/k}$, at most 0.0003 where "
+        "the exponent is read off"
     )
     return (
         *(_turned(depth, -log_loss[depth][-1], sines[depth][-1]) for depth in sines),
@@ -255,8 +257,8 @@ def judge_direction(
             equals=1,
             atol=5e-3,
             tag="derived",
-            reason="corrections are below 0.0001, and the support vectors' condition magnifies "
-            "the flow's tolerance: at most 0.0004 for 110 problems",
+            reason="corrections are below 0.0001, and the support vectors' condition "
+            "magnifies the flow's tolerance: at most 0.0004 for 110 problems",
             math=r"spanned: $\sin\angle \cdot \log(1/L)$ over its prediction at the end",
         ),
         Check.largest(
@@ -280,8 +282,8 @@ def _turned(depth: int, size: Tensor, sines: Tensor) -> Check:
         at_most=ANGLE,
         growth=0.25,
         tag="derived",
-        reason="the theorem gives the limit 0, the derivation the slower of the two rates; "
-        "the constant stayed below 2.2 for 156 problems",
+        reason="the theorem gives the limit 0, the derivation the slower of the two "
+        "rates; the constant stayed below 2.2 for 156 problems",
         math=rf"depth {depth}: $\sin\angle \cdot (\log 1/L)^{{1/k}}$ at "
         r"$\log L = -10^{10}$",
     )
@@ -313,8 +315,8 @@ def _other_tail(
             at_most=1e-2,
             most=0.25,
             tag="observed",
-            reason="at the deepest network the claim asks for 0.013, at the others for less; "
-            "0.018 or more for 156 problems",
+            reason="at the deepest network the claim asks for 0.013, at the others for "
+            "less; 0.018 or more for 156 problems",
             math=r"$\sin\angle(w, \hat w) \le 0.01$",
         ),
         math=r"a polynomial tail $\ell = 1/m$ from $\log L = -100$ on, at $L = e^{-8}$",
@@ -324,12 +326,12 @@ def _other_tail(
 
 @claim(
     kind="theorem",
-    source="Ji and Telgarsky 2019 (recalled; proved on the page); conservation: Arora, Cohen and Hazan 2018, Du, Hu "
-    "and Lee 2018; rates derived on the page",
-    statement="Gradient flow on a linear network conserves "
-    "$W_{j+1}^T W_{j+1} - W_j W_j^T$. If there is one output and the loss goes to zero, "
-    r"every layer divided by its norm becomes of rank one, $\sigma_2/\sigma_1$ falling "
-    r"like $(\log(1/L))^{-1/k}$ or faster, and adjacent layers align.",
+    source="Ji and Telgarsky 2019 (recalled; proved on the page); conservation: Arora, "
+    "Cohen and Hazan 2018, Du, Hu and Lee 2018; rates derived on the page",
+    statement="Gradient flow on a linear network conserves $W_{j+1}^T W_{j+1} - W_j "
+    "W_j^T$. If there is one output and the loss goes to zero, every layer divided by "
+    r"its norm becomes of rank one, $\sigma_2/\sigma_1$ falling like "
+    r"$(\log(1/L))^{-1/k}$ or faster, and adjacent layers align.",
     quick={"depths": (2,), "each": 4},
     book={"depths": (2, 3, 4), "each": 4},
     full={"depths": (2, 3, 4), "each": 100},
@@ -361,8 +363,8 @@ def judge_alignment(runs: Mapping[int, Alignment]) -> tuple[Check, ...]:
             at_most=1e-8,
             tag="proved",
             math=r"imbalance: drift over its size until $\log L = -30$",
-            reason="conserved but for the integrator's error: with tolerances 1e-6, 1e-7 and "
-            "1e-8 at most 8e-7, 1e-7 and 4e-10 in 360 runs; the last is used",
+            reason="conserved but for the integrator's error: with tolerances 1e-6, "
+            "1e-7 and 1e-8 at most 8e-7, 1e-7 and 4e-10 in 360 runs; the last is used",
             precision=True,
         ),
         Check.each(
@@ -380,8 +382,8 @@ def judge_alignment(runs: Mapping[int, Alignment]) -> tuple[Check, ...]:
             equals=-1,
             atol=1e-3,
             tag="derived",
-            reason="corrections are of relative size $(\\log 1/L)^{-2/k}$, at most 0.0003 where "
-            "the exponent is read off",
+            reason="corrections are of relative size $(\\log 1/L)^{-2/k}$, at most "
+            "0.0003 where the exponent is read off",
             math=r"depth $\times$ exponent of $\sigma_2/\sigma_1$ in $\log(1/L)$",
         ),
         Check.each(
@@ -391,10 +393,10 @@ def judge_alignment(runs: Mapping[int, Alignment]) -> tuple[Check, ...]:
             ),
             at_most=1,
             tag="derived",
-            reason="the theorem gives the limit 0 of the sine, the derivation the rate; the "
-            "constant stayed below 0.12 in 468 runs",
-            math=r"adjacent layers: $\sin\angle \cdot (\log 1/L)^{2/k}$ at "
-            r"$\log L = -10^{10}$",
+            reason="the theorem gives the limit 0 of the sine, the derivation the "
+            "rate; the constant stayed below 0.12 in 468 runs",
+            math=r"adjacent layers: $\sin\angle \cdot (\log 1/L)^{2/k}$ at $\log L = "
+            "-10^{10}$",
         ),
         Check.each(
             "adjacent layers: depth * exponent of sin in log 1/L",
@@ -402,8 +404,8 @@ def judge_alignment(runs: Mapping[int, Alignment]) -> tuple[Check, ...]:
             equals=-2,
             atol=0.05,
             tag="derived",
-            reason="the sine is a difference of two nearly equal directions: at most 0.008 off in "
-            "468 runs",
+            reason="the sine is a difference of two nearly equal directions: at most "
+            "0.008 off in 468 runs",
             math=r"adjacent layers: depth $\times$ exponent of $\sin\angle$ in $\log(1/L)$",
         ),
     )
@@ -416,8 +418,8 @@ def _of_rank_one(depth: int, run: Alignment) -> Check:
         run.ratios[-1] * run.size() ** (1 / depth),
         at_most=1,
         tag="derived",
-        reason="the theorem gives the limit 0 of the ratio, the derivation the rate; the "
-        "constant stayed below 0.43 in 468 runs",
+        reason="the theorem gives the limit 0 of the ratio, the derivation the rate; "
+        "the constant stayed below 0.43 in 468 runs",
         math=rf"depth {depth}: $\sigma_2/\sigma_1 \cdot (\log 1/L)^{{1/k}}$ at "
         r"$\log L = -10^{10}$",
     )
@@ -502,8 +504,8 @@ def _large_start(setting: Setting, batch: Batch) -> tuple[Control, Trajectory]:
             at_most=0.3,
             most=0.25,
             tag="observed",
-            reason="thirty thousand times what the claim asks for at depth 2; 0.45 or more in 156 "
-            "runs",
+            reason="thirty thousand times what the claim asks for at depth 2; 0.45 or "
+            "more in 156 runs",
             math=r"$\sigma_2/\sigma_1 \le 0.3$",
         ),
         math="start 15 times as large, depth 2, at $L = 0.01$",

@@ -56,12 +56,13 @@ FAILS = (
 
 @claim(
     kind="theorem",
-    source="Arora, Cohen, Hu and Luo 2019, on the singular values of the product (recalled, and proved on the page for "
-    "simple ones); conservation and the end-to-end equation: Arora, Cohen and Hazan 2018 (recalled, and proved there)",
-    statement=r"Under gradient flow on an analytic loss $\ell(W)$ of $W = W_k \cdots W_1$ from a "
-    r"balanced start, singular values obey $\sigma_r' = -k \sigma_r^{2 - 2/k} \langle "
-    r"\nabla \ell(W), u_r v_r^T \rangle$: large ones move fast, the more so the "
-    "deeper.",
+    source="Arora, Cohen, Hu and Luo 2019, on the singular values of the product "
+    "(recalled, and proved on the page for simple ones); conservation and the "
+    "end-to-end equation: Arora, Cohen and Hazan 2018 (recalled, and proved there)",
+    statement=r"Under gradient flow on an analytic loss $\ell(W)$ of $W = W_k \cdots "
+    r"W_1$ from a balanced start, singular values obey $\sigma_r' = -k \sigma_r^{2 - "
+    r"2/k} \langle \nabla \ell(W), u_r v_r^T \rangle$: large ones move fast, the more "
+    "so the deeper.",
     quick={"depths": (2, 3), "instances": 3},
     book={"depths": (2, 3, 4), "instances": 8},
     full={"depths": (2, 3, 4, 5), "instances": 20},
@@ -100,8 +101,8 @@ def off_balance(depth: int, rates: Sequence[float]) -> Control:
             tag="observed",
             reason="a tenth of the largest rate, a thousand times the bar of the claim",
         ),
-        math=rf"depth {depth}: the same $W$ at the start, $W_1$ tripled and $W_{depth}$ "
-        "divided by three",
+        math=f"depth {depth}: the same $W$ at the start, $W_1$ tripled and "
+        f"$W_{depth}$ divided by three",
     )
 
 
@@ -223,12 +224,13 @@ def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
 
 @claim(
     kind="empirical",
-    source="Li, Luo and Lyu 2021 (recalled): proved for depth 2 and symmetric W = U U^T, stage by stage, under "
-    "assumptions on eigenvalues and convergence; Jin et al. 2023 (recalled): all stages of gradient descent under "
-    "restricted isometry; the approach of whole paths is measured here",
-    statement="As the start shrinks, the first stage of gradient flow on $f(U U^T)$ is "
-    "that of greedy low-rank learning, and in these runs the whole path follows: from a "
-    "stationary point of rank $r - 1$ it leaves along the top eigenvector of "
+    source="Li, Luo and Lyu 2021 (recalled): proved for depth 2 and symmetric W = U "
+    "U^T, stage by stage, under assumptions on eigenvalues and convergence; Jin et al. "
+    "2023 (recalled): all stages of gradient descent under restricted isometry; the "
+    "approach of whole paths is measured here",
+    statement="As the start shrinks, the first stage of gradient flow on $f(U U^T)$ "
+    "is that of greedy low-rank learning, and in these runs the whole path follows: "
+    "from a stationary point of rank $r - 1$ it leaves along the top eigenvector of "
     r"$-\nabla f$ and goes to one of rank $r$.",
     quick={
         "size": 8,
@@ -315,8 +317,8 @@ def mf_glrl(
             math=f"first stage: distance from the path at scale {smallest}",
             at_most=10 * RESOLVED,
             tag="derived",
-            reason="the theorem has the limit of vanishing scale; ten times the resolution of "
-            "curves made of segments",
+            reason="the theorem has the limit of vanishing scale; ten times the "
+            "resolution of curves made of segments",
             precision=True,
         ),
         Check.each(
@@ -463,8 +465,8 @@ def _missed(products: Tensor, path: Greedy) -> float:
 
 @claim(
     kind="empirical",
-    source="Arora, Cohen, Hu and Luo 2019, the experiments on matrix completion (recalled); sizes, scales and bars are "
-    "ours",
+    source="Arora, Cohen, Hu and Luo 2019, the experiments on matrix completion "
+    "(recalled); sizes, scales and bars are ours",
     statement="Where the completion of least nuclear norm is wrong, gradient descent "
     "on $W_3 W_2 W_1$ from a small start is mostly right: closer to the matrix of low "
     "rank on nine of ten instances, ten times closer on three of four.",
@@ -597,8 +599,8 @@ def _ahead(name: str, ratios: Tensor, factor: float, least: float) -> Check:
         at_most=factor,
         least=least,
         tag="observed",
-        reason="the trend is that of the source's experiments; the share asked for is below that "
-        "on other seeds",
+        reason="the trend is that of the source's experiments; the share asked for is "
+        "below that on other seeds",
     )
 
 

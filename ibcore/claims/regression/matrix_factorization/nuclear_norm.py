@@ -64,13 +64,13 @@ def _distances(found: Tensor, expected: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Gunasekar et al. 2017 for the limit of vanishing scale and Wu and Rebeschini 2021 for finite scales (both "
-    "recalled); proved on the page, with convergence",
+    source="Gunasekar et al. 2017 for the limit of vanishing scale and Wu and "
+    "Rebeschini 2021 for finite scales (both recalled); proved on the page, with "
+    "convergence",
     statement="If the symmetric matrices $A_i$ commute and some positive semidefinite "
-    r"matrix fits, gradient flow on $U$ from $U = \alpha I$ converges to the fit "
-    r"$W = U U^T$ that minimizes "
-    r"$\operatorname{tr}(W \log W - W) - \log(\alpha^2) \operatorname{tr} W$, the "
-    r"nuclear norm for $\alpha \to 0$.",
+    r"matrix fits, gradient flow on $U$ from $U = \alpha I$ converges to the fit $W = "
+    r"U U^T$ that minimizes $\operatorname{tr}(W \log W - W) - \log(\alpha^2) "
+    r"\operatorname{tr} W$, the nuclear norm for $\alpha \to 0$.",
     quick={"size": 6, "observations": 3, "problems": 4, "scales": (1.0, 1e-1, 1e-3)},
     book={
         "size": 8,
@@ -130,8 +130,8 @@ def mf_nuclear_commuting(
             least=0.9,
             tag="proved",
             math="distance to the entropy program at most $10^{-9}$, relative",
-            reason="a hundred times the tolerance of the integrator, whose errors add up "
-            "over the longer paths from small scales",
+            reason="a hundred times the tolerance of the integrator, whose errors add "
+            "up over the longer paths from small scales",
             precision=True,
         ),
         Check.each(
@@ -139,8 +139,8 @@ def mf_nuclear_commuting(
             distances,
             at_most=1e-6,
             tag="proved",
-            reason="the integrator's tolerance 1e-11 times at most 1e5 for the conditioning "
-            "of the program at the smallest scale",
+            reason="the integrator's tolerance 1e-11 times at most 1e5 for the "
+            "conditioning of the program at the smallest scale",
             precision=True,
         ),
         Check.each(
@@ -223,14 +223,14 @@ def _not_commuting(
 
 @claim(
     kind="empirical",
-    source="Li, Ma and Zhang 2018, the theorem on recovery under restricted isometry (recalled), whose constant is not "
-    "verified here; growth in the spectral phase: Stoger and Soltanolkotabi 2021, Li, Luo and Lyu 2021 (both "
-    "recalled); the exponent derived on the page",
+    source="Li, Ma and Zhang 2018, the theorem on recovery under restricted isometry "
+    "(recalled), whose constant is not verified here; growth in the spectral phase: "
+    "Stoger and Soltanolkotabi 2021, Li, Luo and Lyu 2021 (both recalled); the "
+    "exponent derived on the page",
     statement=r"Gradient descent on a square factor $U$ from $U = \alpha I$ recovers a "
-    "positive semidefinite $W$ of rank one from so few Gaussian observations that other "
-    r"positive semidefinite matrices fit as well; the error falls as "
-    r"$\alpha^{2 - 2q}$, $q$ the ratio of the two largest eigenvalues of the mean of "
-    "$y_i A_i$.",
+    "positive semidefinite $W$ of rank one from so few Gaussian observations that "
+    r"other positive semidefinite matrices fit as well; the error falls as $\alpha^{2 "
+    "- 2q}$, $q$ the ratio of the two largest eigenvalues of the mean of $y_i A_i$.",
     quick={"size": 20, "problems": 8, "steps": 700},
     book={"size": 20, "problems": 15, "steps": 900},
     full={"size": 60, "problems": 20, "steps": 2000},
@@ -308,8 +308,8 @@ def _recovered(shortest: Tensor, least: Sequence[float]) -> tuple[Check, ...]:
             shortest,
             at_least=0.5,
             tag="derived",
-            reason="it recovers the share n / (d(d+1)/2) of the truth's squared norm, about "
-            "0.43 here, so that the error is near 0.76",
+            reason="it recovers the share n / (d(d+1)/2) of the truth's squared norm, "
+            "about 0.43 here, so that the error is near 0.76",
         ),
         Check.share(
             "least trace: relative error at most 1e-6",
@@ -351,8 +351,8 @@ def _falling(errors: Tensor, ratios: Tensor) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             math=r"exponent of the error from $\alpha = 10^{-6}$ to $10^{-8}$ over $2 - 2q$ within 5 % of 1",
-            reason="the spectral phase is left at a time that is known up to a constant, the "
-            "less so the closer $q$ is to 1; 147 of 150 problems",
+            reason="the spectral phase is left at a time that is known up to a "
+            "constant, the less so the closer $q$ is to 1; 147 of 150 problems",
         ),
     )
 
@@ -389,8 +389,8 @@ def large_start(errors: Tensor) -> Control:
             at_most=0.05,
             most=0.25,
             tag="observed",
-            reason="five times what a loss of 1e-4 leaves under an isometry; what the start is "
-            "made of stays as far as that fits",
+            reason="five times what a loss of 1e-4 leaves under an isometry; what the "
+            "start is made of stays as far as that fits",
         ),
         math=r"the same observations, start of scale $\alpha = 0.5$",
     )
@@ -398,12 +398,13 @@ def large_start(errors: Tensor) -> Control:
 
 @claim(
     kind="theorem",
-    source="Li, Luo and Lyu 2021 (recalled), the counterexample to the conjecture of Gunasekar et al. 2017; the least "
-    "nuclear norm proved, the exponent derived on the page",
+    source="Li, Luo and Lyu 2021 (recalled), the counterexample to the conjecture of "
+    "Gunasekar et al. 2017; the least nuclear norm proved, the exponent derived on the "
+    "page",
     statement=r"A $4 \times 4$ matrix with three observed entries $1, R, R$, $R > 1$, "
     "has a completion of nuclear norm $4R$. Gradient flow on $U U^T$ from a start of "
     r"vanishing scale $\varepsilon$ in general position ends at a completion of rank "
-    r"one, of nuclear norm $2 + 2 R^2$. Derived: the second eigenvalue falls as "
+    "one, of nuclear norm $2 + 2 R^2$. Derived: the second eigenvalue falls as "
     r"$\varepsilon^{2 - 2q}$.",
     quick={"starts": 8, "scales": (1e-1, 1e-12, 1e-14)},
     book={"starts": 8, "scales": (1e-1, 1e-2, 1e-4, 1e-8, 1e-12, 1e-14)},
@@ -454,8 +455,8 @@ def mf_nuclear_refuted(
             growth=0.5,
             tag="derived",
             math="trace at the smallest scale, $2 + 2R^2$ for a vanishing one",
-            reason=r"what is missing falls as $\varepsilon^{2 - 2q}$, with a constant that "
-            "depends on the start; at most 0.0024 on sixteen starts",
+            reason=r"what is missing falls as $\varepsilon^{2 - 2q}$, with a constant "
+            "that depends on the start; at most 0.0024 on sixteen starts",
         ),
         Check.largest(
             "second over first eigenvalue at the smallest scale",

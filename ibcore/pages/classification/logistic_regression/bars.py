@@ -51,6 +51,6 @@ def settled(constants: Tensor) -> Check:
         least=0.9,
         tag="observed",
         math=r"$\sin\angle \cdot \log t$ constant to 1 %, $\log t$ from $10^3$ to $10^6$",
-        reason=r"$t^{-\kappa} < e^{-5}$ from the start of the window; the theorem names no "
-        "time by which the constant settles",
+        reason=r"$t^{-\kappa} < e^{-5}$ from the start of the window; the theorem "
+        "names no time by which the constant settles",
     )

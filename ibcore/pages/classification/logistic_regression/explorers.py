@@ -68,6 +68,7 @@ def explore_training(power: int, loss: str) -> tuple[Figure, str]:
     early = POWERS[k] < power
     ended = f", where this run ends before 10^{power:,}" if early else ""
     return fig, (
-        f"{loss.capitalize()} loss at t = 10^{POWERS[k]:,}{ended}: the line is {angles[k]:.2g} degrees from the "
-        f"max-margin line, and the loss is 10^{float(run.log_loss[k, 0]) / LOG_10:,.1f}."
+        f"{loss.capitalize()} loss at t = 10^{POWERS[k]:,}{ended}: the line is "
+        f"{angles[k]:.2g} degrees from the max-margin line, and the loss is "
+        f"10^{float(run.log_loss[k, 0]) / LOG_10:,.1f}."
     )

@@ -131,9 +131,10 @@ def own_problem(setting: Setting, X: object, y: object) -> Problems:
     best = max_margin(data.X, data.y)
     if best.rate < OWN_RATE:
         raise InvalidInput(
-            f"the flow on these data settles like t^-{best.rate:.2g}, too slowly for the times of the claim, which "
-            f"needs t^-{OWN_RATE:g} or faster. Some examples are almost support vectors, or almost dependent; remove "
-            f"those, or scale the columns."
+            f"the flow on these data settles like t^-{best.rate:.2g}, too slowly for "
+            f"the times of the claim, which needs t^-{OWN_RATE:g} or faster. Some "
+            "examples are almost support vectors, or almost dependent; remove those, "
+            "or scale the columns."
         )
     return Problems((Batch.of([(data, best)], setting.device),), 0)
 

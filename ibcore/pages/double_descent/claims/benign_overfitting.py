@@ -84,17 +84,13 @@ def measure_benign(drawn: BenignProblems, setting: Setting) -> Interpolants:
 @claim(
     kind="empirical",
     source="Bartlett, Long, Lugosi and Tsigler 2020 (abstract read, theorem recalled); "
-    "the formula for large n: "
-    "Hastie, Montanari, Rosset and Tibshirani 2022 (recalled); its values here are "
-    "worked out "
-    "on the page",
+    "the formula for large n: Hastie, Montanari, Rosset and Tibshirani 2022 "
+    "(recalled); its values here are worked out on the page",
     statement="The least-norm interpolant of noisy labels loses nothing in the limit "
-    "if the covariance of the inputs "
-    "has a few large eigenvalues and a tail of many more than $n$ small ones: its "
-    "excess risk falls like $1/n$ with a "
-    r"tail of $n^2/5$. With eigenvalues $i^{-a}$ the noise costs $a - 1$ times its "
-    r"variance, however many examples "
-    "there are.",
+    "if the covariance of the inputs has a few large eigenvalues and a tail of many "
+    "more than $n$ small ones: its excess risk falls like $1/n$ with a tail of "
+    "$n^2/5$. With eigenvalues $i^{-a}$ the noise costs $a - 1$ times its variance, "
+    "however many examples there are.",
     quick={"sizes": (25, 50, 100), "draws": 16},
     book={"sizes": (25, 50, 100, 200), "draws": 16},
     full={"sizes": (25, 50, 100, 200, 400, 800), "draws": 64},
@@ -110,16 +106,7 @@ def benign_overfitting(measured: Interpolants) -> Evidence:
     shown = [benign.KINDS.index(f"power {power:g}") for power in benign.POWERS]
     limits = torch.tensor([power_law_noise(power) for power in benign.POWERS]).double()
     checks = (
-        Check.each(
-            "every noisy label is fitted: misfit",
-            measured.misfit,
-            at_most=1e-6,
-            tag="derived",
-            precision=True,
-            reason=r"rounding of $10^{-16}$ times the condition of the Gram matrix, "
-            r"about $n^3$ with eigenvalues "
-            "$i^{-3}$, with a factor of ten to spare at the largest $n$",
-        ),
+        _fitted(measured),
         _formula_check(measured),
         Check.each(
             "log2 of the cost of the noise over k*/n + n/R, within a factor of three",
@@ -128,7 +115,7 @@ def benign_overfitting(measured: Interpolants) -> Evidence:
             atol=math.log2(3),
             tag="observed",
             math=r"$\log_2$ of the cost of the noise over $k^*/n + n/R_{k^*}$, within "
-            r"a factor of three",
+            "a factor of three",
             reason="the theorem has constants that it does not name; a factor of three "
             "in either direction is ours",
             repeats=0.3,
@@ -169,6 +156,20 @@ def benign_overfitting(measured: Interpolants) -> Evidence:
     return Evidence(checks, control)
 
 
+def _fitted(measured: Interpolants) -> Check:
+    """That all noisy labels are interpolated."""
+    return Check.each(
+        "every noisy label is fitted: misfit",
+        measured.misfit,
+        at_most=1e-6,
+        tag="derived",
+        precision=True,
+        reason="rounding of $10^{-16}$ times the condition of the Gram matrix, about "
+        "$n^3$ with eigenvalues $i^{-3}$, with a factor of ten to spare at the "
+        "largest $n$",
+    )
+
+
 def _formula_check(measured: Interpolants) -> Check:
     """Mean cost of the noise over the formula, for every spectrum and number of
     samples.
@@ -183,6 +184,6 @@ def _formula_check(measured: Interpolants) -> Check:
         tag="derived",
         math="cost of the noise over its formula for large $n$",
         reason="a relative error of $1/n$ of the formula, and five standard errors of "
-        "the mean, as the cost spreads by "
-        "at most $4/n$ a draw in a study over $n = 25$ to 200",
+        "the mean, as the cost spreads by at most $4/n$ a draw in a study over $n = "
+        "25$ to 200",
     )

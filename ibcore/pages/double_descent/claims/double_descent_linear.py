@@ -107,16 +107,13 @@ def measure_weak(sizes: WeakSizes, setting: Setting) -> WeakRisks:
 @claim(
     kind="theorem",
     source="Belkin, Hsu and Xu 2020, Gaussian model (abstract read, theorem recalled; "
-    "proved on the page); bias and "
-    "variance, and the least eigenvalue (Edelman 1988, recalled): proved on the page; "
-    "spectrum: Marchenko and Pastur "
-    "1967 (recalled)",
+    "proved on the page); bias and variance, and the least eigenvalue (Edelman 1988, "
+    "recalled): proved on the page; spectrum: Marchenko and Pastur 1967 (recalled)",
     statement="The expected test risk of minimum-norm least squares on $p$ of $D$ "
     "independent Gaussian features follows a formula that, where labels are noisy or "
     "features left out, is infinite at $p = n$ and finite again beyond. The peak is "
-    "one of the variance, which the "
-    "small singular values of the inputs make; gradient descent from zero finds that "
-    "solution.",
+    "one of the variance, which the small singular values of the inputs make; gradient "
+    "descent from zero finds that solution.",
     quick={"repetitions": 1000, "descents": 4, "counts": (20, 30, 38, 40, 42, 50, 100)},
     book={
         "repetitions": 1000,
@@ -162,8 +159,7 @@ def double_descent_linear(measured: WeakRisks) -> Evidence:
             at_most=1e-8,
             tag="proved",
             reason="descent stops at a gradient of 1e-11, and the curvatures seen are "
-            "no "
-            "less than 0.01",
+            "no less than 0.01",
             precision=True,
         ),
     )
@@ -288,8 +284,7 @@ def _spectrum_checks(measured: WeakRisks) -> tuple[Check, ...]:
             at_most=0.5,
             tag="derived",
             reason="to first order in $1/n$ real Gaussian matrices have a quarter of "
-            "an eigenvalue too many at each "
-            "edge (recalled); twice that",
+            "an eigenvalue too many at each edge (recalled); twice that",
         ),
         Check.each(
             "p = n + 1: largest distance of the least eigenvalue's distribution to 1 - "

@@ -158,15 +158,13 @@ def judge_features(curves: Mapping[str, Tensor], here: int) -> tuple[Check, ...]
         *(
             Check.each(
                 f"random features: {name} two or more grid cells from N = n over that "
-                f"at "
-                "N = n",
+                "at N = n",
                 _elsewhere(curves[name], here),
                 at_most=1,
                 tag="observed",
                 reason="the peak is at the threshold, up to one cell of the grid",
                 math=f"random features: {name} two or more grid cells from $N = n$ "
-                f"over that "
-                "at $N = n$",
+                "over that at $N = n$",
             )
             for name in ("error", "norm")
         ),

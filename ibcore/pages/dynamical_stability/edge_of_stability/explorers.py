@@ -56,6 +56,6 @@ def _sentence(course: Course, activation: str) -> str:
     late = float(ratio[len(ratio) // 2 :].mean())
     return (
         f"{start}the sharpness comes to the bound 2/step = {course.bound:.3g}, and in "
-        f"the second half of the "
-        f"time it is {late:.2f} times the bound on average, while {loss}."
+        f"the second half of the time it is {late:.2f} times the bound on average, "
+        f"while {loss}."
     )

@@ -102,7 +102,6 @@ def explore_rescaling(c: float, reach: float) -> tuple[Figure, str]:
     edge = float(losses(c, distance[-1:]))
     return fig, (
         f"Hidden layer times {c:g}, output layer over {c:g}: the function is the same, "
-        f"and the sharpness is "
-        f"{ratio:.2g} times that at c = 1. At the distance {reach:g} the loss is "
-        f"{edge:.2g}."
+        f"and the sharpness is {ratio:.2g} times that at c = 1. At the distance "
+        f"{reach:g} the loss is {edge:.2g}."
     )

@@ -96,6 +96,6 @@ def explore_spline(times: int) -> tuple[Figure, str]:
     step = float(found.steps[at])
     return fig, (
         f"Settled at the step {step:.2g}: the weighted integral of |f''| is "
-        f"{float(found.bends[at]):.2f}, and a "
-        f"stable minimum has at most {most_bends(step):.3g}."
+        f"{float(found.bends[at]):.2f}, and a stable minimum has at most "
+        f"{most_bends(step):.3g}."
     )

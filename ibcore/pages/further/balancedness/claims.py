@@ -36,8 +36,8 @@ DECAY = 0.25
 LOOSE = 1e-7
 _ROUNDING = (
     r"the integrator has a tolerance of $3 \cdot 10^{-14}$ a step and keeps no "
-    r"quadratic by "
-    "construction; some thirty times that, as the errors of its steps add up"
+    "quadratic by construction; some thirty times that, as the errors of its steps "
+    "add up"
 )
 
 
@@ -119,17 +119,14 @@ def _decay_gap(nets: Family, path: Tensor) -> Tensor:
 @claim(
     kind="theorem",
     source="Du, Hu and Lee 2018 (abstract read, theorem recalled); Arora, Cohen and "
-    "Hazan 2018 for linear networks. "
-    "Conservation, the change in a step of descent, its bound and the law with weight "
-    "decay are proved on the page",
+    "Hazan 2018 for linear networks. Conservation, the change in a step of descent, "
+    "its bound and the law with weight decay are proved on the page",
     statement=r"Gradient flow conserves $W_{j+1}^\top W_{j+1} - W_j W_j^\top$ for "
-    r"adjacent layers of a linear "
-    r"network, and in a ReLU network for every hidden neuron the squared norm of its "
-    r"outgoing weights minus that of "
-    r"its incoming weights and bias. A step of gradient descent changes them by "
-    r"exactly "
-    r"$\eta^2 (G_{j+1}^\top G_{j+1} - G_j G_j^\top)$, for ReLU by its diagonal less "
-    r"the squared gradient of the bias.",
+    "adjacent layers of a linear network, and in a ReLU network for every hidden "
+    "neuron the squared norm of its outgoing weights minus that of its incoming "
+    r"weights and bias. A step of gradient descent changes them by exactly $\eta^2 "
+    r"(G_{j+1}^\top G_{j+1} - G_j G_j^\top)$, for ReLU by its diagonal less the "
+    "squared gradient of the bias.",
     quick={"networks": 8},
     book={"networks": 12},
     full={"networks": 100},
@@ -213,10 +210,8 @@ def _tolerance(linear: Tensor, relu: Tensor) -> Check:
         tag="derived",
         math=r"exponent of the change in the tolerance at least $0.5$ (derived: $1$)",
         reason="method and error estimate are of order 8, so that the error of the "
-        "flow is "
-        "proportional to the tolerance; rounding sets a floor at the tightest, and at "
-        "the "
-        "loosest the leading term is not alone",
+        "flow is proportional to the tolerance; rounding sets a floor at the tightest, "
+        "and at the loosest the leading term is not alone",
         repeats=0.3,
     )
 
@@ -225,8 +220,7 @@ def _steps(linear: Descents, relu: Descents) -> tuple[Check, ...]:
     """The change in all steps of descent against the sum of what theory says of each."""
     reason = (
         "the identity is exact; the weights of every step are rounded to 1e-16 of "
-        "their size, "
-        "in 400 steps at most 1e-13 together; ten times that"
+        "their size, in 400 steps at most 1e-13 together; ten times that"
     )
     kept = torch.where(linear.decrease >= 0.5, linear.bound, math.nan)
     return (
@@ -237,8 +231,7 @@ def _steps(linear: Descents, relu: Descents) -> tuple[Check, ...]:
             at_most=1e-12,
             tag="proved",
             math=r"linear: change by descent apart from $\sum \eta^2 (G_{j+1}^\top "
-            r"G_{j+1} - G_j G_j^\top)$, over the "
-            "size of $D$",
+            r"G_{j+1} - G_j G_j^\top)$, over the size of $D$",
             reason=reason,
             precision=True,
         ),
@@ -258,8 +251,7 @@ def _steps(linear: Descents, relu: Descents) -> tuple[Check, ...]:
             tag="proved",
             math=r"linear: change by descent over $4 \eta\, (L(0) - L(\mathrm{end}))$",
             reason=r"proved where every step lowers the loss by half of $\eta \|\nabla "
-            r"L\|^2$ or more, "
-            "which is asked of every step",
+            r"L\|^2$ or more, which is asked of every step",
         ),
     )
 
@@ -280,8 +272,8 @@ def _drift(measured: Balances) -> tuple[Check, ...]:
             tag="derived",
             math=r"linear: exponent of the total change in $\eta$",
             reason=r"relative corrections of the order $\eta$ with a factor of about "
-            r"1: over "
-            "three halvings from 0.04 they turn the slope by 0.017; three times that",
+            "1: over three halvings from 0.04 they turn the slope by 0.017; three "
+            "times that",
         ),
         Check.share(
             "ReLU: the same within 0.2 of 1",
@@ -291,9 +283,8 @@ def _drift(measured: Balances) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             math="ReLU: the same within 0.2 of 1",
-            reason=r"the same, but corrections are larger: descent hops to and fro "
-            r"across a kink "
-            "along which the flow slides",
+            reason="the same, but corrections are larger: descent hops to and fro "
+            "across a kink along which the flow slides",
         ),
         Check.largest(
             "linear: total change over eta, extrapolated to 0, against the integral "
@@ -303,10 +294,9 @@ def _drift(measured: Balances) -> tuple[Check, ...]:
             at_most=2e-3,
             tag="derived",
             math=r"linear: total change over $\eta$, extrapolated to $\eta = 0$, "
-            r"against the "
-            "integral along the flow",
+            "against the integral along the flow",
             reason=r"what remains is of order $\eta^2 = 2.5 \cdot 10^{-5}$ with "
-            r"factors of the data; eighty times that",
+            "factors of the data; eighty times that",
             repeats=0.3,
         ),
     )
@@ -326,7 +316,7 @@ def _decays(linear: Tensor, relu: Tensor) -> tuple[Check, ...]:
     return tuple(
         Check.each(
             f"{name}, weight decay: imbalance apart from exp(-2 lambda t) times that "
-            f"at the start",
+            "at the start",
             gaps,
             at_most=1e-12,
             tag="proved",

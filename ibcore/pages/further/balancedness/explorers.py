@@ -33,9 +33,7 @@ def explore_product(step: float, gap: float) -> tuple[Figure, str]:
     sharp, flow = (2 * (u**2 + v**2) for u, v in (iterates[-1], limit))
     return fig, (
         f"Step size {step:g}: the imbalance goes from {gap:g} to {gaps[-1]:.2f}, and "
-        f"descent ends at "
-        f"({iterates[-1, 0]:.2f}, {iterates[-1, 1]:.2f}) with sharpness {sharp:.2f}. "
-        f"Gradient flow keeps the "
-        f"imbalance {gap:g} and ends at ({limit[0]:.2f}, {limit[1]:.2f}) with "
-        f"sharpness {flow:.2f}."
+        f"descent ends at ({iterates[-1, 0]:.2f}, {iterates[-1, 1]:.2f}) with "
+        f"sharpness {sharp:.2f}. Gradient flow keeps the imbalance {gap:g} and ends at "
+        f"({limit[0]:.2f}, {limit[1]:.2f}) with sharpness {flow:.2f}."
     )

@@ -147,18 +147,15 @@ def _allowed(data: Sparse, theta: Tensor) -> Tensor:
 @claim(
     kind="theorem",
     source="Blanc, Gupta, Valiant and Valiant 2020 (recalled); HaoChen, Wei, Lee and "
-    "Ma 2021, Damian, Ma and Lee 2021, "
-    "Li, Wang and Arora 2022, Pillaud-Vivien, Reygner and Flammarion 2022 (abstracts "
-    "read, theorems recalled). The "
-    "linear program is proved on the page, the effective loss and the rate of "
-    "forgetting are derived there",
+    "Ma 2021, Damian, Ma and Lee 2021, Li, Wang and Arora 2022, Pillaud-Vivien, "
+    "Reygner and Flammarion 2022 (abstracts read, theorems recalled). The linear "
+    "program is proved on the page, the effective loss and the rate of forgetting are "
+    "derived there",
     statement=r"Stochastic descent with label noise of strength $\sigma$ minimizes, to "
-    r"leading order in the step "
-    r"size, $L + \frac{\eta\sigma^2}{2B} \operatorname{tr} H$, and drifts along the "
-    r"points of zero loss towards a "
-    r"smaller trace of the Hessian $H$. For $\beta = u^2$ and $\beta = u^2 - v^2$ it "
-    r"comes to the least, where "
-    r"$\sum_j c_j |\beta_j|$ with $c_j = \frac1n \sum_i x_{ij}^2$ is least.",
+    r"leading order in the step size, $L + \frac{\eta\sigma^2}{2B} \operatorname{tr} "
+    "H$, and drifts along the points of zero loss towards a smaller trace of the "
+    r"Hessian $H$. For $\beta = u^2$ and $\beta = u^2 - v^2$ it comes to the least, "
+    r"where $\sum_j c_j |\beta_j|$ with $c_j = \frac1n \sum_i x_{ij}^2$ is least.",
     quick={"problems": 8, "steps": 4000, "networks": 8, "net_steps": 3000},
     book={"problems": 8, "steps": 6000, "networks": 12, "net_steps": 8000},
     full={"problems": 100, "steps": 40_000, "networks": 100, "net_steps": 100_000},
@@ -207,7 +204,7 @@ def _programs(
             atol=1e-10,
             tag="proved",
             math=r"$\operatorname{tr} H$ from Hessian products over $8 \sum_j c_j "
-            r"(u_j^2 + v_j^2)$",
+            "(u_j^2 + v_j^2)$",
             reason="an identity; rounding of a sum of 200 products",
             precision=True,
         ),
@@ -218,8 +215,8 @@ def _programs(
             at_least=-1e-6,
             tag="proved",
             math=r"no noise, noise 1 and 2: $\operatorname{tr} H / (8 p) - 1 - \nu "
-            r"\cdot (X\beta - y) / p$, with "
-            r"the least $p = \sum_j c_j |\beta_j|$ and the dual $\nu$",
+            r"\cdot (X\beta - y) / p$, with the least $p = \sum_j c_j |\beta_j|$ and "
+            r"the dual $\nu$",
             reason="weak duality; ten times the tolerance of the solver",
             repeats=0.45,
         ),
@@ -238,8 +235,7 @@ def _sparse(factors: Tensor, traces: Tensor, log_loss: Tensor) -> tuple[Check, .
             least=0.9,
             tag="observed",
             reason="one order of magnitude; the error goes to zero with the number of "
-            "steps, at a rate that "
-            "the slack of the program decides",
+            "steps, at a rate that the slack of the program decides",
         ),
         Check.share(
             "noise 2: trace at most 2 % above the least",
@@ -249,8 +245,8 @@ def _sparse(factors: Tensor, traces: Tensor, log_loss: Tensor) -> tuple[Check, .
             tag="derived",
             math=r"noise 2: $\operatorname{tr} H$ at most 2 % above the least",
             reason="to leading order the drift ends at the least. The page derives how "
-            "fast: in its 6,000 steps 2 % "
-            "need a slack of a quarter; that nearly all programs have it was observed",
+            "fast: in its 6,000 steps 2 % need a slack of a quarter; that nearly all "
+            "programs have it was observed",
         ),
         Check.share(
             "noise 2: mean square after the noise at most 1e-5",
@@ -273,11 +269,10 @@ def _forgetting(forgotten: Tensor) -> Check:
         atol=0.2,
         tag="derived",
         math=r"noise 1 and 2: fall of $\log|u_j v_j|$ over $16\, \eta^2 \sigma^2 c_j / "
-        r"B$ a step",
+        "B$ a step",
         reason=r"the residuals add a share $\eta \operatorname{tr} H / (2 B)$, which "
-        r"is 0.2 at the start and falls, "
-        "and the next orders, as a geometric series, 0.05; fitting adds some percent. "
-        "Never below 1 but by chance",
+        "is 0.2 at the start and falls, and the next orders, as a geometric series, "
+        "0.05; fitting adds some percent. Never below 1 but by chance",
     )
 
 
@@ -293,8 +288,8 @@ def _networks(falls: Tensor) -> tuple[Check, ...]:
             tag="derived",
             math="networks without noise: trace within $10^{-4}$ of that at the start",
             reason="at zero loss every example's gradient is zero; residuals of "
-            "$10^{-6}$ are left. A network that "
-            r"does not fit the points, or with $\eta \|\nabla f_i\|^2 > 1$, may move",
+            "$10^{-6}$ are left. A network that does not fit the points, or with "
+            r"$\eta \|\nabla f_i\|^2 > 1$, may move",
         ),
         Check.share(
             "networks with label noise: trace at most half of that at the start",
@@ -303,8 +298,7 @@ def _networks(falls: Tensor) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             reason="that the trace falls is derived, how far it can was only observed: "
-            "to at most half for 59 of "
-            "64 networks",
+            "to at most half for 59 of 64 networks",
         ),
     )
 
@@ -324,8 +318,7 @@ def _isotropic(factors: Tensor, falls: Tensor) -> Control:
             most=0.25,
             tag="observed",
             reason="seven tenths of what label noise must reach; noise that is alike "
-            "in all directions drifts "
-            "towards a smaller product of eigenvalues, not a smaller sum, and wanders "
-            "along the minima",
+            "in all directions drifts towards a smaller product of eigenvalues, not a "
+            "smaller sum, and wanders along the minima",
         ),
     )

@@ -44,6 +44,5 @@ def explore_strength(strength: float, steps: int) -> tuple[Figure, str]:
     used = int((beta.abs() > _SPARSE).sum())
     return fig, (
         f"Labels shaken by {strength:g} for {steps:,} steps, then left alone until the "
-        f"loss is zero: {used} of "
-        f"{len(beta)} coefficients are larger than {_SPARSE:g}."
+        f"loss is zero: {used} of {len(beta)} coefficients are larger than {_SPARSE:g}."
     )

@@ -34,8 +34,8 @@ def explore_scale(scale: float, width: int) -> tuple[Figure, str]:
     plot_neurons(right, line)
     return fig, (
         f"Width {width}, scale {scale:g}: the hidden weights moved by "
-        f"{_share(line.moved)} their length, and the "
-        f"function is at most {line.gap:.2f} away from kernel regression."
+        f"{_share(line.moved)} their length, and the function is at most "
+        f"{line.gap:.2f} away from kernel regression."
     )
 
 

@@ -11,8 +11,7 @@ SLACK = 0.05  # of a slope that is read at a finite step
 
 NEXT = (
     "the next term of the expansion moves the slope by a constant times the step, as "
-    "halving all steps confirms: "
-    "by at most {most} on {many} networks"
+    "halving all steps confirms: by at most {most} on {many} networks"
 )
 
 
@@ -24,8 +23,7 @@ def followed(difference: Tensor, distance: Tensor) -> Check:
         at_most=0.01,
         tag="derived",
         reason="an error of 1 % in a distance moves its slope by 0.014; the tighter "
-        "flow is used, whose error is far "
-        "smaller still",
+        "flow is used, whose error is far smaller still",
         precision=True,
     )
 

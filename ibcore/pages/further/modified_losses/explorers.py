@@ -60,7 +60,6 @@ def explore_valley(start: tuple[float, float], eta: float) -> tuple[Figure, str]
     ends = [float(product_sharpness(path[-1])) for path in (plain, modified, descent)]
     return fig, (
         f"Step {eta:g} from {start}: the flow ends at a minimum of sharpness "
-        f"{ends[0]:.2f}, the flow on the "
-        f"modified loss at one of {ends[1]:.2f}, gradient descent at one of "
-        f"{ends[2]:.2f}; 2/eta is {2 / eta:.3g}."
+        f"{ends[0]:.2f}, the flow on the modified loss at one of {ends[1]:.2f}, "
+        f"gradient descent at one of {ends[2]:.2f}; 2/eta is {2 / eta:.3g}."
     )

@@ -82,8 +82,7 @@ class Networks:
         if not bool((largest > 0).all()):
             raise InvalidInput(
                 "the loss has no direction of positive curvature at a random start, so "
-                "there is no unit of time. "
-                "Standardize the columns of X and y."
+                "there is no unit of time. Standardize the columns of X and y."
             )
         return cls(X, y, start, 1 / largest)
 
@@ -124,7 +123,7 @@ def mean_losses(X: Tensor, y: Tensor, batches: int = 1, copies: int = 1) -> Loss
     if y.shape[1] % batches:
         raise InvalidInput(
             f"{y.shape[1]} examples cannot be divided into {batches} batches of equal "
-            f"size."
+            "size."
         )
     shape = (batches, -1)
     parts = [

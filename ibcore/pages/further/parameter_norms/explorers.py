@@ -101,6 +101,5 @@ def _words(data: Points, share: float) -> str:
     }.get(share, "between the polygon and the one with a corner less")
     return (
         f"The polygon bends {signs}: neighbors agree across {where}, where many curves "
-        f"cost the same. "
-        f"The curve is {place}."
+        f"cost the same. The curve is {place}."
     )

@@ -85,18 +85,14 @@ def measure_reconstructions(problems: Problems, setting: Setting) -> Reconstruct
 @claim(
     kind="theorem",
     source="Haim, Vardi, Yehudai, Shamir and Irani 2022 (abstract read) for binary "
-    "ReLU networks; Buzaglo, Haim, "
-    "Yehudai, Vardi, Oz, Nikankin and Irani 2023 (abstract read) for several classes "
-    "and weight decay. The row "
-    "spaces, the count of equations and the twin data are proved or derived on the "
-    "page",
+    "ReLU networks; Buzaglo, Haim, Yehudai, Vardi, Oz, Nikankin and Irani 2023 "
+    "(abstract read) for several classes and weight decay. The row spaces, the count "
+    "of equations and the twin data are proved or derived on the page",
     statement=r"Train $V \tanh(Wx + b) + c$ with weight decay to a vanishing gradient. "
-    r"If $[W\ b]$ and $[V\ c]$ have "
-    r"rank $n$, the training inputs are common roots of equations that contain the "
-    r"parameters alone. With several "
-    r"outputs and random signs as labels all inputs are recovered so; with one output "
-    r"the rank is below $n$, and "
-    r"other training data have the same stationary parameters.",
+    r"If $[W\ b]$ and $[V\ c]$ have rank $n$, the training inputs are common roots of "
+    "equations that contain the parameters alone. With several outputs and random "
+    "signs as labels all inputs are recovered so; with one output the rank is below "
+    "$n$, and other training data have the same stationary parameters.",
     quick={"networks": 8},
     book={"networks": 12},
     full={"networks": 100},
@@ -125,8 +121,8 @@ def data_reconstruction(measured: Reconstructions) -> Evidence:
             tag="observed",
             math=r"networks of which every point is found within $1\,\%$",
             reason="without decay the parameters keep their start, which is no "
-            "combination of the gradients; three "
-            "quarters is far from the share that the claim states",
+            "combination of the gradients; three quarters is far from the share that "
+            "the claim states",
         ),
     )
     notes = {
@@ -154,8 +150,7 @@ def _proved(measured: Reconstructions) -> tuple[Check, ...]:
             tag="proved",
             math=r"$\lambda\, \|\theta - \sum_i c_i \nabla f(x_i)\|$",
             reason="it is the length of the gradient, which counts as zero below "
-            "$10^{-6}$; training stops at "
-            "$3 \\cdot 10^{-9}$ or after 60,000 steps",
+            "$10^{-6}$; training stops at $3 \\cdot 10^{-9}$ or after 60,000 steps",
             precision=True,
         ),
         Check.each(
@@ -165,8 +160,7 @@ def _proved(measured: Reconstructions) -> tuple[Check, ...]:
             at_most=1.0,
             tag="proved",
             math=r"$(x_i, 1)$ and $(\tanh(W x_i + b), 1)$ outside the row spaces of "
-            r"$[W\ b]$ and $[V\ c]$, over "
-            r"$\|\nabla\| / (\lambda \sigma_n)$",
+            r"$[W\ b]$ and $[V\ c]$, over $\|\nabla\| / (\lambda \sigma_n)$",
             reason="Wedin's bound for what the gradient that is left turns a row space "
             "by, where the rank is $n$",
             precision=True,
@@ -219,7 +213,7 @@ def _recovered(few: Outcome, many: Outcome) -> tuple[Check, ...]:
             at_least=FAR,
             least=0.9,
             tag="observed",
-            math=r"nearest of 100 held-out points to any training point at least "
+            math="nearest of 100 held-out points to any training point at least "
             r"$20\,\%$ away",
             reason="twenty times what counts as found",
             repeats=0.2,
@@ -230,7 +224,7 @@ def _recovered(few: Outcome, many: Outcome) -> tuple[Check, ...]:
             at_least=FAR / 2,
             least=0.9,
             tag="observed",
-            math=r"nearest of 100 random candidates to any training point at least "
+            math="nearest of 100 random candidates to any training point at least "
             r"$10\,\%$ away",
             reason="ten times what counts as found",
             repeats=0.3,
@@ -249,12 +243,11 @@ def _counted(few: Outcome, onehot: Outcome) -> Check:
         torch.cat(agree),
         least=0.85,
         tag="derived",
-        math=r"all points are found where there are more than $2n - 2$ distinct "
-        r"neurons, and only there ($n = 6$, "
-        "random and one-hot labels)",
+        math="all points are found where there are more than $2n - 2$ distinct "
+        "neurons, and only there ($n = 6$, random and one-hot labels)",
         reason="the count of equations and unknowns, for equations in general "
-        "position; near the border the search "
-        "can miss a root, and neurons can be nearly the same",
+        "position; near the border the search can miss a root, and neurons can be "
+        "nearly the same",
     )
 
 
@@ -315,8 +308,7 @@ def _noise(distances: Tensor) -> tuple[Check, ...]:
             math="median error under noise of $10^{-4}$ over that under $10^{-6}$, "
             "over $100$",
             reason="a simple root moves in proportion to the noise, to leading order; "
-            "the same noise, so that only "
-            "curvature and lost roots are left",
+            "the same noise, so that only curvature and lost roots are left",
         ),
         Check.share(
             "networks of which every point is found within 1 %, noise of 1 % on theta",

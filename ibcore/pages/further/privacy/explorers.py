@@ -82,8 +82,7 @@ def _sentence(outputs: int, noise: float, gaps: Tensor, held: Tensor) -> str:
         error = "larger than the digit itself"
     return (
         f"A network with {count}, {blur}: {int((gaps < CLOSE).sum())} of {len(gaps)} "
-        f"digits are found within one "
-        f"percent. The attacker's error is {error} in the median, that of the nearest "
-        f"of {100} other digits "
+        f"digits are found within one percent. The attacker's error is {error} in the "
+        f"median, that of the nearest of {100} other digits "
         f"{100 * float(held.median()):.0f} %."
     )

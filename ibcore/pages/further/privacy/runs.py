@@ -169,9 +169,8 @@ def own(X: object, y: object, seeds: Sequence[int], device: torch.device) -> Pro
     if len(points) < least or points.shape[1] < MANY[0] - 1:
         raise InvalidInput(
             f"X has shape {tuple(points.shape)}, expected at least {least} rows and "
-            f"{MANY[0] - 1} columns: the rank of "
-            f"the first layer tells ten points only where ten points can be "
-            f"independent."
+            f"{MANY[0] - 1} columns: the rank of the first layer tells ten points only "
+            "where ten points can be independent."
         )
     labels = torch.from_numpy(np.unique(np.asarray(y), return_inverse=True)[1])
     if len(labels) != len(points):

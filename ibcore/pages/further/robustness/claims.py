@@ -27,16 +27,14 @@ from ibcore.pages.further.robustness.runs import (
 @claim(
     kind="theorem",
     source="Vardi, Yehudai and Shamir 2022 (abstract read, theorem recalled). The "
-    "bounds with their constants, for "
-    "orthogonal and for nearly orthogonal inputs, and the network that is robust are "
-    "proved on the page",
+    "bounds with their constants, for orthogonal and for nearly orthogonal inputs, and "
+    "the network that is robust are proved on the page",
     statement=r"Let $n$ inputs of length $\sqrt d$ be nearly orthogonal, with a share "
-    r"of at least $c$ in either class. "
-    r"At every KKT point of the max-margin problem of a two-layer ReLU network, "
-    r"perturbations along the one direction "
-    r"$\sum_i y_i x_i$ of length $O(\sqrt{d/(c^2 n)})$ flip every training point, "
-    r"although such networks exist that no "
-    r"perturbation shorter than a constant times $\sqrt d$ flips.",
+    "of at least $c$ in either class. At every KKT point of the max-margin problem of "
+    r"a two-layer ReLU network, perturbations along the one direction $\sum_i y_i x_i$ "
+    r"of length $O(\sqrt{d/(c^2 n)})$ flip every training point, although such "
+    r"networks exist that no perturbation shorter than a constant times $\sqrt d$ "
+    "flips.",
     quick={"datasets": 8, "points": (4, 10, 20, 40), "directions": 2000},
     book={"datasets": 12, "points": (4, 10, 20, 40, 80), "directions": 4000},
     full={"datasets": 100, "points": (4, 10, 20, 40, 80, 160), "directions": 10_000},
@@ -105,7 +103,7 @@ def _proved(measured: Perturbed) -> tuple[Check, ...]:
             at_most=1,
             tag="proved",
             math=r"$n p / d \le \frac13$ ($d = 100{,}000$): norm that flips each point "
-            r"over the proved bound",
+            "over the proved bound",
             reason=r"the theorem of the page, with $p$ from the data",
         ),
     )
@@ -127,11 +125,10 @@ def _universal(
             atol=0.15,
             least=0.9,
             tag="observed",
-            math=r"$d = 400$, $n = 20$: median norm that flips a point within $[1.0, "
+            math="$d = 400$, $n = 20$: median norm that flips a point within $[1.0, "
             r"1.3]$, in units of $\sqrt{d/n}$",
             reason="on orthogonal inputs it lies in [1, 1.82]: 1 where all neurons of "
-            "a class see all of it, 1.29 "
-            "where each sees a random half",
+            "a class see all of it, 1.29 where each sees a random half",
         ),
         Check.share(
             "d = 400, n = 20, and d = 4,000, n <= 40: largest norm that flips a point "
@@ -141,10 +138,9 @@ def _universal(
             least=0.9,
             tag="observed",
             math=r"$d = 400$, $n = 20$, and $d = 4{,}000$, $n \le 40$: largest norm "
-            r"that flips a point at most 2",
+            "that flips a point at most 2",
             reason="on orthogonal inputs below 2, which is proved; most of these are "
-            "not near enough to "
-            "orthogonal for the theorem of the page",
+            "not near enough to orthogonal for the theorem of the page",
         ),
         Check.each(
             "d = 4,000: exponent in n of the median norm",
@@ -154,8 +150,7 @@ def _universal(
             tag="derived",
             math="$d = 4{,}000$: exponent in $n$ of the median norm",
             reason=r"the median over $\sqrt{d/n}$ rises with $n$, from 1 to at most "
-            r"about 1.29 over a factor of ten "
-            "or more: by an exponent of at most 0.11",
+            "about 1.29 over a factor of ten or more: by an exponent of at most 0.11",
         ),
     )
 
@@ -171,9 +166,9 @@ def _directions(shares: Tensor, derived: Tensor) -> tuple[Check, ...]:
             at_most=0,
             tag="derived",
             math=r"share flipped by random directions of length $2\sqrt{d/n}$",
-            reason=r"their component along the universal direction is normal with "
-            r"deviation $2/\sqrt n = 0.45$; the "
-            "least norm that flips is ten times that",
+            reason="their component along the universal direction is normal with "
+            r"deviation $2/\sqrt n = 0.45$; the least norm that flips is ten times "
+            "that",
         ),
         Check.each(
             "share flipped by random directions of length sqrt(d)",
@@ -182,8 +177,7 @@ def _directions(shares: Tensor, derived: Tensor) -> tuple[Check, ...]:
             tag="derived",
             math=r"share flipped by random directions of length $\sqrt d$",
             reason=r"about $\Phi(-\sqrt{d/n}) = 4 \cdot 10^{-6}$; one direction that "
-            r"flips a class is a share of "
-            "0.0025 at quick",
+            "flips a class is a share of 0.0025 at quick",
             precision=True,
         ),
         Check.share(
@@ -197,8 +191,8 @@ def _directions(shares: Tensor, derived: Tensor) -> tuple[Check, ...]:
             math=r"length $3\sqrt d$: share over the derived mean of "
             r"$\Phi(-\text{norm}/3)$ within 0.35 of 1",
             reason="to leading order; the other directions in which the network "
-            "changes add some percent, and the "
-            "share itself has an error of some percent",
+            "changes add some percent, and the share itself has an error of some "
+            "percent",
         ),
     )
 
@@ -234,15 +228,13 @@ def _robust(built: list[Robust], ratios: Tensor) -> tuple[Check, ...]:
         ),
         Check.share(
             "d = 4,000, n = 40: radius of the constructed network at least 1.5 times "
-            "the largest norm that flips the "
-            "trained one",
+            "the largest norm that flips the trained one",
             ratios,
             at_least=1.5,
             least=0.9,
             tag="observed",
             math="$d = 4{,}000$, $n = 40$: radius of the constructed network at least "
-            "1.5 times the largest norm "
-            "that flips the trained one",
+            "1.5 times the largest norm that flips the trained one",
             reason=r"$\sqrt n / 2 = 3.2$ for large $d$ over a largest norm of at most "
             r"2 in units of $\sqrt{d/n}$",
         ),
@@ -281,7 +273,6 @@ def _shuffled_control(shares: Tensor) -> Control:
             tag="derived",
             math=r"all points are flipped within $2\sqrt{d/n}$",
             reason=r"its component along the universal direction is of order $1/\sqrt "
-            r"n$, so that it needs a norm "
-            r"of order $\sqrt d$",
+            r"n$, so that it needs a norm of order $\sqrt d$",
         ),
     )

@@ -66,9 +66,8 @@ def explore_digits(direction: str, length: float) -> tuple[Figure, str]:
     read = FIRST if bool(after[0, _SHOWN] > 0) else SECOND
     return fig, (
         f"Every digit is moved by {length:g} of its length, {_WORDS[direction]}: "
-        f"{flipped} of {2 * EACH} training "
-        f"digits are misread. The {FIRST} on the left is read as "
-        f"a{'n' * (read == SECOND)} {read}."
+        f"{flipped} of {2 * EACH} training digits are misread. The {FIRST} on the left "
+        f"is read as a{'n' * (read == SECOND)} {read}."
     )
 
 

@@ -63,7 +63,7 @@ def own(X: object, y: object, copies: int, device: torch.device) -> Sets:
     if len(inputs) != len(targets) or not 2 <= len(inputs) <= 40:
         raise InvalidInput(
             f"X has {len(inputs)} rows and y {len(targets)} entries, expected the same "
-            f"number, from 2 to 40."
+            "number, from 2 to 40."
         )
     size = targets.square().mean().sqrt()
     if not bool(size > 0) or not bool((inputs.norm(dim=-1) > 0).all()):

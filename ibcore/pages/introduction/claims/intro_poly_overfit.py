@@ -96,11 +96,10 @@ def measure_fits(problems: Problems, setting: Setting) -> Polynomials:  # noqa: 
     kind="empirical",
     source="Vardi 2023, Figure 1 (its text read); exact risks of least squares are "
     "classical, proved on the page",
-    statement="On ten noisy labels of a cubic, least squares of degree 8 has a "
-    "smaller training error and, in most data sets, a larger test error than degree "
-    "3. The fit of degree 60 that gradient descent from zero finds in the features "
-    "$P_k/(k+1)$ passes through every point and is in most data sets better than "
-    "degree 8.",
+    statement="On ten noisy labels of a cubic, least squares of degree 8 has a smaller "
+    "training error and, in most data sets, a larger test error than degree 3. The fit "
+    "of degree 60 that gradient descent from zero finds in the features $P_k/(k+1)$ "
+    "passes through every point and is in most data sets better than degree 8.",
     quick={"datasets": 200, "points": 10},
     book={"datasets": 200, "points": 10},
     full={"datasets": 20_000, "points": 10},
@@ -164,8 +163,8 @@ def _expectations(
             equals=1,
             atol=5 * math.sqrt(2 / expected.free / datasets),
             tag="proved",
-            reason="five standard errors: the sum is chi-square with "
-            "$n - p - 1$ degrees of freedom a data set",
+            reason="five standard errors: the sum is chi-square with $n - p - 1$ "
+            "degrees of freedom a data set",
         ),
         Check.each(
             f"degree {degree}: mean excess test error, standard errors from its "

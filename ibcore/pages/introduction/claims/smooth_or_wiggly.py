@@ -164,13 +164,13 @@ def kernel_distances(
     kind="empirical",
     source="F. Konrad, Implicit Bias in Deep Learning (notes, 2024); least roughness: "
     "classical, proved on the page; kernel limit: Jin and Montúfar 2023 (abstract "
-    "read, theorem recalled); kernel and adaptive regimes: Williams, Trager, "
-    "Panozzo, Silva, Zorin and Bruna 2019 (recalled)",
+    "read, theorem recalled); kernel and adaptive regimes: Williams, Trager, Panozzo, "
+    "Silva, Zorin and Bruna 2019 (recalled)",
     statement="A wide two-layer ReLU network fitted to eight points by gradient flow "
     "from a random start, without any regularizer, is at most twice as rough as the "
-    "least rough function through them, for nearly all data sets and starts, "
-    "although the same network can fit them with ten times its roughness and stays "
-    "there if it starts from such weights, perturbed.",
+    "least rough function through them, for nearly all data sets and starts, although "
+    "the same network can fit them with ten times its roughness and stays there if it "
+    "starts from such weights, perturbed.",
     quick={
         "seeds": 8,
         "widths": (256,),

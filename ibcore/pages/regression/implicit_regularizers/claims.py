@@ -35,9 +35,8 @@ from ibcore.validation import InvalidInput, regression_data
 EXACT = 1e-7
 _DRIFT = (
     "the integrator has a tolerance of $10^{-10}$ a step; over some three hundred "
-    "steps its errors add up to some "
-    "$10^{-9}$ where the program is well conditioned, and a hundred times that is left "
-    "for data where it is not"
+    "steps its errors add up to some $10^{-9}$ where the program is well conditioned, "
+    "and a hundred times that is left for data where it is not"
 )
 _SAME = "the precision of the limits, for the same reason"
 
@@ -238,19 +237,15 @@ def _commuting(task: tuple[Problem, int]) -> MirrorFlow:
 @claim(
     kind="theorem",
     source="Li, Wang, Lee and Arora 2022 (abstract read, theorem recalled) for mirror "
-    "flow; Woodworth et al. 2020, "
-    "Azulay et al. 2021 and Gunasekar et al. 2017 (abstracts read, theorems recalled) "
-    "for the potentials. Proved on "
-    "the page, with convergence",
+    "flow; Woodworth et al. 2020, Azulay et al. 2021 and Gunasekar et al. 2017 "
+    "(abstracts read, theorems recalled) for the potentials. Proved on the page, with "
+    "convergence",
     statement=r"If the gradients of the coordinates of $w = G(\theta)$ commute and "
-    r"span, gradient flow of "
-    r"$\frac1n \|X G(\theta) - y\|^2$ is mirror flow of $w$ with a potential $Q$ that "
-    r"depends on $G$ and the start "
-    r"alone. Its dual variable ascends a strictly concave function, which rises by "
-    r"$2L$ per unit of time. So the flow "
-    "fits whatever can be fitted, and its limit has the least $Q$ of all $w$ that fit, "
-    "however the examples are "
-    "weighted.",
+    r"span, gradient flow of $\frac1n \|X G(\theta) - y\|^2$ is mirror flow of $w$ "
+    "with a potential $Q$ that depends on $G$ and the start alone. Its dual variable "
+    "ascends a strictly concave function, which rises by $2L$ per unit of time. So "
+    "the flow fits whatever can be fitted, and its limit has the least $Q$ of all $w$ "
+    "that fit, however the examples are weighted.",
     quick={
         "datasets": 8,
         "parametrizations": ("u^2 - v^2", "u^3 - v^3", "U U^T"),
@@ -312,7 +307,7 @@ def _limits(found: dict[str, MirrorFlow]) -> tuple[Check, ...]:
                 at_most=EXACT,
                 tag="proved",
                 math=f"${_formula(name)}$: distance of the limit from the least $Q$, "
-                f"relative",
+                "relative",
                 reason="as in the line above" if place else _DRIFT,
                 precision=True,
             )
@@ -366,7 +361,7 @@ def _duals(found: dict[str, MirrorFlow]) -> tuple[Check, ...]:
             tag="proved",
             math="dual objective apart from twice the area under the loss, over $Q$",
             reason=f"{_SAME}; ten times more, since $Q$ is smaller than the terms of "
-            f"the dual objective",
+            "the dual objective",
             precision=True,
         ),
         Check.each(
@@ -406,8 +401,7 @@ def _orders(found: dict[str, MirrorFlow], laws: Tensor) -> tuple[Check, ...]:
             at_most=1e-9,
             tag="proved",
             reason="zero; the integrator's tolerance of $10^{-13}$, divided by the "
-            "square $0.05^2$ of the side, and "
-            "some twenty times that",
+            "square $0.05^2$ of the side, and some twenty times that",
             precision=True,
         ),
         Check.each(
@@ -416,11 +410,11 @@ def _orders(found: dict[str, MirrorFlow], laws: Tensor) -> tuple[Check, ...]:
             laws,
             at_most=0.02,
             tag="derived",
-            math=r"without commutation: gap of a square against $s^2 J [V_1, V_2]$, "
-            r"relative",
+            math="without commutation: gap of a square against $s^2 J [V_1, V_2]$, "
+            "relative",
             reason="the correction is of the order of the squared side, $0.05^2$ in "
-            "the unit of the curvature of "
-            "$G$, with a factor of about 1; eight times that",
+            "the unit of the curvature of $G$, with a factor of about 1; eight times "
+            "that",
             repeats=0.3,
         ),
     )

@@ -85,8 +85,8 @@ def explore_tail(tail: str, points: str) -> tuple[Figure, str]:
     plot_tail_angles(right, grid, angles, current)
     ratio = float((data.signed @ w).min()) * float(best.primal.norm())
     return fig, (
-        f"With the {_name(tail)} and {points}, training ends {degrees:.2g} degrees from the max-margin line, "
-        f"with {100 * ratio:.0f} % of the largest margin."
+        f"With the {_name(tail)} and {points}, training ends {degrees:.2g} degrees "
+        f"from the max-margin line, with {100 * ratio:.0f} % of the largest margin."
     )
 
 

@@ -67,6 +67,5 @@ def explore_plane(p: float, power: int) -> tuple[Figure, str]:
     short = f"{100 * float(gaps[k]):.2g} %" if gaps[k] >= 1e-4 else "less than 0.01 %"
     return fig, (
         f"Potential p = {p:g} at t = 10^{power:,}: w points along ({w[0]:.2f}, "
-        f"{w[1]:.2f}), and its l_p "
-        f"margin is {short} short of the largest possible."
+        f"{w[1]:.2f}), and its l_p margin is {short} short of the largest possible."
     )

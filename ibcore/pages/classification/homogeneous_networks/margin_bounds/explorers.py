@@ -66,8 +66,8 @@ def draw_margins(random: float, true: float, divisor: str) -> tuple[Figure, str]
     ratio = float(chosen["true"].median() / chosen["random"].median())
     return fig, (
         f"Loss {true:g} on true and {random:g} on random labels, margins divided by "
-        f"{divisor}: the median for "
-        f"true labels is {ratio:.2g} times that for random ones."
+        f"{divisor}: the median for true labels is {ratio:.2g} times that for random "
+        "ones."
     )
 
 

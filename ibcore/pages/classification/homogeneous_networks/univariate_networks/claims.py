@@ -219,9 +219,10 @@ def _margin_checks(margins: Tensor, misplaced: Tensor) -> tuple[Check, ...]:
             at_most=MISPLACED,
             least=0.9,
             tag="observed",
-            reason="merged kinks are where lines through the support points meet. A softmax that is kept warm to the "
-            "last step, of relative length 1e-4, leaves the margins of these points apart by 2e-4 times the logarithm "
-            "of the quotient of their weights, of which 10 are allowed",
+            reason="merged kinks are where lines through the support points meet. A "
+            "softmax that is kept warm to the last step, of relative length 1e-4, "
+            "leaves the margins of these points apart by 2e-4 times the logarithm of "
+            "the quotient of their weights, of which 10 are allowed",
         ),
     )
 

@@ -79,7 +79,8 @@ def explore_bending(steps: int, width: int) -> tuple[Figure, str]:
     plot_kink_bars(bottom, kinks.positions.numpy(), kinks.jumps.numpy())
     right = int((run.net.outputs(run.theta[k][None])[0] * run.problem.y > 0).sum())
     return fig, (
-        f"{width} neurons after {steps:,} steps, log loss {float(run.log_loss[k]):.1f}: "
-        f"{right} of {len(run.problem.y)} points right, {kinks.regions(1e-2)} linear pieces between the "
-        f"outermost points; {_CHANGES} are needed."
+        f"{width} neurons after {steps:,} steps, log loss "
+        f"{float(run.log_loss[k]):.1f}: {right} of {len(run.problem.y)} points right, "
+        f"{kinks.regions(1e-2)} linear pieces between the outermost points; {_CHANGES} "
+        "are needed."
     )

@@ -176,8 +176,8 @@ def given_points(X: object, y: object) -> Clusters:
     changes = int((signs[1:] != signs[:-1]).sum())
     if not 1 <= changes <= MOST_CHANGES:
         raise InvalidInput(
-            f"from left to right the labels change {changes} times, expected 1 to {MOST_CHANGES} changes. "
-            f"Pass labels of both signs that alternate less."
+            f"from left to right the labels change {changes} times, expected 1 to "
+            f"{MOST_CHANGES} changes. Pass labels of both signs that alternate less."
         )
     least_regions(x, signs)
     x = 4 * (x - x[0]) / (x[-1] - x[0]) - 2

@@ -73,14 +73,12 @@ def measure_spectra(waves: Waves, setting: Setting) -> Spectra:
 @claim(
     kind="empirical",
     source="Gunasekar, Lee, Soudry and Srebro 2018, theorem on full-width linear "
-    "convolutional networks (recalled: the "
-    "limit, if directions and phases converge); the rate is a linearization, the "
-    "shares of starts are observed",
+    "convolutional networks (recalled: the limit, if directions and phases converge); "
+    "the rate is a linearization, the shares of starts are observed",
     statement="From most random starts gradient flow on a two-layer linear "
-    "convolutional "
-    "network of full width (circular, one channel) comes close to the predictor of "
-    r"largest margin in the $\ell_1$ norm of the discrete Fourier transform, its limit "
-    "wherever directions and phases converge.",
+    "convolutional network of full width (circular, one channel) comes close to the "
+    r"predictor of largest margin in the $\ell_1$ norm of the discrete Fourier "
+    "transform, its limit wherever directions and phases converge.",
     quick={"datasets": 8, "starts": 4},
     book={"datasets": 8, "starts": 8},
     full={"datasets": 40, "starts": 32},
@@ -123,8 +121,8 @@ def full_gaps(certificates: Tensor, gaps: Tensor) -> tuple[Check, ...]:
             tag="derived",
             math=r"Fourier $\ell_1$ gap at $\log L = -10^{10}$ at most $10^{-3}$",
             reason=r"$q^{-\kappa} \le 10^{-3}$ for $\kappa \ge 0.3$; starts that "
-            r"linger near a "
-            "saddle are late: 9 % of 192, up to five of the eight on one data set",
+            "linger near a saddle are late: 9 % of 192, up to five of the eight on "
+            "one data set",
         ),
         Check.share(
             "gap at log L = -1e10 over gap at -1e6 at most 0.5",
@@ -134,8 +132,8 @@ def full_gaps(certificates: Tensor, gaps: Tensor) -> tuple[Check, ...]:
             tag="derived",
             math=r"gap at $\log L = -10^{10}$ over gap at $-10^6$ at most 0.5",
             reason=r"the predicted factor is $10^{-4 \kappa} \le 0.06$; a start that "
-            r"lingers "
-            "is above, and a gap below the tolerance of the program counts as zero",
+            "lingers is above, and a gap below the tolerance of the program counts as "
+            "zero",
         ),
     )
 
@@ -150,6 +148,5 @@ def single_gaps(gaps: Tensor) -> Check:
         tag="observed",
         math=r"Fourier $\ell_1$ gap at $\log L = -10^{10}$ at most $0.01$",
         reason=r"ten times the bar of the claim; these networks go to the $\ell_2$ "
-        r"solution, whose gap is a matter "
-        "of the data",
+        "solution, whose gap is a matter of the data",
     )

@@ -78,9 +78,8 @@ def explore_training(kernel: int, power: int) -> tuple[Figure, str]:
     used, enough = (int((spectrum(one) > 0.01).sum()) for one in (beta, best))
     return fig, (
         f"Kernels of {kernel} {'entry' if kernel == 1 else 'entries'}, log(1/L) = "
-        f"10^{power}: {used} of 9 frequencies "
-        f"have more than a hundredth of the Fourier norm, where {enough} are enough, "
-        f"and the norm is "
+        f"10^{power}: {used} of 9 frequencies have more than a hundredth of the "
+        f"Fourier norm, where {enough} are enough, and the norm is "
         f"{_beside_the_least(excess)}."
     )
 

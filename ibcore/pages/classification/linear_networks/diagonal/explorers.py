@@ -72,7 +72,6 @@ def explore_training(power: int, scale: float, depth: int) -> tuple[Figure, str]
     digits = 10.0**power / np.log(10)
     return fig, (
         f"Depth {depth}, start {scale:g}, loss 10^-{digits:,.1f}: {used} of 12 "
-        f"coefficients are above one "
-        f"percent of the largest, and the l1 margin is "
+        "coefficients are above one percent of the largest, and the l1 margin is "
         f"{float(ratios[row, column]):.3f} of the best possible."
     )

@@ -104,8 +104,8 @@ def late_slopes(problems: Problems, loss: TailLoss) -> tuple[Tensor, tuple[str, 
 
 @claim(
     kind="theorem",
-    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, rates of convergence of gradient descent (recalled); "
-    "the margin gap of the flow is proved on the page",
+    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, rates of convergence of "
+    "gradient descent (recalled); the margin gap of the flow is proved on the page",
     statement=r"On separable data the norm grows like $\|\hat w\| \log t$ and the "
     r"margin gap is $O(1/\log t)$; the direction converges like $1/\log t$, and on all "
     r"data drawn here no faster: powers of $\log t$, not of $t$.",
@@ -162,10 +162,10 @@ def _laws(slopes: Tensor, growth: Tensor, shares: Tensor) -> tuple[Check, ...]:
             equals=1,
             atol=1e-3,
             tag="derived",
-            math=r"growth of $w \cdot \hat w / \|\hat w\|^2$ per unit of $\log t$, "
-            r"$t = 10^{100}$ to $10^{200}$",
-            reason=r"the remainder moves by $t^{-\kappa}$, below $e^{-1}$ of its size at "
-            r"the start, over 230 units of $\log t$",
+            math=r"growth of $w \cdot \hat w / \|\hat w\|^2$ per unit of $\log t$, $t "
+            "= 10^{100}$ to $10^{200}$",
+            reason=r"the remainder moves by $t^{-\kappa}$, below $e^{-1}$ of its size "
+            r"at the start, over 230 units of $\log t$",
         ),
         Check.each(
             "margin gap over its bound, log t = 1e3 to 1e6",

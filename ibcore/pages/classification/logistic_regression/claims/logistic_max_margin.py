@@ -121,11 +121,11 @@ def late_sines(problems: Problems, loss: TailLoss) -> tuple[Tensor, tuple[str, .
 
 @claim(
     kind="theorem",
-    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3, for gradient descent (recalled); the limit "
-    "of the flow's direction is proved on the page",
+    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3, for gradient "
+    "descent (recalled); the limit of the flow's direction is proved on the page",
     statement="On linearly separable data, gradient flow on the logistic loss "
-    r"converges in direction to the $\ell_2$ max-margin predictor: "
-    r"$w(t) = \hat w \log t + \rho(t)$ with $\rho$ bounded for almost every data set.",
+    r"converges in direction to the $\ell_2$ max-margin predictor: $w(t) = \hat w \log "
+    r"t + \rho(t)$ with $\rho$ bounded for almost every data set.",
     quick={"each": 2},
     book={"each": 4},
     full={"each": 200},
@@ -226,8 +226,8 @@ def _losses(products: Tensor) -> tuple[Check, ...]:
             atol=0.07,
             tag="derived",
             math=r"$t L \gamma^2$ at $t = 10^{10}$",
-            reason="its logarithm tends to 0 like $t^{-\\kappa}$ plus the weight of the other "
-            "points; at most 0.053 on 360 problems",
+            reason="its logarithm tends to 0 like $t^{-\\kappa}$ plus the weight of "
+            "the other points; at most 0.053 on 360 problems",
         ),
         Check.largest(
             "t L gamma^2 at t = 1e50",

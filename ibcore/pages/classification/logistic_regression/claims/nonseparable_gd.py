@@ -85,8 +85,8 @@ def measure_parts(splits: Splits, setting: Setting) -> Parts:
 
 @claim(
     kind="theorem",
-    source="Ji and Telgarsky 2019, for gradient descent with decreasing steps (recalled); the limits of the flow are "
-    "proved and its rates derived on the page",
+    source="Ji and Telgarsky 2019, for gradient descent with decreasing steps "
+    "(recalled); the limits of the flow are proved and its rates derived on the page",
     statement="On data that no direction separates, the logistic iterate has a part "
     "that converges, to the unique minimizer on the span of the inseparable points, "
     "and, if there are other points, a part that diverges in their max-margin "
@@ -189,8 +189,8 @@ def _inside(distances: Tensor, over_drift: Tensor, slopes: Tensor) -> tuple[Chec
             atol=0.1,
             least=0.9,
             tag="derived",
-            math=r"slope of $\log$ distance against $\log t$ within 0.1 of $-1$, "
-            r"$t = 10^6 n$ to $10^8 n$",
+            math=r"slope of $\log$ distance against $\log t$ within 0.1 of $-1$, $t = "
+            "10^6 n$ to $10^8 n$",
             reason="the constant may still move by a factor of 1.6 over the two decades",
         ),
     )

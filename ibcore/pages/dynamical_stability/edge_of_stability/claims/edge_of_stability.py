@@ -166,13 +166,11 @@ def pooled(courses: tuple[Course, ...], name: str) -> Tensor:
     kind="empirical",
     source="Cohen, Kaur, Li, Kolter and Talwalkar 2021 (abstract read; tasks and "
     "thresholds of momentum recalled)",
-    statement=r"Gradient descent on the square loss of a small network, with a step "
-    r"$\eta$ so large that training does "
-    "not run out of loss before: the sharpness, the largest eigenvalue of the Hessian, "
-    r"grows until it comes to $2/\eta$ and then stays close to it, while the loss goes "
-    r"up "
-    "and down from step to step and falls in the long run. Nesterov's momentum does so "
-    "at its own threshold; with "
+    statement="Gradient descent on the square loss of a small network, with a step "
+    r"$\eta$ so large that training does not run out of loss before: the sharpness, "
+    r"the largest eigenvalue of the Hessian, grows until it comes to $2/\eta$ and then "
+    "stays close to it, while the loss goes up and down from step to step and falls "
+    "in the long run. Nesterov's momentum does so at its own threshold; with "
     r"cross-entropy the sharpness comes to $2/\eta$ and falls again.",
     quick={
         "starts": 8,
@@ -267,8 +265,7 @@ def _hovering(narrow: Tensor, settled: Tensor, reached: Tensor) -> tuple[Check, 
             tag="observed",
             math=r"sharpness over $2/\eta$ within 0.015 of 1, mean of the last quarter",
             reason="nobody has a theorem for networks. Met on 213 of 224 runs of these "
-            "tasks; the others still sharpen "
-            "or oscillate slowly",
+            "tasks; the others still sharpen or oscillate slowly",
         ),
         Check.share(
             "where it reached 0.99 before: within 0.95 and 1.03",
@@ -298,9 +295,8 @@ def _losses(
             equals=0,
             atol=0,
             tag="derived",
-            reason=r"the descent lemma, with the curvature along a step near that at "
-            r"its ends; up to the last look "
-            "at a sharpness below 0.8 of its bound",
+            reason="the descent lemma, with the curvature along a step near that at "
+            "its ends; up to the last look at a sharpness below 0.8 of its bound",
         ),
         Check.share(
             "at the edge: at least one step in a thousand raises the loss",
@@ -339,8 +335,7 @@ def _momentum(nesterov: Tensor, peak: Tensor, heavy_ball: Tensor) -> tuple[Check
             least=0.9,
             tag="observed",
             reason="the threshold is derived on the page, that the sharpness stays "
-            "there is observed: on 32 of 32 "
-            "starts; of 168 others two diverged",
+            "there is observed: on 32 of 32 starts; of 168 others two diverged",
         ),
         Check.share(
             "heavy ball, momentum 0.5: largest sharpness over its threshold at least 1",
@@ -350,8 +345,7 @@ def _momentum(nesterov: Tensor, peak: Tensor, heavy_ball: Tensor) -> tuple[Check
             tag="observed",
             repeats=0.3,
             reason="it comes to its threshold, without which the next line would say "
-            "nothing: at least 1.06 on "
-            "64 starts",
+            "nothing: at least 1.06 on 64 starts",
         ),
         Check.share(
             "heavy ball, momentum 0.5: sharpness over its threshold at most 1.015",
@@ -389,9 +383,8 @@ def _classes(peak: Tensor, settled: Tensor) -> tuple[Check, ...]:
             tag="observed",
             repeats=0.3,
             math=r"cross-entropy: sharpness over $2/\eta$ at most 0.5 in the last "
-            r"quarter",
+            "quarter",
             reason="where the loss vanishes with bounded weights, so does the Hessian; "
-            "how far after these steps is "
-            "observed: between 0.1 and 0.25 on 72 starts",
+            "how far after these steps is observed: between 0.1 and 0.25 on 72 starts",
         ),
     )

@@ -95,16 +95,13 @@ def measure_drifts(
 @claim(
     kind="theorem",
     source="Arora, Li and Panigrahi 2022 (abstract read, theorems recalled: the "
-    "general drift and the relation between "
-    "steps). The drift of the example, with a bound on its error, is proved on the "
-    "page",
+    "general drift and the relation between steps). The drift of the example, with a "
+    "bound on its error, is proved on the page",
     statement="Where the step cannot become short, training does not come to rest: "
-    "beside a valley of minima "
-    r"normalized gradient descent on $L$ and gradient descent on $\sqrt L$ jump from "
-    r"side to side with period two, and "
-    r"in the time $\tau = \eta^2 k$ they drift along the valley to where it is wide. "
-    r"In $L = (1 + y^2)\, x^2$ by "
-    r"$y' = -y / (2 (1 + y^2))$ and by $y' = -y/2$.",
+    "beside a valley of minima normalized gradient descent on $L$ and gradient "
+    r"descent on $\sqrt L$ jump from side to side with period two, and in the time "
+    r"$\tau = \eta^2 k$ they drift along the valley to where it is wide. In $L = (1 + "
+    r"y^2)\, x^2$ by $y' = -y / (2 (1 + y^2))$ and by $y' = -y/2$.",
     quick={"starts": 8, "step_sizes": (0.1, 0.05, 0.02)},
     book={"starts": 8, "step_sizes": (0.1, 0.05, 0.02)},
     full={"starts": 64, "step_sizes": (0.1, 0.05, 0.02, 0.01)},
@@ -126,8 +123,7 @@ def ngd_sqrt_loss_eos(measured: Drifts) -> Evidence:
             tag="derived",
             math="$y$ within 5 % of the curve of normalized descent",
             reason=r"it comes to rest after about $1/\eta$ steps and moves $y$ by less "
-            r"than $\eta^2$; the curve falls "
-            "by a tenth or more in the time 1",
+            r"than $\eta^2$; the curve falls by a tenth or more in the time 1",
         ),
     )
     checks = (*_bounds(measured), *_curves(measured), *_pairs(measured))
@@ -148,15 +144,14 @@ def _bounds(measured: Drifts) -> tuple[Check, ...]:
         checks.append(
             Check.each(
                 f"{words}: first integral of the drift, distance from its line, at "
-                f"most as proved",
+                "most as proved",
                 drop[:, 1:].abs(),
                 at_most=allowed[:, 1:].expand_as(drop[:, 1:]),
                 tag="proved",
                 repeats=0.3,
                 math=f"{words}: ${formula}$ at most as proved",
                 reason=r"the proposition of the page: $\tau \eta^2$ for normalized "
-                r"descent, "
-                r"$\tau \eta^2 / (1 - \eta^2)$ for the root",
+                r"descent, $\tau \eta^2 / (1 - \eta^2)$ for the root",
             )
         )
     return tuple(checks)
@@ -191,7 +186,7 @@ def _curves(measured: Drifts) -> tuple[Check, ...]:
             math="both: $y$ over its predicted curve, distance from 1 at the smallest "
             "step",
             reason=r"half of what is proved at $\eta = 0.02$; at most $0.9 \cdot "
-            r"10^{-4}$ on 1,000 starts",
+            "10^{-4}$ on 1,000 starts",
         ),
         Check.share(
             "both: order of this distance in the step, at the time 1, within 0.05 of 2",
@@ -201,10 +196,9 @@ def _curves(measured: Drifts) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             math=r"both: order of this distance in $\eta$, at $\tau = 1$, within 0.05 "
-            r"of 2",
+            "of 2",
             reason=r"the error is a multiple of $\eta^2$ and of higher order; on one "
-            r"normalized run in a hundred the "
-            "multiple is so small that the rest counts",
+            "normalized run in a hundred the multiple is so small that the rest counts",
         ),
     )
 
@@ -238,7 +232,6 @@ def _pairs(measured: Drifts) -> tuple[Check, ...]:
             repeats=0.3,
             math=r"both: $1/S_k + 1/S_{k+1}$, distance from 1 over $\eta^2$",
             reason=r"the theorem says that it vanishes with $\eta$; here the order is "
-            r"$\eta^2$, with a factor that the "
-            "page bounds by 4",
+            r"$\eta^2$, with a factor that the page bounds by 4",
         ),
     )

@@ -93,12 +93,10 @@ def measure_batches(
 @claim(
     kind="empirical",
     source="Keskar, Mudigere, Nocedal, Smelyanskiy and Tang 2017; Jastrzebski and "
-    "others 2017; Wu, Wang and Su 2022 "
-    "(recalled)",
+    "others 2017; Wu, Wang and Su 2022 (recalled)",
     statement="At the same training loss, networks trained by SGD from the same start "
-    "have a smaller Hessian trace and "
-    r"a smaller sharpness the larger $\eta / B$ is, where $\eta$ is the step and $B$ "
-    r"the batch size.",
+    r"have a smaller Hessian trace and a smaller sharpness the larger $\eta / B$ is, "
+    r"where $\eta$ is the step and $B$ the batch size.",
     quick={
         "sets": 8,
         "examples": 64,
@@ -159,10 +157,8 @@ def _correlations(trace: Tensor, top: Tensor) -> tuple[Check, ...]:
             tag="observed",
             math=r"rank correlation of $\eta / B$ with the trace",
             reason="the ranks of fifteen runs are off by two places in the root mean "
-            "square; "
-            "without a relation its standard deviation is 0.27; with equal values of "
-            "$\\eta/B$ "
-            "among the fifteen, $-0.987$ is the least there is",
+            "square; without a relation its standard deviation is 0.27; with equal "
+            "values of $\\eta/B$ among the fifteen, $-0.987$ is the least there is",
         ),
         Check.each(
             "rank correlation of eta / B with the sharpness",
@@ -171,8 +167,7 @@ def _correlations(trace: Tensor, top: Tensor) -> tuple[Check, ...]:
             tag="observed",
             math=r"rank correlation of $\eta / B$ with the sharpness",
             reason="the ranks of fifteen runs are off by three places in the root mean "
-            "square; "
-            "without a relation its standard deviation is 0.27",
+            "square; without a relation its standard deviation is 0.27",
         ),
     )
 
@@ -196,7 +191,6 @@ def _matched(log_loss: Tensor, level: float) -> Check:
         at_least=0.7,
         tag="observed",
         reason="a run ends at the first step below the level, and one step with a "
-        "batch of two can lower the loss by a "
-        "fifth; a lower loss comes with a larger trace, so this works against the "
-        "claim",
+        "batch of two can lower the loss by a fifth; a lower loss comes with a larger "
+        "trace, so this works against the claim",
     )

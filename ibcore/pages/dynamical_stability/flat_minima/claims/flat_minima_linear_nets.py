@@ -238,7 +238,7 @@ def _step(
     statement="On whitened inputs the flattest of all networks $W_N \\cdots W_1$ that "
     "compute a map $T$ have the "
     r"sharpness $2N\,\sigma_{\max}(T)^{2 - 2/N}$. Balanced layers have it, and no "
-    r"minimum is flatter.",
+    "minimum is flatter.",
     quick={
         "targets": 8,
         "depths": (2, 3, 4),
@@ -347,8 +347,7 @@ def _steps(measured: LinearMinima) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             reason="a minimum in which descent stays has at most $1/0.95 = 1.053$ of "
-            "the flattest sharpness; "
-            "the rest is for steps that have not quite settled",
+            "the flattest sharpness; the rest is for steps that have not quite settled",
         ),
         Check.share(
             "step at half its limit: sharpness over the formula at least 1.2",
@@ -357,8 +356,7 @@ def _steps(measured: LinearMinima) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             reason="the start has $1 + (1.6 - 1/1.6)^2/N$, which is 1.23 or more up to "
-            "depth 4; a step below its own "
-            "limit stays",
+            "depth 4; a step below its own limit stays",
         ),
         Check.share(
             "imbalance after large over after small steps at most 0.9",
@@ -377,7 +375,6 @@ def _steps(measured: LinearMinima) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             reason="a signal whose own curvature is below the limit is not driven; "
-            "along the strongest one the "
-            "imbalance falls below 0.6",
+            "along the strongest one the imbalance falls below 0.6",
         ),
     )

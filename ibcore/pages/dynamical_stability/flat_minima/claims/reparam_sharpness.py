@@ -200,15 +200,12 @@ def product_sharpness(c: Tensor) -> Tensor:
 @claim(
     kind="theorem",
     source="Dinh, Pascanu, Bengio and Bengio 2017 (abstract read, theorem recalled); "
-    "the bounds for every factor are "
-    "proved on the page",
+    "the bounds for every factor are proved on the page",
     statement="Multiplying the hidden layer of a two-layer ReLU network by $c > 0$ and "
-    "dividing the output layer by it "
-    "leaves the function and moves the sharpness. Where no neuron is at its kink on an "
-    "example, it is at least $c^2$ "
-    "times the largest eigenvalue of the output layer's block of the Hessian, and at "
-    "least $c^{-2}$ times that of the "
-    "hidden layer's.",
+    "dividing the output layer by it leaves the function and moves the sharpness. "
+    "Where no neuron is at its kink on an example, it is at least $c^2$ times the "
+    "largest eigenvalue of the output layer's block of the Hessian, and at least "
+    "$c^{-2}$ times that of the hidden layer's.",
     quick={"networks": 8, "examples": 12, "width": 32},
     book={"networks": 8, "examples": 20, "width": 64},
     full={"networks": 200, "examples": 20, "width": 128},
@@ -260,8 +257,7 @@ def _same_function(changes: Tensor, product: Tensor) -> tuple[Check, ...]:
             equals=1,
             atol=1e-12,
             tag="proved",
-            math=r"$(ab - 1)^2$ at $a = c$, $b = 1/c$: sharpness over $2(c^2 + "
-            r"c^{-2})$",
+            math="$(ab - 1)^2$ at $a = c$, $b = 1/c$: sharpness over $2(c^2 + c^{-2})$",
             reason="the Hessian is a two by two matrix; rounding",
         ),
     )
@@ -309,8 +305,7 @@ def _ends(values: Tensor) -> tuple[Check, ...]:
     slopes = values.log().diff(dim=0) / step
     reason = (
         "the bounds differ by about a ratio of the blocks over $c^4$, below $10^{-4}$ "
-        "for "
-        "ratios up to ten"
+        "for ratios up to ten"
     )
     return tuple(
         Check.each(

@@ -68,14 +68,13 @@ def measure_sparse(problems: SparseProblems, setting: Setting) -> SparseEnds:
 @claim(
     kind="theorem",
     source="Nacson, Ravichandran, Srebro and Soudry 2022 (abstract read, theorem "
-    "recalled); the bound is proved on the "
-    "page, and what it does to the predictor is observed",
-    statement="At a stable minimum of zero loss of a diagonal linear network, "
-    r"$\beta = u^2 - v^2$, with step $\eta$ and mean input $m$, $4 \eta \sum_j m_j^2 "
-    r"|\beta_j| \le 1$. Where the mean "
-    r"is large, growing steps bring $|\beta|_1$ closer to its least value and $\beta$ "
-    r"closer to a sparse truth, from a "
-    "start at which small steps do not; on centered inputs they do the opposite.",
+    "recalled); the bound is proved on the page, and what it does to the predictor is "
+    "observed",
+    statement=r"At a stable minimum of zero loss of a diagonal linear network, $\beta "
+    r"= u^2 - v^2$, with step $\eta$ and mean input $m$, $4 \eta \sum_j m_j^2 "
+    r"|\beta_j| \le 1$. Where the mean is large, growing steps bring $|\beta|_1$ "
+    r"closer to its least value and $\beta$ closer to a sparse truth, from a start at "
+    "which small steps do not; on centered inputs they do the opposite.",
     quick={"datasets": 8, "support": 2, "stage": 200},
     book={"datasets": 12, "support": 3, "stage": 500},
     full={"datasets": 100, "support": 4, "stage": 2500},
@@ -137,10 +136,9 @@ def _loads(measured: SparseEnds) -> tuple[Check, ...]:
             at_least=1.0,
             tag="proved",
             math=r"fitted minima: sharpness over $8 \sum_j m_j^2 |\beta_j|$",
-            reason=r"proved on the page at zero loss; at the loss $L < 10^{-6}$ "
-            r"residuals take at most "
-            r"$4 \sqrt{L} \max_{ij} |x_{ij}|$ from a sharpness, and so much is added "
-            r"to it",
+            reason="proved on the page at zero loss; at the loss $L < 10^{-6}$ "
+            r"residuals take at most $4 \sqrt{L} \max_{ij} |x_{ij}|$ from a sharpness, "
+            "and so much is added to it",
         ),
         Check.each(
             "fitted minima: 4 step sum m_j^2 |beta_j|",
@@ -148,9 +146,8 @@ def _loads(measured: SparseEnds) -> tuple[Check, ...]:
             at_most=1.0,
             tag="derived",
             math=r"fitted minima: $4 \eta \sum_j m_j^2 |\beta_j|$",
-            reason=r"the row above, and that a kick grows and descent leaves where "
-            r"$\eta$ times the sharpness "
-            "is above 2",
+            reason="the row above, and that a kick grows and descent leaves where "
+            r"$\eta$ times the sharpness is above 2",
         ),
         Check.share(
             "inputs with a mean: 4 step sum m_j^2 |beta_j| at least 0.75",
@@ -160,8 +157,8 @@ def _loads(measured: SparseEnds) -> tuple[Check, ...]:
             tag="observed",
             math=r"inputs with a mean: $4 \eta \sum_j m_j^2 |\beta_j|$ at least 0.75",
             reason="the step is 0.9 of one at which the sharpness stands at the bound, "
-            "and the mean input has nearly "
-            "all of it; 0.80 to 0.97 on 68 fresh data sets",
+            "and the mean input has nearly all of it; 0.80 to 0.97 on 68 fresh data "
+            "sets",
         ),
     )
 
@@ -185,10 +182,9 @@ def _excess(sets: SparseSets, end: SparseMinima, **share: float) -> Check:
         at_most=0.5,
         tag="observed",
         math=r"excess of $|\beta|_1$ over its least value at most half that of "
-        r"vanishing steps",
+        "vanishing steps",
         reason="at most 0.5 on 63 of 64 fresh data sets with two nonzero coefficients, "
-        "34 of 36 with three; on "
-        "centered inputs none of 100, and above 1 on 99",
+        "34 of 36 with three; on centered inputs none of 100, and above 1 on 99",
         **share,
     )
 

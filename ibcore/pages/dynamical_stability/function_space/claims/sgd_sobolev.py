@@ -51,9 +51,8 @@ def measure_slopes(data: Labeled, setting: Setting) -> SlopeRuns:  # noqa: ARG00
     source="Ma and Ying 2021 (abstract read, theorem recalled); proved on the page",
     statement="Where a network reads its input only by a first layer $W_1 x$, "
     r"$|\nabla_x f(x_i)| \le |W_1|_2\, |\nabla_{W_1} f(x_i)| / |x_i|$. So at a minimum "
-    r"of zero loss the mean of "
-    r"$|\nabla_x f(x_i)|^2$ is at most $|W_1|_2^2 \operatorname{tr} H / (2 \min_i "
-    r"|x_i|^2)$.",
+    r"of zero loss the mean of $|\nabla_x f(x_i)|^2$ is at most $|W_1|_2^2 "
+    r"\operatorname{tr} H / (2 \min_i |x_i|^2)$.",
     quick={"datasets": 16},
     book={"datasets": 24},
     full={"datasets": 500},
@@ -72,8 +71,8 @@ def sgd_sobolev(measured: SlopeRuns) -> Evidence:
             at_most=1 + 1e-9,
             tag="proved",
             reason="proved on the page, at any parameters; rounding. Where no neuron "
-            "is active at an example both "
-            "gradients are zero, and so is their ratio here",
+            "is active at an example both gradients are zero, and so is their ratio "
+            "here",
         ),
         Check.each(
             "fitted networks: mean squared gradient in the input over its bound by the "
@@ -82,8 +81,8 @@ def sgd_sobolev(measured: SlopeRuns) -> Evidence:
             at_most=1.0,
             tag="proved",
             reason="the mean of the row above, proved at zero loss; it is below "
-            "$10^{-8}$, nearly always rounding, "
-            "and what is left moves a trace far less than the bound is away",
+            "$10^{-8}$, nearly always rounding, and what is left moves a trace far "
+            "less than the bound is away",
         ),
         Check.share(
             "networks whose loss is below 1e-8",

@@ -64,15 +64,13 @@ def measure_splines(problem: Splines, setting: Setting) -> SplineRuns:
 @claim(
     kind="theorem",
     source="Mulayoff, Michaeli and Soudry 2021, theorem 1 (read in the NeurIPS "
-    "submission); proved on the page. That "
-    "the integral falls along training is observed",
+    "submission); proved on the page. That the integral falls along training is "
+    "observed",
     statement="At a twice differentiable minimum of zero loss of a univariate ReLU "
-    "network with one hidden layer "
-    r"the sharpness is at least $2 + 4 \int |f''|\, g$, with a weight $g$ of the "
-    r"inputs alone, so that a minimum that "
-    r"is stable at the step $\eta$ has $\int |f''|\, g \le 1/(2\eta) - 1/2$. From "
-    r"wiggly starts the integral falls to "
-    "a third or less while the step grows.",
+    r"network with one hidden layer the sharpness is at least $2 + 4 \int |f''|\, g$, "
+    "with a weight $g$ of the inputs alone, so that a minimum that is stable at the "
+    r"step $\eta$ has $\int |f''|\, g \le 1/(2\eta) - 1/2$. From wiggly starts the "
+    "integral falls to a third or less while the step grows.",
     quick={"datasets": 8},
     book={"datasets": 12},
     full={"datasets": 200},
@@ -118,10 +116,9 @@ def _spline_bounds(problem: Splines, parts: tuple[Minima, ...]) -> tuple[Check, 
             at_least=1.0,
             tag="proved",
             math=r"fitted minima: sharpness over $2 + 4 \int |f''|\, g$",
-            reason=r"proved on the page at zero loss; at the loss $L < 10^{-6}$ "
-            r"residuals take at most "
-            r"$2 \sqrt{L} \max_i \sqrt{1 + x_i^2}$ from a sharpness, and so much is "
-            r"added to it",
+            reason="proved on the page at zero loss; at the loss $L < 10^{-6}$ "
+            r"residuals take at most $2 \sqrt{L} \max_i \sqrt{1 + x_i^2}$ from a "
+            "sharpness, and so much is added to it",
         ),
         Check.each(
             "fitted minima: step times sharpness, after a kick",
@@ -129,7 +126,7 @@ def _spline_bounds(problem: Splines, parts: tuple[Minima, ...]) -> tuple[Check, 
             at_most=2.0,
             tag="derived",
             reason=r"above 2 a kick grows by the factor $|1 - \eta \lambda_{\max}|$ at "
-            r"every step, and descent leaves",
+            "every step, and descent leaves",
         ),
         Check.each(
             "fitted minima: int |f''| g over 1/(2 step) - 1/2",

@@ -18,16 +18,14 @@ from ibcore.pages.dynamical_stability.stable_minima.mean_squares import (
 @claim(
     kind="theorem",
     source="Wu, Ma and E 2018 (abstract read, condition recalled); Mulayoff and "
-    "Michaeli 2024 (abstract read) for the "
-    "exact threshold and its growth with the batch; both are derived and proved on the "
-    "page",
-    statement=r"Let every example be fitted at a minimum with positive definite "
-    r"Hessian $H$. SGD that draws batches "
-    r"of $B$ of the $n$ examples without replacement contracts $\theta$ in mean square "
-    r"exactly below a critical step, "
-    r"which is at least that of Wu, Ma and E, does not fall with $B$, and is "
-    r"$2/\lambda_{\max}(H)$ for $B = n$. "
-    "Above it the mean of the squared distance grows, also where the median falls.",
+    "Michaeli 2024 (abstract read) for the exact threshold and its growth with the "
+    "batch; both are derived and proved on the page",
+    statement="Let every example be fitted at a minimum with positive definite "
+    "Hessian $H$. SGD that draws batches of $B$ of the $n$ examples without "
+    r"replacement contracts $\theta$ in mean square exactly below a critical step, "
+    "which is at least that of Wu, Ma and E, does not fall with $B$, and is "
+    r"$2/\lambda_{\max}(H)$ for $B = n$. Above it the mean of the squared distance "
+    "grows, also where the median falls.",
     quick={"regressions": 8, "chains": 4000, "long_chains": 200},
     book={"regressions": 12, "chains": 6000, "long_chains": 200},
     full={"regressions": 100, "chains": 8000, "long_chains": 400},
@@ -55,8 +53,7 @@ def sgd_linear_stability(measured: MeanSquares) -> Evidence:
             most=0.25,
             tag="derived",
             math=r"$0.8$ of the critical step: mean of $|\theta|^2$ after 6 steps "
-            r"within 5 "
-            "standard errors",
+            "within 5 standard errors",
             reason="noise that does not vanish at the minimum adds to every step; the "
             "same bar",
         ),
@@ -127,12 +124,10 @@ def _chains(scores: Tensor, growing: Tensor, median: Tensor) -> tuple[Check, ...
             tag="derived",
             repeats=0.49,
             math=r"$0.8$ of the critical step: sample mean of $|\theta|^2$ after 6 "
-            r"steps minus "
-            "the exact one, in standard errors",
+            "steps minus the exact one, in standard errors",
             reason="the standard error is exact, from fourth moments; beyond 5 with a "
-            "chance "
-            "of one in a million where the sample mean is normal, and of 4 % whatever "
-            "its law",
+            "chance of one in a million where the sample mean is normal, and of 4 % "
+            "whatever its law",
         ),
         Check.each(
             "step 1.02 of the critical one: exact mean after 600 steps over the start",
@@ -140,11 +135,9 @@ def _chains(scores: Tensor, growing: Tensor, median: Tensor) -> tuple[Check, ...
             at_least=1,
             tag="derived",
             math=r"$1.02$ of the critical step: exact mean of $|\theta|^2$ after 600 "
-            r"steps over "
-            "its start",
+            "steps over its start",
             reason="it grows like the power of a radius of 1.01 or more, times a "
-            "factor of the "
-            "start that may be small; the bar is that it grows at all",
+            "factor of the start that may be small; the bar is that it grows at all",
         ),
         Check.share(
             "the same: median of the chains falls below the start",
@@ -155,7 +148,7 @@ def _chains(scores: Tensor, growing: Tensor, median: Tensor) -> tuple[Check, ...
             repeats=0.49,
             math=r"the same: median of $|\theta|^2$ over the chains at most its start",
             reason="at the critical step itself the typical rate is not positive, and "
-            "zero only "
-            "in degenerate cases; how far above it the median still falls is observed",
+            "zero only in degenerate cases; how far above it the median still falls is "
+            "observed",
         ),
     )

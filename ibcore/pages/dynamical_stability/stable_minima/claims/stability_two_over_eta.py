@@ -21,15 +21,13 @@ from ibcore.pages.dynamical_stability.stable_minima.threshold import (
 @claim(
     kind="theorem",
     source="classical (linear stability of a fixed point); Wu, Ma and E 2018, "
-    "Mulayoff, Michaeli and Soudry 2021 and "
-    "Cohen et al. 2021 for minima of networks (recalled); the statements on the "
-    "product are proved on the page",
+    "Mulayoff, Michaeli and Soudry 2021 and Cohen et al. 2021 for minima of networks "
+    "(recalled); the statements on the product are proved on the page",
     statement=r"Gradient descent with step $\eta$ is linearly stable at a minimum "
-    r"exactly where $\eta \lambda \le 2$ "
-    r"for the largest Hessian eigenvalue $\lambda$. On $\frac12 (xy - 1)^2$ almost "
-    r"every start that converges to a "
-    r"minimum converges to one with $\eta \lambda \le 2$, also where gradient flow "
-    r"from it ends at a sharper one.",
+    r"exactly where $\eta \lambda \le 2$ for the largest Hessian eigenvalue $\lambda$. "
+    r"On $\frac12 (xy - 1)^2$ almost every start that converges to a minimum converges "
+    r"to one with $\eta \lambda \le 2$, also where gradient flow from it ends at a "
+    "sharper one.",
     quick={"quadratics": 16, "starts": 1000, "flows": 24},
     book={"quadratics": 24, "starts": 4000, "flows": 48},
     full={"quadratics": 400, "starts": 100_000, "flows": 400},
@@ -55,9 +53,8 @@ def stability_two_over_eta(measured: Stays) -> Evidence:
             precision=True,
             math="gradient flow: distance of its end from the minimum that $x^2 - y^2$ "
             "predicts",
-            reason=r"the solver's tolerance, $10^{-11}$ a step, over some hundred "
-            r"steps, and a "
-            r"residual of $10^{-10}$: about $10^{-9}$; ten times that",
+            reason="the solver's tolerance, $10^{-11}$ a step, over some hundred "
+            "steps, and a residual of $10^{-10}$: about $10^{-9}$; ten times that",
         ),
     )
     control = Control(
@@ -72,7 +69,7 @@ def stability_two_over_eta(measured: Stays) -> Evidence:
             reason="the flow ends where its conserved quantity says, at 2.2 or more",
         ),
         math=r"an infinitesimal step, from starts that head for $\eta (x^2 + y^2) \ge "
-        r"2.2$",
+        "2.2$",
     )
     notes = {"starts": len(landed)}
     return Evidence(checks, control, {}, notes, measured.broken)
@@ -89,11 +86,10 @@ def _on_quadratics(errors: Tensor, tops: Tensor) -> tuple[Check, ...]:
             at_most=1e-12,
             tag="proved",
             precision=True,
-            math=r"quadratics: 200 iterates against their closed form, over "
+            math="quadratics: 200 iterates against their closed form, over "
             r"$\|\theta_0\| \max(1, |1 - \eta\lambda|)^{200}$",
             reason=r"a Hessian known to rounding moves $\eta\lambda$ by a few units of "
-            r"$10^{-16}$, "
-            r"200 times: about $10^{-13}$; ten times that",
+            "$10^{-16}$, 200 times: about $10^{-13}$; ten times that",
         ),
         Check.each(
             "step 0.1 % below 2 / lambda: sharpest part after 200 steps over its start",
@@ -111,9 +107,8 @@ def _on_quadratics(errors: Tensor, tops: Tensor) -> tuple[Check, ...]:
             tag="proved",
             precision=True,
             math=r"$\eta\lambda = 2$: the same",
-            reason=r"the part changes its sign and keeps its size, to rounding: "
-            r"$10^{-13}$ of a "
-            "vector that is at most ten times as long; ten times that",
+            reason="the part changes its sign and keeps its size, to rounding: "
+            "$10^{-13}$ of a vector that is at most ten times as long; ten times that",
         ),
         Check.each(
             "step 0.1 % above: the same",
@@ -132,9 +127,8 @@ def _on_the_product(ends: Tensor, sharp: Tensor) -> tuple[Check, ...]:
     """
     reason = (
         r"a run that ends at $|xy - 1| \le 10^{-10}$ knows $\eta\lambda$ to about "
-        r"$10^{-8}$; "
-        r"that a run meets this by chance before it converges has a probability of "
-        r"about $10^{-10}$ a step"
+        "$10^{-8}$; that a run meets this by chance before it converges has a "
+        "probability of about $10^{-10}$ a step"
     )
     return (
         Check.each(
@@ -167,13 +161,10 @@ def _kicked(kicked: Tensor) -> tuple[Check, ...]:
             atol=1e-3,
             tag="proved",
             math=r"kicked by $10^{-6}$ from minima with $\eta\lambda$ from 1.5 to "
-            r"1.95: it "
-            "stays the same",
+            "1.95: it stays the same",
             reason=r"each step moves $\eta\lambda$ by $4 \eta^2 |xy - 1|$ at most, to "
-            r"leading "
-            r"order, and $|xy - 1|$, at first $3 \cdot 10^{-6}$, falls by a twentieth "
-            r"or more: "
-            r"less than $10^{-4}$ in all",
+            r"leading order, and $|xy - 1|$, at first $3 \cdot 10^{-6}$, falls by a "
+            "twentieth or more: less than $10^{-4}$ in all",
         ),
         Check.each(
             "kicked from minima with eta lambda 2.05 to 3: where the run ends",
@@ -181,9 +172,8 @@ def _kicked(kicked: Tensor) -> tuple[Check, ...]:
             at_most=2 + 1e-8,
             tag="observed",
             math=r"kicked from minima with $\eta\lambda$ from 2.05 to 3: where the run "
-            r"ends",
+            "ends",
             reason="it is proved that a run which converges does so at most at 2, and "
-            "observed "
-            "that these converge",
+            "observed that these converge",
         ),
     )

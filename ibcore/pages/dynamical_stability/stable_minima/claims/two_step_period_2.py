@@ -21,15 +21,13 @@ from ibcore.pages.dynamical_stability.stable_minima.orbits import (
 @claim(
     kind="theorem",
     source="Chen and Bruna 2023 (abstract read, theorem recalled); the closed form and "
-    "its multiplier are proved on "
-    "the page, the condition is derived there; period doubling is classical",
+    "its multiplier are proved on the page, the condition is derived there; period "
+    "doubling is classical",
     statement=r"Just above the threshold gradient descent on $\frac14 (x^2 - 1)^2$ has "
-    r"an orbit of period two with "
-    r"$x_1 x_2 = 1/\eta$ and $x_1^2 + x_2^2 = 1 + 1/\eta$, which attracts for $1 < "
-    r"\eta < \sqrt5 - 1$ and repels "
-    r"for larger $\eta$. A minimum of $f$ has such a small orbit above its threshold "
-    r"where "
-    r"$3 f'''^2 - f'' f'''' > 0$, and none where this is negative.",
+    r"an orbit of period two with $x_1 x_2 = 1/\eta$ and $x_1^2 + x_2^2 = 1 + 1/\eta$, "
+    r"which attracts for $1 < \eta < \sqrt5 - 1$ and repels for larger $\eta$. A "
+    "minimum of $f$ has such a small orbit above its threshold where $3 f'''^2 - f'' "
+    "f'''' > 0$, and none where this is negative.",
     quick={"starts": 8, "quartics": 16, "pairs": 300},
     book={"starts": 16, "quartics": 32, "pairs": 1000},
     full={"starts": 200, "quartics": 1000, "pairs": 20_000},
@@ -56,8 +54,7 @@ def two_step_period_2(measured: Orbits) -> Evidence:
             tag="derived",
             math=r"a run stays within $\frac12$ of the minimum",
             reason="to leading order no small orbit is there to stay on, and the "
-            "distance "
-            "grows with every step",
+            "distance grows with every step",
         ),
         math=r"quartics with $3 f'''^2 - f'' f'''' < 0$",
     )
@@ -81,13 +78,10 @@ def _orbit(
             tag="proved",
             precision=True,
             math=r"double well, $\eta$ from 1.02 to 1.23: last two iterates, distance "
-            r"from "
-            "the orbit",
+            "from the orbit",
             reason="almost every start comes to the orbit or its mirror image; the "
-            "slowest "
-            r"multiplier, $-0.946$, leaves $10^{-48}$ after 4,000 steps; rounding, "
-            r"amplified by "
-            "at most twenty",
+            "slowest multiplier, $-0.946$, leaves $10^{-48}$ after 4,000 steps; "
+            "rounding, amplified by at most twenty",
         ),
         Check.each(
             "multiplier of two steps at the measured points",
@@ -95,10 +89,10 @@ def _orbit(
             at_most=1e-8,
             tag="proved",
             precision=True,
-            math="multiplier of two steps at the measured points, distance from "
-            r"$9 - 2 (1 + \eta)^2$",
-            reason=r"an error of $10^{-10}$ of the points times second derivatives of "
-            r"order 10",
+            math="multiplier of two steps at the measured points, distance from $9 - "
+            r"2 (1 + \eta)^2$",
+            reason="an error of $10^{-10}$ of the points times second derivatives of "
+            "order 10",
         ),
         Check.each(
             "step 0.98, below the threshold: distance from a minimum",
@@ -108,8 +102,7 @@ def _orbit(
             precision=True,
             math=r"$\eta = 0.98$, below the threshold: distance from a minimum",
             reason="almost every start comes to a minimum, and then each step "
-            "multiplies the "
-            "distance by $-0.96$",
+            "multiplies the distance by $-0.96$",
         ),
         Check.each(
             "steps 0.98 and 0.995 of sqrt(5) - 1: change over two steps",
@@ -118,10 +111,9 @@ def _orbit(
             tag="proved",
             precision=True,
             math=r"$\eta = 0.98\, (\sqrt5 - 1)$ and $0.995\, (\sqrt5 - 1)$: change "
-            r"over two steps",
+            "over two steps",
             reason="almost every start comes to an orbit with the multiplier $-0.78$ "
-            "or $-0.945$; "
-            "rounding",
+            "or $-0.945$; rounding",
         ),
         Check.each(
             "steps 1.005 and 1.02 of sqrt(5) - 1: change over two steps",
@@ -129,12 +121,10 @@ def _orbit(
             at_least=1e-3,
             tag="derived",
             math=r"$\eta = 1.005\, (\sqrt5 - 1)$ and $1.02\, (\sqrt5 - 1)$: change "
-            r"over two steps",
+            "over two steps",
             reason="the orbit repels, with multipliers below $-1.05$: almost no start "
-            "comes "
-            "to it. A run ends elsewhere, and the distance is of the order of the "
-            "square root "
-            "of the excess, 0.07",
+            "comes to it. A run ends elsewhere, and the distance is of the order of "
+            "the square root of the excess, 0.07",
         ),
     )
 
@@ -150,16 +140,13 @@ def _small(ratios: Tensor, near: Tensor) -> tuple[Check, ...]:
             equals=1,
             atol=1e-3,
             tag="derived",
-            math="quartics: squared size of the small orbit over "
-            r"$3 f''^2 \varepsilon / (3 f'''^2 - f'' f'''')$, extrapolated to "
-            r"$\varepsilon = 0$",
+            math=r"quartics: squared size of the small orbit over $3 f''^2 \varepsilon "
+            r"/ (3 f'''^2 - f'' f'''')$, extrapolated to $\varepsilon = 0$",
             reason=r"the correction is a multiple of $\varepsilon$; with it removed "
-            r"from "
-            r"$\varepsilon = 0.001$ and $0.002$ there remains one of $\varepsilon^2$, "
-            r"at most "
-            r"$5 \cdot 10^{-4}$ where $|f'''| \le 1$ and the condition is at least 1 "
-            r"(iterated "
-            "in the corners of the draws); twice that",
+            r"from $\varepsilon = 0.001$ and $0.002$ there remains one of "
+            r"$\varepsilon^2$, at most $5 \cdot 10^{-4}$ where $|f'''| \le 1$ and the "
+            "condition is at least 1 (iterated in the corners of the draws); twice "
+            "that",
         ),
         Check.share(
             "quartics: a run stays within 0.5 of the minimum",
@@ -186,7 +173,7 @@ def _gone(parabola: Tensor, steepening: Tensor) -> tuple[Check, ...]:
             tag="proved",
             precision=True,
             math=r"$\frac12 x^2$, $\eta = 2.01$: growth over 1,000 steps, over "
-            r"$1.01^{1000}$",
+            "$1.01^{1000}$",
             reason="rounding, a thousand times",
         ),
         Check.share(
@@ -195,7 +182,7 @@ def _gone(parabola: Tensor, steepening: Tensor) -> tuple[Check, ...]:
             most=0,
             tag="proved",
             math=r"$\frac12 x^2 + \frac14 x^4$, $\eta = 2.01$: a run is finite after "
-            r"4,000 steps",
+            "4,000 steps",
             reason=r"every step multiplies $|x|$ by $1.01 + 2.01 x^2$",
         ),
     )
@@ -212,8 +199,7 @@ def _joined(apart: Tensor, on: Tensor) -> tuple[Check, ...]:
             precision=True,
             math=r"product, $\eta = 1.02$ and $1.05$, all bounded starts: $|x - y|$",
             reason=r"two steps multiply a small $x - y$ by $3 - 2\eta$, at most 0.96: "
-            r"$10^{-35}$ "
-            "after 4,000; that every bounded start comes near is observed",
+            "$10^{-35}$ after 4,000; that every bounded start comes near is observed",
         ),
         Check.each(
             "the same: distance of x from the orbit of the double well",

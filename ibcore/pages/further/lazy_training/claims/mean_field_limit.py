@@ -91,13 +91,11 @@ def one_start(tasks: Tasks) -> Tasks:
 @claim(
     kind="theorem",
     source="Mei, Montanari and Nguyen 2018; Chizat and Bach 2018 (abstracts read, "
-    "theorems recalled). That the weights "
-    "must move is proved on the page",
-    statement=r"With outputs scaled by $1/m$ and a learning rate scaled by $m$ the "
-    r"weights of the first layer move by "
-    r"a share that does not depend on the width $m$, and networks of growing width "
-    r"tend to a limit: predictors of "
-    r"widths $m$ and $4m$ at the same time differ by the order $m^{-1/2}$.",
+    "theorems recalled). That the weights must move is proved on the page",
+    statement="With outputs scaled by $1/m$ and a learning rate scaled by $m$ the "
+    "weights of the first layer move by a share that does not depend on the width "
+    "$m$, and networks of growing width tend to a limit: predictors of widths $m$ and "
+    "$4m$ at the same time differ by the order $m^{-1/2}$.",
     quick={"tasks": 8, "widths": (32, 128, 512, 2048), "steps": 400},
     book={"tasks": 8, "widths": (64, 256, 1024, 4096), "steps": 400},
     full={"tasks": 64, "widths": (64, 256, 1024, 4096, 16384), "steps": 2000},
@@ -143,9 +141,9 @@ def _moving(exponents: Tensor, loss: Tensor) -> tuple[Check, ...]:
             equals=0,
             atol=0.05,
             tag="derived",
-            reason=r"one network of the smallest width varies by 5 %, as $m^{-1/2}$, "
-            r"and is of the order $1/m$ off its "
-            "mean; averaged over starts that turns the slope by 0.01, five times that",
+            reason="one network of the smallest width varies by 5 %, as $m^{-1/2}$, "
+            "and is of the order $1/m$ off its mean; averaged over starts that turns "
+            "the slope by 0.01, five times that",
         ),
         Check.share(
             "mean square at most 5 % of that of the targets",
@@ -170,8 +168,8 @@ def _meeting(exponents: Tensor) -> tuple[Check, ...]:
             atol=0.15,
             tag="derived",
             reason="independent draws; a distance of about five independent components "
-            "varies by a third, its slope "
-            "over the widths by 0.11, that of eight tasks by 0.04; four of these",
+            "varies by a third, its slope over the widths by 0.11, that of eight tasks "
+            "by 0.04; four of these",
         ),
         Check.share(
             "exponent of the distance of predictors within 0.3 of -1/2",

@@ -92,16 +92,13 @@ def measure_movements(tasks: Tasks, setting: Setting) -> Movements:  # noqa: ARG
 @claim(
     kind="theorem",
     source="Jacot, Gabriel and Hongler 2018; Lee et al. 2019; Chizat, Oyallon and Bach "
-    "2019 (recalled). That the "
-    "weights cannot move less is proved on the page, by how much they move is derived "
-    "there",
+    "2019 (recalled). That the weights cannot move less is proved on the page, by how "
+    "much they move is derived there",
     statement=r"With outputs scaled by $1/\sqrt m$ the weights of a two-layer network "
-    r"of width $m$ move by a share "
-    r"of the order $m^{-1/2}$ until it fits, by no smaller one, and the tangent kernel "
-    r"changes by a share of that "
-    r"order at most. The factor for the first layer is $\sqrt{y^\top K^{-1} K_W K^{-1} "
-    r"y / (d + 1)}$ with the limit "
-    r"$K$ of the kernel and the part $K_W$ of the first layer.",
+    "of width $m$ move by a share of the order $m^{-1/2}$ until it fits, by no "
+    "smaller one, and the tangent kernel changes by a share of that order at most. "
+    r"The factor for the first layer is $\sqrt{y^\top K^{-1} K_W K^{-1} y / (d + 1)}$ "
+    "with the limit $K$ of the kernel and the part $K_W$ of the first layer.",
     quick={"tasks": 8, "widths": (128, 512, 2048)},
     book={"tasks": 8, "widths": (256, 1024, 4096)},
     full={"tasks": 64, "widths": (256, 1024, 4096, 16384)},
@@ -157,9 +154,8 @@ def _exponents(moved: Tensor, spread: Tensor, changed: Tensor) -> tuple[Check, .
             atol=0.03,
             tag="derived",
             reason="the kernel at the start is random: it turns the slope of one task "
-            "by 0.01, one standard deviation "
-            "that the page computes, and that of the mean of eight by 0.004; the next "
-            "order by 0.01",
+            "by 0.01, one standard deviation that the page computes, and that of the "
+            "mean of eight by 0.004; the next order by 0.01",
         ),
         Check.each(
             "exponent of the first layer's movement, each task",
@@ -168,8 +164,7 @@ def _exponents(moved: Tensor, spread: Tensor, changed: Tensor) -> tuple[Check, .
             atol=(4 * spread + 0.015).numpy(),
             tag="derived",
             reason="four of these standard deviations, computed for each task, and "
-            "0.015 for the next order; together "
-            "0.05 as a rule",
+            "0.015 for the next order; together 0.05 as a rule",
         ),
         Check.share(
             "exponent of the kernel's change at most -0.5",
@@ -179,8 +174,8 @@ def _exponents(moved: Tensor, spread: Tensor, changed: Tensor) -> tuple[Check, .
             tag="derived",
             math="exponent of the kernel's change at most $-0.5$",
             reason="the theorem's order; where neurons are paired the terms of this "
-            "order cancel and kinks leave "
-            r"$m^{-3/4}$, so that there is room for the chance of the start",
+            "order cancel and kinks leave $m^{-3/4}$, so that there is room for the "
+            "chance of the start",
         ),
     )
 
@@ -198,10 +193,9 @@ def _factors(limit: Tensor, spread: Tensor, own_kernel: Tensor) -> tuple[Check, 
             least=0.9,
             tag="derived",
             reason=r"$\sqrt m$ times the difference: four standard deviations of what "
-            r"the start causes, which the page "
-            "computes for each task, and 1 for the weights' own motion. Where two "
-            "inputs nearly coincide, the kinks "
-            "between them make the motion larger: one task in eighty",
+            "the start causes, which the page computes for each task, and 1 for the "
+            "weights' own motion. Where two inputs nearly coincide, the kinks between "
+            "them make the motion larger: one task in eighty",
             repeats=0.45,
         ),
         Check.share(
@@ -213,9 +207,8 @@ def _factors(limit: Tensor, spread: Tensor, own_kernel: Tensor) -> tuple[Check, 
             tag="derived",
             math=r"largest width: $\sqrt m\, |$movement over what the kernel at its "
             r"start predicts $-\, 1|$ at most 2",
-            reason=r"the first order is exact, and the next of the order $m^{-1/2}$ at "
-            r"most; its factor was observed, "
-            "a median of 0.1 and up to 1",
+            reason="the first order is exact, and the next of the order $m^{-1/2}$ at "
+            "most; its factor was observed, a median of 0.1 and up to 1",
             repeats=0.45,
         ),
     )

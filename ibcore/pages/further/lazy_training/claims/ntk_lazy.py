@@ -78,15 +78,12 @@ def measure_regressions(tasks: Tasks, setting: Setting) -> Regressions:
 @claim(
     kind="theorem",
     source="Jacot, Gabriel and Hongler 2018; Lee et al. 2019; Chizat, Oyallon and Bach "
-    "2019 (recalled). The linear "
-    "model and the order in the scale at fixed width are proved on the page, the order "
-    "in the width with kinks is "
-    "derived there",
-    statement=r"What a lazy network finds is kernel regression with the tangent kernel "
-    r"at its start, "
-    r"$f_0(x) + K(x, X) K^{-1} (y - f_0(X))$. The gap vanishes with the width, at "
-    r"least like $m^{-1/2}$, and at "
-    r"any fixed width with the scale $\alpha$ of the output, like $1/\alpha$.",
+    "2019 (recalled). The linear model and the order in the scale at fixed width are "
+    "proved on the page, the order in the width with kinks is derived there",
+    statement="What a lazy network finds is kernel regression with the tangent kernel "
+    "at its start, $f_0(x) + K(x, X) K^{-1} (y - f_0(X))$. The gap vanishes with the "
+    r"width, at least like $m^{-1/2}$, and at any fixed width with the scale $\alpha$ "
+    r"of the output, like $1/\alpha$.",
     quick={"tasks": 8, "widths": (64, 256, 1024)},
     book={"tasks": 8, "widths": (256, 1024, 4096)},
     full={"tasks": 64, "widths": (256, 1024, 4096, 16384)},
@@ -151,10 +148,9 @@ def _widths(at_start: Tensor, in_limit: Tensor) -> tuple[Check, ...]:
             at_start.mean(),
             at_most=-0.4,
             tag="derived",
-            reason=r"at least as fast as $m^{-1/2}$ by the theorem, $m^{-3/4}$ by the "
-            r"count of kinks; the gap is a "
-            "random sum, so that the mean slope of eight tasks varies by 0.04: two of "
-            "these above the theorem's order",
+            reason="at least as fast as $m^{-1/2}$ by the theorem, $m^{-3/4}$ by the "
+            "count of kinks; the gap is a random sum, so that the mean slope of eight "
+            "tasks varies by 0.04: two of these above the theorem's order",
         ),
         Check.each(
             "exponent of the gap to the limit of the kernel, mean of the tasks",
@@ -163,8 +159,7 @@ def _widths(at_start: Tensor, in_limit: Tensor) -> tuple[Check, ...]:
             atol=0.15,
             tag="derived",
             reason="central limit theorem; the gap is a random sum, so that the mean "
-            "slope of eight tasks varies "
-            "by 0.04; nearly four of these",
+            "slope of eight tasks varies by 0.04; nearly four of these",
         ),
     )
 
@@ -180,8 +175,7 @@ def _scales(exponents: Tensor, paired: Tensor) -> tuple[Check, ...]:
             tag="derived",
             math=r"width 64: exponent of the gap in the scale $\alpha$",
             reason=r"the gap is $c/\alpha + O(\alpha^{-2})$ where no kink is met; the "
-            r"weights have moved by less than "
-            "one percent",
+            "weights have moved by less than one percent",
         ),
         Check.each(
             "width 64, neurons in pairs: exponent of the gap in the scale",
@@ -189,10 +183,10 @@ def _scales(exponents: Tensor, paired: Tensor) -> tuple[Check, ...]:
             equals=-2,
             atol=0.1,
             tag="derived",
-            math=r"width 64, neurons in pairs: exponent of the gap in the scale "
+            math="width 64, neurons in pairs: exponent of the gap in the scale "
             r"$\alpha$",
             reason=r"the gap is $c/\alpha^2 + O(\alpha^{-4})$ by symmetry; it is as "
-            r"small as 1e-8 there, and descent "
-            "ends at 1e-12: a tenth is room for a small factor $c$",
+            "small as 1e-8 there, and descent ends at 1e-12: a tenth is room for a "
+            "small factor $c$",
         ),
     )

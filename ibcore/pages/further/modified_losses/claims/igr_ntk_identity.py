@@ -162,8 +162,8 @@ def _sides(
     statement=r"For the sum of squares $E = \sum_i \varepsilon_i^2$ of residuals "
     r"$\varepsilon_i = f_\theta(x_i) - y_i$ the term of the modified loss is "
     r"$\frac\eta4 \|\nabla E\|^2 = \eta \sum_{ij} \varepsilon_i K_{ij} \varepsilon_j$ "
-    r"with the "
-    r"tangent kernel $K_{ij} = \nabla f_\theta(x_i) \cdot \nabla f_\theta(x_j)$.",
+    r"with the tangent kernel $K_{ij} = \nabla f_\theta(x_i) \cdot \nabla "
+    r"f_\theta(x_j)$.",
     quick={"networks": 8},
     book={"networks": 12},
     full={"networks": 200},
@@ -180,8 +180,8 @@ def igr_ntk_identity(measured: Identities) -> Evidence:
             at_most=1e-12,
             tag="proved",
             reason="rounding: some hundred operations of $10^{-16}$ each, enlarged "
-            "where the sum "
-            "cancels, as it may by chance; at most $10^{-13}$ on 6,400 networks",
+            "where the sum cancels, as it may by chance; at most $10^{-13}$ on 6,400 "
+            "networks",
             precision=True,
             over_seeds=0.99,
         ),
@@ -195,8 +195,7 @@ def igr_ntk_identity(measured: Identities) -> Evidence:
             tag="derived",
             math=r"relative difference of the two sides at least $10^{-3}$",
             reason="the inner layers add a sum of squares, which is not small where "
-            "they learn; a billion times the "
-            "bar of the claim",
+            "they learn; a billion times the bar of the claim",
         ),
     )
     notes = {"networks": measured.gaps.numel()}

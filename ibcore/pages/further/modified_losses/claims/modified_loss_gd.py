@@ -37,15 +37,12 @@ def measure_descent(networks: Networks, setting: Setting) -> Distances:  # noqa:
 @claim(
     kind="theorem",
     source="Barrett and Dherin 2021 (abstract read, theorem recalled), by backward "
-    "error analysis: Hairer, Lubich and "
-    "Wanner 2006, chapter IX (recalled). The orders over a fixed time are proved on "
-    "the page",
+    "error analysis: Hairer, Lubich and Wanner 2006, chapter IX (recalled). The orders "
+    "over a fixed time are proved on the page",
     statement=r"Over a fixed time, gradient descent with step $\eta$ on a loss with "
-    r"four "
-    r"continuous derivatives stays within $O(\eta^2)$ of gradient flow on "
-    r"$L + \frac\eta4 \|\nabla L\|^2$, and in general only within $O(\eta)$ of "
-    r"gradient flow "
-    r"on $L$.",
+    r"four continuous derivatives stays within $O(\eta^2)$ of gradient flow on $L + "
+    r"\frac\eta4 \|\nabla L\|^2$, and in general only within $O(\eta)$ of gradient "
+    "flow on $L$.",
     quick={"networks": 8},
     book={"networks": 12},
     full={"networks": 400},
@@ -98,8 +95,7 @@ def _orders_of_descent(plain: Tensor, modified: Tensor) -> tuple[Check, ...]:
             at_most=2 + SLACK,
             tag="observed",
             reason="the distance has a term of second order, which does not vanish in "
-            "general; the slack is that of "
-            "the bar from below",
+            "general; the slack is that of the bar from below",
         ),
     )
 
@@ -111,8 +107,7 @@ def _first_error(missed: Tensor) -> Check:
         at_most=0.02,
         tag="derived",
         math=r"(gradient descent $-$ gradient flow)$/\eta$, off the derived $e(T)$ by "
-        r"a share of",
+        "a share of",
         reason="e(T) to first order in the step, which is 1/100 of the inverse "
-        "sharpness; "
-        "at most 0.004 on 320 networks",
+        "sharpness; at most 0.004 on 320 networks",
     )

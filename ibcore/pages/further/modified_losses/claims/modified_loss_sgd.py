@@ -77,7 +77,7 @@ def own_batches(
     if not rows:
         raise InvalidInput(
             f"{len(inputs)} rows are too few for {batches} batches. Pass more rows or "
-            f"fewer batches."
+            "fewer batches."
         )
     seeds = setting.seeds(networks, "modified loss of an epoch")
     return Batches(
@@ -113,14 +113,12 @@ def measure_epochs(problems: Batches, setting: Setting) -> Epochs:  # noqa: ARG0
     kind="theorem",
     source="Smith, Dherin, Barrett and De 2021 (abstract read, theorem recalled); "
     "proved on the page",
-    statement=r"Let the losses $L_i$ of $m$ batches have four continuous derivatives, "
-    r"with common bounds. "
-    r"After one epoch the mean of the iterate over all orders of the "
-    r"batches is within $O((m\eta)^3)$ of gradient flow for the time $m\eta$ on "
-    r"$L + \frac{\eta}{4m} \sum_i \|\nabla L_i\|^2$, with $L$ the mean of the "
-    r"$L_i$; without the term, or with that of gradient descent, and for fixed $m$, in "
-    r"general only within "
-    r"$O(\eta^2)$.",
+    statement="Let the losses $L_i$ of $m$ batches have four continuous derivatives, "
+    "with common bounds. After one epoch the mean of the iterate over all orders of "
+    r"the batches is within $O((m\eta)^3)$ of gradient flow for the time $m\eta$ on $L "
+    r"+ \frac{\eta}{4m} \sum_i \|\nabla L_i\|^2$, with $L$ the mean of the $L_i$; "
+    "without the term, or with that of gradient descent, and for fixed $m$, in "
+    r"general only within $O(\eta^2)$.",
     quick={"networks": 8, "batches": 4},
     book={"networks": 8, "batches": 5},
     full={"networks": 64, "batches": 6},
@@ -150,8 +148,8 @@ def _orders_of_epochs(slopes: Tensor) -> tuple[Check, ...]:
     reason = NEXT.format(most=0.002, many=1800)
     rival = (
         "the leading term is a difference, which for some networks is small beside the "
-        "next one: beyond 0.05 for one "
-        "of 1800 networks, with the largest deviation of $n$ growing like $n^{0.55}$"
+        "next one: beyond 0.05 for one of 1800 networks, with the largest deviation of "
+        "$n$ growing like $n^{0.55}$"
     )
     return (
         Check.each(
@@ -167,8 +165,7 @@ def _orders_of_epochs(slopes: Tensor) -> tuple[Check, ...]:
             at_most=3 + SLACK,
             tag="observed",
             reason="the distance has a term of third order, which does not vanish in "
-            "general; the slack is that of "
-            "the bar from below",
+            "general; the slack is that of the bar from below",
         ),
         Check.each(
             "order of the distance to gradient flow on L",
@@ -213,8 +210,7 @@ def _second_order(missed: Tensor) -> tuple[Check, ...]:
             math=f"(mean iterate $-$ {name})$/\\eta^2$, off ${law}$ by a share of the "
             f"length of ${first}$",
             reason="leading order at a step with $m\\eta$ 1/800 of the inverse "
-            "sharpness; "
-            "at most 0.0013 on 1800 networks",
+            "sharpness; at most 0.0013 on 1800 networks",
         )
         for (name, law), values in zip(laws, missed, strict=True)
     )

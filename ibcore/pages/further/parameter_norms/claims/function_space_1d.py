@@ -227,17 +227,15 @@ def _built(sets: Sets) -> Tensor:
 @claim(
     kind="theorem",
     source="Savarese, Evron, Soudry and Srebro 2019 (abstract read); Hanin 2021 "
-    "(recalled: all minimizers). The closed "
-    "forms, the penalized cost and the range of the minimizers are proved on the page",
-    statement=r"For a two-layer ReLU network on the line whose biases are not "
-    r"penalized, the least half of "
-    r"the sum of squares of the weights with which it computes $f$ is $\max(\int "
-    r"|f''|, |f'(-\infty) + f'(\infty)|)$. "
-    "Most wide networks trained with weight decay come to the least cost that the "
-    "penalized convex program allows. "
-    r"For a polygon without a zero bend whose $\int |f''|$ is above $|f'(-\infty) + "
-    r"f'(\infty)|$, the interpolant of "
-    "least cost is unique exactly if no two neighboring bends have equal sign.",
+    "(recalled: all minimizers). The closed forms, the penalized cost and the range of "
+    "the minimizers are proved on the page",
+    statement="For a two-layer ReLU network on the line whose biases are not "
+    "penalized, the least half of the sum of squares of the weights with which it "
+    r"computes $f$ is $\max(\int |f''|, |f'(-\infty) + f'(\infty)|)$. Most wide "
+    "networks trained with weight decay come to the least cost that the penalized "
+    r"convex program allows. For a polygon without a zero bend whose $\int |f''|$ is "
+    r"above $|f'(-\infty) + f'(\infty)|$, the interpolant of least cost is unique "
+    "exactly if no two neighboring bends have equal sign.",
     quick={"alternating": 4, "alike": 4, "tilted": 2},
     book={"alternating": 6, "alike": 6, "tilted": 4},
     full={"alternating": 100, "alike": 100, "tilted": 50},
@@ -264,8 +262,8 @@ def function_space_1d(measured: Trained) -> Evidence:
             most=0.25,
             tag="observed",
             reason="the bar of the claim; a fit without penalty has no reason to be "
-            "short, and keeps at least what the "
-            "start had in neurons that the data do not move",
+            "short, and keeps at least what the start had in neurons that the data do "
+            "not move",
         ),
     )
     notes = {"data sets": len(measured.least), "draws rejected": measured.sets.rejected}
@@ -280,8 +278,8 @@ def _on_programs(measured: Trained) -> tuple[Check, ...]:
             at_most=1e-6,
             tag="proved",
             precision=True,
-            reason=r"programs are solved until their conditions hold to $10^{-7}$; ten "
-            r"times that",
+            reason="programs are solved until their conditions hold to $10^{-7}$; ten "
+            "times that",
         ),
         Check.each(
             "least and highest value in the middle of gaps against their closed form",
@@ -290,8 +288,8 @@ def _on_programs(measured: Trained) -> tuple[Check, ...]:
             atol=1e-6,
             tag="proved",
             precision=True,
-            reason=r"the linear programs allow a cost of $10^{-8}$ more than the "
-            r"least, and gaps are shorter than 1",
+            reason="the linear programs allow a cost of $10^{-8}$ more than the "
+            "least, and gaps are shorter than 1",
         ),
     )
 
@@ -327,7 +325,7 @@ def _on_costs(measured: Trained) -> tuple[Check, ...]:
                 least=0.95,
                 tag="observed",
                 math=rf"trained, $\lambda = {words}$: cost within 0.5 % of the "
-                rf"program's",
+                "program's",
                 reason=_REACHED,
             )
             for strength, words, ratio in (
@@ -349,9 +347,8 @@ def _on_costs(measured: Trained) -> tuple[Check, ...]:
 
 _REACHED = (
     "convergence study: the excess is of order 0.1 % after 4,500 steps and falls with "
-    "more of them; about two in "
-    "a hundred runs stop at a local minimum, where a neuron that the fit needs is "
-    "missing"
+    "more of them; about two in a hundred runs stop at a local minimum, where a neuron "
+    "that the fit needs is missing"
 )
 
 
@@ -364,8 +361,8 @@ def _on_the_limit(measured: Trained) -> Check:
         least=0.95,
         tag="observed",
         reason="that the cost is linear in the strength is proved; the excess of the "
-        "runs is carried along: 1.43 "
-        "times that at the weaker strength less 0.43 times that at the stronger",
+        "runs is carried along: 1.43 times that at the weaker strength less 0.43 times "
+        "that at the stronger",
     )
 
 
@@ -402,8 +399,7 @@ def _on_minimizers(measured: Trained) -> tuple[Check, ...]:
             tag="proved",
             precision=True,
             reason=r"the slope there passes its mean by at most half of $\int |f''| - "
-            r"V$, at the ends by all of it; "
-            "that times the length of the gap; rounding",
+            "V$, at the ends by all of it; that times the length of the gap; rounding",
         ),
         Check.share(
             "no penalty: norm of the function over the least at least 1.05",
@@ -422,8 +418,7 @@ def _on_minimizers(measured: Trained) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             math="trained, alike sets: largest departure from the polygon over what is "
-            "possible in the middle, at "
-            "least 0.1",
+            "possible in the middle, at least 0.1",
             reason="a network that found the polygon would have 0; training has no "
             "reason to prefer it",
         ),

@@ -153,19 +153,15 @@ def _ended(model: Model, start: Tensor, beta: Tensor, kept: int) -> Shortest:
 @claim(
     kind="theorem",
     source="classical (inequality of the means); Dai, Karzand and Srebro 2021 for "
-    "linear networks (recalled); "
-    "Boursier, Pillaud-Vivien and Flammarion 2022 for orthogonal inputs (abstract "
-    "read, theorem recalled). The "
-    "identities and the least variation norm are proved on the page",
-    statement=r"The least sum of squares with which $k$ fully connected linear layers "
-    r"compute $\beta$ is "
-    r"$k \|\beta\|^{2/k}$, and with $k$ diagonal layers $k \sum_i |\beta_i|^{2/k}$. On "
-    r"orthogonal inputs gradient flow "
-    "of the square loss on a two-layer ReLU network, from a balanced start that tends "
-    "to zero, finds an interpolant of "
-    "least variation norm, without any penalty, if for each sign of the labels a "
-    "neuron of this sign is active on all "
-    "examples of it.",
+    "linear networks (recalled); Boursier, Pillaud-Vivien and Flammarion 2022 for "
+    "orthogonal inputs (abstract read, theorem recalled). The identities and the least "
+    "variation norm are proved on the page",
+    statement="The least sum of squares with which $k$ fully connected linear layers "
+    r"compute $\beta$ is $k \|\beta\|^{2/k}$, and with $k$ diagonal layers $k \sum_i "
+    r"|\beta_i|^{2/k}$. On orthogonal inputs gradient flow of the square loss on a "
+    "two-layer ReLU network, from a balanced start that tends to zero, finds an "
+    "interpolant of least variation norm, without any penalty, if for each sign of "
+    "the labels a neuron of this sign is active on all examples of it.",
     quick={"predictors": 8},
     book={"predictors": 12},
     full={"predictors": 200},
@@ -188,8 +184,7 @@ def function_space_multid(measured: Lengths) -> Evidence:
             tag="proved",
             math="sum of squares over the closed form within $10^{-6}$ of 1",
             reason="the bar of the claim; the means are equal only if all layers are, "
-            "and a random layer is not as "
-            "long as the others",
+            "and a random layer is not as long as the others",
         ),
     )
     notes = {
@@ -202,8 +197,7 @@ def function_space_multid(measured: Lengths) -> Evidence:
 def _on_identities(measured: Lengths) -> tuple[Check, ...]:
     reason = (
         "convergence study on 800 predictors: 12 rounds of multipliers leave rounding; "
-        "the bar is far above it and far "
-        "below the excess of layers that are not equal"
+        "the bar is far above it and far below the excess of layers that are not equal"
     )
     return (
         *(
@@ -241,8 +235,8 @@ def _on_orthogonal(measured: Lengths) -> tuple[Check, ...]:
             measured.orthogonal,
             at_least=1 - 1e-4,
             tag="proved",
-            reason=r"no interpolant costs less; a loss of $10^{-10}$ saves less than "
-            r"$10^{-4}$",
+            reason="no interpolant costs less; a loss of $10^{-10}$ saves less than "
+            "$10^{-4}$",
         ),
         Check.share(
             "the same from a start of scale 1e-16: at most 1.02",
@@ -252,9 +246,8 @@ def _on_orthogonal(measured: Lengths) -> tuple[Check, ...]:
             tag="observed",
             math="the same from a start of scale $10^{-16}$: at most 1.02",
             reason="the theorem is about the limit and names no scale; the power of "
-            "the scale by which the excess "
-            "falls depends on the data, and at this scale it leaves less than two "
-            "percent on most",
+            "the scale by which the excess falls depends on the data, and at this "
+            "scale it leaves less than two percent on most",
         ),
         Check.share(
             "excess from scale 1e-16 over that from scale 0.01: at most 0.5",
@@ -264,10 +257,9 @@ def _on_orthogonal(measured: Lengths) -> tuple[Check, ...]:
             tag="derived",
             math="excess from scale $10^{-16}$ over that from $10^{-2}$: at most 0.5",
             reason=r"to leading order it falls like $\alpha^{2(1 - \rho)}$, to less "
-            r"than half where "
-            r"$\rho \le 0.989$: unless one example carries less than 2 % of $\sum_i "
-            r"y_i^2 \|x_i\|^2$ of its sign; "
-            "the excess itself is known up to what the last loss hides",
+            r"than half where $\rho \le 0.989$: unless one example carries less than 2 "
+            r"% of $\sum_i y_i^2 \|x_i\|^2$ of its sign; the excess itself is known up "
+            "to what the last loss hides",
             precision=True,
         ),
         Check.each(

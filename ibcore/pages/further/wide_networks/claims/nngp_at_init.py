@@ -127,18 +127,14 @@ def _kurtosis(
 @claim(
     kind="theorem",
     source="Neal 1996; Lee et al. 2018; Matthews et al. 2018 (recalled); Jacot, "
-    "Gabriel and Hongler 2018 (abstract "
-    "read, theorem recalled). Convergence for ReLU, what is exact at finite width, and "
-    "the excess kurtosis are proved "
-    "on the page",
+    "Gabriel and Hongler 2018 (abstract read, theorem recalled). Convergence for ReLU, "
+    "what is exact at finite width, and the excess kurtosis are proved on the page",
     statement="At a standard normal start the outputs of a fully connected ReLU "
-    "network in the tangent-kernel "
-    "parametrization converge in law to a Gaussian process as all widths grow. Its "
-    "covariance follows the recursion "
-    r"$S^1 = x \cdot x'/d + b^2$, $S^{l+1} = \mathbb{E}\,\phi\phi' + b^2$. With one "
-    r"hidden layer the covariance is "
-    r"exact at every width $m$; without biases the excess kurtosis of $h$ hidden "
-    r"layers is $3\,[(1 + 5/m)^h - 1]$.",
+    "network in the tangent-kernel parametrization converge in law to a Gaussian "
+    r"process as all widths grow. Its covariance follows the recursion $S^1 = x \cdot "
+    r"x'/d + b^2$, $S^{l+1} = \mathbb{E}\,\phi\phi' + b^2$. With one hidden layer the "
+    "covariance is exact at every width $m$; without biases the excess kurtosis of "
+    r"$h$ hidden layers is $3\,[(1 + 5/m)^h - 1]$.",
     quick={"datasets": 8, "narrow": 16_384, "deep": 2048, "kurtosis": 512},
     book={"datasets": 12, "narrow": 16_384, "deep": 4096, "kurtosis": 1024},
     full={"datasets": 100, "narrow": 262_144, "deep": 32_768, "kurtosis": 16_384},
@@ -200,8 +196,8 @@ def _covariances(narrow: Tensor, deep: Tensor, squares: Tensor) -> tuple[Check, 
             tag="derived",
             math="two hidden layers of width 32: the same",
             reason="variances are exact; covariances are off by at most 0.13/32 of the "
-            "variance to leading order, a "
-            "quarter of a standard error at 4,096 draws; the rest is chance as before",
+            "variance to leading order, a quarter of a standard error at 4,096 draws; "
+            "the rest is chance as before",
             repeats=0.3,
         ),
         Check.each(
@@ -212,8 +208,7 @@ def _covariances(narrow: Tensor, deep: Tensor, squares: Tensor) -> tuple[Check, 
             tag="proved",
             math="error of the covariance: exponent in the number of draws",
             reason="the expected squared error is a variance over the number of draws "
-            "exactly; chance turns the "
-            "exponent by about 0.012; five times that",
+            "exactly; chance turns the exponent by about 0.012; five times that",
             over_seeds=0.99,
         ),
     )
@@ -230,17 +225,16 @@ def _kurtosis_checks(kurtosis: Tensor, draws: int) -> tuple[Check, ...]:
         checks.append(
             Check.each(
                 f"depth {depth}: excess kurtosis apart from {formula}, in standard "
-                f"errors",
+                "errors",
                 (row - row.new_tensor(exact)[:, None]).abs()
                 / row.new_tensor(error)[:, None],
                 at_most=6.0,
                 tag="proved",
                 math=f"depth {depth}: excess kurtosis apart from ${formula}$, in "
-                f"standard errors",
+                "standard errors",
                 reason="exact at every width; standard errors are computed from the "
-                "exact moments. The error is a "
-                "mean of many terms with a tail to the right, so the bar is wider than "
-                "for normal ones",
+                "exact moments. The error is a mean of many terms with a tail to the "
+                "right, so the bar is wider than for normal ones",
                 repeats=0.3,
                 over_seeds=0.99,
             )

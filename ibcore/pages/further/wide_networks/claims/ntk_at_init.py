@@ -109,15 +109,13 @@ def measure_kernels(draws: KernelDraws, setting: Setting) -> Kernels:
 @claim(
     kind="theorem",
     source="Jacot, Gabriel and Hongler 2018 (abstract read, theorem recalled); Arora "
-    "et al. 2019 (recalled). For one "
-    "hidden layer the mean and the variance at every width are proved on the page",
-    statement="At a standard normal start the tangent kernel of a fully connected ReLU "
-    "network converges to the "
-    r"deterministic one of the recursion $\Theta^{l+1} = \Theta^l\, "
-    r"\mathbb{E}\,\phi'\phi' + S^{l+1}$ as all widths "
-    r"grow. Its error is of order $m^{-1/2}$, and with one hidden layer its mean "
-    r"square is exactly a known constant "
-    "over $m$.",
+    "et al. 2019 (recalled). For one hidden layer the mean and the variance at every "
+    "width are proved on the page",
+    statement="At a standard normal start the tangent kernel of a fully connected "
+    r"ReLU network converges to the deterministic one of the recursion $\Theta^{l+1} = "
+    r"\Theta^l\, \mathbb{E}\,\phi'\phi' + S^{l+1}$ as all widths grow. Its error is of "
+    "order $m^{-1/2}$, and with one hidden layer its mean square is exactly a known "
+    "constant over $m$.",
     quick={
         "datasets": 8,
         "widths": (64, 256, 1024, 4096),
@@ -154,8 +152,7 @@ def ntk_at_init(measured: Kernels) -> Evidence:
             tag="derived",
             math="exponent of the error in the width, pooled, at least $-0.25$",
             reason=f"a first layer of {FEW} neurons keeps an error of order "
-            f"${FEW}^{{-1/2}}$ in the kernel: exponent "
-            "0; half way to $-1/2$",
+            f"${FEW}^{{-1/2}}$ in the kernel: exponent 0; half way to $-1/2$",
             repeats=0.3,
         ),
         math=f"a first layer of {FEW} neurons, the second one wide",
@@ -201,8 +198,7 @@ def _kernel_checks(measured: Kernels) -> tuple[Check, ...]:
             tag="proved",
             math="one hidden layer: exponent of the error in the width, pooled",
             reason="the expected squared error is a constant over the width exactly; "
-            "chance turns the exponent by "
-            "about 0.02, four times that",
+            "chance turns the exponent by about 0.02, four times that",
             over_seeds=0.99,
         ),
         Check.share(

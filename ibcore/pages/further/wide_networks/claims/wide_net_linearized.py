@@ -104,17 +104,14 @@ def measure_trainings(trainings: Trainings, setting: Setting) -> Trajectories:
 @claim(
     kind="theorem",
     source="Jacot, Gabriel and Hongler 2018; Lee et al. 2019 (abstracts read, theorems "
-    "recalled); Chizat, Oyallon and "
-    "Bach 2019; Du et al. 2019; Allen-Zhu, Li and Song 2019 (recalled). The solution "
-    "of the linearized model, its "
-    "least norm and the bound by the kernels are proved on the page",
-    statement=r"Trained with the mean square loss, a wide network follows "
-    r"$f_t(X) = y + e^{-2t\Theta/n}(f_0(X) - y)$, and descent its discrete form with "
-    r"$(I - 2\eta\Theta/n)^k$: "
-    r"the largest gap over the whole of training is at most of order $m^{-1/2}$ in the "
-    r"width, on training inputs and "
-    "on new ones. The limit is the interpolant nearest to $f_0$ in the norm of the "
-    "tangent kernel.",
+    "recalled); Chizat, Oyallon and Bach 2019; Du et al. 2019; Allen-Zhu, Li and Song "
+    "2019 (recalled). The solution of the linearized model, its least norm and the "
+    "bound by the kernels are proved on the page",
+    statement="Trained with the mean square loss, a wide network follows $f_t(X) = y "
+    r"+ e^{-2t\Theta/n}(f_0(X) - y)$, and descent its discrete form with $(I - "
+    r"2\eta\Theta/n)^k$: the largest gap over the whole of training is at most of "
+    "order $m^{-1/2}$ in the width, on training inputs and on new ones. The limit is "
+    "the interpolant nearest to $f_0$ in the norm of the tangent kernel.",
     quick={"datasets": 16, "widths": (64, 256, 1024)},
     book={"datasets": 16, "widths": (64, 256, 1024, 4096)},
     full={"datasets": 64, "widths": (64, 256, 1024, 4096, 16_384)},
@@ -140,8 +137,7 @@ def wide_net_linearized(measured: Trajectories) -> Evidence:
             tag="derived",
             math=r"training inputs: exponent of $\sup_t$ of the gap, at least $-0.25$",
             reason=f"a first layer of {FEW} neurons keeps an error of order "
-            f"${FEW}^{{-1/2}}$ in the kernel, and moves: "
-            "exponent 0; half way to $-1/2$",
+            f"${FEW}^{{-1/2}}$ in the kernel, and moves: exponent 0; half way to $-1/2$",
             repeats=0.3,
         ),
         math=f"a first layer of {FEW} neurons, the second one wide",
@@ -157,8 +153,7 @@ def _linear(linear: Tensor, least: Tensor) -> tuple[Check, ...]:
     """Differences (B,) of descent on linearized networks from the closed forms."""
     reason = (
         "identities; two hundred steps whose rounding does not add up, and kernels "
-        "with condition numbers of about a "
-        "hundred: 1e-13; a thousand times that"
+        "with condition numbers of about a hundred: 1e-13; a thousand times that"
     )
     return (
         Check.each(
@@ -168,7 +163,7 @@ def _linear(linear: Tensor, least: Tensor) -> tuple[Check, ...]:
             at_most=1e-10,
             tag="proved",
             math=r"linearized network: outputs of descent apart from $(I - 2\eta "
-            r"K/n)^k$, over the largest output",
+            "K/n)^k$, over the largest output",
             reason=reason,
             precision=True,
         ),
@@ -179,7 +174,7 @@ def _linear(linear: Tensor, least: Tensor) -> tuple[Check, ...]:
             at_most=1e-10,
             tag="proved",
             math=r"linearized network: $\|\theta_k - \theta_0\|$ over the least that "
-            r"gives these outputs, apart from 1",
+            "gives these outputs, apart from 1",
             reason=reason,
             precision=True,
         ),
@@ -198,8 +193,8 @@ def _along(widths: tuple[int, ...], found: Gaps) -> tuple[Check, ...]:
             at_most=1.0,
             tag="proved",
             math=r"training inputs: $\sup_t$ of the gap of the flow to "
-            r"$e^{-2t\Theta/n}$, over "
-            r"$\sup_t \|\Theta_t - \Theta\| / \lambda_{\min}(\Theta)$",
+            r"$e^{-2t\Theta/n}$, over $\sup_t \|\Theta_t - \Theta\| / "
+            r"\lambda_{\min}(\Theta)$",
             reason="proved on the page, at every width",
         ),
         Check.each(
@@ -210,9 +205,8 @@ def _along(widths: tuple[int, ...], found: Gaps) -> tuple[Check, ...]:
             tag="derived",
             math=r"training inputs: exponent of $\sup_t$ of the gap of the flow",
             reason="to leading order the gap is that of the kernels at the start, of "
-            "order $m^{-1/2}$; over three "
-            "widths chance turns the mean exponent of 16 data sets by about 0.05, four "
-            "times that",
+            "order $m^{-1/2}$; over three widths chance turns the mean exponent of 16 "
+            "data sets by about 0.05, four times that",
         ),
         Check.each(
             "new inputs: the same",
@@ -231,8 +225,7 @@ def _along(widths: tuple[int, ...], found: Gaps) -> tuple[Check, ...]:
             tag="derived",
             math=r"descent against $(I - 2\eta K_0/n)^k$: exponent of the largest gap",
             reason="the theorem bounds the gap by order $m^{-1/2}$; chance turns the "
-            "exponent by about 0.04, four "
-            "times that",
+            "exponent by about 0.04, four times that",
         ),
     )
 
@@ -260,7 +253,7 @@ def _at_the_end(widths: tuple[int, ...], found: Gaps) -> tuple[Check, ...]:
             math="there, at the largest width: gap to the interpolant of the own "
             "kernel $K_0$ over that gap at most 1",
             reason=r"the gap is that of $K_0$ and $\Theta$ to leading order, what "
-            r"remains falls faster",
+            "remains falls faster",
         ),
         Check.share(
             "at the largest width: length of the change of the parameters over the "
@@ -271,8 +264,7 @@ def _at_the_end(widths: tuple[int, ...], found: Gaps) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             math=r"at the largest width: $\|\theta_\infty - \theta_0\|$ over the least "
-            r"norm of the change, within "
-            "$0.15$ of $1$",
+            "norm of the change, within $0.15$ of $1$",
             reason="of order $m^{-1/2} = 0.03$ at width 1,024 with a factor of the "
             "data; five times that",
         ),

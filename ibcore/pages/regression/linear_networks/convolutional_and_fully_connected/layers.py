@@ -58,8 +58,8 @@ def own_data(X: object, y: object) -> tuple[Tensor, Tensor]:
     inputs, targets = inputs.double().cpu(), targets.double().cpu()
     if not len(inputs) < inputs.shape[1] <= WIDEST:
         raise InvalidInput(
-            f"X has shape {tuple(inputs.shape)}, expected fewer rows than columns, "
-            f"at most {WIDEST} of these."
+            f"X has shape {tuple(inputs.shape)}, expected fewer rows than columns, at "
+            f"most {WIDEST} of these."
         )
     refuse_dependent_rows(inputs.numpy())
     inputs = inputs / inputs.square().mean().sqrt()

@@ -97,10 +97,9 @@ def own_case(X: object, y: object) -> SpectralCase:
     if not case.resolved:
         raise InvalidInput(
             f"the dual slack of X and y is {case.sparse.slack:.2g} and the weakest "
-            "used "
-            f"frequency {case.sparse.least:.2g} of the strongest, expected at least "
-            f"{SLACK:g} and {LEAST:g}: else the limit of small scales is out of reach. "
-            "Leave out or add a signal."
+            f"used frequency {case.sparse.least:.2g} of the strongest, expected at "
+            f"least {SLACK:g} and {LEAST:g}: else the limit of small scales is out of "
+            "reach. Leave out or add a signal."
         )
     return case
 

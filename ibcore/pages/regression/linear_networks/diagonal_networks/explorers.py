@@ -69,8 +69,8 @@ def explore_recovery(alpha: float, depth: int) -> tuple[Figure, str]:
     used = int((beta.abs() > 0.01 * beta.abs().max()).sum())
     return fig, (
         f"Depth {depth}, alpha = {alpha:g}: {used} of 30 coefficients are above one "
-        "percent of the largest, and the l1 norm is "
-        f"{100 * max(excess, 0.0):.3g} percent above the least possible."
+        f"percent of the largest, and the l1 norm is {100 * max(excess, 0.0):.3g} "
+        "percent above the least possible."
     )
 
 
@@ -127,6 +127,6 @@ def explore_level_sets(alpha: float, depth: int) -> tuple[Figure, str]:
     )
     return fig, (
         f"Depth {depth}, alpha = {alpha:g}: training ends at ({float(end[0]):.3f}, "
-        f"{float(end[1]):.3f}), where a level set of Q_alpha touches the line. "
-        "Least l1 is (0, 1), least l2 is (0.462, 0.692)."
+        f"{float(end[1]):.3f}), where a level set of Q_alpha touches the line. Least "
+        "l1 is (0, 1), least l2 is (0.462, 0.692)."
     )

@@ -70,8 +70,8 @@ def own_case(X: object, y: object) -> Case:
     n, d = inputs.shape
     if not n < d <= LARGEST:
         raise InvalidInput(
-            f"X has shape {(n, d)}, expected fewer rows than columns, "
-            f"at most {LARGEST} of these."
+            f"X has shape {(n, d)}, expected fewer rows than columns, at most "
+            f"{LARGEST} of these."
         )
     refuse_dependent_rows(inputs.numpy())
     inputs = inputs / inputs.square().mean().sqrt()

@@ -84,11 +84,11 @@ def _shares(case: Convex, scale: float, at: Sequence[int]) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Garrigos and Gower 2023, the theorem on gradient descent for convex "
-    "smooth functions (recalled); proved on the page",
-    statement=r"For a convex $f$ with $\Lambda$-Lipschitz gradient and a minimizer $w^*$, "
-    r"gradient descent with $0 < \eta \le 1/\Lambda$ has $f(w_k) - f(w^*) \le \|w_0 - "
-    r"w^*\|^2 / (2 \eta k)$.",
+    source="Garrigos and Gower 2023, the theorem on gradient descent for convex smooth "
+    "functions (recalled); proved on the page",
+    statement=r"For a convex $f$ with $\Lambda$-Lipschitz gradient and a minimizer "
+    r"$w^*$, gradient descent with $0 < \eta \le 1/\Lambda$ has $f(w_k) - f(w^*) \le "
+    r"\|w_0 - w^*\|^2 / (2 \eta k)$.",
     quick={"problems": 8, "steps": 1000},
     book={"problems": 12, "steps": 10_000},
     full={"problems": 200, "steps": 100_000},

@@ -187,8 +187,8 @@ def _adam(problems: Problems) -> Tensor:
 @claim(
     kind="theorem",
     source="Gunasekar, Lee, Soudry and Srebro 2018 for losses with a unique finite "
-    "root (recalled); stochastic steps: Azizan and Hassibi 2019 (recalled); proved "
-    "on the page",
+    "root (recalled); stochastic steps: Azizan and Hassibi 2019 (recalled); proved on "
+    "the page",
     statement="On data with independent rows, fewer than dimensions, gradient descent, "
     "heavy ball and SGD on the square loss, with steps below their limits, converge to "
     "the interpolant closest to their start; so does gradient descent on any loss of "

@@ -192,8 +192,8 @@ def _natural_distances(problem: Projections, step_size: float) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Gunasekar, Lee, Soudry and Srebro 2018 (recalled); Azizan and Hassibi "
-    "2019 (recalled); proved on the page",
+    source="Gunasekar, Lee, Soudry and Srebro 2018 (recalled); Azizan and Hassibi 2019 "
+    "(recalled); proved on the page",
     statement=r"Mirror descent with a strictly convex Legendre potential $\psi$, with "
     r"any steps, if it converges to an interpolant inside the domain of $\psi$, ends "
     r"at the interpolant of least Bregman divergence $D_\psi(w, w_0)$ from its start.",
@@ -255,8 +255,8 @@ def _at_projection(name: str, run: Mirrored) -> Check:
         at_most=1e-10,
         tag="proved",
         math=f"{LABELS[name]}: relative distance to the projection",
-        reason="runs end at a residual of 1e-14, which the smallest singular value "
-        "and the spread of the potential's curvatures magnify",
+        reason="runs end at a residual of 1e-14, which the smallest singular value and "
+        "the spread of the potential's curvatures magnify",
         precision=True,
     )
 

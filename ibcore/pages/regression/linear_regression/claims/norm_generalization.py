@@ -186,10 +186,10 @@ def _unit(vectors: Tensor) -> Tensor:
     kind="theorem",
     source="An identity proved on the page; norm-based bounds: Shalev-Shwartz and "
     "Ben-David 2014, chapter 26 (recalled)",
-    statement="Let the inputs be isotropic and $y = X w^*$. An interpolant "
-    r"$X^+ y + r v$ with $v$ uniform on the unit sphere of $\operatorname{null}(X)$ "
-    r"has the expected test risk $\|P_{\mathrm{null}} w^*\|^2 + r^2$: norm beyond the "
-    "least is paid for in full.",
+    statement="Let the inputs be isotropic and $y = X w^*$. An interpolant $X^+ y + r "
+    r"v$ with $v$ uniform on the unit sphere of $\operatorname{null}(X)$ has the "
+    r"expected test risk $\|P_{\mathrm{null}} w^*\|^2 + r^2$: norm beyond the least is "
+    "paid for in full.",
     quick={"problems": 8, "draws": 1000},
     book={"problems": 8, "draws": 4000},
     full={"problems": 100, "draws": 10000},

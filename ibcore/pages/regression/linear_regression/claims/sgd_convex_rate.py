@@ -154,12 +154,12 @@ def _stochastic(
     kind="theorem",
     source="Garrigos and Gower 2023, the theorem on SGD for sums of convex smooth "
     "functions (recalled); proved on the page",
-    statement=r"Let $f$ be the mean of convex $f_i$ with $\Lambda$-Lipschitz gradients, "
-    "with a minimizer $w^*$. SGD with one example a step, drawn with replacement, "
-    r"and $0 < \eta < 1/(2\Lambda)$ has $\mathbb{E} f(\bar w) - f(w^*)$ at most "
-    r"$\|w_0 - w^*\|^2 / (2 \eta (1 - 2 \eta \Lambda) k)$ plus "
-    r"$\eta/(1 - 2 \eta \Lambda) \, \mathbb{E}_i \|\nabla f_i(w^*)\|^2$, "
-    r"$\bar w$ the mean of $w_0, \ldots, w_{k-1}$.",
+    statement=r"Let $f$ be the mean of convex $f_i$ with $\Lambda$-Lipschitz "
+    "gradients, with a minimizer $w^*$. SGD with one example a step, drawn with "
+    r"replacement, and $0 < \eta < 1/(2\Lambda)$ has $\mathbb{E} f(\bar w) - f(w^*)$ "
+    r"at most $\|w_0 - w^*\|^2 / (2 \eta (1 - 2 \eta \Lambda) k)$ plus $\eta/(1 - 2 "
+    r"\eta \Lambda) \, \mathbb{E}_i \|\nabla f_i(w^*)\|^2$, $\bar w$ the mean of $w_0, "
+    r"\ldots, w_{k-1}$.",
     quick={"problems": 8, "runs": 64, "steps": 500},
     book={"problems": 8, "runs": 128, "steps": 3000},
     full={"problems": 100, "runs": 1000, "steps": 100_000},
@@ -185,8 +185,8 @@ def sgd_convex_rate(measured: Shares) -> Evidence:
     control = Control(
         "the bound without its variance term, start near w*, largest gap - 4 SE",
         within_bound(torch.cat([one.over_bias.amax(-1) for one in near])),
-        math="the bound without its variance term, start near $w^*$, largest gap $-$ "
-        "4 SE",
+        math="the bound without its variance term, start near $w^*$, largest gap $-$ 4 "
+        "SE",
     )
     notes = {
         "problems": sum(len(one.mean) for one in near),

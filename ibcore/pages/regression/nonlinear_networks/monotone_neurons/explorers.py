@@ -36,6 +36,6 @@ def explore_neuron(imbalance: float, angle: int) -> tuple[Figure, str]:
     plot_path(ax, run.path.numpy(), best, run.shortest.numpy(), line)
     away = float((run.best - run.shortest).norm())
     return fig, (
-        f"Imbalance {imbalance:g}, start at {angle} degrees: the path ends where Q is least on the line of "
-        f"zero loss, {away:.2f} from the shortest."
+        f"Imbalance {imbalance:g}, start at {angle} degrees: the path ends where Q is "
+        f"least on the line of zero loss, {away:.2f} from the shortest."
     )

@@ -35,8 +35,8 @@ def explore_turns(count: int) -> tuple[Figure, str]:
     plot_winding(left, wound(count)[:, 1:], angles, REACH)
     plot_ratios(right, COUNTS, [_ratio(each) for each in COUNTS], count)
     return fig, (
-        f"{count} points of label 0: the path turns {count} times and ends at {_ratio(count):.2f} times "
-        f"the length of the shortest weights that fit."
+        f"{count} points of label 0: the path turns {count} times and ends at "
+        f"{_ratio(count):.2f} times the length of the shortest weights that fit."
     )
 
 

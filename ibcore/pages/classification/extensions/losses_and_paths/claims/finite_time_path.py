@@ -86,14 +86,15 @@ def measure_angles(problems: PathProblems, setting: Setting) -> Angles:  # noqa:
 
 @claim(
     kind="theorem",
-    source="Ji, Dudik, Schapire and Telgarsky 2020 (equal limits; abstract read, theorem recalled); Wu, Bartlett, "
-    "Telgarsky and Yu 2025, Theorems 5.1 to 5.3 (a bound at all times, and when the paths meet as points; read); the "
-    "bound of 60 degrees is proved and the rates are derived on the page",
-    statement="Where the support vectors span the space, gradient flow from zero on the logistic loss follows the "
-    "regularization path long before its direction settles: $w(t)$ points like the minimizer of the loss over "
-    r"$\|w\| \le \|w(t)\|$, up to $O(1/\log^2 t)$, "
-    r"while the angle to the limit is of order $1/\log t$. On all data the angle to the path is at most 60 degrees "
-    "at all times.",
+    source="Ji, Dudik, Schapire and Telgarsky 2020 (equal limits; abstract read, "
+    "theorem recalled); Wu, Bartlett, Telgarsky and Yu 2025, Theorems 5.1 to 5.3 (a "
+    "bound at all times, and when the paths meet as points; read); the bound of 60 "
+    "degrees is proved and the rates are derived on the page",
+    statement="Where the support vectors span the space, gradient flow from zero on "
+    "the logistic loss follows the regularization path long before its direction "
+    r"settles: $w(t)$ points like the minimizer of the loss over $\|w\| \le \|w(t)\|$, "
+    r"up to $O(1/\log^2 t)$, while the angle to the limit is of order $1/\log t$. On "
+    "all data the angle to the path is at most 60 degrees at all times.",
     quick={"datasets": 8},
     book={"datasets": 12},
     full={"datasets": 400},
@@ -162,8 +163,8 @@ def _soon(ratios: Tensor) -> Check:
         least=0.9,
         tag="observed",
         math=r"angle to the path below half of that to $\hat w$, $t = 10^3$ to $10^{12}$",
-        reason=r"nothing bounds the ratio at finite times, and the angle to $\hat w$ may "
-        "pass through zero; below 0.33 on 24 data sets",
+        reason=r"nothing bounds the ratio at finite times, and the angle to $\hat w$ "
+        "may pass through zero; below 0.33 on 24 data sets",
     )
 
 
@@ -177,10 +178,10 @@ def _late(to_path: Tensor, to_limit: Tensor) -> tuple[Check, ...]:
             atol=0.1,
             least=0.95,
             tag="derived",
-            math=r"angle to the path: slope against $\log t$ within 0.1 of $-2$, log-log, "
-            r"$\log t = 10^3$ to $10^4$",
-            reason=r"the next order of the expansion is $1/\log t$ of the first; within 0.01 "
-            "on 24 data sets",
+            math=r"angle to the path: slope against $\log t$ within 0.1 of $-2$, "
+            r"log-log, $\log t = 10^3$ to $10^4$",
+            reason=r"the next order of the expansion is $1/\log t$ of the first; "
+            "within 0.01 on 24 data sets",
         ),
         Check.each(
             "angle to w_hat: the same slope",
@@ -189,7 +190,7 @@ def _late(to_path: Tensor, to_limit: Tensor) -> tuple[Check, ...]:
             atol=0.05,
             tag="derived",
             math=r"angle to $\hat w$: the same slope",
-            reason=r"$\|\rho\|/\log t$ with a next order of $\|\rho\|/\log t \le 0.05$ of it; the theorem bounds "
-            "the angle from above",
+            reason=r"$\|\rho\|/\log t$ with a next order of $\|\rho\|/\log t \le 0.05$ "
+            "of it; the theorem bounds the angle from above",
         ),
     )

@@ -140,12 +140,13 @@ def measure_tails(problems: TailProblems, setting: Setting) -> Tails:  # noqa: A
 
 @claim(
     kind="theorem",
-    source="Ji, Dudik, Schapire and Telgarsky 2020 (power tails; abstract read, theorem recalled); Soudry et al. 2018, "
-    "Theorem 3 (exponential tails; recalled)",
-    statement="On separable data and with a convex loss whose tail is $m^{-a}$ the direction of gradient "
-    "flow tends to the limit of the loss's own regularization path, the minimizer of "
-    r"$\sum_i (y_i\, x_i \cdot u)^{-a}$ over the $u$ of the unit ball with positive margins: in general not "
-    "the max-margin direction that every exponential tail leads to, though near it for large $a$.",
+    source="Ji, Dudik, Schapire and Telgarsky 2020 (power tails; abstract read, "
+    "theorem recalled); Soudry et al. 2018, Theorem 3 (exponential tails; recalled)",
+    statement="On separable data and with a convex loss whose tail is $m^{-a}$ the "
+    "direction of gradient flow tends to the limit of the loss's own regularization "
+    r"path, the minimizer of $\sum_i (y_i\, x_i \cdot u)^{-a}$ over the $u$ of the "
+    "unit ball with positive margins: in general not the max-margin direction that "
+    "every exponential tail leads to, though near it for large $a$.",
     quick={"each": 4},
     book={"each": 6},
     full={"each": 200},
@@ -195,8 +196,8 @@ def _ends(errors: Tensor, own: Tensor, svm: Tensor) -> tuple[Check, ...]:
             at_most=1e-7,
             tag="proved",
             math=r"$\sin\angle(w, u_a)$, $a = 1, 2, 5$",
-            reason=r"the direction converges like a power of the norm $e^{40}$; "
-            "what is left is the integrator's error",
+            reason="the direction converges like a power of the norm $e^{40}$; what "
+            "is left is the integrator's error",
             precision=True,
         ),
         Check.share(
@@ -223,10 +224,10 @@ def _margins(nearing: Tensor, settled: Tensor) -> tuple[Check, ...]:
             atol=0.1,
             least=0.9,
             tag="derived",
-            math=r"limits for $a = 1000$ to $4000$: slope of $\log\sin\angle(u_a, \hat w)$ "
-            r"against $\log a$ within 0.1 of $-1$",
-            reason=r"a point at the margin $1 + c$ adds $e^{-ca}$, which for "
-            r"$c = 0.005$ is $e^{-5}$ at the start; within 0.04 on 30 of 32 problems",
+            math=r"limits for $a = 1000$ to $4000$: slope of $\log\sin\angle(u_a, \hat "
+            r"w)$ against $\log a$ within 0.1 of $-1$",
+            reason="a point at the margin $1 + c$ adds $e^{-ca}$, which for $c = "
+            "0.005$ is $e^{-5}$ at the start; within 0.04 on 30 of 32 problems",
         ),
         Check.largest(
             "exponential tail: sin of the angle to w_hat at log L = -1e6",

@@ -184,8 +184,8 @@ def _drift(case: ManyClasses, run: Trajectory) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, section on several classes (abstract read, theorem "
-    "recalled)",
+    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, section on several "
+    "classes (abstract read, theorem recalled)",
     statement="On linearly separable data of $K$ classes, gradient flow on the cross "
     "entropy converges in direction to the multiclass max-margin solution, for almost "
     "every data set, and never moves the sum of the rows.",

@@ -108,11 +108,11 @@ def measure_networks(networks: Networks, setting: Setting) -> NetworkGaps:  # no
 @claim(
     kind="open",
     source="Konrad 2024 (demo notebook) asks; Jacobs and Montufar 2026 on KKT points "
-    "of homogeneous networks (abstract "
-    "read); the conditional proposition is proved on the page",
+    "of homogeneous networks (abstract read); the conditional proposition is proved on "
+    "the page",
     statement=r"If mirror flow with an entrywise $\ell_p$ potential on a deep linear "
-    "network converges in direction to a separating network, then every layer tends to "
-    r"rank one and the predictor to the $\ell_p$ max-margin direction of the linear "
+    "network converges in direction to a separating network, then every layer tends "
+    r"to rank one and the predictor to the $\ell_p$ max-margin direction of the linear "
     "model, at every depth. Whether it converges is open.",
     quick={"starts": 8, "depths": (2,)},
     book={"starts": 8, "depths": (2, 4)},
@@ -154,30 +154,28 @@ def _linear_margins(depth: int, gaps: Tensor, log_time: int, bar: float) -> Chec
     power = round(math.log10(bar))
     return Check.share(
         f"depth {depth}, p = 2, 3: gap to the linear l_p margin at log t = "
-        f"1e{log_time} "
-        f"at most 1e{power}",
+        f"1e{log_time} at most 1e{power}",
         gaps,
         at_most=bar,
         least=0.9,
         tag="derived",
-        math=rf"depth {depth}, $p = 2, 3$: gap to the linear $\ell_p$ margin at "
-        rf"$\log t = 10^{log_time}$ at most $10^{{{power}}}$",
+        math=rf"depth {depth}, $p = 2, 3$: gap to the linear $\ell_p$ margin at $\log "
+        f"t = 10^{log_time}$ at most $10^{{{power}}}$",
         reason="the conditional proposition and the derived exponent; whether a "
-        "network "
-        "converges is open. At most a quarter of the bar on 64 runs",
+        "network converges is open. At most a quarter of the bar on 64 runs",
     )
 
 
 def _ranks(depth: int, falls: Tensor, orders: str, bar: float) -> Check:
     return Check.share(
-        f"depth {depth}, p >= {orders}: sigma_2 / sigma_1 at log t = 1e5 over start "
-        f"at most {bar:g}",
+        f"depth {depth}, p >= {orders}: sigma_2 / sigma_1 at log t = 1e5 over start at "
+        f"most {bar:g}",
         falls,
         at_most=bar,
         least=0.9,
         tag="observed",
-        math=rf"depth {depth}, $p \ge {orders}$: $\sigma_2 / \sigma_1$ at "
-        rf"$\log t = 10^5$ over start at most ${bar:g}$",
+        math=rf"depth {depth}, $p \ge {orders}$: $\sigma_2 / \sigma_1$ at $\log t = "
+        f"10^5$ over start at most ${bar:g}$",
         reason="the proposition names no rate for the rank; 98 % of 64 runs and more",
     )
 
@@ -202,16 +200,14 @@ def _deep(depth: int, own: Tensor, falls: Tensor) -> list[Check]:
     return [
         _linear_margins(depth, own[-1, 2:], 7, 1e-3),
         Check.share(
-            f"depth {depth}, p = 2: exponent of the gap in log t within 0.1 of "
-            f"-2/depth",
+            f"depth {depth}, p = 2: exponent of the gap in log t within 0.1 of -2/depth",
             exponents,
             equals=-2 / depth,
             atol=0.1,
             least=0.9,
             tag="derived",
             math=rf"depth {depth}, $p = 2$: exponent of the gap in $\log t$ within 0.1 "
-            rf"of "
-            rf"$-2/{depth}$",
+            f"of $-2/{depth}$",
             reason="leading order; within 0.04 on 32 runs of depth 4",
         ),
         _ranks(depth, falls[2:], "2", 0.25),

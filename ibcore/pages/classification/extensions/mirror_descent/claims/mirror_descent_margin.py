@@ -135,10 +135,9 @@ def _growth(theta: Tensor, times: Tensor, sets: Sets) -> Tensor:
 @claim(
     kind="theorem",
     source="Sun, Ahn, Thrampoulidis and Azizan 2022; Sun, Gatmiry, Ahn and Azizan 2023 "
-    "(recalled: the direction, for "
-    "descent); Pesme, Dragomir and Flammarion 2024 (recalled: the flow). A bound on "
-    "the gap is proved on the page, the "
-    "growth law and the exponents are derived there",
+    "(recalled: the direction, for descent); Pesme, Dragomir and Flammarion 2024 "
+    "(recalled: the flow). A bound on the gap is proved on the page, the growth law "
+    "and the exponents are derived there",
     statement="On separable data with an exponential tail, mirror flow with potential "
     r"$\|w\|_p^p / p$, $p > 1$, converges in direction to the $\ell_p$ max-margin "
     r"predictor, and $\|w\|_p$ grows by $1/\gamma_p$ per unit of $\log t$.",
@@ -189,10 +188,9 @@ def _diagonal(gaps: Tensor, proved: Tensor) -> tuple[Check, ...]:
             at_most=proved[1:],
             tag="proved",
             math=r"$p \ge 1.3$: $\ell_p$ margin gap at $\log t = 10^6$ at most as "
-            r"proved",
+            "proved",
             reason=r"order $(\log t)^{-\min(1,\, p - 1)}$ with the constants of the "
-            r"proof, "
-            r"from the state at $\log t = 100$",
+            r"proof, from the state at $\log t = 100$",
         ),
         Check.each(
             "p >= 2: l_p margin gap at log t = 1e6",
@@ -201,8 +199,7 @@ def _diagonal(gaps: Tensor, proved: Tensor) -> tuple[Check, ...]:
             tag="derived",
             math=r"$p \ge 2$: $\ell_p$ margin gap at $\log t = 10^6$",
             reason=r"the certificate gives about $\log n / \log t = 2.3 \cdot "
-            r"10^{-6}$; "
-            "four times that",
+            "10^{-6}$; four times that",
         ),
         Check.share(
             "p = 1.3: the same gap at most 1e-4",
@@ -222,8 +219,7 @@ def _diagonal(gaps: Tensor, proved: Tensor) -> tuple[Check, ...]:
             tag="derived",
             math="$p = 1.1$: the same gap at most $0.02$",
             reason=r"$(\log t)^{-0.2} = 0.06$ times a factor of the data; above the "
-            r"bar on "
-            "3 % of 190 data sets",
+            "bar on 3 % of 190 data sets",
         ),
     )
 
@@ -238,8 +234,8 @@ def _columns(leads: Tensor, overtakes: Tensor) -> tuple[Check, ...]:
             leads[1:],
             at_most=1,
             tag="derived",
-            math=r"columns $q \ge 1.3$: gap of $p = q$ over the least other gap, "
-            r"$\log t = 10^6$",
+            math=r"columns $q \ge 1.3$: gap of $p = q$ over the least other gap, $\log "
+            "t = 10^6$",
             reason="only the run with $p = q$ tends to zero there",
         ),
         Check.share(
@@ -249,12 +245,10 @@ def _columns(leads: Tensor, overtakes: Tensor) -> tuple[Check, ...]:
             at_most=1,
             least=0.9,
             tag="observed",
-            math=r"column $q = 1.1$: gap of $p = 1.1$ over the least other gap at most "
-            r"1, "
-            r"$\log t = 10^{10}$",
+            math="column $q = 1.1$: gap of $p = 1.1$ over the least other gap at most "
+            r"1, $\log t = 10^{10}$",
             reason="where both optima are very close, not even this is late enough; 97 "
-            "of "
-            "100 data sets",
+            "of 100 data sets",
         ),
     )
 
@@ -270,8 +264,7 @@ def _speeds(growth: Tensor, slopes: Tensor) -> tuple[Check, ...]:
             tag="derived",
             math=r"$p \ge 1.3$: $\gamma_p\, d\|w\|_p / d\log t$",
             reason=r"$\log\log t$ adds at most $9 \cdot 4.6 / 10^6$, the gap itself "
-            r"about "
-            r"$10^{-4}$; ten times that",
+            "about $10^{-4}$; ten times that",
         ),
         Check.share(
             "p = 1.1: the same within 0.05 of 1",
@@ -298,12 +291,11 @@ def _speeds(growth: Tensor, slopes: Tensor) -> tuple[Check, ...]:
             at_most=-0.5,
             least=0.9,
             tag="derived",
-            math=r"$p = 1.3$: exponent of the gap in $\log t$ at most $-0.5$ "
-            "(derived: $-0.6$)",
+            math=r"$p = 1.3$: exponent of the gap in $\log t$ at most $-0.5$ (derived: "
+            "$-0.6$)",
             reason="leading order only: the term of order $1/\\log t$ still counts "
-            "where the "
-            "factor of the leading one is small; met on 511 of 512 data sets, and on "
-            "the "
+            "where the factor of the leading one is small; met on 511 of 512 data "
+            "sets, and on the "
             r"other one the exponent tends to $-0.6$ after $\log t = 10^6$",
         ),
     )

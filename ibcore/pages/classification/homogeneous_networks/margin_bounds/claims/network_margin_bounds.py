@@ -151,17 +151,14 @@ def measure_margins(sizes: MarginSizes, setting: Setting) -> MarginRuns:
 @claim(
     kind="empirical",
     source="Bartlett, Foster and Telgarsky 2017, Theorem 1.1, and Golowich, Rakhlin "
-    "and Shamir 2018, Theorem 1 (the "
-    "complexities; abstracts read, theorems recalled); dependence on the number of "
-    "examples: Nagarajan and Kolter "
-    "2019 (abstract read, experiments recalled); the comparisons are observed",
+    "and Shamir 2018, Theorem 1 (the complexities; abstracts read, theorems recalled); "
+    "dependence on the number of examples: Nagarajan and Kolter 2019 (abstract read, "
+    "experiments recalled); the comparisons are observed",
     statement="On handwritten digits, the margins of trained ReLU networks divided by "
-    "the spectral complexity or by "
-    "the product of Frobenius norms are smaller for random labels than for true ones, "
-    "and raw margins do not "
-    "tell them apart. With more examples the complexity that the same margin takes "
-    "grows, and the leading term of the "
-    "bound falls more slowly than the test error.",
+    "the spectral complexity or by the product of Frobenius norms are smaller for "
+    "random labels than for true ones, and raw margins do not tell them apart. With "
+    "more examples the complexity that the same margin takes grows, and the leading "
+    "term of the bound falls more slowly than the test error.",
     quick={"seeds": 8, "n": 120, "width": 32, "grown": (75, 300)},
     book={"seeds": 10, "n": 200, "width": 32, "grown": (75, 150, 300, 600)},
     full={"seeds": 50, "n": 1500, "width": 256, "grown": (75, 150, 300, 600, 1200)},
@@ -282,7 +279,7 @@ def _comparison(run: Trained) -> tuple[Check, ...]:
         ),
         Check.share(
             f"{layers}: raw margins, true over random labels trained to a tenth of the "
-            f"loss, at most 1",
+            "loss, at most 1",
             later,
             at_most=1,
             least=0.9,

@@ -121,13 +121,12 @@ def measure_bounds(problems: Labeled, setting: Setting) -> PacBayes:  # noqa: AR
 @claim(
     kind="empirical",
     source="McAllester 1999 and Maurer 2004 (recalled; proved on the page up to a "
-    "lemma) for the bound; Dziugaite and "
-    "Roy 2017 (abstract read, experiments recalled) for networks",
+    "lemma) for the bound; Dziugaite and Roy 2017 (abstract read, experiments "
+    "recalled) for networks",
     statement="For ReLU networks that are trained on about a thousand handwritten "
-    "digits and then randomized, weights "
-    "normal around the trained ones, the PAC-Bayes bound with a prior around the start "
-    "is below the error of guessing "
-    "if the labels are true. If they are random the bound is not, as it must.",
+    "digits and then randomized, weights normal around the trained ones, the PAC-Bayes "
+    "bound with a prior around the start is below the error of guessing if the labels "
+    "are true. If they are random the bound is not, as it must.",
     quick={"networks": 8, "n": 800, "random": 250, "draws": 400},
     book={"networks": 8, "n": 1200, "random": 250, "draws": 1000},
     full={"networks": 50, "n": 1200, "random": 600, "draws": 20_000},
@@ -162,8 +161,7 @@ def pac_bayes_nonvacuous(measured: PacBayes) -> Evidence:
             at_least=GUESSING,
             tag="proved",
             reason="the error is then 0.9 for every classifier; the bound may fail "
-            "with a chance of at most 5 % a "
-            "network",
+            "with a chance of at most 5 % a network",
             over_seeds=0.95,
         ),
     )

@@ -154,8 +154,9 @@ def own_teacher(setting: Setting, X: object, y: object, *, seeds: int) -> Teache
     limit = agreement_limit(data.X, data.y, SLOPE)
     if not limit.consistent:
         raise InvalidInput(
-            "the program's own neurons are active on other points than it assumes, so that neurons which agree "
-            "have another limit. Pass data with a larger margin."
+            "the program's own neurons are active on other points than it assumes, so "
+            "that neurons which agree have another limit. Pass data with a larger "
+            "margin."
         )
     return _started(setting, [(data, limit)] * seeds, 0)
 
@@ -324,8 +325,8 @@ def run_checks(
             at_most=1e-8,
             tag="proved",
             math=r"differences of neurons of equal sign, $\log L = -20$ to $-10^3$: change over size",
-            reason="conserved in agreement, as proved on the page; rounding of weights that grow to "
-            "$10^3$ times the differences' inverse",
+            reason="conserved in agreement, as proved on the page; rounding of weights "
+            "that grow to $10^3$ times the differences' inverse",
             precision=True,
         ),
         Check.largest(

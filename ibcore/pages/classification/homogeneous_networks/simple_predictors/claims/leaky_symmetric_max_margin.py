@@ -277,8 +277,8 @@ def margin_checks(certificates: Tensor, ratios: Tensor) -> tuple[Check, ...]:
             at_most=1 + 1e-9,
             tag="proved",
             math=r"normalized margin over $(1 + s) \gamma / 4$, at all stops",
-            reason="proved on the page for every network; the gap of the program "
-            r"that gives $\gamma$",
+            reason="proved on the page for every network; the gap of the program that "
+            r"gives $\gamma$",
         ),
         Check.largest(
             "normalized margin over (1 + slope) gamma / 4",

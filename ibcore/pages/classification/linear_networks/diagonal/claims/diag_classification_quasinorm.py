@@ -58,18 +58,14 @@ def uneven_start(starts: int, features: int, seed: int) -> Tensor:
 @claim(
     kind="theorem",
     source="Gunasekar, Lee, Soudry and Srebro 2018, theorem on linear diagonal "
-    "networks (recalled: stationarity, if "
-    "directions converge); the limit for depth 2 from an even start is proved on the "
-    "page; that local minimizers are "
-    "vertices, and the exponent, are derived there; that flows end at local minimizers "
-    "is observed",
-    statement="On separable data gradient flow on a diagonal linear network of depth 2 "
-    r"from $u = v = \alpha$ converges to the largest $\ell_1$ margin; derived is that "
-    r"it "
-    "does so at the rate of the dual slack. At depths 3 and 4 its limits are "
-    "first-order stationary points of "
-    r"the $\ell_{2/k}$ max-margin problem, from most starts a local minimizer, not "
-    "always the global one.",
+    "networks (recalled: stationarity, if directions converge); the limit for depth 2 "
+    "from an even start is proved on the page; that local minimizers are vertices, and "
+    "the exponent, are derived there; that flows end at local minimizers is observed",
+    statement="On separable data gradient flow on a diagonal linear network of depth "
+    r"2 from $u = v = \alpha$ converges to the largest $\ell_1$ margin; derived is "
+    "that it does so at the rate of the dual slack. At depths 3 and 4 its limits are "
+    r"first-order stationary points of the $\ell_{2/k}$ max-margin problem, from most "
+    "starts a local minimizer, not always the global one.",
     quick={"each": 2, "starts": 32, "depths": (4,), "datasets": 1},
     book={"each": 3, "starts": 32, "depths": (3, 4), "datasets": 1},
     full={"each": 100, "starts": 128, "depths": (3, 4), "datasets": 20},
@@ -137,11 +133,9 @@ def _depth_two(
             at_least=guaranteed,
             tag="proved",
             math=r"depth 2: $\ell_1$ margin at $\log L = -10^{10}$, share of the "
-            r"largest, "
-            "at least as proved",
+            "largest, at least as proved",
             reason=r"$1 - O(1 / \log\log(1/L))$ with the constants of the proof, from "
-            r"the "
-            r"state at $\log L = -10$",
+            r"the state at $\log L = -10$",
         ),
         Check.share(
             "depth 2: l1 gap at log L = -1e10 at most 1e-4",
@@ -150,10 +144,9 @@ def _depth_two(
             least=0.95,
             tag="derived",
             math=r"depth 2: $\ell_1$ gap at $\log L = -10^{10}$ at most $10^{-4}$",
-            reason=r"the theorem names no time; with the derived rate $q^{-c}$ a slack "
-            r"of "
-            r"0.22 leaves $10^{-2.2}$ times a factor of the data; at most "
-            r"$3 \cdot 10^{-5}$ on 200 problems",
+            reason="the theorem names no time; with the derived rate $q^{-c}$ a slack "
+            r"of 0.22 leaves $10^{-2.2}$ times a factor of the data; at most $3 \cdot "
+            "10^{-5}$ on 200 problems",
         ),
         Check.share(
             "depth 2: exponent of the gap over the dual slack within 0.05 of 1",
@@ -189,8 +182,7 @@ def _deeper(runs: Sequence[QuasiNormRun]) -> tuple[Check, ...]:
             math="deeper networks: relative distance to a local minimizer at most "
             "$10^{-5}$",
             reason="a start that passes close to a saddle leaves it only like a small "
-            "power "
-            r"of $\log(1/L)$; 97 % of 200 starts at depth 3 and 99 % at depth 4",
+            r"power of $\log(1/L)$; 97 % of 200 starts at depth 3 and 99 % at depth 4",
         ),
     )
 

@@ -38,8 +38,8 @@ TIMES = (-1.0, -5.0, -25.0, -1e2, -1e3, -1e4, -1e6)
 @claim(
     kind="theorem",
     source="Moroshko, Woodworth, Gunasekar, Lee, Srebro and Soudry 2020 (recalled: the "
-    "three limits), with Woodworth "
-    "et al. 2020 for Q; the limits and the certificate are proved on the page",
+    "three limits), with Woodworth et al. 2020 for Q; the limits and the certificate "
+    "are proved on the page",
     statement=r"A two-layer diagonal network that starts at $u = v = \alpha$ "
     r"minimizes, at every moment, the Woodworth function $Q_\alpha$ among the "
     r"predictors with at least its margins. As $L \to 0$ its direction is the $\ell_2$ "
@@ -136,7 +136,7 @@ def _certificate(maps: Sequence[dict[str, Any]]) -> tuple[Check, ...]:
             tag="proved",
             math=r"the same, $\log L = -10^2$ to $-10^6$ (implicit steps)",
             reason=r"error of the implicit steps; at most $4.4 \cdot 10^{-4}$ on 24 "
-            r"data sets",
+            "data sets",
             precision=True,
         ),
     )
@@ -151,10 +151,10 @@ def _ends(to_l2: list[float], to_l1: list[float]) -> tuple[Check, ...]:
             at_most=2e-2,
             tag="derived",
             math=r"$\ell_2$ end, $\alpha = 100$, $\log L = -10^3$: sin to the $\ell_2$ "
-            r"direction",
+            "direction",
             reason=r"asinh departs from its argument $z = \beta/2\alpha^2 \le 0.17$ by "
-            r"the share "
-            r"$z^2/6 \le 0.005$; four times that for the condition of the program",
+            r"the share $z^2/6 \le 0.005$; four times that for the condition of the "
+            "program",
         ),
         Check.each(
             "l1 end, alpha = 1, log L = -1e6: 1 - l1 margin ratio",
@@ -162,10 +162,9 @@ def _ends(to_l2: list[float], to_l1: list[float]) -> tuple[Check, ...]:
             at_most=1e-2,
             tag="derived",
             math=r"$\ell_1$ end, $\alpha = 1$, $\log L = -10^6$: $1 - {}$ $\ell_1$ "
-            r"margin ratio",
-            reason=r"the planted slack of 0.3 gives the rate $q^{-0.3} = 0.016$, times "
-            r"a small "
-            "factor; at most 0.002 on 24 data sets",
+            "margin ratio",
+            reason="the planted slack of 0.3 gives the rate $q^{-0.3} = 0.016$, times "
+            "a small factor; at most 0.002 on 24 data sets",
         ),
     )
 
@@ -181,11 +180,9 @@ def _as_proved(ratios: Tensor, guaranteed: Tensor) -> Check:
         at_least=guaranteed,
         tag="proved",
         math=r"$\alpha \le 1$, $\log L = -10^6$: $\ell_1$ margin, share of the "
-        r"largest, "
-        "at least as proved",
+        "largest, at least as proved",
         reason=r"$1 - O(\log(1/\alpha) / \log\log(1/L))$ with the constants of the "
-        r"proof, "
-        r"from the state at $\log L = -25$",
+        r"proof, from the state at $\log L = -25$",
     )
 
 
@@ -200,11 +197,10 @@ def _between(sines: Tensor) -> tuple[Check, ...]:
             sines[:, 1:],
             at_most=1e-2,
             tag="derived",
-            math=r"$\alpha = 100$, $\log(1/L) / \alpha^2 = 1$ and $100$: "
-            r"sin to the minimizer of $Q_\alpha$",
+            math=r"$\alpha = 100$, $\log(1/L) / \alpha^2 = 1$ and $100$: sin to the "
+            r"minimizer of $Q_\alpha$",
             reason=r"margins of the support differ by a few units of $\log(1/L) \ge "
-            r"10^4$, "
-            "times the condition of the program",
+            "10^4$, times the condition of the program",
         ),
         Check.each(
             "the same at ratio 1: sin for alpha = 100 over that for alpha = 10",
@@ -212,10 +208,9 @@ def _between(sines: Tensor) -> tuple[Check, ...]:
             at_most=0.1,
             tag="derived",
             math=r"the same at ratio 1: sin for $\alpha = 100$ over that for $\alpha = "
-            r"10$",
+            "10$",
             reason=r"the error falls like $1/\log(1/L)$ up to a logarithm: a hundredth "
-            r"to a "
-            "fiftieth",
+            "to a fiftieth",
         ),
     )
 

@@ -102,10 +102,9 @@ def measure_starts(problems: Problems, setting: Setting) -> SmallStarts:  # noqa
     "(recalled); the bound at every scale proved on the page, the first order in the "
     "scale derived there",
     statement="Where gradient flow on a two-layer fully connected linear network from "
-    "a start of vanishing scale fits the data, it tends to the least "
-    r"$\ell_2$ norm, $X^+ y$, and its first layer to rank one. Distance and "
-    r"$\sigma_2/\sigma_1$ are at first order proportional to the scale, "
-    "with constants that the start gives.",
+    r"a start of vanishing scale fits the data, it tends to the least $\ell_2$ norm, "
+    r"$X^+ y$, and its first layer to rank one. Distance and $\sigma_2/\sigma_1$ are "
+    "at first order proportional to the scale, with constants that the start gives.",
     quick={"starts": 8, "scales": (1e-1, 1e-4)},
     book={"starts": 8, "scales": (1.0, 1e-1, 1e-2, 1e-3, 1e-4)},
     full={"starts": 50, "scales": (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-6)},

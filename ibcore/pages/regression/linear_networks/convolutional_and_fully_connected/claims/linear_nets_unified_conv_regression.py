@@ -177,8 +177,8 @@ def _program_error(case: SpectralCase) -> float:
     "an orthogonal basis; Azulay et al. 2021 (recalled) for the function of one "
     "frequency; the theorem for even inputs is proved on the page, the exponent "
     "derived there",
-    statement="On linearly independent even inputs, $x_j = x_{-j}$, gradient flow on a "
-    "two-layer full-width convolutional net, from filters with $c_k > 0$ at all "
+    statement="On linearly independent even inputs, $x_j = x_{-j}$, gradient flow on "
+    "a two-layer full-width convolutional net, from filters with $c_k > 0$ at all "
     "frequencies, fits and ends at an interpolant that minimizes a function of the "
     r"real spectrum that the start gives. From the layers $(\alpha e_0, 0)$ it goes to "
     r"the least $\ell_1$ norm of the spectrum as $\alpha \to 0$ and to the least "
@@ -285,7 +285,7 @@ def _limit_checks(dense: Tensor, sparse: Tensor) -> tuple[Check, ...]:
             growth=0.25,
             tag="derived",
             math=r"$\alpha = 10$: excess of the $\ell_2$ norm",
-            reason=r"of the order of $(r/c)^4$ with $c = 50$; below $10^{-7}$ on 120 "
+            reason="of the order of $(r/c)^4$ with $c = 50$; below $10^{-7}$ on 120 "
             "problems",
         ),
         Check.largest(

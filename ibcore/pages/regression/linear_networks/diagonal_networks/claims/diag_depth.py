@@ -145,12 +145,11 @@ def over_law(case: Case, depth: int) -> Tensor:
     "Stöger 2025 (abstract read); the constant and the comparison of depths: derived "
     "on the page",
     statement=r"Gradient flow of $\beta = u^D - v^D$, $D \ge 3$, ends at the "
-    r"interpolant of least $Q^D_\alpha$, which tends to least $\ell_1$ as "
-    r"$\alpha \to 0$ and not to the quasi-norm $\|\cdot\|_{2/D}$ that rules in "
-    r"classification. Derived, on data with one $\ell_1$ minimizer: the $\ell_1$ "
-    r"excess falls like $\alpha^D$ times a constant that basis pursuit determines, so "
-    r"that at equal and small enough $\alpha$ deeper networks are closer to least "
-    r"$\ell_1$.",
+    r"interpolant of least $Q^D_\alpha$, which tends to least $\ell_1$ as $\alpha \to "
+    r"0$ and not to the quasi-norm $\|\cdot\|_{2/D}$ that rules in classification. "
+    r"Derived, on data with one $\ell_1$ minimizer: the $\ell_1$ excess falls like "
+    r"$\alpha^D$ times a constant that basis pursuit determines, so that at equal and "
+    r"small enough $\alpha$ deeper networks are closer to least $\ell_1$.",
     quick={"datasets": 8, "trained": 2},
     book={"datasets": 20, "trained": 3},
     full={"datasets": 400, "trained": 40},

@@ -212,10 +212,10 @@ def _curve(case: Case) -> Tensor:
     source="Azulay et al. 2021, theorem on unshared diagonal networks (recalled); "
     "proved on the page",
     statement="For $w = u_+ v_+ - u_- v_-$ with starts $u_0, v_0 > 0$ in every "
-    "coordinate, gradient flow ends at the interpolant of least $Q_c$ with "
-    r"$c = u_0^2 + v_0^2$. Scale $\alpha = u_0 v_0$ and shape "
-    r"$s = (u_0 - v_0)/(u_0 + v_0)$ act through $c = 2 \alpha (1 + s^2)/(1 - s^2)$ "
-    "alone, so unequal layers make a small start act like a large one.",
+    "coordinate, gradient flow ends at the interpolant of least $Q_c$ with $c = u_0^2 "
+    r"+ v_0^2$. Scale $\alpha = u_0 v_0$ and shape $s = (u_0 - v_0)/(u_0 + v_0)$ act "
+    r"through $c = 2 \alpha (1 + s^2)/(1 - s^2)$ alone, so unequal layers make a small "
+    "start act like a large one.",
     quick={
         "datasets": 4,
         "points": 6,

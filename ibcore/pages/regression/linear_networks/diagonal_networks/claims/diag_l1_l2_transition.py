@@ -168,9 +168,9 @@ def _trained(case: Case, alphas: Sequence[float]) -> tuple[Trained, tuple[str, .
     "and order of the excess proved on the page",
     statement=r"For $\beta = u^2 - v^2$ the $\ell_1$ excess over basis pursuit is at "
     r"most of the order $\log d / \log(1/\alpha)$ on all data, an order that some data "
-    r"attain; on given data with one $\ell_1$ minimizer it is of the order "
-    r"$\alpha^{2 \kappa}$ with the dual slack $\kappa < 1$ of basis pursuit. The limit "
-    r"for large $\alpha$ is the least $\ell_2$ solution, at a distance of the order "
+    r"attain; on given data with one $\ell_1$ minimizer it is of the order $\alpha^{2 "
+    r"\kappa}$ with the dual slack $\kappa < 1$ of basis pursuit. The limit for large "
+    r"$\alpha$ is the least $\ell_2$ solution, at a distance of the order "
     r"$\alpha^{-4}$ (derived). Observed: with normal inputs a sparse target needs, for "
     r"small $\alpha$, no more samples than are known to be enough for basis pursuit, "
     r"about $2 k \log(d/k)$, and nearly $d$ for large $\alpha$.",
@@ -293,8 +293,8 @@ def _bound_attained(ratios: Tensor) -> Check:
         tag="derived",
         math=r"$\ell_1$ excess over its bound on the data that attain it",
         reason=r"excess and bound are of one order: as $\alpha$ falls their ratio "
-        r"tends to $\frac{d-1}{2d-1} \cdot \frac{\log d}{1 + \log d}$, 0.41 for "
-        "$d = 100$ and 0.45 for $d = 10^4$, of which this is about half",
+        r"tends to $\frac{d-1}{2d-1} \cdot \frac{\log d}{1 + \log d}$, 0.41 for $d = "
+        "100$ and 0.45 for $d = 10^4$, of which this is about half",
     )
 
 
@@ -332,8 +332,7 @@ def _sample_checks(d: int, needed: Tensor) -> tuple[Check, ...]:
     k = nonzeros(d)
     return (
         Check.share(
-            f"d = {d}, small alpha: samples within sqrt(d) of the statistical "
-            "dimension",
+            f"d = {d}, small alpha: samples within sqrt(d) of the statistical dimension",
             needed[0],
             equals=sparse_dimension(k, d),
             atol=math.sqrt(d),
@@ -341,8 +340,8 @@ def _sample_checks(d: int, needed: Tensor) -> tuple[Check, ...]:
             tag="observed",
             math=rf"$d = {d}$, small $\alpha$: samples within $\sqrt{{d}}$ of the "
             "statistical dimension",
-            reason="where basis pursuit begins to find the target, over a width of the "
-            r"order of $\sqrt{d}$; 70 of 80 targets",
+            reason="where basis pursuit begins to find the target, over a width of "
+            r"the order of $\sqrt{d}$; 70 of 80 targets",
         ),
         Check.share(
             f"d = {d}, small alpha: samples over 2k log(d/k) + 5k/4 + 1 at most 1",

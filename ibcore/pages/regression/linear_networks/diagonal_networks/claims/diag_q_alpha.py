@@ -150,11 +150,10 @@ def uneven_distance(data: Regression, sizes: Tensor) -> Tensor:
     kind="theorem",
     source="Woodworth et al. 2020, theorems on the networks u^2 - v^2 and u^D - v^D "
     "(recalled); that the flow fits the data: on the page",
-    statement=r"Gradient flow on the square loss of $\beta = u^D - v^D$ from "
-    r"$u = v = \alpha$, for independent rows of $X$, ends at the interpolant of least "
-    r"$Q_\alpha$, at every scale $\alpha$ and every depth $D \ge 2$: "
-    r"$\beta = 2 \alpha^2 \sinh(X^T \nu)$ for $D = 2$ and $\alpha^D h_D(X^T \nu)$ "
-    "above.",
+    statement=r"Gradient flow on the square loss of $\beta = u^D - v^D$ from $u = v = "
+    r"\alpha$, for independent rows of $X$, ends at the interpolant of least "
+    r"$Q_\alpha$, at every scale $\alpha$ and every depth $D \ge 2$: $\beta = 2 "
+    r"\alpha^2 \sinh(X^T \nu)$ for $D = 2$ and $\alpha^D h_D(X^T \nu)$ above.",
     quick={
         "datasets": 2,
         "points": 6,

@@ -207,14 +207,14 @@ def shrinking(ends: Ends, scales: Tensor) -> Shrinking:
 
 @claim(
     kind="theorem",
-    source="Azulay et al. 2021, for leaky ReLU with one hidden neuron (abstract read, theorem and closed form "
-    "recalled); proof on the page",
+    source="Azulay et al. 2021, for leaky ReLU with one hidden neuron (abstract read, "
+    "theorem and closed form recalled); proof on the page",
     statement=r"For $x \mapsto a \sigma(w \cdot x)$ with $\sigma$ linear or leaky "
     "ReLU, a limit of gradient flow with zero loss has $u = a w$ equal to "
     r"$\operatorname{argmin} q(\|u\|) - \operatorname{sign}(a) \, w(0) \cdot u$ over "
-    r"all solutions of that sign, $q(r) = \frac23 |a|^3 - \delta |a|$, "
-    r"$a^2 = (\delta + \sqrt{\delta^2 + 4 r^2})/2$, where $\delta = a^2 - \|w\|^2$ is "
-    "conserved. As the start shrinks, $u$ tends to the shortest solution.",
+    r"all solutions of that sign, $q(r) = \frac23 |a|^3 - \delta |a|$, $a^2 = (\delta "
+    r"+ \sqrt{\delta^2 + 4 r^2})/2$, where $\delta = a^2 - \|w\|^2$ is conserved. As "
+    "the start shrinks, $u$ tends to the shortest solution.",
     quick={"problems": 16, "flows": 4, "imbalances": (-1.0, 1.0), "steps": 4000},
     book={
         "problems": 64,
@@ -269,8 +269,8 @@ def linear_checks(linear: Fit) -> tuple[Check, ...]:
             at_most=1e-7,
             tag="proved",
             math=r"linear, flow: $|$change of $\delta|$",
-            reason=r"the integrator's tolerance of $10^{-12}$ for $a^2$ up to $100$, over some "
-            "hundred steps",
+            reason="the integrator's tolerance of $10^{-12}$ for $a^2$ up to $100$, "
+            "over some hundred steps",
             precision=True,
         ),
     )
@@ -298,9 +298,9 @@ def leaky_checks(leaky: Fit) -> tuple[Check, ...]:
             at_most=1e-8,
             tag="derived",
             math=r"leaky, descent, final $\delta$: $\|u - \mathrm{argmin}\, Q\| / \|u\|$",
-            reason=r"an identity for every run that fits, which tests the program and not the flow; "
-            r"a loss of $10^{-26}$ leaves $2 \cdot 10^{-13}$ in the outputs, more in $u$ "
-            r"by $1/\kappa$ and the least singular value",
+            reason="an identity for every run that fits, which tests the program and "
+            r"not the flow; a loss of $10^{-26}$ leaves $2 \cdot 10^{-13}$ in the "
+            r"outputs, more in $u$ by $1/\kappa$ and the least singular value",
             precision=True,
         ),
         Check.share(
@@ -338,7 +338,8 @@ def halving_checks(halving: Halving) -> tuple[Check, ...]:
         tag="proved",
         math=r"leaky, step to 0, $\delta(0)$: $\|u - \mathrm{argmin}\, Q\| / \|u\|$",
         reason="where the flow ends, up to the second order in the step: 0.05 of the "
-        r"distance at half the step, which was 0.005 at most; below $3.4 \cdot 10^{-4}$ on 48 runs",
+        r"distance at half the step, which was 0.005 at most; below $3.4 \cdot "
+        "10^{-4}$ on 48 runs",
     )
     return change, error, limit
 
@@ -366,8 +367,8 @@ def shrinking_check(small: Shrinking) -> Check:
         atol=2e-3,
         growth=0.25,
         tag="derived",
-        reason=r"the linear term of $Q$ is the start; the next order is $10^{-4}$ over the "
-        r"shortest length: at most $6 \cdot 10^{-4}$ on 50 problems",
+        reason="the linear term of $Q$ is the start; the next order is $10^{-4}$ over "
+        r"the shortest length: at most $6 \cdot 10^{-4}$ on 50 problems",
     )
 
 
@@ -382,7 +383,7 @@ def other_speed(uneven: Halving) -> Control:
             most=0.25,
             tag="derived",
             math=r"step to 0, $\delta(0)$: $\|u - \mathrm{argmin}\, Q\| / \|u\| \le 0.01$",
-            reason=r"five times the bar of the claim; what is conserved then is $\frac14 a^2 - \|w\|^2$, so "
-            r"that $\delta$ moves while $a$ does",
+            reason="five times the bar of the claim; what is conserved then is "
+            r"$\frac14 a^2 - \|w\|^2$, so that $\delta$ moves while $a$ does",
         ),
     )

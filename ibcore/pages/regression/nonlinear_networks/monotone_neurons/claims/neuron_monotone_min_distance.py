@@ -144,10 +144,9 @@ def off_span(X: Tensor, way: Tensor) -> Tensor:
     kind="theorem",
     source="folklore, in the survey of Vardi 2023; proof on the page",
     statement=r"For one neuron $x \mapsto \sigma(w \cdot x)$ with $\sigma$ strictly "
-    "increasing and linearly independent inputs, gradient flow and gradient descent on "
-    "the square loss that converge to zero loss end at the solution nearest to the "
-    "start: "
-    r"$\operatorname{argmin} \|w - w(0)\|$ subject to $X w = \sigma^{-1}(y)$.",
+    "increasing and linearly independent inputs, gradient flow and gradient descent "
+    "on the square loss that converge to zero loss end at the solution nearest to the "
+    r"start: $\operatorname{argmin} \|w - w(0)\|$ subject to $X w = \sigma^{-1}(y)$.",
     quick={"problems": 48, "steps": 10000},
     book={"problems": 64, "steps": 10000},
     full={"problems": 4096, "steps": 200000},
@@ -180,8 +179,9 @@ def _nearest(measured: NearestRuns) -> list[Check]:
                 error[~(loss > CONVERGED)],
                 at_most=1e-10,
                 tag="proved",
-                reason=r"a loss of $10^{-28}$ leaves $2 \cdot 10^{-14}$ in the outputs, more "
-                r"in $w$ by the slope of $\phi$ and the least singular value",
+                reason=r"a loss of $10^{-28}$ leaves $2 \cdot 10^{-14}$ in the "
+                r"outputs, more in $w$ by the slope of $\phi$ and the least singular "
+                "value",
                 precision=True,
             ),
             Check.share(
@@ -190,8 +190,8 @@ def _nearest(measured: NearestRuns) -> list[Check]:
                 least=CONVERGING[name],
                 tag="observed",
                 math=rf"{name}: runs that converge, loss at most $10^{{-28}}$",
-                reason=r"the rate goes with $\phi'^2$: of 300 problems 82 % converged for "
-                "tanh, 99 % for softplus, all for leaky ReLU",
+                reason=r"the rate goes with $\phi'^2$: of 300 problems 82 % converged "
+                "for tanh, 99 % for softplus, all for leaky ReLU",
             ),
         ]
     return checks
@@ -204,8 +204,8 @@ def _in_the_span(off: Tensor) -> Check:
         off,
         at_most=1e-10,
         tag="proved",
-        reason="every step is a combination of the inputs; rounding of up to "
-        r"$2 \cdot 10^5$ steps",
+        reason=r"every step is a combination of the inputs; rounding of up to $2 \cdot "
+        "10^5$ steps",
         precision=True,
     )
 

@@ -168,8 +168,8 @@ def measure_behind(turns: Sequence[Turns], behind: float = 1.0) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Vardi and Shamir 2021, for the bound (abstract read, theorem recalled); proof of it, and the family that "
-    "approaches it, on the page",
+    source="Vardi and Shamir 2021, for the bound (abstract read, theorem recalled); "
+    "proof of it, and the family that approaches it, on the page",
     statement="If gradient flow from 0 of a single ReLU neuron ends at zero loss, its "
     "limit is at most twice as long as the shortest weights of zero loss. The factor "
     "cannot be lowered in dimension 3 or more.",
@@ -285,8 +285,8 @@ def _turned(family: dict[int, Tensor]) -> tuple[Check, ...]:
                 at_least=least,
                 tag="derived",
                 math=f"family of {count}: ratio ${BOUND}$",
-                reason=f"the formula gives {formula} or more for angles that vary by 10 %, "
-                "and finite $M$ costs 0.3 %",
+                reason=f"the formula gives {formula} or more for angles that vary by "
+                "10 %, and finite $M$ costs 0.3 %",
             )
             for count, least, formula in ((8, 1.55, 1.56), (40, 1.85, 1.88))
         ),

@@ -120,14 +120,14 @@ def _row(values: Iterable[float]) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Vardi and Shamir 2021 (abstract read, theorem recalled), in the manner of their example; proof for d >= 3 "
-    "and of the proposition on the plane on the page",
+    source="Vardi and Shamir 2021 (abstract read, theorem recalled), in the manner of "
+    "their example; proof for d >= 3 and of the proposition on the plane on the page",
     statement=r"If $R(w_\infty) \le R(w)$ for all $w$ of zero loss whenever gradient "
-    r"flow from 0 of a single ReLU neuron, with a derivative in $(0, 1]$ at the kink, "
-    r"ends at zero loss $w_\infty$, then, for "
-    r"$d \ge 3$, $R$ is constant on $\mathbb{R}^d$ without 0: data sets with the "
-    "same weights of zero loss, but different limits, connect any two vectors. In the "
-    "plane there are none, since the limit is the shortest of these weights.",
+    "flow from 0 of a single ReLU neuron, with a derivative in $(0, 1]$ at the kink, "
+    r"ends at zero loss $w_\infty$, then, for $d \ge 3$, $R$ is constant on "
+    r"$\mathbb{R}^d$ without 0: data sets with the same weights of zero loss, but "
+    "different limits, connect any two vectors. In the plane there are none, since "
+    "the limit is the shortest of these weights.",
     quick={"pairs": 8, "chains": (3,), "stretch": 1.15, "planes": 8},
     book={"pairs": 10, "chains": (3, 5), "stretch": 2.0, "planes": 30},
     full={
@@ -193,8 +193,8 @@ def _shortest(above: Tensor) -> Check:
         above,
         at_most=SAME,
         tag="proved",
-        reason=r"the proposition on the plane; the integrator's tolerance of $10^{-10}$, "
-        "over some hundred steps, times the condition of two inputs",
+        reason="the proposition on the plane; the integrator's tolerance of "
+        "$10^{-10}$, over some hundred steps, times the condition of two inputs",
         precision=True,
     )
 
