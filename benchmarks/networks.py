@@ -125,8 +125,9 @@ def _batch(runs: int = 128, steps: int = 50) -> Iterator[str]:
     looped = (time.perf_counter() - began) * runs / 8
     agreement = float((together[:8] - alone).abs().max())
     yield (
-        f"{runs} ReLU networks (n = 20, d = 5, m = 20): a loop of autograd takes {looped / batched:.0f} x the time "
-        f"of the batch; largest difference of a parameter {agreement:.0e}"
+        f"{runs} ReLU networks (n = 20, d = 5, m = 20): a loop of autograd takes "
+        f"{looped / batched:.0f} x the time of the batch; largest difference of a "
+        f"parameter {agreement:.0e}"
     )
 
 

@@ -13,7 +13,7 @@ from statistics import median
 
 import torch
 
-from ibcore.models.matrix_factorization import Entries
+from ibcore.models.observations import Entries
 from ibcore.oracles.nuclear_minimization import (
     NuclearMinimum,
     nuclear_completion,

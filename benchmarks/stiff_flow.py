@@ -118,8 +118,9 @@ def run() -> Iterator[str]:
         for name, route in _others(problem, ours.time):
             bound = "" if route.arrived else "> "
             yield (
-                f"  {name}: {bound}{route.evaluations / ours.evaluations:.3g} x the evaluations, "
-                f"{bound}{route.seconds / ours.seconds:.3g} x the time{_end(route, ours)}"
+                f"  {name}: {bound}{route.evaluations / ours.evaluations:.3g} x the "
+                f"evaluations, {bound}{route.seconds / ours.seconds:.3g} x the "
+                f"time{_end(route, ours)}"
             )
         yield from _descents(problem, ours)
 
@@ -231,9 +232,9 @@ def _descents(problem: Problem, ours: Route) -> Iterator[str]:
         seconds, distance = time.perf_counter() - began, problem.distance(run.last[0])
         bound = "" if distance <= TARGET else "> "
         yield (
-            f"  gradient descent, {share:g} of the largest stable step: {bound}"
-            f"{int(run.steps) / ours.evaluations:.3g} x the evaluations, {bound}"
-            f"{seconds / ours.seconds:.3g} x the time, ends at {distance:.0e}"
+            f"  gradient descent, {share:g} of the largest stable step: "
+            f"{bound}{int(run.steps) / ours.evaluations:.3g} x the evaluations, "
+            f"{bound}{seconds / ours.seconds:.3g} x the time, ends at {distance:.0e}"
         )
 
 

@@ -9,20 +9,19 @@ to hold, and not a control to be refuted.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import cvxpy as cp
 import numpy as np
-import torch
 from scipy.stats import binom
 
+from ibcore.bars import RELATIONS, Bar, Numbers, array_of
 from ibcore.validation import InvalidInput
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Numbers = float | Sequence[float] | np.ndarray | torch.Tensor
 
 TAGS = ("proved", "derived", "observed")
 LEAST_MEMBERS = (
@@ -88,8 +87,8 @@ class Check:
         The bar does not depend on the number of members: use it for what holds for
         every member, however many.
         """
-        bar, about = _Bar.of(options)
-        measured = _array(values)
+        bar, about = Bar.of(options)
+        measured = array_of(values)
         predicted = np.broadcast_to(bar.predicted, measured.shape)
         tolerance = np.broadcast_to(bar.tolerance, measured.shape)
         excess = bar.excess(measured)
@@ -123,8 +122,8 @@ class Check:
         x^(-1/growth) has a largest value of order n^growth among n; 0 is for a bound or
         a precision, which holds for any number.
         """
-        bar, about = _Bar.of(options)
-        factor = (max(_array(values).size, 1) / LEAST_MEMBERS) ** growth
+        bar, about = Bar.of(options)
+        factor = (max(array_of(values).size, 1) / LEAST_MEMBERS) ** growth
         return cls.each(name, values, **bar.widened(factor).options(), **about)
 
     @classmethod
@@ -161,9 +160,9 @@ class Check:
                 f"'{name}' states a share of {stated:g}, expected one from 0 to 1, and "
                 "for least= above one half."
             )
-        measured = _array(values)
-        truth = measured.dtype == bool or not set(options) & set(_RELATIONS)
-        bar, about = (None, options) if truth else _Bar.of(options)
+        measured = array_of(values)
+        truth = measured.dtype == bool or not set(options) & set(RELATIONS)
+        bar, about = (None, options) if truth else Bar.of(options)
         numbers = measured.astype(float)
         excess = 1 - numbers if bar is None else bar.excess(numbers)
         missing = np.isnan(excess)
@@ -220,69 +219,6 @@ class Check:
         return record | {
             name: value for name, value in optional.items() if value is not None
         }
-
-
-_RELATIONS = {"equals": "=", "at_most": "<=", "at_least": ">="}
-
-
-@dataclass(frozen=True)
-class _Bar:
-    """What measurements are compared with: one number, or one a member."""
-
-    relation: str
-    predicted: np.ndarray
-    tolerance: np.ndarray
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> tuple[_Bar, dict[str, Any]]:
-        """The bar among `options`, and the other options."""
-        rest = dict(options)
-        named = [name for name in _RELATIONS if name in rest]
-        if len(named) != 1:
-            raise InvalidInput("a check needs one of equals=, at_most= and at_least=.")
-        predicted = _array(rest.pop(named[0])).astype(float)
-        atol, rtol = rest.pop("atol", 0.0), rest.pop("rtol", 0.0)
-        if named[0] != "equals" and (atol or rtol):
-            raise InvalidInput(
-                "atol and rtol go with equals=; put the slack into the bar."
-            )
-        return cls(
-            _RELATIONS[named[0]], predicted, atol + rtol * np.abs(predicted)
-        ), rest
-
-    def excess(self, measured: np.ndarray) -> np.ndarray:
-        """How far beyond the bar each measurement is: not above 0 where it is met, NaN
-        where it is not known.
-        """
-        if self.relation == "<=":
-            return measured - self.predicted
-        if self.relation == ">=":
-            return self.predicted - measured
-        return np.abs(measured - self.predicted) - self.tolerance
-
-    def widened(self, factor: float) -> _Bar:
-        """A bar `factor` times as wide."""
-        if self.relation == "=":
-            return _Bar("=", self.predicted, self.tolerance * factor)
-        above = self.relation == "<="
-        factors = np.where((self.predicted >= 0) == above, factor, 1 / factor)
-        return _Bar(self.relation, self.predicted * factors, self.tolerance)
-
-    def options(self) -> dict[str, Any]:
-        """The options from which `of` makes this bar."""
-        name = next(
-            name for name, relation in _RELATIONS.items() if relation == self.relation
-        )
-        return {name: self.predicted} | (
-            {"atol": self.tolerance} if self.relation == "=" else {}
-        )
-
-
-def _array(values: Numbers) -> np.ndarray:
-    """`values` as a NumPy array of one dimension."""
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu().numpy()
-    return np.asarray(values).reshape(-1)
 
 
 def _about(about: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "ibcore"
 BOTTOM = {
+    "bars",
     "validation",
     "evidence",
     "threads",
@@ -75,9 +76,9 @@ def test_imports_point_downwards(path):
 def test_to_verify_claims_needs_no_matplotlib(tmp_path):
     """Of all pages: the command line reads every claim before it runs one."""
     program = (
-        "import sys; from ibcore.command_line import run; "
-        f"run(['verify', 'gd-convex-rate', '--out', {str(tmp_path)!r}]); "
-        "print('matplotlib' in sys.modules)"
+        "import sys; from ibcore.command_line import run; run(['verify', "
+        f"'gd-convex-rate', '--out', {str(tmp_path)!r}]); print('matplotlib' in "
+        "sys.modules)"
     )
     answer = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -405,8 +405,8 @@ def test_an_output_on_a_full_disk():
         )
     assert done.returncode == 3
     assert done.stderr == (
-        "ibcore: the output cannot be written (No space left on device). "
-        "Make room, and run it again.\n"
+        "ibcore: the output cannot be written (No space left on device). Make room, "
+        "and run it again.\n"
     )
 
 

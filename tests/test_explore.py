@@ -79,10 +79,8 @@ def busy():
 class TestText:
     def test_names_controls_and_starting_sentence(self):
         assert repr(sliders()) == (
-            "Explorer: Wide & <narrow>\n"
-            "  Width: 64 (of 16, 64, 256)\n"
-            "  Rate: 0.5 (of 0.5, 1e-07)\n"
-            "Width 64 at rate 0.5: <peak> & more."
+            "Explorer: Wide & <narrow>\n  Width: 64 (of 16, 64, 256)\n  Rate: 0.5 (of "
+            "0.5, 1e-07)\nWidth 64 at rate 0.5: <peak> & more."
         )
 
     def test_shortens_a_long_list_of_values(self):
@@ -290,8 +288,8 @@ class TestPicture:
 
     def test_drops_what_is_not_drawn(self):
         svg = slim(
-            "<svg viewBox='0 0 1 1'><metadata>m</metadata>"
-            "<g id='a'><path d='M 0 0' style='fill: none'/></g></svg>",
+            "<svg viewBox='0 0 1 1'><metadata>m</metadata><g id='a'><path d='M 0 0' "
+            "style='fill: none'/></g></svg>",
             "p",
         )
         assert svg.endswith("butt'/>")

@@ -79,7 +79,7 @@ def test_a_signal_ends_everything_and_keeps_what_is_finished(tmp_path, number, c
     (said,) = [line for line in err.splitlines() if line.startswith("ibcore: ")]
     assert said == (
         f"ibcore: stopped; 1 of 3 results are kept in {tmp_path / 'results.jsonl'}; "
-        f"run the same command with --resume to go on."
+        "run the same command with --resume to go on."
     )
     assert kept(tmp_path) == ["holding"]
 

@@ -25,8 +25,8 @@ def run(code):
 def test_a_signal_raises_and_those_that_follow_are_ignored(name, code):
     again = "".join("    " + RAISE.format(each) for each in ("SIGINT", "SIGTERM"))
     done = run(
-        f"{START}try:\n    {RAISE.format(name)}"
-        f"except KeyboardInterrupt as stop:\n{again}    sys.exit(stop.code)"
+        f"{START}try:\n    {RAISE.format(name)}except KeyboardInterrupt as "
+        f"stop:\n{again}    sys.exit(stop.code)"
     )
     assert (done.returncode, done.stderr) == (code, "")
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ibcore.dynamics.factor_descent import FactorRun, descend_factors
 from ibcore.figures.greedy_low_rank import draw_growth, draw_spectra
 from ibcore.figures.style import figure
-from ibcore.models.matrix_factorization import Entries
+from ibcore.models.observations import Entries
 from ibcore.oracles.nuclear_minimization import nuclear_completion
 from ibcore.problems.planted_low_rank import gaussian_product, revealed_entries
 from ibcore.threads import threads

@@ -16,12 +16,11 @@ from ibcore.dynamics.stiff_flow import stiff_flow
 from ibcore.figures.nuclear_norm import draw_matrix, draw_traces
 from ibcore.figures.style import figure
 from ibcore.models.matrix_factorization import (
-    Entries,
-    Sensing,
     SymmetricFactorization,
     gaussian_start,
     identity_start,
 )
+from ibcore.models.observations import Entries, Sensing
 from ibcore.oracles.nuclear_minimization import minimum_nuclear_norm, nuclear_completion
 from ibcore.problems.sensing import corner_completion, gaussian_observations
 from ibcore.threads import threads

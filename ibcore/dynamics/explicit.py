@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -17,28 +16,24 @@ from torch import Tensor
 from ibcore.dynamics.batches import Rows
 from ibcore.dynamics.directions import Direction, Gradient, State
 from ibcore.dynamics.members import joined, rows, select, where
-from ibcore.dynamics.objective import Point
 from ibcore.dynamics.paces import Pace
+from ibcore.dynamics.step_stops import StepStops
 from ibcore.dynamics.trajectory import (
     CONVERGED,
     NOT_FINITE,
     PASSED,
     REACHED,
     Trajectory,
-    passed_message,
     step_limit,
     wall_limit,
 )
 from ibcore.threads import threads
 from ibcore.validation import (
-    InvalidInput,
     positive_integer,
     positive_number,
-    real_number,
 )
 
 _PENDING = 100  # step sizes gathered before they are added to log t
-_MOST_STEPS = 10**6
 
 Watch = Callable[[Any, Tensor], Tensor]
 """A point of A members and their indices (A,) in the batch -> what is watched there, (A, ...)."""
@@ -118,7 +113,7 @@ def descend(
     that are losses and not their logarithms, and a start that does not fit the model or
     is not finite.
     """
-    stops = _Stops.checked(steps, log_loss, max_steps, needed=until is None)
+    stops = StepStops.checked(steps, log_loss, max_steps, needed=until is None)
     ask_every = positive_integer("ask_every", ask_every)
     max_seconds = positive_number("max_seconds", max_seconds, infinite=True)
     start = objective.begin(theta)
@@ -170,59 +165,6 @@ def _gradients(
 
 
 @dataclass(frozen=True)
-class _Stops:
-    """K stops, or none: numbers of steps, or levels of log L; at most `limit` steps are
-    tried.
-    """
-
-    values: tuple[float, ...]
-    levels: bool
-    limit: int
-
-    @classmethod
-    def checked(
-        cls,
-        steps: Sequence[int] | None,
-        log_loss: Sequence[float] | None,
-        max_steps: int | None,
-        *,
-        needed: bool,
-    ) -> _Stops:
-        limit = None if max_steps is None else positive_integer("max_steps", max_steps)
-        if steps is None and log_loss is None and not needed:
-            return cls((), levels=False, limit=limit or _MOST_STEPS)
-        if (steps is None) == (log_loss is None):
-            raise InvalidInput(
-                "pass either steps, rising step numbers, or log_loss, falling levels; "
-                "neither where until ends every run."
-            )
-        if steps is not None:
-            numbers = tuple(positive_integer("steps", s, least=0) for s in steps)
-            if not numbers or any(b <= a for a, b in pairwise(numbers)):
-                raise InvalidInput(
-                    f"steps are {list(numbers)[:6]}, expected a rising list of step "
-                    "numbers from 0 on."
-                )
-            most = numbers[-1] if limit is None else min(limit, numbers[-1])
-            return cls(numbers, levels=False, limit=most)
-        levels = tuple(real_number("log_loss", level) for level in log_loss or ())
-        if not levels or any(b >= a for a, b in pairwise(levels)):
-            raise InvalidInput(
-                f"log_loss is {list(levels)[:6]}, expected a falling list of levels."
-            )
-        return cls(levels, levels=True, limit=limit or _MOST_STEPS)
-
-    def look(self, start: Point) -> None:
-        """Refuses a loss in place of its logarithm: a level above 0 that no member
-        starts above.
-        """
-        if self.levels and self.values[-1] > 0:
-            first = float(start.log_loss.max())
-            if first < self.values[-1]:
-                raise InvalidInput(passed_message(self.values[-1], first))
-
-
-@dataclass(frozen=True)
 class _Looks:
     """What is seen at a stop: of a point and its members, and of the direction's
     memory.
@@ -244,7 +186,7 @@ class _Loop:
         point: Any,
         pace: Pace,
         direction: Direction,
-        stops: _Stops,
+        stops: StepStops,
         looks: _Looks,
     ) -> None:
         theta = point.theta

@@ -6,16 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from ibcore.dynamics.log_time_phases import EXPLICIT, PROX_LINEAR, ROSENBROCK, Phase
 from ibcore.dynamics.protocols import Model, TailLoss
-from ibcore.dynamics.prox_linear import prox_linear_step
 from ibcore.dynamics.recorder import Drift, Recorder, Stops
 from ibcore.dynamics.rest import faint, newton, vanished
-from ibcore.dynamics.runge_kutta import explicit_step, rosenbrock_step
 from ibcore.dynamics.scaled_field import (
     Point,
     evaluate,
@@ -23,7 +21,6 @@ from ibcore.dynamics.scaled_field import (
     stepped_doubt,
     stiffness,
 )
-from ibcore.dynamics.tableaus import DORMAND_PRINCE_8, RODAS_4
 from ibcore.dynamics.trajectory import (
     NOT_FINITE,
     PASSED,
@@ -57,46 +54,6 @@ ROUNDING = (
 )
 
 
-class Step(Protocol):
-    """New parameters (B, P), their error over the tolerance (B,), and evaluations, for
-    steps h (B,).
-    """
-
-    def __call__(
-        self, model: Model, loss: TailLoss, start: Point, h: Tensor, tolerance: float, /
-    ) -> tuple[Tensor, Tensor, int]: ...
-
-
-@dataclass(frozen=True)
-class _Phase:
-    """A method with its order. A `coarse` one steps over many e-folds of the loss at
-    once.
-
-    The time of a coarse step lies in its last e-folds, whatever came before, so that no
-    error of log t is estimated; its progress towards a stop is interpolated
-    geometrically, and it meets the stop to 1e-3.
-    """
-
-    step: Step
-    order: int
-    coarse: bool = False
-
-    @property
-    def growth(self) -> float:
-        """How much the next step may be longer."""
-        return 3.0 if self.coarse else 6.0
-
-    @property
-    def landing(self) -> float:
-        """Relative distance at which a stop counts as met."""
-        return 1e-3 if self.coarse else 1e-10
-
-
-_EXPLICIT = _Phase(explicit_step, DORMAND_PRINCE_8.order)
-_ROSENBROCK = _Phase(rosenbrock_step, RODAS_4.order)
-_PROX_LINEAR = _Phase(prox_linear_step, 2, coarse=True)
-
-
 @dataclass(frozen=True)
 class Limits:
     """What a step may err by, and how many steps and seconds there are."""
@@ -128,7 +85,7 @@ class Batch:
         self.drift = Drift(invariants, theta)
         rounds = 0
         stiff = torch.full_like(self.active, method == "stiff")
-        stiff_phase = _ROSENBROCK if self.model.linear else _PROX_LINEAR
+        stiff_phase = ROSENBROCK if self.model.linear else PROX_LINEAR
         while bool(self.active.any()) and self._within_limits():
             rounds += 1
             if rounds % _REST == 0:
@@ -136,7 +93,7 @@ class Batch:
             if method == "auto":
                 stiff |= self._grown_stiff()
             for chosen, phase in (
-                (self.active & ~stiff, _EXPLICIT),
+                (self.active & ~stiff, EXPLICIT),
                 (self.active & stiff, stiff_phase),
             ):
                 if bool(chosen.any()):
@@ -166,7 +123,7 @@ class Batch:
         self.recorder = Recorder(self.stops.values, self._values())
         self._end(~torch.isfinite(self.point.field).all(-1), NOT_FINITE)
         passed = self._passed()
-        self._keep(self.active, _EXPLICIT)
+        self._keep(self.active, EXPLICIT)
         for i in torch.nonzero(passed)[:, 0].tolist():
             self.status[i] = PASSED
         self._rest(self.active & vanished(self.point))
@@ -189,7 +146,7 @@ class Batch:
         if self.stops.by_time:
             return torch.zeros_like(self.active)
         last, here = self.stops.values[-1], -self.point.log_loss
-        passed = self.active & (here > last + _near(last, _EXPLICIT.landing))
+        passed = self.active & (here > last + _near(last, EXPLICIT.landing))
         if bool(passed.all()):
             raise InvalidInput(passed_message(-float(last), -float(here.min())))
         return passed
@@ -248,7 +205,7 @@ class Batch:
             at_stop = {**self._values(), "log_time": self.recorder.target}
             self.recorder.keep(members, at_stop)
 
-    def _advance(self, phase: _Phase, chosen: Tensor) -> None:
+    def _advance(self, phase: Phase, chosen: Tensor) -> None:
         h = torch.minimum(self.h, self.limit)
         tolerance = (
             self.limits.implicit_tolerance if phase.coarse else self.limits.tolerance
@@ -322,7 +279,7 @@ class Batch:
         )
 
     def _overshoots(
-        self, end: Point, log_time: Tensor, h: Tensor, fits: Tensor, phase: _Phase
+        self, end: Point, log_time: Tensor, h: Tensor, fits: Tensor, phase: Phase
     ) -> Tensor:
         """Members whose step passed their stop; their next step is shortened to land on
         it.
@@ -343,7 +300,7 @@ class Batch:
         return over
 
     def _accept(
-        self, end: Point, log_time: Tensor, accepted: Tensor, phase: _Phase
+        self, end: Point, log_time: Tensor, accepted: Tensor, phase: Phase
     ) -> None:
         merged = {}
         for name in vars(end):
@@ -356,7 +313,7 @@ class Batch:
         self.drift.watch(self.point.theta)
         self._keep(accepted, phase)
 
-    def _keep(self, changed: Tensor, phase: _Phase) -> None:
+    def _keep(self, changed: Tensor, phase: Phase) -> None:
         """Record members that stand on their stop and aim the others' next step at
         theirs.
         """

@@ -29,10 +29,9 @@ from typing import Any
 import cvxpy as cp
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from torch import Tensor
 
+from ibcore.oracles.central_path import TINY, Array, line_search, newton_step
 from ibcore.oracles.dual_barriers import (
     DensePlaces,
     EntryPlaces,
@@ -51,11 +50,9 @@ from ibcore.oracles.equations import (
 from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
-Array = NDArray[np.float64]
 _SHRINK = 0.05  # of the barrier's weight once the point is near the central path
 _NEAR = 1.0  # Newton decrement that counts as near
 _LIMIT = 200
-_TINY = float(np.finfo(np.float64).tiny)
 _GAP, _ROUGH = (
     1e-7,
     1e-2,
@@ -281,7 +278,7 @@ def _solve(
     for iteration in range(1, _LIMIT + 1):
         gradient, hessian = point.derivatives()
         gradient -= target / mu
-        step = _newton_step(hessian, gradient)
+        step = newton_step(hessian, gradient)
         if step is None:
             break
         decrement = max(0.0, -float(gradient @ step)) ** 0.5
@@ -298,7 +295,7 @@ def _solve(
                 best = found
             if best.gap <= stop:
                 break
-        point, dual = _line_search(
+        point, dual = line_search(
             places, barrier, point, dual, step, target / mu, decrement
         )
         mu *= _SHRINK if decrement < _NEAR else 1
@@ -313,7 +310,7 @@ def _unfitted(places: Places, dual: Array, y: Array) -> str:
     """Why the semidefinite program has no solution: nu with sum_i nu_i A_i <= 0 and
     y.nu > 0 proves that none fits.
     """
-    G = places.spread(dual / max(float(np.abs(dual).max()), _TINY))
+    G = places.spread(dual / max(float(np.abs(dual).max()), TINY))
     if np.linalg.eigvalsh(G)[-1] <= 0 < float(dual @ y):
         return (
             "no semidefinite matrix fits the observations: a combination of the A_i is "
@@ -325,57 +322,6 @@ def _unfitted(places: Places, dual: Array, y: Array) -> str:
         "matrix fits the observations, or double precision does not find it. Use fewer "
         "observations, or drop semidefinite=True."
     )
-
-
-def _newton_step(hessian: Array, gradient: Array) -> Array | None:
-    """-H^-1 g, or None where rounding has made H singular.
-
-    Where the dual solution is not unique H has eigenvalues of the sizes 1 and 1/mu^2. A
-    shift of a few units of rounding keeps the factorization; two steps of refinement
-    take its effect out where the digits allow it.
-    """
-    diagonal = np.diag(hessian)
-    if not diagonal.min() > 0:
-        return None
-    scale: Array = 1 / np.sqrt(diagonal)
-    unit = hessian * scale * scale[:, None]
-    for shift in (0.0, 1e-15, 1e-14, 1e-13):
-        try:
-            factor = cho_factor(
-                unit + len(unit) * shift * np.eye(len(unit)), check_finite=False
-            )
-        except LinAlgError:
-            continue
-        rest = -gradient * scale
-        step = cho_solve(factor, rest, check_finite=False)
-        for _ in range(2):
-            step += cho_solve(factor, rest - unit @ step, check_finite=False)
-        return np.asarray(step * scale)
-    return None
-
-
-def _line_search(
-    places: Places,
-    barrier: type,
-    point: Spectral | Semidefinite,
-    dual: Array,
-    step: Array,
-    pull: Array,
-    decrement: float,
-) -> tuple[Spectral | Semidefinite, Array]:
-    """The full Newton step where it is known to be safe, else the first of shrinking
-    steps that descends.
-    """
-    share, slope = 1.0, decrement**2
-    while True:
-        ahead = dual + share * step
-        reached: Spectral | Semidefinite = barrier(places, ahead)
-        descent = point.value - reached.value + share * float(pull @ step)
-        if reached.inside and (decrement < 0.25 or descent >= 0.1 * share * slope):
-            return reached, ahead
-        if share < 1e-8:
-            return point, dual
-        share *= 0.6
 
 
 def _certified(
@@ -398,7 +344,7 @@ def _certified(
     else:
         value, size = float(np.linalg.norm(W, "nuc")), float(np.linalg.norm(G, 2))
     feasible = dual / max(1.0, size)
-    gap = abs(value - float(y @ feasible)) / max(abs(value), _TINY)
+    gap = abs(value - float(y @ feasible)) / max(abs(value), TINY)
     residual = float(np.linalg.norm(places.read(W) - y) / np.linalg.norm(y))
     return NuclearMinimum(
         torch.from_numpy(W),

@@ -20,14 +20,11 @@ MODULES = sorted(
     ]
 )
 FORMULA = re.compile(r"\$[^$]*\$")
-GREEK = (
-    "alpha|beta|gamma|delta|epsilon|eps|eta|theta|kappa|lambda|mu|nu|xi|rho|sigma|tau|phi|psi|"
-    "omega"
-)
+GREEK = "alpha|beta|gamma|delta|epsilon|eps|eta|theta|kappa|lambda|mu|nu|xi|rho|sigma|tau|phi|psi|omega"
 RAW = re.compile(
     rf"[\^_|\\<>=*]|->|\+-|\b(?:{GREEK}|sqrt|sinh|argmin)\b"
-    r"|\b(?:log|exp|sin|cos)(?: ?\(| [a-zA-Z]\b)|\bl(?:1|2|inf|p)\b"
-    r"|\b(?:\d/[a-zA-Z]|[a-zA-Z]/\d)"
+    r"|\b(?:log|exp|sin|cos)(?: ?\(| "
+    r"[a-zA-Z]\b)|\bl(?:1|2|inf|p)\b|\b(?:\d/[a-zA-Z]|[a-zA-Z]/\d)"
 )
 UNGROUPED = re.compile(r"[\^_](?:\(|-\w)|<=|>=|->")  # needs braces, \le, \ge, \to
 SPELLED = re.compile(rf"(?<![\\a-zA-Z])(?:{GREEK}|log|sqrt|exp|sin)(?![a-zA-Z])")

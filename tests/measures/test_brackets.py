@@ -6,7 +6,8 @@ from ibcore.measures.brackets import brackets
 from ibcore.models.base import Model
 from ibcore.models.deep_linear import DeepLinear
 from ibcore.models.diagonal import Diagonal
-from ibcore.models.matrix_factorization import Sensing, SymmetricFactorization
+from ibcore.models.matrix_factorization import SymmetricFactorization
+from ibcore.models.observations import Sensing
 
 
 def normal(*shape, seed=0):

@@ -13,8 +13,9 @@ from ibcore.models.filter_pair import FilterPair
 from ibcore.models.hidden_layer import HiddenLayer
 from ibcore.models.homogeneous import LeakyReLU, SquaredReLU, TwoLayer
 from ibcore.models.margins import Margins
-from ibcore.models.matrix_factorization import Entries, Sensing, factorization
+from ibcore.models.matrix_factorization import factorization
 from ibcore.models.neuron import TANH, HiddenNeuron, Neuron
+from ibcore.models.observations import Entries, Sensing
 from ibcore.models.random_features import RandomFourier
 from ibcore.models.two_layer import TwoLayerReLU
 from ibcore.models.unshared_diagonal import UnsharedDiagonal

@@ -7,13 +7,12 @@ from ibcore.dynamics.stiff_flow import stiff_flow
 from ibcore.losses import Square
 from ibcore.models.matrix_factorization import (
     DeepFactorization,
-    Entries,
-    Sensing,
     SymmetricFactorization,
     factorization,
     gaussian_start,
     identity_start,
 )
+from ibcore.models.observations import Entries, Sensing
 from ibcore.validation import InvalidInput
 
 

@@ -8,7 +8,8 @@ from ibcore.dynamics.complex_step import complex_jacobian
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.stiff_flow import integrate
 from ibcore.losses import Square
-from ibcore.models.matrix_factorization import Entries, factorization
+from ibcore.models.matrix_factorization import factorization
+from ibcore.models.observations import Entries
 from ibcore.models.runaway_completion import (
     COLUMNS,
     ROWS,

@@ -8,7 +8,7 @@ from ibcore.claims import Setting
 from ibcore.dynamics.objective import FunctionObjective
 from ibcore.measures.sharpness import largest_eigenvalues
 from ibcore.pages.dynamical_stability.edge_of_stability import claims as page
-from ibcore.pages.dynamical_stability.edge_of_stability import runs
+from ibcore.pages.dynamical_stability.edge_of_stability import runs, valleys
 from ibcore.pages.dynamical_stability.edge_of_stability.claims.edge_of_stability import (
     CONTROL,
     LARGE,
@@ -113,7 +113,7 @@ def test_drifts_without_a_number_let_no_claim_stand(verdicts):
     assert not page.ngd_sqrt_loss_eos.experiment(plain).control.refuted
 
 
-@pytest.mark.parametrize("values", [runs.valley, runs.root_valley])
+@pytest.mark.parametrize("values", [valleys.valley, valleys.root_valley])
 def test_gradients_in_the_valley_are_those_of_the_loss(values):
     theta = torch.tensor([[0.3, 1.2], [-0.1, 0.4]]).double().requires_grad_()
     members = torch.arange(2)
@@ -123,7 +123,7 @@ def test_gradients_in_the_valley_are_those_of_the_loss(values):
     height, (x, y) = 1 + theta[:, 1] ** 2, theta.unbind(-1)
     whole = height * x**2
     torch.testing.assert_close(
-        loss, whole if values is runs.valley else torch.sqrt(whole)
+        loss, whole if values is valleys.valley else torch.sqrt(whole)
     )
     point = FunctionObjective(values).at(theta.detach())
     torch.testing.assert_close(point.slope[0], -expected)

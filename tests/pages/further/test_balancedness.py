@@ -8,7 +8,7 @@ import torch
 
 from ibcore.claims import Setting
 from ibcore.pages.further.balancedness import claims as page
-from ibcore.pages.further.balancedness import runs
+from ibcore.pages.further.balancedness import rational, runs
 from ibcore.validation import InvalidInput
 from tests.conformance import UnbrokenConformance, falls
 
@@ -55,7 +55,7 @@ def test_the_change_in_a_step_is_exact_in_fractions(step):
         return [[Fraction(int(v), 7) for v in row] for row in np.atleast_2d(whole)]
 
     for _ in range(5):
-        changes, predicted = runs.exact_step(
+        changes, predicted = rational.exact_step(
             draw(4, 3), draw(4)[0], draw(6, 3), draw(6)[0], step
         )
         assert changes == predicted

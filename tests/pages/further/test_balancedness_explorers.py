@@ -4,7 +4,7 @@ import torch
 
 from ibcore.figures.style import figure
 from ibcore.oracles.balancedness import product_limit
-from ibcore.pages.further.balancedness import explorers, figures, runs
+from ibcore.pages.further.balancedness import explorers, figures, rational
 
 
 def test_a_frame_of_the_explorer():
@@ -15,12 +15,12 @@ def test_a_frame_of_the_explorer():
 
 @pytest.mark.parametrize("gap", explorers.PRODUCT_GAPS)
 def test_small_steps_end_where_the_flow_ends(gap):
-    path = runs.product_descent((np.sqrt(1 + gap), -1.0), 1e-3, 6000)
+    path = rational.product_descent((np.sqrt(1 + gap), -1.0), 1e-3, 6000)
     np.testing.assert_allclose(path[-1], product_limit(gap), rtol=0.02)
 
 
 def test_the_imbalance_of_a_product_is_multiplied_by_a_known_factor():
-    path = runs.product_descent((2.0, -1.0), 0.1, 20)
+    path = rational.product_descent((2.0, -1.0), 0.1, 20)
     gaps = path[:, 0].square() - path[:, 1].square()
     factors = 1 - 4 * 0.1**2 * (path.prod(-1) - 1).square()
     torch.testing.assert_close(gaps[1:], gaps[:-1] * factors[:-1])

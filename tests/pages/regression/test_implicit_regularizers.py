@@ -7,7 +7,7 @@ import torch
 
 from ibcore.claims import Setting
 from ibcore.pages.regression.implicit_regularizers import claims as page
-from ibcore.pages.regression.implicit_regularizers import runs, watched
+from ibcore.pages.regression.implicit_regularizers import commuting, runs, watched
 from ibcore.validation import InvalidInput
 from tests.conformance import UnbrokenConformance, falls
 
@@ -55,7 +55,7 @@ def flows(**changed):
         "bracket": EIGHT * 1e-16,
         "gap": EIGHT * 1e-13,
     }
-    return {"u^2 - v^2": page.MirrorFlow(**(good | changed))}
+    return {"u^2 - v^2": commuting.MirrorFlow(**(good | changed))}
 
 
 def poisoned(values, members):
@@ -136,11 +136,13 @@ def test_a_flow_that_cannot_fit_has_no_end():
 
 def test_one_problem_that_breaks_takes_nobody_with_it():
     setting = Setting("quick", 0)
-    problems = page.draw_problems(setting, datasets=2, parametrizations=("u^2 - v^2",))
+    problems = commuting.draw_problems(
+        setting, datasets=2, parametrizations=("u^2 - v^2",)
+    )
     good = problems.commuting["u^2 - v^2"]
     bad = dataclasses.replace(good[0], X=good[0].X[[0, 0, 0]])
     broken = dataclasses.replace(problems, commuting={"u^2 - v^2": (bad, good[1])})
-    found = page.measure_flows(broken, setting)
+    found = commuting.measure_flows(broken, setting)
     limits = found.commuting["u^2 - v^2"].limit
     assert bool(limits[0].isnan())
     assert float(limits[1]) < page.EXACT
@@ -205,7 +207,7 @@ def test_own_data_take_the_place_of_drawn_ones():
     rng = np.random.default_rng(7401)
     X = rng.normal(size=(4, 8)) * 50
     setting = Setting("quick", 0)
-    problems = page.own_problems(
+    problems = commuting.own_problems(
         setting, X, X @ np.ones(8), datasets=8, parametrizations=()
     )
     assert "U U^T" not in problems.commuting
@@ -219,4 +221,4 @@ def test_own_data_take_the_place_of_drawn_ones():
         (0 * X, X[:, 0], "dependent"),
     ):
         with pytest.raises(InvalidInput, match=words):
-            page.own_problems(setting, bad, y, datasets=8, parametrizations=())
+            commuting.own_problems(setting, bad, y, datasets=8, parametrizations=())

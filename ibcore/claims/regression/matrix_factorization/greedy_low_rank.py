@@ -16,11 +16,10 @@ from ibcore.evidence import Check, Control, Evidence
 from ibcore.measures.polylines import distances
 from ibcore.models.matrix_factorization import (
     DeepFactorization,
-    Entries,
-    Sensing,
     SymmetricFactorization,
     factorization,
 )
+from ibcore.models.observations import Entries, Sensing
 from ibcore.oracles.greedy_low_rank import Greedy, greedy_low_rank
 from ibcore.oracles.nuclear_minimization import minimum_nuclear_norm, nuclear_completion
 from ibcore.oracles.singular_dynamics import end_to_end_flow, singular_rates

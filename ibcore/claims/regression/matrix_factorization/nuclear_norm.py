@@ -15,12 +15,8 @@ from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.stiff_flow import StiffRun, stiff_flow
 from ibcore.evidence import Check, Control, Evidence, attempt
 from ibcore.losses import Square
-from ibcore.models.matrix_factorization import (
-    Entries,
-    Sensing,
-    SymmetricFactorization,
-    identity_start,
-)
+from ibcore.models.matrix_factorization import SymmetricFactorization, identity_start
+from ibcore.models.observations import Entries, Sensing
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.oracles.matrix_entropy import entropy_minimum, noise_exponent
 from ibcore.oracles.nuclear_minimization import NuclearMinimum, minimum_nuclear_norm

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ibcore.figures.style import figure
 from ibcore.oracles.balancedness import product_limit
 from ibcore.pages.further.balancedness.figures import plot_imbalances, plot_plane
-from ibcore.pages.further.balancedness.runs import product_descent
+from ibcore.pages.further.balancedness.rational import product_descent
 
 PRODUCT_STEPS = (0.01, 0.03, 0.06, 0.1, 0.15)
 PRODUCT_GAPS = (0.5, 1.5, 3.0)

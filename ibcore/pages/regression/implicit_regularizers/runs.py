@@ -18,11 +18,8 @@ from ibcore.measures.brackets import brackets
 from ibcore.models.base import Model
 from ibcore.models.deep_linear import DeepLinear
 from ibcore.models.diagonal import Diagonal
-from ibcore.models.matrix_factorization import (
-    DeepFactorization,
-    Sensing,
-    SymmetricFactorization,
-)
+from ibcore.models.matrix_factorization import DeepFactorization, SymmetricFactorization
+from ibcore.models.observations import Sensing
 from ibcore.models.observed import Observed
 from ibcore.models.unshared_diagonal import UnsharedDiagonal
 from ibcore.oracles.commuting import (

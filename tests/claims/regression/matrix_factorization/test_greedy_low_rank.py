@@ -7,7 +7,8 @@ import torch
 
 from ibcore.claims import Setting
 from ibcore.claims.regression.matrix_factorization import greedy_low_rank as page
-from ibcore.models.matrix_factorization import Entries, factorization
+from ibcore.models.matrix_factorization import factorization
+from ibcore.models.observations import Entries
 from ibcore.problems.planted_low_rank import revealed_entries
 
 CLAIMS = {

@@ -7,11 +7,8 @@ from scipy.optimize import linprog
 from ibcore.claims import Setting
 from ibcore.claims.regression.matrix_factorization import nuclear_norm as page
 from ibcore.dynamics.stiff_flow import stiff_flow
-from ibcore.models.matrix_factorization import (
-    Sensing,
-    SymmetricFactorization,
-    identity_start,
-)
+from ibcore.models.matrix_factorization import SymmetricFactorization, identity_start
+from ibcore.models.observations import Sensing
 from ibcore.oracles.matrix_entropy import entropy_minimum
 from ibcore.oracles.nuclear_minimization import minimum_nuclear_norm
 from ibcore.problems.sensing import (

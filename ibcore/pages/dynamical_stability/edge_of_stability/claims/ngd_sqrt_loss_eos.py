@@ -18,7 +18,7 @@ from ibcore.oracles.edge_drift import (
     root_drift,
     root_integral,
 )
-from ibcore.pages.dynamical_stability.edge_of_stability.runs import (
+from ibcore.pages.dynamical_stability.edge_of_stability.valleys import (
     drift_along,
     inverse_stableness,
 )

@@ -10,13 +10,8 @@ from torch import Tensor
 
 from ibcore.claim import Setting, claim
 from ibcore.evidence import Check, Control, Evidence
-from ibcore.pages.further.lazy_training.runs import (
-    Limits,
-    Tasks,
-    own,
-    slopes,
-    train_for_a_time,
-)
+from ibcore.pages.further.lazy_training.limits import Limits, train_for_a_time
+from ibcore.pages.further.lazy_training.runs import Tasks, own, slopes
 from ibcore.pages.further.lazy_training.tasks import (
     drawn_tasks,
     least_movement,
