@@ -88,3 +88,49 @@ def test_to_verify_claims_needs_no_matplotlib(tmp_path):
 
 def test_the_parts_are_all_there():
     assert {path.stem for path in PACKAGE.iterdir()} >= BOTTOM | LOWER | JOINS
+
+
+ROOT = PACKAGE.parent
+SOURCES = sorted(
+    path
+    for folder in ("ibcore", "scripts", "benchmarks", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+)
+LONGEST_FILE, LONGEST_FUNCTION, WIDE = 400, 60, 88
+
+
+def of_source(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=of_source)
+def test_files_and_functions_are_short(path):
+    """A function is as long as its code; what its docstring promises may take room."""
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LONGEST_FILE, "make two files of it, by meaning"
+    long = [
+        f"{node.name}: {lines_of(node)} lines"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef) and lines_of(node) > LONGEST_FUNCTION
+    ]
+    assert long == []
+
+
+def lines_of(function: ast.FunctionDef) -> int:
+    """Lines of a function without its decorators and docstring."""
+    lines = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function) is None:
+        return lines
+    docstring = function.body[0]
+    return lines - (docstring.end_lineno - docstring.lineno + 1)
+
+
+def test_lines_are_not_dense():
+    lines = [
+        line
+        for path in SOURCES
+        if path.is_relative_to(PACKAGE)
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    assert sum(map(len, lines)) / len(lines) <= 46
+    assert sum(len(line) > WIDE for line in lines) / len(lines) < 0.03

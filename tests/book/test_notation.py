@@ -18,7 +18,9 @@ FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$]+?)\$(?!\$)", re.DOTALL)
 WORDS = re.compile(
     r"\\(?:text|mathrm|mathsf|operatorname\*?|label|tag|begin|end)\s*\{[^{}]*\}"
 )
-GREEK = "alpha|beta|gamma|delta|epsilon|varepsilon|zeta|eta|theta|vartheta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|varphi|chi|psi|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega|ell"
+GREEK = """alpha|beta|gamma|delta|epsilon|varepsilon|zeta|eta|theta|vartheta|iota|kappa
+lambda|mu|nu|xi|pi|rho|sigma|tau|phi|varphi|chi|psi|omega|ell
+Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega""".replace("\n", "|")
 LETTER = re.compile(
     rf"(?:\\(?P<font>mathbb|mathcal)\s*\{{?\s*(?P<kind>[A-Z])|\\(?P<greek>{GREEK})(?![a-zA-Z])"
     r"|(?<![\\a-zA-Z])(?P<latin>[a-zA-Z])(?![a-zA-Z]))\}?(?P<primes>'*)(?:_(?P<index>\{[^{}]*\}|\\?[a-zA-Z]+|[0-9*+-]))?"

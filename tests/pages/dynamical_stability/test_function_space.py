@@ -6,21 +6,15 @@ import pytest
 import torch
 
 from ibcore.claims import Setting
-from ibcore.dynamics.objective import Objective
-from ibcore.losses import Square
-from ibcore.measures.sharpness import exact_trace, sharpness
+from ibcore.measures.sharpness import sharpness
 from ibcore.models.diagonal import Diagonal
 from ibcore.models.network import Network
 from ibcore.oracles.stable_functions import least_sharpness, mean_load
 from ibcore.pages.dynamical_stability.function_space import claims as page
-from ibcore.pages.dynamical_stability.function_space import runs, slopes
+from ibcore.pages.dynamical_stability.function_space import runs
 from ibcore.pages.dynamical_stability.function_space.claims.diag_large_step_l1 import (
     SparseEnds,
     SparseProblems,
-)
-from ibcore.pages.dynamical_stability.function_space.claims.sgd_sobolev import (
-    SlopeRuns,
-    worst,
 )
 from ibcore.pages.dynamical_stability.function_space.claims.univariate_second_derivative import (
     SplineRuns,
@@ -295,121 +289,3 @@ def test_the_control_survives_where_the_inputs_have_a_mean():
         centered=ends.shifted,
     )
     assert falls(judge_sparse(whole)) == ([], False)
-
-
-def few_labels():
-    return slopes.labeled([1, 2, 3], CPU)
-
-
-def test_gradients_in_inputs_and_weights_are_those_of_differences():
-    data = few_labels()
-    network = Network(data.X, (6,), "tanh")
-    theta = network.initial(3, torch.Generator().manual_seed(0))
-    model, whole = slopes._with_skip(data, network, theta)
-    for one, at in ((network, theta), (model, whole)):
-        found = slopes.input_gradients(one, at)
-        for k in range(slopes.INPUTS):
-            unit = torch.zeros(slopes.INPUTS).double()
-            unit[k] = 1e-5
-            up, down = (
-                Network(data.X + sign * unit, (6,), "tanh").outputs(theta)
-                + (
-                    ((data.X + sign * unit) @ whole[:, -5:, None])[..., 0]
-                    if one is model
-                    else 0
-                )
-                for sign in (1, -1)
-            )
-            torch.testing.assert_close(
-                found[..., k], (up - down) / 2e-5, rtol=1e-6, atol=1e-8
-            )
-    jacobian = network.jacobian(theta)
-    result = slopes.slopes(
-        Objective(network, Square(), data.y, shared=False), network, theta
-    )
-    torch.testing.assert_close(
-        result.by_first, jacobian[..., : 6 * slopes.INPUTS].norm(dim=-1)
-    )
-
-
-def test_the_trace_is_that_of_the_dense_hessian():
-    data = few_labels()
-    network = Network(data.X, (4,), "tanh")
-    theta = network.initial(3, torch.Generator().manual_seed(0))
-    objective = Objective(network, Square(), data.y, shared=False)
-    rest = network.outputs(theta) - data.y
-    jacobian = network.jacobian(theta)
-    expected = (2 / slopes.SAMPLES) * (
-        jacobian.square().sum((-1, -2))
-        + network.hessian(theta, rest).diagonal(dim1=-2, dim2=-1).sum(-1)
-    )
-    torch.testing.assert_close(exact_trace(objective, theta), expected)
-
-
-def made_up_slopes(ratio, *, trace=1e6, count=16):
-    first = torch.eye(3, slopes.INPUTS).double().expand(count, -1, -1).clone()
-    lengths = torch.full((count, slopes.SAMPLES), math.sqrt(5)).double()
-    by_first = torch.full((count, slopes.SAMPLES), 2.0).double()
-    by_input = ratio * by_first / lengths
-    full = torch.ones(count).double()
-    return slopes.Slopes(1e-9 * full, first, by_input, by_first, lengths, trace * full)
-
-
-def slope_runs(run=None, skip=None):
-    good = made_up_slopes(0.9)
-    data = slopes.labeled(range(16), CPU)
-    return SlopeRuns(
-        data, (run or good, good), (skip or made_up_slopes(3.0), made_up_slopes(2.0))
-    )
-
-
-judge_slopes = page.sgd_sobolev.experiment
-
-
-def test_a_made_up_gradient_above_its_bound_makes_the_inequality_fall():
-    assert falls(judge_slopes(slope_runs())) == ([], True)
-    steep = made_up_slopes(0.9)
-    steep.by_input[3, 4] = 1.1 * 2 / math.sqrt(5)
-    assert falls(judge_slopes(slope_runs(steep)))[0] == [0]
-    assert falls(judge_slopes(slope_runs(made_up_slopes(0.9, trace=0.1))))[0] == [1]
-    lost = made_up_slopes(0.9)
-    lost.by_input[3, 4] = math.nan
-    assert falls(judge_slopes(slope_runs(lost)))[0] == [0, 1]
-    assert falls(judge_slopes(slope_runs(made_up_slopes(0.2))))[0] == [3]
-
-
-def test_networks_that_do_not_fit_count_and_slopes_without_a_number_refute_nothing():
-    lost = made_up_slopes(0.9)
-    lost.loss[:] = math.nan
-    assert falls(judge_slopes(slope_runs(lost)))[0] == [2]
-    skip = made_up_slopes(3.0)
-    skip.by_input[:9, 0] = math.nan
-    assert falls(judge_slopes(slope_runs(skip=skip))) == ([], False)
-
-
-def test_a_dead_example_is_no_violation():
-    run = made_up_slopes(0.9)
-    run.by_first[0, 0] = run.by_input[0, 0] = 0.0
-    assert float(worst(run)[0]) == pytest.approx(0.9)
-    assert falls(judge_slopes(slope_runs(run))) == ([], True)
-    run.by_input[0, 0] = 1.0
-    assert math.isinf(float(worst(run)[0]))
-    assert 0 in falls(judge_slopes(slope_runs(run)))[0]
-    run.by_first[0, 0] = math.nan
-    assert 0 in falls(judge_slopes(slope_runs(run)))[0]
-
-
-def test_without_the_linear_map_the_same_networks_meet_the_bound(verdicts):
-    found = verdicts["sgd-sobolev"].measured
-    whole = torch.cat([worst(run) for run in found.runs[::3]])
-    assert bool((whole <= 1 + 1e-9).all())
-    assert len(torch.cat([run.loss for run in found.runs])) >= 50
-
-
-def test_a_step_without_a_number_lets_no_bound_stand(verdicts):
-    found = verdicts["univariate-second-derivative"].measured
-    step = found.end.step.clone()
-    step[int(found.end.fitted.nonzero()[0])] = torch.nan
-    lost = dataclasses.replace(found, end=dataclasses.replace(found.end, step=step))
-    evidence = page.univariate_second_derivative.experiment(lost)
-    assert [check.holds for check in evidence.checks] == [True, False, False, True]

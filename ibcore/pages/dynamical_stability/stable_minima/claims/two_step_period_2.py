@@ -104,6 +104,13 @@ def _orbit(
             reason="almost every start comes to a minimum, and then each step "
             "multiplies the distance by $-0.96$",
         ),
+        *_around_the_end(returns),
+    )
+
+
+def _around_the_end(returns: Tensor) -> tuple[Check, ...]:
+    """Changes over two steps (A, B) below and above the step sqrt(5) - 1."""
+    return (
         Check.each(
             "steps 0.98 and 0.995 of sqrt(5) - 1: change over two steps",
             returns[:2],
