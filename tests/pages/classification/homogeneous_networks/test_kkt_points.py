@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -32,6 +33,25 @@ CLAIMS = {
 
 class TestClaims(UnbrokenConformance):
     """What all claims promise."""
+
+
+def tensors(value):
+    """All tensors in a measurement."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if dataclasses.is_dataclass(value):
+        return tensors(vars(value))
+    parts = value.values() if isinstance(value, dict) else ()
+    return [one for part in parts for one in tensors(part)]
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_figures_get_finite_arrays_on_the_cpu(verdicts, name):
+    found = tensors(verdicts[name].measured)
+    assert len(found) >= 4
+    for value in found:
+        assert value.device.type == "cpu"
+        assert bool(value.isfinite().all())
 
 
 def drawn(seed, draws=3, activation=None, shape=nets.SMALL):
