@@ -16,14 +16,17 @@ from ibcore.pages.classification.homogeneous_networks.kkt_points.claims.normaliz
     EULER,
     FINE,
     SmoothedMargins,
-    from_small_start,
+    beside_skip,
     largest_falls,
+    small_start,
+    smoothed_margins,
     step_falls,
 )
 from ibcore.pages.classification.homogeneous_networks.kkt_points.networks import (
     SMALL,
     draw_networks,
 )
+from ibcore.pages.classification.homogeneous_networks.kkt_points.runs import followed
 from tests.conformance import falls
 
 YES = torch.ones(8, dtype=torch.bool)
@@ -94,8 +97,10 @@ def test_the_control_survives_without_the_linear_part_and_is_refuted_with_it():
     setting = Setting("quick", 1102106)
     networks = draw_networks(setting, 8, "any", SquaredReLU(), SMALL)
     stops = -torch.logspace(0.28, 6, 30, dtype=torch.float64)
+    begin = small_start(networks)
     alone, skip = (
-        from_small_start(networks, stops, skip=skip) for skip in (False, True)
+        smoothed_margins(networks, followed(one, log_loss=stops)[0])
+        for one in (begin, beside_skip(begin))
     )
     assert bool(alone.isfinite().all())
     assert judged(skip=skip).control.refuted

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from ibcore.claim import Setting, claim
-from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.sphere_flow import SphereRun
+from ibcore.dynamics.trajectory import Trajectory
 from ibcore.evidence import Check, Control, Evidence
-from ibcore.losses import Exponential
 from ibcore.models.homogeneous import LeakyReLU, SquaredReLU
 from ibcore.models.margins import Margins
 from ibcore.pages.classification.homogeneous_networks.kkt_points.bars import SHARE, fits
@@ -26,7 +25,6 @@ from ibcore.pages.classification.homogeneous_networks.kkt_points.networks import
     own_data,
 )
 from ibcore.pages.classification.homogeneous_networks.kkt_points.runs import (
-    MOST_STEPS,
     euler_steps,
     followed,
     stopped,
@@ -96,9 +94,8 @@ def measure_margins(problems: Problems, setting: Setting) -> SmoothedMargins:  #
     first = math.log10(smooth.log_examples + 0.1)
     stops = -torch.logspace(first, 6, problems.records, dtype=torch.float64)
     run, fitted = followed(smooth, log_loss=stops)
-    large = smoothed_margins(smooth, run.log_loss, run.theta)
-    small, skip = (from_small_start(smooth, stops, skip=skip) for skip in (False, True))
-    begun = small[0].isfinite()
+    small, begun = followed(small_start(smooth), log_loss=stops)
+    skip, _ = followed(beside_skip(small_start(smooth)), log_loss=stops)
     walks = [
         euler_steps(kinked, arc=ARC, length=length, recorded=True)
         for length in (COARSE, FINE)
@@ -110,38 +107,34 @@ def measure_margins(problems: Problems, setting: Setting) -> SmoothedMargins:  #
         fitted,
         begun,
         steady,
-        large[:, fitted],
-        small[:, begun],
-        skip,
+        smoothed_margins(smooth, run)[:, fitted],
+        smoothed_margins(smooth, small)[:, begun],
+        smoothed_margins(smooth, skip),
         falls,
-        stopped("squared ReLU", run, fitted),
+        stopped("squared ReLU", run, fitted)
+        + stopped("squared ReLU, small start", small, begun),
     )
 
 
-def smoothed_margins(networks: Networks, log_loss: Tensor, theta: Tensor) -> Tensor:
-    """log(1 / (n L)) / |theta|^k at the records, (K, B)."""
-    norms = torch.linalg.vector_norm(theta, dim=-1)
-    return -(log_loss + networks.log_examples) / norms**networks.degree
+def smoothed_margins(networks: Networks, run: Trajectory) -> Tensor:
+    """log(1 / (n L)) / |theta|^k at the records, (K, B), NaN at a stop not reached."""
+    norms = torch.linalg.vector_norm(run.theta, dim=-1)
+    return -(run.log_loss + networks.log_examples) / norms**networks.degree
 
 
-def from_small_start(networks: TwoLayers, stops: Tensor, *, skip: bool) -> Tensor:
-    """Smoothed margins (K, B) from a start that is smaller by the factor `SHRUNK`, NaN at a stop not reached.
+def small_start(networks: TwoLayers) -> TwoLayers:
+    """The same networks from a start that is smaller by the factor `SHRUNK`."""
+    return replace(networks, theta=SHRUNK * networks.theta)
 
-    With `skip` a linear part, which starts at zero, is added to each network, and its parameters count in the norm:
-    the sum is not homogeneous.
-    """
-    begin = replace(networks, theta=SHRUNK * networks.theta)
-    if skip:
-        model, start = beside_linear(networks)
-        begin = replace(
-            begin,
-            margins=Margins(model, networks.margins.labels),
-            theta=torch.cat([start, begin.theta], 1),
-        )
-    run = flow(
-        begin.margins, Exponential(), begin.theta, log_loss=stops, max_steps=MOST_STEPS
+
+def beside_skip(networks: TwoLayers) -> Networks:
+    """The same with a linear part added to each network, which starts at zero; the sums are not homogeneous."""
+    model, start = beside_linear(networks)
+    return replace(
+        networks,
+        margins=Margins(model, networks.margins.labels),
+        theta=torch.cat([start, networks.theta], 1),
     )
-    return smoothed_margins(begin, run.log_loss, run.theta)
 
 
 def largest_falls(smoothed: Tensor) -> Tensor:
