@@ -1,14 +1,13 @@
 import numpy as np
 import pytest
 
-from ibcore.demonstrations.two_layer_margins import (
+from ibcore.oracles.margin_trap import BEST, TRAP
+from ibcore.pages.classification.homogeneous_networks.two_layer_margins.explorers import (
     ANGLES,
     SIZES,
-    draw_trap,
     explore_trap,
     walks,
 )
-from ibcore.oracles.margin_trap import BEST, TRAP
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -22,7 +21,8 @@ def test_walks_end_in_the_trap_exactly_where_the_second_neuron_sees_no_point_or_
 
 
 def test_the_picture_says_where_the_walk_ends():
-    caught, free = draw_trap(270, 0.1), draw_trap(0, 0.1)
+    caught, free = explore_trap(270, 0.1), explore_trap(0, 0.1)
+    assert "270 degrees" in caught[1]
     assert "not the optimum" in caught[1]
     assert "largest possible" in free[1]
     walk = free[0].axes[0].lines[1]
@@ -30,6 +30,8 @@ def test_the_picture_says_where_the_walk_ends():
     assert walk.get_ydata()[-1] == pytest.approx(14.04, abs=0.5)
 
 
-def test_the_explorer_starts_with_a_dead_second_neuron():
-    explorer = explore_trap()
-    assert "270 degrees" in explorer.frame(explorer.start).sentence
+def test_every_start_has_a_sentence_and_a_walk_of_its_own():
+    frames = [explore_trap(angle, size) for angle in ANGLES for size in SIZES]
+    assert len({sentence for _, sentence in frames}) == len(frames)
+    walks_ = {fig.axes[0].lines[1].get_xydata().tobytes() for fig, _ in frames}
+    assert len(walks_) == len(frames)

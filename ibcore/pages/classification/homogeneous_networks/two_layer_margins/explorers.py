@@ -11,13 +11,19 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ibcore.dynamics.log_time import flow
-from ibcore.explore import Choice, Explorer, explore
 from ibcore.figures.style import figure
-from ibcore.figures.two_layer_margins import draw_landscape, draw_rise, draw_walk
 from ibcore.losses import Exponential
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer, joined
-from ibcore.models.margins import Margins
+from ibcore.models.homogeneous import joined
 from ibcore.oracles.margin_trap import BEST, TRAP, landscape
+from ibcore.pages.classification.homogeneous_networks.two_layer_margins.figures import (
+    plot_landscape,
+    plot_rise,
+    plot_walk,
+)
+from ibcore.pages.classification.homogeneous_networks.two_layer_margins.networks import (
+    network,
+    normalized_margin,
+)
 from ibcore.problems.plane import shallow_pair
 
 Array = NDArray[np.float64]
@@ -50,9 +56,7 @@ _ALONG = math.degrees(math.atan(1 / 4))
 @functools.cache
 def walks(size: float) -> tuple[Array, Array, Array]:
     """For every start of `ANGLES`: angles of both neurons in degrees (K, B, 2), margins (K, B), log(1/L) (K, B)."""
-    data = shallow_pair()
-    net = TwoLayer(data.X, 2, LeakyReLU(0.0))
-    model = Margins(net, data.y)
+    model = network(shallow_pair(), 2)
     radians = torch.deg2rad(
         torch.tensor([[FIRST, angle] for angle in ANGLES], dtype=torch.float64)
     )
@@ -67,10 +71,8 @@ def walks(size: float) -> tuple[Array, Array, Array]:
         max_steps=400,
     )
     states = torch.cat([begin[None], run.theta])
-    margins = torch.stack([model.outputs(theta).amin(-1) for theta in states]) / (
-        states.square().sum(-1) / 2
-    )
-    weights = net.layers(states)[1]
+    margins = normalized_margin(model, states)
+    weights = states[..., 2:].unflatten(-1, (2, 2))
     angles = torch.rad2deg(torch.atan2(weights[..., 1], weights[..., 0]))
     start = torch.logsumexp(-model.outputs(begin), -1) - math.log(2)
     return (
@@ -80,24 +82,24 @@ def walks(size: float) -> tuple[Array, Array, Array]:
     )
 
 
-def draw_trap(angle: int, size: float) -> tuple[Figure, str]:
+def explore_trap(angle: int, size: float) -> tuple[Figure, str]:
     """The walk on the landscape beside the normalized margin over log(1/L)."""
     angles, margins, depths = (part[:, ANGLES.index(angle)] for part in walks(size))
     kept = np.isfinite(margins)
     fig, (left, right) = figure(2, height=3.5)
     first, second = np.linspace(0, 180, 46), np.linspace(-100, 280, 96)
-    draw_landscape(
+    plot_landscape(
         left, first, second, landscape(*np.radians(np.meshgrid(first, second)))
     )
     walk = np.degrees(np.unwrap(np.radians(angles[kept]), axis=0))
     lift = 360.0 * (walk[0, 1] < -100) - 360.0 * (walk[0, 1] > 280)
-    draw_walk(
+    plot_walk(
         left,
         walk[:, 0],
         walk[:, 1] + lift,
         ((_ALONG, 180 - _ALONG), (180 - _ALONG, _ALONG)),
     )
-    draw_rise(right, np.maximum(depths[kept], 1e-2), margins[kept], TRAP, BEST)
+    plot_rise(right, np.maximum(depths[kept], 1e-2), margins[kept], TRAP, BEST)
     return fig, _sentence(angle, size, float(margins[kept][-1]))
 
 
@@ -111,13 +113,3 @@ def _sentence(angle: int, size: float, margin: float) -> str:
     if abs(margin / BEST - 1) < 1e-2:
         return where + f"the margin ends at {margin:.3f}, the largest possible."
     return where + f"the margin has reached {margin:.3f}."
-
-
-def explore_trap() -> Explorer:
-    """The explorer that opens the page."""
-    return explore(
-        draw_trap,
-        title="Two neurons, two points, one trap",
-        angle=Choice("Start of the second neuron", ANGLES, start=9, format="{}°"),
-        size=Choice("Size of the start", SIZES),
-    )

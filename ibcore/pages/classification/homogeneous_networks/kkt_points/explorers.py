@@ -11,12 +11,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.dynamics.sphere_flow import sphere_flow
-from ibcore.explore import Choice, Explorer, explore
-from ibcore.figures.kkt_points import draw_history, draw_neurons
 from ibcore.figures.style import figure
 from ibcore.measures.kkt import clarke_kkt, kkt
 from ibcore.models.homogeneous import Activation, LeakyReLU, SquaredReLU, TwoLayer
 from ibcore.models.margins import Margins
+from ibcore.pages.classification.homogeneous_networks.kkt_points.figures import (
+    plot_history,
+    plot_neurons,
+)
 from ibcore.validation import one_of
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -63,14 +65,10 @@ def training_path(activation: str) -> Path:
     X, y = circle_points()
     net = TwoLayer(X, _WIDTH, phi)
     model = Margins(net, y)
-    theta = 0.2 * torch.randn(
-        1, net.dimension, generator=torch.Generator().manual_seed(2), dtype=X.dtype
-    )
-    began, directions, growth = (
-        float(theta.norm().log()),
-        [theta[0] / theta.norm()],
-        [0.0],
-    )
+    generator = torch.Generator().manual_seed(2)
+    theta = 0.2 * torch.randn(1, net.dimension, generator=generator, dtype=X.dtype)
+    began = float(theta.norm().log())
+    directions, growth = [theta[0] / theta.norm()], [0.0]
     for steps in STAGES[1:]:
         run = sphere_flow(
             model,
@@ -110,14 +108,14 @@ def _residual(net: TwoLayer, y: Tensor, state: Tensor) -> tuple[float, int]:
     return found.residual, len(found.kinks)
 
 
-def draw_training(stage: int, activation: str) -> tuple[Figure, str]:
+def explore_training(stage: int, activation: str) -> tuple[Figure, str]:
     """The neurons in the plane beside margin and residual, at one of `STAGES`."""
     path, k = training_path(activation), STAGES.index(stage)
     X, y = circle_points()
     a, w = path.net.layers(path.directions[k])
     fig, (left, right) = figure(2, height=3.3)
-    draw_neurons(left, X.numpy(), y.numpy(), a.numpy(), w.numpy())
-    draw_history(
+    plot_neurons(left, X.numpy(), y.numpy(), a.numpy(), w.numpy())
+    plot_history(
         right,
         path.growth,
         np.maximum(path.margins / path.margins[-1], 0),
@@ -125,26 +123,14 @@ def draw_training(stage: int, activation: str) -> tuple[Figure, str]:
         k,
     )
     if path.margins[k] <= 0:
-        return fig, f"{activation}: some point is still misclassified."
+        return fig, f"{activation}, {stage} steps: a point is still misclassified."
     on_kinks = (
         ""
         if path.net.activation.smooth
         else f" {path.kinks[k]} pairs of a neuron and a point are on a kink."
     )
     return fig, (
-        f"{activation}: all points are correct; the normalized margin is "
+        f"{activation}, {stage} steps: all points are correct; the normalized margin is "
         f"{path.margins[k] / path.margins[-1]:.0%} of its last value, the KKT residual "
         f"{path.residuals[k]:.2g}.{on_kinks}"
-    )
-
-
-def explorer() -> Explorer:
-    """Time and activation."""
-    return explore(
-        draw_training,
-        title="Neurons that stop between the points",
-        stage=Choice(
-            "Training, in steps that turn the direction by up to 1/50", STAGES, start=1
-        ),
-        activation=Choice("Activation", list(ACTIVATIONS)),
     )

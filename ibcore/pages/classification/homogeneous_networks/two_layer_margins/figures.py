@@ -20,7 +20,7 @@ _STYLES = (
 )
 
 
-def draw_landscape(ax: Axes, first: Array, second: Array, heights: Array) -> None:
+def plot_landscape(ax: Axes, first: Array, second: Array, heights: Array) -> None:
     """Best normalized margin over the angles of the two neurons in degrees: heights (second, first)."""
     ax.imshow(
         heights,
@@ -42,7 +42,7 @@ def draw_landscape(ax: Axes, first: Array, second: Array, heights: Array) -> Non
     ax.grid(visible=False)
 
 
-def draw_walk(
+def plot_walk(
     ax: Axes, first: Array, second: Array, ends: Sequence[tuple[float, float]]
 ) -> None:
     """The walk of the two angles from a ring to a diamond, and crosses where the margin is largest."""
@@ -59,7 +59,7 @@ def draw_walk(
     ax.plot(first[-1], second[-1], "D", color=PALETTE["red"], markersize=8)
 
 
-def draw_rise(
+def plot_rise(
     ax: Axes, depths: Array, margins: Array, trap: float, best: float
 ) -> None:
     """Normalized margin over log(1/L) with lines at the two possible ends."""
@@ -79,7 +79,7 @@ def draw_rise(
     )
 
 
-def draw_trap_gaps(ax: Axes, depths: Array, caught: Array, escaped: Array) -> None:
+def plot_trap_gaps(ax: Axes, depths: Array, caught: Array, escaped: Array) -> None:
     """Relative distances (K, B) to 1/4 and to the optimum over log(1/L), with a line of slope -1."""
     names = ("in the trap, to 1/4", r"one neuron a point, to $\sqrt{17}/8$")
     for gaps, (color, line, _), name in zip(
@@ -100,7 +100,7 @@ def draw_trap_gaps(ax: Axes, depths: Array, caught: Array, escaped: Array) -> No
     )
 
 
-def draw_potential(
+def plot_potential(
     ax: Axes, X: Array, y: Array, dual: Array, directions: Array, masses: Array
 ) -> None:
     """The dual potential sum_i l_i y_i relu(u.x_i) over the angle of u, the optimal neurons on it, the data below."""
@@ -139,7 +139,7 @@ def draw_potential(
     )
 
 
-def draw_width_gaps(
+def plot_width_gaps(
     ax: Axes, widths: Sequence[int], gaps: Array, stops: Sequence[float]
 ) -> None:
     """Gaps to the variation-norm margin (stops, widths, runs) over the width: runs as marks, line of their medians.

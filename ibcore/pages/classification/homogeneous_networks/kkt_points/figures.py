@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from ibcore.figures.style import PALETTE
 
 Array = NDArray[np.float64]
+Groups = Mapping[str, Array]
 
 
-def draw_neurons(
+def plot_neurons(
     ax: Axes, X: Array, y: Array, a: Array, w: Array, *, reach: float = 1.25
 ) -> None:
     """Points of two classes on a circle, the rays orthogonal to them (kinks), and each neuron along w, of length |a w|.
@@ -51,7 +52,7 @@ def draw_neurons(
     ax.grid(visible=False)
 
 
-def draw_history(
+def plot_history(
     ax: Axes, clock: Array, margins: Array, residuals: Array, current: int
 ) -> None:
     """Normalized margin, relative to its last value, and KKT residual over the growth of log |theta|."""
@@ -84,11 +85,9 @@ def draw_history(
     )
 
 
-def draw_residuals(
-    ax: Axes, groups: Sequence[tuple[str, Sequence[float]]], bars: Sequence[float]
-) -> None:
+def plot_residuals(ax: Axes, groups: Groups, bars: Sequence[float]) -> None:
     """Residuals of groups of networks as dots on a logarithmic axis, with a tick mark at each group's bar."""
-    _draw_rows(ax, groups, ("green", "blue", "red", "gray"))
+    _plot_rows(ax, groups, ("green", "blue", "red", "gray"))
     for row, bar in enumerate(bars):
         ax.plot(
             [bar, bar],
@@ -99,19 +98,18 @@ def draw_residuals(
     ax.set(xlabel="residual", xlim=(1e-5, 2))
 
 
-def draw_apart(ax: Axes, groups: Sequence[tuple[str, Sequence[float]]]) -> None:
+def plot_apart(ax: Axes, groups: Groups) -> None:
     """Angles in degrees for each of the named groups, as rows of dots on a logarithmic axis."""
-    _draw_rows(ax, groups, ("green", "blue", "gray", "red"))
+    _plot_rows(ax, groups, ("green", "blue", "gray", "red"))
     ax.set(xlabel="angle, in degrees", xlim=(5e-3, 180))
 
 
-def _draw_rows(
-    ax: Axes, groups: Sequence[tuple[str, Sequence[float]]], colors: Sequence[str]
-) -> None:
+def _plot_rows(ax: Axes, groups: Groups, colors: Sequence[str]) -> None:
     """A row of dots for each group, with its name, on a logarithmic axis."""
-    for row, ((_, values), color) in enumerate(zip(groups, colors, strict=False)):
+    rows = zip(groups.values(), colors, strict=False)
+    for row, (values, color) in enumerate(rows):
         ax.plot(
-            values,
+            np.asarray(values),
             np.full(len(values), -row) + np.linspace(-0.18, 0.18, len(values)),
             "o",
             color=PALETTE[color],
@@ -119,18 +117,18 @@ def _draw_rows(
             alpha=0.75,
         )
     ax.set(xscale="log", ylim=(0.6 - len(groups), 0.6))
-    ax.set_yticks([-row for row in range(len(groups))], [name for name, _ in groups])
+    ax.set_yticks([-row for row in range(len(groups))], list(groups))
 
 
-def draw_smoothed(ax: Axes, log_loss: Array, alone: Array, skip: Array) -> None:
-    """Smoothed margins (K, B) of networks alone and beside a linear part, relative to their last, over -log L."""
+def plot_smoothed(ax: Axes, stops: Array, alone: Array, skip: Array) -> None:
+    """Smoothed margins (K, B) alone and beside a linear part, relative to their last, over -log L = -`stops` (K,)."""
     families = (
         (alone, "blue", "-", "alone"),
         (skip, "orange", "--", "with a linear part"),
     )
     for values, color, line, label in families:
         curves = ax.plot(
-            -log_loss,
+            -stops,
             values / values[-1],
             color=PALETTE[color],
             linestyle=line,
@@ -143,7 +141,7 @@ def draw_smoothed(ax: Axes, log_loss: Array, alone: Array, skip: Array) -> None:
     )
 
 
-def draw_products(ax: Axes, log_times: Array, products: Sequence[Array]) -> None:
+def plot_products(ax: Axes, log_times: Array, products: Sequence[Array]) -> None:
     """The product that should tend to 1, (K, B) for k = 1, 2, 3, over log t."""
     for k, (values, color, line) in enumerate(
         zip(products, ("gray", "blue", "orange"), ("-", "--", "-."), strict=True), 1
@@ -156,17 +154,17 @@ def draw_products(ax: Axes, log_times: Array, products: Sequence[Array]) -> None
     ax.set(xscale="log", xlabel=r"$\log t$", ylabel="product", ylim=(0.9, 1.25))
 
 
-def draw_alignment(
-    ax: Axes, log_loss: Array, gaps: Array, stops: Array, tilted: Array
+def plot_alignment(
+    ax: Axes, stops: Array, gaps: Array, faster_stops: Array, faster: Array
 ) -> None:
-    """1 - cos of theta and the negative gradient over log(1/L), along gradient flow (K, B) at `log_loss` (K, B), and
-    (S, B) at the log losses `stops` (S,) where the output layer learns faster.
+    """1 - cos of theta and the negative gradient over log(1/L), along gradient flow (K, B) at log L = `stops` (K,), and
+    (S, B) at `faster_stops` (S,) where the output layer learns faster.
     """
-    ax.plot(-log_loss, gaps, color=PALETTE["blue"], linestyle="-", linewidth=1.2)
-    ax.plot(-stops, tilted, color=PALETTE["red"], linestyle="--", linewidth=1.2)
+    ax.plot(-stops, gaps, color=PALETTE["blue"], linestyle="-", linewidth=1.2)
+    ax.plot(-faster_stops, faster, color=PALETTE["red"], linestyle="--", linewidth=1.2)
     ax.annotate(
         "output layer four times as fast",
-        (-stops[-1], float(np.median(tilted[-1]))),
+        (-faster_stops[-1], float(np.median(faster[-1]))),
         (-4, 8),
         textcoords="offset points",
         ha="right",
@@ -174,7 +172,7 @@ def draw_alignment(
     )
     ax.annotate(
         "gradient flow",
-        (-log_loss[0, 0], float(np.median(gaps[-1]))),
+        (-stops[0], float(np.median(gaps[-1]))),
         (6, 4),
         textcoords="offset points",
         color=PALETTE["blue"],
@@ -182,20 +180,20 @@ def draw_alignment(
     ax.set(xscale="log", yscale="log", xlabel=r"$\log(1/L)$", ylabel=r"$1 - \cos$")
 
 
-def draw_shares(
-    ax: Axes, log_loss: Array, families: Sequence[tuple[str, Array]]
-) -> None:
-    """Share of the first part in the output (K, B), for families of sums, over log(1/L)."""
+def plot_shares(ax: Axes, stops: Array, families: Groups) -> None:
+    """Share of the first part in the output (K, B), for families of sums, over log(1/L) = -`stops` (K,)."""
     styles = (
         ("blue", "-", (6, 8)),
         ("orange", "--", (-34, -22)),
         ("gray", ":", (0, -16)),
     )
-    for (name, shares), (color, line, offset) in zip(families, styles, strict=True):
-        ax.plot(-log_loss, shares, color=PALETTE[color], linestyle=line, linewidth=1.2)
+    for (name, shares), (color, line, offset) in zip(
+        families.items(), styles, strict=False
+    ):
+        ax.plot(-stops, shares, color=PALETTE[color], linestyle=line, linewidth=1.2)
         ax.annotate(
             name,
-            (-log_loss[-2, 0], float(np.median(shares[-2]))),
+            (-stops[-2], float(np.median(shares[-2]))),
             offset,
             textcoords="offset points",
             color=PALETTE[color],

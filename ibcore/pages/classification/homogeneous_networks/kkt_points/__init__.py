@@ -1,0 +1,1 @@
+"""KKT points of homogeneous networks."""
