@@ -13,7 +13,8 @@ from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.losses import Exponential, Square
-from ibcore.models.homogeneous import SquaredReLU, TwoLayer
+from ibcore.models.activations import SquaredReLU
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.linear import Linear
 from ibcore.models.margins import Margins
 from ibcore.models.network import Network

@@ -21,8 +21,9 @@ from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
+from ibcore.models.activations import LeakyReLU
 from ibcore.models.deep_linear import DeepLinear
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.oracles.max_margin import max_margin
 from ibcore.problems.separable import planted_margin

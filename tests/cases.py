@@ -21,16 +21,17 @@ from ibcore.losses import (
     SoftmaxCrossEntropy,
     Square,
 )
+from ibcore.models.activations import LeakyReLU, SquaredReLU, Tanh
 from ibcore.models.base import Model
 from ibcore.models.convolutional import Convolutional
 from ibcore.models.deep_linear import DeepLinear
 from ibcore.models.diagonal import Diagonal
 from ibcore.models.hidden_layer import HiddenLayer
-from ibcore.models.homogeneous import LeakyReLU, SquaredReLU, TwoLayer
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.linear import Linear
 from ibcore.models.margins import Margins
 from ibcore.models.network import ACTIVATIONS, Network
-from ibcore.models.neuron import TANH, HiddenNeuron, Neuron, leaky_relu
+from ibcore.models.neuron import HiddenNeuron, Neuron
 from ibcore.models.sums import Sum
 from ibcore.models.two_layer import TwoLayerReLU
 from ibcore.models.unshared_diagonal import UnsharedDiagonal
@@ -65,8 +66,8 @@ CASES = {
     "hidden layer": Case(
         lambda x: HiddenLayer(x, torch.tensor([1.0, -2.0]), LeakyReLU(0.3))
     ),
-    "neuron, tanh": Case(lambda x: Neuron(x, TANH)),
-    "hidden neuron, leaky": Case(lambda x: HiddenNeuron(x, leaky_relu(0.5))),
+    "neuron, tanh": Case(lambda x: Neuron(x, Tanh())),
+    "hidden neuron, leaky": Case(lambda x: HiddenNeuron(x, LeakyReLU(0.5))),
     "sum": Case(lambda x: Sum([Linear(x), TwoLayer(x, 2, SquaredReLU())], [4, 10])),
     "margins": Case(lambda x: Margins(TwoLayer(x, 3, LeakyReLU()), _labels(x))),
     **{

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.models.activations import Activation, LeakyReLU, SquaredReLU
+from ibcore.models.activations import Activation
 from ibcore.models.base import OnInputs
 from ibcore.validation import InvalidInput, positive_integer
-
-__all__ = ["Activation", "LeakyReLU", "SquaredReLU", "TwoLayer", "joined"]
 
 
 @dataclass(frozen=True)

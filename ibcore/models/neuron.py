@@ -8,18 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.models.activations import (
-    Activation,
-    LeakyReLU,
-    Sigmoid,
-    Softplus,
-    Tanh,
-)
+from ibcore.models.activations import Activation
 from ibcore.models.base import OnInputs
 from ibcore.validation import InvalidInput, real_tensor
-
-leaky_relu = LeakyReLU
-IDENTITY, TANH, SOFTPLUS, SIGMOID = LeakyReLU(1.0), Tanh(), Softplus(), Sigmoid()
 
 
 @dataclass(frozen=True)

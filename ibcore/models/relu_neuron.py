@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ibcore.models.activations import RightReLU
 from ibcore.validation import regression_data
 
 Array = NDArray[np.float64]
@@ -68,10 +67,6 @@ class ReLUNeuron:
             self.inputs, axis=1
         )
         return float(rest.max() / (np.linalg.norm(w) or 1.0))
-
-
-RIGHT_RELU = RightReLU()
-"""The activation of a batch of such neurons, `ibcore.models.neuron.Neuron(inputs, RIGHT_RELU)`."""
 
 
 def safe_step(inputs: Tensor) -> Tensor:

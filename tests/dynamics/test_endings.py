@@ -35,8 +35,9 @@ from ibcore.dynamics.trajectory import (
 from ibcore.linear_algebra import solve, symmetric_eigen
 from ibcore.losses import Exponential, Logistic
 from ibcore.models import Linear
+from ibcore.models.activations import LeakyReLU
 from ibcore.models.diagonal import Diagonal
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.oracles.separability import nonseparable_limit
 from ibcore.validation import InvalidInput
 

@@ -13,7 +13,8 @@ from ibcore.dynamics.trajectory import REACHED
 from ibcore.losses import Exponential, Logistic, PolynomialTail
 from ibcore.measures import sin_angle
 from ibcore.models import Linear
-from ibcore.models.homogeneous import LeakyReLU, SquaredReLU, TwoLayer
+from ibcore.models.activations import LeakyReLU, SquaredReLU
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.problems.separable import planted_margin
 

@@ -17,7 +17,8 @@ from ibcore.dynamics.trajectory import (
 )
 from ibcore.losses import Exponential, Logistic, PolynomialTail
 from ibcore.models import Linear
-from ibcore.models.homogeneous import SquaredReLU, TwoLayer
+from ibcore.models.activations import SquaredReLU
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.problems.separable import planted_margin
 from ibcore.validation import InvalidInput

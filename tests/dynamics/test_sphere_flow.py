@@ -6,7 +6,8 @@ from ibcore.dynamics.sphere_flow import sphere_flow
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.models import Linear
-from ibcore.models.homogeneous import SquaredReLU, TwoLayer
+from ibcore.models.activations import SquaredReLU
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.oracles.max_margin import max_margin
 from ibcore.validation import InvalidInput

@@ -5,7 +5,8 @@ import torch
 from scipy.optimize import lsq_linear
 
 from ibcore.measures.kkt import clarke_kkt, kkt
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer, joined
+from ibcore.models.activations import LeakyReLU
+from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
 from ibcore.oracles.max_margin import max_margin
 from ibcore.validation import InvalidInput

@@ -6,15 +6,16 @@ import pytest
 import torch
 
 from ibcore.models import Linear
+from ibcore.models.activations import LeakyReLU, SquaredReLU, Tanh
 from ibcore.models.convolutional import Convolutional
 from ibcore.models.deep_linear import DeepLinear
 from ibcore.models.diagonal import Diagonal
 from ibcore.models.filter_pair import FilterPair
 from ibcore.models.hidden_layer import HiddenLayer
-from ibcore.models.homogeneous import LeakyReLU, SquaredReLU, TwoLayer
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.models.matrix_factorization import factorization
-from ibcore.models.neuron import TANH, HiddenNeuron, Neuron
+from ibcore.models.neuron import HiddenNeuron, Neuron
 from ibcore.models.observations import Entries, Sensing
 from ibcore.models.random_features import RandomFourier
 from ibcore.models.two_layer import TwoLayerReLU
@@ -31,8 +32,8 @@ MODELS = {
     "two layers": lambda inputs: TwoLayer(inputs, 2, SquaredReLU()),
     "hidden": lambda inputs: HiddenLayer(inputs, np.ones(2), SquaredReLU()),
     "ReLU": lambda inputs: TwoLayerReLU(inputs, 2),
-    "neuron": lambda inputs: Neuron(inputs, TANH),
-    "hidden neuron": lambda inputs: HiddenNeuron(inputs, TANH),
+    "neuron": lambda inputs: Neuron(inputs, Tanh()),
+    "hidden neuron": lambda inputs: HiddenNeuron(inputs, Tanh()),
 }
 
 

@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch.func import jacrev, vmap
 
+from ibcore.models.activations import LeakyReLU
 from ibcore.models.hidden_layer import HiddenLayer
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer, joined
+from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.validation import InvalidInput
 
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.func import jacrev, vmap
 
-from ibcore.models.homogeneous import LeakyReLU, SquaredReLU, TwoLayer, joined
+from ibcore.models.activations import LeakyReLU, SquaredReLU
+from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
 from ibcore.validation import InvalidInput
 

@@ -3,21 +3,11 @@ import torch
 
 from ibcore.dynamics.objective import Objective
 from ibcore.losses import Square
-from ibcore.models.activations import RELU
-from ibcore.models.neuron import (
-    IDENTITY,
-    SIGMOID,
-    SOFTPLUS,
-    TANH,
-    HiddenNeuron,
-    Neuron,
-    balanced_to,
-    leaky_mean_square,
-    leaky_relu,
-)
+from ibcore.models.activations import RELU, Identity, LeakyReLU, Sigmoid, Softplus, Tanh
+from ibcore.models.neuron import HiddenNeuron, Neuron, balanced_to, leaky_mean_square
 from ibcore.validation import InvalidInput
 
-ACTIVATIONS = [TANH, SOFTPLUS, SIGMOID, IDENTITY, RELU, leaky_relu(0.3)]
+ACTIVATIONS = [Tanh(), Softplus(), Sigmoid(), Identity(), RELU, LeakyReLU(0.3)]
 KINDS = [Neuron, HiddenNeuron]
 
 
@@ -60,7 +50,7 @@ def test_the_paced_objective_of_members_is_their_mean_square_with_its_gradient()
     X, y = _normal(3, 4, 3), _normal(3, 4)
     theta, members = _normal(2, 4), torch.tensor([2, 0])
     for inputs, targets in ((X, y), (X[0], y[0])):
-        model = HiddenNeuron(inputs, leaky_relu(0.2))
+        model = HiddenNeuron(inputs, LeakyReLU(0.2))
         shared = inputs.ndim == 2
         whole = Objective(model, Square(), targets, shared).select(members).at(theta)
         loss, gradient, _ = leaky_mean_square(model, targets)(theta, members)
@@ -74,7 +64,7 @@ def _normal(*shape):
 
 
 def test_no_eigenvalue_of_the_hessian_exceeds_the_bound_on_curvature():
-    model, theta, y = _case(HiddenNeuron, leaky_relu(0.5))
+    model, theta, y = _case(HiddenNeuron, LeakyReLU(0.5))
     bound = leaky_mean_square(model, y)(theta, torch.arange(2))[2]
     rows, rest = model.jacobian(theta), model.outputs(theta) - y
     curvature = (
@@ -91,10 +81,10 @@ def test_the_bound_is_attained_where_only_the_outer_weight_bends_the_loss():
     X = torch.tensor([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]]).double()
     w = torch.tensor([1.5, -0.5]).double()
     theta = torch.cat([torch.zeros(1).double(), w])[None]
-    model = HiddenNeuron(X, leaky_relu(0.5))
+    model = HiddenNeuron(X, LeakyReLU(0.5))
     bound = leaky_mean_square(model, [0.0] * 3)(theta, torch.arange(1))[2]
     torch.testing.assert_close(
-        bound, leaky_relu(0.5).value(X @ w).square().sum()[None] * 2 / 3
+        bound, LeakyReLU(0.5).value(X @ w).square().sum()[None] * 2 / 3
     )
 
 
@@ -104,7 +94,7 @@ def test_the_hidden_neuron_starts_with_the_imbalance_asked_for():
         w, torch.tensor([-9.0, 0.0]).double(), torch.tensor([1.0, -1.0]).double()
     )
     torch.testing.assert_close(theta[:, 0], torch.tensor([4.0, -1.0]).double())
-    model = HiddenNeuron(torch.eye(2).double(), IDENTITY)
+    model = HiddenNeuron(torch.eye(2).double(), Identity())
     torch.testing.assert_close(
         model.imbalance(theta), torch.tensor([-9.0, 0.0]).double()
     )
@@ -113,7 +103,7 @@ def test_the_hidden_neuron_starts_with_the_imbalance_asked_for():
 
 def test_the_gradient_of_leaky_relu_keeps_the_imbalance():
     """a da/dt - w.dw/dt = 0 for any weights of the outputs, since sigma(z) = sigma'(z) z."""
-    model, theta, weights = _case(HiddenNeuron, leaky_relu(0.2))
+    model, theta, weights = _case(HiddenNeuron, LeakyReLU(0.2))
     push = model.pullback(theta, weights)
     torch.testing.assert_close(
         theta[:, 0] * push[:, 0], (theta[:, 1:] * push[:, 1:]).sum(-1)
@@ -122,7 +112,7 @@ def test_the_gradient_of_leaky_relu_keeps_the_imbalance():
 
 def test_what_cannot_be_is_refused():
     with pytest.raises(InvalidInput, match="leak is -0"):
-        leaky_relu(-0.1)
+        LeakyReLU(-0.1)
     with pytest.raises(InvalidInput, match="below its least value"):
         balanced_to(
             torch.ones(1, 2).double(),
@@ -130,4 +120,4 @@ def test_what_cannot_be_is_refused():
             torch.ones(1).double(),
         )
     with pytest.raises(InvalidInput, match="expected"):
-        Neuron(torch.ones(3), TANH)
+        Neuron(torch.ones(3), Tanh())

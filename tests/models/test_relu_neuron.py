@@ -4,8 +4,9 @@ import torch
 
 from ibcore.dynamics.objective import Objective
 from ibcore.losses import Square
+from ibcore.models.activations import RightReLU
 from ibcore.models.neuron import Neuron
-from ibcore.models.relu_neuron import RIGHT_RELU, ReLUNeuron, safe_step
+from ibcore.models.relu_neuron import ReLUNeuron, safe_step
 from ibcore.validation import InvalidInput
 
 
@@ -20,7 +21,7 @@ def data():
 
 
 def _gradient(X, y, w):
-    return -Objective(Neuron(X, RIGHT_RELU), Square(), y, shared=False).at(w).slope[0]
+    return -Objective(Neuron(X, RightReLU()), Square(), y, shared=False).at(w).slope[0]
 
 
 def test_gradients_are_those_of_autograd(data):

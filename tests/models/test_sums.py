@@ -3,7 +3,8 @@ import torch
 from torch.func import jacrev, vmap
 
 from ibcore.models import Linear
-from ibcore.models.homogeneous import SquaredReLU, TwoLayer
+from ibcore.models.activations import SquaredReLU
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.sums import Sum
 from ibcore.validation import InvalidInput
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from ibcore.measures.kkt import kkt
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer
+from ibcore.models.activations import LeakyReLU
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.oracles.margin_trap import (
     BEST,

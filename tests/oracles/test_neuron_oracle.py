@@ -3,7 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from ibcore.models.neuron import SIGMOID, SOFTPLUS, TANH, leaky_relu
+from ibcore.models.activations import LeakyReLU, Sigmoid, Softplus, Tanh
 from ibcore.oracles.neuron import (
     inverse,
     inverse_leaky,
@@ -25,7 +25,8 @@ def _batch(count=4, n=3, d=6, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("name", "sigma"), [("tanh", TANH), ("sigmoid", SIGMOID), ("softplus", SOFTPLUS)]
+    ("name", "sigma"),
+    [("tanh", Tanh()), ("sigmoid", Sigmoid()), ("softplus", Softplus())],
 )
 def test_the_inverse_undoes_the_activation(name, sigma):
     z = torch.linspace(-4, 4, 33).double()
@@ -34,7 +35,7 @@ def test_the_inverse_undoes_the_activation(name, sigma):
 
 def test_the_inverse_of_the_leaky_relu_undoes_it():
     z = torch.linspace(-4, 4, 33).double()
-    torch.testing.assert_close(inverse_leaky(leaky_relu(0.3).value(z), 0.3), z)
+    torch.testing.assert_close(inverse_leaky(LeakyReLU(0.3).value(z), 0.3), z)
 
 
 def test_targets_out_of_range_and_relu_have_no_inverse():

@@ -16,9 +16,10 @@ from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import FunctionObjective, Objective
 from ibcore.dynamics.paces import constant
 from ibcore.losses import Square
+from ibcore.models.activations import LeakyReLU
 from ibcore.models.base import Model
 from ibcore.models.deep_linear import DeepLinear, balanced_start
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.threads import threads
 
 DEPTHS = (2, 3, 4)

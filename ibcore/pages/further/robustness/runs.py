@@ -20,7 +20,8 @@ from ibcore.measures.robustness import (
     certified_margins,
     norms_to_flip,
 )
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer, joined
+from ibcore.models.activations import LeakyReLU
+from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
 from ibcore.oracles.robustness import robust_network
 from ibcore.problems.near_orthogonal import coordinates, two_classes

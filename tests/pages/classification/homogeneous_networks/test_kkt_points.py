@@ -8,7 +8,7 @@ import torch
 from ibcore.claims import Setting
 from ibcore.dynamics.trajectory import REACHED, STEP_LIMIT, Trajectory
 from ibcore.measures.homogeneity import degree
-from ibcore.models.homogeneous import LeakyReLU, SquaredReLU
+from ibcore.models.activations import LeakyReLU, SquaredReLU
 from ibcore.pages.classification.homogeneous_networks.kkt_points import (
     claims as page,
 )

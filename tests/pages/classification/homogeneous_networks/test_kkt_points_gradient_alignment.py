@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ibcore.claims import Setting
-from ibcore.models.homogeneous import SquaredReLU
+from ibcore.models.activations import SquaredReLU
 from ibcore.pages.classification.homogeneous_networks.kkt_points.claims import (
     gradient_alignment,
 )

@@ -12,7 +12,8 @@ from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.losses import Exponential
-from ibcore.models.homogeneous import LeakyReLU, SquaredReLU, joined
+from ibcore.models.activations import LeakyReLU, SquaredReLU
+from ibcore.models.homogeneous import joined
 from ibcore.pages.classification.homogeneous_networks.kkt_points.bars import CLARKE
 from ibcore.pages.classification.homogeneous_networks.kkt_points.claims import (
     homogeneous_kkt,

@@ -9,7 +9,7 @@ import torch
 from scipy.special import expi
 
 from ibcore.claims import Setting
-from ibcore.models.homogeneous import LeakyReLU, SquaredReLU
+from ibcore.models.activations import LeakyReLU, SquaredReLU
 from ibcore.pages.classification.homogeneous_networks.kkt_points.claims import (
     homogeneous_rates,
 )

@@ -8,7 +8,7 @@ import torch
 
 from ibcore.claims import Setting
 from ibcore.dynamics.sphere_flow import SphereRun
-from ibcore.models.homogeneous import SquaredReLU
+from ibcore.models.activations import SquaredReLU
 from ibcore.pages.classification.homogeneous_networks.kkt_points.claims import (
     normalized_margin_monotone,
 )

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from ibcore.claim import Setting
-from ibcore.models.neuron import HiddenNeuron, leaky_relu
+from ibcore.models.activations import LeakyReLU
+from ibcore.models.neuron import HiddenNeuron
 from ibcore.pages.regression.nonlinear_networks.monotone_neurons import hidden
 from ibcore.pages.regression.nonlinear_networks.monotone_neurons.claims.leaky_one_hidden import (
     FASTER,
@@ -166,7 +167,7 @@ def test_starts_take_both_signs_of_the_outer_weight():
     assert theta[:, 0].sign().tolist() == [1, -1, 1, -1]
     lengths = torch.full((4,), hidden.START).double()
     torch.testing.assert_close(theta[:, 1:].norm(dim=-1), lengths)
-    before = HiddenNeuron(neurons.X, leaky_relu(LEAK)).imbalance(theta)
+    before = HiddenNeuron(neurons.X, LeakyReLU(LEAK)).imbalance(theta)
     torch.testing.assert_close(before, imbalance)
 
 
@@ -182,7 +183,7 @@ def test_a_negative_outer_weight_is_the_mirror_image_of_a_positive_one():
     """For a -> -a, w -> -w: the outputs a sigma(w.x) of the data -y, sigma mirrored; for the identity the same u."""
     neurons = draw_neurons(Setting("quick", 4), 3, "any")
     start = hidden.Starts.of(neurons, torch.ones(3).double(), hidden.START).theta
-    model = HiddenNeuron(neurons.X, leaky_relu(1.0))
+    model = HiddenNeuron(neurons.X, LeakyReLU(1.0))
     done, delta = torch.ones(3, dtype=torch.bool), model.imbalance(start)
     one, other = (
         hidden.compare(model, neurons.z, 1.0, theta, theta, done, delta)

@@ -13,7 +13,8 @@ from torch import Tensor
 from ibcore.dynamics.sphere_flow import sphere_flow
 from ibcore.figures.style import figure
 from ibcore.measures.kkt import clarke_kkt, kkt
-from ibcore.models.homogeneous import Activation, LeakyReLU, SquaredReLU, TwoLayer
+from ibcore.models.activations import Activation, LeakyReLU, SquaredReLU
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.pages.classification.homogeneous_networks.kkt_points.figures import (
     plot_history,

@@ -11,14 +11,10 @@ from torch import Tensor
 
 from ibcore.claim import Setting
 from ibcore.models import Linear
+from ibcore.models.activations import Activation, LeakyReLU, SquaredReLU
 from ibcore.models.base import Model
 from ibcore.models.convolutional import Convolutional
-from ibcore.models.homogeneous import (
-    Activation,
-    LeakyReLU,
-    SquaredReLU,
-    TwoLayer,
-)
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.models.network import Network
 from ibcore.models.sums import Sum

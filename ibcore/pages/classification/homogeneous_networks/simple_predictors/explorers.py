@@ -14,7 +14,8 @@ from ibcore.dynamics.log_time import flow
 from ibcore.figures.style import figure
 from ibcore.losses import Exponential
 from ibcore.measures.neurons import linear_share
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer
+from ibcore.models.activations import LeakyReLU
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.pages.classification.homogeneous_networks.simple_predictors.figures import (
     plot_around,

@@ -13,7 +13,8 @@ from ibcore.dynamics.trajectory import REACHED, Trajectory
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.measures.neurons import linear_share
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer, joined
+from ibcore.models.activations import LeakyReLU
+from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
 from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.oracles.neural_agreement import AgreementLimit

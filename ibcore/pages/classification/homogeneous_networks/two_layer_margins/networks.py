@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer, joined
+from ibcore.models.activations import LeakyReLU
+from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
 from ibcore.problems.plane import neurons_that_see
 from ibcore.problems.separable import Classification

@@ -15,7 +15,8 @@ from ibcore.dynamics.paces import loss_scaled
 from ibcore.figures.style import figure
 from ibcore.losses import Exponential
 from ibcore.measures.linear_regions import Kinks, merged_kinks, neuron_kinks
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer, joined
+from ibcore.models.activations import LeakyReLU
+from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
 from ibcore.pages.classification.homogeneous_networks.univariate_networks.figures import (
     plot_kink_bars,

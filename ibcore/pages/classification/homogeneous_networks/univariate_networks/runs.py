@@ -13,7 +13,8 @@ from ibcore.dynamics.sphere_flow import sphere_flow
 from ibcore.losses import Exponential
 from ibcore.measures.linear_regions import Kinks, merged_kinks, neuron_kinks
 from ibcore.models import Linear
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer, joined
+from ibcore.models.activations import LeakyReLU
+from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
 from ibcore.oracles.linear_regions import least_regions
 from ibcore.oracles.variation_norm import VariationMargin, variation_margin

@@ -13,13 +13,8 @@ from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.objective import FunctionObjective
 from ibcore.dynamics.paces import Bounded
 from ibcore.dynamics.stiff_flow import stiff_flow
-from ibcore.models.neuron import (
-    IDENTITY,
-    HiddenNeuron,
-    balanced_to,
-    leaky_mean_square,
-    leaky_relu,
-)
+from ibcore.models.activations import Identity, LeakyReLU
+from ibcore.models.neuron import HiddenNeuron, balanced_to, leaky_mean_square
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.oracles.neuron import inverse_leaky, least_regularizer
 from ibcore.pages.regression.nonlinear_networks.monotone_neurons.runs import (
@@ -149,7 +144,7 @@ def linear_flows(starts: Starts) -> Ends:
     data = starts.neurons
     runs = [
         stiff_flow(
-            HiddenNeuron(X, IDENTITY),
+            HiddenNeuron(X, Identity()),
             z,
             theta,
             tolerance=1e-12,
@@ -159,7 +154,7 @@ def linear_flows(starts: Starts) -> Ends:
     ]
     end = torch.stack([run.state for run in runs])
     complete = torch.tensor([run.complete for run in runs])
-    model = HiddenNeuron(data.X, IDENTITY)
+    model = HiddenNeuron(data.X, Identity())
     before = model.imbalance(starts.theta)
     return compare(model, data.z, 1.0, starts.theta, end, complete, before)
 
@@ -193,7 +188,7 @@ def descent(
 
     With another `speed` the run is one of a / sqrt(speed) and w.
     """
-    sigma = leaky_relu(LEAK)
+    sigma = LeakyReLU(LEAK)
     data = starts.neurons
     model, y = HiddenNeuron(data.X, sigma), sigma.value(data.z)
     loss = leaky_mean_square(model, y)

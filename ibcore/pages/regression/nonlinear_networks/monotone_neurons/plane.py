@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.stiff_flow import stiff_flow
-from ibcore.models.neuron import HiddenNeuron, balanced_to, leaky_relu
+from ibcore.models.activations import LeakyReLU
+from ibcore.models.neuron import HiddenNeuron, balanced_to
 from ibcore.oracles.neuron import inverse_leaky, least_regularizer
 from ibcore.pages.regression.nonlinear_networks.monotone_neurons.runs import LEAK
 
@@ -42,7 +43,7 @@ def trained(imbalance: float, angle: int) -> PlaneRun:
     X = torch.tensor([INPUT], dtype=torch.float64)
     y = torch.tensor([TARGET], dtype=torch.float64)
     delta = torch.tensor([imbalance], dtype=torch.float64)
-    model = HiddenNeuron(X, leaky_relu(LEAK))
+    model = HiddenNeuron(X, LeakyReLU(LEAK))
     turn = math.radians(angle)
     u = torch.tensor([[math.cos(turn), math.sin(turn)]], dtype=torch.float64)
     w = u / math.sqrt((imbalance + math.sqrt(imbalance**2 + 4)) / 2)

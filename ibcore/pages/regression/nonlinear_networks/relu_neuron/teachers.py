@@ -14,8 +14,9 @@ from ibcore.dynamics import explicit, paces
 from ibcore.dynamics.explicit import Run
 from ibcore.dynamics.objective import Objective
 from ibcore.losses import Square
+from ibcore.models.activations import RightReLU
 from ibcore.models.neuron import Neuron
-from ibcore.models.relu_neuron import RIGHT_RELU, safe_step
+from ibcore.models.relu_neuron import safe_step
 from ibcore.oracles.least_interpolant import least_interpolant
 from ibcore.problems.relu_turns import teacher_batch
 from ibcore.threads import threads
@@ -75,7 +76,7 @@ def own_batch(X: object, y: object) -> Batch:
 
 def descend(batch: Batch, steps: int, share: float = 1.0) -> Run:
     """Gradient descent from 0 on the mean loss, at `share` of the `safe_step`."""
-    model = Neuron(batch.X, RIGHT_RELU)
+    model = Neuron(batch.X, RightReLU())
     return explicit.descend(
         Objective(model, Square(), batch.y, shared=False),
         torch.zeros_like(batch.least),

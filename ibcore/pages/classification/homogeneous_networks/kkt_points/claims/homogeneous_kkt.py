@@ -16,7 +16,7 @@ from ibcore.dynamics.paces import constant
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential
-from ibcore.models.homogeneous import LeakyReLU, SquaredReLU
+from ibcore.models.activations import LeakyReLU, SquaredReLU
 from ibcore.pages.classification.homogeneous_networks.kkt_points.bars import (
     CLARKE,
     RESIDUAL,

@@ -12,7 +12,7 @@ from ibcore.claim import Setting, claim
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.models import Linear
-from ibcore.models.homogeneous import LeakyReLU, SquaredReLU
+from ibcore.models.activations import LeakyReLU, SquaredReLU
 from ibcore.models.margins import Margins
 from ibcore.pages.classification.homogeneous_networks.kkt_points.bars import SHARE, fits
 from ibcore.pages.classification.homogeneous_networks.kkt_points.networks import (

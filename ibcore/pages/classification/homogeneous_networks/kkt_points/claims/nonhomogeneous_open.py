@@ -12,7 +12,8 @@ from ibcore.claim import Setting, claim
 from ibcore.dynamics.log_time import flow
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential
-from ibcore.models.homogeneous import Activation, LeakyReLU, SquaredReLU, TwoLayer
+from ibcore.models.activations import Activation, LeakyReLU, SquaredReLU
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.models.sums import Sum
 from ibcore.pages.classification.homogeneous_networks.kkt_points.bars import SHARE

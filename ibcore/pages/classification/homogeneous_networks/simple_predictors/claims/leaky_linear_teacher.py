@@ -14,8 +14,8 @@ from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.measures.neurons import linear_share, oddness_defect
+from ibcore.models.activations import LeakyReLU
 from ibcore.models.hidden_layer import HiddenLayer
-from ibcore.models.homogeneous import LeakyReLU
 from ibcore.models.margins import Margins
 from ibcore.oracles.neural_agreement import AgreementLimit, agreement_limit
 from ibcore.pages.classification.homogeneous_networks.simple_predictors.runs import (

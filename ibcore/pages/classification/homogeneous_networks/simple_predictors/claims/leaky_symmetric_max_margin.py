@@ -14,7 +14,8 @@ from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.measures.neurons import masses
-from ibcore.models.homogeneous import LeakyReLU, TwoLayer
+from ibcore.models.activations import LeakyReLU
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.pages.classification.homogeneous_networks.simple_predictors.runs import (

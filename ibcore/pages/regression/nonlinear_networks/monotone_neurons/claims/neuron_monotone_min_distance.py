@@ -15,7 +15,8 @@ from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.objective import Objective
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Square
-from ibcore.models.neuron import SOFTPLUS, TANH, Activation, Neuron, leaky_relu
+from ibcore.models.activations import Activation, LeakyReLU, Softplus, Tanh
+from ibcore.models.neuron import Neuron
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.oracles.neuron import inverse, inverse_leaky, nearest_solution
 from ibcore.pages.regression.nonlinear_networks.monotone_neurons.runs import (
@@ -30,7 +31,7 @@ from ibcore.pages.regression.nonlinear_networks.monotone_neurons.runs import (
 CONVERGED = 1e-28  # mean square loss; decided before any error is looked at
 FITTED = 1e-6  # mean square loss at which a run of Adam counts
 CONVERGING = {"tanh": 0.75, "softplus": 0.9, "leaky ReLU": 1.0}  # shares of runs
-ACTIVATIONS = {"tanh": TANH, "softplus": SOFTPLUS, "leaky ReLU": leaky_relu(LEAK)}
+ACTIVATIONS = {"tanh": Tanh(), "softplus": Softplus(), "leaky ReLU": LeakyReLU(LEAK)}
 
 
 @dataclass(frozen=True)
