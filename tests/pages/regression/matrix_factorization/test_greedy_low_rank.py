@@ -225,6 +225,14 @@ def test_the_path_is_judged_problem_by_problem(verdicts, changes, fallen):
     assert evidence.control.refuted
 
 
+def test_distances_below_the_resolution_are_not_told_apart(verdicts):
+    found = approach(verdicts)
+    for distances, fallen in (([4e-5, 5e-5], []), ([4e-5, 2e-4], [3])):
+        far = torch.tensor(distances).double().repeat(8, 1)
+        changed = dataclasses.replace(found, far=far)
+        assert falls(page.mf_glrl.experiment(changed).checks) == fallen
+
+
 def errors(changed=0, **changes):
     """Made-up errors of 32 completions and Gaussian observations; those of the first `changed` are replaced."""
     wide = {

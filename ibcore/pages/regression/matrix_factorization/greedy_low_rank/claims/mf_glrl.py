@@ -222,6 +222,7 @@ def path_is_followed(measured: Approach) -> tuple[Check, ...]:
     least, far = float(measured.scales[-1]), measured.far
     smallest = f"$10^{{{math.log10(least):.0f}}}$"
     resolution = "ten times the resolution of curves made of segments"
+    told_apart = far.clamp(min=RESOLVED)
     return (
         Check.each(
             f"first stage: distance from the path at scale {least:.0e}",
@@ -234,10 +235,11 @@ def path_is_followed(measured: Approach) -> tuple[Check, ...]:
         ),
         Check.each(
             "distance from the path at the smallest scale over that at the largest",
-            far[:, -1] / far[:, 0],
+            told_apart[:, -1] / told_apart[:, 0],
             at_most=1.0,
             tag="observed",
-            reason="what the limit of vanishing scale lets expect",
+            reason="what the limit of vanishing scale lets expect; a distance below the "
+            "resolution of the curves, 1e-4, counts as that",
         ),
         Check.each(
             f"distance from the path at scale {least:.0e}",
