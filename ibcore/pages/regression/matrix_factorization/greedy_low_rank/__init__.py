@@ -1,1 +1,1 @@
-"""Rank as the bias of matrix factorization: singular values in motion, greedy low-rank learning, completion."""
+"""Greedy low-rank learning: rank as the bias of matrix factorization."""

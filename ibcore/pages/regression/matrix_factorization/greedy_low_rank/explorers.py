@@ -25,8 +25,8 @@ STOPS = tuple(sorted({round(10 ** (k / 14)) for k in range(1, 45)}))
 
 @functools.cache
 def hidden_matrix() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The matrix of the explorer with largest singular value 1, the places observed, and its completion of least
-    nuclear norm.
+    """The matrix of the explorer with largest singular value 1, the places observed,
+    and its completion of least nuclear norm.
     """
     generator = torch.Generator().manual_seed(0)
     truth = gaussian_product(SIZE, RANK, generator)
@@ -50,7 +50,7 @@ def trained(depth: int) -> Tensor:
 
 
 def explore_completion(depth: int, size: float) -> tuple[Figure, str]:
-    """Singular values while W is trained, and in the end beside those of the truth and of the least nuclear norm."""
+    """Singular values in training, and in the end beside those of the truth."""
     truth, _, _, nuclear = hidden_matrix()
     path = trained(depth)[:, SIZES.index(size)]
     values = torch.linalg.svdvals(path)

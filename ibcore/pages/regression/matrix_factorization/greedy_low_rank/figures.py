@@ -30,7 +30,7 @@ _METHODS = {
 
 
 def plot_growth(ax: Axes, steps: Sequence[int], values: Array, truth: Array) -> None:
-    """The five largest singular values (K, d) over the steps of descent, and those of the truth as thin lines."""
+    """The five largest singular values (K, d), and those of the truth as thin lines."""
     for value in truth:
         ax.axhline(value, color=PALETTE["gray"], linewidth=1.0, linestyle=":")
     for j, (color, style) in enumerate(_LINES):
@@ -53,7 +53,7 @@ def plot_growth(ax: Axes, steps: Sequence[int], values: Array, truth: Array) -> 
 
 
 def plot_spectra(ax: Axes, spectra: Mapping[str, Array]) -> None:
-    """Singular values of the truth, of the least nuclear norm and of descent, on a logarithmic scale."""
+    """Singular values of the truth, of the least nuclear norm and of descent."""
     looks = {
         "truth": ("gray", "_", 16),
         "nuclear": ("orange", "s", 5),
@@ -86,7 +86,9 @@ def plot_spectra(ax: Axes, spectra: Mapping[str, Array]) -> None:
 
 
 def plot_dynamics(axes: Sequence[Axes], measured: Dynamics) -> None:
-    """One panel a depth, for the first flow: singular values of the layers as lines, of the flow of W alone as dots."""
+    """One panel a depth, for the first flow: singular values of the layers as lines, of
+    the flow of W alone as dots.
+    """
     times = measured.times.numpy()
     for ax, (depth, flows) in zip(axes, measured.flows.items(), strict=True):
         values, alone = flows.values[0].numpy(), flows.alone[0].numpy()
@@ -100,7 +102,7 @@ def plot_dynamics(axes: Sequence[Axes], measured: Dynamics) -> None:
 
 
 def plot_approach(ax: Axes, scales: Array, far: Array) -> None:
-    """Distances (instances, scales) of the flow from the path of the algorithm over the scale of the start."""
+    """Distances (B, S) of the flow from the path over the scale of the start."""
     ax.plot(scales, far.T, "o-", color=PALETTE["blue"], linewidth=1.3)
     ax.axhline(1e-3, color=PALETTE["gray"], linestyle="--", linewidth=1.2)
     ax.annotate(
@@ -120,7 +122,7 @@ def plot_approach(ax: Axes, scales: Array, far: Array) -> None:
 
 
 def plot_stages(ax: Axes, path: Array, flows: Mapping[str, Array]) -> None:
-    """Eigenvalues of W over tr W along the path of the algorithm, (K, d), and along flows."""
+    """Eigenvalues (K, d) over tr W along the path of the algorithm and along flows."""
 
     def plot(values: Array, **style: object) -> None:
         ax.plot(values.sum(1), values[:, :4], **style)  # type: ignore[arg-type]
@@ -152,7 +154,7 @@ def plot_stages(ax: Axes, path: Array, flows: Mapping[str, Array]) -> None:
 
 
 def plot_errors(ax: Axes, nuclear: Array, errors: Mapping[int, Array]) -> None:
-    """Error of descent over the error of the least nuclear norm, one mark an instance, by depth."""
+    """Error of descent over that of the least nuclear norm, one mark a matrix."""
     ends = np.array([8e-3, 1.0])
     ax.fill_between(
         ends, ends / 10, 1e-6, color=PALETTE["green"], alpha=0.12, linewidth=0
@@ -193,7 +195,9 @@ def plot_recovery(
     recovered: Mapping[str, Sequence[float]],
     freedom: float,
 ) -> None:
-    """The fraction of matrices recovered over the share of entries observed; `freedom`: unknowns over entries."""
+    """The fraction of matrices recovered over the share of entries observed; `freedom`:
+    unknowns over entries.
+    """
     for name, values in recovered.items():
         color, style, mark = _METHODS[name]
         ax.plot(shares, values, marker=mark, color=PALETTE[color], linestyle=style)

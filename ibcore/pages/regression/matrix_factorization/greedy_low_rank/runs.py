@@ -1,4 +1,4 @@
-"""Training of the page on greedy low-rank learning: descent on layers, and gradient flow from tiny starts."""
+"""Descent on layers, and gradient flow from tiny starts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def normal_layers(
     scale: Tensor | float,
     generator: torch.Generator,
 ) -> Tensor:
-    """Square layers (depth, count, size, size) with entries N(0, scale^2 / size); one scale, or one a problem."""
+    """Layers (depth, count, d, d) of entries N(0, scale^2/d), one scale or (count,)."""
     spread = torch.as_tensor(scale, dtype=torch.float64).expand(count) / size**0.5
     shape = (depth, count, size, size)
     entries = torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -51,7 +51,7 @@ def normal_layers(
 def descended(
     observations: Entries | Sensing, y: Tensor, layers: Tensor, stops: Sequence[int]
 ) -> FactorRun:
-    """Gradient descent from `layers` (k, B, d, d) on the mean square loss of B problems at once."""
+    """Gradient descent from `layers` (k, B, d, d) on B problems at once."""
     return descend_factors(
         lambda W: slope(observations, y, W), layers, stops, safety=SAFETY
     )
@@ -69,9 +69,9 @@ def complete(
     stops: Sequence[int],
     seed: int = 0,
 ) -> FactorRun:
-    """Completion of B (size, size) matrices from entries (B, n) by descent on layers of entries N(0, start^2/size).
+    """Completion of B matrices from entries (B, n) by descent on random layers.
 
-    start: one number, or (B,).
+    start: their entries are N(0, start^2/size); one number, or (B,).
     """
     generator = torch.Generator().manual_seed(seed)
     layers = normal_layers(depth, len(values), size, start, generator)
@@ -83,7 +83,7 @@ def complete(
 def recovery(
     size: int, rank: int, shares: Sequence[float], count: int, steps: int
 ) -> dict[str, tuple[float, ...]]:
-    """The share of `count` random matrices recovered to one percent, for each share of observed entries.
+    """Shares of `count` random matrices recovered to one percent, by entries observed.
 
     By the least nuclear norm, and by `steps` steps of descent at depths 2 and 3.
     """
@@ -102,7 +102,7 @@ def recovery(
 def _guesses(
     truth: Tensor, places: Sequence[tuple[Tensor, Tensor]], steps: int
 ) -> dict[str, Tensor]:
-    """Completions (B, d, d) of matrices `truth` that are seen at `places`, by the name of the method."""
+    """Completions (B, d, d) of matrices seen at `places`, by the name of the method."""
     size = truth.shape[-1]
     rows, columns = (torch.stack(part) for part in zip(*places, strict=True))
     values = Entries(rows, columns, (size, size)).read(truth)
@@ -130,7 +130,7 @@ class Sensed:
 
 @threads()
 def sensed(seed: int, size: int, observed: int, spectrum: Sequence[float]) -> Sensed:
-    """A positive semidefinite matrix with the eigenvalues `spectrum`, observed through random symmetric matrices."""
+    """A matrix with the eigenvalues `spectrum` seen through random symmetric ones."""
     generator = torch.Generator().manual_seed(seed)
     truth = semidefinite(size, spectrum, generator)
     A = gaussian_matrices(observed, size, generator, symmetric=True)

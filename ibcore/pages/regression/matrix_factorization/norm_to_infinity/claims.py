@@ -1,4 +1,4 @@
-"""A completion all of whose norms go to infinity while the loss goes to zero: the law of the free entry."""
+"""A completion all of whose norms go to infinity: the law of the free entry."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FITTED = 1e-20  # loss below which raw weights count as fitted
 
 @dataclass(frozen=True)
 class Starts:
-    """Matrices W(0) to start from at each of `depths`: symmetric ones (B, 2, 2), and others (B', 2, 2)."""
+    """W(0), (B, 2, 2), for each of `depths`: symmetric ones, and lopsided ones."""
 
     matrices: Tensor
     lopsided: Tensor
@@ -48,8 +48,10 @@ class Starts:
 class Runaway:
     """The flows of the claim, by depth where they have several.
 
-    reduced: at `times` (K,).      raw: one start, at the first of these times, at depth 3 to 1.5e8.
-    lopsided: starts that are not symmetric, at T times to 20.      unguarded: depth 2, to 1.5e8.
+    reduced: at `times` (K,).
+    raw: one start, at the first of these times, at depth 3 to 1.5e8.
+    lopsided: starts that are not symmetric, at T times to 20.
+    unguarded: depth 2, to 1.5e8.
     negative: from starts of negative determinant, at 1.5e8.
     """
 
@@ -74,7 +76,7 @@ def draw_starts(setting: Setting, *, starts: int, depths: Sequence[int]) -> Star
 
 
 def measure_flows(starts: Starts, setting: Setting) -> Runaway:  # noqa: ARG001
-    """Flows from all starts at all depths, in reduced coordinates and in the raw weights."""
+    """Flows at all depths, in reduced coordinates and in the raw weights."""
     matrices, depths = list(starts.matrices.numpy()), starts.depths
     paths = {k: [follow(one, k, REDUCED) for one in matrices] for k in depths}
     lost = [path.lost for group in paths.values() for path in group if path.lost]
@@ -107,7 +109,7 @@ def measure_flows(starts: Starts, setting: Setting) -> Runaway:  # noqa: ARG001
     measure=measure_flows,
 )
 def mf_norm_to_infinity(measured: Runaway) -> Evidence:
-    """The free entry against its law to t = 1.5e32, in reduced coordinates that agree with the raw weights."""
+    """The free entry against its law, in coordinates that agree with raw weights."""
     checks = (
         *entry_at_the_middle(measured.reduced),
         *laws_at_the_end(measured.reduced),
@@ -184,7 +186,7 @@ def laws_at_the_end(paths: dict[int, Paths]) -> tuple[Check, ...]:
 
 
 def exponents(logs: Tensor) -> Tensor:
-    """Slopes (B,) in log t from t = 1.5e12 on of logarithms (B, K) at the times of the reduced coordinates."""
+    """Slopes (B,) in log t, from t = 1.5e12 on, of logarithms (B, K)."""
     first = AT[HALF_SUM * 1e12]
     times = logs.new_tensor(REDUCED[first:]).log()
     centered = times - times.mean()
@@ -210,7 +212,7 @@ def above_the_bound(paths: dict[int, Paths]) -> Check:
 
 
 def above_the_bound_off_symmetry(flows: dict[int, Raw]) -> Check:
-    """The bound for matrices that are not symmetric, where W_12 and W_21 are fitted one after the other."""
+    """The same where W_12 and W_21 are fitted one after the other."""
     return Check.each(
         "not symmetric: W_11 over its lower bound by the loss, to t = 20",
         [ratio for group in flows.values() for ratio in trusted_over_bound(group)],
@@ -224,7 +226,8 @@ def above_the_bound_off_symmetry(flows: dict[int, Raw]) -> Check:
 def trusted_over_bound(flows: Raw) -> list[float]:
     """`least_over_bound` of each flow.
 
-    NaN where it ended early or a determinant changed its sign, which gradient flow cannot do.
+    NaN where it ended early or a determinant changed its sign, which gradient flow
+    cannot do.
     """
     members = zip(flows.entry, flows.loss, flows.signs.tolist(), strict=True)
     return [
@@ -247,7 +250,7 @@ def least_over_bound(entries: Tensor, losses: Tensor) -> float:
 
 
 def rank_falls(paths: dict[int, Paths]) -> tuple[Check, ...]:
-    """sigma_2/sigma_1 against its laws: below all powers at depth 2, a power for deeper products."""
+    """sigma_2/sigma_1 against its laws: at depth 2, and a power for deeper products."""
     deep = [
         exponents(group.log_ratio) / law.ratio_exponent(k)
         for k, group in paths.items()
@@ -290,7 +293,7 @@ def rank_falls(paths: dict[int, Paths]) -> tuple[Check, ...]:
 def raw_weights_agree(
     raw: dict[int, Raw], paths: dict[int, Paths]
 ) -> tuple[Check, ...]:
-    """The weights themselves from the first start: all depths to t = 45, depth 3 to t = 1.5e8."""
+    """The weights themselves from one start: to t = 45, at depth 3 to t = 1.5e8."""
     gaps = [
         (flow.entry[0] / paths[k].entry[0, : flow.entry.shape[1]] - 1).abs().max()
         for k, flow in raw.items()
@@ -323,7 +326,7 @@ def fitted_over_law(flows: Raw, depth: int) -> Tensor:
 
 
 def false_result(flows: Raw) -> tuple[Check, ...]:
-    """Depth 2 in raw weights to t = 1.5e8, which double precision cannot do: a false result and its alarm."""
+    """Depth 2 in raw weights beyond double precision: a false result and its alarm."""
     return (
         Check.each(
             "depth 2, raw: W_11 over its law where the loss says 1e-20",

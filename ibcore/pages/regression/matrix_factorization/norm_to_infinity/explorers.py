@@ -27,7 +27,7 @@ TIMES = np.geomspace(1e-2, 1e32, 103)
 
 @functools.cache
 def followed(depth: int) -> tuple[Array, Array]:
-    """States (103, 4) in reduced coordinates at `TIMES` from `START`, and the loss, (103,)."""
+    """States (103, 4) in reduced coordinates at `TIMES`, and the loss, (103,)."""
     reduced = Reduced(depth)
     run = integrate(
         reduced.field,

@@ -45,7 +45,7 @@ def plot_runaway(
     laws: tuple[Array, Array],
     now: int,
 ) -> None:
-    """W_11 and the loss over time, each with its law dotted, up to a mark at position `now`."""
+    """W_11 and the loss over time, with their laws dotted, up to position `now`."""
     looks = (("orange", "-", "$W_{11}$"), ("blue", "--", "loss"))
     for path, line, (color, style, name) in zip(values, laws, looks, strict=True):
         ax.plot(times, line, color=PALETTE["gray"], linestyle=":", linewidth=1.5)
@@ -72,7 +72,7 @@ def plot_runaway(
 
 
 def plot_laws(axes: Sequence[Axes], measured: Runaway) -> None:
-    """W_11 (left) and the loss (right) of all flows in reduced coordinates, with lines at their laws."""
+    """W_11 (left) and the loss (right) of all flows, with lines at their laws."""
     times = measured.times.numpy()
     for ax, part, predicted, label in zip(
         axes,
@@ -102,9 +102,10 @@ def plot_laws(axes: Sequence[Axes], measured: Runaway) -> None:
 
 
 def plot_escape(ax: Axes, imbalances: Array, final: Array, rounded: Array) -> None:
-    """W_11^2 where the flow from unbalanced starts ends, over log(1/imbalance), with a line of slope 4.
+    """W_11^2 where unbalanced starts end, over log(1/imbalance), and slope 4.
 
-    rounded: W_11 at the end from starts that are balanced up to rounding, drawn at half the machine precision.
+    rounded: W_11 at the end from starts that are balanced up to rounding, drawn at half
+    the machine precision.
     """
     x, eps = np.log(1 / imbalances), math.log(2.0**53)
     ends = np.array([x[0], eps])

@@ -1,4 +1,4 @@
-"""Starts of the runaway completion, and its flow in reduced coordinates and in the raw weights."""
+"""Starts of the runaway completion, and its flow in two kinds of coordinates."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ IMBALANCES = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12, 1e-14)
 
 @dataclass(frozen=True)
 class Path:
-    """One start at K times: W_11, L and log(sigma_2/sigma_1), each (K,); NaN with a reason where a solver gave up."""
+    """One start at K times: W_11, L and log(sigma_2/sigma_1), each (K,); NaN with a
+    reason where a solver gave up.
+    """
 
     entry: Array
     loss: Array
@@ -54,8 +56,9 @@ def draw_matrix(seed: int) -> Array:
 
 
 def draw_lopsided(seed: int) -> Array:
-    """W(0) that is not symmetric, with det W(0) > 0: nearly a multiple of e_1 e_2^T, so that W_12 is fitted long before
-    W_21, and the path is close to the matrices of loss just below 1/3 for which W_12 W_21 is least.
+    """W(0) that is not symmetric, with det W(0) > 0: nearly a multiple of e_1 e_2^T, so
+    that W_12 is fitted long before W_21, and the path is close to the matrices of loss
+    just below 1/3 for which W_12 W_21 is least.
     """
     rng = np.random.default_rng(seed)
     first, second = rng.uniform(0.01, 0.03, 2)
@@ -71,15 +74,17 @@ def _rotation(angle: float) -> Array:
 
 
 def mirrored(matrix: Array) -> Array:
-    """The symmetric matrix with the same eigenvectors and the smaller eigenvalue negated: a negative determinant."""
+    """The symmetric matrix with the smaller eigenvalue negated."""
     values, basis = np.linalg.eigh(matrix)
     return np.asarray(basis * (values * [-1, 1]) @ basis.T)
 
 
 def follow(matrix: Array, depth: int, times: Sequence[float]) -> Path:
-    """The flow in reduced coordinates and log-time, which cannot lose the sign of the determinant: log det is one.
+    """The flow in reduced coordinates and log-time, which cannot lose the sign of the
+    determinant: log det is one.
 
-    By LSODA, which now and then gives up here, and then by BDF; NaN where that gives up too.
+    By LSODA, which now and then gives up here, and then by BDF; NaN where that gives up
+    too.
     """
     reduced = Reduced(depth)
     for method in ("LSODA", "BDF"):
@@ -107,7 +112,7 @@ def follow(matrix: Array, depth: int, times: Sequence[float]) -> Path:
 def follow_raw(
     layers: Array, times: Sequence[float], tolerance: float
 ) -> tuple[StiffRun, Array]:
-    """The flow in the weights from `layers` (k, 2, 2) by LSODA, watching the signs of det W_j; W, (K, 2, 2)."""
+    """The flow in `layers` (k, 2, 2), watching the signs of det W_j; W, (K, 2, 2)."""
     depth = len(layers)
     raw = RawWeights(depth)
     run = integrate(
@@ -123,7 +128,9 @@ def follow_raw(
 
 @dataclass(frozen=True)
 class Paths:
-    """B flows of one depth in reduced coordinates, W_11, L and log(sigma_2/sigma_1) at the times, (B, K) each."""
+    """B flows of one depth in reduced coordinates, W_11, L and log(sigma_2/sigma_1) at
+    the times, (B, K) each.
+    """
 
     entry: Tensor
     loss: Tensor
@@ -132,7 +139,8 @@ class Paths:
 
 @dataclass(frozen=True)
 class Raw:
-    """B flows in the raw weights: W_11 and L at T times, (B, T) each, and by how much signs of det W_j changed, (B,).
+    """B flows in the raw weights: W_11 and L at T times, (B, T) each, and by how much
+    signs of det W_j changed, (B,).
 
     A flow that ended early has NaN.
     """
@@ -183,9 +191,11 @@ def of_negative_determinant(matrices: Tensor, depth: int) -> Raw:
 
 @dataclass(frozen=True)
 class Escape:
-    """Ends of the flow at depth 2 from starts that are unbalanced by epsilon: epsilon and W_11 there, each (K,).
+    """Ends of the flow at depth 2 from starts that are unbalanced by epsilon: epsilon
+    and W_11 there, each (K,).
 
-    losses: (K,).   flips: whether det W_1 or det W_2 changed sign, (K,).
+    losses: (K,).
+    flips: whether det W_1 or det W_2 changed sign, (K,).
     """
 
     imbalances: Array
@@ -196,7 +206,9 @@ class Escape:
 
 @threads()
 def escape(imbalances: tuple[float, ...] = IMBALANCES) -> Escape:
-    """Raw weights, W_1 = W(0)^(1/2) + epsilon e_2 e_2^T and W_2 = W(0)^(1/2), until the loss is below 1e-24."""
+    """Raw weights, W_1 = W(0)^(1/2) + epsilon e_2 e_2^T and W_2 = W(0)^(1/2), until the
+    loss is below 1e-24.
+    """
     raw, rows = RawWeights(2), []
     for size in imbalances:
         layers = balanced_layers(START, 2)

@@ -1,1 +1,1 @@
-"""Matrix factorization and the nuclear norm: where it is minimized, where rank decides, and where they part."""
+"""Matrix factorization and the nuclear norm."""

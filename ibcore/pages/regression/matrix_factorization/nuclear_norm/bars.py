@@ -20,7 +20,9 @@ def certified(certificates: Tensor) -> Check:
 
 
 def arrived(complete: Tensor, power: int, reason: str) -> Check:
-    """Whether flows fit the data, for a `reason` that the page proves or cites; they stop at the loss 10^`power`."""
+    """Whether flows fit the data, for a `reason` that the page proves or cites; they
+    stop at the loss 10^`power`.
+    """
     return Check.each(
         f"runs that end above the loss 1e{power}",
         (~complete).double(),

@@ -28,7 +28,9 @@ SCALES = (1e-1, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12, 1e-14)
 
 @functools.cache
 def completions(ratio: float) -> tuple[NDArray[np.float64], float]:
-    """W = U U^T (K, 4, 4) where the flow ends from one random start at each of `SCALES`; the least nuclear norm."""
+    """W = U U^T (K, 4, 4) where the flow ends from one random start at each of
+    `SCALES`; the least nuclear norm.
+    """
     seen = corner_completion(ratio)
     model = completion_model(seen)
     unit = gaussian_start(model, 1, 1.0, torch.Generator().manual_seed(0))[0]

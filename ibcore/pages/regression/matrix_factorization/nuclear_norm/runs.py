@@ -1,4 +1,4 @@
-"""Gradient flow on U U^T, of the page on the nuclear norm: sensing, and completion of the 4 x 4 matrix."""
+"""Gradient flow on U U^T: sensing, and completion of the 4 x 4 matrix."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def flows(
     target_loss: float = 1e-26,
     tolerance: float = 1e-11,
 ) -> list[StiffRun]:
-    """Gradient flow of U U^T from alpha I, in the d^2 entries of U, for each scale alpha."""
+    """Gradient flow in the d^2 entries of U from alpha I, for each scale alpha."""
     model = SymmetricFactorization(Sensing(data.matrices))
     return [
         stiff_flow(
@@ -73,7 +73,7 @@ def certificates(minima: Sequence[NuclearMinimum]) -> Tensor:
 
 
 def completion_model(seen: SeenEntries) -> SymmetricFactorization:
-    """U U^T observed at known entries, through dense matrices: for a matrix this small they are faster."""
+    """U U^T observed at known entries, through dense matrices, here faster."""
     entries = Entries(seen.rows, seen.columns, seen.shape)
     return SymmetricFactorization(Sensing(entries.dense()))
 
@@ -90,7 +90,7 @@ def completed(
 
 @threads()
 def least_trace(seen: SeenEntries) -> NuclearMinimum:
-    """The least trace of a positive semidefinite completion; of each pair of mirror images one entry is used."""
+    """The least trace of a completion; of two mirror images one entry is used."""
     upper = seen.rows <= seen.columns
     matrices = Entries(seen.rows[upper], seen.columns[upper], seen.shape).dense()
     return minimum_nuclear_norm(matrices, seen.targets[upper], semidefinite=True)
@@ -100,8 +100,9 @@ def least_trace(seen: SeenEntries) -> NuclearMinimum:
 class Sensed:
     """One number of observations; medians over problems.
 
-    factorized, nuclear: relative distances to the hidden matrix of gradient flow on U U^T and of the least nuclear
-    norm.      ratio: trace of the first over the nuclear norm of the second.
+    factorized, nuclear: relative distances to the hidden matrix of gradient flow on U
+    U^T and of the least nuclear norm.
+    ratio: trace of the first over the nuclear norm of the second.
     """
 
     observations: int
@@ -114,7 +115,7 @@ class Sensed:
 def sense(
     counts: Sequence[int], problems: int = 3, scale: float = 1e-4, size: int = 8
 ) -> list[Sensed]:
-    """Hidden matrices of rank one from each number of Gaussian observations in `counts`, by both methods."""
+    """Hidden matrices of rank one from each number of observations, by both methods."""
     return [_sensed(count, problems, scale, size) for count in counts]
 
 

@@ -1,4 +1,4 @@
-"""Singular values of a product of layers under gradient flow, against the flow of the product alone."""
+"""Singular values of a product of layers against the flow of the product alone."""
 
 from __future__ import annotations
 
@@ -32,9 +32,12 @@ TILT = 3.0  # of the control
 
 @dataclass(frozen=True)
 class Completion:
-    """A matrix seen at some entries, balanced layers to start from, and what is predicted without layers.
+    """A matrix seen at some entries, balanced layers to start from, and what is
+    predicted without layers.
 
-    y: (n,), the entries.      layers: (k, d, d).      alone: (K, d), singular values at `STOPS` of the flow of W.
+    y: (n,), the entries.
+    layers: (k, d, d).
+    alone: (K, d), singular values at `STOPS` of the flow of W.
     """
 
     seen: Entries
@@ -54,8 +57,10 @@ class Depths:
 class Flows:
     """B flows of one depth at the K stops.
 
-    rates: (B,), the largest difference of a sigma_r' from the formula over the largest rate at that time.
-    values, alone: (B, K, d), singular values from the layers, and of the flow of W alone.
+    rates: (B,), the largest difference of a sigma_r' from the formula over the largest
+    rate at that time.
+    values, alone: (B, K, d), singular values from the layers, and of the flow of W
+    alone.
     start: (B,), the largest singular value at the start.
     """
 
@@ -69,7 +74,8 @@ class Flows:
 class Dynamics:
     """Flows by depth at `times` (K,).
 
-    unbalanced: (B,), differences of the rates from the formula at the first depth, from starts off balance.
+    unbalanced: (B,), differences of the rates from the formula at the first depth, from
+    starts off balance.
     """
 
     times: Tensor
@@ -106,14 +112,14 @@ def drawn(seed: int, depth: int) -> Completion:
 
 
 def balanced_layers(depth: int, generator: torch.Generator) -> Tensor:
-    """W_j = Q_j diag(s)^(1/k) Q_(j-1)^T with random orthogonal Q_j and s from 0.01 to 0.1: (k, d, d)."""
+    """W_j = Q_j diag(s)^(1/k) Q_(j-1)^T, (k, d, d), Q_j random, s from 0.01 to 0.1."""
     frames = [random_orthogonal(SIZE, generator) for _ in range(depth + 1)]
     root = torch.logspace(-2, -1, SIZE, dtype=torch.float64) ** (1 / depth)
     return torch.stack([frames[j + 1] * root @ frames[j].mT for j in range(depth)])
 
 
 def tilted(layers: Tensor, tilt: float) -> Tensor:
-    """W_1 multiplied by `tilt` and W_k divided, which leaves the product and breaks the balance."""
+    """W_1 times `tilt` and W_k divided by it: the same product without balance."""
     moved = layers.clone()
     moved[0] *= tilt
     moved[-1] /= tilt
@@ -121,7 +127,7 @@ def tilted(layers: Tensor, tilt: float) -> Tensor:
 
 
 def measure_dynamics(problems: Depths, setting: Setting) -> Dynamics:  # noqa: ARG001
-    """Gradient flow on the layers from balanced starts; at the first depth also off balance."""
+    """Gradient flow on the layers; at the first depth also from starts off balance."""
     flows, broken = {}, []
     for depth, members in problems.problems.items():
         found = [followed(one, one.layers) for one in members]
@@ -145,7 +151,9 @@ def measure_dynamics(problems: Depths, setting: Setting) -> Dynamics:  # noqa: A
 
 @dataclass(frozen=True)
 class Followed:
-    """One flow on the layers, as a member of `Flows`; NaN with a reason `lost` where it ended early."""
+    """One flow on the layers, as a member of `Flows`; NaN with a reason `lost` where it
+    ended early.
+    """
 
     rates: Tensor
     values: Tensor
@@ -178,7 +186,9 @@ def _velocity(model: DeepFactorization, theta: Tensor, y: Tensor) -> Tensor:
 
 
 def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
-    """sigma_r' = u_r^T W' v_r, (B, d), W' being the change of the product when all layers move with `velocity`."""
+    """sigma_r' = u_r^T W' v_r, (B, d), W' being the change of the product when all
+    layers move with `velocity`.
+    """
     below, *layers = model.layers(theta)
     moved, *moves = model.layers(velocity)
     for layer, move in zip(layers, moves, strict=True):
@@ -202,7 +212,7 @@ def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
     measure=measure_dynamics,
 )
 def deep_mf_singular_dynamics(measured: Dynamics) -> Evidence:
-    """Rates along the raw flow against the formula, and singular values against the flow of W alone."""
+    """Rates and singular values of the layers against what is said of W alone."""
     checks = tuple(
         check
         for depth, flows in measured.flows.items()
@@ -214,7 +224,7 @@ def deep_mf_singular_dynamics(measured: Dynamics) -> Evidence:
 
 
 def moves_as_predicted(depth: int, flows: Flows) -> tuple[Check, ...]:
-    """The checks of one depth; singular values are compared relative to those of the flow of W alone."""
+    """The checks of one depth; singular values are compared relative to their size."""
     return (
         Check.each(
             f"depth {depth}: rates, difference from the formula",

@@ -1,4 +1,4 @@
-"""Descent on layers against the least nuclear norm, where the latter misses a matrix of low rank."""
+"""Descent on layers where the least nuclear norm misses a matrix of low rank."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ GAP = 1e-6  # asked of the solutions of least nuclear norm
 
 @dataclass(frozen=True)
 class Hidden:
-    """Problems with a known matrix. truth: (B, d, d), y: (B, n), its observations.      nuclear: (B,) relative errors
-    of the solutions of least nuclear norm.      gap: (B,) their duality gaps.      exact: draws that were left out,
-    since the least nuclear norm finds the matrix.
+    """Problems with a known matrix. truth: (B, d, d), y: (B, n), its observations.
+    nuclear: (B,) relative errors of the solutions of least nuclear norm.
+    gap: (B,) their duality gaps.
+    exact: draws that were left out, since the least nuclear norm finds the matrix.
     """
 
     truth: Tensor
@@ -48,14 +49,14 @@ class Hidden:
     exact: int
 
     def errors(self, products: Tensor) -> Tensor:
-        """Relative errors |W - W*| / |W*| of W (..., B, d, d), in the Frobenius norm: (..., B)."""
+        """Relative errors |W - W*|_F / |W*|_F, (..., B), of W (..., B, d, d)."""
         norm = torch.linalg.matrix_norm
         return norm(products - self.truth) / norm(self.truth)
 
 
 @dataclass(frozen=True)
 class Descent:
-    """Problems, layers (k, B, d, d) to start from, and the steps after which the error is measured."""
+    """Problems, layers (k, B, d, d) to start from, and steps at which to measure."""
 
     hidden: Hidden
     layers: Tensor
@@ -71,7 +72,9 @@ class Descent:
 
 @dataclass(frozen=True)
 class Contest:
-    """Completions from small starts by depth, from a large one, and Gaussian observations if they are asked for."""
+    """Completions from small starts by depth, from a large one, and Gaussian
+    observations if they are asked for.
+    """
 
     completions: dict[int, Descent]
     large: Descent
@@ -82,9 +85,13 @@ class Contest:
 class Errors:
     """Relative errors on B completions and on B' Gaussian observations.
 
-    nuclear: (B,), of the least nuclear norm.      gap: (B,), its duality gaps.      depths: (K, B) by depth at the
-    `steps` of descent.      large: (B,), depth 3 from a large start.      exact: matrices that were left out.
-    sensing, sensing_nuclear: (B',), of descent at depth 3 and of the least nuclear norm.
+    nuclear: (B,), of the least nuclear norm.
+    gap: (B,), its duality gaps.
+    depths: (K, B) by depth at the `steps` of descent.
+    large: (B,), depth 3 from a large start.
+    exact: matrices that were left out.
+    sensing, sensing_nuclear: (B',), of descent at depth 3 and of the least nuclear
+    norm.
     """
 
     nuclear: Tensor
@@ -110,7 +117,9 @@ def draw_contest(
     depths: Sequence[int],
     sensing: int,
 ) -> Contest:
-    """scale: of the start at depth 3.      sensing: problems with Gaussian observations."""
+    """scale: of the start at depth 3.
+    sensing: problems with Gaussian observations.
+    """
     hidden = hidden_entries(setting, instances, size, rank, share)
     parts = (0.1, 0.2, 0.4, 0.7, 1.0)
     stops = sorted({max(1, round(steps * part)) for part in parts})
@@ -153,7 +162,7 @@ def hidden_entries(
 
 
 def hidden_readings(setting: Setting, count: int) -> Hidden:
-    """The same for `READINGS` observations through Gaussian matrices of a matrix of size `SENSED` and rank 2."""
+    """The same for `READINGS` Gaussian observations of matrices of rank 2."""
 
     def keep(generator: torch.Generator) -> tuple[Tensor, ...] | None:
         truth = gaussian_product(SENSED, 2, generator)
@@ -175,7 +184,7 @@ def hidden_readings(setting: Setting, count: int) -> Hidden:
 def started(
     setting: Setting, hidden: Hidden, depth: int, scale: float, stops: Sequence[int]
 ) -> Descent:
-    """Layers with entries N(0, scale^2 / d), which are the same at every scale but for their size."""
+    """Layers with entries N(0, scale^2 / d), from the same draw at every scale."""
     count, size, _ = hidden.truth.shape
     generator = torch.Generator().manual_seed(setting.seeds(1, f"layers {depth}")[0])
     layers = normal_layers(depth, count, size, scale, generator)
@@ -240,7 +249,7 @@ def measure_errors(contest: Contest, setting: Setting) -> Errors:  # noqa: ARG00
     measure=measure_errors,
 )
 def mf_completion_rank(measured: Errors) -> Evidence:
-    """Relative errors of descent and of the certified nuclear-norm solution on matrices of known low rank."""
+    """Relative errors of descent and of the certified nuclear-norm solution."""
     checks = [certified(measured.gap), *ahead_on_completions(measured)]
     notes: dict[str, float | int | str] = {
         "instances": len(measured.nuclear),
@@ -286,7 +295,7 @@ def ahead_on_completions(measured: Errors) -> list[Check]:
 
 
 def ahead(name: str, ratios: Tensor, factor: float, least: float) -> Check:
-    """The share of instances whose error is at most `factor` times that of the nuclear-norm solution."""
+    """How often the error is at most `factor` times that of the nuclear norm."""
     return Check.share(
         name,
         ratios,
@@ -299,7 +308,7 @@ def ahead(name: str, ratios: Tensor, factor: float, least: float) -> Check:
 
 
 def not_from_a_large_start(ratios: Tensor) -> Control:
-    """Errors (B,) of descent at depth 3 from a large start over those of the nuclear-norm solution."""
+    """Errors (B,) from a large start over those of the nuclear-norm solution."""
     return Control(
         "depth 3 from a start of scale 1",
         Check.share(

@@ -1,4 +1,4 @@
-"""Gradient flow on U U^T from tiny starts against the path of greedy low-rank learning."""
+"""Gradient flow on U U^T from tiny starts against greedy low-rank learning."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOOSE = 1e-4  # loss at which the control's flow ends
 
 @dataclass(frozen=True)
 class Stages:
-    """B hidden matrices with the paths of the algorithm, and the falling scales of the starts.
+    """B hidden matrices with the paths of the algorithm, and scales of the starts.
 
     rejected: how many draws had eigenvalues too close to each other.
     """
@@ -43,12 +43,15 @@ class Stages:
 class Approach:
     """How far flows from S scales are from the path of the algorithm, on B problems.
 
-    stationarity: |grad| of f(U U^T) at all corners of all paths.      complete: (B, S), whether the flow fitted.
-    far: (B, S), largest distances from the path.      first: (B,), that of the first stage at the smallest scale.
-    missed: (B,), at the smallest scale, the largest distance between the flow and a saddle of the path.
+    stationarity: |grad| of f(U U^T) at all corners of all paths.
+    complete: (B, S), whether the flow fitted.
+    far: (B, S), largest distances from the path.
+    first: (B,), that of the first stage at the smallest scale.
+    missed: (B,), at the smallest scale, the largest distance between the flow and a
+    saddle of the path.
     control: (B,), largest distances from the path of flows from a large start.
-    path, small, large: eigenvalues (K, d) of W for the first problem along the path of the algorithm, the flow from
-    the smallest scale, and that of the control.
+    path, small, large: eigenvalues (K, d) of W for the first problem along the path of
+    the algorithm, the flow from the smallest scale, and that of the control.
     """
 
     scales: Tensor
@@ -73,7 +76,7 @@ def draw_stages(
     scales: Sequence[float],
     instances: int,
 ) -> Stages:
-    """Matrices with the eigenvalues `spectrum` before whose stages the top eigenvalue of -grad f stands alone."""
+    """Matrices before whose stages the top eigenvalue of -grad f stands alone."""
 
     def keep(generator: torch.Generator) -> tuple[Sensed, Greedy] | None:
         problem = sensed(generator.initial_seed(), size, observed, spectrum)
@@ -123,7 +126,7 @@ def from_large(problem: Sensed, path: Greedy) -> Tracked:
 
 
 def distance_from(flow: Tracked, path: Greedy) -> Tensor:
-    """The largest distance of a flow from the path of the algorithm; NaN where it did not fit."""
+    """The largest distance of a flow from the path; NaN where it did not fit."""
     far = distances(flow.products, path.path).max()
     return far if flow.run.complete else far * math.nan
 
@@ -139,7 +142,7 @@ def _first_distance(products: Tensor, path: Greedy) -> Tensor:
 
 
 def _missed(products: Tensor, path: Greedy) -> Tensor:
-    """The largest distance between the flow and one of the saddles W_1, ..., W_(R-1) of the path."""
+    """The largest distance between the flow and a saddle W_1, ..., W_(R-1)."""
     saddles = path.corners[1:-1].flatten(1)
     return torch.cdist(saddles, products.flatten(1)).amin(1).max()
 
@@ -183,7 +186,7 @@ def _spectra(products: Tensor) -> Tensor:
     measure=measure_approach,
 )
 def mf_glrl(measured: Approach) -> Evidence:
-    """Distance of the flow from the path of the algorithm, for falling scales of the start."""
+    """Distances of the flow from the path of the algorithm as the start shrinks."""
     checks = (
         *runs_end_well(measured.stationarity, measured.complete),
         *path_is_followed(measured),
@@ -218,7 +221,7 @@ def runs_end_well(stationarity: Tensor, complete: Tensor) -> tuple[Check, ...]:
 
 
 def path_is_followed(measured: Approach) -> tuple[Check, ...]:
-    """The first stage and the whole path at the smallest scale, and the fall of the distance on the way there."""
+    """The distance at the smallest scale, of the first stage too, and its fall."""
     least, far = float(measured.scales[-1]), measured.far
     smallest = f"$10^{{{math.log10(least):.0f}}}$"
     resolution = "ten times the resolution of curves made of segments"
@@ -262,7 +265,7 @@ def path_is_followed(measured: Approach) -> tuple[Check, ...]:
 
 
 def start_of_size(apart: Tensor) -> Control:
-    """Distances (B,) from the path of the algorithm of flows from a start that is not small."""
+    """Distances (B,) from the path of flows from a start that is not small."""
     return Control(
         "start of scale 0.02 instead",
         Check.each(

@@ -28,7 +28,10 @@ CONTROL_SCALE = 1e-2
 
 @dataclass(frozen=True)
 class Commuting:
-    """B problems with what is predicted at K falling scales, and problems whose matrices do not commute."""
+    """B problems, what is predicted at K falling scales, and other problems.
+
+    apart: those of the control, whose matrices do not commute.
+    """
 
     data: tuple[LinearObservations, ...]
     scales: tuple[float, ...]
@@ -41,10 +44,13 @@ class Commuting:
 class Limits:
     """Where flows from K falling scales end on B problems.
 
-    certificates: (B, 3), of the least nuclear norm.      residual: (B, K), of the entropy program.
-    complete: (B, K), whether the flow fitted.      distances: (B, K), to the solution of the entropy program, relative.
+    certificates: (B, 3), of the least nuclear norm.
+    residual: (B, K), of the entropy program.
+    complete: (B, K), whether the flow fitted.
+    distances: (B, K), to the solution of the entropy program, relative.
     excess: (B, K), the trace over the least nuclear norm, minus 1.
-    apart: distances at the scale 0.01 for matrices that do not commute, NaN where a member broke down.
+    apart: distances at the scale 0.01 for matrices that do not commute, NaN where a
+    member broke down.
     """
 
     scales: Tensor
@@ -109,7 +115,7 @@ def measure_limits(problems: Commuting, setting: Setting) -> Limits:  # noqa: AR
 
 
 def distance_at_one_scale(data: LinearObservations) -> float:
-    """From the end of the flow to the solution of the entropy program, relative, at the scale 0.01."""
+    """From the end of the flow at the scale 0.01 to the entropy program's solution."""
     scales = [CONTROL_SCALE]
     expected = entropy_minimum(data.matrices, data.targets, scales).matrix
     flows = runs.flows(data, scales, tolerance=1e-7)
@@ -143,7 +149,7 @@ def distance_at_one_scale(data: LinearObservations) -> float:
     measure=measure_limits,
 )
 def mf_nuclear_commuting(measured: Limits) -> Evidence:
-    """The flow in the raw entries of U against the entropy program, and its trace against the least nuclear norm."""
+    """The flow in the raw entries of U against the entropy program; its trace."""
     checks = (
         certified(measured.certificates),
         *ends_at_the_minimum(measured.residual, measured.complete, measured.distances),
@@ -155,7 +161,7 @@ def mf_nuclear_commuting(measured: Limits) -> Evidence:
 def ends_at_the_minimum(
     residual: Tensor, complete: Tensor, distances: Tensor
 ) -> tuple[Check, ...]:
-    """Residuals of the entropy program, whether flows fitted, and their distances from its solution, (B, K) each."""
+    """The entropy program, whether flows fitted, and their distances, (B, K) each."""
     return (
         Check.each(
             "residual of the entropy program",
@@ -214,7 +220,7 @@ def trace_falls(excess: Tensor) -> tuple[Check, ...]:
 
 
 def not_commuting(distances: Tensor) -> Control:
-    """Distances to the solution of the same program for Gaussian matrices, at the scale 0.01."""
+    """Distances to the solution of the same program for Gaussian matrices."""
     return Control(
         "Gaussian matrices, which do not commute, alpha = 0.01",
         Check.share(

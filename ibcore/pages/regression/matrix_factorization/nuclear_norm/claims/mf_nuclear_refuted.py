@@ -27,9 +27,11 @@ RISING = 1e-2  # scale from which on the trace rises
 
 @dataclass(frozen=True)
 class Corner:
-    """The completion, B starts (B, 4, 4) of norm 1 and K falling scales, with what is predicted.
+    """The completion, B starts (B, 4, 4) of norm 1 and K falling scales, with what is
+    predicted.
 
-    least: the program of least nuclear norm.      exponent: with which the second eigenvalue falls.
+    least: the program of least nuclear norm.
+    exponent: with which the second eigenvalue falls.
     """
 
     seen: SeenEntries
@@ -43,8 +45,10 @@ class Corner:
 class Completions:
     """Where flows from B starts at K falling scales end.
 
-    eigenvalues: (B, K, 4), falling.      complete: (B, K), whether the flow fitted.
-    least: the least nuclear norm, with `certificates` (1, 3).      exponent: predicted for the second eigenvalue.
+    eigenvalues: (B, K, 4), falling.
+    complete: (B, K), whether the flow fitted.
+    least: the least nuclear norm, with `certificates` (1, 3).
+    exponent: predicted for the second eigenvalue.
     """
 
     scales: Tensor
@@ -127,7 +131,7 @@ def measure_completions(problem: Corner, setting: Setting) -> Completions:  # no
     measure=measure_completions,
 )
 def mf_nuclear_refuted(measured: Completions) -> Evidence:
-    """Traces and eigenvalues where the flow ends, from random starts of falling scale, beside both candidates."""
+    """Traces and eigenvalues where the flow ends, beside both candidates."""
     checks = (
         certified(measured.certificates),
         least_norm(measured.least),

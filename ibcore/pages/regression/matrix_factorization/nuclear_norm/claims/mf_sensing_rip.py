@@ -1,4 +1,4 @@
-"""Few Gaussian observations of a matrix of rank one: descent from small starts recovers it."""
+"""Few Gaussian observations of a matrix of rank one, recovered by descent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LARGE_STEPS = 2000  # of length STEP / 5
 
 @dataclass(frozen=True)
 class Sensings:
-    """B problems, the exponents with which their errors should fall, (B,), and the steps of descent."""
+    """B problems, exponents (B,) of their errors, and the steps of descent."""
 
     data: tuple[LinearObservations, ...]
     predicted: Tensor
@@ -46,8 +46,10 @@ class Sensings:
 class Recoveries:
     """Relative errors on B problems, of n observations of a d x d matrix each.
 
-    errors: (B, K), of descent from the K falling `scales`.      predicted: (B,), their exponents.
-    shortest, least: (B,), of the matrices of least Frobenius norm and of least trace, NaN where a solver broke down.
+    errors: (B, K), of descent from the K falling `scales`.
+    predicted: (B,), their exponents.
+    shortest, least: (B,), of the matrices of least Frobenius norm and of least trace,
+    NaN where a solver broke down.
     large: (B,), of descent from the scale 0.5, NaN where it does not fit.
     """
 
@@ -84,8 +86,9 @@ def draw_sensings(
 def sensed_count(size: int) -> int:
     """Gaussian observations of a `size` x `size` matrix of rank one, 4.5 for each row.
 
-    The nearest positive semidefinite matrices form a cone of the statistical dimension d (d - 1) / 4 + d at it
-    (Amelunxen et al. 2014): with fewer observations than that other ones fit too. It is 115 for d = 20, and this 90.
+    The nearest positive semidefinite matrices form a cone of the statistical dimension
+    d (d - 1) / 4 + d at it (Amelunxen et al. 2014): with fewer observations than that
+    other ones fit too. It is 115 for d = 20, and this 90.
     """
     return 9 * size // 2
 
@@ -127,7 +130,7 @@ def _nuclear_error(data: LinearObservations) -> float:
 def recovery(
     data: LinearObservations, scales: Tensor, step: float, steps: int
 ) -> tuple[Tensor, Tensor]:
-    """|U U^T - W*|_F / |W*|_F after gradient descent from each scale, and the loss there, (K,) each."""
+    """|U U^T - W*|_F / |W*|_F after descent from each scale, and the loss, (K,)."""
     model = SymmetricFactorization(Sensing(data.matrices))
     run = descend(
         Objective(model, Square(), data.targets),
@@ -141,7 +144,7 @@ def recovery(
 def errors_from(
     data: Sequence[LinearObservations], scale: float, step: float
 ) -> Tensor:
-    """Relative errors (B,) of descent from one scale, NaN where the loss is above `SENSED`."""
+    """Relative errors (B,) from one scale, NaN where the loss is above `SENSED`."""
     scales = torch.tensor([scale], dtype=torch.float64)
     found = [recovery(one, scales, step, LARGE_STEPS) for one in data]
     errors, losses = (torch.cat(part) for part in zip(*found, strict=True))
@@ -165,7 +168,7 @@ def errors_from(
     measure=measure_recoveries,
 )
 def mf_sensing_rip(measured: Recoveries) -> Evidence:
-    """Errors over seven decades of the scale: monotone, small, and of the predicted exponent at the end."""
+    """Errors over seven decades of the scale: they fall, in the end as predicted."""
     checks = (
         *convex_answers(measured.shortest, measured.least),
         *falling(measured.errors, measured.exponents / measured.predicted),
@@ -180,7 +183,7 @@ def mf_sensing_rip(measured: Recoveries) -> Evidence:
 
 
 def convex_answers(shortest: Tensor, least: Tensor) -> tuple[Check, ...]:
-    """Relative errors of the two convex answers, one a problem: the one of least l2 norm errs, the other does not."""
+    """Relative errors (B,) of two convex answers, of which the first errs."""
     return (
         Check.each(
             "least Frobenius norm: relative error",
@@ -204,7 +207,9 @@ def convex_answers(shortest: Tensor, least: Tensor) -> tuple[Check, ...]:
 
 
 def falling(errors: Tensor, ratios: Tensor) -> tuple[Check, ...]:
-    """errors: (B, 5) of descent from falling scales.      ratios: (B,) of the exponents at the end to the predicted."""
+    """errors: (B, 5) of descent from falling scales.
+    ratios: (B,) of the exponents at the end to the predicted.
+    """
     return (
         Check.share(
             "relative error at alpha = 1e-4 at most 5e-3",
