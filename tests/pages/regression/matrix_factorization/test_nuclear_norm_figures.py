@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from ibcore.figures.nuclear_norm import (
-    draw_errors,
-    draw_excess,
-    draw_matrix,
-    draw_spectrum_ratio,
-    draw_traces,
-)
 from ibcore.figures.style import figure
+from ibcore.pages.regression.matrix_factorization.nuclear_norm.figures import (
+    plot_errors,
+    plot_excess,
+    plot_matrix,
+    plot_spectrum_ratio,
+    plot_traces,
+)
 
 SCALES = np.array([1e-1, 1e-4, 1e-8])
 ROWS = np.array([[1e-1, 1e-2, 1e-3], [2e-1, 3e-2, 2e-3], [3e-1, 4e-2, 4e-3]])
@@ -20,7 +20,7 @@ def ax():
 
 
 def test_known_entries_are_framed_and_all_entries_written(ax):
-    draw_matrix(ax, np.arange(6.0).reshape(2, 3), [0, 1], [2, 0])
+    plot_matrix(ax, np.arange(6.0).reshape(2, 3), [0, 1], [2, 0])
     assert [text.get_text() for text in ax.texts] == [
         "0.00",
         "1.00",
@@ -33,7 +33,7 @@ def test_known_entries_are_framed_and_all_entries_written(ax):
 
 
 def test_traces_lie_between_two_named_levels_and_scales_fall_to_the_right(ax):
-    draw_traces(ax, SCALES, 12 + 10 * ROWS, 12, 20, chosen=1)
+    plot_traces(ax, SCALES, 12 + 10 * ROWS, 12, 20, chosen=1)
     assert {text.get_text() for text in ax.texts} == {
         "least nuclear norm, 12",
         "rank one, 20",
@@ -44,18 +44,18 @@ def test_traces_lie_between_two_named_levels_and_scales_fall_to_the_right(ax):
 
 
 def test_error_lines_have_the_predicted_exponents(ax):
-    draw_errors(ax, SCALES, ROWS, np.array([0.5, 1.0, 0.8]))
+    plot_errors(ax, SCALES, ROWS, np.array([0.5, 1.0, 0.8]))
     assert [text.get_text() for text in ax.texts] == ["0.50", "0.80", "1.00"]
     law = ax.lines[1].get_ydata()
     assert law[0] / law[-1] == pytest.approx(1e7**0.5)
 
 
 def test_ratios_get_a_line_of_their_exponent(ax):
-    draw_spectrum_ratio(ax, SCALES, ROWS, 0.565)
+    plot_spectrum_ratio(ax, SCALES, ROWS, 0.565)
     law = ax.lines[-1].get_ydata()
     assert law[1] / law[2] == pytest.approx(1e4**0.565)
 
 
 def test_excess_is_drawn_problem_by_problem(ax):
-    draw_excess(ax, SCALES, ROWS)
+    plot_excess(ax, SCALES, ROWS)
     assert len(ax.lines) == 3

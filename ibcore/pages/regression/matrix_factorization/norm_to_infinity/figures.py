@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ibcore.figures.style import PALETTE
+from ibcore.oracles import runaway_completion as law
+from ibcore.pages.regression.matrix_factorization.norm_to_infinity.claims import Runaway
 
 Array = NDArray[np.float64]
 _DEPTHS = {2: ("blue", "-", "o"), 3: ("orange", "--", "s"), 4: ("red", "-.", "^")}
 
 
-def draw_matrix(ax: Axes, matrix: Array) -> None:
+def plot_matrix(ax: Axes, matrix: Array) -> None:
     """The four entries of W; the one that is not observed in color."""
     ax.set(xlim=(0, 2), ylim=(0, 2), aspect="equal", title="$W$", xticks=[], yticks=[])
     ax.grid(visible=False)
@@ -35,27 +38,24 @@ def draw_matrix(ax: Axes, matrix: Array) -> None:
         )
 
 
-def draw_runaway(
+def plot_runaway(
     ax: Axes,
     times: Array,
-    entry: Array,
-    loss: Array,
+    values: tuple[Array, Array],
     laws: tuple[Array, Array],
     now: int,
 ) -> None:
-    """W_11 and the loss over time, each with its law dotted, up to a mark at position `now`."""
-    for values, law, color, style, name in (
-        (entry, laws[0], "orange", "-", "$W_{11}$"),
-        (loss, laws[1], "blue", "--", "loss"),
-    ):
-        ax.plot(times, law, color=PALETTE["gray"], linestyle=":", linewidth=1.5)
+    """W_11 and the loss over time, with their laws dotted, up to position `now`."""
+    looks = (("orange", "-", "$W_{11}$"), ("blue", "--", "loss"))
+    for path, line, (color, style, name) in zip(values, laws, looks, strict=True):
+        ax.plot(times, line, color=PALETTE["gray"], linestyle=":", linewidth=1.5)
         ax.plot(
-            times[: now + 1], values[: now + 1], color=PALETTE[color], linestyle=style
+            times[: now + 1], path[: now + 1], color=PALETTE[color], linestyle=style
         )
-        ax.plot(times[now], values[now], "o", color=PALETTE[color], markersize=7)
+        ax.plot(times[now], path[now], "o", color=PALETTE[color], markersize=7)
         ax.annotate(
             name,
-            (times[now], values[now]),
+            (times[now], path[now]),
             (0, 11 if style == "-" else -18),
             textcoords="offset points",
             ha="center",
@@ -71,48 +71,41 @@ def draw_runaway(
     )
 
 
-def draw_laws(
-    axes: Sequence[Axes],
-    times: Array,
-    entries: Mapping[int, Array],
-    losses: Mapping[int, Array],
-    laws: tuple[Callable[[int, float], float], Callable[[int, float], float]],
-) -> None:
-    """W_11 (left) and the loss (right) of runs (B, K) at several depths, with lines at their laws."""
-    for ax, values, law, label in zip(
-        axes, (entries, losses), laws, ("$W_{11}$", "loss"), strict=True
+def plot_laws(axes: Sequence[Axes], measured: Runaway) -> None:
+    """W_11 (left) and the loss (right) of all flows, with lines at their laws."""
+    times = measured.times.numpy()
+    for ax, part, predicted, label in zip(
+        axes,
+        ("entry", "loss"),
+        (law.entry, law.loss),
+        ("$W_{11}$", "loss"),
+        strict=True,
     ):
-        for depth, runs in values.items():
+        for depth, paths in measured.reduced.items():
             color, style, mark = _DEPTHS[depth]
+            runs = getattr(paths, part).numpy().T
+            look: dict[str, Any] = {"color": PALETTE[color], "fillstyle": "none"}
+            ax.plot(times, runs, mark, markersize=5, **look)
             ax.plot(
                 times,
-                np.asarray(runs).T,
-                mark,
-                color=PALETTE[color],
-                markersize=5,
-                fillstyle="none",
-            )
-            line = np.array([law(depth, float(t)) for t in times])
-            ax.plot(
-                times,
-                line,
-                color=PALETTE[color],
+                [predicted(depth, float(t)) for t in times],
                 linestyle=style,
                 linewidth=1.2,
                 marker=mark,
                 markersize=5,
-                fillstyle="none",
                 markevery=len(times),
                 label=f"depth {depth}",
+                **look,
             )
         ax.set(xscale="log", yscale="log", xlabel="$t$", title=label)
     axes[0].legend(loc="upper left")
 
 
-def draw_escape(ax: Axes, imbalances: Array, final: Array, rounded: Array) -> None:
-    """W_11^2 where the flow from unbalanced starts ends, over log(1/imbalance), with a line of slope 4.
+def plot_escape(ax: Axes, imbalances: Array, final: Array, rounded: Array) -> None:
+    """W_11^2 where unbalanced starts end, over log(1/imbalance), and slope 4.
 
-    rounded: W_11 at the end from starts that are balanced up to rounding, drawn at half the machine precision.
+    rounded: W_11 at the end from starts that are balanced up to rounding, drawn at half
+    the machine precision.
     """
     x, eps = np.log(1 / imbalances), math.log(2.0**53)
     ends = np.array([x[0], eps])

@@ -9,6 +9,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ibcore.figures.style import PALETTE
+from ibcore.pages.regression.matrix_factorization.greedy_low_rank.claims.deep_mf_singular_dynamics import (
+    Dynamics,
+)
 
 Array = NDArray[np.float64]
 _LINES = (
@@ -26,8 +29,8 @@ _METHODS = {
 }
 
 
-def draw_growth(ax: Axes, steps: Sequence[int], values: Array, truth: Array) -> None:
-    """The five largest singular values (K, d) over the steps of descent, and those of the truth as thin lines."""
+def plot_growth(ax: Axes, steps: Sequence[int], values: Array, truth: Array) -> None:
+    """The five largest singular values (K, d), and those of the truth as thin lines."""
     for value in truth:
         ax.axhline(value, color=PALETTE["gray"], linewidth=1.0, linestyle=":")
     for j, (color, style) in enumerate(_LINES):
@@ -49,8 +52,8 @@ def draw_growth(ax: Axes, steps: Sequence[int], values: Array, truth: Array) -> 
     )
 
 
-def draw_spectra(ax: Axes, spectra: Mapping[str, Array]) -> None:
-    """Singular values of the truth, of the least nuclear norm and of descent, on a logarithmic scale."""
+def plot_spectra(ax: Axes, spectra: Mapping[str, Array]) -> None:
+    """Singular values of the truth, of the least nuclear norm and of descent."""
     looks = {
         "truth": ("gray", "_", 16),
         "nuclear": ("orange", "s", 5),
@@ -82,29 +85,24 @@ def draw_spectra(ax: Axes, spectra: Mapping[str, Array]) -> None:
     ax.set_xticks([1, 2, 4, 6, 8, 10])
 
 
-def draw_dynamics(
-    axes: Sequence[Axes],
-    times: Array,
-    measured: Mapping[int, Array],
-    predicted: Mapping[int, Array],
-) -> None:
-    """One panel a depth: singular values (K, d) of the layers as lines, of the flow of W alone as dots."""
-    for ax, depth in zip(axes, measured, strict=True):
+def plot_dynamics(axes: Sequence[Axes], measured: Dynamics) -> None:
+    """One panel a depth, for the first flow: singular values of the layers as lines, of
+    the flow of W alone as dots.
+    """
+    times = measured.times.numpy()
+    for ax, (depth, flows) in zip(axes, measured.flows.items(), strict=True):
+        values, alone = flows.values[0].numpy(), flows.alone[0].numpy()
         for j, (color, style) in enumerate(_LINES):
-            ax.plot(times, measured[depth][:, j], color=PALETTE[color], linestyle=style)
+            ax.plot(times, values[:, j], color=PALETTE[color], linestyle=style)
             ax.plot(
-                times[::5],
-                predicted[depth][::5, j],
-                "o",
-                color=PALETTE[color],
-                markersize=3.6,
+                times[::5], alone[::5, j], "o", color=PALETTE[color], markersize=3.6
             )
         ax.set(xscale="log", xlabel="time", title=f"depth {depth}", ylim=(-0.03, 1.12))
     axes[0].set_ylabel("singular values")
 
 
-def draw_approach(ax: Axes, scales: Array, far: Array) -> None:
-    """Distances (instances, scales) of the flow from the path of the algorithm over the scale of the start."""
+def plot_approach(ax: Axes, scales: Array, far: Array) -> None:
+    """Distances (B, S) of the flow from the path over the scale of the start."""
     ax.plot(scales, far.T, "o-", color=PALETTE["blue"], linewidth=1.3)
     ax.axhline(1e-3, color=PALETTE["gray"], linestyle="--", linewidth=1.2)
     ax.annotate(
@@ -123,11 +121,10 @@ def draw_approach(ax: Axes, scales: Array, far: Array) -> None:
     )
 
 
-def draw_stages(ax: Axes, path: Array, flows: Mapping[str, Array]) -> None:
-    """Eigenvalues of W over tr W along the path of the algorithm (K, d, d) and along flows."""
+def plot_stages(ax: Axes, path: Array, flows: Mapping[str, Array]) -> None:
+    """Eigenvalues (K, d) over tr W along the path of the algorithm and along flows."""
 
-    def plot(products: Array, **style: object) -> None:
-        values = np.linalg.eigvalsh(products)[:, ::-1]
+    def plot(values: Array, **style: object) -> None:
         ax.plot(values.sum(1), values[:, :4], **style)  # type: ignore[arg-type]
 
     plot(
@@ -137,10 +134,10 @@ def draw_stages(ax: Axes, path: Array, flows: Mapping[str, Array]) -> None:
         alpha=0.45,
         linestyle="-",
     )
-    for (name, products), (color, style) in zip(
+    for (name, values), (color, style) in zip(
         flows.items(), (("orange", "--"), ("blue", "-")), strict=False
     ):
-        plot(products, color=PALETTE[color], linestyle=style, linewidth=1.4)
+        plot(values, color=PALETTE[color], linestyle=style, linewidth=1.4)
         ax.annotate(
             name,
             (0.03, 0.93 - 0.09 * (color == "blue")),
@@ -156,8 +153,8 @@ def draw_stages(ax: Axes, path: Array, flows: Mapping[str, Array]) -> None:
     ax.set(xlabel="tr $W$", ylabel="eigenvalues of $W$", title="One at a time")
 
 
-def draw_errors(ax: Axes, nuclear: Array, errors: Mapping[int, Array]) -> None:
-    """Error of descent over the error of the least nuclear norm, one mark an instance, by depth."""
+def plot_errors(ax: Axes, nuclear: Array, errors: Mapping[int, Array]) -> None:
+    """Error of descent over that of the least nuclear norm, one mark a matrix."""
     ends = np.array([8e-3, 1.0])
     ax.fill_between(
         ends, ends / 10, 1e-6, color=PALETTE["green"], alpha=0.12, linewidth=0
@@ -192,13 +189,15 @@ def draw_errors(ax: Axes, nuclear: Array, errors: Mapping[int, Array]) -> None:
     )
 
 
-def draw_recovery(
+def plot_recovery(
     ax: Axes,
     shares: Sequence[float],
     recovered: Mapping[str, Sequence[float]],
     freedom: float,
 ) -> None:
-    """The fraction of matrices recovered over the share of entries observed; `freedom`: unknowns over entries."""
+    """The fraction of matrices recovered over the share of entries observed; `freedom`:
+    unknowns over entries.
+    """
     for name, values in recovered.items():
         color, style, mark = _METHODS[name]
         ax.plot(shares, values, marker=mark, color=PALETTE[color], linestyle=style)

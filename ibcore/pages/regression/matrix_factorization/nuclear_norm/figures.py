@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 _MARKS = ("o", "s", "D", "^", "v", "P", "X", "*")
 
 
-def draw_matrix(
+def plot_matrix(
     ax: Axes, matrix: Array, rows: Sequence[int], columns: Sequence[int]
 ) -> None:
     """The entries of a matrix (p, q), their size as shade, the observed ones framed."""
@@ -51,7 +51,7 @@ def draw_matrix(
         spine.set_visible(False)
 
 
-def draw_traces(
+def plot_traces(
     ax: Axes,
     scales: Array,
     traces: Array,
@@ -59,7 +59,8 @@ def draw_traces(
     rank_one: float,
     chosen: int | None = None,
 ) -> None:
-    """Traces (B, K) over the scale of the start (K,), between the least nuclear norm and that of rank one.
+    """Traces (B, K) over the scale of the start (K,), between the least nuclear norm
+    and that of rank one.
 
     chosen: the scale whose mark is enlarged, by its position.
     """
@@ -106,8 +107,8 @@ def draw_traces(
     )
 
 
-def draw_excess(ax: Axes, scales: Array, excess: Array) -> None:
-    """Trace over the least nuclear norm, minus 1, of each problem (P, K) over the scale (K,)."""
+def plot_excess(ax: Axes, scales: Array, excess: Array) -> None:
+    """Trace over the least nuclear norm, minus 1, (P, K) over the scale (K,)."""
     for row, mark in zip(excess, _MARKS * len(excess), strict=False):
         ax.plot(scales, row, "-", color=PALETTE["blue"], marker=mark, linewidth=1.2)
     ax.set(
@@ -118,8 +119,8 @@ def draw_excess(ax: Axes, scales: Array, excess: Array) -> None:
     )
 
 
-def draw_errors(ax: Axes, scales: Array, errors: Array, predicted: Array) -> None:
-    """Recovery errors (P, K) over the scale (K,), each with a thin line of its predicted exponent (P,)."""
+def plot_errors(ax: Axes, scales: Array, errors: Array, predicted: Array) -> None:
+    """Recovery errors (P, K) over the scale, with lines of their exponents (P,)."""
     order = np.argsort(predicted)
     for position, color, mark, style in (
         (0, "red", "s", "--"),
@@ -147,10 +148,10 @@ def draw_errors(ax: Axes, scales: Array, errors: Array, predicted: Array) -> Non
     )
 
 
-def draw_spectrum_ratio(
+def plot_spectrum_ratio(
     ax: Axes, scales: Array, ratios: Array, exponent: float
 ) -> None:
-    """Second over first eigenvalue (B, K) over the scale (K,), with a line of the predicted exponent."""
+    """Second over first eigenvalue (B, K) over the scale, with a line."""
     for row, mark in zip(ratios, _MARKS * len(ratios), strict=False):
         ax.plot(scales, row, mark, color=PALETTE["blue"], markersize=4.5)
     law = (

@@ -1,16 +1,16 @@
 import pytest
 
-from ibcore.demonstrations.nuclear_norm import (
+from ibcore.pages.regression.matrix_factorization.nuclear_norm.explorers import (
     RATIOS,
     SCALES,
     completions,
-    draw_completion,
-    sense,
+    explore_completion,
 )
+from ibcore.pages.regression.matrix_factorization.nuclear_norm.runs import sense
 
 
 def test_a_frame_shows_the_matrix_and_says_where_the_trace_is():
-    fig, sentence = draw_completion(3.0, 1e-8)
+    fig, sentence = explore_completion(3.0, 1e-8)
     left, right = fig.axes
     assert len(left.texts) == 16
     assert len(left.patches) == 6
@@ -32,3 +32,9 @@ def test_many_observations_leave_no_choice():
     (found,) = sense([24], problems=1)
     assert max(found.factorized, found.nuclear) < 1e-4
     assert found.ratio == pytest.approx(1, abs=1e-4)
+
+
+def test_every_position_of_the_sliders_says_something_of_its_own():
+    positions = [(ratio, scale) for ratio in RATIOS for scale in SCALES]
+    sentences = {explore_completion(*position)[1] for position in positions}
+    assert len(sentences) == len(positions)

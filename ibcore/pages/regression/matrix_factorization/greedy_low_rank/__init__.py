@@ -1,0 +1,1 @@
+"""Greedy low-rank learning: rank as the bias of matrix factorization."""

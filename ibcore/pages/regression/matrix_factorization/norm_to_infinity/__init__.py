@@ -1,0 +1,1 @@
+"""Norms that go to infinity: a completion whose free entry runs away."""

@@ -1,0 +1,1 @@
+"""Matrix factorization and the nuclear norm."""
