@@ -19,7 +19,7 @@ _NORMS = (
 )
 
 
-def draw_points(ax: Axes, X: Array, y: Array, found: Array, predicted: Array) -> None:
+def plot_points(ax: Axes, X: Array, y: Array, found: Array, predicted: Array) -> None:
     """Points of two classes in the plane, the line of the parameters found, and the predicted line (dashed)."""
     ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
     ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
@@ -44,7 +44,7 @@ def draw_points(ax: Axes, X: Array, y: Array, found: Array, predicted: Array) ->
     )
 
 
-def draw_unit_balls(ax: Axes, found: Array, optima: Sequence[Array]) -> None:
+def plot_unit_balls(ax: Axes, found: Array, optima: Sequence[Array]) -> None:
     """The three unit balls with the max-margin point of each norm on its own, and the ray of the parameters found."""
     angle = np.linspace(0, 2 * np.pi, 201)
     circle = np.stack([np.cos(angle), np.sin(angle)])
@@ -83,7 +83,7 @@ def draw_unit_balls(ax: Axes, found: Array, optima: Sequence[Array]) -> None:
     )
 
 
-def draw_rates(ax: Axes, steps: Array, gaps: Mapping[str, Array]) -> None:
+def plot_rates(ax: Axes, steps: Array, gaps: Mapping[str, Array]) -> None:
     """Relative margin gaps (K, B) over the number of steps, one bundle for each schedule, labeled at its end."""
     for (name, bundle), color, style in zip(
         gaps.items(), ("blue", "orange", "red"), ("-", "--", ":"), strict=True
@@ -115,7 +115,7 @@ def draw_rates(ax: Axes, steps: Array, gaps: Mapping[str, Array]) -> None:
     )
 
 
-def draw_norm_gaps(
+def plot_norm_gaps(
     axes: Sequence[Axes], steps: Array, gaps: Mapping[str, Array]
 ) -> None:
     """For each method a panel with its gaps (K, B, 3) in three norms over the number of steps; bar at 1e-3."""
@@ -145,7 +145,7 @@ def draw_norm_gaps(
     axes[0].set_ylabel("relative margin gap")
 
 
-def draw_distances(
+def plot_distances(
     ax: Axes, names: Sequence[str], early: Array, late: Array, norms: Array
 ) -> None:
     """Distance to the flow's parameters (M, B) at a tenth of the time and at its end, beside the norm (B,) at the end.

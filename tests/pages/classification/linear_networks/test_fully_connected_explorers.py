@@ -1,14 +1,19 @@
+import itertools
+
 import pytest
 import torch
 
-from ibcore.demonstrations.fully_connected import (
+from ibcore.oracles.max_margin import max_margin
+from ibcore.oracles.support_vectors import spans
+from ibcore.pages.classification.linear_networks.fully_connected.explorers import (
+    DEPTHS,
+    LOG_LOSSES,
+    SCALES,
     compare_routes,
-    draw_network,
+    explore_network,
     leaning_clouds,
     trained,
 )
-from ibcore.oracles.max_margin import max_margin
-from ibcore.oracles.support_vectors import spans
 
 
 def test_the_clouds_have_the_stated_solution():
@@ -23,11 +28,24 @@ def test_the_clouds_have_the_stated_solution():
 
 
 def test_a_frame_tells_angle_and_rank():
-    figure, sentence = draw_network(2, 0.1, -1e6)
+    figure, sentence = explore_network(2, 0.1, -1e6)
     assert len(figure.axes) == 2
     assert "Depth 2 at log L = -1,000,000: the line is 0.0" in sentence
     assert "second singular value" in sentence
-    assert "second" not in draw_network(1, 1.0, -4.0)[1]
+    assert "second" not in explore_network(1, 1.0, -4.0)[1]
+
+
+def test_every_position_of_the_explorer_draws_another_picture():
+    frames = {}
+    for position in itertools.product(DEPTHS, SCALES, LOG_LOSSES):
+        fig, sentence = explore_network(*position)
+        data = [
+            line.get_xydata().round(12).tobytes()
+            for ax in fig.axes
+            for line in ax.lines
+        ]
+        frames[sentence, b"".join(data)] = position
+    assert len(frames) == len(DEPTHS) * len(SCALES) * len(LOG_LOSSES)
 
 
 def test_runs_are_kept_and_reach_their_stops():

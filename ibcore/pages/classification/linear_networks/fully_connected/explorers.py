@@ -10,22 +10,27 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.dynamics.explicit import descend
-from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
-from ibcore.figures.fully_connected import draw_decision, draw_spectra
 from ibcore.figures.style import figure
 from ibcore.losses import Exponential
 from ibcore.measures.directions import sin_angle
 from ibcore.models.deep_linear import DeepLinear, random_start
 from ibcore.oracles.max_margin import MaxMargin, max_margin
+from ibcore.pages.classification.linear_networks.fully_connected.figures import (
+    plot_decision,
+    plot_spectra,
+)
+from ibcore.pages.classification.linear_networks.fully_connected.runs import (
+    WIDTH,
+    follow,
+)
 from ibcore.problems.separable import Classification
 from ibcore.threads import threads
 
 DEPTHS = (1, 2, 3, 4)
 SCALES = (0.1, 1.0)
 LOG_LOSSES = (-4.0, -100.0, -1e6)
-WIDTH = 5
 
 
 def leaning_clouds() -> Classification:
@@ -49,11 +54,11 @@ def trained(depth: int) -> tuple[DeepLinear, Tensor, MaxMargin]:
     model = DeepLinear(data.signed, (WIDTH,) * (depth - 1))
     unit = random_start(model, 1, 1.0, torch.Generator().manual_seed(depth))
     start = torch.cat([scale * unit for scale in SCALES])
-    run = flow(model, Exponential(), start, log_loss=list(LOG_LOSSES))
+    run = follow(model, Exponential(), start, LOG_LOSSES)
     return model, run.theta, max_margin(data.X, data.y)
 
 
-def draw_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, str]:
+def explore_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, str]:
     """The decision line of the network beside the singular values of its hidden layers."""
     model, thetas, best = trained(depth)
     theta = thetas[LOG_LOSSES.index(log_loss), SCALES.index(scale)]
@@ -63,8 +68,8 @@ def draw_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, str
     ]
     data = leaning_clouds()
     fig, (left, right) = figure(2, height=3.1)
-    draw_decision(left, data.X.numpy(), data.y.numpy(), w.numpy(), best.primal.numpy())
-    draw_spectra(right, spectra)
+    plot_decision(left, data.X.numpy(), data.y.numpy(), w.numpy(), best.primal.numpy())
+    plot_spectra(right, spectra)
     sentence = f"Depth {depth} at log L = {log_loss:,.0f}: the line is {degrees:.2g} degrees from the max-margin line"
     if spectra:
         worst = max(float(values[1] / values[0]) for values in spectra)
@@ -87,8 +92,8 @@ def degrees_off(depth: int, scale: float, log_loss: float) -> float:
 def compare_routes(depth: int, steps: int) -> list[tuple[str, float, float]]:
     """Gradient descent and the flow on `leaning_clouds`: name, log L, degrees to the max-margin direction.
 
-    Descent takes `steps` steps of size 0.05, the flow goes to log L = -1e10, both from the smaller of the
-    explorer's starts.
+    Descent takes `steps` steps of size 0.05, the flow goes to log L = -1e10, both from
+    the smaller of the explorer's starts.
     """
     data = leaning_clouds()
     model = DeepLinear(data.signed, (WIDTH,) * (depth - 1))
@@ -96,11 +101,12 @@ def compare_routes(depth: int, steps: int) -> list[tuple[str, float, float]]:
     start = SCALES[0] * random_start(
         model, 1, 1.0, torch.Generator().manual_seed(depth)
     )
+    objective = Objective(model, Exponential())
     runs = {
         "gradient descent": descend(
-            Objective(model, Exponential()), start, constant(0.05), steps=[steps]
+            objective, start, constant(0.05), steps=[steps], max_seconds=math.inf
         ),
-        "log-time flow": flow(model, Exponential(), start, log_loss=-1e10),
+        "log-time flow": follow(model, Exponential(), start, -1e10),
     }
     return [
         (

@@ -20,14 +20,16 @@ from ibcore.dynamics.directions import (
 )
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
-from ibcore.dynamics.paces import constant, decaying
-from ibcore.explore import Choice, Explorer, explore
-from ibcore.figures.optimizers import draw_points, draw_unit_balls
+from ibcore.dynamics.paces import decaying
 from ibcore.figures.style import figure
 from ibcore.losses import Exponential
 from ibcore.models import Linear
 from ibcore.oracles.max_margin import max_margin
 from ibcore.oracles.norm_margin import norm_max_margin
+from ibcore.pages.classification.extensions.optimizers.figures import (
+    plot_points,
+    plot_unit_balls,
+)
 from ibcore.problems.separable import Classification
 from ibcore.threads import threads
 
@@ -39,6 +41,7 @@ _NORM = {
     "Adam, epsilon 0": math.inf,
     "Adam, epsilon 1e-8": math.inf,
 }
+_WORDS = {1.0: "l1", 2.0: "l2", math.inf: "l-infinity"}
 OPTIMIZERS = (
     "gradient descent",
     "coordinate descent",
@@ -75,7 +78,8 @@ def three_answers() -> Classification:
 class Found:
     """Parameters (K, M, 2) of M optimizers after K step counts, and the predicted direction of each, (M, 2).
 
-    For Adam with epsilon this is the direction it takes first; its limit with small fixed steps is that of l2.
+    For Adam with epsilon this is the direction it takes first; its limit with small
+    fixed steps is that of l2.
     optima: (3, 2), the largest margins in l1, l2 and l_inf.
     """
 
@@ -89,7 +93,8 @@ class Found:
 def directions() -> Found:
     """All `OPTIMIZERS` on `three_answers` from w = 0 with the exponential loss, after each of `STEPS`.
 
-    Gradient, coordinate and sign descent and AdaGrad take steps over the loss, Adam steps that decay like k^-1/4.
+    Gradient, coordinate and sign descent and AdaGrad take steps over the loss, Adam
+    steps that decay like k^-1/4.
     """
     data, M = three_answers(), len(OPTIMIZERS)
     maps: tuple[Direction, ...] = (
@@ -127,67 +132,26 @@ def _degrees(v: Tensor) -> float:
     return abs(math.degrees(math.atan2(float(v[1]), float(v[0]))))
 
 
-def draw_direction(optimizer: str, steps: int) -> tuple[Figure, str]:
+def explore_direction(optimizer: str, steps: int) -> tuple[Figure, str]:
     """The line and the direction of w that an optimizer has reached, against its predicted limit."""
     found, data, m = directions(), three_answers(), OPTIMIZERS.index(optimizer)
     w, predicted = found.w[STEPS.index(steps), m], found.predicted[m]
     fig, (left, right) = figure(2, height=3.3)
-    draw_points(left, data.X.numpy(), data.y.numpy(), w.numpy(), predicted.numpy())
-    draw_unit_balls(right, w.numpy(), [row.numpy() for row in found.optima])
-    angle, target = _degrees(w), _degrees(predicted)
-    goal = (
-        "its own limiting norm"
-        if optimizer == "AdaGrad"
-        else {1.0: "the l1 norm", 2.0: "the l2 norm", math.inf: "the l-infinity norm"}[
-            _NORM[optimizer]
-        ]
-    )
+    plot_points(left, data.X.numpy(), data.y.numpy(), w.numpy(), predicted.numpy())
+    plot_unit_balls(right, w.numpy(), [row.numpy() for row in found.optima])
     after = (
         f", that in the l2 norm, its limit with small fixed steps, at {_degrees(found.optima[1]):.1f}"
         if optimizer == "Adam, epsilon 1e-8"
         else ""
     )
     return fig, (
-        f"{optimizer[0].upper()}{optimizer[1:]} after {steps:,} steps points "
-        f"{angle:.1f} degrees above the horizontal axis. The largest margin in {goal} "
-        f"is at {target:.1f} degrees{after}."
+        f"{optimizer[0].upper()}{optimizer[1:]} after {steps:,} steps points {_degrees(w):.1f} degrees above the "
+        f"horizontal axis. The largest margin in {_goal(optimizer)} is at {_degrees(predicted):.1f} degrees{after}."
     )
 
 
-def optimizer_explorer() -> Explorer:
-    """Choose the optimizer and the number of steps."""
-    return explore(
-        draw_direction,
-        title="One data set, several widest streets",
-        optimizer=Choice("Optimizer", list(OPTIMIZERS)),
-        steps=Choice("Steps", STEPS, start=0, format="{:,}"),
-    )
-
-
-@threads()
-def margin_gaps(
-    data: Classification,
-    optimizer: Direction,
-    step_size: float,
-    *,
-    steps: int,
-    over_loss: bool = True,
-) -> dict[str, float]:
-    """Relative margin gaps in l1, l2 and l_inf of what an optimizer finds on the reader's data from w = 0."""
-    start = torch.zeros(1, data.X.shape[1], dtype=data.X.dtype)
-    run = descend(
-        Objective(Linear(data.signed), Exponential()),
-        start,
-        constant(step_size, over_loss=over_loss),
-        steps=[steps],
-        direction=optimizer,
-    )
-    w = run.theta[0, 0]
-    least = float((data.signed @ w).min())
-    return {
-        name: 1
-        - least
-        / float(torch.linalg.vector_norm(w, p))
-        / norm_max_margin(data.X, data.y, p).margin
-        for name, p in (("l1", 1.0), ("l2", 2.0), ("l_inf", math.inf))
-    }
+def _goal(optimizer: str) -> str:
+    """The norm of the predicted limit, in words."""
+    if optimizer == "AdaGrad":
+        return "its own limiting norm"
+    return f"the {_WORDS[_NORM[optimizer]]} norm"

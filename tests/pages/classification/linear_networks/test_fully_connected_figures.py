@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
 
-from ibcore.figures.fully_connected import draw_alignment, draw_directions, draw_spectra
 from ibcore.figures.style import figure
+from ibcore.pages.classification.linear_networks.fully_connected.figures import (
+    plot_alignment,
+    plot_decision,
+    plot_directions,
+    plot_spectra,
+)
 
 LEVELS = -np.array([[1e2, 1e2], [1e10, 1e10]])
 
@@ -10,7 +15,7 @@ LEVELS = -np.array([[1e2, 1e2], [1e10, 1e10]])
 def test_lines_have_the_predicted_slopes_through_the_last_marks():
     fig, axes = figure(2)
     sines = np.array([[0.1, 0.2], [1e-9, 1e-4]])
-    draw_directions(axes, np.array([True, False]), {2: LEVELS}, {2: sines})
+    plot_directions(axes, np.array([True, False]), {2: LEVELS}, {2: sines})
     for ax, exponent, last in zip(axes, (-1.0, -0.5), (1e-9, 1e-4), strict=True):
         line = next(line for line in ax.lines if line.get_marker() == "None")
         x, y = (
@@ -24,7 +29,7 @@ def test_lines_have_the_predicted_slopes_through_the_last_marks():
 
 def test_alignment_doubles_the_exponent():
     _, axes = figure(2)
-    draw_alignment(axes, {4: LEVELS}, {4: np.ones((2, 2))}, {4: np.ones((2, 2))})
+    plot_alignment(axes, {4: LEVELS}, {4: np.ones((2, 2))}, {4: np.ones((2, 2))})
     falls = []
     for ax in axes:
         line = next(line for line in ax.lines if line.get_marker() == "None")
@@ -34,5 +39,24 @@ def test_alignment_doubles_the_exponent():
 
 def test_a_network_without_hidden_layers_says_so():
     _, ax = figure()
-    draw_spectra(ax, [])
+    plot_spectra(ax, [])
     assert ax.texts[0].get_text() == "no hidden layer"
+
+
+def test_the_largest_singular_value_of_every_layer_is_one():
+    _, ax = figure()
+    plot_spectra(ax, [np.array([4.0, 1.0]), np.array([2.0, 0.2])])
+    values = [list(line.get_ydata()) for line in ax.lines]
+    assert values == [[1.0, 0.25], [1.0], [1.0, 0.1], [1.0]]
+    assert not ax.texts
+
+
+def test_decision_lines_are_orthogonal_to_their_predictors():
+    _, ax = figure()
+    X, y = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([1.0, -1.0])
+    w, best = np.array([2.0, 1.0]), np.array([1.0, 0.0])
+    plot_decision(ax, X, y, w, best)
+    dashed, solid = ax.lines[-2:]
+    assert np.abs(dashed.get_xydata() @ best).max() < 1e-12
+    assert np.abs(solid.get_xydata() @ w).max() < 1e-12
+    assert (dashed.get_linestyle(), solid.get_linestyle()) == ("--", "-")

@@ -20,7 +20,7 @@ _DEPTHS = {
 }
 
 
-def draw_decision(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
+def plot_decision(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
     """Points of two classes in the plane with the decision lines of w (solid) and of the max-margin w (dashed)."""
     ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
     ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
@@ -45,7 +45,7 @@ def draw_decision(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
     )
 
 
-def draw_spectra(ax: Axes, spectra: Sequence[Array]) -> None:
+def plot_spectra(ax: Axes, spectra: Sequence[Array]) -> None:
     """Singular values of each hidden layer relative to its largest, one column of marks a layer."""
     for j, values in enumerate(spectra, start=1):
         relative = values / values[0]
@@ -66,7 +66,7 @@ def draw_spectra(ax: Axes, spectra: Sequence[Array]) -> None:
         ax.annotate("no hidden layer", (2, 3e-3), ha="center", color=PALETTE["gray"])
 
 
-def draw_laws(
+def plot_laws(
     ax: Axes,
     log_losses: Mapping[int, Array],
     values: Mapping[int, Array],
@@ -109,7 +109,7 @@ def label_depths(ax: Axes, values: Mapping[int, Array]) -> None:
         )
 
 
-def draw_directions(
+def plot_directions(
     axes: Sequence[Axes],
     spanned: Array,
     log_losses: Mapping[int, Array],
@@ -125,14 +125,14 @@ def draw_directions(
             for part in (log_losses, sines)
         )
         exponents = {k: -1.0 if chosen is marked else -1 / k for k in values}
-        draw_laws(ax, losses, values, exponents, "")
+        plot_laws(ax, losses, values, exponents, "")
         ax.set(title=title)
     label_depths(axes[1], values)
     axes[0].annotate("all depths", (1e7, 1e-6), color=PALETTE["gray"])
     axes[0].set_ylabel("sin of the angle")
 
 
-def draw_alignment(
+def plot_alignment(
     axes: Sequence[Axes],
     log_losses: Mapping[int, Array],
     ratios: Mapping[int, Array],
@@ -148,6 +148,6 @@ def draw_alignment(
         strict=True,
     ):
         values = {k: np.asarray(v) for k, v in part.items()}
-        draw_laws(ax, losses, values, {k: -power / k for k in values}, "")
+        plot_laws(ax, losses, values, {k: -power / k for k in values}, "")
         ax.set(title=label)
         label_depths(ax, values)
