@@ -94,11 +94,6 @@ class Verdict:
     measured: Any = None
 
     @property
-    def data(self) -> Mapping[str, Any]:
-        """Arrays behind the numbers, for figures."""
-        return self.evidence.data
-
-    @property
     def stands(self) -> bool:
         """Every check holds and the control is refuted."""
         return self.evidence.holds and self.evidence.control.refuted
@@ -134,10 +129,9 @@ class Claim:
     """A statement with its source and what puts it to the test.
 
     statement: what holds, in words, with formulas in LaTeX between dollar signs.
-    draw, measure, experiment: the three steps. Problems are draw(setting, **sizes);
-        measure(problems, setting) is what was measured on them; experiment(measured)
-        judges it. A claim in one step has no `draw` and `measure`, and its
-        experiment(setting, **sizes) does all.
+    draw, measure, judge: the three steps. Problems are draw(setting, **sizes);
+        measure(problems, setting) is what was measured on them; judge(measured) is the
+        evidence.
     own: problems from a reader's data, own(setting, X, y, **sizes), for claims whose
     truth is not planted.
     """
@@ -148,9 +142,9 @@ class Claim:
     source: str
     statement: str
     sizes: Mapping[str, Mapping[str, Any]]
-    experiment: Callable[..., Evidence]
-    draw: Callable[..., Any] | None = None
-    measure: Callable[..., Any] | None = None
+    draw: Callable[..., Any]
+    measure: Callable[[Any, Setting], Any]
+    judge: Callable[[Any], Evidence]
     own: Callable[..., Any] | None = None
 
     def verify(
@@ -172,7 +166,9 @@ class Claim:
         sizes = self._sizes(setting, override)
         start = time.perf_counter()
         with threads():
-            measured, evidence = self._evidence(setting, sizes, data)
+            problems = self.problems(setting, data, **sizes)
+            measured = on_cpu(self.measure(problems, setting))
+            evidence = self.judge(measured)
         if data is None:
             self._enough(evidence)
         return Verdict(self, setting, evidence, time.perf_counter() - start, measured)
@@ -189,16 +185,14 @@ class Claim:
         Raises `InvalidInput` for data where the claim takes none, or not these.
         """
         sizes = self._sizes(setting, override)
-        if data is None and self.draw is not None:
+        if data is None:
             return self.draw(setting, **sizes)
-        if data is not None and self.own is not None:
-            return self.own(setting, *data, **sizes)
-        raise InvalidInput(
-            f"claim {self.id} takes no data: what it predicts is known of problems "
-            "that it draws itself."
-            if data is not None
-            else f"claim {self.id} draws its problems where it measures them."
-        )
+        if self.own is None:
+            raise InvalidInput(
+                f"claim {self.id} takes no data: what it predicts is known of problems "
+                "that it draws itself."
+            )
+        return self.own(setting, *data, **sizes)
 
     def _sizes(self, setting: Setting, override: Mapping[str, Any]) -> dict[str, Any]:
         known = self.sizes[setting.preset]
@@ -209,18 +203,6 @@ class Claim:
                 f"are {', '.join(known)}."
             )
         return {**known, **override}
-
-    def _evidence(
-        self,
-        setting: Setting,
-        sizes: dict[str, Any],
-        data: tuple[object, object] | None,
-    ) -> tuple[Any, Evidence]:
-        if data is None and self.measure is None:
-            return None, self.experiment(setting, **sizes)
-        problems = self.problems(setting, data, **sizes)
-        measured = on_cpu(self.measure(problems, setting))  # type: ignore[misc]
-        return measured, self.experiment(measured)
 
     def _enough(self, evidence: Evidence) -> None:
         """What a check asks of its members, and a theorem of its checks."""
@@ -249,34 +231,29 @@ def claim(
     quick: Mapping[str, Any],
     book: Mapping[str, Any],
     full: Mapping[str, Any],
-    draw: Callable[..., Any] | None = None,
-    measure: Callable[..., Any] | None = None,
+    draw: Callable[..., Any],
+    measure: Callable[[Any, Setting], Any],
     own: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Evidence]], Claim]:
     """Register the function below as a claim; `quick`, `book` and `full` are the
     keyword sizes of its draw.
 
-    With `draw` and `measure` the function is the judgment, of what was measured;
-    without them it is the whole experiment. See `Claim`.
+    The function is the judgment of what was measured. See `Claim`.
     """
     one_of("kind", kind, KINDS)
-    if (draw is None) != (measure is None) or (own is not None and draw is None):
-        raise InvalidInput(
-            "a claim has draw= and measure= both or neither, and own= beside them."
-        )
 
-    def register(experiment: Callable[..., Evidence]) -> Claim:
-        identifier = experiment.__name__.replace("_", "-")
+    def register(judge: Callable[[Any], Evidence]) -> Claim:
+        identifier = judge.__name__.replace("_", "-")
         entry = Claim(
             identifier,
-            page_of(experiment.__module__),
+            page_of(judge.__module__),
             kind,
             source,
             statement,
             {"quick": quick, "book": book, "full": full},
-            experiment,
             draw,
             measure,
+            judge,
             own,
         )
         REGISTRY[identifier] = entry
@@ -286,12 +263,9 @@ def claim(
 
 
 def page_of(module: str) -> str:
-    """The page whose claims a module holds: its path below `ibcore.claims`, or its room
-    below `ibcore.pages`.
+    """The page whose claims a module holds: its room below `ibcore.pages`.
 
     In a room the claims stand in `claims.py`, or in the modules of a folder `claims`.
     """
-    below = module.removeprefix("ibcore.claims.")
-    if module.startswith("ibcore.pages."):
-        below = module.removeprefix("ibcore.pages.").partition(".claims")[0]
+    below = module.removeprefix("ibcore.pages.").partition(".claims")[0]
     return below.replace(".", "/")

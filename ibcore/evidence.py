@@ -334,14 +334,12 @@ class Evidence:
     """The outcome of one claim at one seed.
 
     checks: every one must hold.      control: must be refuted.
-    data: arrays behind the numbers, for figures; never printed or stored.
     notes: counts a reader must know, such as draws rejected by a stated condition.
     broken: why members broke down, one sentence each.
     """
 
     checks: tuple[Check, ...]
     control: Control
-    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: Mapping[str, float | int | str] = field(default_factory=dict)
     broken: tuple[str, ...] = ()
 

@@ -25,7 +25,7 @@ class Conformance:
         measured.save(verdict.measured, tmp_path / "measured.pt")
         loaded = measured.load(tmp_path / "measured.pt")
         claim = request.module.CLAIMS[name]
-        assert claim.experiment(loaded) == verdict.evidence
+        assert claim.judge(loaded) == verdict.evidence
 
 
 class UnbrokenConformance(Conformance):

@@ -13,6 +13,15 @@ from ibcore.claims import Claim
 from ibcore.evidence import Check, Control, Evidence
 
 
+def steps(experiment):
+    """The three steps of a claim whose `experiment(setting, **sizes)` gives its evidence."""
+    return {
+        "draw": lambda _setting, **sizes: sizes,
+        "measure": lambda sizes, setting: experiment(setting, **sizes),
+        "judge": lambda evidence: evidence,
+    }
+
+
 def made_up(experiment):
     return Claim(
         experiment.__name__.replace("_", "-"),
@@ -21,7 +30,7 @@ def made_up(experiment):
         "nobody",
         "It holds.",
         {preset: {"runs": 1} for preset in ("quick", "book", "full")},
-        experiment,
+        **steps(experiment),
     )
 
 

@@ -20,7 +20,7 @@ BOTTOM = {
     "batch",
     "linear_algebra",
 }
-JOINS = {"claims", "demonstrations", "pages"}
+JOINS = {"pages"}
 LOWER = {
     "problems",
     "models",
@@ -61,12 +61,7 @@ def imported(path: Path) -> set[str]:
 )
 def test_imports_point_downwards(path):
     own = path.relative_to(PACKAGE).with_suffix("").parts[0]
-    allowed = (
-        {own}
-        | BOTTOM
-        | (LOWER if own in JOINS else set())
-        | ({"pages"} if own in {"claims", "demonstrations"} else set())
-    )
+    allowed = {own} | BOTTOM | (LOWER if own in JOINS else set())
     if own in BOTTOM | LOWER | JOINS:
         assert imported(path) <= allowed, (
             f"{path.name} may import from ibcore: {', '.join(sorted(allowed))}"

@@ -8,6 +8,7 @@ from ibcore.claims import Claim, Setting
 from ibcore.evidence import Check, Control, Evidence, attempt
 from ibcore.report import show_verdicts, verdict_table
 from ibcore.validation import InvalidInput
+from tests.made_up import steps
 
 NAN, INF = math.nan, math.inf
 ABOUT = {"tag": "proved", "reason": "a theorem"}
@@ -156,7 +157,7 @@ def test_a_claim_that_draws_too_few_members_for_a_share_is_refused():
         return Evidence((check,), Control("b", check))
 
     sizes = {preset: {"runs": 8} for preset in ("quick", "book", "full")}
-    made = Claim("a", "page", "theorem", "made up", "a", sizes, experiment)
+    made = Claim("a", "page", "theorem", "made up", "a", sizes, **steps(experiment))
     assert made.verify().evidence.holds
     with pytest.raises(InvalidInput, match="share of 7 members, expected at least 8"):
         made.verify(runs=7)
@@ -282,18 +283,19 @@ def made(measured=0.5, control=2.0):
                 close(1, 1.0004, atol=1e-2),
             ),
             Control("reversed", at_least(control, 1)),
-            {"array": np.ones(count)},
-            {"seed": setting.seed},
+            {"seed": setting.seed, "count": count},
         )
 
     sizes = {"quick": {"count": 1}, "book": {"count": 2}, "full": {"count": 3}}
-    return Claim("made-up", "page", "theorem", "nobody", "It holds.", sizes, experiment)
+    return Claim(
+        "made-up", "page", "theorem", "nobody", "It holds.", sizes, **steps(experiment)
+    )
 
 
 def test_a_verdict_carries_its_record():
     verdict = made().verify(Setting("book", seed=7))
     assert verdict.stands
-    assert len(verdict.data["array"]) == 2
+    assert verdict.evidence.notes["count"] == 2
     record = verdict.as_dict()
     assert (record["id"], record["seed"], record["preset"], record["device"]) == (
         "made-up",

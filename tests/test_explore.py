@@ -13,7 +13,7 @@ import pytest
 from ibcore.explore import Choice, explore
 from ibcore.explore.still import MAX_BYTES
 from ibcore.explore.svg import figure_svg, slim
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.validation import InvalidInput
 
 WIDTHS, RATES = [16, 64, 256], [0.5, 1e-7]

@@ -14,6 +14,7 @@ from ibcore.report import show_summary, show_verdicts, tell, verdict_table
 from ibcore.report.page import number, summary_html, typeset, verdicts_html
 from ibcore.report.shown import NUMBERS, Shown
 from ibcore.report.text import required
+from tests.made_up import steps
 
 ABOUT = {"tag": "proved", "reason": "rounding"}
 
@@ -33,7 +34,7 @@ def verdict(
         "source",
         r"It holds & $w < \gamma$.",
         {},
-        lambda: None,
+        **steps(dict),
     )
     setting = Setting("quick", 0, torch.device("cpu"))
     return Verdict(claim, setting, Evidence(checks, control, broken=broken), 0.0)

@@ -3,10 +3,11 @@ import pytest
 from ibcore import selection
 from ibcore.claims import PAGES, Claim, all_claims
 from ibcore.validation import InvalidInput
+from tests.made_up import steps
 
 
 def made(identifier, page):
-    return Claim(identifier, page, "theorem", "", "", {}, dict)
+    return Claim(identifier, page, "theorem", "", "", {}, **steps(dict))
 
 
 CLAIMS = {

@@ -5,6 +5,7 @@ import pytest
 from ibcore import sizes
 from ibcore.claims import Claim
 from ibcore.validation import InvalidInput
+from tests.made_up import steps
 
 KNOWN = {
     "problems": 8,
@@ -15,7 +16,7 @@ KNOWN = {
     "sparse": False,
     "order": "first",
 }
-CLAIM = Claim("a-claim", "a/page", "theorem", "", "", {"quick": KNOWN}, dict)
+CLAIM = Claim("a-claim", "a/page", "theorem", "", "", {"quick": KNOWN}, **steps(dict))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.explore import Choice, explore
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.losses import Exponential
 from ibcore.models import Linear
 from ibcore.pages.classification.logistic_regression.claims import logistic_max_margin

@@ -21,6 +21,7 @@ from ibcore.evidence import Check, Control, Evidence
 from ibcore.ledger import Ledger
 from ibcore.validation import InvalidInput
 from tests import made_up
+from tests.made_up import steps
 
 RECORD = {"holds": True, "control": {"refuted": True}}
 
@@ -294,7 +295,7 @@ def test_a_theorem_has_a_check_that_is_proved(tag):
 
     def made(kind: str) -> Claim:
         sizes = {"quick": {}, "book": {}, "full": {}}
-        return Claim("one", "page", kind, "made up", "one", sizes, experiment)
+        return Claim("one", "page", kind, "made up", "one", sizes, **steps(experiment))
 
     with pytest.raises(ValueError, match="none of its checks is tagged 'proved'"):
         made("theorem").verify()

@@ -11,6 +11,7 @@ from claim_lists import Stored, all_stored, counts, listed, stored_verdicts
 from ibcore.claims import Claim, Setting, Verdict, all_claims
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.report.text import summary_table
+from tests.made_up import steps
 
 KINDS = ("theorem", "empirical", "open")
 
@@ -22,7 +23,7 @@ def verdict(measured: float, failure: float) -> Verdict:
         for value, tag in ((measured, "proved"), (0.0, "derived"))
     ]
     control = Check.each("y", failure, at_least=1, tag="observed", reason="a bar")
-    claim = Claim("some-claim", "page", "theorem", "", "", {}, lambda: None)
+    claim = Claim("some-claim", "page", "theorem", "", "", {}, **steps(dict))
     evidence = Evidence(tuple(checks), Control("", control))
     return Verdict(claim, Setting(), evidence, 0.0)
 

@@ -13,7 +13,7 @@ from environment import notebook_environment
 # Two pictures, by the book's style and by plain pyplot, and what a kernel takes from its user.
 CELLS = [
     """
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 fig, ax = figure()
 ax.plot([1, 2, 4], label="a curve")
 ax.legend()

@@ -138,7 +138,7 @@ CELLS = [
     "object()",
     """
 from ibcore.explore import Choice, explore
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 explore(lambda n: (figure()[0], f"The risk is {n / 8}."), title="Risk", n=Choice("n", [1, 2]))""",
     "figure()[0]",
 ]

@@ -14,21 +14,15 @@ from sphinx.directives.code import LiteralInclude, LiteralIncludeReader
 
 from ibcore.claims import PAGES, all_claims
 
-CLAIMS = ROOT / "ibcore" / "claims"
 ROOMS = ROOT / "ibcore" / "pages"
-MODULES = [
-    path.relative_to(CLAIMS).with_suffix("").as_posix()
-    for path in CLAIMS.rglob("*.py")
-    if not path.name.startswith("_")
-]
-FOLDERS = [
-    path.parent.relative_to(ROOMS).as_posix()
-    for path in (*ROOMS.rglob("claims.py"), *ROOMS.rglob("claims/"))
-]
 
 
-def test_every_module_of_claims_and_every_room_is_a_page_and_every_page_has_one():
-    assert sorted(PAGES) == sorted(MODULES + FOLDERS)
+def test_every_room_is_a_page_and_every_page_has_one():
+    rooms = [
+        path.parent.relative_to(ROOMS).as_posix()
+        for path in (*ROOMS.rglob("claims.py"), *ROOMS.rglob("claims/"))
+    ]
+    assert sorted(PAGES) == sorted(rooms)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -36,8 +30,7 @@ def test_a_page_has_an_entry_a_notebook_and_a_test(page):
     folder, _, name = page.rpartition("/")
     assert f"book/{page}" in pages(), f"add `- file: book/{page}` to _toc.yml"
     assert (ROOT / "book" / f"{page}.ipynb").is_file(), f"write book/{page}.ipynb"
-    kind = "pages" if page in FOLDERS else "claims"
-    test = ROOT / "tests" / kind / folder / f"test_{name}.py"
+    test = ROOT / "tests" / "pages" / folder / f"test_{name}.py"
     assert test.is_file(), f"write {test.relative_to(ROOT)}"
 
 
@@ -47,7 +40,7 @@ def test_a_module_in_a_folder_of_claims_holds_the_claim_of_its_name():
         own = [
             name
             for name, claim in all_claims().items()
-            if claim.experiment.__module__ == module
+            if claim.judge.__module__ == module
         ]
         assert own == [path.stem.replace("_", "-")], path
 

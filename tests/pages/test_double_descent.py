@@ -100,7 +100,7 @@ def changed(measured, **parts):
 
 
 def judged(measured):
-    return page.double_descent_linear.experiment(measured)
+    return page.double_descent_linear.judge(measured)
 
 
 def test_what_theory_says_stands(exact):
@@ -304,7 +304,7 @@ def made_up_interpolants(draws=8):
 
 
 def outcome(**parts):
-    evidence = page.benign_overfitting.experiment(
+    evidence = page.benign_overfitting.judge(
         dataclasses.replace(made_up_interpolants(), **parts)
     )
     return falls(evidence.checks), evidence.control.refuted

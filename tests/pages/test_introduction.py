@@ -62,14 +62,14 @@ def polynomials(verdicts):
 def judged_polynomials(found, degree, **changed):
     fit = replace(found.fits[degree], **changed)
     broken = replace(found, fits=found.fits | {degree: fit})
-    return page.intro_poly_overfit.experiment(broken)
+    return page.intro_poly_overfit.judge(broken)
 
 
 @pytest.mark.parametrize("degree", [3, 8, 60])
 def test_one_data_set_without_a_training_error_makes_the_claim_fall(
     polynomials, degree
 ):
-    assert fallen(page.intro_poly_overfit.experiment(polynomials)) == []
+    assert fallen(page.intro_poly_overfit.judge(polynomials)) == []
     train = poisoned(polynomials.fits[degree].train)
     names = {
         3: [
@@ -88,7 +88,7 @@ def test_one_data_set_without_a_training_error_makes_the_claim_fall(
 def test_a_data_set_without_a_test_error_is_one_that_does_not_meet_a_share(
     polynomials,
 ):
-    whole = page.intro_poly_overfit.experiment(polynomials).checks[-1]
+    whole = page.intro_poly_overfit.judge(polynomials).checks[-1]
     test = poisoned(polynomials.fits[60].test)
     share = judged_polynomials(polynomials, 60, test=test).checks[-1]
     assert share.broken == 1
@@ -101,17 +101,17 @@ def test_errors_apart_from_their_expectation_are_told(polynomials, degree):
     for field, factor in (("train", 2.0), ("excess", 5.0)):
         other = replace(expected, **{field: factor * getattr(expected, field)})
         broken = replace(polynomials, expected=polynomials.expected | {degree: other})
-        (name,) = fallen(page.intro_poly_overfit.experiment(broken))
+        (name,) = fallen(page.intro_poly_overfit.judge(broken))
         assert name.startswith(f"degree {degree}: mean")
 
 
 def test_the_control_of_polynomials_survives_with_few_points(polynomials):
     """The same measurement with ten points: there degree 8 is worse than degree 3 in nearly all data sets."""
     ratio = polynomials.fits[8].test / polynomials.fits[3].test
-    assert page.intro_poly_overfit.experiment(polynomials).control.refuted
+    assert page.intro_poly_overfit.judge(polynomials).control.refuted
     for other in (ratio, math.nan * ratio):
         broken = replace(polynomials, ratio=other)
-        assert not page.intro_poly_overfit.experiment(broken).control.refuted
+        assert not page.intro_poly_overfit.judge(broken).control.refuted
 
 
 def test_least_squares_agrees_with_numpy():
@@ -167,7 +167,7 @@ def test_a_step_limit_is_no_fit():
 def judged_labels(found, level, **changed):
     run = replace(found.runs[level], **changed)
     broken = replace(found, runs=found.runs | {level: run})
-    return fallen(page.intro_random_labels.experiment(broken))
+    return fallen(page.intro_random_labels.judge(broken))
 
 
 def test_runs_that_break_one_statement_about_labels_are_told(labels):
@@ -180,7 +180,7 @@ def test_runs_that_break_one_statement_about_labels_are_told(labels):
         "steps to fit, random over true labels"
     ]
     lost = replace(found, errors=poisoned(found.errors))
-    assert len(fallen(page.intro_random_labels.experiment(lost))) == 1
+    assert len(fallen(page.intro_random_labels.judge(lost))) == 1
 
 
 def test_corruption_that_helps_would_be_told(labels):
@@ -192,8 +192,8 @@ def test_corruption_that_helps_would_be_told(labels):
 def test_the_control_of_labels_survives_with_many_neurons(labels):
     """The same measurement of the networks of 128 neurons, which memorize random labels."""
     found = labels.measured
-    assert page.intro_random_labels.experiment(found).control.refuted
+    assert page.intro_random_labels.judge(found).control.refuted
     lost = replace(found.small, train=poisoned(found.small.train))
     for small in (found.runs[1.0], lost):
-        control = page.intro_random_labels.experiment(replace(found, small=small))
+        control = page.intro_random_labels.judge(replace(found, small=small))
         assert not control.control.refuted

@@ -60,7 +60,7 @@ def test_one_broken_network_makes_the_statements_about_all_fall(wiggly):
             first.random, **{field: poisoned(getattr(first.random, field))}
         )
         wide = (replace(first, random=random), *found.wide[1:])
-        evidence = page.smooth_or_wiggly.experiment(replace(found, wide=wide))
+        evidence = page.smooth_or_wiggly.judge(replace(found, wide=wide))
         assert len(fallen(evidence.checks)) == 1
 
 
@@ -127,7 +127,7 @@ def test_other_starts_count_in_the_judgment(wiggly):
         {"tiny": replace(found.tiny, loss=found.tiny.loss * 0)},
         {"distances": found.distances + 1},
     ):
-        evidence = page.smooth_or_wiggly.experiment(replace(found, **changed))
+        evidence = page.smooth_or_wiggly.judge(replace(found, **changed))
         assert fallen(evidence.checks)
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ibcore.figures.style import PALETTE
+from ibcore.figures import PALETTE
 from ibcore.oracles.double_descent import weak_features_parts
 from ibcore.oracles.marchenko_pastur import density, edges
 from ibcore.pages.double_descent import benign

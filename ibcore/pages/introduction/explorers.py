@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.explore import Choice, Explorer, explore
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.measures.roughness import roughness
 from ibcore.models.two_layer import TwoLayerReLU
 from ibcore.oracles.kernels import kernel_interpolant, output_layer_kernel

@@ -10,7 +10,7 @@ import torch
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from ibcore.figures.style import PALETTE
+from ibcore.figures import PALETTE
 from ibcore.pages.introduction.claims.intro_poly_overfit import Polynomials
 from ibcore.pages.introduction.claims.intro_random_labels import Labels
 from ibcore.pages.introduction.claims.smooth_or_wiggly import Curves

@@ -140,7 +140,7 @@ def poisoned(values, bad, members=1):
 def test_one_problem_that_is_off_or_without_a_number_makes_the_claim_fall(
     field, bad, which
 ):
-    judge = page.logistic_max_margin.experiment
+    judge = page.logistic_max_margin.judge
     found = made_up_limits()
     assert falls(judge(found).checks) == []
     for wrong in (bad, math.nan):
@@ -153,12 +153,12 @@ def test_the_loss_at_the_earlier_time_has_a_bar_of_its_own():
     products = made_up_limits().products
     products[0, 0] = 1.08
     lost = dataclasses.replace(made_up_limits(), products=products)
-    assert falls(page.logistic_max_margin.experiment(lost).checks) == [5]
+    assert falls(page.logistic_max_margin.judge(lost).checks) == [5]
 
 
 def test_a_control_without_numbers_refutes_nothing():
     found = made_up_limits()
-    judge = page.logistic_max_margin.experiment
+    judge = page.logistic_max_margin.judge
     assert judge(found).control.refuted
     lost = dataclasses.replace(
         found, elsewhere=poisoned(found.elsewhere[None], math.nan, 3)[0]
@@ -172,7 +172,7 @@ def test_the_control_survives_with_the_exponential_tail(verdicts):
     assert broken == ()
     found = verdicts["logistic-max-margin"].measured
     survives = dataclasses.replace(found, elsewhere=sines)
-    assert not page.logistic_max_margin.experiment(survives).control.refuted
+    assert not page.logistic_max_margin.judge(survives).control.refuted
 
 
 def test_a_run_that_ends_early_is_told_and_takes_nobody_with_it(monkeypatch):
@@ -208,7 +208,7 @@ def made_up_rates():
 
 
 def test_rates_that_are_off_or_without_a_number_make_the_claim_fall():
-    judge = page.logistic_log_rates.experiment
+    judge = page.logistic_log_rates.judge
     found = made_up_rates()
     assert falls(judge(found).checks) == []
     assert found.slopes.tolist() == pytest.approx([-1] * 10)
@@ -227,7 +227,7 @@ def test_rates_that_are_off_or_without_a_number_make_the_claim_fall():
 def test_rates_of_a_tail_that_may_not_have_been_measured_refute_nothing():
     found = made_up_rates()
     lost = dataclasses.replace(found, turns=poisoned(found.turns[None], math.nan, 3)[0])
-    judge = page.logistic_log_rates.experiment
+    judge = page.logistic_log_rates.judge
     assert judge(found).control.refuted
     assert not judge(lost).control.refuted
 
@@ -237,7 +237,7 @@ def test_the_control_of_the_rates_survives_with_the_exponential_tail(verdicts):
     assert broken == ()
     found = verdicts["logistic-log-rates"].measured
     survives = dataclasses.replace(found, turns=turns)
-    assert not page.logistic_log_rates.experiment(survives).control.refuted
+    assert not page.logistic_log_rates.judge(survives).control.refuted
 
 
 @pytest.mark.parametrize("name", CLAIMS)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from matplotlib import pyplot as plt
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.classification.logistic_regression import figures
 from ibcore.pages.classification.logistic_regression.routes import Route
 

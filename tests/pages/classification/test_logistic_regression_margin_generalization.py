@@ -55,9 +55,7 @@ def made_up():
 
 
 def judged(**fields):
-    return page.margin_generalization.experiment(
-        dataclasses.replace(made_up(), **fields)
-    )
+    return page.margin_generalization.judge(dataclasses.replace(made_up(), **fields))
 
 
 def test_margins_that_do_not_matter_make_the_claim_fall():

@@ -148,7 +148,7 @@ def made_up(found):
 
 
 def judged(found, **fields):
-    return page.nonseparable_gd.experiment(dataclasses.replace(found, **fields))
+    return page.nonseparable_gd.judge(dataclasses.replace(found, **fields))
 
 
 def poisoned(values, bad, members):

@@ -37,12 +37,12 @@ class TestClaims(Conformance):
 def test_where_the_step_is_the_large_one_the_control_survives(verdicts):
     edge = verdicts["edge-of-stability"].measured
     large = next(c for c in edge.claimed if c.step_size == LARGE)
-    assert not page.edge_of_stability.experiment(
+    assert not page.edge_of_stability.judge(
         dataclasses.replace(edge, small=large)
     ).control.refuted
     drifts = verdicts["ngd-sqrt-loss-eos"].measured
     kept = dataclasses.replace(drifts, plain=drifts.normalized[-1])
-    assert not page.ngd_sqrt_loss_eos.experiment(kept).control.refuted
+    assert not page.ngd_sqrt_loss_eos.judge(kept).control.refuted
 
 
 def lost(values, members):
@@ -66,7 +66,7 @@ def test_digits_with_a_wide_band_are_not_asked_for_the_narrow_one(verdicts):
     both = dataclasses.replace(edge, claimed=(*edge.claimed, wide))
     assert both.narrow == edge.narrow == edge.claimed
     _, before, *_ = verdicts["edge-of-stability"].evidence.checks
-    first, second, *_ = page.edge_of_stability.experiment(both).checks
+    first, second, *_ = page.edge_of_stability.judge(both).checks
     assert (first.members, second.members) == (16, before.members + 8)
 
 
@@ -110,7 +110,7 @@ def test_drifts_without_a_number_let_no_claim_stand(verdicts):
     assert falls(_bounds(moved)) == [1]
     assert falls(_curves(moved)) == [0, 1]
     plain = dataclasses.replace(drifts, plain=drifts.plain * math.nan)
-    assert not page.ngd_sqrt_loss_eos.experiment(plain).control.refuted
+    assert not page.ngd_sqrt_loss_eos.judge(plain).control.refuted
 
 
 @pytest.mark.parametrize("values", [valleys.valley, valleys.root_valley])

@@ -115,9 +115,9 @@ def test_ends_that_do_not_grow_make_the_claim_fall(verdicts):
 def test_a_homogeneous_network_in_place_of_the_control_survives(verdicts):
     good = verdicts["reparam-sharpness"].measured
     kept = dataclasses.replace(good, smooth=good.changes[8])
-    assert not page.reparam_sharpness.experiment(kept).control.refuted
+    assert not page.reparam_sharpness.judge(kept).control.refuted
     lost = dataclasses.replace(good, smooth=good.smooth * math.nan)
-    assert not page.reparam_sharpness.experiment(lost).control.refuted
+    assert not page.reparam_sharpness.judge(lost).control.refuted
 
 
 def test_a_reader_s_data_take_the_place_of_drawn_ones():
@@ -136,12 +136,12 @@ def test_of_a_network_at_a_kink_only_the_function_is_claimed(verdicts):
     lost = poisoned(good.values, slice(None), 2)
     kinks = torch.tensor([False, False, True] + [False] * 5)
     bad = dataclasses.replace(good, values=lost, at_kink=kinks)
-    evidence = page.reparam_sharpness.experiment(bad)
+    evidence = page.reparam_sharpness.judge(bad)
     assert evidence.holds
     assert evidence.notes == {"networks left out, at a kink": 1}
     assert [check.members for check in evidence.checks[:3]] == [104, 13, 91]
     none = dataclasses.replace(good, at_kink=~torch.zeros(8, dtype=torch.bool))
-    checks = page.reparam_sharpness.experiment(none).checks
+    checks = page.reparam_sharpness.judge(none).checks
     assert falls(checks) == [2, 3, 4, 5, 6, 7]
 
 
@@ -268,7 +268,7 @@ def test_runs_that_are_lost_make_shares_fall(verdicts, name, which):
 def test_whitened_inputs_in_place_of_the_control_survive(verdicts):
     good = verdicts["flat-minima-linear-nets"].measured
     kept = dataclasses.replace(good, colored=good.balanced)
-    assert not page.flat_minima_linear_nets.experiment(kept).control.refuted
+    assert not page.flat_minima_linear_nets.judge(kept).control.refuted
 
 
 # Batch sizes
@@ -335,7 +335,7 @@ def test_noise_in_place_of_the_control_survives(verdicts):
     good = verdicts["batch-size-sharpness"].measured
     noisy = dataclasses.replace(good.full, trace=good.trace[0])
     kept = dataclasses.replace(good, full=noisy)
-    assert not page.batch_size_sharpness.experiment(kept).control.refuted
+    assert not page.batch_size_sharpness.judge(kept).control.refuted
     lost = dataclasses.replace(good.full, trace=good.full.trace * math.nan)
     bad = dataclasses.replace(good, full=lost)
-    assert not page.batch_size_sharpness.experiment(bad).control.refuted
+    assert not page.batch_size_sharpness.judge(bad).control.refuted

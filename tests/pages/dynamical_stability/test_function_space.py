@@ -140,7 +140,7 @@ def falls(evidence):
     )
 
 
-judge_splines = page.univariate_second_derivative.experiment
+judge_splines = page.univariate_second_derivative.judge
 
 
 def test_a_made_up_violation_makes_each_inequality_fall():
@@ -248,7 +248,7 @@ def made_up_ends(**changes):
     return SparseEnds(problems, *ends)
 
 
-judge_sparse = page.diag_large_step_l1.experiment
+judge_sparse = page.diag_large_step_l1.judge
 
 
 def test_made_up_ends_at_the_truth_stand():

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.oracles.stable_functions import most_bends
 from ibcore.pages.dynamical_stability.function_space import explorers, figures
 

@@ -94,7 +94,7 @@ def slope_runs(run=None, skip=None):
     )
 
 
-judge_slopes = page.sgd_sobolev.experiment
+judge_slopes = page.sgd_sobolev.judge
 
 
 def test_a_made_up_gradient_above_its_bound_makes_the_inequality_fall():
@@ -142,5 +142,5 @@ def test_a_step_without_a_number_lets_no_bound_stand(verdicts):
     step = found.end.step.clone()
     step[int(found.end.fitted.nonzero()[0])] = torch.nan
     lost = dataclasses.replace(found, end=dataclasses.replace(found.end, step=step))
-    evidence = page.univariate_second_derivative.experiment(lost)
+    evidence = page.univariate_second_derivative.judge(lost)
     assert [check.holds for check in evidence.checks] == [True, False, False, True]

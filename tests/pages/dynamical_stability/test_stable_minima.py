@@ -99,7 +99,7 @@ def test_the_two_valleys_have_the_curvatures_of_their_parabolas(minimum):
 
 def test_one_run_that_violates_the_bound_makes_the_claim_fall(verdicts):
     stays = verdicts["stability-two-over-eta"].measured
-    judge = page.stability_two_over_eta.experiment
+    judge = page.stability_two_over_eta.judge
     landed = int(stays.ends.isfinite().nonzero()[0, 0])
     assert falls(
         judge(changed(stays, ends=with_entry(stays.ends, landed, 2.01))).checks
@@ -117,7 +117,7 @@ def test_one_run_that_violates_the_bound_makes_the_claim_fall(verdicts):
 
 def test_every_member_without_a_number_makes_its_check_fall(verdicts):
     stays = verdicts["stability-two-over-eta"].measured
-    judge = page.stability_two_over_eta.experiment
+    judge = page.stability_two_over_eta.judge
     for field, place, which in (
         ("errors", (2, 3), [0]),
         ("tops", (1, 3), [1]),
@@ -134,15 +134,15 @@ def test_every_member_without_a_number_makes_its_check_fall(verdicts):
 def test_the_same_starts_with_a_finite_step_would_not_be_refuted(verdicts):
     stays = verdicts["stability-two-over-eta"].measured
     finite = changed(stays, flow=stays.ends[stays.chosen])
-    assert not page.stability_two_over_eta.experiment(finite).control.refuted
+    assert not page.stability_two_over_eta.judge(finite).control.refuted
     lost = with_entry(stays.flow, slice(0, 7), math.nan)
-    evidence = page.stability_two_over_eta.experiment(changed(stays, flow=lost))
+    evidence = page.stability_two_over_eta.judge(changed(stays, flow=lost))
     assert not evidence.control.refuted
 
 
 def test_orbits_without_a_number_let_no_claim_stand(verdicts):
     orbits = verdicts["two-step-period-2"].measured
-    judge = page.two_step_period_2.experiment
+    judge = page.two_step_period_2.judge
     for field, place, entry, which in (
         ("points", (1, 2, 0), math.nan, [0]),
         ("points", (1, 2, 0), 0.9, [0]),
@@ -175,14 +175,12 @@ def test_the_bar_of_small_orbits_is_twice_what_the_corner_of_the_draws_needs():
 def test_quartics_that_meet_the_condition_would_not_be_refuted(verdicts):
     orbits = verdicts["two-step-period-2"].measured
     near = torch.stack([orbits.near[0], orbits.near[0]])
-    assert not page.two_step_period_2.experiment(
-        changed(orbits, near=near)
-    ).control.refuted
+    assert not page.two_step_period_2.judge(changed(orbits, near=near)).control.refuted
 
 
 def test_moments_without_a_number_let_no_claim_stand(verdicts):
     squares = verdicts["sgd-linear-stability"].measured
-    judge = page.sgd_linear_stability.experiment
+    judge = page.sgd_linear_stability.judge
     for field, place, entry, which in (
         ("radii", (0, 1), math.nan, [0]),
         ("sharpness", (1,), math.nan, [1]),
@@ -200,7 +198,7 @@ def test_moments_without_a_number_let_no_claim_stand(verdicts):
 def test_examples_that_are_fitted_would_not_be_refuted(verdicts):
     squares = verdicts["sgd-linear-stability"].measured
     fitted = changed(squares, unfitted=squares.mean)
-    assert not page.sgd_linear_stability.experiment(fitted).control.refuted
+    assert not page.sgd_linear_stability.judge(fitted).control.refuted
 
 
 def test_the_minimum_stays_where_it_is_when_labels_get_noise():

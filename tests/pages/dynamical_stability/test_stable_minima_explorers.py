@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.dynamical_stability.stable_minima import explorers, figures
 from ibcore.pages.dynamical_stability.stable_minima.objectives import two_valleys
 from ibcore.pages.dynamical_stability.stable_minima.runs import curve_path

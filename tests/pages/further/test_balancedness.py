@@ -25,9 +25,7 @@ def test_the_control_survives_where_its_assumption_holds(verdicts):
     found = verdicts["balancedness"].measured
     nets = runs.drawn([1, 2, 3, 4, 5, 6, 7, 8], CPU).relu.with_activation("identity")
     changes = page._smooth_changes(nets)
-    control = page.balancedness.experiment(
-        dataclasses.replace(found, tanh=changes)
-    ).control
+    control = page.balancedness.judge(dataclasses.replace(found, tanh=changes)).control
     assert not control.refuted
 
 

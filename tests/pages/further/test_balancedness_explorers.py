@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.oracles.balancedness import product_limit
 from ibcore.pages.further.balancedness import explorers, figures, rational
 

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.further.label_noise import explorers, figures
 from ibcore.pages.further.label_noise.strengths import follow
 from ibcore.problems.sparse_regression import sparse_regression

@@ -191,19 +191,19 @@ def test_the_controls_survive_where_their_assumption_holds(verdicts):
         found,
         mean_field=dataclasses.replace(found.kernel, moved=found.kernel.moved[:2]),
     )
-    assert not page.ntk_constant.experiment(kept).control.refuted
+    assert not page.ntk_constant.judge(kept).control.refuted
     found = verdicts["ntk-lazy"].measured
     kept = dataclasses.replace(found, rich=found.by_scale[0])
-    assert not page.ntk_lazy.experiment(kept).control.refuted
+    assert not page.ntk_lazy.judge(kept).control.refuted
     found = verdicts["mean-field-limit"].measured
     kept = dataclasses.replace(found, kernel=found.limit)
-    assert not page.mean_field_limit.experiment(kept).control.refuted
+    assert not page.mean_field_limit.judge(kept).control.refuted
 
 
 def test_what_is_not_known_refutes_no_control(verdicts):
     found = verdicts["ntk-lazy"].measured
     lost = dataclasses.replace(found, rich=poisoned(found.rich, 3))
-    assert not page.ntk_lazy.experiment(lost).control.refuted
+    assert not page.ntk_lazy.judge(lost).control.refuted
 
 
 def test_own_data_take_the_place_of_drawn_ones():

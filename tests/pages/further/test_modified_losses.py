@@ -42,7 +42,7 @@ def poisoned(values, index):
 
 
 def test_the_orders_of_gradient_descent_decide():
-    judge = page.modified_loss_gd.experiment
+    judge = page.modified_loss_gd.judge
     assert falls(judge(descent()).checks) == []
     assert judge(descent()).control.refuted
     assert falls(judge(descent((1.1, 2.0, 1.0))).checks) == [1]
@@ -61,11 +61,11 @@ def test_a_network_without_a_number_lets_its_check_fall(flow, which):
     lost = dataclasses.replace(
         good, distances=poisoned(good.distances, (flow, slice(None), 3))
     )
-    evidence = page.modified_loss_gd.experiment(lost)
+    evidence = page.modified_loss_gd.judge(lost)
     assert falls(evidence.checks) == which
     assert evidence.control.refuted == (flow != 2)
     lost = dataclasses.replace(good, missed=poisoned(good.missed, 5))
-    assert falls(page.modified_loss_gd.experiment(lost).checks) == [4]
+    assert falls(page.modified_loss_gd.judge(lost).checks) == [4]
 
 
 def shuffled(orders=(2.0, 2.0, 3.0), fixed=2.0):
@@ -81,7 +81,7 @@ def shuffled(orders=(2.0, 2.0, 3.0), fixed=2.0):
 
 
 def test_the_orders_of_an_epoch_decide():
-    judge = page.modified_loss_sgd.experiment
+    judge = page.modified_loss_sgd.judge
     assert falls(judge(shuffled()).checks) == []
     assert judge(shuffled()).control.refuted
     for orders, which in (
@@ -106,7 +106,7 @@ def test_the_orders_of_an_epoch_decide():
 
 
 def test_one_kernel_that_is_off_decides():
-    judge = page.igr_ntk_identity.experiment
+    judge = page.igr_ntk_identity.judge
     one = torch.ones(4, 2, 8).double()
     assert falls(judge(Identities(one, one, one / 2)).checks) == []
     assert judge(Identities(one, one, one / 2)).control.refuted
@@ -121,13 +121,13 @@ def test_the_control_survives_where_its_assumption_holds(verdicts):
     """A quarter of eta, and the mean over all orders, in the place of the control's measurement."""
     found = verdicts["modified-loss-gd"].measured
     kept = dataclasses.replace(found, distances=found.distances[[0, 1, 1]])
-    assert not page.modified_loss_gd.experiment(kept).control.refuted
+    assert not page.modified_loss_gd.judge(kept).control.refuted
     found = verdicts["modified-loss-sgd"].measured
     kept = dataclasses.replace(found, fixed=found.distances[2])
-    assert not page.modified_loss_sgd.experiment(kept).control.refuted
+    assert not page.modified_loss_sgd.judge(kept).control.refuted
     found = verdicts["igr-ntk-identity"].measured
     kept = dataclasses.replace(found, last=found.kernel)
-    assert not page.igr_ntk_identity.experiment(kept).control.refuted
+    assert not page.igr_ntk_identity.judge(kept).control.refuted
 
 
 def test_deviations_from_the_orders_halve_with_the_step(verdicts):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.further.modified_losses import explorers, figures, runs
 
 

@@ -91,13 +91,13 @@ def test_departures_of_a_polygon_are_none_and_the_bound_is_tight_enough():
 def test_with_the_penalty_the_control_is_not_refuted(verdicts):
     found = verdicts["function-space-1d"].measured
     decayed = replace(found, free=found.extrapolated[: len(found.free)])
-    assert not page.function_space_1d.experiment(decayed).control.refuted
+    assert not page.function_space_1d.judge(decayed).control.refuted
 
 
 def test_with_all_layers_trained_the_control_is_not_refuted(verdicts):
     found = verdicts["function-space-multid"].measured
     whole = replace(found, frozen=torch.stack([found.connected[1], found.diagonal[1]]))
-    assert not page.function_space_multid.experiment(whole).control.refuted
+    assert not page.function_space_multid.judge(whole).control.refuted
 
 
 ROWS = {  # field -> how many of its first entries are lost, and the rows that fall
@@ -120,7 +120,7 @@ def test_a_number_lost_in_training_lets_no_row_stand(verdicts, field):
     members, rows = ROWS[field]
     lost = getattr(found, field).clone()
     lost.view(-1)[:members] = math.nan
-    evidence = page.function_space_1d.experiment(replace(found, **{field: lost}))
+    evidence = page.function_space_1d.judge(replace(found, **{field: lost}))
     assert falls(evidence.checks) == rows
 
 
@@ -128,11 +128,11 @@ def test_lost_curves_depart_from_nothing(verdicts):
     found = verdicts["function-space-1d"].measured
     lost = found.departures.clone()
     lost[:, 4:] = math.nan
-    evidence = page.function_space_1d.experiment(replace(found, departures=lost))
+    evidence = page.function_space_1d.judge(replace(found, departures=lost))
     assert falls(evidence.checks) == [10, 12]
     built = found.built.clone()
     built[0, 0, 2] = math.nan
-    evidence = page.function_space_1d.experiment(replace(found, built=built))
+    evidence = page.function_space_1d.judge(replace(found, built=built))
     assert falls(evidence.checks) == [9]
 
 
@@ -140,7 +140,7 @@ def test_networks_without_penalty_that_are_lost_refute_nothing(verdicts):
     found = verdicts["function-space-1d"].measured
     lost = found.free.clone()
     lost[:3] = math.nan
-    evidence = page.function_space_1d.experiment(replace(found, free=lost))
+    evidence = page.function_space_1d.judge(replace(found, free=lost))
     assert not evidence.control.refuted
 
 
@@ -149,20 +149,16 @@ def test_lost_predictors_let_no_row_stand(verdicts):
     for field, rows in (("connected", [0]), ("diagonal", [1]), ("missed", [2])):
         lost = getattr(found, field).clone()
         lost[-1, 0] = math.nan
-        evidence = page.function_space_multid.experiment(
-            replace(found, **{field: lost})
-        )
+        evidence = page.function_space_multid.judge(replace(found, **{field: lost}))
         assert falls(evidence.checks) == rows
     for scale, members, rows in ((0, 5, [3, 5]), (1, 5, [3, 4, 5]), (2, 1, [3, 6])):
         lost = found.orthogonal.clone()
         lost[scale, :members] = math.nan
-        evidence = page.function_space_multid.experiment(
-            replace(found, orthogonal=lost)
-        )
+        evidence = page.function_space_multid.judge(replace(found, orthogonal=lost))
         assert falls(evidence.checks) == rows
     lost = found.frozen.clone()
     lost.view(-1)[:5] = math.nan
-    evidence = page.function_space_multid.experiment(replace(found, frozen=lost))
+    evidence = page.function_space_multid.judge(replace(found, frozen=lost))
     assert not evidence.control.refuted
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.oracles.path_norm import least_path_norm, middle_range
 from ibcore.pages.further.parameter_norms import explorers, figures
 

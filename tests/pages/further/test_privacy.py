@@ -35,7 +35,7 @@ def pair():
 
 def test_the_control_survives_where_its_assumption_holds(found):
     kept = dataclasses.replace(found, undecayed=found.few)
-    assert not page.data_reconstruction.experiment(kept).control.refuted
+    assert not page.data_reconstruction.judge(kept).control.refuted
 
 
 def test_the_control_fits_its_labels():
@@ -142,18 +142,18 @@ def whole(**changed):
 
 
 def judged(**changed):
-    return falls(page.data_reconstruction.experiment(whole(**changed)).checks)
+    return falls(page.data_reconstruction.judge(whole(**changed)).checks)
 
 
 def test_a_good_measurement_stands():
-    evidence = page.data_reconstruction.experiment(whole())
+    evidence = page.data_reconstruction.judge(whole())
     assert judged() == []
     assert evidence.control.refuted
 
 
 def test_what_is_not_known_does_not_refute_the_control():
     lost = outcome(found=poisoned(outcome().held, 3))
-    evidence = page.data_reconstruction.experiment(whole(undecayed=lost))
+    evidence = page.data_reconstruction.judge(whole(undecayed=lost))
     assert not evidence.control.refuted
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.further.privacy import explorers, figures
 
 

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.further.robustness import explorers, figures
 
 

@@ -48,13 +48,13 @@ class TestClaims(UnbrokenConformance):
 def test_the_control_of_the_kurtosis_survives_where_the_first_layer_is_wide(verdicts):
     found = verdicts["nngp-at-init"].measured
     wide = dataclasses.replace(found, control=found.kurtosis[1])
-    assert not page.nngp_at_init.experiment(wide).control.refuted
+    assert not page.nngp_at_init.judge(wide).control.refuted
 
 
 def test_the_control_of_the_kernel_survives_where_the_first_layer_is_wide(verdicts):
     found = verdicts["ntk-at-init"].measured
     wide = dataclasses.replace(found, control=found.deep)
-    assert not page.ntk_at_init.experiment(wide).control.refuted
+    assert not page.ntk_at_init.judge(wide).control.refuted
 
 
 def test_the_control_of_training_survives_where_the_first_layer_is_wide(verdicts):
@@ -67,7 +67,7 @@ def test_the_control_of_training_survives_where_the_first_layer_is_wide(verdicts
         lambda number: generators(*range(100 * number, 100 * number + 16)),
     )[:, 0]
     changed = dataclasses.replace(found, control_widths=(16, 256), control=wide)
-    assert not page.wide_net_linearized.experiment(changed).control.refuted
+    assert not page.wide_net_linearized.judge(changed).control.refuted
 
 
 def test_inputs_lie_on_a_sphere_and_differ_from_set_to_set():
@@ -182,7 +182,7 @@ def test_kernels_that_do_not_come_to_their_limit():
     lost = good.deep.clone()
     lost[2, 7, 7] = math.nan
     assert falls(_kernel_checks(kernels(deep=lost))) == [3]
-    unknown = page.ntk_at_init.experiment(kernels(control=flat * math.nan))
+    unknown = page.ntk_at_init.judge(kernels(control=flat * math.nan))
     assert not unknown.control.refuted
 
 

@@ -27,9 +27,7 @@ def test_the_control_survives_where_its_assumption_holds(verdicts):
         for seed in range(8)
     ]
     moved = torch.tensor([runs.weights_move(one) for one in unturned]).double()
-    judged = page.commuting_mirror_flow.experiment(
-        dataclasses.replace(found, turned=moved)
-    )
+    judged = page.commuting_mirror_flow.judge(dataclasses.replace(found, turned=moved))
     assert not judged.control.refuted
     assert float(moved.max()) < page.EXACT
 
@@ -110,7 +108,7 @@ def test_a_control_with_lost_members_refutes_nothing(verdicts):
     found = verdicts["commuting-mirror-flow"].measured
     for lost, refuted in ((2, True), (3, False)):
         changed = dataclasses.replace(found, turned=poisoned(EIGHT * 0.1, lost))
-        control = page.commuting_mirror_flow.experiment(changed).control
+        control = page.commuting_mirror_flow.judge(changed).control
         assert control.refuted == refuted
 
 
@@ -118,7 +116,7 @@ def test_no_parametrization_at_all_confirms_nothing(verdicts):
     found = dataclasses.replace(
         verdicts["commuting-mirror-flow"].measured, commuting={}
     )
-    assert not page.commuting_mirror_flow.experiment(found).holds
+    assert not page.commuting_mirror_flow.judge(found).holds
 
 
 def test_a_flow_that_cannot_fit_has_no_end():

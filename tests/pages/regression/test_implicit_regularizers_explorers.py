@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import torch
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.regression.implicit_regularizers import explorers, figures
 
 

@@ -49,14 +49,14 @@ def test_a_method_that_ends_elsewhere_makes_the_claim_fall(verdicts):
     }
     places = {"certificate": [0], "outside": [5], "early": [6]}
     for name, values in bad.items():
-        checks = page.linreg_min_distance.experiment(
+        checks = page.linreg_min_distance.judge(
             dataclasses.replace(found, **{name: values})
         ).checks
         assert falls(checks) == places[name]
     for place, (name, far) in enumerate(found.ends.items(), start=1):
         for values in (poisoned(far), far + 1e-11):
             lost = dataclasses.replace(found, ends=found.ends | {name: values})
-            assert falls(page.linreg_min_distance.experiment(lost).checks) == [place]
+            assert falls(page.linreg_min_distance.judge(lost).checks) == [place]
 
 
 def test_adam_that_fits_where_it_should_not_refutes_nothing():
@@ -218,7 +218,7 @@ def test_one_problem_without_a_number_makes_the_price_fall(verdicts):
 
     def judged(**changed):
         lost = dataclasses.replace(found, **changed)
-        return page.norm_generalization.experiment(lost)
+        return page.norm_generalization.judge(lost)
 
     assert falls(judged(errors=poisoned(found.errors)).checks) == [0]
     assert falls(judged(risks=poisoned(found.risks)).checks) == [1]
@@ -231,7 +231,7 @@ def test_one_problem_without_a_number_makes_the_price_fall(verdicts):
 def test_the_control_survives_where_directions_do_not_know_the_truth(verdicts):
     """The same measurement with v uniform: norm is paid for, and nothing is turned around."""
     found = verdicts["norm-generalization"].measured
-    control = page.norm_generalization.experiment(
+    control = page.norm_generalization.judge(
         dataclasses.replace(found, leaning=found.aimless)
     ).control
     assert not control.refuted

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.regression.linear_regression import figures
 from ibcore.pages.regression.linear_regression.claims.norm_generalization import Cloud
 

@@ -67,7 +67,7 @@ def test_every_run_counts_in_the_judgment(verdicts):
     found = verdicts["mirror-descent-bregman"].measured
     for place, (name, run) in enumerate(found.runs.items(), start=1):
         lost = dataclasses.replace(run, w=poisoned(run.w))
-        checks = page.mirror_descent_bregman.experiment(
+        checks = page.mirror_descent_bregman.judge(
             dataclasses.replace(found, runs=found.runs | {name: lost})
         ).checks
         expected = [place] if name == mirror.ENTROPY else [place, len(checks) - 1]

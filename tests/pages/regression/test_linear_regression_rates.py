@@ -52,14 +52,14 @@ def test_one_problem_above_its_bound_makes_the_claim_on_descent_fall(verdicts):
         above[-1, 0] = 1.01
         for values in (poisoned(share), above):
             lost = dataclasses.replace(found, shares=found.shares | {name: values})
-            assert falls(page.gd_convex_rate.experiment(lost).checks) == [place]
+            assert falls(page.gd_convex_rate.judge(lost).checks) == [place]
 
 
 def test_descent_without_a_number_refutes_nothing(verdicts):
     found = verdicts["gd-convex-rate"].measured
     for values in (math.nan * found.control, 0 * found.control + 0.5):
         lost = dataclasses.replace(found, control=values)
-        assert not page.gd_convex_rate.experiment(lost).control.refuted
+        assert not page.gd_convex_rate.judge(lost).control.refuted
 
 
 def test_the_control_of_descent_survives_with_steps_that_the_theorem_allows():
@@ -77,7 +77,7 @@ def test_one_problem_above_its_bound_makes_the_claim_on_sgd_fall(verdicts):
         for field in ("mean", "error"):
             values = poisoned(getattr(share, field))
             lost = found.far | {name: dataclasses.replace(share, **{field: values})}
-            checks = page.sgd_convex_rate.experiment(
+            checks = page.sgd_convex_rate.judge(
                 dataclasses.replace(found, far=lost)
             ).checks
             assert falls(checks) == [place]
@@ -85,9 +85,7 @@ def test_one_problem_above_its_bound_makes_the_claim_on_sgd_fall(verdicts):
     lost = found.near | {
         "logistic": dataclasses.replace(share, mean=poisoned(share.mean))
     }
-    checks = page.sgd_convex_rate.experiment(
-        dataclasses.replace(found, near=lost)
-    ).checks
+    checks = page.sgd_convex_rate.judge(dataclasses.replace(found, near=lost)).checks
     assert falls(checks) == [5]
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.protocols import TailLoss
 from ibcore.dynamics.trajectory import Trajectory
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.losses import Logistic, PolynomialTail
 from ibcore.measures import sin_angle
 from ibcore.models import Linear

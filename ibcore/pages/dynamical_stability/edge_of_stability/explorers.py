@@ -7,7 +7,7 @@ import functools
 import torch
 from matplotlib.figure import Figure
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.dynamical_stability.edge_of_stability.figures import (
     plot_loss,
     plot_sharpness,

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from ibcore.figures.style import PALETTE
+from ibcore.figures import PALETTE
 from ibcore.pages.dynamical_stability.edge_of_stability.runs import Course
 
 Array = NDArray[np.float64]

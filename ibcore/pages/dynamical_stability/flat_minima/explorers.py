@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.dynamics.objective import Objective
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.losses import Square
 from ibcore.measures.sharpness import largest_eigenvalues
 from ibcore.models.network import Network

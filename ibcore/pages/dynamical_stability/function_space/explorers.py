@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.models.network import Network
 from ibcore.oracles.stable_functions import most_bends
 from ibcore.pages.dynamical_stability.function_space.figures import (

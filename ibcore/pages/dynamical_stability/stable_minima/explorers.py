@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.dynamical_stability.stable_minima.figures import (
     plot_iterates,
     plot_valleys,

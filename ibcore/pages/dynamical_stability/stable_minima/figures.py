@@ -9,7 +9,7 @@ import torch
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from ibcore.figures.style import PALETTE
+from ibcore.figures import PALETTE
 from ibcore.pages.dynamical_stability.stable_minima.objectives import (
     Values,
     double_well,

@@ -159,7 +159,7 @@ def balancedness(measured: Balances) -> Evidence:
         math=r"$\tanh$, which is not homogeneous",
     )
     notes = {"networks of each kind": measured.tanh.shape[1]}
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)
 
 
 def _conserved(linear: Tensor, relu: Tensor, squared: Tensor) -> tuple[Check, ...]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.oracles.balancedness import product_limit
 from ibcore.pages.further.balancedness.figures import plot_imbalances, plot_plane
 from ibcore.pages.further.balancedness.rational import product_descent

@@ -179,7 +179,7 @@ def label_noise_trace(measured: LabelNoise) -> Evidence:
         "networks": measured.falls.shape[-1],
     }
     control = _isotropic(measured.factors[-1], measured.falls[-1])
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)
 
 
 def _programs(

@@ -7,7 +7,7 @@ import functools
 import torch
 from matplotlib.figure import Figure
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.further.label_noise.figures import plot_coefficients, plot_strengths
 from ibcore.pages.further.label_noise.strengths import Followed, follow
 from ibcore.problems.sparse_regression import sparse_regression

@@ -6,7 +6,7 @@ import functools
 
 from matplotlib.figure import Figure
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.further.lazy_training.figures import plot_function, plot_neurons
 from ibcore.pages.further.lazy_training.plane import Line, on_a_line
 

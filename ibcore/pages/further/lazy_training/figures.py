@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import NullFormatter, NullLocator
 from numpy.typing import NDArray
 
-from ibcore.figures.style import PALETTE
+from ibcore.figures import PALETTE
 from ibcore.pages.further.lazy_training.plane import Line
 
 Array = NDArray[np.float64]

@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.further.modified_losses.figures import plot_imbalance, plot_valley
 from ibcore.pages.further.modified_losses.runs import (
     VALLEY_TIME,

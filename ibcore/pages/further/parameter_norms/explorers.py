@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.oracles.path_norm import least_path_norm
 from ibcore.pages.further.parameter_norms.figures import (
     plot_band,

@@ -131,7 +131,7 @@ def data_reconstruction(measured: Reconstructions) -> Evidence:
             measured.onehot.solved.sum()
         ),
     }
-    return Evidence(checks, control, {}, notes)
+    return Evidence(checks, control, notes)
 
 
 def _truth(said: Tensor, distances: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.measures.reconstruction import distances, random_points
 from ibcore.pages.further.privacy.figures import plot_digits
 from ibcore.pages.further.privacy.runs import (

@@ -57,7 +57,7 @@ def adversarial_nonrobust(measured: Perturbed) -> Evidence:
         "networks trained": measured.losses.numel() + measured.wide_losses.numel(),
     }
     return Evidence(
-        checks, _shuffled_control(measured.shuffled), {}, notes, measured.broken
+        checks, _shuffled_control(measured.shuffled), notes, measured.broken
     )
 
 

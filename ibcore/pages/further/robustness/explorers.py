@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.further.robustness.figures import plot_digit, plot_outputs
 from ibcore.pages.further.robustness.runs import Followed, follow
 from ibcore.problems.digits import digit_pair

@@ -12,7 +12,7 @@ from torch import Tensor
 from ibcore.dynamics import explicit
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.losses import Square
 from ibcore.models.wide import WideNetwork
 from ibcore.oracles.infinite_width import limit_kernel

@@ -78,7 +78,7 @@ def commuting_mirror_flow(measured: Measured) -> Evidence:
         ),
     )
     notes = {"data sets for each parametrization": len(measured.turned)}
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)
 
 
 def _all(found: dict[str, MirrorFlow], field: str) -> Tensor:

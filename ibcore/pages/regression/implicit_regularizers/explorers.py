@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.regression.implicit_regularizers.figures import plot_ends, plot_paths
 from ibcore.pages.regression.implicit_regularizers.runs import (
     ANGLE,

@@ -13,7 +13,7 @@ from ibcore.dynamics.mirror_descent import (
     PowerMirror,
     mirror_descent,
 )
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.oracles.bregman_projection import (
     Hypentropy,
     PNorm,

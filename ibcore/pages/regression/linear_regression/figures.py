@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from ibcore.figures.style import PALETTE
+from ibcore.figures import PALETTE
 from ibcore.pages.regression.linear_regression.claims.norm_generalization import Cloud
 
 Array = NDArray[np.float64]

@@ -89,7 +89,7 @@ def made_up_classes(**changed):
         rejected=0,
         broken=(),
     )
-    return page.multiclass_svm.experiment(dataclasses.replace(good, **changed))
+    return page.multiclass_svm.judge(dataclasses.replace(good, **changed))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def made_up_tails(**changed):
         rejected=0,
         broken=(),
     )
-    return page.loss_tail_matters.experiment(dataclasses.replace(good, **changed))
+    return page.loss_tail_matters.judge(dataclasses.replace(good, **changed))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.classification.extensions.losses_and_paths import figures
 
 

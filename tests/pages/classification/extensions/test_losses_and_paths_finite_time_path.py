@@ -46,7 +46,7 @@ def made_up(found, **changed):
         degrees=torch.full((112,), 10.0).double(),
         residuals=torch.full((112,), 1e-11).double(),
     )
-    return page.finite_time_path.experiment(dataclasses.replace(good, **changed))
+    return page.finite_time_path.judge(dataclasses.replace(good, **changed))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.oracles.norm_margin import norm_max_margin
 from ibcore.pages.classification.extensions.mirror_descent import (
     explorers,

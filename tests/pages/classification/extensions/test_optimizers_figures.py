@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ibcore.figures.style import PALETTE, figure
+from ibcore.figures import PALETTE, figure
 from ibcore.pages.classification.extensions.optimizers import figures
 
 

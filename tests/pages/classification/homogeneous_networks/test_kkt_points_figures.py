@@ -1,6 +1,6 @@
 import numpy as np
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.classification.homogeneous_networks.kkt_points import figures
 
 STOPS = -np.array([1e2, 1e4, 1e6])

@@ -45,7 +45,7 @@ GOOD = Alignments(
 
 
 def judged(**changed):
-    return gradient_alignment.experiment(replace(GOOD, **changed))
+    return gradient_alignment.judge(replace(GOOD, **changed))
 
 
 def poisoned(values, count, bad=math.nan):

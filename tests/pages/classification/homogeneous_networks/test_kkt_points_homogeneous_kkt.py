@@ -99,7 +99,7 @@ def spoiled(place, value, count):
 
 
 def judged(found):
-    return homogeneous_kkt.experiment(found)
+    return homogeneous_kkt.judge(found)
 
 
 def failures(found):

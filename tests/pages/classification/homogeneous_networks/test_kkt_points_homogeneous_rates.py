@@ -40,7 +40,7 @@ GOOD = Rates(
 def judged(**changed):
     """GOOD with the entry of one degree changed, name=(k, values)."""
     parts = {name: getattr(GOOD, name) | {k: new} for name, (k, new) in changed.items()}
-    return homogeneous_rates.experiment(replace(GOOD, **parts))
+    return homogeneous_rates.judge(replace(GOOD, **parts))
 
 
 def poisoned(values, count, bad):
@@ -87,7 +87,7 @@ def test_networks_that_do_not_fit_may_be_few():
     one = YES.clone()
     one[0] = False
     many = replace(GOOD, fitted={1: YES, 2: one, 3: ~YES})
-    assert falls(homogeneous_rates.experiment(many).checks) == [9]
+    assert falls(homogeneous_rates.judge(many).checks) == [9]
 
 
 @pytest.mark.parametrize("activation", [LeakyReLU(1.0), SquaredReLU()])

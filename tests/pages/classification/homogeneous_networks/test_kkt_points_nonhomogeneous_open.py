@@ -41,7 +41,7 @@ GOOD = Shares(
 
 def judged(kind=None, **changed):
     parts = {kind: replace(getattr(GOOD, kind), **changed)} if kind else {}
-    return nonhomogeneous_open.experiment(replace(GOOD, **parts))
+    return nonhomogeneous_open.judge(replace(GOOD, **parts))
 
 
 def poisoned(values, row, count, bad=math.nan):
@@ -89,7 +89,7 @@ def test_the_control_survives_where_the_parts_have_different_degrees():
     for activation, refuted in ((LeakyReLU(1.0), True), (SquaredReLU(), False)):
         parts, lost = followed_sums("", with_network(setting, 8, activation))
         assert lost == ()
-        judgment = nonhomogeneous_open.experiment(replace(GOOD, same=parts))
+        judgment = nonhomogeneous_open.judge(replace(GOOD, same=parts))
         assert judgment.control.refuted == refuted
 
 

@@ -46,7 +46,7 @@ GOOD = SmoothedMargins(
 
 
 def judged(**changed):
-    return normalized_margin_monotone.experiment(replace(GOOD, **changed))
+    return normalized_margin_monotone.judge(replace(GOOD, **changed))
 
 
 def poisoned(values, count, bad=math.nan):

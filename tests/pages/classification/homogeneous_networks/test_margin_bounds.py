@@ -63,7 +63,7 @@ def growth(*, norms=0.2, error=-0.6):
 
 def judged(two, three, **grown):
     measured = MarginRuns(two, three, torch.tensor([75, 300]), growth(**grown))
-    return page.network_margin_bounds.experiment(measured)
+    return page.network_margin_bounds.judge(measured)
 
 
 def outcomes(two, three, **grown):
@@ -101,7 +101,7 @@ def test_networks_without_a_number_count_against_the_growth(part):
         torch.tensor([75, 300]),
         dataclasses.replace(grown, **{part: values}),
     )
-    evidence = page.network_margin_bounds.experiment(measured)
+    evidence = page.network_margin_bounds.judge(measured)
     assert falls(evidence.checks) == [10 if part == "complexity" else 11]
     assert len(evidence.broken) == (5 if part == "complexity" else 0)
 
@@ -181,7 +181,7 @@ def bounded(**changed):
     for name, values in changed.items():
         labeling, _, field = name.partition("_")
         parts[labeling] = dataclasses.replace(parts[labeling], **{field: values})
-    return page.pac_bayes_nonvacuous.experiment(PacBayes(**parts))
+    return page.pac_bayes_nonvacuous.judge(PacBayes(**parts))
 
 
 def test_bounds_that_say_something_stand():

@@ -156,7 +156,7 @@ def test_the_theorem_is_asked_of_networks_in_agreement_and_of_broken_ones(verdic
     apart = dataclasses.replace(
         found, agree=agree, drifts=far, sines=far, late=far, shares=found.programs + far
     )
-    judge = page.leaky_linear_teacher.experiment
+    judge = page.leaky_linear_teacher.judge
     assert judge(apart).holds
     agree[2] = math.nan
     assert falls(judge(dataclasses.replace(apart, agree=agree)).checks) == [2, 3, 5, 6]

@@ -1,6 +1,6 @@
 import numpy as np
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.classification.homogeneous_networks.simple_predictors import figures
 
 

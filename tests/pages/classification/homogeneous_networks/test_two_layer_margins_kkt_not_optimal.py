@@ -51,7 +51,7 @@ PLACES = {
 
 
 def judged(**changed):
-    return kkt_not_optimal.experiment(replace(GOOD, **changed))
+    return kkt_not_optimal.judge(replace(GOOD, **changed))
 
 
 @pytest.mark.parametrize("name", PLACES)

@@ -54,7 +54,7 @@ def good(measured):
 
 
 def judged(good, **changed):
-    return wide_2nn_f1_margin.experiment(replace(good, **changed))
+    return wide_2nn_f1_margin.judge(replace(good, **changed))
 
 
 def spoiled(values, count, bad):
@@ -132,7 +132,7 @@ def test_networks_whose_start_leaves_out_a_point_are_not_judged(good):
 
 def test_narrow_networks_are_all_accounted_for(measured):
     shares = measured.narrow_shares()
-    notes = wide_2nn_f1_margin.experiment(measured).notes
+    notes = wide_2nn_f1_margin.judge(measured).notes
     assert notes["further networks of width 10"] == 24
     count = notes["of these further ones, every point seen"]
     assert shares["seen"] * 24 == pytest.approx(count)

@@ -102,7 +102,7 @@ def test_a_torn_kink_costs_the_square_of_its_width(found):
 
 def test_the_control_survives_where_the_hidden_layer_learns(found):
     """The same count, of the networks both of whose layers were trained."""
-    control = page.univariate_linear_regions.experiment(
+    control = page.univariate_linear_regions.judge(
         dataclasses.replace(found, frozen=found.coarse[:, -1, 1])
     ).control
     assert not control.refuted

@@ -31,7 +31,7 @@ def test_no_network_is_above_the_certified_optimum(verdicts):
 def test_the_control_survives_with_kernels_of_full_width(verdicts):
     found = verdicts["conv-linear-fourier"].measured
     full = dataclasses.replace(found, single=found.full[-1, :, 0])
-    assert not page.conv_linear_fourier.experiment(full).control.refuted
+    assert not page.conv_linear_fourier.judge(full).control.refuted
 
 
 def test_kernels_of_one_entry_go_to_the_l2_margin(verdicts):

@@ -61,9 +61,7 @@ def directions(verdicts):
 def judged(measured, **changed):
     """Places of the checks of the direction that fail where the path of depth 3 is changed."""
     path = replace(measured.paths[3], **changed)
-    evidence = page.deep_linear_max_margin.experiment(
-        replace(measured, paths={3: path})
-    )
+    evidence = page.deep_linear_max_margin.judge(replace(measured, paths={3: path}))
     return falls(evidence.checks)
 
 
@@ -107,9 +105,7 @@ def test_the_bound_from_a_balanced_start_is_told_from_a_larger_angle(verdicts):
     far = measured.balanced.sines.clone()
     far[1:] *= 4
     balanced = replace(measured.balanced, sines=far)
-    evidence = page.deep_linear_max_margin.experiment(
-        replace(measured, balanced=balanced)
-    )
+    evidence = page.deep_linear_max_margin.judge(replace(measured, balanced=balanced))
     assert falls(evidence.checks) == [1]
 
 

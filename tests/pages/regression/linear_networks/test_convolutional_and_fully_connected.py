@@ -37,7 +37,7 @@ def found(verdicts):
 
 
 def judged(found, **changes):
-    return linear_nets_unified_conv_regression.experiment(replace(found, **changes))
+    return linear_nets_unified_conv_regression.judge(replace(found, **changes))
 
 
 def spoiled(values, bad, members=1):

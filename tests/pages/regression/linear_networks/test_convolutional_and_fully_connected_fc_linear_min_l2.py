@@ -34,7 +34,7 @@ def found(verdicts):
 
 
 def judged(found, **changes):
-    return fc_linear_min_l2.experiment(replace(found, **changes))
+    return fc_linear_min_l2.judge(replace(found, **changes))
 
 
 def case_of(seed):
@@ -99,7 +99,7 @@ def test_a_network_that_did_not_fit_is_no_number_and_says_why(monkeypatch):
     assert bool(lost.bounds.isfinite().all())
     assert len(lost.broken) == 8 * 3
     assert all("step limit" in reason for reason in lost.broken)
-    evidence = fc_linear_min_l2.experiment(lost)
+    evidence = fc_linear_min_l2.judge(lost)
     assert falls(evidence.checks) == [0, 1, 2, 3, 4]
     assert not evidence.control.refuted
 
@@ -167,7 +167,7 @@ class TestOwnData:
     def test_the_bound_and_the_control_hold_on_them(self):
         setting = Setting("quick", 0)
         problems = own_problems(setting, *self.data(), **QUICK)
-        evidence = fc_linear_min_l2.experiment(measure_starts(problems, setting))
+        evidence = fc_linear_min_l2.judge(measure_starts(problems, setting))
         assert evidence.checks[0].holds
         assert evidence.control.refuted
 

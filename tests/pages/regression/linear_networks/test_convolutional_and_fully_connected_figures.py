@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.regression.linear_networks.convolutional_and_fully_connected.figures import (
     plot_excess,
     plot_small_start,

@@ -121,7 +121,7 @@ def test_the_control_survives_where_all_coordinates_start_at_one_size():
     apart = uneven_distance(data, torch.full((9,), 0.1).double())
     assert float(apart) < 1e-5
     found = diag_q_alpha.verify(Setting("quick", 4)).measured
-    even = diag_q_alpha.experiment(replace(found, uneven=apart.expand(2)))
+    even = diag_q_alpha.judge(replace(found, uneven=apart.expand(2)))
     assert not even.control.refuted
     assert even.holds
 
@@ -141,7 +141,7 @@ def test_one_bad_member_makes_its_check_fall(verdicts, name, place, bad, fallen)
     found = verdicts["diag-q-alpha"].measured
     poisoned = getattr(found, name).clone()
     poisoned[place] = bad
-    judged = diag_q_alpha.experiment(replace(found, **{name: poisoned}))
+    judged = diag_q_alpha.judge(replace(found, **{name: poisoned}))
     assert falls(judged.checks) == [fallen]
 
 
@@ -150,7 +150,7 @@ def test_one_network_that_is_not_far_refutes_nothing(verdicts, bad):
     found = verdicts["diag-q-alpha"].measured
     uneven = found.uneven.clone()
     uneven[1] = bad
-    judged = diag_q_alpha.experiment(replace(found, uneven=uneven))
+    judged = diag_q_alpha.judge(replace(found, uneven=uneven))
     assert not judged.control.refuted
 
 
@@ -186,9 +186,7 @@ class TestOwnData:
 
     def test_the_claim_stands_on_them(self):
         problems = own_problems(Setting("quick", 0), *self.data(), **QUICK)
-        judged = diag_q_alpha.experiment(
-            measure_networks(problems, Setting("quick", 0))
-        )
+        judged = diag_q_alpha.judge(measure_networks(problems, Setting("quick", 0)))
         assert judged.holds
         assert judged.control.refuted
 

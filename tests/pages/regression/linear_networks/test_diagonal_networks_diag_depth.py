@@ -28,7 +28,7 @@ def found(verdicts):
 
 
 def judged(found, **changes):
-    return diag_depth.experiment(replace(found, **changes))
+    return diag_depth.judge(replace(found, **changes))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def found(verdicts):
 def test_one_bad_network_makes_its_check_fall(found, name, fallen, bad, place):
     poisoned = getattr(found, name).clone()
     poisoned[place] = bad
-    judged = diag_init_shape.experiment(replace(found, **{name: poisoned}))
+    judged = diag_init_shape.judge(replace(found, **{name: poisoned}))
     assert falls(judged.checks) == [fallen]
 
 
@@ -110,6 +110,6 @@ def test_own_data_take_the_place_of_drawn_ones():
     measured = measure_shapes(problems, setting)
     assert len(measured.distances) == 5
     assert len(measured.missed) == 1
-    judged = diag_init_shape.experiment(measured)
+    judged = diag_init_shape.judge(measured)
     assert judged.holds
     assert judged.control.refuted

@@ -36,7 +36,7 @@ def found(verdicts):
 
 
 def judged(found, **changes):
-    return falls(diag_l1_l2_transition.experiment(replace(found, **changes)).checks)
+    return falls(diag_l1_l2_transition.judge(replace(found, **changes)).checks)
 
 
 def spoiled(values, bad, members=1):
@@ -118,10 +118,10 @@ def test_samples_are_judged_by_their_shares():
 
 def test_the_control_survives_where_the_target_is_sparse(found):
     sparse = found.needed[found.dimension][:1]
-    held = diag_l1_l2_transition.experiment(replace(found, dense=sparse))
+    held = diag_l1_l2_transition.judge(replace(found, dense=sparse))
     assert not held.control.refuted
     lost = spoiled(found.dense[0], math.nan, 4)[None]
-    unknown = diag_l1_l2_transition.experiment(replace(found, dense=lost))
+    unknown = diag_l1_l2_transition.judge(replace(found, dense=lost))
     assert not unknown.control.refuted
 
 

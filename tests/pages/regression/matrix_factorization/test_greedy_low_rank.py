@@ -133,7 +133,7 @@ def test_a_flow_on_layers_that_ends_early_is_told_and_fails(monkeypatch):
     found = dynamics.measure_dynamics(problems, Setting("quick", 4))
     assert found.broken[0] == "depth 2: out of steps"
     assert len(found.broken) == 4
-    evidence = page.deep_mf_singular_dynamics.experiment(found)
+    evidence = page.deep_mf_singular_dynamics.judge(found)
     assert falls(evidence.checks) == [0, 1, 2]
     assert not evidence.control.refuted
 
@@ -221,7 +221,7 @@ def approach(verdicts, **changes):
     ],
 )
 def test_the_path_is_judged_problem_by_problem(verdicts, changes, fallen):
-    evidence = page.mf_glrl.experiment(approach(verdicts, **changes))
+    evidence = page.mf_glrl.judge(approach(verdicts, **changes))
     assert falls(evidence.checks) == fallen
     assert evidence.control.refuted
 
@@ -231,7 +231,7 @@ def test_distances_below_the_resolution_are_not_told_apart(verdicts):
     for distances, fallen in (([4e-5, 5e-5], []), ([4e-5, 2e-4], [3])):
         far = torch.tensor(distances).double().repeat(8, 1)
         changed = dataclasses.replace(found, far=far)
-        assert falls(page.mf_glrl.experiment(changed).checks) == fallen
+        assert falls(page.mf_glrl.judge(changed).checks) == fallen
 
 
 def errors(changed=0, **changes):
@@ -269,14 +269,14 @@ def errors(changed=0, **changes):
     ],
 )
 def test_errors_are_judged_by_shares_of_the_matrices(changed, changes, fallen):
-    evidence = page.mf_completion_rank.experiment(errors(changed, **changes))
+    evidence = page.mf_completion_rank.judge(errors(changed, **changes))
     assert falls(evidence.checks) == fallen
 
 
 def test_the_control_of_completion_survives_what_chance_or_a_small_start_does():
     def refuted(changed, value):
         found = errors(changed, large=value)
-        return page.mf_completion_rank.experiment(found).control.refuted
+        return page.mf_completion_rank.judge(found).control.refuted
 
     assert refuted(8, 0.1)
     assert not refuted(9, 0.1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.regression.matrix_factorization.greedy_low_rank.claims.deep_mf_singular_dynamics import (
     Dynamics,
     Flows,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.oracles import runaway_completion as law
 from ibcore.pages.regression.matrix_factorization.norm_to_infinity.claims import Runaway
 from ibcore.pages.regression.matrix_factorization.norm_to_infinity.figures import (

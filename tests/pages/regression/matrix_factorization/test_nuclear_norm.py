@@ -226,14 +226,14 @@ def limits(**changes):
     ],
 )
 def test_ends_of_the_flow_are_judged_problem_by_problem(changes, places):
-    evidence = page.mf_nuclear_commuting.experiment(limits(**changes))
+    evidence = page.mf_nuclear_commuting.judge(limits(**changes))
     assert falls(evidence.checks) == places
 
 
 def test_matrices_that_do_not_commute_refute_unless_they_are_near_or_lost():
     def refutes(*change):
         found = limits(apart=change)
-        return page.mf_nuclear_commuting.experiment(found).control.refuted
+        return page.mf_nuclear_commuting.judge(found).control.refuted
 
     assert refutes(2, 1e-6)
     assert not refutes(3, 1e-6)
@@ -304,7 +304,7 @@ def completions(**changes):
     ],
 )
 def test_completions_are_judged_start_by_start(changes, places):
-    evidence = page.mf_nuclear_refuted.experiment(completions(**changes))
+    evidence = page.mf_nuclear_refuted.judge(completions(**changes))
     assert falls(evidence.checks) == places
 
 
@@ -312,7 +312,7 @@ def test_the_certificate_of_the_least_norm_counts():
     found = completions()
     for wrong in (1e-8, math.nan):
         found.certificates[0, 1] = wrong
-        evidence = page.mf_nuclear_refuted.experiment(found)
+        evidence = page.mf_nuclear_refuted.judge(found)
         assert falls(evidence.checks) == [0]
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.regression.matrix_factorization.nuclear_norm.figures import (
     plot_errors,
     plot_excess,

@@ -56,7 +56,7 @@ def nearest_runs(**changes):
 
 
 def judged(measured):
-    evidence = page.neuron_monotone_min_distance.experiment(measured)
+    evidence = page.neuron_monotone_min_distance.judge(measured)
     return [check.name for check in evidence.checks if not check.holds]
 
 
@@ -90,11 +90,11 @@ def test_too_few_converged_runs_are_noticed():
 
 def test_runs_of_adam_that_end_near_or_do_not_fit_refute_nothing():
     runs = nearest_runs()
-    control = page.neuron_monotone_min_distance.experiment(runs).control
+    control = page.neuron_monotone_min_distance.judge(runs).control
     assert control.refuted
     for wrong in (0.01, math.nan):
         runs.adam[:13] = wrong
-        control = page.neuron_monotone_min_distance.experiment(runs).control
+        control = page.neuron_monotone_min_distance.judge(runs).control
         assert not control.refuted
 
 
@@ -102,7 +102,7 @@ def test_the_control_survives_where_steps_stay_in_the_span(verdicts):
     """The same measurement with gradient descent in the place of Adam."""
     found = verdicts["neuron-monotone-min-distance"].measured
     descent = NearestRuns(found.error, found.loss, found.off_span, found.error[2])
-    assert not page.neuron_monotone_min_distance.experiment(descent).control.refuted
+    assert not page.neuron_monotone_min_distance.judge(descent).control.refuted
 
 
 def test_the_prediction_fits_the_labels_of_each_activation():

@@ -23,7 +23,7 @@ CLAIMS = {
     claim.id: claim
     for claim in (page.relu_neuron_no_regularizer, page.relu_neuron_factor_two)
 }
-judge = page.relu_neuron_no_regularizer.experiment
+judge = page.relu_neuron_no_regularizer.judge
 
 
 class TestClaims(UnbrokenConformance):

@@ -21,7 +21,7 @@ from ibcore.pages.regression.nonlinear_networks.relu_neuron.claims.relu_neuron_f
 from ibcore.validation import InvalidInput
 
 CLAIMS = {page.relu_neuron_factor_two.id: page.relu_neuron_factor_two}
-judge = page.relu_neuron_factor_two.experiment
+judge = page.relu_neuron_factor_two.judge
 
 
 def test_no_run_is_farther_from_the_shortest_weights_than_zero_is():

@@ -1,6 +1,6 @@
 import numpy as np
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.regression.nonlinear_networks.relu_neuron.figures import (
     plot_bound,
     plot_chain,

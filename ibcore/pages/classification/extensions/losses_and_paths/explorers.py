@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.measures import sin_angle
 from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.oracles.regularization_path import tail_limit

@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.oracles.norm_margin import NormMargin
 from ibcore.pages.classification.extensions.mirror_descent.figures import (
     plot_ball,

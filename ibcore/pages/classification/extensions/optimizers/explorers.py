@@ -21,7 +21,7 @@ from ibcore.dynamics.directions import (
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import decaying
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.losses import Exponential
 from ibcore.models import Linear
 from ibcore.oracles.max_margin import max_margin

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.dynamics.sphere_flow import sphere_flow
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.measures.kkt import clarke_kkt, kkt
 from ibcore.models.activations import Activation, LeakyReLU, SquaredReLU
 from ibcore.models.homogeneous import TwoLayer

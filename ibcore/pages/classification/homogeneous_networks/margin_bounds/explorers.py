@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.explore import Choice, Explorer, explore
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.models.network import Network
 from ibcore.pages.classification.homogeneous_networks.margin_bounds.figures import (
     draw_distributions,

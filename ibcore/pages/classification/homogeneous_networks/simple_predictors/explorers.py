@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.dynamics.log_time import flow
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.losses import Exponential
 from ibcore.measures.neurons import linear_share
 from ibcore.models.activations import LeakyReLU

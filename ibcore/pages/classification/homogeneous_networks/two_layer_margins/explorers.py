@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ibcore.dynamics.log_time import flow
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.losses import Exponential
 from ibcore.models.homogeneous import joined
 from ibcore.oracles.margin_trap import BEST, TRAP, landscape

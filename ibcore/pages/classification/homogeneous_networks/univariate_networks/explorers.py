@@ -12,7 +12,7 @@ from torch import Tensor
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import loss_scaled
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.losses import Exponential
 from ibcore.measures.linear_regions import Kinks, merged_kinks, neuron_kinks
 from ibcore.models.activations import LeakyReLU

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.claim import Setting
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.models.convolutional import Convolutional
 from ibcore.oracles.fourier_margin import fourier_norm
 from ibcore.oracles.norm_margin import norm_max_margin

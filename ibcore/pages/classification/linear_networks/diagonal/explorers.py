@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.dynamics.log_time import flow
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.losses import Exponential
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.pages.classification.linear_networks.diagonal.figures import (

@@ -8,8 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from ibcore.figures.style import PALETTE
-from ibcore.figures.watched import plot_watched
+from ibcore.figures import PALETTE, plot_watched
 
 Array = NDArray[np.float64]
 _LINES = (("blue", "-"), ("orange", "--"), ("purple", "-."))

@@ -12,7 +12,7 @@ from torch import Tensor
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.losses import Exponential
 from ibcore.measures.directions import sin_angle
 from ibcore.models.deep_linear import DeepLinear, random_start

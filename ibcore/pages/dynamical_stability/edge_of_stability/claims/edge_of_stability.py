@@ -246,7 +246,7 @@ def edge_of_stability(measured: EdgeRuns) -> Evidence:
         math=r"a step of $\eta/10$, against $2/\eta$",
     )
     notes = {"runs": len(pooled(claimed, "settled"))}
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)
 
 
 def _hovering(narrow: Tensor, settled: Tensor, reached: Tensor) -> tuple[Check, ...]:

@@ -127,7 +127,7 @@ def ngd_sqrt_loss_eos(measured: Drifts) -> Evidence:
         ),
     )
     checks = (*_bounds(measured), *_curves(measured), *_pairs(measured))
-    return Evidence(checks, control, {}, {"starts": len(measured.height)})
+    return Evidence(checks, control, {"starts": len(measured.height)})
 
 
 def _bounds(measured: Drifts) -> tuple[Check, ...]:

@@ -108,7 +108,7 @@ def diag_large_step_l1(measured: SparseEnds) -> Evidence:
         "not settled": int((~end.fitted).sum()),
         "not settled, centered": int((~measured.centered.fitted).sum()),
     }
-    return Evidence(checks, control, {}, notes)
+    return Evidence(checks, control, notes)
 
 
 def _loads(measured: SparseEnds) -> tuple[Check, ...]:

@@ -114,7 +114,7 @@ def sgd_sobolev(measured: SlopeRuns) -> Evidence:
             "knows of it",
         ),
     )
-    return Evidence(checks, control, {}, {"networks": sum(len(r.loss) for r in runs)})
+    return Evidence(checks, control, {"networks": sum(len(r.loss) for r in runs)})
 
 
 def ratios(run: Slopes) -> Tensor:

@@ -95,7 +95,7 @@ def univariate_second_derivative(measured: SplineRuns) -> Evidence:
             int((~part.fitted).sum()) for part in (start, end, small)
         ),
     }
-    return Evidence(checks, control, {}, notes)
+    return Evidence(checks, control, notes)
 
 
 def _spline_bounds(problem: Splines, parts: tuple[Minima, ...]) -> tuple[Check, ...]:

@@ -58,7 +58,7 @@ def sgd_linear_stability(measured: MeanSquares) -> Evidence:
             "same bar",
         ),
     )
-    return Evidence(checks, control, {}, {"regressions": len(measured.sharpness)})
+    return Evidence(checks, control, {"regressions": len(measured.sharpness)})
 
 
 def _thresholds(

@@ -72,7 +72,7 @@ def stability_two_over_eta(measured: Stays) -> Evidence:
         "2.2$",
     )
     notes = {"starts": len(landed)}
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)
 
 
 def _on_quadratics(errors: Tensor, tops: Tensor) -> tuple[Check, ...]:

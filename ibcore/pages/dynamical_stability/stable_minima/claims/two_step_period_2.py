@@ -58,7 +58,7 @@ def two_step_period_2(measured: Orbits) -> Evidence:
         ),
         math=r"quartics with $3 f'''^2 - f'' f'''' < 0$",
     )
-    return Evidence(checks, control, {}, {"pairs": bounded.numel()})
+    return Evidence(checks, control, {"pairs": bounded.numel()})
 
 
 def _orbit(

@@ -122,7 +122,7 @@ def mean_field_limit(measured: MeanField) -> Evidence:
         math=r"outputs scaled by $1/\sqrt m$",
     )
     notes = {"tasks": limit.moved.shape[1], "networks": limit.over_least.numel()}
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)
 
 
 def _moving(exponents: Tensor, loss: Tensor) -> tuple[Check, ...]:

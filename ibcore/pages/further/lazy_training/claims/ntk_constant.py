@@ -139,7 +139,7 @@ def ntk_constant(measured: Movements) -> Evidence:
         math="outputs scaled by $1/m$",
     )
     notes = {"tasks": len(measured.limit), "networks": kernel.over_least.numel()}
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)
 
 
 def _exponents(moved: Tensor, spread: Tensor, changed: Tensor) -> tuple[Check, ...]:

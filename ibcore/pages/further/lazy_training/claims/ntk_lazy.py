@@ -114,7 +114,7 @@ def ntk_lazy(measured: Regressions) -> Evidence:
         ),
     )
     notes = {"tasks": len(measured.rich)}
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)
 
 
 def _exact(certificates: Tensor, linear: Tensor) -> tuple[Check, ...]:

@@ -199,4 +199,4 @@ def igr_ntk_identity(measured: Identities) -> Evidence:
         ),
     )
     notes = {"networks": measured.gaps.numel()}
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)

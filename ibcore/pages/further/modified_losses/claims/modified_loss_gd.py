@@ -66,7 +66,7 @@ def modified_loss_gd(measured: Distances) -> Evidence:
         math=r"$\frac\eta2 \|\nabla L\|^2$ in place of $\frac\eta4 \|\nabla L\|^2$",
     )
     notes = {"networks": len(measured.missed)}
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)
 
 
 def _orders_of_descent(plain: Tensor, modified: Tensor) -> tuple[Check, ...]:

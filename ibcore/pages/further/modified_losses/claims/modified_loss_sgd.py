@@ -140,7 +140,7 @@ def modified_loss_sgd(measured: Epochs) -> Evidence:
         not_better("2", last_slopes(measured.etas, measured.fixed), 2.5),
     )
     notes = {"networks": measured.etas.shape[1], "orders": measured.orders}
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)
 
 
 def _orders_of_epochs(slopes: Tensor) -> tuple[Check, ...]:

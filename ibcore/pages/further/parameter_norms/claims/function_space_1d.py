@@ -62,7 +62,7 @@ def function_space_1d(measured: Trained) -> Evidence:
         ),
     )
     notes = {"data sets": len(measured.least), "draws rejected": measured.sets.rejected}
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)
 
 
 def _on_programs(measured: Trained) -> tuple[Check, ...]:

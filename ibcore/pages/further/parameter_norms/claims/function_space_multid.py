@@ -191,7 +191,7 @@ def function_space_multid(measured: Lengths) -> Evidence:
         "predictors": measured.connected.shape[1],
         "draws rejected": measured.rejected,
     }
-    return Evidence(checks, control, {}, notes)
+    return Evidence(checks, control, notes)
 
 
 def _on_identities(measured: Lengths) -> tuple[Check, ...]:

@@ -167,7 +167,7 @@ def nngp_at_init(measured: Outputs) -> Evidence:
         "data sets": measured.narrow.shape[0],
         "networks a kurtosis": measured.draws,
     }
-    return Evidence(checks, control, {}, notes)
+    return Evidence(checks, control, notes)
 
 
 def _covariances(narrow: Tensor, deep: Tensor, squares: Tensor) -> tuple[Check, ...]:

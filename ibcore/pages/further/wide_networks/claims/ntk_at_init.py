@@ -161,7 +161,7 @@ def ntk_at_init(measured: Kernels) -> Evidence:
         "data sets": measured.shallow.shape[1],
         "draws a width": measured.shallow.shape[2],
     }
-    return Evidence(checks, control, {}, notes)
+    return Evidence(checks, control, notes)
 
 
 def mean_errors(errors: Tensor) -> Tensor:

@@ -146,7 +146,7 @@ def wide_net_linearized(measured: Trajectories) -> Evidence:
         "data sets": measured.gaps.limit.shape[1],
         "largest width": measured.widths[-1],
     }
-    return Evidence(checks, control, {}, notes)
+    return Evidence(checks, control, notes)
 
 
 def _linear(linear: Tensor, least: Tensor) -> tuple[Check, ...]:

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.regression.linear_networks.convolutional_and_fully_connected.figures import (
     plot_spectrum,
     plot_transition,

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ibcore.dynamics.stiff_flow import stiff_flow
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.oracles.basis_pursuit import basis_pursuit, excess_near
 from ibcore.oracles.q_alpha import q_alpha_path, q_value, start_scale

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
-from ibcore.figures.style import PALETTE
+from ibcore.figures import PALETTE
 
 Array = NDArray[np.float64]
 _LOOKS = (

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.oracles.nuclear_minimization import nuclear_completion
 from ibcore.pages.regression.matrix_factorization.greedy_low_rank.figures import (
     plot_growth,

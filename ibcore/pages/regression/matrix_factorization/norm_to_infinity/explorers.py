@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ibcore.dynamics.complex_step import complex_jacobian
 from ibcore.dynamics.stiff_flow import integrate
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.models.runaway_completion import Reduced
 from ibcore.oracles import runaway_completion as law
 from ibcore.pages.regression.matrix_factorization.norm_to_infinity.figures import (

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from ibcore.figures.style import PALETTE
+from ibcore.figures import PALETTE
 from ibcore.oracles import runaway_completion as law
 from ibcore.pages.regression.matrix_factorization.norm_to_infinity.claims import Runaway
 

@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.models.matrix_factorization import gaussian_start
 from ibcore.oracles.nuclear_minimization import nuclear_completion
 from ibcore.pages.regression.matrix_factorization.nuclear_norm.figures import (

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from ibcore.figures.style import PALETTE
+from ibcore.figures import PALETTE
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.oracles.neuron import regularizer
 from ibcore.pages.regression.nonlinear_networks.monotone_neurons.figures import (
     plot_levels,

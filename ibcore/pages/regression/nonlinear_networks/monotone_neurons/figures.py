@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from ibcore.figures.style import PALETTE
+from ibcore.figures import PALETTE
 
 Array = NDArray[np.float64]
 _MARKS = (("blue", "o"), ("orange", "s"), ("green", "^"))

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ibcore.figures.style import figure
+from ibcore.figures import figure
 from ibcore.pages.regression.nonlinear_networks.relu_neuron.figures import (
     plot_ratios,
     plot_winding,

@@ -144,7 +144,7 @@ def mirror_descent_linear_network(measured: NetworkGaps) -> Evidence:
         math=r"a polynomial tail, depth 2, $p = 3$, at $t = 10^{10}$",
     )
     notes = {"starts": len(measured.sets.signed)}
-    return Evidence(tuple(checks), control, {}, notes, measured.broken)
+    return Evidence(tuple(checks), control, notes, measured.broken)
 
 
 def _linear_margins(depth: int, gaps: Tensor, log_time: int, bar: float) -> Check:

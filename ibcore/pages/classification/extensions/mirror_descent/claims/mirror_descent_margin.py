@@ -174,7 +174,7 @@ def mirror_descent_margin(measured: MarginGaps) -> Evidence:
         math=r"a polynomial tail, $p = 3$, at $t = 10^{20}$",
     )
     notes = {"data sets": len(measured.sets.signed)}
-    return Evidence(checks, control, {}, notes, measured.broken)
+    return Evidence(checks, control, notes, measured.broken)
 
 
 def _diagonal(gaps: Tensor, proved: Tensor) -> tuple[Check, ...]:

@@ -209,7 +209,7 @@ def network_margin_bounds(measured: MarginRuns) -> Evidence:
         *(reason for run in measured.runs for reason in run.unreached),
         *_short(measured),
     )
-    return Evidence(checks, control, {}, {"networks": 6 * len(two.leading[0])}, broken)
+    return Evidence(checks, control, {"networks": 6 * len(two.leading[0])}, broken)
 
 
 def _short(measured: MarginRuns) -> tuple[str, ...]:

@@ -10,15 +10,8 @@ import pytest
 
 import ibcore.claims
 
-FOLDER = Path(ibcore.claims.__file__).parent
-ROOMS = FOLDER.parent / "pages"
-MODULES = sorted(
-    [
-        *(path for path in FOLDER.rglob("*.py") if path.name != "__init__.py"),
-        *ROOMS.rglob("claims.py"),
-        *ROOMS.rglob("claims/*.py"),
-    ]
-)
+ROOMS = Path(ibcore.claims.__file__).parent / "pages"
+MODULES = sorted([*ROOMS.rglob("claims.py"), *ROOMS.rglob("claims/*.py")])
 FORMULA = re.compile(r"\$[^$]*\$")
 GREEK = "alpha|beta|gamma|delta|epsilon|eps|eta|theta|kappa|lambda|mu|nu|xi|rho|sigma|tau|phi|psi|omega"
 RAW = re.compile(

@@ -1,17 +1,20 @@
 """One look for every figure: a color-blind-safe palette, line styles that differ, type
-that stays type.
+that stays type; and curves of a training that is watched.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 # Mid tones of Okabe and Ito's palette, with contrast of 3 or more on white and on the
 # dark page alike.
@@ -85,3 +88,33 @@ def figure(
         fig = PageFigure(figsize=(width, height), layout="constrained")
         axes: Axes = fig.subplots(rows, columns, **options)
     return fig, axes
+
+
+Array = NDArray[np.float64]
+Style = tuple[str, str]
+
+
+def plot_watched(
+    ax: Axes,
+    times: Array,
+    values: Array,
+    names: Sequence[str],
+    styles: Sequence[Style],
+    current: tuple[int, int],
+) -> None:
+    """`values` (K, S) of S runs over `times` (K,), that of `current` (time, run) drawn
+    thick and marked at its time.
+
+    styles: color and line of each run.
+    """
+    row, column = current
+    for j, (name, (color, line)) in enumerate(zip(names, styles, strict=True)):
+        ax.plot(
+            times,
+            values[:, j],
+            color=PALETTE[color],
+            linestyle=line,
+            linewidth=2.6 if j == column else 1.2,
+            label=name,
+        )
+    ax.plot(times[row], values[row, column], "o", color=PALETTE["red"], markersize=9)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ibcore.figures.watched import plot_watched
+from ibcore.figures import plot_watched
 
 
 def test_the_run_in_focus_is_thick_and_marked_at_its_time():

@@ -7,18 +7,11 @@ from pathlib import Path
 
 import pytest
 
-import ibcore.claims
+import ibcore.pages
 
-FOLDER = Path(ibcore.claims.__file__).parent
-ROOMS = FOLDER.parent / "pages"
-MODULES = sorted(
-    [
-        *(path for path in FOLDER.rglob("*.py") if path.name != "__init__.py"),
-        *ROOMS.rglob("claims.py"),
-        *ROOMS.rglob("claims/*.py"),
-        *ROOMS.rglob("runs.py"),
-    ]
-)
+ROOMS = Path(ibcore.pages.__file__).parent
+SHOWING = {"__init__", "explorers", "figures"}
+MODULES = sorted(path for path in ROOMS.rglob("*.py") if path.stem not in SHOWING)
 
 
 def calls(source: str) -> list[ast.Call]:

@@ -1,7 +1,4 @@
-"""The claims of the survey: one module per page, one function per claim.
-
-A page is a module below `ibcore.claims`, or a room: a folder below `ibcore.pages` with a module or a folder `claims`.
-"""
+"""All claims of the survey, in the order of its pages."""
 
 from __future__ import annotations
 
@@ -12,17 +9,6 @@ from ibcore import pages
 from ibcore.claim import REGISTRY, Claim, Setting, Verdict, claim
 
 __all__ = ["PAGES", "Claim", "Setting", "Verdict", "all_claims", "claim"]
-
-
-def all_claims() -> dict[str, Claim]:
-    """Every claim of the survey by its id, in the order of the pages."""
-    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
-        importlib.import_module(module.name)
-    for module in pkgutil.walk_packages(pages.__path__, f"{pages.__name__}."):
-        if "claims" in module.name.split("."):
-            importlib.import_module(module.name)
-    return dict(sorted(REGISTRY.items(), key=lambda item: PAGES.index(item[1].page)))
-
 
 PAGES = (
     "introduction",
@@ -61,3 +47,14 @@ PAGES = (
     "further/robustness",
     "further/privacy",
 )
+
+
+def all_claims() -> dict[str, Claim]:
+    """Every claim by its id, in the order of the pages.
+
+    They stand in the module or the folder `claims` of each room below `ibcore.pages`.
+    """
+    for module in pkgutil.walk_packages(pages.__path__, f"{pages.__name__}."):
+        if "claims" in module.name.split("."):
+            importlib.import_module(module.name)
+    return dict(sorted(REGISTRY.items(), key=lambda item: PAGES.index(item[1].page)))

@@ -1,1 +1,0 @@
-"""Claims on other algorithms, other losses and other geometries."""

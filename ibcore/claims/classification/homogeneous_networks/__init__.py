@@ -1,1 +1,0 @@
-"""Claims on homogeneous networks: where the flow goes, which margin it maximizes, what that buys."""

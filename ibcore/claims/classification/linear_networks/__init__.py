@@ -1,1 +1,0 @@
-"""Claims on linear networks: fully connected, diagonal and convolutional."""
