@@ -1,10 +1,10 @@
 import dataclasses
 import math
 
-import numpy as np
 import pytest
 import torch
 
+from ibcore import measured
 from ibcore.claims import Setting
 from ibcore.oracles.double_descent import (
     bias_errors,
@@ -21,7 +21,7 @@ from ibcore.pages.double_descent.claims.double_descent_rff import (
     _network_peak,
     judge_features,
 )
-from ibcore.pages.double_descent.runs import network_curves
+from ibcore.pages.double_descent.runs import FeatureCurves, network_curves
 from ibcore.pages.double_descent.weak import (
     SPECTRA,
     Risks,
@@ -50,6 +50,14 @@ class TestClaims(UnbrokenConformance):
 @pytest.fixture(scope="module")
 def digits():
     return double_descent_rff.verify(SETTING, networks=4)
+
+
+def test_measurements_on_digits_are_judged_the_same_after_they_were_saved(
+    digits, tmp_path
+):
+    measured.save(digits.measured, tmp_path / "measured.pt")
+    loaded = measured.load(tmp_path / "measured.pt")
+    assert double_descent_rff.judge(loaded) == digits.evidence
 
 
 def test_the_claim_on_digits_stands(digits):
@@ -185,22 +193,26 @@ def made_up_curves():
     clean = torch.tensor([0.3, 0.1, 0.2, 0.8, 0.2, 0.1, 0.05])
     noisy = torch.tensor([0.3, 0.12, 0.3, 0.9, 0.4, 0.3, 0.2])
     error = torch.stack([clean, clean, noisy])[:, None].repeat(1, 8, 1)
-    return {"error": error, "norm": error.clone()}
+    counts = torch.tensor([10, 20, 30, 40, 50, 60, 70])
+    rest = torch.zeros(3, 8, 7)
+    return FeatureCurves(
+        counts, 40, error, rest, error.clone(), rest, rest[0], rest[..., 0]
+    )
 
 
 def test_curves_are_judged_split_by_split():
-    assert fallen(judge_features(made_up_curves(), 3)) == []
+    assert fallen(judge_features(made_up_curves())) == []
     for corruption in range(3):
         for cell in range(7):
             curves = made_up_curves()
-            curves["error"][corruption, 5, cell] = math.nan
-            assert fallen(judge_features(curves, 3)), (corruption, cell)
+            curves.error[corruption, 5, cell] = math.nan
+            assert fallen(judge_features(curves)), (corruption, cell)
     curves = made_up_curves()
-    curves["norm"][1, 5, 1] = 1.0
-    assert len(fallen(judge_features(curves, 3))) == 1
+    curves.norm[1, 5, 1] = 1.0
+    assert len(fallen(judge_features(curves))) == 1
     curves = made_up_curves()
-    curves["error"][2, 5, 6] = 0.1
-    assert len(fallen(judge_features(curves, 3))) == 1
+    curves.error[2, 5, 6] = 0.1
+    assert len(fallen(judge_features(curves))) == 1
 
 
 def test_a_network_without_a_loss_leaves_no_peak():
@@ -241,22 +253,23 @@ def test_risk_during_descent_starts_at_the_label_variance_and_ends_at_the_formul
 
 
 def test_features_interpolate_from_the_threshold_on_and_tend_to_the_kernel(digits):
-    data = digits.data
-    over = data["counts"] >= data["samples"]
-    assert data["fit"][..., over].max() < 1e-6
-    assert data["fit"][..., ~over].min() > 0.05
-    assert np.abs(data["error"][..., -1].mean(1) - data["kernel"].mean(1)).max() < 0.03
+    curves = digits.measured.features
+    over = curves.counts >= curves.samples
+    assert curves.fit[..., over].max() < 1e-6
+    assert curves.fit[..., ~over].min() > 0.05
+    assert (curves.error[..., -1].mean(1) - curves.kernel.mean(1)).abs().max() < 0.03
 
 
 def test_clean_and_noisy_labels_belong_to_the_same_digits(digits):
     """More redrawn labels never help on average: the curves lie above each other."""
-    error = digits.data["error"].mean(1)
-    assert (np.diff(error[:, digits.data["counts"] != 400], axis=0) > 0).all()
+    curves = digits.measured.features
+    error = curves.error.mean(1)[:, curves.counts != 400]
+    assert (error.diff(dim=0) > 0).all()
 
 
 def test_without_label_noise_the_networks_have_a_lower_peak():
     noisy, clean = (
-        network_curves(SETTING, (12,), 3, 800, corruption=share)["test"].mean()
+        network_curves(SETTING, (12,), 3, 800, corruption=share).test.mean()
         for share in (0.2, 0.0)
     )
     assert clean < 0.7 * noisy

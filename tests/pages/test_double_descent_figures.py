@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from ibcore.claims import Setting
 from ibcore.figures import figure
@@ -14,6 +15,7 @@ from ibcore.pages.double_descent.figures import (
     plot_parts,
     plot_spectra,
 )
+from ibcore.pages.double_descent.runs import FeatureCurves, NetworkCurves
 
 COUNTS = np.array([10, 40, 100])
 CURVES = np.linspace(0.1, 0.9, 18).reshape(3, 2, 3)
@@ -87,15 +89,10 @@ def test_every_curve_has_its_own_color_and_line_style(ax):
 
 
 def test_feature_figures_show_one_curve_a_corruption(ax):
-    data = {
-        "samples": 40,
-        "counts": COUNTS,
-        "corruptions": (0.0, 0.1, 0.2),
-        "error": CURVES,
-        "norm": CURVES,
-        "ridge": CURVES[0],
-        "kernel": CURVES[..., 0],
-    }
+    shown = torch.as_tensor(CURVES)
+    data = FeatureCurves(
+        torch.as_tensor(COUNTS), 40, *[shown] * 4, shown[0], shown[..., 0]
+    )
     draw_feature_error(ax, data)
     assert {text.get_text() for text in ax.texts} >= {
         "clean labels",
@@ -107,14 +104,8 @@ def test_feature_figures_show_one_curve_a_corruption(ax):
 
 
 def test_networks_are_drawn_over_their_parameters(ax):
-    draw_networks(
-        ax,
-        {
-            "samples": 200,
-            "parameters": np.array([18, 216, 3456]),
-            "test": np.ones((3, 8)),
-            "train": np.array([[0.8], [0.1], [0.0]]),
-        },
-    )
+    test, train = torch.ones(3, 8), torch.tensor([[0.8], [0.1], [0.0]])
+    widths, parameters = torch.tensor([1, 12, 192]), torch.tensor([18, 216, 3456])
+    draw_networks(ax, NetworkCurves(widths, parameters, 200, train, test, test))
     assert ax.get_xscale() == "log"
     assert {text.get_text() for text in ax.texts} >= {"test", "training"}

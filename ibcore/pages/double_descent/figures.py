@@ -20,6 +20,7 @@ from ibcore.pages.double_descent.claims.double_descent_linear import (
     far,
     formula,
 )
+from ibcore.pages.double_descent.runs import CORRUPTIONS, FeatureCurves, NetworkCurves
 from ibcore.pages.double_descent.weak import SAMPLES, SPECTRA, both_problems
 
 Array = NDArray[np.float64]
@@ -227,25 +228,26 @@ def draw_risk_during_descent(ax: Axes, data: Mapping[str, Any]) -> None:
     _plain_ticks(ax, (), (1, 2, 5, 10, 20, 50))
 
 
-def draw_feature_error(ax: Axes, data: Mapping[str, Any]) -> None:
+def draw_feature_error(ax: Axes, curves: FeatureCurves) -> None:
     """Test error of random features on digits over their number, for each share of
     redrawn labels.
 
     The diamond at the end of a curve is the error of infinitely many features.
     """
-    _mark_threshold(ax, data["samples"])
+    counts = curves.counts.numpy()
+    _mark_threshold(ax, curves.samples)
     for k, (corruption, color, line) in enumerate(
         zip(
-            data["corruptions"],
+            CORRUPTIONS,
             ("blue", "orange", "red"),
             ("-", "--", "-."),
             strict=True,
         )
     ):
-        curve, limit = data["error"][k].mean(0), data["kernel"][k].mean()
-        ax.plot(data["counts"], curve, color=PALETTE[color], linestyle=line)
+        curve, limit = curves.error[k].mean(0).numpy(), float(curves.kernel[k].mean())
+        ax.plot(counts, curve, color=PALETTE[color], linestyle=line)
         ax.plot(
-            [1.4 * data["counts"][-1]],
+            [1.4 * counts[-1]],
             [limit],
             "D",
             color=PALETTE[color],
@@ -254,15 +256,15 @@ def draw_feature_error(ax: Axes, data: Mapping[str, Any]) -> None:
         )
         ax.annotate(
             f"{corruption:.0%} redrawn" if corruption else "clean labels",
-            (1.4 * data["counts"][-1], limit),
+            (1.4 * counts[-1], limit),
             xytext=(6, 0),
             textcoords="offset points",
             color=PALETTE[color],
             va="center",
             annotation_clip=False,
         )
-    ridge = data["ridge"].mean(0)
-    ax.plot(data["counts"], ridge, color=PALETTE["gray"], linestyle=":")
+    ridge = curves.ridge.mean(0).numpy()
+    ax.plot(counts, ridge, color=PALETTE["gray"], linestyle=":")
     ax.annotate(
         "dotted: 10% redrawn,\nwith a ridge penalty",
         (0.03, 0.2),
@@ -279,13 +281,14 @@ def draw_feature_error(ax: Axes, data: Mapping[str, Any]) -> None:
     _plain_ticks(ax, (10, 100, 1000), (0.01, 0.1, 1))
 
 
-def draw_feature_norm(ax: Axes, data: Mapping[str, Any]) -> None:
+def draw_feature_norm(ax: Axes, curves: FeatureCurves) -> None:
     """Norm of the minimum-norm solution over the number of features."""
-    _mark_threshold(ax, data["samples"])
+    counts = curves.counts.numpy()
+    _mark_threshold(ax, curves.samples)
     for k, (color, line) in enumerate((("blue", "-"), ("orange", "--"), ("red", "-."))):
         ax.plot(
-            data["counts"],
-            np.median(data["norm"][k], 0),
+            counts,
+            np.median(curves.norm[k].numpy(), 0),
             color=PALETTE[color],
             linestyle=line,
         )
@@ -298,32 +301,33 @@ def draw_feature_norm(ax: Axes, data: Mapping[str, Any]) -> None:
     _plain_ticks(ax, (10, 100, 1000))
 
 
-def draw_networks(ax: Axes, data: Mapping[str, Any]) -> None:
+def draw_networks(ax: Axes, curves: NetworkCurves) -> None:
     """Training and test square loss of trained networks over their parameters; a thin
     line a split.
     """
-    _mark_threshold(ax, data["samples"], label="as many parameters\nas labels")
+    parameters = curves.parameters.numpy()
+    _mark_threshold(ax, curves.samples, label="as many parameters\nas labels")
     ax.plot(
-        data["parameters"],
-        data["test"],
+        parameters,
+        curves.test.numpy(),
         color=PALETTE["blue"],
         linewidth=0.6,
         alpha=0.4,
         linestyle="-",
     )
-    mean, seen = data["test"].mean(1), data["train"].mean(1)
+    mean, seen = curves.test.mean(1).numpy(), curves.train.mean(1).numpy()
     ax.plot(
-        data["parameters"],
+        parameters,
         mean,
         color=PALETTE["blue"],
         linestyle="-",
         marker="o",
         markersize=4,
     )
-    ax.plot(data["parameters"], seen, color=PALETTE["orange"], linestyle="--")
+    ax.plot(parameters, seen, color=PALETTE["orange"], linestyle="--")
     ax.annotate(
         "test",
-        (data["parameters"][-1], mean[-1]),
+        (parameters[-1], mean[-1]),
         xytext=(5, 0),
         textcoords="offset points",
         color=PALETTE["blue"],
@@ -333,7 +337,7 @@ def draw_networks(ax: Axes, data: Mapping[str, Any]) -> None:
     low = int(np.argmax(seen < 0.2))
     ax.annotate(
         "training",
-        (data["parameters"][low], seen[low]),
+        (parameters[low], seen[low]),
         xytext=(-6, -4),
         textcoords="offset points",
         color=PALETTE["orange"],

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,17 +30,36 @@ CORRUPTIONS = (0.0, 0.1, 0.2)
 PENALTY = 2.5e-4
 
 
-def feature_curves(
-    setting: Setting, train: int, counts: Sequence[int], splits: int
-) -> dict[str, Tensor]:
-    """Minimum-norm random Fourier features on `splits` splits of the digits, all other
-    digits for testing.
+@dataclass(frozen=True)
+class FeatureCurves:
+    """Random Fourier features of least norm on splits of the digits.
 
+    counts: (counts,) numbers of features.      samples: digits for training.
     error, square, norm, fit: (corruptions, splits, counts) share of test digits
     misclassified, test square loss on one-hot labels, |a|_2, and training residual over
     |y|. ridge: (splits, counts) error with the penalty at label noise 0.1. kernel:
     (corruptions, splits) error of the limit of infinitely many features.
     """
+
+    counts: Tensor
+    samples: int
+    error: Tensor
+    square: Tensor
+    norm: Tensor
+    fit: Tensor
+    ridge: Tensor
+    kernel: Tensor
+
+    @property
+    def threshold(self) -> int:
+        """The place at which there are as many features as digits for training."""
+        return self.counts.tolist().index(self.samples)
+
+
+def feature_curves(
+    setting: Setting, train: int, counts: Sequence[int], splits: int
+) -> FeatureCurves:
+    """Fit `splits` splits of the digits; all other digits are for testing."""
     names = ("error", "square", "norm", "fit", "ridge")
     rows: dict[str, list[Tensor]] = {name: [] for name in (*names, "kernel")}
     for seed in setting.seeds(splits, "digits"):
@@ -62,10 +80,8 @@ def feature_curves(
             rows[name].append(torch.stack([cell[name] for cell in cells], -1).cpu())
         rows["kernel"].append(_limit_error(data).cpu())
     kernel = torch.stack(rows.pop("kernel"), -1)
-    return {
-        **{name: torch.stack(parts, -2) for name, parts in rows.items()},
-        "kernel": kernel,
-    }
+    curves = {name: torch.stack(parts, -2) for name, parts in rows.items()}
+    return FeatureCurves(torch.tensor(counts), train, **curves, kernel=kernel)
 
 
 def _digits(train: int, seed: int, corruption: float, setting: Setting) -> DigitsSplit:
@@ -119,6 +135,23 @@ def _by_corruption(columns: Tensor) -> Tensor:
     return columns.unflatten(-1, (-1, CLASSES)).movedim(-2, 0)
 
 
+@dataclass(frozen=True)
+class NetworkCurves:
+    """Two-layer ReLU networks trained by Adam on even against odd digits.
+
+    widths, parameters: (widths,).      samples: digits for training.
+    train, test: (widths, splits) mean square loss on the training labels and on true
+    test labels.      error: (widths, splits) share of test digits misclassified.
+    """
+
+    widths: Tensor
+    parameters: Tensor
+    samples: int
+    train: Tensor
+    test: Tensor
+    error: Tensor
+
+
 @threads()
 def network_curves(
     setting: Setting,
@@ -128,14 +161,8 @@ def network_curves(
     *,
     train: int = 200,
     corruption: float = 0.2,
-) -> dict[str, Any]:
-    """Two-layer ReLU networks trained by Adam on even against odd digits, all splits of
-    one width at once.
-
-    train, test: (widths, splits) mean square loss on the training labels and on true
-    test labels.
-    error: (widths, splits) share of test digits misclassified.   parameters: (widths,).
-    """
+) -> NetworkCurves:
+    """Train all splits of one width at once, one width after the other."""
     generator = torch.Generator().manual_seed(
         setting.seeds(1, f"networks {corruption}")[0]
     )
@@ -163,9 +190,6 @@ def network_curves(
         rows["train"].append(found.last_log_loss.exp().cpu())
         rows["test"].append((scores - data.y_test).square().mean(-1).cpu())
         rows["error"].append((scores * data.y_test <= 0).double().mean(-1).cpu())
-    return {
-        **{name: torch.stack(parts) for name, parts in rows.items()},
-        "widths": np.array(widths),
-        "parameters": np.array([model.dimension for model in models]),
-        "samples": train,
-    }
+    parameters = torch.tensor([model.dimension for model in models])
+    curves = {name: torch.stack(parts) for name, parts in rows.items()}
+    return NetworkCurves(torch.tensor(widths), parameters, train, **curves)

@@ -5,15 +5,69 @@ Networks: the mean test square loss over splits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ibcore.claim import Setting, claim
 from ibcore.evidence import Check, Control, Evidence
-from ibcore.pages.double_descent.runs import CORRUPTIONS, feature_curves, network_curves
+from ibcore.pages.double_descent.runs import (
+    FeatureCurves,
+    NetworkCurves,
+    feature_curves,
+    network_curves,
+)
+
+
+@dataclass(frozen=True)
+class DigitSizes:
+    """What is to be fitted and trained; the digits are drawn with the features.
+
+    train: digits for training.      counts: of features.      widths, steps: of networks.
+    """
+
+    train: int
+    splits: int
+    counts: tuple[int, ...]
+    networks: int
+    widths: tuple[int, ...]
+    steps: int
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Random features and trained networks on the digits."""
+
+    features: FeatureCurves
+    networks: NetworkCurves
+
+
+def draw_digits(
+    _setting: Setting,
+    *,
+    train: int,
+    splits: int,
+    ratios: Sequence[float],
+    networks: int,
+    network_widths: Sequence[int],
+    network_steps: int,
+) -> DigitSizes:
+    """Numbers of features as `ratios` of the digits for training; a tenth or a fifth of
+    the training labels is redrawn at random in the noisy settings.
+    """
+    counts = tuple(round(ratio * train) for ratio in ratios)
+    widths = tuple(network_widths)
+    return DigitSizes(train, splits, counts, networks, widths, network_steps)
+
+
+def measure_digits(sizes: DigitSizes, setting: Setting) -> Digits:
+    """Fit the features and train the networks."""
+    return Digits(
+        feature_curves(setting, sizes.train, sizes.counts, sizes.splits),
+        network_curves(setting, sizes.widths, sizes.networks, sizes.steps),
+    )
 
 
 @claim(
@@ -104,62 +158,37 @@ from ibcore.pages.double_descent.runs import CORRUPTIONS, feature_curves, networ
         ),
         "network_steps": 6000,
     },
+    draw=draw_digits,
+    measure=measure_digits,
 )
-def double_descent_rff(
-    setting: Setting,
-    *,
-    train: int,
-    splits: int,
-    ratios: Sequence[float],
-    networks: int,
-    network_widths: Sequence[int],
-    network_steps: int,
-) -> Evidence:
-    """Random features: the test error of each split. Networks: the mean test square
-    loss over splits.
-
-    A tenth or fifth of the training labels is redrawn at random in the noisy settings.
-    """
-    counts = [round(ratio * train) for ratio in ratios]
-    here = counts.index(train)
-    curves = feature_curves(setting, train, counts, splits)
-    trained = network_curves(setting, network_widths, networks, network_steps)
+def double_descent_rff(measured: Digits) -> Evidence:
+    """Errors, norms and losses at the threshold and on both sides of it."""
+    features = measured.features
     control = Control(
         "ridge penalty, noise 0.1",
         Check.share(
             "peak at least 1.5 times the higher valley",
-            _over_valleys(_valleys(curves["ridge"], here)),
+            _over_valleys(_valleys(features.ridge, features.threshold)),
             at_least=1.5,
             most=0.1,
             tag="observed",
             reason="half of the claim's factor; at most 1.1 for 32 splits",
         ),
     )
-    data = {
-        "counts": np.array(counts),
-        "samples": train,
-        "corruptions": CORRUPTIONS,
-        **{name: value.numpy() for name, value in curves.items()},
-        "networks": trained,
-    }
-    return Evidence(
-        (*judge_features(curves, here), _network_peak(trained["test"])), control, data
-    )
+    checks = (*judge_features(features), _network_peak(measured.networks.test))
+    return Evidence(checks, control)
 
 
-def judge_features(curves: Mapping[str, Tensor], here: int) -> tuple[Check, ...]:
-    """What must hold of the error and norm (corruptions, splits, counts) with
-    `counts[here]` the threshold.
-    """
-    clean, some, much = (
-        _valleys(curves["error"][k], here) for k in range(len(CORRUPTIONS))
-    )
+def judge_features(curves: FeatureCurves) -> tuple[Check, ...]:
+    """What must hold of error and norm around the threshold."""
+    here = curves.threshold
+    clean, some, much = (_valleys(error, here) for error in curves.error)
     return (
         *(
             Check.each(
                 f"random features: {name} two or more grid cells from N = n over that "
                 "at N = n",
-                _elsewhere(curves[name], here),
+                _elsewhere(getattr(curves, name), here),
                 at_most=1,
                 tag="observed",
                 reason="the peak is at the threshold, up to one cell of the grid",
