@@ -11,14 +11,13 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.dynamics.log_time import flow
 from ibcore.figures import figure
-from ibcore.losses import Exponential
 from ibcore.models.diagonal import Diagonal, even_start
 from ibcore.pages.classification.linear_networks.diagonal.figures import (
     plot_coefficients,
     plot_ratio_paths,
 )
+from ibcore.pages.classification.linear_networks.diagonal.runs import follow
 from ibcore.problems.sparse_margin import PlantedL1, planted_l1
 
 SCALES = (0.1, 1.0, 10.0)
@@ -44,9 +43,7 @@ def training_paths(depth: int) -> tuple[Tensor, Tensor]:
     data = three_of_twelve()
     model = Diagonal(data.signed, depth)
     start = even_start(model.features, torch.tensor(SCALES, dtype=torch.float64))
-    run = flow(
-        model, Exponential(), start, log_loss=[-(10.0**power) for power in _GRID]
-    )
+    run = follow(model, start, [-(10.0**power) for power in _GRID])
     betas = model.coefficients(run.theta)
     margins = (betas @ data.signed.T).amin(-1)
     return betas, margins / betas.abs().sum(-1) * float(data.primal.abs().sum())

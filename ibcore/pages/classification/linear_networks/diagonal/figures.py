@@ -9,6 +9,13 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ibcore.figures import PALETTE, plot_watched
+from ibcore.pages.classification.linear_networks.diagonal.claims.diag_classification_quasinorm import (
+    DeepEnds,
+    Limits,
+)
+from ibcore.pages.classification.linear_networks.diagonal.claims.diag_init_scale_vs_accuracy import (
+    ScaleMaps,
+)
 
 Array = NDArray[np.float64]
 _LINES = (("blue", "-"), ("orange", "--"), ("purple", "-."))
@@ -61,7 +68,7 @@ def plot_ratio_paths(
     )
 
 
-def plot_exponents(ax: Axes, slacks: Array, exponents: Array) -> None:
+def plot_exponents(ax: Axes, limits: Limits) -> None:
     """Measured exponents over dual slacks, with the line of equality."""
     ends = np.array([0.15, 0.57])
     ax.plot(ends, ends, color=PALETTE["gray"], linestyle="--", linewidth=1.3)
@@ -73,8 +80,8 @@ def plot_exponents(ax: Axes, slacks: Array, exponents: Array) -> None:
         color=PALETTE["gray"],
     )
     ax.plot(
-        slacks,
-        exponents,
+        limits.planted.slacks.numpy(),
+        limits.exponents.numpy(),
         "o",
         color=PALETTE["blue"],
         markersize=6,
@@ -83,11 +90,13 @@ def plot_exponents(ax: Axes, slacks: Array, exponents: Array) -> None:
     ax.set(xlabel="dual slack of the linear program", ylabel="measured exponent")
 
 
-def plot_minimizers(ax: Axes, values: Array, counts: Array, depth: int) -> None:
-    """How many starts end at each of the best local minimizers, at most eight, labeled
-    by relative quasi-norm.
+def plot_minimizers(ax: Axes, ends: DeepEnds) -> None:
+    """How many starts end at each of the best local minimizers, eight or as many as are
+    reached, labeled by relative quasi-norm.
     """
-    shown = min(len(values), max(8, int(np.flatnonzero(counts).max()) + 1))
+    values, counts = ends.problem.listed.values.numpy(), ends.counts.numpy()
+    reached = int(np.flatnonzero(counts).max(initial=0)) + 1
+    shown = min(len(values), max(8, reached))
     places = np.arange(shown)
     ax.bar(places, counts[:shown], width=0.6, color=PALETTE["blue"])
     ax.plot(
@@ -103,17 +112,23 @@ def plot_minimizers(ax: Axes, values: Array, counts: Array, depth: int) -> None:
         xlabel="quasi-norm, relative to the least",
         ylabel="starts",
         xlim=(-0.6, shown - 0.4),
-        title=f"Depth {depth}: {len(values)} local minimizers",
+        title=f"Depth {ends.problem.depth}: {len(values)} local minimizers",
     )
 
 
-def plot_scale_map(ax: Axes, scales: Array, accuracies: Array, ratios: Array) -> None:
-    """l1 margin ratios (K, S) over the scale alpha and log(1/L), with the line log(1/L)
-    = alpha^2.
+def plot_scale_map(ax: Axes, measured: ScaleMaps) -> None:
+    """l1 margins of the first problem over the scale alpha and log(1/L), with the line
+    log(1/L) = alpha^2.
     """
-    x, y = np.log10(scales), np.log10(accuracies)
+    x = np.log10(measured.scales.numpy())
+    y = np.log10(measured.accuracies.numpy())
     filled = ax.contourf(
-        x, y, ratios, levels=np.linspace(0.7, 1, 13), extend="min", cmap="cividis"
+        x,
+        y,
+        measured.maps[0].ratios.numpy(),
+        levels=np.linspace(0.7, 1, 13),
+        extend="min",
+        cmap="cividis",
     )
     ax.figure.colorbar(filled, ax=ax, label="$\\ell_1$ margin / largest", format="%.2f")
     line = np.linspace(max(x.min(), y.min() / 2), x.max(), 20)
