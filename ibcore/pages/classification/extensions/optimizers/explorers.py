@@ -145,8 +145,9 @@ def explore_direction(optimizer: str, steps: int) -> tuple[Figure, str]:
         else ""
     )
     return fig, (
-        f"{optimizer[0].upper()}{optimizer[1:]} after {steps:,} steps points {_degrees(w):.1f} degrees above the "
-        f"horizontal axis. The largest margin in {_goal(optimizer)} is at {_degrees(predicted):.1f} degrees{after}."
+        f"{optimizer[0].upper()}{optimizer[1:]} after {steps:,} steps points "
+        f"{_degrees(w):.1f} degrees above the horizontal axis. The largest margin in "
+        f"{_goal(optimizer)} is at {_degrees(predicted):.1f} degrees{after}."
     )
 
 

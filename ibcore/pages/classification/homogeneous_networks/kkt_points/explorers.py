@@ -131,7 +131,7 @@ def explore_training(stage: int, activation: str) -> tuple[Figure, str]:
         else f" {path.kinks[k]} pairs of a neuron and a point are on a kink."
     )
     return fig, (
-        f"{activation}, {stage} steps: all points are correct; the normalized margin is "
-        f"{path.margins[k] / path.margins[-1]:.0%} of its last value, the KKT residual "
-        f"{path.residuals[k]:.2g}.{on_kinks}"
+        f"{activation}, {stage} steps: all points are correct; the normalized margin "
+        f"is {path.margins[k] / path.margins[-1]:.0%} of its last value, the KKT "
+        f"residual {path.residuals[k]:.2g}.{on_kinks}"
     )

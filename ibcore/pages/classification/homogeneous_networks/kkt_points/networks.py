@@ -140,8 +140,9 @@ def own_data(X: object, y: object) -> Data:
     if bool(clash.any()):
         first, second = clash.nonzero()[0].tolist()
         raise InvalidInput(
-            f"rows {first} and {second} of X point in the same direction and have different labels: a network "
-            f"without biases gives them outputs of the same sign. Append a column of ones to X, or drop one."
+            f"rows {first} and {second} of X point in the same direction and have "
+            "different labels: a network without biases gives them outputs of the "
+            "same sign. Append a column of ones to X, or drop one."
         )
     return inputs / lengths.square().mean().sqrt(), labels
 

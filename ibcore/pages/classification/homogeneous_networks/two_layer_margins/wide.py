@@ -89,8 +89,9 @@ def own_points(X: object, y: object) -> Certified:
     apart = best.distance_to_kinks(inputs)
     if apart < OFF_KINKS:
         raise InvalidInput(
-            f"an optimal neuron of these points is {apart:.2g} from its kink at one of them, expected at least "
-            f"{OFF_KINKS:g}: the flow would slide along the kink. Move a point, or leave one out."
+            f"an optimal neuron of these points is {apart:.2g} from its kink at one of "
+            f"them, expected at least {OFF_KINKS:g}: the flow would slide along the "
+            "kink. Move a point, or leave one out."
         )
     return Certified(Classification(inputs, labels), best)
 

@@ -196,8 +196,8 @@ def _ends(errors: Tensor, own: Tensor, svm: Tensor) -> tuple[Check, ...]:
             at_most=1e-7,
             tag="proved",
             math=r"$\sin\angle(w, u_a)$, $a = 1, 2, 5$",
-            reason="the direction converges like a power of the norm $e^{40}$; what "
-            "is left is the integrator's error",
+            reason="the direction converges like a power of the norm $e^{40}$; what is "
+            "left is the integrator's error",
             precision=True,
         ),
         Check.share(

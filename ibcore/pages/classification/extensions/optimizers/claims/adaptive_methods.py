@@ -138,12 +138,14 @@ def _l2_gap(signed: Tensor, w: Tensor) -> float:
 
 @claim(
     kind="theorem",
-    source="Zhang, Zou and Cao 2024 (Adam without epsilon, decreasing steps); Qian and Qian 2019 (AdaGrad, small "
-    "constant steps); Wang et al. 2022 (Adam with epsilon) (abstracts read, theorems recalled)",
-    statement=r"On separable data full-batch Adam without $\varepsilon$, with decreasing steps and decay rates that "
-    r"fit together, reaches the largest $\ell_\infty$ margin. AdaGrad, here with steps over the loss, which the "
-    r"theorem does not cover, is observed to reach the largest margin in the $\ell_2$ norm weighted by its own "
-    "limiting preconditioner.",
+    source="Zhang, Zou and Cao 2024 (Adam without epsilon, decreasing steps); Qian and "
+    "Qian 2019 (AdaGrad, small constant steps); Wang et al. 2022 (Adam with epsilon) "
+    "(abstracts read, theorems recalled)",
+    statement=r"On separable data full-batch Adam without $\varepsilon$, with "
+    "decreasing steps and decay rates that fit together, reaches the largest "
+    r"$\ell_\infty$ margin. AdaGrad, here with steps over the loss, which the theorem "
+    r"does not cover, is observed to reach the largest margin in the $\ell_2$ norm "
+    "weighted by its own limiting preconditioner.",
     quick={"problems": 8, "steps": 7000},
     book={"problems": 20, "steps": 7000},
     full={"problems": 400, "steps": 10**5},
@@ -201,8 +203,8 @@ def of_adam(gaps: Tensor, reach: Tensor) -> tuple[Check, ...]:
             least=SHARE,
             tag="observed",
             math=r"Adam, $\epsilon = 0$: $\ell_\infty$ margin gap at most $10^{-3}$",
-            reason="the theorem's bound decays like a power of the number of steps, with "
-            "constants of the data; all of 60 data sets",
+            reason="the theorem's bound decays like a power of the number of steps, "
+            "with constants of the data; all of 60 data sets",
         ),
         Check.each(
             "Adam, epsilon = 0: gaps in l1 and l2 over the gap in l_inf",
@@ -236,7 +238,7 @@ def of_adagrad(weighted: Tensor, l2: Tensor) -> tuple[Check, ...]:
             least=SHARE,
             tag="derived",
             math=r"AdaGrad: gap in $\ell_2$ over that gap at least 1",
-            reason=r"the largest margin of its norm is not that of $\ell_2$, unless the two "
-            "optima happen to coincide; 98 % of 120 data sets",
+            reason=r"the largest margin of its norm is not that of $\ell_2$, unless "
+            "the two optima happen to coincide; 98 % of 120 data sets",
         ),
     )

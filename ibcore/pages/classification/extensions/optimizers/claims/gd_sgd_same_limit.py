@@ -147,12 +147,13 @@ def _with_batches(balls: Balls, stops: list[int], seed: int) -> Run:
 
 @claim(
     kind="theorem",
-    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3 (recalled); Nacson, Srebro and Soudry 2019 "
-    "(SGD) and Wang et al. 2022 (momentum) (abstracts read, theorems recalled)",
-    statement="On almost all linearly separable data gradient descent, SGD and momentum with "
-    "a small enough fixed step converge in "
-    r"direction to the same $\ell_2$ max-margin predictor as gradient flow, and do so "
-    r"beside the flow at the time $\eta k$, with momentum $\eta k/(1 - \beta)$.",
+    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3 (recalled); "
+    "Nacson, Srebro and Soudry 2019 (SGD) and Wang et al. 2022 (momentum) (abstracts "
+    "read, theorems recalled)",
+    statement="On almost all linearly separable data gradient descent, SGD and "
+    "momentum with a small enough fixed step converge in direction to the same "
+    r"$\ell_2$ max-margin predictor as gradient flow, and do so beside the flow at the "
+    r"time $\eta k$, with momentum $\eta k/(1 - \beta)$.",
     quick={"problems": 8, "steps": 5000},
     book={"problems": 20, "steps": 5000},
     full={"problems": 400, "steps": 10**6},
@@ -263,8 +264,8 @@ def _closer(later: Tensor) -> tuple[Check, ...]:
             at_most=1,
             least=0.95,
             tag="derived",
-            math=r"without noise: $\|w - w_{\mathrm{flow}}\|$ at the end at most that at a "
-            "tenth of the time",
+            math=r"without noise: $\|w - w_{\mathrm{flow}}\|$ at the end at most that "
+            "at a tenth of the time",
             reason="the difference tends to zero, if not always from one decade to the "
             "next; below 0.92 on 160 data sets",
         ),
@@ -295,7 +296,7 @@ def scaled_limits(sines: Tensor) -> tuple[Check, ...]:
             growth=0.25,
             tag="observed",
             math=rf"loss-scaled {name}: $\sin\angle(w, \hat w)$",
-            reason=rf"as if it were $O(1/k)$, after five thousand steps; at most "
+            reason="as if it were $O(1/k)$, after five thousand steps; at most "
             rf"${seen} \cdot 10^{{-4}}$ on 100 data sets",
         )
         for name, values, bar, seen in methods

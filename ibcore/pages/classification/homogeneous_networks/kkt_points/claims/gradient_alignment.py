@@ -131,11 +131,12 @@ def tangent_integral(along: Tensor, log_norms: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Ji and Telgarsky 2020, the theorem on alignment (abstract read, theorem recalled); the bound on the mean "
-    "is proved on the page",
-    statement="Along gradient flow of a homogeneous network with locally Lipschitz gradients, from a loss below $1/n$ "
-    "on, the parameters and the negative gradient of the loss come to point in the same direction. "
-    "ReLU is not covered; there an averaged gradient is observed to align at the end of annealing.",
+    source="Ji and Telgarsky 2020, the theorem on alignment (abstract read, theorem "
+    "recalled); the bound on the mean is proved on the page",
+    statement="Along gradient flow of a homogeneous network with locally Lipschitz "
+    "gradients, from a loss below $1/n$ on, the parameters and the negative gradient "
+    "of the loss come to point in the same direction. ReLU is not covered; there an "
+    "averaged gradient is observed to align at the end of annealing.",
     quick={"draws": 8, "steps": 1500},
     book={"draws": 8, "steps": 2000},
     full={"draws": 50, "steps": 20_000},
@@ -169,8 +170,9 @@ def gradient_alignment(measured: Alignments) -> Evidence:
             most=0.1,
             tag="derived",
             math=r"$1 - \cos\angle$ at $\log L = -10^{10}$ at most 0.1",
-            reason=r"the bar of the flow; here the limit is $1 - \sqrt{2/3} \approx 0.18$, where the gradient is "
-            "multiplied by 4 in the output layer, which has a third of the square of the flow's own norm",
+            reason=r"the bar of the flow; here the limit is $1 - \sqrt{2/3} \approx "
+            "0.18$, where the gradient is multiplied by 4 in the output layer, which "
+            "has a third of the square of the flow's own norm",
         ),
     )
     notes = {"networks of each kind": len(measured.fitted)}
@@ -183,10 +185,11 @@ def _integral(over_bound: Tensor) -> Check:
         over_bound,
         at_most=1,
         tag="proved",
-        math=r"squared ReLU: $\int \tan^2\!\angle\; d\log\rho$ over its bound $\frac1k \Delta\log\tilde\gamma$, "
-        r"$\log L$ from $-10^2$ to $-10^{10}$",
-        reason="proved on the page; what is missing to 1 is the part of the rise that comes from the spread of "
-        r"the margins, a percent or more, beside which the quadrature's error is small",
+        math=r"squared ReLU: $\int \tan^2\!\angle\; d\log\rho$ over its bound $\frac1k "
+        r"\Delta\log\tilde\gamma$, $\log L$ from $-10^2$ to $-10^{10}$",
+        reason="proved on the page; what is missing to 1 is the part of the rise that "
+        "comes from the spread of the margins, a percent or more, beside which the "
+        "quadrature's error is small",
         repeats=0.02,
     )
 

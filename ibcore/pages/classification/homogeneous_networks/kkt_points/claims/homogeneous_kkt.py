@@ -53,8 +53,8 @@ COMPLEMENTARITY, AVERAGED = 1e-4, 3e-2
 ARC, PACE = 1.75, 2e-3  # length of a path over |theta|, and of a step of it
 SIGN_STEP, SIGN_STEPS = 0.02, 1000
 _ANNEALED = (
-    "a stationary point of the margin is a KKT point; that annealing comes so close to one is observed, "
-    "and no theorem on the flow applies"
+    "a stationary point of the margin is a KKT point; that annealing comes so close to "
+    "one is observed, and no theorem on the flow applies"
 )
 
 
@@ -210,13 +210,15 @@ def sign_descent(networks: Networks) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Lyu and Li 2020, Theorems 4.4 and A.9 (recalled); Ji and Telgarsky 2020 (abstract read: the direction "
-    "converges); the bound on the residual is proved on the page",
+    source="Lyu and Li 2020, Theorems 4.4 and A.9 (recalled); Ji and Telgarsky 2020 "
+    "(abstract read: the direction converges); the bound on the residual is proved on "
+    "the page",
     statement="Gradient flow on a homogeneous network whose exponential loss has come "
-    "below $1/n$ goes to infinity in a direction that is a KKT point of "
-    r"$\min \|\theta\|^2 / 2$ subject to margins of at least 1; for ReLU networks with "
-    "the subdifferential of Clarke. An annealed maximization of the margin, which is not the flow, comes close to "
-    "such points, and with ReLU to points on kinks of the activation.",
+    r"below $1/n$ goes to infinity in a direction that is a KKT point of $\min "
+    r"\|\theta\|^2 / 2$ subject to margins of at least 1; for ReLU networks with the "
+    "subdifferential of Clarke. An annealed maximization of the margin, which is not "
+    "the flow, comes close to such points, and with ReLU to points on kinks of the "
+    "activation.",
     quick={"draws": 8, "steps": 1500},
     book={"draws": 16, "steps": 2000},
     full={"draws": 100, "steps": 20_000},
@@ -260,11 +262,12 @@ def _along_the_flow(means: Tensor, deep: Tensor) -> tuple[Check, ...]:
             means,
             at_most=1,
             tag="proved",
-            math=r"squared ReLU, flow from $\log L = -10^2$ to $-10^{10}$: mean $\varepsilon^2$ over its bound "
-            r"$\frac1k \Delta \log\tilde\gamma / \Delta \log\rho$",
-            reason="proved on the page: the residual is at most the sine of the angle. What is missing to 1 is the "
-            "part of the rise that comes from the spread of the margins; the error of the quadrature is small beside "
-            "it",
+            math=r"squared ReLU, flow from $\log L = -10^2$ to $-10^{10}$: mean "
+            r"$\varepsilon^2$ over its bound $\frac1k \Delta \log\tilde\gamma / \Delta "
+            r"\log\rho$",
+            reason="proved on the page: the residual is at most the sine of the angle. "
+            "What is missing to 1 is the part of the rise that comes from the spread "
+            "of the margins; the error of the quadrature is small beside it",
             repeats=0.3,
         ),
         Check.each(

@@ -122,11 +122,12 @@ def faster_products(networks: TwoLayers, faster: float) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Lyu and Li 2020, Theorem 4.3 (recalled; the order); the constant is proved on the page from the alignment "
-    "of Ji and Telgarsky 2020 (abstract read)",
-    statement="Along gradient flow of a $k$-homogeneous network whose exponential loss has come below $1/n$ the loss "
-    r"falls like $1/(t (\log t)^{2 - 2/k})$ and, if the gradients are locally Lipschitz, "
-    r"$t L (\log t)^{2 - 2/k} k^2 g^{2/k}$ tends to 1, with $g$ the normalized margin of the limit.",
+    source="Lyu and Li 2020, Theorem 4.3 (recalled; the order); the constant is proved "
+    "on the page from the alignment of Ji and Telgarsky 2020 (abstract read)",
+    statement="Along gradient flow of a $k$-homogeneous network whose exponential "
+    r"loss has come below $1/n$ the loss falls like $1/(t (\log t)^{2 - 2/k})$ and, if "
+    r"the gradients are locally Lipschitz, $t L (\log t)^{2 - 2/k} k^2 g^{2/k}$ tends "
+    "to 1, with $g$ the normalized margin of the limit.",
     quick={"draws": 8},
     book={"draws": 8},
     full={"draws": 50},

@@ -126,13 +126,14 @@ def followed_sums(name: str, sums: Sums) -> tuple[Parts, tuple[str, ...]]:
 
 @claim(
     kind="open",
-    source="Cai et al. 2025 (near-homogeneous networks), Nacson et al. 2019 (the constrained path of sums of different "
-    "degrees) and Kunin et al. 2023 (quasi-homogeneous networks), abstracts read; the law of the linear part is "
+    source="Cai et al. 2025 (near-homogeneous networks), Nacson et al. 2019 (the "
+    "constrained path of sums of different degrees) and Kunin et al. 2023 "
+    "(quasi-homogeneous networks), abstracts read; the law of the linear part is "
     "derived on the page",
     statement="In the sum of a linear model and a two-layer network of degree 2 or 3, "
     "the linear part's share of the output vanishes: its norm grows like half of "
-    r"$\log\log(1/L)$ beside degree 2, and stops growing beside degree 3. "
-    "What holds outside the near-homogeneous and quasi-homogeneous networks is open.",
+    r"$\log\log(1/L)$ beside degree 2, and stops growing beside degree 3. What holds "
+    "outside the near-homogeneous and quasi-homogeneous networks is open.",
     quick={"draws": 8},
     book={"draws": 8},
     full={"draws": 50},

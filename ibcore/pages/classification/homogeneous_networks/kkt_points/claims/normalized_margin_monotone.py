@@ -186,8 +186,8 @@ def normalized_margin_monotone(measured: SmoothedMargins) -> Evidence:
             most=0.5,
             tag="observed",
             math="largest fall between records, relative, at most $10^{-3}$",
-            reason="a hundred thousand times the bar of the claim. While the linear part leads, the margins grow like "
-            r"$\rho$ and not like $\rho^3$",
+            reason="a hundred thousand times the bar of the claim. While the linear "
+            r"part leads, the margins grow like $\rho$ and not like $\rho^3$",
         ),
     )
     notes = {"networks of each kind": len(measured.fitted)}

@@ -161,13 +161,12 @@ def optima() -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Vardi, Shamir and Srebro 2022 (abstract read; the theorem and its two points are recalled); limit, speed "
-    "and escape are derived on the page",
+    source="Vardi, Shamir and Srebro 2022 (abstract read; the theorem and its two "
+    "points are recalled); limit, speed and escape are derived on the page",
     statement="Gradient flow on a two-layer ReLU network can converge in direction to "
     "a KKT point of the max-margin program that is not even a local optimum, from a "
-    "set of starts of positive probability: with two neurons on $(1, 1/4)$, "
-    r"$(-1, 1/4)$ the normalized margin tends to $1/4$ although $\sqrt{17}/8$ is "
-    "possible.",
+    "set of starts of positive probability: with two neurons on $(1, 1/4)$, $(-1, "
+    r"1/4)$ the normalized margin tends to $1/4$ although $\sqrt{17}/8$ is possible.",
     quick={"starts": 8, "at_random": 0, "size": 0.5},
     book={"starts": 48, "at_random": 200, "size": 0.5},
     full={"starts": 1000, "at_random": 10_000, "size": 0.5},
@@ -243,8 +242,9 @@ def _speed(law: Tensor) -> Check:
         growth=2 / 3,
         tag="derived",
         math=r"gap $\times\, 8 \log\frac1L \big/ \|\theta_2\|^2$ at $\log L = -10^4$",
-        reason=r"what is left out is of the order of $1/(\|\theta_2\|^2 \log\frac1L)$, and the square of "
-        r"a Gaussian in three dimensions is below $\varepsilon$ with a chance of order $\varepsilon^{3/2}$",
+        reason=r"what is left out is of the order of $1/(\|\theta_2\|^2 \log\frac1L)$, "
+        r"and the square of a Gaussian in three dimensions is below $\varepsilon$ with "
+        r"a chance of order $\varepsilon^{3/2}$",
     )
 
 
@@ -256,8 +256,9 @@ def _conditions(residuals: Tensor, multipliers: Tensor) -> tuple[Check, ...]:
             residuals,
             at_most=1e-5,
             tag="proved",
-            reason=r"the dead neuron keeps its size while $\|\theta\|$ grows to $2.8 \cdot 10^5$; "
-            "larger than 1e-5 if it starts at more than 2.8, five standard deviations",
+            reason=r"the dead neuron keeps its size while $\|\theta\|$ grows to $2.8 "
+            r"\cdot 10^5$; larger than 1e-5 if it starts at more than 2.8, five "
+            "standard deviations",
         ),
         Check.each(
             "their multipliers at margin 1",

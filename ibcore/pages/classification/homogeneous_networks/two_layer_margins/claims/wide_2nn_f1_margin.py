@@ -183,13 +183,15 @@ def bars(rates: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Chizat and Bach 2020 (abstract read, theorem recalled: infinite width, given that the flow converges); "
-    "finite widths are observed; for the output layer alone Soudry et al. 2018",
-    statement="Both layers of an infinitely wide two-layer network with differentiable features, started balanced and "
-    "with neurons of both signs in every direction, and trained by gradient flow on an exponential tail, maximize "
-    "the margin in variation norm, if the flow converges; with the output layer alone trained, the margin "
-    "of a kernel. Finite ReLU networks in the plane do so from starts at which every point is seen by a neuron of "
-    "its sign.",
+    source="Chizat and Bach 2020 (abstract read, theorem recalled: infinite width, "
+    "given that the flow converges); finite widths are observed; for the output layer "
+    "alone Soudry et al. 2018",
+    statement="Both layers of an infinitely wide two-layer network with differentiable "
+    "features, started balanced and with neurons of both signs in every direction, and "
+    "trained by gradient flow on an exponential tail, maximize the margin in variation "
+    "norm, if the flow converges; with the output layer alone trained, the margin of a "
+    "kernel. Finite ReLU networks in the plane do so from starts at which every point "
+    "is seen by a neuron of its sign.",
     quick={"datasets": 8, "starts": 1, "widths": [30, 100], "narrow": 3},
     book={"datasets": 8, "starts": 1, "widths": [10, 30, 100, 1000], "narrow": 4},
     full={
@@ -268,8 +270,9 @@ def _reached(name: str, ends: Ends) -> tuple[Check, Check]:
             least=0.9,
             tag="observed",
             math=f"{name}: gap to the variation-norm margin at $\\log L = -10^{{10}}$ within its bar",
-            reason=r"the theorem is for infinite width. With the rate $\kappa$ that the data predict, a gap of a tenth "
-            r"at $\log L = -1$ has become $10^{-1 - 10 \kappa}$; $10^{-8}$ is the oracle's own gap",
+            reason=r"the theorem is for infinite width. With the rate $\kappa$ that "
+            r"the data predict, a gap of a tenth at $\log L = -1$ has become $10^{-1 - "
+            r"10 \kappa}$; $10^{-8}$ is the oracle's own gap",
         ),
         Check.share(
             f"{name}: exponent over the predicted rate at least 0.95",
@@ -277,8 +280,8 @@ def _reached(name: str, ends: Ends) -> tuple[Check, Check]:
             at_least=0.95,
             least=0.9,
             tag="derived",
-            reason="the slowest mode of the linearization; a start may hold little of it, and a gap that reaches "
-            "rounding ends low",
+            reason="the slowest mode of the linearization; a start may hold little of "
+            "it, and a gap that reaches rounding ends low",
         ),
     )
 

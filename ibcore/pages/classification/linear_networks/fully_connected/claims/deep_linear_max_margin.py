@@ -135,8 +135,9 @@ def polynomial_run(
 
 @claim(
     kind="theorem",
-    source="Ji and Telgarsky 2020, on deep linear networks; with support vectors that span the space, Ji and "
-    "Telgarsky 2019 (both recalled); from a balanced start proved, rates from others derived on the page",
+    source="Ji and Telgarsky 2020, on deep linear networks; with support vectors that "
+    "span the space, Ji and Telgarsky 2019 (both recalled); from a balanced start "
+    "proved, rates from others derived on the page",
     statement="For a fully connected linear network of any depth $k$ with one output, "
     "gradient flow on the exponential or logistic loss of separable data that drives "
     r"the loss to zero turns $W_k \cdots W_1$ to the $\ell_2$ max-margin direction. "
@@ -177,8 +178,8 @@ def other_tail(sines: Tensor) -> Control:
             at_most=1e-2,
             most=0.25,
             tag="observed",
-            reason="at the deepest network the claim asks for 0.013, at the others for less; "
-            "0.04 or more for 500 problems",
+            reason="at the deepest network the claim asks for 0.013, at the others for "
+            "less; 0.04 or more for 500 problems",
             math=r"$\sin\angle(w, \hat w) \le 0.01$",
         ),
         math=r"a polynomial tail $\ell = 1/m$ from $\log L = -100$ on, at $L = e^{-23}$",
@@ -204,8 +205,9 @@ def from_balance(depth: int, of_bound: Tensor) -> Check:
         of_bound,
         at_most=1,
         tag="proved",
-        reason="proved on the page for the exponential loss and a balanced start, at all times "
-        r"from the first stop on: a multiple of $(\log 1/L)^{-1/k}$ if $k \ge 3$",
+        reason="proved on the page for the exponential loss and a balanced start, at "
+        r"all times from the first stop on: a multiple of $(\log 1/L)^{-1/k}$ if $k "
+        r"\ge 3$",
         math=rf"balanced start, depth {depth}: $\sin\angle$ over its bound, "
         r"$\log L = -10^4$ to $-10^{10}$",
     )
@@ -219,8 +221,8 @@ def turned(depth: int, path: Path) -> Check:
         at_most=ANGLE,
         growth=0.25,
         tag="derived",
-        reason="the theorem gives the limit 0, the derivation the slower of the two rates; "
-        "the constant stayed below 2.2 for 156 problems",
+        reason="the theorem gives the limit 0, the derivation the slower of the two "
+        "rates; the constant stayed below 2.2 for 156 problems",
         math=rf"depth {depth}: $\sin\angle \cdot (\log 1/L)^{{1/k}}$ at "
         r"$\log L = -10^{10}$",
     )
@@ -235,8 +237,8 @@ def exponent_one(batch: Batch, paths: Mapping[int, Path]) -> Check:
         equals=-1,
         atol=3e-4,
         tag="derived",
-        reason=r"the flow's tolerance: at most $9 \cdot 10^{-5}$ off in 900 runs; on spanned data with a tolerance "
-        r"ten times tighter $3 \cdot 10^{-6}$ in 160",
+        reason=r"the flow's tolerance: at most $9 \cdot 10^{-5}$ off in 900 runs; on "
+        r"spanned data with a tolerance ten times tighter $3 \cdot 10^{-6}$ in 160",
         math=r"spanned or depth 1: exponent of $\sin\angle$ in $\log(1/L)$",
         precision=True,
     )
@@ -252,8 +254,9 @@ def predicted_constant(batch: Batch, paths: Mapping[int, Path]) -> Check:
         equals=1,
         atol=5e-3,
         tag="derived",
-        reason="the flow's tolerance, which the condition of the support vectors magnifies: at "
-        "most 0.0004 off for 110 problems; with a tolerance ten times tighter 0.00002 for 40",
+        reason="the flow's tolerance, which the condition of the support vectors "
+        "magnifies: at most 0.0004 off for 110 problems; with a tolerance ten times "
+        "tighter 0.00002 for 40",
         math=r"spanned: $\sin\angle \cdot \log(1/L)$ over its prediction at the end",
         precision=True,
     )
@@ -272,9 +275,9 @@ def not_spanned(batch: Batch, paths: Mapping[int, Path]) -> Check:
         torch.cat(apart),
         at_most=1,
         tag="derived",
-        reason=r"what the law leaves out at $\log L = -10^7$, from where the exponent is "
-        r"read off, and $3 \cdot 10^{-6}$ for the flow's tolerance: at most some "
-        r"$10^{-4}$, but where the part orthogonal to the support vectors is small",
+        reason=r"what the law leaves out at $\log L = -10^7$, from where the exponent "
+        r"is read off, and $3 \cdot 10^{-6}$ for the flow's tolerance: at most some "
+        "$10^{-4}$, but where the part orthogonal to the support vectors is small",
         math=r"not spanned: depth $\times$ exponent of $\sin\angle$ in $\log(1/L)$, "
         "distance from $-1$ over the corrections",
     )

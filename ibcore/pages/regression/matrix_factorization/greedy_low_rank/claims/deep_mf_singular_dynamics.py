@@ -196,12 +196,13 @@ def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Arora, Cohen, Hu and Luo 2019, on the singular values of the product (recalled, and proved on the page for "
-    "simple ones); conservation and the end-to-end equation: Arora, Cohen and Hazan 2018 (recalled, and proved there)",
-    statement=r"Under gradient flow on an analytic loss $\ell(W)$ of $W = W_k \cdots W_1$ from a "
-    r"balanced start, singular values obey $\sigma_r' = -k \sigma_r^{2 - 2/k} \langle "
-    r"\nabla \ell(W), u_r v_r^T \rangle$: large ones move fast, the more so the "
-    "deeper.",
+    source="Arora, Cohen, Hu and Luo 2019, on the singular values of the product "
+    "(recalled, and proved on the page for simple ones); conservation and the "
+    "end-to-end equation: Arora, Cohen and Hazan 2018 (recalled, and proved there)",
+    statement=r"Under gradient flow on an analytic loss $\ell(W)$ of $W = W_k \cdots "
+    r"W_1$ from a balanced start, singular values obey $\sigma_r' = -k \sigma_r^{2 - "
+    r"2/k} \langle \nabla \ell(W), u_r v_r^T \rangle$: large ones move fast, the more "
+    "so the deeper.",
     quick={"depths": (2, 3), "instances": 3},
     book={"depths": (2, 3, 4), "instances": 8},
     full={"depths": (2, 3, 4, 5), "instances": 20},
@@ -261,6 +262,6 @@ def off_balance(depth: int, rates: Tensor) -> Control:
             tag="observed",
             reason="a tenth of the largest rate, a thousand times the bar of the claim",
         ),
-        math=rf"depth {depth}: the same $W$ at the start, $W_1$ tripled and $W_{depth}$ "
-        "divided by three",
+        math=f"depth {depth}: the same $W$ at the start, $W_1$ tripled and "
+        f"$W_{depth}$ divided by three",
     )

@@ -150,14 +150,14 @@ def errors_from(
 
 @claim(
     kind="empirical",
-    source="Li, Ma and Zhang 2018, the theorem on recovery under restricted isometry (recalled), whose constant is not "
-    "verified here; growth in the spectral phase: Stoger and Soltanolkotabi 2021, Li, Luo and Lyu 2021 (both "
-    "recalled); the exponent derived on the page",
+    source="Li, Ma and Zhang 2018, the theorem on recovery under restricted isometry "
+    "(recalled), whose constant is not verified here; growth in the spectral phase: "
+    "Stoger and Soltanolkotabi 2021, Li, Luo and Lyu 2021 (both recalled); the "
+    "exponent derived on the page",
     statement=r"Gradient descent on a square factor $U$ from $U = \alpha I$ recovers a "
-    "positive semidefinite $W$ of rank one from so few Gaussian observations that other "
-    r"positive semidefinite matrices fit as well; the error falls as "
-    r"$\alpha^{2 - 2q}$, $q$ the ratio of the two largest eigenvalues of the mean of "
-    "$y_i A_i$.",
+    "positive semidefinite $W$ of rank one from so few Gaussian observations that "
+    r"other positive semidefinite matrices fit as well; the error falls as $\alpha^{2 "
+    "- 2q}$, $q$ the ratio of the two largest eigenvalues of the mean of $y_i A_i$.",
     quick={"size": 20, "problems": 8, "steps": 700},
     book={"size": 20, "problems": 15, "steps": 900},
     full={"size": 60, "problems": 20, "steps": 2000},
@@ -187,8 +187,8 @@ def convex_answers(shortest: Tensor, least: Tensor) -> tuple[Check, ...]:
             shortest,
             at_least=0.5,
             tag="derived",
-            reason="it recovers the share n / (d(d+1)/2) of the truth's squared norm, about "
-            "0.43 here, so that the error is near 0.76",
+            reason="it recovers the share n / (d(d+1)/2) of the truth's squared norm, "
+            "about 0.43 here, so that the error is near 0.76",
         ),
         Check.share(
             "least trace: relative error at most 1e-6",
@@ -232,8 +232,8 @@ def falling(errors: Tensor, ratios: Tensor) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             math=r"exponent of the error from $\alpha = 10^{-6}$ to $10^{-8}$ over $2 - 2q$ within 5 % of 1",
-            reason="the spectral phase is left at a time that is known up to a constant, the "
-            "less so the closer $q$ is to 1; 147 of 150 problems",
+            reason="the spectral phase is left at a time that is known up to a "
+            "constant, the less so the closer $q$ is to 1; 147 of 150 problems",
         ),
     )
 
@@ -248,8 +248,8 @@ def large_start(errors: Tensor) -> Control:
             at_most=0.05,
             most=0.25,
             tag="observed",
-            reason="five times what a loss of 1e-4 leaves under an isometry; what the start is "
-            "made of stays as far as that fits",
+            reason="five times what a loss of 1e-4 leaves under an isometry; what the "
+            "start is made of stays as far as that fits",
         ),
         math=r"the same observations, start of scale $\alpha = 0.5$",
     )
