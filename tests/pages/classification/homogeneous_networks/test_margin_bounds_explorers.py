@@ -2,6 +2,7 @@ import torch
 
 from ibcore.models.network import Network
 from ibcore.pages.classification.homogeneous_networks.margin_bounds.explorers import (
+    explore_at,
     explore_margins,
 )
 from ibcore.pages.classification.homogeneous_networks.margin_bounds.runs import (
