@@ -373,7 +373,7 @@ def _kinks(ends: ClarkeEnds) -> tuple[Check, ...]:
             at_least=CLARKE,
             least=SHARE,
             tag="observed",
-            math=r"ReLU, annealed: residual with $\varphi'(0) = 0$ at least $2 \cdot 10^{-2}$",
+            math=r"ReLU, annealed: residual with $\phi'(0) = 0$ at least $2 \cdot 10^{-2}$",
             reason="the bar that the best slopes meet",
         ),
         Check.share(

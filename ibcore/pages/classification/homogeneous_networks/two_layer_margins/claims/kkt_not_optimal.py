@@ -244,7 +244,7 @@ def _speed(law: Tensor) -> Check:
         tag="derived",
         math=r"gap $\times\, 8 \log\frac1L \big/ \|\theta_2\|^2$ at $\log L = -10^4$",
         reason=r"what is left out is of the order of $1/(\|\theta_2\|^2 \log\frac1L)$, and the square of "
-        r"a Gaussian in three dimensions is below $\varepsilon$ with a chance of order $\varepsilon^{3/2}$",
+        r"a Gaussian in three dimensions is below $r^2$ with a chance of order $r^3$",
     )
 
 
