@@ -8,7 +8,9 @@ CLAIM = "from ibcore.claims import Claim\nfrom ibcore.lower.part import g\n"
 
 @pytest.fixture
 def package(monkeypatch, tmp_path):
-    """A package of this shape in place of ibcore; returns what writes a file and gives the claim's digest."""
+    """A package of this shape in place of ibcore; returns what writes a file and gives
+    the claim's digest.
+    """
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "ibcore")
 
     def digest(**files):

@@ -43,7 +43,9 @@ def wheel(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory):
-    """A Python that has everything which the package needs, and not the package; returns its kernel's name."""
+    """A Python that has everything which the package needs, and not the package;
+    returns its kernel's name.
+    """
     folder = tmp_path_factory.mktemp("elsewhere")
     needed = folder / "needed"
     needed.mkdir()
@@ -94,7 +96,9 @@ def words(output: dict) -> str:
 
 
 def page(folder: Path) -> Path:
-    """The landing page as it is downloaded into `folder`, with a last cell that tells what it ran with."""
+    """The landing page as it is downloaded into `folder`, with a last cell that tells
+    what it ran with.
+    """
     text = downloads.downloadable(ROOT / "book" / "index.ipynb")
     notebook = nbformat.reads(text, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(WHERE))

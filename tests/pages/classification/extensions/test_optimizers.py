@@ -83,7 +83,9 @@ def test_the_data_in_the_ball_meet_their_conditions():
 
 
 def test_strictness_of_a_single_point():
-    """For x = (2, 1) the l1 optimum (1, 0) has certificate (1, 1/2), the l_inf optimum (1, 1) has (2/3, 1/3)."""
+    """For x = (2, 1) the l1 optimum (1, 0) has certificate (1, 1/2), the l_inf optimum
+    (1, 1) has (2/3, 1/3).
+    """
     data = Classification(torch.tensor([[2.0, 1.0]]).double(), torch.ones(1).double())
     one, infinity = (
         norms.strictness(data.signed, norm_max_margin(data.X, data.y, p))
@@ -150,7 +152,9 @@ def test_the_control_on_epsilon_survives_without_it():
 
 
 def test_with_epsilon_adam_turns_towards_the_l2_margin(verdicts):
-    """Why the control fails: where the gradients are smaller than epsilon, the gap in l2 falls."""
+    """Why the control fails: where the gradients are smaller than epsilon, the gap in
+    l2 falls.
+    """
     gaps = verdicts["adaptive-methods"].measured.gaps[:, 1, :, 1]
     assert bool((gaps[-1] < gaps.amax(0)).all())
 

@@ -149,7 +149,9 @@ def test_one_network_that_is_not_aligned_or_broke_down_is_noticed(off):
 
 
 def test_the_theorem_is_asked_of_networks_in_agreement_and_of_broken_ones(verdicts):
-    """Judged as a whole: a network that disagrees is left out, one that broke down is not."""
+    """Judged as a whole: a network that disagrees is left out, one that broke down is
+    not.
+    """
     found = verdicts["leaky-linear-teacher"].measured
     agree, far = ones(8), 0 * ones(8)
     agree[2], far[2] = 0, 1
@@ -195,7 +197,9 @@ def test_agreement_is_that_of_signs_and_labels():
 
 
 def test_sides_are_those_of_opposite_points():
-    """None of the network that the program predicts, NaN of one without numbers, all of an even function."""
+    """None of the network that the program predicts, NaN of one without numbers, all of
+    an even function.
+    """
     teachers = draw_teachers(Setting("quick", 3), seeds=2)
     limit = teachers.limits[0]
     theta = torch.stack([limit.plus] * 10 + [limit.minus] * 10).flatten()

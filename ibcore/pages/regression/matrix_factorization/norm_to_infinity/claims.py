@@ -305,7 +305,8 @@ def raw_weights_agree(
             at_most=1e-4,
             tag="derived",
             math=r"$|W_{11}$ in raw weights over reduced coordinates less $1|$",
-            reason=r"an imbalance of rounding size grows like $\exp(W_{11}^2/4)$ at depth 2",
+            reason=r"an imbalance of rounding size grows like $\exp(W_{11}^2/4)$ at "
+            "depth 2",
             precision=True,
         ),
         Check.each(
@@ -314,7 +315,8 @@ def raw_weights_agree(
             equals=0,
             tag="proved",
             math=r"raw weights there: changes of sign of $\det W_j$",
-            reason="from a balanced start a determinant that is not zero never becomes zero",
+            reason="from a balanced start a determinant that is not zero never becomes "
+            "zero",
         ),
     )
 
@@ -359,7 +361,8 @@ def negative_determinant(flows: dict[int, Raw]) -> Control:
             at_most=0.05,
             tag="observed",
             math=r"$|W_{11}|$ over the law at $t = 1.5 \cdot 10^8$",
-            reason="a twentieth of the law; the theorem is silent here, where solutions have the right sign",
+            reason="a twentieth of the law; the theorem is silent here, where "
+            "solutions have the right sign",
         ),
         math=r"$\det W(0) < 0$, loss below $10^{-20}$",
     )

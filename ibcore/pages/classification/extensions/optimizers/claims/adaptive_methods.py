@@ -69,7 +69,9 @@ def own_norms(
 
 
 def measure_gaps(norms: NormProblems, setting: Setting) -> AdaptiveGaps:  # noqa: ARG001
-    """Adam with decreasing steps; AdaGrad with steps over the loss, on data whose coordinates have other units."""
+    """Adam with decreasing steps; AdaGrad with steps over the loss, on data whose
+    coordinates have other units.
+    """
     B, stops = len(norms.signed), last_stops(norms.steps, 16)
     adam = adam_run(norms, stops, EPSILONS)
     stretched = stretch(norms.signed)
@@ -111,13 +113,16 @@ def adam_run(norms: NormProblems, stops: list[int], epsilons: tuple[float, ...])
 
 
 def stretch(signed: Tensor) -> Tensor:
-    """Inputs (B, n, d) with the units of `UNITS`, over and over for more than four coordinates."""
+    """Inputs (B, n, d) with the units of `UNITS`, over and over for more than four
+    coordinates.
+    """
     units = [UNITS[j % len(UNITS)] for j in range(signed.shape[-1])]
     return signed * signed.new_tensor(units)
 
 
 def weighted_gaps(rows: Tensor, w: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Margin gaps of w (B, d) in sqrt(sum_j D_j w_j^2), D the preconditioner `scale`, and in l2, both (B,).
+    """Margin gaps of w (B, d) in sqrt(sum_j D_j w_j^2), D the preconditioner `scale`,
+    and in l2, both (B,).
 
     In v = sqrt(D) w the weighted norm is l2 and the inputs are x / sqrt(D).
     """
@@ -154,7 +159,8 @@ def _l2_gap(signed: Tensor, w: Tensor) -> float:
     own=own_norms,
 )
 def adaptive_methods(measured: AdaptiveGaps) -> Evidence:
-    """l_inf margin of Adam with and without epsilon; AdaGrad against the quadratic program it defines itself.
+    """l_inf margin of Adam with and without epsilon; AdaGrad against the quadratic
+    program it defines itself.
 
     AdaGrad's steps are divided by the loss, unlike those of Qian and Qian.
     """
@@ -185,7 +191,9 @@ def with_epsilon(gaps: Tensor) -> Control:
 
 
 def of_adam(gaps: Tensor, reach: Tensor) -> tuple[Check, ...]:
-    """Gaps of Adam without epsilon in three norms, (B, 3), its |w|_inf over the sum of the step sizes, (B,)."""
+    """Gaps of Adam without epsilon in three norms, (B, 3), its |w|_inf over the sum of
+    the step sizes, (B,).
+    """
     own, others = gaps[:, 2], gaps[:, :2].amin(-1)
     return (
         Check.each(
@@ -194,7 +202,8 @@ def of_adam(gaps: Tensor, reach: Tensor) -> tuple[Check, ...]:
             at_most=1 + 1e-9,
             tag="proved",
             math=r"Adam, $\epsilon = 0$: $\|w\|_\infty / \sum_j \eta_j$",
-            reason=r"with $\beta_1 = \beta_2$ no coordinate of a step exceeds $\eta_k$; rounding",
+            reason=r"with $\beta_1 = \beta_2$ no coordinate of a step exceeds "
+            r"$\eta_k$; rounding",
         ),
         Check.share(
             "Adam, epsilon = 0: l_inf margin gap at most 1e-3",

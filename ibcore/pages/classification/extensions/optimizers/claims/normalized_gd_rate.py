@@ -30,7 +30,8 @@ POWERS, OVER_LOSS = (0.0, 0.5, 0.0), (True, True, False)
 
 @dataclass(frozen=True)
 class Rates:
-    """Margins of gradient descent with three step sizes at K stops on B data sets: 1/L, 1/(sqrt t L) and plain.
+    """Margins of gradient descent with three step sizes at K stops on B data sets: 1/L,
+    1/(sqrt t L) and plain.
 
     stops: (K,).      gaps: (K, 3, B), gamma minus the margin.      sums: (K, 3), of the
     step sizes eta.
@@ -125,7 +126,9 @@ def _pace(rows: Tensor, each: int) -> Scheduled:
     own=own_balls,
 )
 def normalized_gd_rate(measured: Rates) -> Evidence:
-    """Slopes of the margin gap over the last decade of steps, and the gap against the bound."""
+    """Slopes of the margin gap over the last decade of steps, and the gap against the
+    bound.
+    """
     slopes = measured.slopes
     slow = -float(slope(measured.stops.log(), measured.sums[:, 1].log()))
     notes = {
@@ -158,7 +161,9 @@ def plain_steps(slopes: Tensor) -> Control:
 
 
 def rates(slopes: Tensor, slow: float, of_bound: Tensor) -> tuple[Check, ...]:
-    """Slopes (2 or more, B) of the two step sizes, that of 1/(sum of eta) for the second, gaps over the bound."""
+    """Slopes (2 or more, B) of the two step sizes, that of 1/(sum of eta) for the
+    second, gaps over the bound.
+    """
     return (
         Check.share(
             "steps 1/L: slope of log gap against log t within 0.1 of -1",
@@ -167,7 +172,8 @@ def rates(slopes: Tensor, slow: float, of_bound: Tensor) -> tuple[Check, ...]:
             atol=0.1,
             least=0.75,
             tag="observed",
-            math=r"steps $1/L$: slope of $\log$ gap against $\log t$ within 0.1 of $-1$",
+            math=r"steps $1/L$: slope of $\log$ gap against $\log t$ within 0.1 of "
+            "$-1$",
             reason="the theorem bounds the gap from above; on some data it falls twice "
             "as fast, 14 % of 120",
         ),

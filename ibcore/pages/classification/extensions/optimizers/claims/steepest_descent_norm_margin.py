@@ -71,7 +71,9 @@ def own_norms(
 
 
 def measure_gaps(norms: NormProblems, setting: Setting) -> SteepestGaps:  # noqa: ARG001
-    """Three methods with lengths like 1/sqrt(k), over three decades of steps, and with lengths like 1/k^2."""
+    """Three methods with lengths like 1/sqrt(k), over three decades of steps, and with
+    lengths like 1/k^2.
+    """
     stops = last_stops(norms.steps, 24)
     pace = falling(norms, 0.5, 600.0)
     long = steepest_run(norms, pace, stops)
@@ -134,7 +136,9 @@ def found(run: Run) -> Tensor:
     own=own_norms,
 )
 def steepest_descent_norm_margin(measured: SteepestGaps) -> Evidence:
-    """Margins in three norms of the directions that three steepest descents find on the same data."""
+    """Margins in three norms of the directions that three steepest descents find on the
+    same data.
+    """
     norms = measured.norms
     checks = (
         norms.certificates,
@@ -149,7 +153,8 @@ def steepest_descent_norm_margin(measured: SteepestGaps) -> Evidence:
 def below_the_sum(of_bound: Tensor) -> Check:
     """Deficits over their bounds, (K, 3, B)."""
     return Check.each(
-        "largest margin minus least m_i / sum s, over its bound, from a thousandth of the steps on",
+        "largest margin minus least m_i / sum s, over its bound, from a thousandth of "
+        "the steps on",
         of_bound,
         at_most=1,
         tag="proved",
@@ -179,7 +184,9 @@ def spent(own: Tensor) -> Control:
 
 
 def in_own_norms(gaps: Tensor) -> tuple[Check, ...]:
-    """Of margin gaps (3, B, 3), methods first and norms last: each method in its own norm and in the others."""
+    """Of margin gaps (3, B, 3), methods first and norms last: each method in its own
+    norm and in the others.
+    """
     own = own_gaps(gaps)
     others = [gaps[i][:, [j for j in range(3) if j != i]].amin(-1) for i in range(3)]
     return (

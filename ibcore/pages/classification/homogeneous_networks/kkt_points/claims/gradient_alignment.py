@@ -46,10 +46,14 @@ class Problems:
 class Alignments:
     """1 - cos of the angle between theta and -grad L.
 
-    gaps: (K, F) along the flow of the squared ReLU networks that come below 1/n, at log L = `stops` (K,).
-    fitted: (B,), which these are.      integral: (F,), of tan^2 over log |theta|, over its bound.
-    faster: (S, F), where the output layer learns `FASTER`^2 times as fast, at log L = `faster_stops` (S,).
-    annealed, averaged: (B,), at the ends of annealing with squared ReLU, and with ReLU of the averaged gradient.
+    gaps: (K, F) along the flow of the squared ReLU networks that come below 1/n, at log
+    L = `stops` (K,).
+    fitted: (B,), which these are.      integral: (F,), of tan^2 over log |theta|, over
+    its bound.
+    faster: (S, F), where the output layer learns `FASTER`^2 times as fast, at log L =
+    `faster_stops` (S,).
+    annealed, averaged: (B,), at the ends of annealing with squared ReLU, and with ReLU
+    of the averaged gradient.
     """
 
     stops: Tensor
@@ -71,7 +75,9 @@ def draw_problems(setting: Setting, *, draws: int, steps: int) -> Problems:
 def own_problems(
     setting: Setting, X: object, y: object, *, draws: int, steps: int
 ) -> Problems:
-    """The same networks, `draws` starts of each, on a reader's X (n, d) and y (n,) in {-1, +1}."""
+    """The same networks, `draws` starts of each, on a reader's X (n, d) and y (n,) in
+    {-1, +1}.
+    """
     return _problems(setting, draws, steps, own_data(X, y))
 
 
@@ -112,20 +118,26 @@ def gaps(networks: Networks, run: Trajectory) -> Tensor:
 
 
 def faster_gaps(networks: TwoLayers, faster: float) -> tuple[Tensor, Tensor]:
-    """The same where the output layer learns `faster`^2 times as fast, and which networks come below 1/n, (B,)."""
+    """The same where the output layer learns `faster`^2 times as fast, and which
+    networks come below 1/n, (B,).
+    """
     run, fitted = faster_output(networks, faster, log_loss=list(DEPTHS[::8]))
     return gaps(networks, run), fitted
 
 
 def integral_over_bound(networks: Networks, run: Trajectory, along: Tensor) -> Tensor:
-    """Integral of tan^2 over log |theta|, from 1 - cos at the records (K, B), over its bound, (B,)."""
+    """Integral of tan^2 over log |theta|, from 1 - cos at the records (K, B), over its
+    bound, (B,).
+    """
     smoothed, log_norms = log_smoothed(networks, run)
     rise, _ = alignment_bound(smoothed, log_norms, networks.degree)
     return tangent_integral(along, log_norms) / rise
 
 
 def tangent_integral(along: Tensor, log_norms: Tensor) -> Tensor:
-    """Trapezoidal integral of tan^2 of the angle over log |theta|, from 1 - cos at the records (K, B), (B,)."""
+    """Trapezoidal integral of tan^2 of the angle over log |theta|, from 1 - cos at the
+    records (K, B), (B,).
+    """
     return torch.trapezoid(1 / (1 - along) ** 2 - 1, log_norms, dim=0)
 
 
@@ -145,7 +157,9 @@ def tangent_integral(along: Tensor, log_norms: Tensor) -> Tensor:
     own=own_problems,
 )
 def gradient_alignment(measured: Alignments) -> Evidence:
-    """The integral against its bound, the angles along the flow and at the ends of annealing."""
+    """The integral against its bound, the angles along the flow and at the ends of
+    annealing.
+    """
     checks = (
         fits("squared ReLU", measured.fitted),
         _integral(measured.integral),
@@ -181,7 +195,8 @@ def gradient_alignment(measured: Alignments) -> Evidence:
 
 def _integral(over_bound: Tensor) -> Check:
     return Check.each(
-        "squared ReLU: integral of tan^2 over d log |theta|, over its bound, log L from -1e2 to -1e10",
+        "squared ReLU: integral of tan^2 over d log |theta|, over its bound, log L "
+        "from -1e2 to -1e10",
         over_bound,
         at_most=1,
         tag="proved",
@@ -203,8 +218,10 @@ def _along(along: Tensor) -> tuple[Check, ...]:
             at_most=0.5,
             least=SHARE,
             tag="observed",
-            math=r"squared ReLU: $1 - \cos\angle$ at $\log L = -10^{10}$ over that at $-10^2$, at most 0.5",
-            reason="that it tends to 0 is proved, how far it has come at this loss is not",
+            math=r"squared ReLU: $1 - \cos\angle$ at $\log L = -10^{10}$ over that at "
+            "$-10^2$, at most 0.5",
+            reason="that it tends to 0 is proved, how far it has come at this loss is "
+            "not",
         ),
         Check.share(
             "squared ReLU: 1 - cos at log L = -1e10 at most 0.1",
@@ -213,7 +230,8 @@ def _along(along: Tensor) -> tuple[Check, ...]:
             least=SHARE,
             tag="observed",
             math=r"squared ReLU: $1 - \cos\angle$ at $\log L = -10^{10}$ at most 0.1",
-            reason="about half of what remains in the limit if the output layer learns four times as fast",
+            reason="about half of what remains in the limit if the output layer learns "
+            "four times as fast",
         ),
     )
 

@@ -60,7 +60,9 @@ _ANNEALED = (
 
 @dataclass(frozen=True)
 class Problems:
-    """Networks with squared ReLU, with ReLU, and with three layers of squared ReLU; steps of annealing."""
+    """Networks with squared ReLU, with ReLU, and with three layers of squared ReLU;
+    steps of annealing.
+    """
 
     smooth: TwoLayers
     kinked: TwoLayers
@@ -72,7 +74,8 @@ class Problems:
 class Beside:
     """The end of a path of the flow beside the annealed direction, (B,) each.
 
-    degrees: between the two.      margins: quotient of the normalized margins.      log_loss: of the flow's end.
+    degrees: between the two.      margins: quotient of the normalized margins.
+    log_loss: of the flow's end.
     residuals: of the KKT conditions at the flow's end, for ReLU those of Clarke.
     """
 
@@ -84,7 +87,9 @@ class Beside:
 
 @dataclass(frozen=True)
 class Halved:
-    """Degrees by which the ends of ReLU paths move if the steps are half as long: of the flow and annealed, (B,)."""
+    """Degrees by which the ends of ReLU paths move if the steps are half as long: of
+    the flow and annealed, (B,).
+    """
 
     flow: Tensor
     annealed: Tensor
@@ -92,13 +97,16 @@ class Halved:
 
 @dataclass(frozen=True)
 class Residuals:
-    """What is left of the KKT conditions, one number a network, NaN where an example is wrong.
+    """What is left of the KKT conditions, one number a network, NaN where an example is
+    wrong.
 
-    means, deep: along the flow the integral of the squared residual over its bound, for squared ReLU networks of two
-    and of three layers, of those below 1/n.
+    means, deep: along the flow the integral of the squared residual over its bound, for
+    squared ReLU networks of two and of three layers, of those below 1/n.
     smooth, kinked: at the ends of annealing with squared ReLU and with ReLU.
-    averaged: ReLU, sine of the angle to the averaged gradients.      sign: at the ends of sign descent, squared ReLU.
-    smooth_flow, kinked_flow: where the flow itself had to be left.      halved: see `Halved`.
+    averaged: ReLU, sine of the angle to the averaged gradients.      sign: at the ends
+    of sign descent, squared ReLU.
+    smooth_flow, kinked_flow: where the flow itself had to be left.      halved: see
+    `Halved`.
     """
 
     means: Tensor
@@ -122,7 +130,9 @@ def draw_problems(setting: Setting, *, draws: int, steps: int) -> Problems:
 def own_problems(
     setting: Setting, X: object, y: object, *, draws: int, steps: int
 ) -> Problems:
-    """The same networks, `draws` starts of each, on a reader's X (n, d) and y (n,) in {-1, +1}."""
+    """The same networks, `draws` starts of each, on a reader's X (n, d) and y (n,) in
+    {-1, +1}.
+    """
     return _problems(setting, draws, steps, own_data(X, y))
 
 
@@ -177,7 +187,9 @@ def smooth_path(networks: Networks, run: Trajectory, direction: Tensor) -> Besid
 def kinked_paths(
     networks: TwoLayers, direction: Tensor, steps: int
 ) -> tuple[Beside, Halved]:
-    """Networks with kinks along Euler steps of the flow, beside their annealed directions (B, P) after `steps`."""
+    """Networks with kinks along Euler steps of the flow, beside their annealed
+    directions (B, P) after `steps`.
+    """
     long, short = (
         euler_steps(networks, arc=ARC, length=length) for length in (PACE, PACE / 2)
     )
@@ -197,7 +209,9 @@ def kinked_paths(
 
 
 def sign_descent(networks: Networks) -> Tensor:
-    """Steps of equal size in every coordinate along the sign of the gradient, (B, P): steepest in another norm."""
+    """Steps of equal size in every coordinate along the sign of the gradient, (B, P):
+    steepest in another norm.
+    """
     return descend(
         Objective(networks.margins, Exponential()),
         networks.theta,
@@ -227,7 +241,9 @@ def sign_descent(networks: Networks) -> Tensor:
     own=own_problems,
 )
 def homogeneous_kkt(measured: Residuals) -> Evidence:
-    """Residuals along the flow, and at the ends of annealing with a second oracle for each activation."""
+    """Residuals along the flow, and at the ends of annealing with a second oracle for
+    each activation.
+    """
     control = Control(
         "sign descent, all constraints allowed",
         Check.share(
@@ -258,7 +274,8 @@ def homogeneous_kkt(measured: Residuals) -> Evidence:
 def _along_the_flow(means: Tensor, deep: Tensor) -> tuple[Check, ...]:
     return (
         Check.each(
-            "squared ReLU, flow from log L = -1e2 to -1e10: mean squared residual over its bound",
+            "squared ReLU, flow from log L = -1e2 to -1e10: mean squared residual over "
+            "its bound",
             means,
             at_most=1,
             tag="proved",
@@ -271,12 +288,15 @@ def _along_the_flow(means: Tensor, deep: Tensor) -> tuple[Check, ...]:
             repeats=0.3,
         ),
         Check.each(
-            "three layers, flow from log L = -1e2 to -1e6: mean squared residual over its bound",
+            "three layers, flow from log L = -1e2 to -1e6: mean squared residual over "
+            "its bound",
             deep,
             at_most=1,
             tag="proved",
-            math=r"three layers, $k = 7$, flow from $\log L = -10^2$ to $-10^6$: mean $\varepsilon^2$ over its bound",
-            reason="the same proof: squared ReLU networks of any depth are homogeneous and differentiable",
+            math=r"three layers, $k = 7$, flow from $\log L = -10^2$ to $-10^6$: mean "
+            r"$\varepsilon^2$ over its bound",
+            reason="the same proof: squared ReLU networks of any depth are homogeneous "
+            "and differentiable",
             repeats=0.3,
         ),
     )
@@ -300,24 +320,31 @@ def _smooth_ends(ends: SmoothEnds) -> tuple[Check, ...]:
             least=SHARE,
             tag="observed",
             math=r"squared ReLU, annealed: complementarity $\delta \le 10^{-4}$",
-            reason="the margins taken as active differ by up to 1 %, which alone allows 3e-3",
+            reason="the margins taken as active differ by up to 1 %, which alone "
+            "allows 3e-3",
         ),
         Check.share(
-            "squared ReLU, annealed: within 1e-3 of the largest margin of the tangent kernel",
+            "squared ReLU, annealed: within 1e-3 of the largest margin of the tangent "
+            "kernel",
             ends.tangent,
             at_most=1e-3,
             least=SHARE,
             tag="derived",
-            math="squared ReLU, annealed: within $10^{-3}$ of the largest margin of the tangent kernel",
-            reason="the limit is 0; by duality the gap is of the order of the residual's square",
+            math="squared ReLU, annealed: within $10^{-3}$ of the largest margin of "
+            "the tangent kernel",
+            reason="the limit is 0; by duality the gap is of the order of the "
+            "residual's square",
         ),
     )
 
 
 def _two_paths(apart: Tensor, halved: Tensor) -> Check:
-    """Of degrees from the flow to annealing and by which the flow's end moves with shorter steps, (B,)."""
+    """Of degrees from the flow to annealing and by which the flow's end moves with
+    shorter steps, (B,).
+    """
     return Check.share(
-        "ReLU: from Euler steps of the flow to annealing, at least ten times what halving the steps changes",
+        "ReLU: from Euler steps of the flow to annealing, at least ten times what "
+        "halving the steps changes",
         apart / halved,
         at_least=10,
         least=SHARE,
@@ -362,8 +389,10 @@ def _kinked_ends(ends: ClarkeEnds, averaged: Tensor) -> tuple[Check, ...]:
             at_most=AVERAGED,
             least=SHARE,
             tag="observed",
-            math=r"ReLU, annealed: $\sin\angle$ to the averaged gradients at most $3 \cdot 10^{-2}$",
-            reason="an average over the chatter of the last steps finds slopes, though not the best ones",
+            math=r"ReLU, annealed: $\sin\angle$ to the averaged gradients at most $3 "
+            r"\cdot 10^{-2}$",
+            reason="an average over the chatter of the last steps finds slopes, though "
+            "not the best ones",
         ),
     )
 
@@ -376,7 +405,8 @@ def _kinks(ends: ClarkeEnds) -> tuple[Check, ...]:
             at_least=CLARKE,
             least=SHARE,
             tag="observed",
-            math=r"ReLU, annealed: residual with $\varphi'(0) = 0$ at least $2 \cdot 10^{-2}$",
+            math=r"ReLU, annealed: residual with $\phi'(0) = 0$ at least $2 \cdot "
+            "10^{-2}$",
             reason="the bar that the best slopes meet",
         ),
         Check.share(
@@ -385,6 +415,7 @@ def _kinks(ends: ClarkeEnds) -> tuple[Check, ...]:
             at_least=1,
             least=SHARE,
             tag="observed",
-            reason="without kinks there is one slope, and the two residuals are the same",
+            reason="without kinks there is one slope, and the two residuals are the "
+            "same",
         ),
     )

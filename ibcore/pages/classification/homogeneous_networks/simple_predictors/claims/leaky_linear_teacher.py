@@ -74,7 +74,8 @@ class Teachers:
         return HiddenLayer(inputs, self.net.output_weights, self.net.activation)
 
     def circle(self, member: int, angles: Tensor) -> Tensor:
-        """Points (k, d) on a circle through the normal of a member's predicted boundary.
+        """Points (k, d) on a circle through the normal of a member's predicted
+        boundary.
 
         angles: (k,), to the normal, in degrees.
         """
@@ -257,7 +258,8 @@ def _drifts(teachers: Teachers, states: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Sarussi, Brutzkus and Globerson 2021, on neural agreement (recalled; proved on the page)",
+    source="Sarussi, Brutzkus and Globerson 2021, on neural agreement (recalled; "
+    "proved on the page)",
     statement=r"A two-layer leaky ReLU network with fixed output weights $\pm v$ whose "
     "neurons of equal sign are active on the same points of a linearly separable "
     "sample has a linear decision boundary in the limit, that of a modified support "
@@ -320,11 +322,13 @@ def run_checks(
             reason="what the theorem assumes; the others are left out below",
         ),
         Check.each(
-            "differences of neurons of equal sign, log L = -20 to -1e3: change over size",
+            "differences of neurons of equal sign, log L = -20 to -1e3: change over "
+            "size",
             drifts,
             at_most=1e-8,
             tag="proved",
-            math=r"differences of neurons of equal sign, $\log L = -20$ to $-10^3$: change over size",
+            math=r"differences of neurons of equal sign, $\log L = -20$ to $-10^3$: "
+            "change over size",
             reason="conserved in agreement, as proved on the page; rounding of weights "
             "that grow to $10^3$ times the differences' inverse",
             precision=True,
@@ -344,7 +348,8 @@ def run_checks(
 def boundary_checks(
     early: Tensor, late: Tensor, differences: Tensor
 ) -> tuple[Check, ...]:
-    """Of the sides at `EARLY` of all networks, and of the boundaries of those that agree.
+    """Of the sides at `EARLY` of all networks, and of the boundaries of those that
+    agree.
 
     late, differences: of networks in agreement or broken.
     """
@@ -355,7 +360,8 @@ def boundary_checks(
             at_most=0.01,
             least=0.9,
             tag="observed",
-            math=r"$f(x)$, $f(-x)$ on one side for at most 1 % of fresh $x$ at $\log L = -20$",
+            math=r"$f(x)$, $f(-x)$ on one side for at most 1 % of fresh $x$ at $\log L "
+            "= -20$",
             reason="the bar and the loss of the control",
         ),
         Check.each(
@@ -364,7 +370,8 @@ def boundary_checks(
             at_most=0,
             tag="derived",
             math="share of fresh $x$ with $f(x)$, $f(-x)$ on one side",
-            reason="the boundary is a hyperplane; a thousand points do not fall into an angle of 1e-6",
+            reason="the boundary is a hyperplane; a thousand points do not fall into "
+            "an angle of 1e-6",
         ),
         Check.largest(
             "linear share R^2 of f minus that of the program",
@@ -373,7 +380,8 @@ def boundary_checks(
             growth=0.25,
             tag="derived",
             math="linear share $R^2$ of $f$ minus that of the program",
-            reason="a smooth function of the two directions, so of the order of their angle",
+            reason="a smooth function of the two directions, so of the order of their "
+            "angle",
             precision=True,
         ),
     )

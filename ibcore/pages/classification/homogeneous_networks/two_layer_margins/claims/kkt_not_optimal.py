@@ -49,12 +49,14 @@ class Starts:
 class Trapped:
     """Where starts end.
 
-    depths: log(1/L) at the stops, (K, B).      caught, escaped, others: normalized margins (K, B) from the trap, from
-    one neuron a point, and from anywhere, NaN at a stop not reached.
+    depths: log(1/L) at the stops, (K, B).      caught, escaped, others: normalized
+    margins (K, B) from the trap, from one neuron a point, and from anywhere, NaN at a
+    stop not reached.
     law: gap times 8 log(1/L) / |dead neuron|^2 at the second stop, (B,).
-    residuals, multipliers, gains: of the KKT conditions at the trapped limits at margin 1, (B,) and (B, 2), and what a
-    new neuron gains there per size^2, (B,).
-    optima: (3,), the largest normalized margin by a program over directions, its dual, and a program over gates.
+    residuals, multipliers, gains: of the KKT conditions at the trapped limits at margin
+    1, (B,) and (B, 2), and what a new neuron gains there per size^2, (B,).
+    optima: (3,), the largest normalized margin by a program over directions, its dual,
+    and a program over gates.
     """
 
     depths: Tensor
@@ -122,7 +124,9 @@ def measure_limits(starts: Starts, setting: Setting) -> Trapped:
 
 
 def kkt_at(model: Margins, limits: Tensor) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """Residuals (B,) and multipliers (B, n) of the KKT conditions at limits (B, P), scaled to margin 1."""
+    """Residuals (B,) and multipliers (B, n) of the KKT conditions at limits (B, P),
+    scaled to margin 1.
+    """
     points = at_margin_one(model, limits)
     values, rows = model.outputs(points), model.jacobian(points)
 
@@ -141,7 +145,9 @@ def kkt_at(model: Margins, limits: Tensor) -> tuple[Tensor, Tensor, tuple[str, .
 
 
 def gains(model: Margins, limits: Tensor) -> Tensor:
-    """Rise of the normalized margin over STEP^2 when the dead neuron of `limits` (B, 6) takes the escape, (B,)."""
+    """Rise of the normalized margin over STEP^2 when the dead neuron of `limits` (B, 6)
+    takes the escape, (B,).
+    """
     points = at_margin_one(model, limits)
     moved = points + (escape(STEP) - trapped()).to(points)
     moved[:, DEAD] = escape(STEP)[DEAD].to(points)
@@ -150,7 +156,9 @@ def gains(model: Margins, limits: Tensor) -> Tensor:
 
 
 def optima() -> Tensor:
-    """The largest normalized margin by a program over directions, by its dual, and by the program over gates."""
+    """The largest normalized margin by a program over directions, by its dual, and by
+    the program over gates.
+    """
     data = shallow_pair()
     best = variation_margin(data.X, data.y)
     return torch.tensor(
@@ -174,7 +182,9 @@ def optima() -> Tensor:
     measure=measure_limits,
 )
 def kkt_not_optimal(measured: Trapped) -> Evidence:
-    """Limits of starts in the trap and of starts with one neuron a point, and what the trap is."""
+    """Limits of starts in the trap and of starts with one neuron a point, and what the
+    trap is.
+    """
     caught, escaped = measured.caught[-1], measured.escaped[-1]
     checks = (
         *_limits(caught, escaped, measured.optima),
@@ -202,7 +212,9 @@ def kkt_not_optimal(measured: Trapped) -> Evidence:
 
 
 def _limits(caught: Tensor, escaped: Tensor, found: Tensor) -> tuple[Check, ...]:
-    """Of normalized margins (B,) at the end, in the trap and outside, and of the optimum by several programs."""
+    """Of normalized margins (B,) at the end, in the trap and outside, and of the
+    optimum by several programs.
+    """
     return (
         Check.each(
             "normalized margin from the trap at log L = -1e10",
@@ -211,7 +223,8 @@ def _limits(caught: Tensor, escaped: Tensor, found: Tensor) -> tuple[Check, ...]
             rtol=1e-6,
             tag="derived",
             math=r"normalized margin from the trap at $\log L = -10^{10}$",
-            reason="the gap is of the order of the dead neuron's square over $8 \\cdot 10^{10}$",
+            reason="the gap is of the order of the dead neuron's square over $8 \\cdot "
+            "10^{10}$",
         ),
         Check.each(
             "the same with a neuron for either point",
@@ -243,8 +256,8 @@ def _speed(law: Tensor) -> Check:
         tag="derived",
         math=r"gap $\times\, 8 \log\frac1L \big/ \|\theta_2\|^2$ at $\log L = -10^4$",
         reason=r"what is left out is of the order of $1/(\|\theta_2\|^2 \log\frac1L)$, "
-        r"and the square of a Gaussian in three dimensions is below $\varepsilon$ with "
-        r"a chance of order $\varepsilon^{3/2}$",
+        "and the square of a Gaussian in three dimensions is below $r^2$ with a "
+        "chance of order $r^3$",
     )
 
 
@@ -280,6 +293,7 @@ def _gain(found: Tensor) -> Check:
         equals=RISE,
         rtol=1e-4,
         tag="derived",
-        math=r"gain there per $\varepsilon^2$ of a new neuron of size $\varepsilon = 0.01$",
+        math=r"gain there per $\varepsilon^2$ of a new neuron of size $\varepsilon = "
+        "0.01$",
         reason=r"the next term of the expansion is $O(\varepsilon^2)$",
     )

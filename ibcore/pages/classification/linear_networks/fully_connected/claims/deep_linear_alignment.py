@@ -1,4 +1,6 @@
-"""Deep linear networks conserve the imbalance of their layers, which become of rank one and align."""
+"""Deep linear networks conserve the imbalance of their layers, which become of rank one
+and align.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,9 @@ class Layers:
 
 @dataclass(frozen=True)
 class Alignments:
-    """Layers by depth, and the ratios sigma_2/sigma_1 (B,) of fitted networks of depth 2 from large starts."""
+    """Layers by depth, and the ratios sigma_2/sigma_1 (B,) of fitted networks of depth
+    2 from large starts.
+    """
 
     batch: Batch
     layers: dict[int, Layers]
@@ -94,7 +98,9 @@ def own_batch(
 
 
 def measure_layers(batch: Batch, setting: Setting) -> Alignments:
-    """The explicit phase with a tight tolerance, then the stiff one to log L = -1e10; large starts to L = 0.01."""
+    """The explicit phase with a tight tolerance, then the stiff one to log L = -1e10;
+    large starts to L = 0.01.
+    """
     layers, ends = {}, {}
     for depth in batch.depths:
         layers[depth], ends[f"depth {depth}"] = _aligned(batch, setting, depth)
@@ -162,7 +168,9 @@ def large_run(batch: Batch, setting: Setting, levels: Sequence[float]) -> Trajec
     own=own_batch,
 )
 def deep_linear_alignment(measured: Alignments) -> Evidence:
-    """Conservation in the explicit phase; then singular values and vectors of the layers down to log L = -1e10."""
+    """Conservation in the explicit phase; then singular values and vectors of the
+    layers down to log L = -1e10.
+    """
     layers = measured.layers
     points = measured.batch.signed.shape[1]
     checks = (
@@ -193,7 +201,9 @@ def not_to_zero(ratios: Tensor) -> Control:
 
 
 def from_the_start(layers: Mapping[int, Layers]) -> tuple[Check, ...]:
-    """What the start decides: the imbalances, and by them how large second singular values can be."""
+    """What the start decides: the imbalances, and by them how large second singular
+    values can be.
+    """
     runs = layers.values()
     return (
         Check.each(
@@ -277,7 +287,8 @@ def aligned(layers: Mapping[int, Layers]) -> tuple[Check, ...]:
             reason="the implicit method's tolerance, since the sine is a difference of "
             "two nearly equal directions: at most 0.009 off in 960 runs, and with a "
             "tolerance ten times tighter 0.0005 in 240",
-            math=r"adjacent layers: depth $\times$ exponent of $\sin\angle$ in $\log(1/L)$",
+            math=r"adjacent layers: depth $\times$ exponent of $\sin\angle$ in "
+            r"$\log(1/L)$",
             precision=True,
         ),
     )

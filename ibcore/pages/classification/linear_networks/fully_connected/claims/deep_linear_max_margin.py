@@ -36,7 +36,9 @@ ELSEWHERE = -23.0  # log L of the polynomial tail where margins are 1e10
 
 @dataclass(frozen=True)
 class Path:
-    """Predictors of one depth at `LEVELS`: log L, the sine of the angle to w_hat, and |w|, (K, B) each."""
+    """Predictors of one depth at `LEVELS`: log L, the sine of the angle to w_hat, and
+    |w|, (K, B) each.
+    """
 
     log_loss: Tensor
     sines: Tensor
@@ -80,7 +82,9 @@ class Directions:
 
 
 def draw_batch(setting: Setting, *, depths: Sequence[int], each: int) -> Batch:
-    """Ten points in five dimensions; support vectors span the space in the first half of the problems."""
+    """Ten points in five dimensions; support vectors span the space in the first half
+    of the problems.
+    """
     return Batch.draw(setting, each, "deep direction", depths)
 
 
@@ -92,7 +96,9 @@ def own_batch(
 
 
 def measure_directions(batch: Batch, setting: Setting) -> Directions:
-    """Gradient flow on the exponential loss to log L = -1e10; at one depth also on a polynomial tail."""
+    """Gradient flow on the exponential loss to log L = -1e10; at one depth also on a
+    polynomial tail.
+    """
     paths, runs, starts = {}, {}, {}
     for depth in batch.depths:
         model = batch.network(depth)
@@ -125,7 +131,8 @@ def _balanced_run(batch: Batch, setting: Setting) -> Trajectory:
 def polynomial_run(
     batch: Batch, depth: int, theta: Tensor, spare: Tensor
 ) -> Trajectory:
-    """The same networks trained on from log L = -100 with a loss of the tail 1/m, to margins of 1e10.
+    """The same networks trained on from log L = -100 with a loss of the tail 1/m, to
+    margins of 1e10.
 
     From there the mean of this bounded loss is too small for any point to be given up.
     """
@@ -151,7 +158,9 @@ def polynomial_run(
     own=own_batch,
 )
 def deep_linear_max_margin(measured: Directions) -> Evidence:
-    """The product of the layers against the certified max-margin direction down to log L = -1e10."""
+    """The product of the layers against the certified max-margin direction down to log
+    L = -1e10.
+    """
     batch, paths = measured.batch, measured.paths
     checks = [
         certified(batch.certified),
@@ -229,7 +238,9 @@ def turned(depth: int, path: Path) -> Check:
 
 
 def exponent_one(batch: Batch, paths: Mapping[int, Path]) -> Check:
-    """Where support vectors span the space the exponent is the same for all depths, and at depth 1 always."""
+    """Where support vectors span the space the exponent is the same for all depths, and
+    at depth 1 always.
+    """
     both = [path.exponents[batch.spanned | (k == 1)] for k, path in paths.items()]
     return Check.each(
         "spanned or depth 1: exponent of sin in log 1/L",
@@ -245,7 +256,9 @@ def exponent_one(batch: Batch, paths: Mapping[int, Path]) -> Check:
 
 
 def predicted_constant(batch: Batch, paths: Mapping[int, Path]) -> Check:
-    """The constant of the law where support vectors span the space, the same for all depths."""
+    """The constant of the law where support vectors span the space, the same for all
+    depths.
+    """
     on = batch.spanned
     ends = [path.sines[-1, on] * -path.log_loss[-1, on] for path in paths.values()]
     return Check.each(
@@ -263,7 +276,9 @@ def predicted_constant(batch: Batch, paths: Mapping[int, Path]) -> Check:
 
 
 def not_spanned(batch: Batch, paths: Mapping[int, Path]) -> Check:
-    """Elsewhere it depends on the depth, above 1, up to corrections of each network's own."""
+    """Elsewhere it depends on the depth, above 1, up to corrections of each network's
+    own.
+    """
     off = ~batch.spanned
     apart = [
         ((k * path.exponents + 1).abs() / left_out(batch, k, path))[off]
@@ -284,7 +299,8 @@ def not_spanned(batch: Batch, paths: Mapping[int, Path]) -> Check:
 
 
 def left_out(batch: Batch, depth: int, path: Path) -> Tensor:
-    """How far depth * exponent may be from -1, (B,), with M = log 1/L where it is read off.
+    """How far depth * exponent may be from -1, (B,), with M = log 1/L where it is read
+    off.
 
     sin^2 has two parts. That of the law, orthogonal to the support vectors, is
     c M^(-1/depth) and has corrections relative to 2 SCALE, the size of the layers at

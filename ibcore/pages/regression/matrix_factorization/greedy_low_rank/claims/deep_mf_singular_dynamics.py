@@ -229,7 +229,8 @@ def moves_as_predicted(depth: int, flows: Flows) -> tuple[Check, ...]:
             flows.rates,
             at_most=1e-4,
             tag="proved",
-            reason="the integrator's tolerance 1e-9, over gaps of singular values above 1e-5",
+            reason="the integrator's tolerance 1e-9, over gaps of singular values "
+            "above 1e-5",
             precision=True,
         ),
         Check.each(
@@ -238,7 +239,8 @@ def moves_as_predicted(depth: int, flows: Flows) -> tuple[Check, ...]:
             at_most=1e-4,
             tag="proved",
             math=f"depth {depth}: singular values against the flow of $W$ alone",
-            reason="the tolerance 1e-9 of both integrations, which a growth by 10 amplifies",
+            reason="the tolerance 1e-9 of both integrations, which a growth by 10 "
+            "amplifies",
             precision=True,
         ),
         Check.each(
@@ -254,7 +256,8 @@ def moves_as_predicted(depth: int, flows: Flows) -> tuple[Check, ...]:
 def off_balance(depth: int, rates: Tensor) -> Control:
     """Differences (B,) of the rates from the formula without balance."""
     return Control(
-        f"depth {depth}: the same W at the start, W_1 tripled and W_{depth} divided by three",
+        f"depth {depth}: the same W at the start, W_1 tripled and W_{depth} divided by "
+        "three",
         Check.each(
             "difference of the rates from the formula",
             rates,
@@ -262,6 +265,6 @@ def off_balance(depth: int, rates: Tensor) -> Control:
             tag="observed",
             reason="a tenth of the largest rate, a thousand times the bar of the claim",
         ),
-        math=f"depth {depth}: the same $W$ at the start, $W_1$ tripled and "
-        f"$W_{depth}$ divided by three",
+        math=f"depth {depth}: the same $W$ at the start, $W_1$ tripled and $W_{depth}$ "
+        "divided by three",
     )

@@ -174,7 +174,8 @@ def ends_at_the_minimum(
         arrived(
             complete,
             -26,
-            "the loss tends to zero, at an exponential rate, as a positive definite matrix fits",
+            "the loss tends to zero, at an exponential rate, as a positive definite "
+            "matrix fits",
         ),
         Check.share(
             "distance to the entropy program at most 1e-9, relative",

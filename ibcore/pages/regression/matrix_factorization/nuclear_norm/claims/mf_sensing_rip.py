@@ -197,7 +197,8 @@ def convex_answers(shortest: Tensor, least: Tensor) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             math="least trace: relative error at most $10^{-6}$",
-            reason="the gap of the program, 1e-10, where the solution is unique, as it was on 24 problems",
+            reason="the gap of the program, 1e-10, where the solution is unique, as it "
+            "was on 24 problems",
             precision=True,
         ),
     )
@@ -215,7 +216,8 @@ def falling(errors: Tensor, ratios: Tensor) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             math=r"relative error at $\alpha = 10^{-4}$ at most $5 \cdot 10^{-3}$",
-            reason=r"the theorem bounds it by a power of $\alpha$; all but one of 200 problems",
+            reason=r"the theorem bounds it by a power of $\alpha$; all but one of 200 "
+            "problems",
         ),
         Check.each(
             "rise of the error when the scale falls",
@@ -231,7 +233,8 @@ def falling(errors: Tensor, ratios: Tensor) -> tuple[Check, ...]:
             atol=0.05,
             least=0.9,
             tag="derived",
-            math=r"exponent of the error from $\alpha = 10^{-6}$ to $10^{-8}$ over $2 - 2q$ within 5 % of 1",
+            math=r"exponent of the error from $\alpha = 10^{-6}$ to $10^{-8}$ over $2 "
+            "- 2q$ within 5 % of 1",
             reason="the spectral phase is left at a time that is known up to a "
             "constant, the less so the closer $q$ is to 1; 147 of 150 problems",
         ),

@@ -38,7 +38,8 @@ FASTER = 4.0  # the speed of the outer weight of the control
 
 @dataclass(frozen=True)
 class Problems:
-    """Problems and starts of the hidden neuron, for the flow of the linear one and descent.
+    """Problems and starts of the hidden neuron, for the flow of the linear one and
+    descent.
 
     leaky: B problems at each of the three `IMBALANCES`.      small: balanced starts at
     each of the `SCALES`.
@@ -78,7 +79,8 @@ class Fit:
 
 @dataclass(frozen=True)
 class Shrinking:
-    """Distances of a w from the shortest solution over its length, (3, B), and exponents.
+    """Distances of a w from the shortest solution over its length, (3, B), and
+    exponents.
 
     The starts are of the three `SCALES`. The exponent is NaN where a run has not
     converged.
@@ -90,7 +92,8 @@ class Shrinking:
 
 @dataclass(frozen=True)
 class HiddenNeurons:
-    """Flows of the linear neuron, descent of the leaky one, and what halving its step does.
+    """Flows of the linear neuron, descent of the leaky one, and what halving its step
+    does.
 
     uneven: the same as `halving` where the outer weight moves `FASTER` times as fast.
     """
@@ -110,7 +113,8 @@ def draw_starts(
     imbalances: Sequence[float],
     steps: int,
 ) -> Problems:
-    """Problems of `draw_neurons` with starts of length 1.5, and with starts that shrink.
+    """Problems of `draw_neurons` with starts of length 1.5, and with starts that
+    shrink.
 
     flows: of the linear neuron, for each of the `imbalances`.      problems: of the
     leaky one, for each of three.
@@ -251,7 +255,9 @@ def leaky_one_hidden(measured: HiddenNeurons) -> Evidence:
 
 
 def linear_checks(linear: Fit) -> tuple[Check, ...]:
-    """The theorem on flows of the linear neuron; one that did not fit counts as failing."""
+    """The theorem on flows of the linear neuron; one that did not fit counts as
+    failing.
+    """
     return (
         _certified("linear", linear),
         Check.each(
@@ -297,7 +303,8 @@ def leaky_checks(leaky: Fit) -> tuple[Check, ...]:
             finished(leaky.converged, leaky.error),
             at_most=1e-8,
             tag="derived",
-            math=r"leaky, descent, final $\delta$: $\|u - \mathrm{argmin}\, Q\| / \|u\|$",
+            math=r"leaky, descent, final $\delta$: $\|u - \mathrm{argmin}\, Q\| / "
+            r"\|u\|$",
             reason="an identity for every run that fits, which tests the program and "
             r"not the flow; a loss of $10^{-26}$ leaves $2 \cdot 10^{-13}$ in the "
             r"outputs, more in $u$ by $1/\kappa$ and the least singular value",
@@ -309,7 +316,8 @@ def leaky_checks(leaky: Fit) -> tuple[Check, ...]:
             at_least=0.2,
             least=0.9,
             tag="observed",
-            math=r"$\mathrm{argmin}\, Q$ is not the shortest: distance over its length at least 0.2",
+            math=r"$\mathrm{argmin}\, Q$ is not the shortest: distance over its length "
+            "at least 0.2",
             reason="0.38 or more on 1,200 runs; $10^7$ times the bar for $Q$",
         ),
     )
@@ -327,7 +335,8 @@ def halving_checks(halving: Halving) -> tuple[Check, ...]:
     )
     error = _halved(
         "leaky: |u - argmin Q| at delta(0), half the step over the whole",
-        r"leaky: $\|u - \mathrm{argmin}\, Q\|$ at $\delta(0)$, half the step over the whole",
+        r"leaky: $\|u - \mathrm{argmin}\, Q\|$ at $\delta(0)$, half the step over the "
+        "whole",
         halving.error,
     )
     limit = Check.largest(
@@ -359,7 +368,9 @@ def _halved(name: str, math: str, ratios: Tensor) -> Check:
 
 
 def shrinking_check(small: Shrinking) -> Check:
-    """Small starts end near the shortest solution; one that did not fit counts as failing."""
+    """Small starts end near the shortest solution; one that did not fit counts as
+    failing.
+    """
     return Check.largest(
         "small starts: exponent of the distance to the shortest",
         small.exponent,
@@ -382,7 +393,8 @@ def other_speed(uneven: Halving) -> Control:
             at_most=0.01,
             most=0.25,
             tag="derived",
-            math=r"step to 0, $\delta(0)$: $\|u - \mathrm{argmin}\, Q\| / \|u\| \le 0.01$",
+            math=r"step to 0, $\delta(0)$: $\|u - \mathrm{argmin}\, Q\| / \|u\| \le "
+            "0.01$",
             reason="five times the bar of the claim; what is conserved then is "
             r"$\frac14 a^2 - \|w\|^2$, so that $\delta$ moves while $a$ does",
         ),

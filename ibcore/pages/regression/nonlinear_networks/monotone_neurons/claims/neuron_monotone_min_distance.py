@@ -49,7 +49,8 @@ class Problems:
 
 @dataclass(frozen=True)
 class NearestRuns:
-    """Ends of descent with the A `ACTIVATIONS`, (A, B), and of Adam with the last, (B,).
+    """Ends of descent with the A `ACTIVATIONS`, (A, B), and of Adam with the last,
+    (B,).
 
     error: distance to the nearest solution over the way.   loss: at the end.
     off_span: part of the way off the span of the inputs, over the way.      adam: its
