@@ -80,8 +80,10 @@ def test_made_up_runs_are_judged_at_the_level_of_the_comparison():
     assert outcomes(made_up(2), made_up(3)) == ([], True)
     failed, _ = outcomes(made_up(2, deeper=0.9), made_up(3))
     assert failed == [
-        "2 layers: raw margins, true over random labels trained to a tenth of the "
-        "loss, at most 1"
+        (
+            "2 layers: raw margins, true over random labels trained to a tenth of the "
+            "loss, at most 1"
+        )
     ]
     failed, _ = outcomes(made_up(2), made_up(3, deeper=5.0))
     assert failed == ["3 layers: the same over the spectral complexity at least 2"]
