@@ -104,6 +104,13 @@ def test_weighted_gaps_vanish_at_the_weighted_optimum():
     assert float(l2) == pytest.approx(1 - 2 / math.sqrt(1.25 * 5))
 
 
+def test_a_coordinate_that_is_always_zero_changes_no_weighted_gap():
+    rows = torch.tensor([[[2.0, 1.0, 0.0]]]).double()
+    scale = torch.tensor([[4.0, 1.0, 0.0]]).double()
+    weighted, _ = weighted_gaps(rows, torch.tensor([[0.5, 1.0, 0.0]]).double(), scale)
+    assert float(weighted) == pytest.approx(0, abs=1e-9)
+
+
 def test_the_control_on_geometry_survives_with_gradients_in_place_of_signs(verdicts):
     measured = verdicts["gd-sgd-same-limit"].measured
     rows = measured.balls.signed
