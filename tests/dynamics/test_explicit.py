@@ -1,4 +1,4 @@
-"""The loop of explicit methods: closed forms, torch's optimizers, frozen members,
+"""The loop of explicit methods: closed forms, optimizers of torch, frozen members,
 stops, batches, what is watched.
 """
 

@@ -16,11 +16,7 @@ from ibcore.dynamics.paces import constant
 from ibcore.losses import Exponential
 from ibcore.models.activations import LeakyReLU, SquaredReLU
 from ibcore.models.homogeneous import joined
-from ibcore.pages.classification.homogeneous_networks.kkt_points.bars import CLARKE
-from ibcore.pages.classification.homogeneous_networks.kkt_points.claims import (
-    homogeneous_kkt,
-)
-from ibcore.pages.classification.homogeneous_networks.kkt_points.claims.homogeneous_kkt import (
+from ibcore.pages.classification.homogeneous_networks.kkt_points.annealing import (
     ARC,
     SIGN_STEP,
     SIGN_STEPS,
@@ -30,6 +26,10 @@ from ibcore.pages.classification.homogeneous_networks.kkt_points.claims.homogene
     kinked_paths,
     sign_descent,
     smooth_path,
+)
+from ibcore.pages.classification.homogeneous_networks.kkt_points.bars import CLARKE
+from ibcore.pages.classification.homogeneous_networks.kkt_points.claims import (
+    homogeneous_kkt,
 )
 from ibcore.pages.classification.homogeneous_networks.kkt_points.networks import (
     LARGE,

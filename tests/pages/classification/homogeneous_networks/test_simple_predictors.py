@@ -13,15 +13,9 @@ from ibcore.pages.classification.homogeneous_networks.simple_predictors import (
 )
 from ibcore.pages.classification.homogeneous_networks.simple_predictors import runs
 from ibcore.pages.classification.homogeneous_networks.simple_predictors.claims.leaky_linear_teacher import (
-    LARGE,
-    agreement,
     boundary_checks,
-    draw_teachers,
     large_start_control,
-    one_sided,
-    own_teacher,
     run_checks,
-    until_early,
 )
 from ibcore.pages.classification.homogeneous_networks.simple_predictors.claims.leaky_symmetric_max_margin import (
     LEAST_RATE,
@@ -33,6 +27,14 @@ from ibcore.pages.classification.homogeneous_networks.simple_predictors.claims.l
     neuron_checks,
     own_mirrored,
     uneven_control,
+)
+from ibcore.pages.classification.homogeneous_networks.simple_predictors.teachers import (
+    LARGE,
+    agreement,
+    draw_teachers,
+    one_sided,
+    own_teacher,
+    until_early,
 )
 from ibcore.validation import InvalidInput, NotSeparable
 from tests.conformance import UnbrokenConformance, falls

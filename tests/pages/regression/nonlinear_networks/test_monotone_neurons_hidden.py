@@ -12,23 +12,25 @@ from ibcore.models.activations import LeakyReLU
 from ibcore.models.neuron import HiddenNeuron
 from ibcore.pages.regression.nonlinear_networks.monotone_neurons import hidden
 from ibcore.pages.regression.nonlinear_networks.monotone_neurons.claims.leaky_one_hidden import (
+    halving_checks,
+    leaky_checks,
+    linear_checks,
+    other_speed,
+    shrinking_check,
+)
+from ibcore.pages.regression.nonlinear_networks.monotone_neurons.runs import (
+    LEAK,
+    draw_neurons,
+)
+from ibcore.pages.regression.nonlinear_networks.monotone_neurons.starts import (
     FASTER,
     IMBALANCES,
     SCALES,
     Fit,
     Shrinking,
-    halving_checks,
-    leaky_checks,
-    linear_checks,
-    other_speed,
     own_starts,
     shrinking,
-    shrinking_check,
     small_starts,
-)
-from ibcore.pages.regression.nonlinear_networks.monotone_neurons.runs import (
-    LEAK,
-    draw_neurons,
 )
 from ibcore.validation import InvalidInput
 from tests.conformance import falls
