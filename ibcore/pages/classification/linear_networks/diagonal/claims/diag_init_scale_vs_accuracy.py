@@ -152,9 +152,9 @@ def _ends(to_l2: list[float], to_l1: list[float]) -> tuple[Check, ...]:
             tag="derived",
             math=r"$\ell_2$ end, $\alpha = 100$, $\log L = -10^3$: sin to the $\ell_2$ "
             r"direction",
-            reason=r"asinh departs from its argument $z = \beta/2\alpha^2 \le 0.17$ by "
+            reason=r"asinh departs from its argument $\beta/2\alpha^2 \le 0.17$ by "
             r"the share "
-            r"$z^2/6 \le 0.005$; four times that for the condition of the program",
+            r"$0.17^2/6 < 0.005$; four times that for the condition of the program",
         ),
         Check.each(
             "l1 end, alpha = 1, log L = -1e6: 1 - l1 margin ratio",
