@@ -209,7 +209,7 @@ def shrinking(ends: Ends, scales: Tensor) -> Shrinking:
     kind="theorem",
     source="Azulay et al. 2021, for leaky ReLU with one hidden neuron (abstract read, theorem and closed form "
     "recalled); proof on the page",
-    statement=r"For $x \mapsto a \sigma(w \cdot x)$ with $\sigma$ linear or leaky "
+    statement=r"For $x \mapsto a \phi(w \cdot x)$ with $\phi$ linear or leaky "
     "ReLU, a limit of gradient flow with zero loss has $u = a w$ equal to "
     r"$\operatorname{argmin} q(\|u\|) - \operatorname{sign}(a) \, w(0) \cdot u$ over "
     r"all solutions of that sign, $q(r) = \frac23 |a|^3 - \delta |a|$, "
