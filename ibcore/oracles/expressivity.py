@@ -17,7 +17,7 @@ _FITTED = 1e-3
 
 @dataclass(frozen=True)
 class MemorizingNetwork:
-    """f(x) = sum_j a_j relu(w.x - b_j) with the d weights w, the n thresholds b and the
+    """f(x) = sum_j a_j relu(w.x - t_j) with the d weights w, the n thresholds t and the
     n weights a.
 
     smallest_gap: the least distance of two projected points; the weights a grow like
