@@ -1,4 +1,6 @@
-"""Networks whose margin is maximized by annealing, and the flow beside them: drawn and measured."""
+"""Networks whose margin is maximized by annealing, and the flow beside them: drawn and
+measured.
+"""
 
 from __future__ import annotations
 

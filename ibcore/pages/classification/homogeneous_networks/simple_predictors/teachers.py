@@ -1,4 +1,6 @@
-"""Data with a linear teacher, and how far trained networks agree with a linear predictor."""
+"""Data with a linear teacher, and how far trained networks agree with a linear
+predictor.
+"""
 
 from __future__ import annotations
 

@@ -124,8 +124,8 @@ def weighted_gaps(rows: Tensor, w: Tensor, scale: Tensor) -> tuple[Tensor, Tenso
     """Margin gaps of w (B, d) in sqrt(sum_j D_j w_j^2), D the preconditioner `scale`,
     and in l2, both (B,).
 
-    In v = sqrt(D) w the weighted norm is l2 and the inputs are x / sqrt(D). A coordinate
-    whose gradient was never anything but zero counts for neither.
+    In v = sqrt(D) w the weighted norm is l2 and the inputs are x / sqrt(D). A
+    coordinate whose gradient was never anything but zero counts for neither.
     """
     used = torch.where(scale > 0, scale, 1.0)
     parts = zip(rows.cpu(), w.cpu(), used.cpu().sqrt(), strict=True)

@@ -266,8 +266,8 @@ def _own_limit(k: int, ends: Tensor) -> Check:
         tag="derived",
         math=f"$k = {k}$, output layer four times as fast: product over its own limit "
         f"${k}/{k + 3}$, within 5 % of 1",
-        reason="the limit is a KKT point in the norm of that flow, of which the "
-        "output layer has $1/k$ of the square",
+        reason="the limit is a KKT point in the norm of that flow, of which the output "
+        "layer has $1/k$ of the square",
     )
 
 

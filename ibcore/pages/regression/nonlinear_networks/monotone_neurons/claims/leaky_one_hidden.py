@@ -27,8 +27,8 @@ from ibcore.pages.regression.nonlinear_networks.monotone_neurons.starts import (
     kind="theorem",
     source="Azulay et al. 2021, for leaky ReLU with one hidden neuron (abstract read, "
     "theorem and closed form recalled); proof on the page",
-    statement=r"For $x \mapsto a \sigma(w \cdot x)$ with $\sigma$ linear or leaky "
-    "ReLU, a limit of gradient flow with zero loss has $u = a w$ equal to "
+    statement=r"For $x \mapsto a \phi(w \cdot x)$ with $\phi$ linear or leaky ReLU, a "
+    "limit of gradient flow with zero loss has $u = a w$ equal to "
     r"$\operatorname{argmin} q(\|u\|) - \operatorname{sign}(a) \, w(0) \cdot u$ over "
     r"all solutions of that sign, $q(r) = \frac23 |a|^3 - \delta |a|$, $a^2 = (\delta "
     r"+ \sqrt{\delta^2 + 4 r^2})/2$, where $\delta = a^2 - \|w\|^2$ is conserved. As "

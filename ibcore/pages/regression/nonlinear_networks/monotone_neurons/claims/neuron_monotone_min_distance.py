@@ -145,10 +145,10 @@ def off_span(X: Tensor, way: Tensor) -> Tensor:
 @claim(
     kind="theorem",
     source="folklore, in the survey of Vardi 2023; proof on the page",
-    statement=r"For one neuron $x \mapsto \sigma(w \cdot x)$ with $\sigma$ strictly "
+    statement=r"For one neuron $x \mapsto \phi(w \cdot x)$ with $\phi$ strictly "
     "increasing and linearly independent inputs, gradient flow and gradient descent "
     "on the square loss that converge to zero loss end at the solution nearest to the "
-    r"start: $\operatorname{argmin} \|w - w(0)\|$ subject to $X w = \sigma^{-1}(y)$.",
+    r"start: $\operatorname{argmin} \|w - w(0)\|$ subject to $X w = \phi^{-1}(y)$.",
     quick={"problems": 48, "steps": 10000},
     book={"problems": 64, "steps": 10000},
     full={"problems": 4096, "steps": 200000},
