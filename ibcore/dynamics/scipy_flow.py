@@ -94,6 +94,15 @@ def scipy_flow(
     Raises `InvalidInput` for stops out of order, a last stop that every start has
     passed, unknown methods, parameters that are not finite or do not fit the model, and
     a nonlinear model with another data set for every member.
+
+    One example x = 1 and the logistic loss have e^w + w = t + 1:
+
+    >>> import math
+    >>> from ibcore import Linear, Logistic, scipy_flow
+    >>> log_time = math.log(math.exp(5) + 4)
+    >>> run = scipy_flow(Linear([[1.0]]), Logistic(), [[0.0]], log_time=log_time)
+    >>> round(run.theta.item(), 6)
+    5.0
     """
     checked_parts(model, loss)
     theta = starting_point(model, theta)
