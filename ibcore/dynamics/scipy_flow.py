@@ -80,8 +80,8 @@ def scipy_flow(
     """Gradient flow on the mean loss from `theta` (B, P), recorded at the given stops,
     one run after another.
 
-    Arguments and result are those of `ibcore.dynamics.log_time.flow`; a stop is met to
-    the accuracy of the solver's interpolant. `method` is LSODA (Petzold 1983), BDF or
+    Arguments and result are those of `flow`; a stop is met to the accuracy of the
+    solver's interpolant. `method` is LSODA (Petzold 1983), BDF or
     Radau, `tolerance` the relative and absolute local error of every coordinate of the
     state. `degree` is the k with which the model is homogeneous, m(c theta) = c^k
     m(theta); it selects the coordinates (theta/rho, log rho), without which only linear

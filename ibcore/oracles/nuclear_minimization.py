@@ -130,7 +130,7 @@ def nuclear_completion(
     Raises `InvalidInput` for indices outside the shape or repeated, targets that are
     all zero, and where the gap stays above 1e-7 and `tolerance`.
 
-    Of the symmetric matrices with first row (1, 2) the one with 1 at the end is least:
+    Of the matrices with rows (1, 2) and (2, x) the one with x = 1 is least:
 
     >>> from ibcore import nuclear_completion
     >>> best = nuclear_completion([0, 0, 1], [0, 1, 0], [1.0, 2.0, 2.0], (2, 2))
