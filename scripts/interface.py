@@ -153,14 +153,16 @@ def shown(found: object) -> Iterator[nodes.Node]:
         elif isinstance(block, Example):
             yield nodes.literal_block(block.code, block.code, language="pycon")
         else:
-            yield nodes.field_list("", *(_field(*item) for item in block.items))
+            yield nodes.bullet_list("", *(_item(*item) for item in block.items))
 
 
-def _field(name: str, text: str) -> nodes.field:
-    """One line on a parameter."""
-    body = nodes.paragraph("", "", *inline(text))
-    label = nodes.field_name("", "", nodes.literal(name, name))
-    return nodes.field("", label, nodes.field_body("", body))
+def _item(names: str, text: str) -> nodes.list_item:
+    """One line on a parameter, or on several that belong together."""
+    labels: list[nodes.Node] = []
+    for name in names.split(", "):
+        labels += [nodes.literal(name, name), nodes.Text(", ")]
+    labels[-1] = nodes.Text(": ")
+    return nodes.list_item("", nodes.paragraph("", "", *labels, *inline(text)))
 
 
 def _signature(name: str, found: object) -> addnodes.desc_signature:
@@ -206,11 +208,13 @@ class Interface(SphinxDirective):
             start = "It has all of " if number else "Returns "
             line = nodes.paragraph("", start, said)
             if kind in first:
-                line += [nodes.Text(", as told at "), _link(first[kind], first[kind])]
-                yield line + nodes.Text(".")
+                link = _link(first[kind], first[kind])
+                line += [nodes.Text(", as told at "), link, nodes.Text(".")]
+                yield line
                 continue
             first[kind] = name
-            yield line + nodes.Text(":")
+            line += nodes.Text(":")
+            yield line
             yield nodes.container("", *shown(kind), classes=["interface-record"])
 
 
