@@ -114,16 +114,12 @@ def _prose(lines: list[str], names: set[str]) -> Iterator[Block]:
 
 
 def result(found: object) -> list[type]:
-    """The record that a function returns and those that it builds on; none where it
-    returns a listed name or no record of ours.
-    """
+    """The record that a function returns and those that it builds on, if it is one."""
     if inspect.isclass(found):
         return []
     kind = typing.get_type_hints(found).get("return")
-    listed = inspect.isclass(kind) and kind.__name__ in ibcore.__all__
-    if not dataclasses.is_dataclass(kind) or listed:
-        return []
-    return [part for part in kind.__mro__ if dataclasses.is_dataclass(part)]
+    mro = kind.__mro__ if inspect.isclass(kind) else ()
+    return [part for part in mro if dataclasses.is_dataclass(part)]
 
 
 def inline(text: str) -> list[nodes.Node]:
@@ -133,16 +129,12 @@ def inline(text: str) -> list[nodes.Node]:
         if number % 2 == 0:
             found.append(nodes.Text(part))
         elif part in ibcore.__all__:
-            found.append(_link(part, part))
+            code = nodes.literal(part, part)
+            place = anchor(part)
+            found.append(nodes.reference("", "", code, internal=True, refid=place))
         else:
             found.append(nodes.literal(part, part))
     return found
-
-
-def _link(text: str, name: str) -> nodes.reference:
-    """The entry of a name on this page."""
-    code = nodes.literal(text, text)
-    return nodes.reference("", "", code, internal=True, refid=anchor(name))
 
 
 def shown(found: object) -> Iterator[nodes.Node]:
@@ -201,21 +193,22 @@ class Interface(SphinxDirective):
         return [entry]
 
     def _returns(self, name: str, found: Any) -> Iterator[nodes.Node]:
-        """What a record holds, at the first function that returns it."""
+        """What a record holds, at the first function that returns it; a link for one
+        with an entry of its own.
+        """
         first = self.env.temp_data.setdefault("interface_records", {})
         for number, kind in enumerate(result(found)):
-            said = nodes.literal(kind.__name__, kind.__name__)
-            start = "It has all of " if number else "Returns "
-            line = nodes.paragraph("", start, said)
-            if kind in first:
-                link = _link(first[kind], first[kind])
-                line += [nodes.Text(", as told at "), link, nodes.Text(".")]
-                yield line
-                continue
-            first[kind] = name
-            line += nodes.Text(":")
-            yield line
-            yield nodes.container("", *shown(kind), classes=["interface-record"])
+            start = "It has all of" if number else "Returns"
+            said = f"{start} `{kind.__name__}`"
+            if kind.__name__ in ibcore.__all__:
+                yield nodes.paragraph("", "", *inline(f"{said}."))
+            elif kind in first:
+                told = inline(f"{said}, as told at `{first[kind]}`.")
+                yield nodes.paragraph("", "", *told)
+            else:
+                first[kind] = name
+                yield nodes.paragraph("", "", *inline(f"{said}:"))
+                yield nodes.container("", *shown(kind), classes=["interface-record"])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -31,8 +31,9 @@ def test_the_code_of_the_page_runs(capsys):
     for block in blocks:
         assert max(map(len, block.splitlines())) <= 76
         exec(block, names)  # noqa: S102
-    early, late = re.findall(r"\d\.\d+e-\d+", capsys.readouterr().out)
-    assert float(late) < 1e-6 < float(early)
+    printed = capsys.readouterr().out
+    assert float(re.search(r"\d\.\d+e-\d+", printed)[0]) < 1e-6
+    assert printed.endswith("\nTrue\n")
 
 
 def test_the_page_shows_the_changelog():
@@ -114,7 +115,7 @@ def test_a_record_is_told_with_those_that_it_builds_on(monkeypatch):
     monkeypatch.setitem(made_up.__annotations__, "return", Longer)
     assert interface.result(made_up) == [Longer, Record]
     assert interface.result(ibcore.sharpness) == []
-    assert interface.result(ibcore.Claim.verify) == []
+    assert interface.result(ibcore.Claim.verify) == [ibcore.Verdict]
     assert interface.result(ibcore.Linear) == []
 
 
@@ -162,6 +163,12 @@ def test_a_record_is_told_once_on_a_page():
     assert "gradient evaluations" in first.astext()
     assert "Returns Trajectory, as told at flow." in second.astext()
     assert "gradient evaluations" not in second.astext()
+
+
+def test_a_record_with_an_entry_is_a_link():
+    ((made,),) = entry("Claim.verify")
+    assert made.astext().endswith("Returns Verdict.")
+    assert list(made.findall(nodes.reference))[-1]["refid"] == anchor("Verdict")
 
 
 def test_a_record_may_be_left_out():
