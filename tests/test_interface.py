@@ -90,6 +90,18 @@ def test_a_listed_name_comes_from_the_top_and_is_no_module(name):
     assert not (ROOT / "ibcore" / f"{name}.py").exists()
 
 
+def test_the_package_itself_imports_a_name_from_its_module():
+    from_the_top = [
+        (path.name, alias.name)
+        for path in (ROOT / "ibcore").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "ibcore"
+        for alias in node.names
+        if alias.name in ibcore.__all__
+    ]
+    assert from_the_top == []
+
+
 def test_what_is_not_listed_is_not_there():
     with pytest.raises(AttributeError, match="no attribute 'gradient_flow'"):
         ibcore.gradient_flow  # noqa: B018
