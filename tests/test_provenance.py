@@ -43,6 +43,21 @@ def test_code_counts_wherever_it_is_imported(package):
     assert package(lower__other="x = 3") != first
 
 
+@pytest.mark.parametrize(
+    "line", ["from ibcore import flow", "import ibcore", "from ibcore import *"]
+)
+def test_the_module_of_a_name_from_the_top_counts(package, line):
+    before = package(claims__page=line, dynamics__log_time="x = 1")
+    assert package(dynamics__log_time="x = 2") != before
+
+
+def test_another_name_from_the_top_does_not_count(package):
+    line = "from ibcore import Linear, validation"
+    before = package(claims__page=line, dynamics__log_time="x = 1", validation="y = 1")
+    assert package(dynamics__log_time="x = 2") == before
+    assert package(validation="y = 2") != before
+
+
 def test_the_packages_on_the_way_count(package):
     before = package(claims__page="x = 1")
     (provenance.PACKAGE / "claims" / "__init__.py").write_text("y = 1")

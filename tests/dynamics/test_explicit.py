@@ -1,6 +1,4 @@
-"""The loop of explicit methods: closed forms, optimizers of torch, frozen members,
-stops, batches, what is watched.
-"""
+"""The loop of explicit methods against closed forms and the optimizers of torch."""
 
 from __future__ import annotations
 
