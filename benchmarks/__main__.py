@@ -1,4 +1,6 @@
-"""`python -m benchmarks` runs every benchmark and prints ratios; absolute seconds depend on the machine."""
+"""`python -m benchmarks` runs every benchmark and prints ratios; absolute seconds
+depend on the machine.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """One batch of problems against a loop over them, the same problems and the same code.
 
-The gain is the overhead of dispatching small operations; on large problems there is none.
+The gain is the overhead of dispatching small operations; on large problems there is
+none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The loop of explicit methods at 16,384 members, against the same tensor operations without a loop around them."""
+"""The loop of explicit methods at 16,384 members, against the same tensor operations
+without a loop around them.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""Two integrators of the log-time flow against plain and loss-scaled gradient descent on logistic regression.
+"""Two integrators of the log-time flow against plain and loss-scaled gradient descent
+on logistic regression.
 
-Every route starts at w = 0 on the same data and stops when the sine of its angle to the max-margin
-direction is below the target. A route that does not get there within its budget of steps counts with the
-time it took, so that its ratio is a lower bound, marked by ">". The tolerance of the flow is a hundredth
-of the target. The batched flow pays milliseconds a step for one problem alone, SciPy's LSODA does not.
+Every route starts at w = 0 on the same data and stops when the sine of its angle to the
+max-margin direction is below the target. A route that does not get there within its
+budget of steps counts with the time it took, so that its ratio is a lower bound, marked
+by ">". The tolerance of the flow is a hundredth of the target. The batched flow pays
+milliseconds a step for one problem alone, SciPy's LSODA does not.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ LEVELS = [-(10 ** (k / 4)) for k in range(2, 33)]
 
 
 def run() -> Iterator[str]:
-    """Median ratios over three problems of each shape, then the growth of the step count."""
+    """Median ratios over three problems of each shape, then the growth of the step
+    count.
+    """
     for n, d in SHAPES:
         problems = [
             planted_margin(n, d, 0.1, torch.Generator().manual_seed(seed))
@@ -94,7 +98,9 @@ def _flow_seconds(
     best: Tensor,
     target: float,
 ) -> float:
-    """Seconds of the flow to the first of `LEVELS` at which the angle is below the target."""
+    """Seconds of the flow to the first of `LEVELS` at which the angle is below the
+    target.
+    """
     start = torch.zeros(1, problem.X.shape[1], dtype=torch.float64)
     model, tolerance = Linear(problem.signed), target / 100
     full = integrate(model, Logistic(), start, log_loss=LEVELS, tolerance=tolerance)
@@ -107,7 +113,9 @@ def _flow_seconds(
 def _descent_seconds(
     problem: PlantedMargin, best: Tensor, target: float, pace: Pace, budget: int
 ) -> tuple[float, bool]:
-    """Seconds of descent and whether it reached the target within `budget` steps, checked at a few step counts."""
+    """Seconds of descent and whether it reached the target within `budget` steps,
+    checked at a few step counts.
+    """
     start = torch.zeros(1, problem.X.shape[1], dtype=torch.float64)
     objective = Objective(Linear(problem.signed), Logistic())
     reached, seconds, done = False, 0.0, 0

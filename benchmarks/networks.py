@@ -1,8 +1,10 @@
-"""Six ways to the limit direction of a deep linear network, and a batch of networks against a loop of autograd.
+"""Six ways to the limit direction of a deep linear network, and a batch of networks
+against a loop of autograd.
 
-Every route starts at the same parameters. For each target, the sine of the angle to the max-margin direction,
-the table gives seconds and gradient evaluations as multiples of those of the log-time flow; a route that did
-not get there within its budget counts with what it spent, so that its ratio is a lower bound, marked by ">".
+Every route starts at the same parameters. For each target, the sine of the angle to the
+max-margin direction, the table gives seconds and gradient evaluations as multiples of
+those of the log-time flow; a route that did not get there within its budget counts with
+what it spent, so that its ratio is a lower bound, marked by ">".
 """
 
 from __future__ import annotations
@@ -110,7 +112,9 @@ def _ratio(theirs: tuple[float, float, bool], ours: tuple[float, float, bool]) -
 
 
 def _batch(runs: int = 128, steps: int = 50) -> Iterator[str]:
-    """Descent on 128 small ReLU networks at once against autograd on one after the other."""
+    """Descent on 128 small ReLU networks at once against autograd on one after the
+    other.
+    """
     generator = torch.Generator().manual_seed(0)
     X = torch.randn(20, 5, generator=generator, dtype=torch.float64)
     y = torch.sign(X[:, 0] * X[:, 1])

@@ -1,8 +1,11 @@
-"""Least nuclear norm of a completion: Newton's method on the dual barrier against SCS and Clarabel through CVXPY.
+"""Least nuclear norm of a completion: Newton's method on the dual barrier against SCS
+and Clarabel through CVXPY.
 
-Every route gets the same entries of a random d x d matrix of rank 2 and the same certificate: its matrix is moved
-to the nearest one that fits, its dual variables are scaled to be feasible, and the relative gap is what it reached.
-SCS runs at its default tolerance and at 1e-9, with an iteration limit. The conic solvers pay for the setup by CVXPY.
+Every route gets the same entries of a random d x d matrix of rank 2 and the same
+certificate: its matrix is moved to the nearest one that fits, its dual variables are
+scaled to be feasible, and the relative gap is what it reached. SCS runs at its default
+tolerance and at 1e-9, with an iteration limit. The conic solvers pay for the setup by
+CVXPY.
 """
 
 from __future__ import annotations
@@ -26,7 +29,9 @@ RANK, SHARE = 2, 0.45
 
 
 def run() -> Iterator[str]:
-    """For each size the ratios of time and of certified gap, medians over three matrices."""
+    """For each size the ratios of time and of certified gap, medians over three
+    matrices.
+    """
     for size in SIZES:
         rows = [_compare(size, seed) for seed in SEEDS]
         ours = median(row["Newton"][1] for row in rows)
@@ -34,7 +39,8 @@ def run() -> Iterator[str]:
         for name in ("SCS", "SCS at 1e-9", "Clarabel"):
             times = median(row[name][0] / row["Newton"][0] for row in rows)
             parts.append(
-                f"{name} takes {times:.3g} x the time to a gap of {median(row[name][1] for row in rows):.0e}"
+                f"{name} takes {times:.3g} x the time to a gap of "
+                f"{median(row[name][1] for row in rows):.0e}"
             )
         yield f"completion of {size} x {size}, gap {ours:.0e} reached: " + ", ".join(
             parts

@@ -1,10 +1,12 @@
-"""Sharpness along training at the edge of stability: warm Lanczos against PyHessian and curvlinops with eigsh.
+"""Sharpness along training at the edge of stability: warm Lanczos against PyHessian and
+curvlinops with eigsh.
 
-A network 64-40-40-10 on 500 digits, 25 steps of gradient descent between checkpoints. Every route computes the largest
-Hessian eigenvalue at all of them, in turn. Its error is the largest relative distance to a value that is certified
-by its residual. PyHessian and curvlinops are left out where they are missing; they are not among the requirements
-(`pip install --no-deps pyhessian curvlinops-for-pytorch backpack-for-pytorch einops einconv linear_operator`, and what
-these ask for).
+A network 64-40-40-10 on 500 digits, 25 steps of gradient descent between checkpoints.
+Every route computes the largest Hessian eigenvalue at all of them, in turn. Its error
+is the largest relative distance to a value that is certified by its residual. PyHessian
+and curvlinops are left out where they are missing; they are not among the requirements
+(`pip install --no-deps pyhessian curvlinops-for-pytorch backpack-for-pytorch einops
+einconv linear_operator`, and what these ask for).
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ class Task:
         return cls(objective, run.theta)
 
     def module(self, theta: Tensor) -> nn.Module:
-        """The same network as a module of PyTorch, whose parameters have the same order, at theta (1, P)."""
+        """The same network as a module of PyTorch, whose parameters have the same
+        order, at theta (1, P).
+        """
         sizes = (self.objective.model.inputs.shape[-1], *WIDTHS, OUTPUTS)
         layers: list[nn.Module] = []
         for rows, columns in zip(sizes[1:], sizes, strict=False):
@@ -94,7 +98,9 @@ def _certified(task: Task, theta: Tensor) -> float:
 
 
 def _measure(route: Route, task: Task, truth: list[float]) -> tuple[float, float]:
-    """Seconds a checkpoint after the first, which starts cold, and the largest relative error of these."""
+    """Seconds a checkpoint after the first, which starts cold, and the largest relative
+    error of these.
+    """
     route(task.checkpoints[0])
     began = time.perf_counter()
     values = [route(theta) for theta in task.checkpoints[1:]]

@@ -1,9 +1,12 @@
-"""Gradient flow of a diagonal network from a small start: stiff LSODA against explicit methods and gradient descent.
+"""Gradient flow of a diagonal network from a small start: stiff LSODA against explicit
+methods and gradient descent.
 
-Every route starts at u = v = 1e-3 and counts evaluations of the gradient until it is within 1e-6 of the minimizer of
-Q_alpha, which is computed without training. An integrator takes the loosest of a few tolerances that gets there; the
-end of the flow is the loss 1e-16, or the time at which LSODA has it. A route that is cut short counts with the
-evaluations it has spent, a lower bound marked by ">". torchdiffeq is left out where it is missing.
+Every route starts at u = v = 1e-3 and counts evaluations of the gradient until it is
+within 1e-6 of the minimizer of Q_alpha, which is computed without training. An
+integrator takes the loosest of a few tolerances that gets there; the end of the flow is
+the loss 1e-16, or the time at which LSODA has it. A route that is cut short counts with
+the evaluations it has spent, a lower bound marked by ">". torchdiffeq is left out where
+it is missing.
 """
 
 from __future__ import annotations
@@ -41,7 +44,8 @@ STEPS = 100_000  # of gradient descent
 
 @dataclass(frozen=True)
 class Route:
-    """What a run took. distance: of its end to the minimizer, relative; NaN where it was cut short.
+    """What a run took. distance: of its end to the minimizer, relative; NaN where it
+    was cut short.
 
     time: of the flow, where it ended.
     """
@@ -110,7 +114,9 @@ class Problem:
 
 
 def run() -> Iterator[str]:
-    """For each problem the evaluations of LSODA, then those of every other route as multiples of them."""
+    """For each problem the evaluations of LSODA, then those of every other route as
+    multiples of them.
+    """
     for seed in SEEDS:
         problem = Problem.draw(seed)
         ours = _loosest(partial(_scipy, problem, "LSODA"))
@@ -152,7 +158,9 @@ def _others(problem: Problem, horizon: float) -> Iterator[tuple[str, Route]]:
 
 
 def _loosest(attempt: Callable[[float], Route]) -> Route:
-    """The run at the loosest of `TOLERANCES` that arrives, or the first that is cut short, or the last."""
+    """The run at the loosest of `TOLERANCES` that arrives, or the first that is cut
+    short, or the last.
+    """
     for tolerance in TOLERANCES:
         route = attempt(tolerance)
         if route.arrived or math.isnan(route.distance):
@@ -217,7 +225,9 @@ def _torchdiffeq(
 
 
 def _descents(problem: Problem, ours: Route) -> Iterator[str]:
-    """Gradient descent with several steps: the curvature at the end bounds the step, the accuracy asks for less."""
+    """Gradient descent with several steps: the curvature at the end bounds the step,
+    the accuracy asks for less.
+    """
     rows = problem.model.jacobian(_lifted(problem.best))[0]
     stable = POINTS / float(torch.linalg.matrix_norm(rows, 2).square())
     for share in (0.5, 0.05):

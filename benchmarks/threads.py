@@ -1,8 +1,10 @@
-"""The calls of the page on logistic regression as a reader's own program makes them, against one thread by setting.
+"""The calls of the page on logistic regression as a reader's own program makes them,
+against one thread by setting.
 
-Each pair is two fresh processes, one after the other: without any variable for threads, and with
-OMP_NUM_THREADS=1 and its like, as fast as these calls can be on a busy machine. `without` is the
-first process with IBCORE_THREADS=0, where the package does not limit threads.
+Each pair is two fresh processes, one after the other: without any variable for threads,
+and with OMP_NUM_THREADS=1 and its like, as fast as these calls can be on a busy
+machine. `without` is the first process with IBCORE_THREADS=0, where the package does
+not limit threads.
 """
 
 from __future__ import annotations

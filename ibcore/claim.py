@@ -34,7 +34,19 @@ KINDS = ("theorem", "empirical", "open")
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and on which randomness a claim runs."""
+    """Where and on which randomness a claim runs.
+
+    preset: the sizes of the experiment, `quick`, `book` or `full`.
+    seed: any integer from 0 on.
+    device: where tensors are; `Setting.create` takes it in words.
+
+    `Setting.create` raises `InvalidInput` for an unknown preset, a seed below 0 and a
+    device that is not there.
+
+    >>> from ibcore import Setting
+    >>> Setting("book", seed=7).seeds(2, "data") == Setting(seed=7).seeds(2, "data")
+    True
+    """
 
     preset: str = "quick"
     seed: int = 0
@@ -85,6 +97,15 @@ class Setting:
 class Verdict:
     """The evidence for one claim together with what it was run on, and what was
     measured if it is kept.
+
+    `stands` says whether every check holds and the control is refuted, `data` has the
+    arrays behind the numbers, and `as_dict()` is the record that `ibcore verify --json`
+    prints.
+
+    >>> from ibcore import all_claims
+    >>> verdict = all_claims()["gd-convex-rate"].verify(steps=20)
+    >>> verdict.stands, verdict.as_dict()["control"]["refuted"]
+    (True, True)
     """
 
     claim: Claim
@@ -134,6 +155,11 @@ class Claim:
         evidence.
     own: problems from a reader's data, own(setting, X, y, **sizes), for claims whose
     truth is not planted.
+
+    >>> from ibcore import all_claims
+    >>> claim = all_claims()["gd-convex-rate"]
+    >>> claim.kind, claim.own is None
+    ('theorem', True)
     """
 
     id: str
@@ -157,10 +183,17 @@ class Claim:
         """Run the claim at the sizes of the setting's preset; `override` replaces
         single sizes.
 
-        data: a reader's own X and y in place of drawn problems. There are few members
-        then, so that a share says what happened on these data and no more.
+        data: a reader's own X (n, d) and y (n,) in place of drawn problems. There are
+        few members then, so that a share says what happened on these data and no more.
+
         Raises `InvalidInput` for unknown sizes, sizes with too few members for a share,
         and data that the claim does not take.
+
+        A theorem holds at any seed:
+
+        >>> from ibcore import Setting, all_claims
+        >>> all_claims()["gd-convex-rate"].verify(Setting(seed=7), steps=20).stands
+        True
         """
         setting = setting or Setting()
         sizes = self._sizes(setting, override)

@@ -86,7 +86,16 @@ class MarginLoss(Loss):
 
 @dataclass(frozen=True)
 class Exponential(MarginLoss):
-    """l(m) = e^-m."""
+    """The exponential loss l(m) = e^-m of margins (B, n); its mean over the examples is
+    what training minimizes.
+
+    `log_mean(margins)` is log L, (B,), however small L is.
+
+    >>> import torch
+    >>> from ibcore import Exponential
+    >>> Exponential().log_mean(torch.full((1, 3), 1e6)).item()
+    -1000000.0
+    """
 
     def log_value(self, margins: Tensor) -> Tensor:
         return -margins
@@ -100,7 +109,17 @@ class Exponential(MarginLoss):
 
 @dataclass(frozen=True)
 class Logistic(MarginLoss):
-    """l(m) = log(1 + e^-m)."""
+    """The logistic loss l(m) = log(1 + e^-m) of margins (B, n); its mean over the
+    examples is what training minimizes.
+
+    `log_mean(margins)` is log L, (B,), however small L is.
+
+    >>> import torch
+    >>> from ibcore import Logistic
+    >>> margins = torch.tensor([[0.0], [1e6]]).double()
+    >>> Logistic().log_mean(margins)  # log log 2, and that of e^-1000000
+    tensor([-3.6651e-01, -1.0000e+06], dtype=torch.float64)
+    """
 
     def log_value(self, margins: Tensor) -> Tensor:
         head = torch.log(softplus(-margins.clamp(max=_TAIL)))
@@ -222,8 +241,15 @@ class CrossEntropy(MarginLoss):
 
 @dataclass(frozen=True)
 class Square(Loss):
-    """(f - y)^2 against targets of the outputs' shape, summed over the outputs of an
-    example.
+    """The square loss (f - y)^2 against targets of the outputs' shape, (B, n) or
+    (B, n, K), summed over the K outputs of an example and averaged over the examples.
+
+    There is no factor 1/2. Raises `InvalidInput` where the targets are missing.
+
+    >>> import torch
+    >>> from ibcore import Square
+    >>> Square().mean(torch.tensor([[3.0, 1.0]]), torch.tensor([[1.0, 1.0]])).item()
+    2.0
     """
 
     def mean(self, outputs: Tensor, targets: Tensor | None) -> Tensor:

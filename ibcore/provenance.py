@@ -8,10 +8,12 @@ import ast
 import hashlib
 import importlib.util
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+
+from ibcore import HOMES, MODULES
 
 PACKAGE = Path(__file__).resolve().parent
 LIBRARIES = ("numpy", "scipy", "torch", "cvxpy", "clarabel", "scikit-learn")
@@ -74,11 +76,24 @@ def _imports(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         for name in names:
-            yield from _parents_and_self(name)
+            for module in _homes(name):
+                yield from _parents_and_self(module)
+
+
+def _homes(name: str) -> Iterable[str]:
+    """The modules behind an import: those of the listed names where it is from the top
+    of ibcore, all of them for `import ibcore` and `from ibcore import *`.
+    """
+    top, _, listed = name.partition(".")
+    if top != PACKAGE.name:
+        return (name,)
+    if listed in ("", "*"):
+        return MODULES
+    return (HOMES.get(listed, name),)
 
 
 def _parents_and_self(name: str) -> list[str]:
-    """Below ibcore, whose own file holds the version only."""
+    """Below ibcore, whose own file holds the version and a list of names only."""
     parts = name.split(".")
     ends = range(2, len(parts) + 1) if parts[0] == PACKAGE.name else ()
     return [".".join(parts[:end]) for end in ends]

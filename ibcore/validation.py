@@ -18,11 +18,33 @@ _OTHER = {"U": "text", "S": "text", "M": "dates", "m": "durations", "V": "record
 
 
 class InvalidInput(ValueError):
-    """Input on which a result would be meaningless."""
+    """Input on which a result would be meaningless; a `ValueError`.
+
+    Raised before any work starts. The message says what was got, what was expected and
+    what to do.
+
+    >>> from ibcore import InvalidInput, max_margin
+    >>> try:
+    ...     max_margin([[1.0], [2.0]], [0, 1])
+    ... except InvalidInput:
+    ...     print("labels are -1 and +1")
+    labels are -1 and +1
+    """
 
 
 class NotSeparable(InvalidInput):
-    """Data without a separating direction, given to a statement about separable data."""
+    """Data without a separating direction, given to a statement about separable data.
+
+    An `InvalidInput` that is raised only with a checked certificate: a combination of
+    the y_i x_i with nonnegative weights that vanishes (Gordan 1873).
+
+    >>> from ibcore import NotSeparable, max_margin
+    >>> try:
+    ...     max_margin([[1.0], [1.0]], [-1, 1])
+    ... except NotSeparable:
+    ...     print("one input, two labels")
+    one input, two labels
+    """
 
 
 def real_tensor(name: str, value: object, *, ndim: int | None = None) -> Tensor:

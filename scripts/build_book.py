@@ -30,9 +30,10 @@ BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 DIGESTS = BUILD / "digests.json"
 CODE = ("ibcore", "requirements.txt", "constraints.txt")
-# The wheel of the package, which the book carries, is made of the last three too.
+# A page shows the changelog. The wheel of the package, which the book carries, is made
+# of the last three too.
 TEXT = (
-    *("book", "_config.yml", "_toc.yml", "scripts"),
+    *("book", "_config.yml", "_toc.yml", "scripts", "CHANGELOG.md"),
     *("pyproject.toml", "README.md", "LICENSE"),
 )
 UNTRACKED = {"__pycache__", ".ipynb_checkpoints", ".virtual_documents"}

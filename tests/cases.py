@@ -126,7 +126,9 @@ def normal(*shape: int, seed: int) -> Tensor:
 
 
 def separable(seed: int = 1112001) -> tuple[Objective, Tensor]:
-    """Margins of a two-layer network of 4 neurons on 12 separable points, and five starts."""
+    """Margins of a two-layer network of 4 neurons on 12 separable points, and five
+    starts.
+    """
     X = normal(12, 3, seed=seed)
     y = X[:, 0].sign()
     net = TwoLayer(X + y[:, None], 4, LeakyReLU(0.2))

@@ -1,4 +1,6 @@
-"""What every claim of a page promises, as a class that the test of the page inherits, and what such tests share."""
+"""What every claim of a page promises, as a class that the test of the page inherits,
+and what such tests share.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ def falls(checks):
 
 
 class Conformance:
-    """A subclass stands in a module that lists claims in `CLAIMS` by their ids; each test is made for each `name`."""
+    """A subclass stands in a module that lists claims in `CLAIMS` by their ids; each
+    test is made for each `name`.
+    """
 
     def test_claims_hold_and_controls_are_refuted(self, verdicts, name):
         evidence = verdicts[name].evidence

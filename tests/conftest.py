@@ -15,7 +15,9 @@ from tests.made_up import named
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """The problems are small and the test processes many: more threads would only wait for each other."""
+    """The problems are small and the test processes many: more threads would only wait
+    for each other.
+    """
     torch.set_num_threads(1)
     with threadpool_limits(1):
         yield
@@ -23,7 +25,9 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def verdicts(request):
-    """The claims that the test module lists in `CLAIMS`, by their ids, at quick sizes and seed 0."""
+    """The claims that the test module lists in `CLAIMS`, by their ids, at quick sizes
+    and seed 0.
+    """
     return {
         name: claim.verify(Setting("quick", 0))
         for name, claim in request.module.CLAIMS.items()
@@ -32,7 +36,9 @@ def verdicts(request):
 
 @pytest.fixture
 def cli(monkeypatch, tmp_path, capsys):
-    """Run the command line on made-up claims, in this process; returns exit code, output and errors."""
+    """Run the command line on made-up claims, in this process; returns exit code,
+    output and errors.
+    """
 
     def in_process(jobs, _workers):
         for job in jobs:

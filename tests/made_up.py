@@ -1,4 +1,6 @@
-"""Claims made up for the tests of the command line; workers import them by the name of this module."""
+"""Claims made up for the tests of the command line; workers import them by the name of
+this module.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from ibcore.evidence import Check, Control, Evidence
 
 
 def steps(experiment):
-    """The three steps of a claim whose `experiment(setting, **sizes)` gives its evidence."""
+    """The three steps of a claim whose `experiment(setting, **sizes)` gives its
+    evidence.
+    """
     return {
         "draw": lambda _setting, **sizes: sizes,
         "measure": lambda sizes, setting: experiment(setting, **sizes),

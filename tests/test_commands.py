@@ -1,4 +1,6 @@
-"""The two commands on any machine: the Makefile, the versions that it accepts, and the hosts of the workflow."""
+"""The two commands on any machine: the Makefile, the versions that it accepts, and the
+hosts of the workflow.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 VERSIONS = ["3.11", "3.12", "3.13", "3.14"]
-# Stands for a Python: it makes an environment of itself, installs nothing and asks the real one the rest.
+# Stands for a Python: it makes an environment of itself, installs nothing and asks the
+# real one the rest.
 PYTHON = """#!/bin/sh
 echo "$*" >> "{folder}/log"
 case "$1 $2" in

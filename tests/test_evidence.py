@@ -303,13 +303,13 @@ def test_a_verdict_carries_its_record():
         "book",
         "cpu",
     )
-    assert record["notes"] == {"seed": 7}
+    assert record["notes"] == {"seed": 7, "count": 2}
     assert not made(measured=2).verify().stands
     assert not made(control=0).verify().stands
 
 
 def test_sizes_can_be_replaced_one_by_one():
-    assert len(made().verify(count=9).data["array"]) == 9
+    assert made().verify(count=9).evidence.notes["count"] == 9
     with pytest.raises(InvalidInput, match=r"no size number; its sizes are count"):
         made().verify(number=9)
 

@@ -61,7 +61,9 @@ def html():
 
 @pytest.fixture(scope="module")
 def busy():
-    """A figure with every kind of mark that Matplotlib writes with an id or a color of its own."""
+    """A figure with every kind of mark that Matplotlib writes with an id or a color of
+    its own.
+    """
     fig, ax = figure()
     x = np.linspace(0, 1, 50)
     ax.plot(x, x**2, marker="o", markeredgecolor="white")

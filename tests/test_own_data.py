@@ -1,4 +1,6 @@
-"""The README's section "Your own data" runs as written, and with the arrays that people have."""
+"""The README's section "Your own data" runs as written, and with the arrays that people
+have.
+"""
 
 import re
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Data of a reader from a file: what is read, what is refused, and how a claim runs on them."""
+"""Data of a reader from a file: what is read, what is refused, and how a claim runs on
+them.
+"""
 
 import json
 

@@ -26,7 +26,8 @@ sys.exit(main())
 
 
 class Program:
-    """`ibcore verify` on made-up claims, in a session of its own; its end is the end of its workers too.
+    """`ibcore verify` on made-up claims, in a session of its own; its end is the end of
+    its workers too.
 
     They hold its standard error, which ends with the last of them.
     """
@@ -138,7 +139,9 @@ def test_a_worker_that_dies_at_one_seed_is_told_and_the_others_go_on(tmp_path):
 
 
 def test_a_full_disk(tmp_path):
-    """The size of files is limited to one line and a half, which fails like a full disk."""
+    """The size of files is limited to one line and a half, which fails like a full
+    disk.
+    """
     program = Program("holding,also-holding", tmp_path, "--json", limit=1500)
     code, out, err = program.end()
     assert code == 3

@@ -8,7 +8,9 @@ CLAIM = "from ibcore.claims import Claim\nfrom ibcore.lower.part import g\n"
 
 @pytest.fixture
 def package(monkeypatch, tmp_path):
-    """A package of this shape in place of ibcore; returns what writes a file and gives the claim's digest."""
+    """A package of this shape in place of ibcore; returns what writes a file and gives
+    the claim's digest.
+    """
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "ibcore")
 
     def digest(**files):
@@ -39,6 +41,21 @@ def test_code_counts_wherever_it_is_imported(package):
     below = "def h():\n    from ibcore.lower import other\n" + LOWER
     first = package(lower__part=below)
     assert package(lower__other="x = 3") != first
+
+
+@pytest.mark.parametrize(
+    "line", ["from ibcore import flow", "import ibcore", "from ibcore import *"]
+)
+def test_the_module_of_a_name_from_the_top_counts(package, line):
+    before = package(claims__page=line, dynamics__log_time="x = 1")
+    assert package(dynamics__log_time="x = 2") != before
+
+
+def test_another_name_from_the_top_does_not_count(package):
+    line = "from ibcore import Linear, validation"
+    before = package(claims__page=line, dynamics__log_time="x = 1", validation="y = 1")
+    assert package(dynamics__log_time="x = 2") == before
+    assert package(validation="y = 2") != before
 
 
 def test_the_packages_on_the_way_count(package):

@@ -1,4 +1,6 @@
-"""Verdicts as text and as a page's table: numbers where they belong, and the same text on every processor."""
+"""Verdicts as text and as a page's table: numbers where they belong, and the same text
+on every processor.
+"""
 
 from __future__ import annotations
 

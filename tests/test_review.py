@@ -7,8 +7,10 @@ import pytest
 from ibcore.claims import PAGES
 from ibcore.review import SECTIONS, section_of
 
-# The headings of Vardi 2023 as printed; a section without text of its own is its subsections. The topics of the last
-# section but one are those that its text lists and its appendix discusses; they have no headings there.
+# The headings of Vardi 2023 as printed; a section without text of its own is its
+# subsections. The topics of the last
+# section but one are those that its text lists and its appendix discusses; they have no
+# headings there.
 HEADINGS = (
     "Introduction",
     "The Double-Descent Phenomenon",
@@ -38,7 +40,9 @@ TOPICS = (
 
 
 def headings() -> list[str]:
-    """The headings under which the pages of the book stand, each part before its first section."""
+    """The headings under which the pages of the book stand, each part before its first
+    section.
+    """
     found: list[str] = []
     for section in SECTIONS:
         parts = [section.part] if section.part and section.part not in found else []

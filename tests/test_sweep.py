@@ -41,7 +41,9 @@ ERROR = RECORD | {"checks": [], "control": {"refuted": False}, "error": "no memo
 
 
 def records(count, **poison):
-    """`count` records, with `poison` in the check of the last; a value None of it is JSON's null."""
+    """`count` records, with `poison` in the check of the last; a value None of it is
+    JSON's null.
+    """
     good = [RECORD | {"seed": seed} for seed in range(count)]
     return [*good[:-1], good[-1] | {"checks": [CHECK | poison]}] if poison else good
 

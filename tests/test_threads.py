@@ -165,7 +165,8 @@ def test_a_thread_that_starts_meanwhile_has_the_callers_setting():
 
 
 def overlap():
-    """Two Python threads, the first in is the first out: what the second may use inside and has afterwards.
+    """Two Python threads, the first in is the first out: what the second may use inside
+    and has afterwards.
 
     A setting saved by the second would be the limit of the first.
     """
@@ -327,7 +328,9 @@ thread.join(60)
     reason="no OpenBLAS here",
 )
 def test_another_threads_own_limit_works_afterwards():
-    """threadpoolctl lets one Python thread at a time set OpenBLAS; a call must not keep that for itself."""
+    """threadpoolctl lets one Python thread at a time set OpenBLAS; a call must not keep
+    that for itself.
+    """
     assert python(LIBRARIES + FREED) == "{3}"
 
 

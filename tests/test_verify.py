@@ -32,7 +32,9 @@ def jobs(*names, seed=0):
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    """Run jobs in this process; returns their records, and keeps the numbers of workers asked for."""
+    """Run jobs in this process; returns their records, and keeps the numbers of workers
+    asked for.
+    """
 
     def in_process(todo, workers):
         asked.append(workers)
@@ -133,7 +135,9 @@ class Inline(Executor):
 
 
 class Lost(Executor):
-    """Made up: jobs end with these errors, or run where there is None; the others never begin."""
+    """Made up: jobs end with these errors, or run where there is None; the others never
+    begin.
+    """
 
     def __init__(self, *errors):
         self.errors, self.futures = list(errors), []

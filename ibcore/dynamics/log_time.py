@@ -55,11 +55,12 @@ def flow(
     """Gradient flow on the mean loss from `theta` (B, P), recorded at the given stops.
 
     Exactly one of `log_loss` (falling) and `log_time` (rising), natural logarithms,
-    lists the stops. The
-    explicit phase gives way to a stiff one: for linear predictors where stability would
-    limit its step, for networks where every margin is above 30 and the loss has an
-    exponential tail. Stops are met to 1e-10 relative, in the stiff phase of networks to
-    1e-3; `Trajectory` holds the values where they were met.
+    lists the stops. The `loss` is one of margins with a tail, and the `model` has these
+    as outputs, (B, n). The explicit phase (Dormand and Prince 8(5,3)) gives way to a
+    stiff one (RODAS 4(3), Hairer and Wanner 1996): for linear predictors where
+    stability would limit its step, for networks where every margin is above 30 and the
+    loss has an exponential tail. Stops are met to 1e-10 relative, in the stiff phase of
+    networks to 1e-3; `Trajectory` holds the values where they were met.
 
     `tolerance` bounds the error of one step: of the parameters, relative to 1 +
     |theta_i| (explicit), of the weights p and, relative to 1 + |m_i|, of the margins
@@ -82,6 +83,15 @@ def flow(
     passed, a method other than auto, explicit and stiff, the stiff method on a model
     that is not linear, and parameters that are not finite or do not fit the model. They
     are converted to the dtype of its data.
+
+    One example x = 1 and the exponential loss have w(t) = log(1 + t):
+
+    >>> from ibcore import Exponential, Linear, flow
+    >>> run = flow(Linear([[1.0]]), Exponential(), [[0.0]], log_time=[10, 1e6])
+    >>> run.theta.flatten().round(decimals=3)  # log(1 + e^10), log(1 + e^1000000)
+    tensor([1.0000e+01, 1.0000e+06], dtype=torch.float64)
+    >>> run.reached
+    True
     """
     checked_parts(model, loss)
     theta = starting_point(model, theta)

@@ -1,4 +1,6 @@
-"""The phases of a flow in log-time: which step is taken, of which order, and how finely it meets a stop."""
+"""The phases of a flow in log-time: which step is taken, of which order, and how finely
+it meets a stop.
+"""
 
 from __future__ import annotations
 

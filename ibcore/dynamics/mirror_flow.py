@@ -93,15 +93,26 @@ def mirror_flow(
     """Mirror flow from `theta` (B, P), recorded at the rising stops `log_time` (natural
     logarithm of t).
 
-    p: in (1, infinity), one number or (B,), all below 2 or none.      growth: a step
-    may change z by the share (1 + growth)^(p-1) - 1, which lets theta grow by about the
-    share `growth`; the error falls like its square. A step whose equations do not solve
-    is repeated with half the growth, and a member for which none solves ends with a
-    status of its own while the others go on. log t is integrated with log-slope linear
-    over a step.
+    p: in (1, infinity), one number or (B,), all below 2 or none.
+    growth: a step may change z by the share (1 + growth)^(p-1) - 1, which lets theta
+    grow by about the share `growth`; the error falls like its square.
+
+    The potential is |theta|_p^p / p, as in Sun, Ahn, Thrampoulidis and Azizan (2022). A
+    step whose equations do not solve is repeated with half the growth, and a member for
+    which none solves ends with a status of its own while the others go on. log t is
+    integrated with log-slope linear over a step.
 
     Raises `InvalidInput` for orders at most 1 or on both sides of 2, stops that do not
     rise, and parameters that are not finite or do not fit the model.
+
+    From zero |theta_j|^(p-1) stays a combination of the inputs, here of (1, 4):
+
+    >>> from ibcore import Exponential, Linear, mirror_flow
+    >>> model = Linear([[1.0, 4.0]])
+    >>> run = mirror_flow(model, Exponential(), [[0.0, 0.0]], p=3, log_time=5)
+    >>> one, other = run.theta.flatten().tolist()
+    >>> round(other / one, 8)
+    2.0
     """
     theta = starting_point(model, theta).clone()
     orders = _orders(p, theta)

@@ -79,8 +79,20 @@ class Objective:
     """The mean `loss` of a `model`, with `targets` where the loss has them.
 
     targets: with one entry an example, shared by the members, (n, ...), or each its
-    own, (B, n, ...); `shared` says which. A loss of margins has none: its model is
-    `Margins(model, labels)`.
+    own, (B, n, ...).
+    shared: which of the two.
+
+    A loss of margins has no targets: its model is `Margins(model, labels)`. `mean` of
+    parameters (B, P) is L, (B,), and `curvature` the map of vectors (B, P) to the
+    product of the Hessian of L with them. Training raises `InvalidInput` for parameters
+    that do not fit the model or are not finite.
+
+    >>> import torch
+    >>> from ibcore import Linear, Objective, Square
+    >>> one = torch.ones(1, 1).double()
+    >>> objective = Objective(Linear([[1.0]]), Square(), torch.tensor([4.0]).double())
+    >>> objective.mean(one).item(), objective.curvature(one)(one).item()  # (w - 4)^2
+    (9.0, 2.0)
     """
 
     model: Trainable

@@ -119,11 +119,21 @@ class Decay:
 def constant(step_size: Number, *, over_loss: bool | Tensor = False) -> Scheduled:
     """The same step size, one number or (B,), at every step: plain gradient descent.
 
+    over_loss: whether the step is divided by the loss, one truth value or (B,).
+
     On a linear model gradient descent decreases the mean loss at every step from every
     start if it is logistic and the step is below 8 n / sigma_max(X)^2. The exponential
     loss has no such step for all starts: there it is 2 / (R^2 L(theta)) with R the
     longest input and L(theta) the loss at the start (proved on the page on logistic
-    regression).
+    regression). Raises `InvalidInput` for steps that are not positive.
+
+    On (w - 1)^2 a step of 1, which is 2 over the curvature, is repeated for ever:
+
+    >>> import torch
+    >>> from ibcore import Linear, Objective, Square, constant, descend
+    >>> objective = Objective(Linear([[1.0]]), Square(), torch.ones(1).double())
+    >>> descend(objective, [[0.0]], constant(1.0), steps=[1, 2, 3]).theta.flatten()
+    tensor([2., 0., 2.], dtype=torch.float64)
     """
     return decaying(step_size, 0.0, over_loss=over_loss)
 

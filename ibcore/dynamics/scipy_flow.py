@@ -80,8 +80,8 @@ def scipy_flow(
     """Gradient flow on the mean loss from `theta` (B, P), recorded at the given stops,
     one run after another.
 
-    Arguments and result are those of `ibcore.dynamics.log_time.flow`; a stop is met to
-    the accuracy of the solver's interpolant. `method` is LSODA (Petzold 1983), BDF or
+    Arguments and result are those of `flow`; a stop is met to the accuracy of the
+    solver's interpolant. `method` is LSODA (Petzold 1983), BDF or
     Radau, `tolerance` the relative and absolute local error of every coordinate of the
     state. `degree` is the k with which the model is homogeneous, m(c theta) = c^k
     m(theta); it selects the coordinates (theta/rho, log rho), without which only linear
@@ -94,6 +94,15 @@ def scipy_flow(
     Raises `InvalidInput` for stops out of order, a last stop that every start has
     passed, unknown methods, parameters that are not finite or do not fit the model, and
     a nonlinear model with another data set for every member.
+
+    One example x = 1 and the logistic loss have e^w + w = t + 1:
+
+    >>> import math
+    >>> from ibcore import Linear, Logistic, scipy_flow
+    >>> log_time = math.log(math.exp(5) + 4)
+    >>> run = scipy_flow(Linear([[1.0]]), Logistic(), [[0.0]], log_time=log_time)
+    >>> round(run.theta.item(), 6)
+    5.0
     """
     checked_parts(model, loss)
     theta = starting_point(model, theta)

@@ -161,9 +161,21 @@ def stiff_flow(
     """Gradient flow of the mean square loss (1/n) sum_i (f_i(theta) - y_i)^2 from
     `theta` (P,) to `target_loss`.
 
-    targets: y (n,).   target_loss: 0 for a run that ends at its `times` or `horizon`.
-    settings: those of `integrate`. Raises `InvalidInput` for targets that do not match
-    the outputs, and what `integrate` raises.
+    targets: y (n,).
+    target_loss: 0 for a run that ends at its `times` or `horizon`.
+    settings: those of `integrate`, such as `times` (rising, whose states are kept),
+    `horizon`, `tolerance`, `max_steps` and `max_seconds`.
+
+    Raises `InvalidInput` for targets that do not match the outputs, a start that is not
+    finite, times out of order, and a run with neither an end nor a target. Source:
+    LSODA (Petzold 1983).
+
+    A diagonal network keeps u v, and ends where u^2 - v^2 fits the data:
+
+    >>> from ibcore import Diagonal, stiff_flow
+    >>> u, v = stiff_flow(Diagonal([[1.0]]), [2.0], [0.1, 0.1]).state.tolist()
+    >>> round(u * v, 8), round(u**2 - v**2, 8)
+    (0.01, 2.0)
     """
     y = real_tensor("targets", targets, ndim=1).detach().cpu().double()
     start = real_tensor("theta", theta, ndim=1).detach().cpu().double()

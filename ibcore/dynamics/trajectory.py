@@ -73,7 +73,8 @@ class Trajectory:
     theta: (K, B, P) parameters.      log_loss, log_time: (K, B), natural logarithms.
     status: why each run ended, in the words of this module.
     steps, rejected, evaluations: (B,) counts of accepted steps, rejected steps and
-    gradient evaluations at the end; work: (K, B) evaluations up to each stop.
+    gradient evaluations at the end.
+    work: (K, B) evaluations up to each stop.
     seconds: (K, B) wall clock up to each stop; runs in a batch share their clock.
     drift: largest relative change of each monitored invariant over the run, (B,) each.
     """

@@ -12,7 +12,13 @@ def sin_angle(vectors: Tensor, reference: Tensor) -> Tensor:
 
     Computed as a distance between unit vectors, which keeps relative precision near
     zero angle where 1 - cos^2 has lost every digit. An angle above 90 degrees gives 1 +
-    |cos|, so that an opposite direction never looks aligned.
+    |cos|, so that an opposite direction never looks aligned. The result has the shape
+    (...); it is NaN for a vector without direction.
+
+    >>> import torch
+    >>> from ibcore import sin_angle
+    >>> round(sin_angle(torch.tensor([3.0, 4.0]), torch.tensor([1.0, 0.0])).item(), 6)
+    0.8
     """
     unit = vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
     axis = reference.to(unit)

@@ -159,7 +159,9 @@ def clarke_kkt(
 
 
 def _network(*parts: Tensor) -> list[Array]:
-    """Output weights (m,), input weights (m, d), inputs (n, d) and labels (n,) in NumPy."""
+    """Output weights (m,), input weights (m, d), inputs (n, d) and labels (n,) in
+    NumPy.
+    """
     out, weights, inputs, labels = found = [
         np.asarray(part.detach().cpu().double()) for part in parts
     ]

@@ -23,6 +23,15 @@ class Convolutional(OnInputs):
     zeros. Parameters `theta` (B, P) hold w_1, ..., w_k. `inputs` are (n, d), shared by
     the batch, or (B, n, d). One channel, no bias; homogeneous of degree k. Full width
     and one channel are the setting of Gunasekar et al. (2018).
+
+    Raises `InvalidInput` for inputs that are no finite numbers in one of these shapes,
+    a depth below 2, and a kernel that is longer than the inputs.
+
+    >>> import torch
+    >>> from ibcore import Convolutional
+    >>> theta = torch.tensor([[0.0, 1, 0, 1, 2, 3]]).double()  # a shift, and (1, 2, 3)
+    >>> Convolutional(torch.eye(3).double()).coefficients(theta).round(decimals=12)
+    tensor([[3., 1., 2.]], dtype=torch.float64)
     """
 
     depth: int = 2

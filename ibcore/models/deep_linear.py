@@ -23,7 +23,17 @@ class DeepLinear(OnInputs):
 
     Parameters `theta` (B, P) hold W_1 (widths[0], d), ..., W_k (1, widths[-1]), each
     row by row, with k = 1 + len(widths) the depth. Without hidden layers it is the
-    linear predictor.
+    linear predictor. Gradient flow keeps W_(j+1)^T W_(j+1) - W_j W_j^T (Arora, Cohen
+    and Hazan 2018).
+
+    Raises `InvalidInput` for inputs that are no finite numbers in one of these shapes,
+    and widths that are no positive integers.
+
+    >>> import torch
+    >>> from ibcore import DeepLinear
+    >>> model, theta = DeepLinear([[1.0, 2.0]], (1,)), torch.tensor([[3.0, 4.0, 5.0]])
+    >>> model.outputs(theta.double())  # 5 (3 + 4 * 2)
+    tensor([[55.]], dtype=torch.float64)
     """
 
     widths: tuple[int, ...]

@@ -21,6 +21,15 @@ class Diagonal(OnInputs):
     (2020); for u, v > 0 it is a network of k diagonal layers with a second copy for
     negative coefficients, all layers of a copy starting equal (which gradient flow
     preserves).
+
+    Raises `InvalidInput` for inputs that are no finite numbers in one of these shapes,
+    and a depth that is no positive integer.
+
+    >>> import torch
+    >>> from ibcore import Diagonal
+    >>> model, theta = Diagonal([[1.0, 10.0]]), torch.tensor([[3.0, 2, 1, 1]]).double()
+    >>> model.outputs(theta)  # beta = (9 - 1, 4 - 1)
+    tensor([[38.]], dtype=torch.float64)
     """
 
     depth: int = 2

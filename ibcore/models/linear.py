@@ -20,7 +20,15 @@ class Linear(OnInputs):
     member.
 
     With signed inputs y_i x_i its outputs are the margins y_i w.x_i. `offset`, of shape
-    (n,) or (B, n), is added to them.
+    (n,) or (B, n), is added to them. Parameters `theta` (B, d) hold w.
+
+    Raises `InvalidInput` for inputs that are no finite numbers in one of these shapes,
+    and an offset that has not one entry for each input.
+
+    >>> import torch
+    >>> from ibcore import Linear
+    >>> Linear([[3.0, 4.0], [1.0, 0.0]]).outputs(torch.tensor([[1.0, 2.0]]).double())
+    tensor([[11.,  1.]], dtype=torch.float64)
     """
 
     offset: Tensor | float = 0.0

@@ -14,8 +14,16 @@ from ibcore.validation import binary_labels
 
 @dataclass(frozen=True)
 class Margins(Model):
-    """m_i = y_i f(x_i) of a `predictor` f, for `labels` y of shape (n,) or (B, n) with
-    entries -1 and +1.
+    """The margins m_i = y_i f(x_i) of a `predictor` f, a model with outputs (B, n), for
+    `labels` y of shape (n,) or (B, n) with entries -1 and +1.
+
+    Raises `InvalidInput` for other labels.
+
+    >>> import torch
+    >>> from ibcore import Diagonal, Margins
+    >>> model, theta = Diagonal([[2.0], [5.0]]), torch.tensor([[2.0, 1.0]]).double()
+    >>> Margins(model, [1, -1]).outputs(theta)  # beta = 4 - 1
+    tensor([[  6., -15.]], dtype=torch.float64)
     """
 
     predictor: Model

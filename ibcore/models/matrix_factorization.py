@@ -31,6 +31,18 @@ class DeepFactorization(Model):
     For W (p, q) parameters `theta` (B, P) hold W_1 (widths[0], q), ..., W_k (p,
     widths[-1]), each row by row. `factorization(observations, depth)` has widths min(p,
     q), which leave the rank free. Without hidden layers W itself is trained.
+
+    observations: how W is seen, such as `Entries`.
+    widths: of the hidden layers.
+
+    Raises `InvalidInput` for widths that are no positive integers. Source: Arora,
+    Cohen, Hu and Luo (2019).
+
+    >>> import torch
+    >>> from ibcore import DeepFactorization, Entries
+    >>> model = DeepFactorization(Entries([0, 1], [1, 0], (2, 2)), widths=(1,))
+    >>> model.outputs(torch.tensor([[2.0, 3, 5, 7]]).double())  # (5, 7)^T (2, 3)
+    tensor([[15., 14.]], dtype=torch.float64)
     """
 
     observations: Sensing | Entries

@@ -19,12 +19,24 @@ class Network(OnInputs):
     """f(x) = A_k phi(A_{k-1} ... phi(A_1 x + b_1) ... + b_{k-1}) + b_k on `inputs`, (n,
     d) or (B, n, d).
 
-    widths: of the hidden layers, none for an affine map.      activation: phi, a name
-    in `ACTIVATIONS`.
+    widths: of the hidden layers, none for an affine map.
+    activation: phi, by its name: "relu", "tanh" and others; a wrong one is answered
+    with the list.
     out: the number of outputs K of a network; outputs are (B, n) for K = 1 and (B, n,
-    K) otherwise. Parameters `theta` (B, P) hold A_1 (width x d), b_1, A_2, b_2 and so
-    on; without `biases` there are no b. Raises `InvalidInput` for an unknown activation
-    and sizes that are no positive integers.
+    K) otherwise.
+
+    Parameters `theta` (B, P) hold A_1 (width x d), b_1, A_2, b_2 and so on; without
+    `biases` there are no b. `initial(batch, generator)` and `normal(batch, generator)`
+    draw starts, (B, P), PyTorch's own and that of He et al. (2015).
+
+    Raises `InvalidInput` for inputs that are no finite numbers in one of these shapes,
+    an unknown activation and sizes that are no positive integers.
+
+    >>> import torch
+    >>> from ibcore import Network
+    >>> net = Network([[-2.0], [3.0]], (2,), "relu", biases=False)
+    >>> net.outputs(torch.tensor([[1.0, -1, 1, 1]]).double())  # relu(x) + relu(-x)
+    tensor([[2., 3.]], dtype=torch.float64)
     """
 
     widths: tuple[int, ...]

@@ -83,9 +83,17 @@ class Entries:
     """Observations W[rows_i, columns_i] of single entries, as in matrix completion: A_i
     = e_row e_column^T.
 
-    rows, columns: integers (n,), shared by the batch, or (B, n).      shape: (p, q) of
-    W.
+    rows, columns: integers (n,), shared by the batch, or (B, n).
+    shape: (p, q) of W.
     like: a tensor whose dtype and device `dense` takes.
+
+    Raises `InvalidInput` for indices that are no integers, do not lie in the shape or
+    are not one row and one column for each entry.
+
+    >>> import torch
+    >>> from ibcore import Entries
+    >>> Entries([0, 1], [1, 0], (2, 2)).read(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+    tensor([[2., 3.]])
     """
 
     rows: Tensor

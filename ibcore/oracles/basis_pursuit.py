@@ -73,16 +73,25 @@ class BasisPursuit:
 
 @threads()
 def basis_pursuit(X: object, y: object) -> BasisPursuit:
-    """Solve min |beta|_1 s.t. X beta = y by HiGHS, once more on its support, and find
-    the dual of largest slack.
+    """The least |beta|_1 with X beta = y, for X (n, d) and y (n,) (Chen, Donoho and
+    Saunders 1998).
 
-    Equivariant: for a X, b y and (r_i x_i, r_i y_i) beta is beta / a, b beta and beta.
-    HiGHS sees rows, columns and targets of size one, since it drops entries of 1e-9 and
-    has absolute tolerances. Equations that others imply are allowed; then the dual is
-    the one in the span of the rows. Raises `InvalidInput` for malformed data, for y =
-    0, for equations that contradict one another, and where the gap or the residual
-    stays above 1e-8: columns in units that differ by more than some 1e8 can be out of
-    reach.
+    HiGHS solves the program, once more on its support, and finds the dual of largest
+    slack. It sees rows, columns and targets of size one, since it drops entries of 1e-9
+    and has absolute tolerances. Equations that others imply are allowed; then the dual
+    is the one in the span of the rows. Equivariant: for a X, b y and (r_i x_i, r_i y_i)
+    beta is beta / a, b beta and beta.
+
+    Raises `InvalidInput` for malformed data, for y = 0, for equations that contradict
+    one another, and where the gap or the residual stays above 1e-8: columns in units
+    that differ by more than some 1e8 can be out of reach.
+
+    One equation is met on its largest entry; the slack is what the other lacks to it:
+
+    >>> from ibcore import basis_pursuit
+    >>> best = basis_pursuit([[3.0, 4.0]], [8.0])
+    >>> best.primal.round(decimals=12), round(best.slack, 12)
+    (tensor([0., 2.], dtype=torch.float64), 0.25)
     """
     system = equations(X, y)
     if not system.targets.any():

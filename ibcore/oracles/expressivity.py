@@ -17,10 +17,10 @@ _FITTED = 1e-3
 
 @dataclass(frozen=True)
 class MemorizingNetwork:
-    """c(x) = sum_j w_j relu(a.x - b_j) with the d weights a, the n thresholds b and the
-    n weights w.
+    """f(x) = sum_j a_j relu(w.x - t_j) with the d weights w, the n thresholds t and the
+    n weights a.
 
-    smallest_gap: the least distance of two projected points; the weights w grow like
+    smallest_gap: the least distance of two projected points; the weights a grow like
     its reciprocal and with them the rounding error of the fit.
     """
 
@@ -50,15 +50,15 @@ def memorizing_network(
     Zhang, Bengio, Hardt, Recht and Vinyals (2017, Theorem 1): project the
     points on `direction` (d,), put one threshold below each projected point
     and above the one before it. Point i then switches on exactly the first
-    i neurons, the n x n system for w is triangular with a positive
-    diagonal, and forward substitution solves it for every y. Any threshold
-    between two points would do; at a tenth of the gap the slope of one
-    interval falls to a ninth of it in the next, where one in the middle
-    would carry every steep slope on to the end. The first threshold lies
-    one mean gap below the first point.
+    i neurons, the n x n system for the weights behind them is triangular
+    with a positive diagonal, and forward substitution solves it for every
+    y. Any threshold between two points would do; at a tenth of the gap the
+    slope of one interval falls to a ninth of it in the next, where one in
+    the middle would carry every steep slope on to the end. The first
+    threshold lies one mean gap below the first point.
 
-    Equivariant: for a X and b y the thresholds are multiplied by a and the
-    weights by b / a.
+    Equivariant: a factor of X multiplies the thresholds and divides the
+    weights behind the neurons, a factor of y multiplies these.
     Raises `InvalidInput` if two points have the same projection, or
     projections so near to each other that rounding misses a label by a
     thousandth of the largest.

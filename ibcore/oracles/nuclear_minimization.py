@@ -120,11 +120,19 @@ def nuclear_completion(
     tolerance: float = 1e-10,
 ) -> NuclearMinimum:
     """The least nuclear norm of W (p, q) = `shape` with the entries W[rows_i,
-    columns_i] = y_i; all arguments (n,).
+    columns_i] = y_i; rows, columns and targets y are (n,) (Fazel 2002).
 
-    The same as `minimum_nuclear_norm` for matrices with a single 1, without forming
-    them. Raises `InvalidInput` for indices outside the shape or repeated, and as
-    `minimum_nuclear_norm` does.
+    tolerance: relative gap at which to stop; the result says which gap was reached.
+
+    Raises `InvalidInput` for indices outside the shape or repeated, targets that are
+    all zero, and where the gap stays above 1e-7 and `tolerance`.
+
+    Of the matrices with rows (1, 2) and (2, x) the one with x = 1 is least:
+
+    >>> from ibcore import nuclear_completion
+    >>> best = nuclear_completion([0, 0, 1], [0, 1, 0], [1.0, 2.0, 2.0], (2, 2))
+    >>> round(best.value, 8), best.gap < 1e-9  # its eigenvalues are 3 and -1
+    (4.0, True)
     """
     y = _targets(targets)
     index = [torch.as_tensor(part).detach().cpu().numpy() for part in (rows, columns)]

@@ -185,9 +185,22 @@ def shape_scale(product: Tensor | float, shape: Tensor | float) -> Tensor:
 
 @threads()
 def q_alpha_minimizer(X: object, y: object, alpha: float, depth: int = 2) -> QMinimizer:
-    """What u^D - v^D from u = v = `alpha` converges to.
+    """What gradient flow of beta = u^D - v^D from u = v = `alpha` converges to on X
+    beta = y (Woodworth et al. 2020), for X (n, d) and y (n,).
 
-    Raises `InvalidInput` as `q_minimizer` does.
+    alpha: above 0; the l1 norm rules where it is small, the l2 norm where it is large.
+    depth: D, at least 2.
+
+    Raises `InvalidInput` for malformed data, targets that are all zero, rows of X that
+    are linearly dependent, an alpha that is not positive or a solution that double
+    precision does not resolve to 1e-8.
+
+    With 2 alpha^2 = 1 the solution is beta = sinh(X^T nu), here at nu = log 2:
+
+    >>> from ibcore import q_alpha_minimizer
+    >>> best = q_alpha_minimizer([[1.0, 2.0]], [4.5], alpha=0.5**0.5)
+    >>> best.primal.round(decimals=12)  # sinh(log 2) = 3/4, sinh(log 4) = 15/8
+    tensor([0.7500, 1.8750], dtype=torch.float64)
     """
     return q_minimizer(X, y, start_scale(alpha, depth), depth)
 

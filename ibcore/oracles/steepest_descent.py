@@ -8,7 +8,8 @@ from torch import Tensor
 
 
 def descent_loss_bound(gamma: Tensor, time: Tensor) -> Tensor:
-    """Above the mean logistic loss of the flow from w = 0 at a time of at least 1/gamma^2, and of gradient descent.
+    """Above the mean logistic loss of the flow from w = 0 at a time of at least
+    1/gamma^2, and of gradient descent.
 
     gamma: margin of inputs in the unit ball.
     time: the time of the flow, or of steps eta <= 4.
@@ -20,7 +21,8 @@ def descent_loss_bound(gamma: Tensor, time: Tensor) -> Tensor:
 
 
 def scaled_margin_bound(gamma: Tensor, sums: Tensor, n: int) -> Tensor:
-    """How far the l2 margin can be below the largest after gradient descent with steps eta / L from w = 0.
+    """How far the l2 margin can be below the largest after gradient descent with steps
+    eta / L from w = 0.
 
     gamma: the largest margin of n inputs in the unit ball.
     sums: of the step sizes eta, which are at most 1 and do not increase.
@@ -31,7 +33,8 @@ def scaled_margin_bound(gamma: Tensor, sums: Tensor, n: int) -> Tensor:
 
 
 def steepest_margin_bound(lengths: Tensor, radii: Tensor, n: int) -> Tensor:
-    """How far the margin in its own norm can be below the largest after steepest descent from w = 0.
+    """How far the margin in its own norm can be below the largest after steepest
+    descent from w = 0.
 
     lengths: (K, ...) of the steps, in the norm of the method.
     radii: (...), the largest dual norm of an input.

@@ -140,13 +140,14 @@ def _unit(angles: Array) -> Array:
 
 
 def potential_peaks(X: Array, coefficients: Array) -> tuple[Array, Array]:
-    """Stationary points and kinks of g(u) = sum_i c_i relu(u.x_i), |u| = 1.
+    """Stationary points and kinks of g on the circle |u| = 1.
 
-    Returns directions (k, 2) on the unit circle and values (k,).
+    Here g(u) = sum_i coefficients_i relu(u.x_i). Returns directions (k, 2)
+    on the circle and values (k,).
 
-    Between two kinks g is v.u with v the sum of the active c_i x_i, so its
-    extremes there are at +-v/|v| where that lies on the arc, and at the
-    kinks; max |g| over them is the maximum over the circle.
+    Between two kinks g is v.u with v the sum of coefficients_i x_i over the
+    active i, so its extremes there are at +-v/|v| where that lies on the
+    arc, and at the kinks; max |g| over them is the maximum over the circle.
     """
     ends = kinks(X)
     widths = np.diff(np.append(ends, ends[0] + 2 * np.pi))

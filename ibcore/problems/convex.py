@@ -1,4 +1,6 @@
-"""Random convex problems with known smoothness constants: least squares and logistic regression."""
+"""Random convex problems with known smoothness constants: least squares and logistic
+regression.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,11 @@ from ibcore.validation import positive_integer
 
 @dataclass(frozen=True)
 class ConvexProblems:
-    """B mean losses f(w) = (1/n) sum_i f_i(w) of linear predictors: inputs X (B, n, d), targets y (B, n).
+    """B mean losses f(w) = (1/n) sum_i f_i(w) of linear predictors: inputs X (B, n, d),
+    targets y (B, n).
 
-    f_i(w) = (w.x_i - y_i)^2, or log(1 + exp(-y_i w.x_i)) with labels -1 and +1 where `logistic` is true.
+    f_i(w) = (w.x_i - y_i)^2, or log(1 + exp(-y_i w.x_i)) with labels -1 and +1 where
+    `logistic` is true.
     """
 
     X: Tensor
@@ -54,7 +58,9 @@ class ConvexProblems:
         return values.mean(-1).reshape(w.shape[:-1])
 
     def variance(self, w: Tensor) -> Tensor:
-        """E_i |grad f_i(w)|^2 at w (B, d), (B,): at the minimizer, the variance of a stochastic gradient."""
+        """E_i |grad f_i(w)|^2 at w (B, d), (B,): at the minimizer, the variance of a
+        stochastic gradient.
+        """
         outputs, y = (self.X @ w[..., None])[..., 0], self.y
         slopes = torch.sigmoid(-y * outputs) if self.logistic else 2 * (outputs - y)
         return (slopes.square() * self.X.square().sum(-1)).mean(-1)
@@ -69,10 +75,11 @@ def random_problem(
     decay: float = 1.0,
     noise: float = 0.5,
 ) -> tuple[Tensor, Tensor]:
-    """Inputs (n, d) with independent Gaussian entries of variance j^-decay in column j, and targets (n,).
+    """Inputs (n, d) with independent Gaussian entries of variance j^-decay in column j,
+    and targets (n,).
 
-    The targets are x_i.w plus Gaussian noise of standard deviation `noise`, or labels that are +1 with
-    probability 1 / (1 + exp(-x_i.w)), for a standard normal w.
+    The targets are x_i.w plus Gaussian noise of standard deviation `noise`, or labels
+    that are +1 with probability 1 / (1 + exp(-x_i.w)), for a standard normal w.
     """
     positive_integer("n", n), positive_integer("d", d)
     scales = torch.arange(1, d + 1, dtype=torch.float64) ** (-decay / 2)

@@ -1,4 +1,6 @@
-"""The built book and a browser without a network; the lack of either is a failure with its remedy."""
+"""The built book and a browser without a network; the lack of either is a failure with
+its remedy.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ class Reader:
         width: int = 1280,
         scripts: bool = True,
     ) -> Iterator[Visit]:
-        """The page `name` (below the built book, without suffix) after everything on it has settled."""
+        """The page `name` (below the built book, without suffix) after everything on it
+        has settled.
+        """
         context = self.browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,
@@ -99,7 +103,8 @@ def book() -> None:
         )
     if not is_current({"code": digest(CODE), "text": digest(TEXT)}):
         pytest.fail(
-            "The book in _build/html was built from other files. Build it again: make book",
+            "The book in _build/html was built from other files. Build it again: make "
+            "book",
             pytrace=False,
         )
 

@@ -1,4 +1,6 @@
-"""Lists of claims on pages without code: what is stored is what they say, and every link leads to a verdict."""
+"""Lists of claims on pages without code: what is stored is what they say, and every
+link leads to a verdict.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ KINDS = ("theorem", "empirical", "open")
 
 
 def verdict(measured: float, failure: float) -> Verdict:
-    """A verdict on `some-claim`, of a proved and a derived check at most 1 and a control at least 1."""
+    """A verdict on `some-claim`, of a proved and a derived check at most 1 and a
+    control at least 1.
+    """
     checks = [
         Check.each("x", value, at_most=1, tag=tag, reason="a bar")
         for value, tag in ((measured, "proved"), (0.0, "derived"))

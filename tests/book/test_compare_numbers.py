@@ -1,4 +1,6 @@
-"""Measured numbers of a page against the stored ones: processors may differ, a factor of two may not."""
+"""Measured numbers of a page against the stored ones: processors may differ, a factor
+of two may not.
+"""
 
 from __future__ import annotations
 

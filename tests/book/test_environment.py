@@ -10,7 +10,8 @@ import sys
 import pytest
 from environment import notebook_environment
 
-# Two pictures, by the book's style and by plain pyplot, and what a kernel takes from its user.
+# Two pictures, by the book's style and by plain pyplot, and what a kernel takes from
+# its user.
 CELLS = [
     """
 from ibcore.figures import figure

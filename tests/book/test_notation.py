@@ -1,4 +1,6 @@
-"""One letter, one meaning: what formulas display stands on the notation page, and fixed letters stay what they are."""
+"""One letter, one meaning: what formulas display stands on the notation page, and fixed
+letters stay what they are.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,17 @@ COMMAND = re.compile(rf"\\(?!(?:mathbb|mathcal|{GREEK})(?![a-zA-Z]))[a-zA-Z]+")
 
 
 def formulas(text: str) -> list[str]:
-    """What stands between dollar signs, without words and without commands that are no letters."""
+    """What stands between dollar signs, without words and without commands that are no
+    letters.
+    """
     found = [one or other for one, other in FORMULA.findall(CODE.sub("", text))]
     return [COMMAND.sub(" ", WORDS.sub(" ", formula)) for formula in found]
 
 
 def displayed(text: str) -> set[tuple[str, str]]:
-    """Letters of all formulas with their primes and indices: `$t_i + \\hat w$` has ("t", "_i") and ("w", "")."""
+    """Letters of all formulas with their primes and indices: `$t_i + \\hat w$` has
+    ("t", "_i") and ("w", "").
+    """
     return {
         (letter(match), mark(match))
         for formula in formulas(text)
@@ -65,7 +71,9 @@ def text_of(path: Path) -> str:
 
 
 def table(heading: str) -> set[tuple[str, str]]:
-    """The letters in the first column of the table below a heading of the notation page."""
+    """The letters in the first column of the table below a heading of the notation
+    page.
+    """
     below = NOTATION.read_text(encoding="utf-8").partition(f"{heading}\n")[2]
     rows = [line for line in below.partition("\n#")[0].splitlines() if line[:1] == "|"]
     return displayed("\n".join(row.split("|")[1] for row in rows[2:]))

@@ -1,4 +1,6 @@
-"""What the notebooks store, and that the comparison with a fresh run would notice a change."""
+"""What the notebooks store, and that the comparison with a fresh run would notice a
+change.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ ESCAPES = (
 
 
 def flaws(notebook) -> list[str]:
-    """Why the stored outputs of a notebook would prove nothing, or would show what no page should."""
+    """Why the stored outputs of a notebook would prove nothing, or would show what no
+    page should.
+    """
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     outputs = [output for cell in cells for output in cell.outputs]
     found = [
@@ -146,7 +150,9 @@ explore(lambda n: (figure()[0], f"The risk is {n / 8}."), title="Risk", n=Choice
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory) -> Path:
-    """A notebook with a number, an address, an explorer and a figure, run and stored as the pages are."""
+    """A notebook with a number, an address, an explorer and a figure, run and stored as
+    the pages are.
+    """
     path = tmp_path_factory.mktemp("notebook") / "page.ipynb"
     cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)

@@ -1,4 +1,6 @@
-"""The built book as a reader gets it: from files, without a network, in light and dark, on a phone, by keyboard."""
+"""The built book as a reader gets it: from files, without a network, in light and dark,
+on a phone, by keyboard.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ TEXT = """() => {
   copy.querySelectorAll("pre, code, script, style, mjx-container").forEach((element) => element.remove());
   return copy.textContent;
 }"""
-# The formula that has the focus though it needs no scrolling, and whether the foot of the page is reached.
+# The formula that has the focus though it needs no scrolling, and whether the foot of
+# the page is reached.
 STOP = """() => {
   const stop = document.activeElement, formula = stop.closest("mjx-container");
   const scrolls = formula && formula.scrollWidth > formula.clientWidth;
@@ -36,14 +39,17 @@ pytestmark = pytest.mark.usefixtures("book")
 
 
 def barriers(page) -> list[str]:
-    """What axe calls a serious or critical barrier; it loads style sheets, so it runs after the console is read."""
+    """What axe calls a serious or critical barrier; it loads style sheets, so it runs
+    after the console is read.
+    """
     found = [
         rule
         for rule in Axe().run(page).response["violations"]
         if rule["impact"] in ("serious", "critical")
     ]
     return [
-        f"{rule['impact']} {rule['id']}: {rule['help']} {[node['html'][:300] for node in rule['nodes']]}"
+        f"{rule['impact']} {rule['id']}: {rule['help']} "
+        f"{[node['html'][:300] for node in rule['nodes']]}"
         for rule in found
     ]
 
@@ -95,7 +101,9 @@ def test_explorers_answer_the_keyboard(reader, name):
 
 
 def moves(explorer, slider):
-    """One step by keyboard changes picture, sentence and read-out; Home and End go to the ends."""
+    """One step by keyboard changes picture, sentence and read-out; Home and End go to
+    the ends.
+    """
     last = int(slider.get_attribute("max"))
     before = shown(explorer)
     readout = slider.get_attribute("aria-valuetext")

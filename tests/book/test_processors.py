@@ -1,4 +1,6 @@
-"""The comparison of processors: settings that this one can run, and differences that count."""
+"""The comparison of processors: settings that this one can run, and differences that
+count.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Where a theorem comes from: each block says so in its last line, and the bibliography agrees."""
+"""Where a theorem comes from: each block says so in its last line, and the bibliography
+agrees.
+"""
 
 from __future__ import annotations
 

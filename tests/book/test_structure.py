@@ -1,4 +1,6 @@
-"""One name for one thing: a page, the module with its claims, and their test; listings that fit the page."""
+"""One name for one thing: a page, the module with its claims, and their test; listings
+that fit the page.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,9 @@ WIDTH = 76
 
 
 def listings(path: Path) -> list[tuple[str, dict[str, str | None]]]:
-    """The files that a page lists, with the options of the listing as Sphinx reads them."""
+    """The files that a page lists, with the options of the listing as Sphinx reads
+    them.
+    """
     cells = (
         [cell.source for cell in nbformat.read(path, as_version=4).cells]
         if path.suffix == ".ipynb"

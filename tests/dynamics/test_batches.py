@@ -1,4 +1,6 @@
-"""Mini-batches and label noise: what the steps of the loop see, and that it is the same whoever still runs."""
+"""Mini-batches and label noise: what the steps of the loop see, and that it is the same
+whoever still runs.
+"""
 
 import math
 
@@ -86,7 +88,9 @@ def test_draws_of_a_member_do_not_depend_on_who_still_runs():
 
 
 def test_label_noise_spreads_a_linear_model_as_its_recursion_says():
-    """One weight, one example x = 1, y = 0: w <- (1 - 2 eta) w + 2 eta xi, of variance eta / (1 - eta)."""
+    """One weight, one example x = 1, y = 0: w <- (1 - 2 eta) w + 2 eta xi, of variance
+    eta / (1 - eta).
+    """
     members, eta = 20_000, 0.2
     objective = Objective(
         Linear(torch.ones(1, 1, dtype=torch.float64)), Square(), torch.zeros(1).double()

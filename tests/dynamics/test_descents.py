@@ -1,4 +1,6 @@
-"""Descents in closed form: paces of the one loop, events that end its members, steps that are undone."""
+"""Descents in closed form: paces of the one loop, events that end its members, steps
+that are undone.
+"""
 
 from __future__ import annotations
 
@@ -125,7 +127,9 @@ def test_on_an_exponential_steps_over_the_loss_have_one_length():
 
 
 def _written_out(curvatures, theta, restart, steps, rise=1.5):
-    """Heavy ball over the loss for one member, a step undone where the loss rises by half: end, steps undone."""
+    """Heavy ball over the loss for one member, a step undone where the loss rises by
+    half: end, steps undone.
+    """
     velocity, rate, undone = torch.zeros_like(theta), 0.4, 0
     for _ in range(steps):
         loss = (curvatures * theta.square()).sum() / 2

@@ -94,7 +94,9 @@ def test_steepest_descent_in_l2_is_gradient_descent():
     "direction", [Momentum(0.9), Adam(0.9, 0.99, 0.0), AdaGrad(), Steepest(1)]
 )
 def test_a_shift_of_all_margins_only_rescales_the_gradient(direction):
-    """Far below underflow: with the exponential loss, an offset c of the margins multiplies gradients by e^-c."""
+    """Far below underflow: with the exponential loss, an offset c of the margins
+    multiplies gradients by e^-c.
+    """
     adaptive = isinstance(direction, (Adam, AdaGrad))
     near, far = (
         descend(

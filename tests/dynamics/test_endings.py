@@ -1,4 +1,6 @@
-"""Why runs end, for all methods: with a status of their own, and without a word from the linear algebra below."""
+"""Why runs end, for all methods: with a status of their own, and without a word from
+the linear algebra below.
+"""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The loop of explicit methods: closed forms, torch's optimizers, frozen members, stops, batches, what is watched."""
+"""The loop of explicit methods against closed forms and the optimizers of torch."""
 
 from __future__ import annotations
 
@@ -186,7 +186,9 @@ def test_a_member_that_overflows_ends_alone():
 
 
 def test_a_state_that_is_not_finite_is_at_no_stop():
-    """One step from a margin of -1000 gives an infinite weight, at which the loss vanishes."""
+    """One step from a margin of -1000 gives an infinite weight, at which the loss
+    vanishes.
+    """
     objective = Objective(Linear([[1.0]]), Exponential())
     for stops in ({"steps": [1]}, {"log_loss": [-1.0]}):
         run = descend(objective, [[-1000.0]], paces.constant(1.0), **stops)
@@ -244,7 +246,9 @@ def test_limits_are_told():
 
 @pytest.mark.parametrize("behind", [0, 2])
 def test_each_member_keeps_what_its_direction_remembered_when_it_ended(behind):
-    """AdaGrad's sums of squares, alone or in a group `behind` members of gradient descent."""
+    """AdaGrad's sums of squares, alone or in a group `behind` members of gradient
+    descent.
+    """
     objective, start = separable()
     groups = ((Gradient(), behind), (AdaGrad(), 5 - behind))
 

@@ -17,7 +17,9 @@ def generator(seed=0):
 
 
 def product():
-    """u^2 - v^2 = 1 on one input, twice: every (u, v) with u^2 - v^2 = 1 is a minimum of sharpness 8 (u^2 + v^2)."""
+    """u^2 - v^2 = 1 on one input, twice: every (u, v) with u^2 - v^2 = 1 is a minimum
+    of sharpness 8 (u^2 + v^2).
+    """
     model = Diagonal(torch.ones(1, 1, dtype=torch.float64))
     return Objective(model, Square(), torch.ones(1, dtype=torch.float64))
 

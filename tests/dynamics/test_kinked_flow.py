@@ -1,4 +1,6 @@
-"""The flow of a ReLU network through its kinks, against closed forms, descent and another integrator."""
+"""The flow of a ReLU network through its kinks, against closed forms, descent and
+another integrator.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +98,9 @@ def test_while_a_pair_slides_its_input_stays_at_the_kink():
 
 
 def test_weight_decay_alone_shrinks_a_dead_network():
-    """A neuron that no input activates, and labels that the output bias fits: theta = exp(-decay t) theta(0)."""
+    """A neuron that no input activates, and labels that the output bias fits: theta =
+    exp(-decay t) theta(0).
+    """
     X = torch.tensor([[1.0], [2.0]]).double()
     start = torch.tensor([-1.0, -0.5, 0.7, 0.0]).double()
     run = kinked_flow(X, torch.zeros(2).double(), start, times=[2.0], decay=0.5)
@@ -127,7 +131,9 @@ def end_of_descent(X, y, start, count, time=4.0):
 
 @pytest.mark.parametrize("seed", [0, 2, 4])
 def test_equal_inputs_count_as_one(seed):
-    """The flow of every input twice is that of each once, with the mean of the two labels."""
+    """The flow of every input twice is that of each once, with the mean of the two
+    labels.
+    """
     g = torch.Generator().manual_seed(seed)
     X = torch.randn(4, 2, generator=g).double()
     y = torch.randn(8, generator=g).double()
@@ -170,7 +176,9 @@ def test_a_kink_that_is_met_twice_within_a_step_is_not_overlooked():
 
 
 def test_where_a_slide_begins_to_repel_the_flow_is_not_unique():
-    """An output weight passes through 0 while its neuron slides: a Clarke flow stays, descent leaves at either side."""
+    """An output weight passes through 0 while its neuron slides: a Clarke flow stays,
+    descent leaves at either side.
+    """
     X = torch.tensor([[-2.0], [2.0]]).double()
     y = torch.tensor([-10.0, -10.0]).double()
     start = torch.tensor([0.25, 0.5, 0.05, 0.0]).double()

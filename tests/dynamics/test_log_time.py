@@ -31,7 +31,9 @@ def separable(seed, n=20, d=5):
 
 
 def lsoda(signed, log_time):
-    """theta at `log_time` from 0: SciPy's LSODA on dw/du = t mean_i sigmoid(-m_i) x_i, u = log t, from u = -40."""
+    """theta at `log_time` from 0: SciPy's LSODA on dw/du = t mean_i sigmoid(-m_i) x_i,
+    u = log t, from u = -40.
+    """
     rows = signed.numpy()
 
     def field(u, w):

@@ -1,4 +1,6 @@
-"""Flows in log-time of inseparable data, other tails and nonlinear models, and input that is refused."""
+"""Flows in log-time of inseparable data, other tails and nonlinear models, and input
+that is refused.
+"""
 
 import math
 from dataclasses import dataclass

@@ -101,7 +101,9 @@ def test_members_of_a_batch_are_the_members_alone():
 
 
 def test_the_entropy_projects_also_where_its_limit_is_on_the_boundary():
-    """w_1 + w_2 + w_3 + w_4 = 1 and twice w_2 more: w_2 has to vanish, and the others keep their ratios."""
+    """w_1 + w_2 + w_3 + w_4 = 1 and twice w_2 more: w_2 has to vanish, and the others
+    keep their ratios.
+    """
     X = torch.tensor([[[1.0, 1, 1, 1], [1, 3, 1, 1]]], dtype=torch.float64)
     y = torch.ones(1, 2, dtype=torch.float64)
     start = torch.tensor([[0.3, 0.4, 0.9, 0.1]], dtype=torch.float64)

@@ -74,7 +74,9 @@ def test_with_the_euclidean_potential_it_is_gradient_flow():
 
 
 def scipy_path(signed, p, log_time, size):
-    """LSODA in (z, log t) over s, from w = 0, interpolated to `log_time`; s is of order `size`."""
+    """LSODA in (z, log t) over s, from w = 0, interpolated to `log_time`; s is of order
+    `size`.
+    """
     A = signed.numpy()
 
     def field(x, state):
@@ -111,7 +113,9 @@ def scipy_path(signed, p, log_time, size):
     [(1.1, False), (1.3, False), (2, False), (3, True), (5, True), (10, True)],
 )
 def test_lsoda_agrees(p, positive):
-    """For p > 2 on positive inputs, whose coordinates cross no zero: LSODA cannot follow the others."""
+    """For p > 2 on positive inputs, whose coordinates cross no zero: LSODA cannot
+    follow the others.
+    """
     signed = (
         torch.tensor([[1.0, 0.2], [0.3, 0.8], [0.9, 1.5]], dtype=torch.float64)
         if positive
@@ -192,7 +196,9 @@ def test_members_do_not_touch_each_other():
 
 @pytest.mark.parametrize("p", [1.5, 3.0])
 def test_on_a_network_the_layers_keep_equal_growth(p):
-    """(p - 1)/p d|W_j|_p^p = <W_j, dz_j> is the same in every layer, as the output is linear in each."""
+    """(p - 1)/p d|W_j|_p^p = <W_j, dz_j> is the same in every layer, as the output is
+    linear in each.
+    """
     model = DeepLinear(rows(7), (3,))
     start = random_start(model, 2, 1.0, torch.Generator().manual_seed(0))
     run = mirror_flow(model, Exponential(), start, p, log_time=[2.0, 20.0], growth=0.05)

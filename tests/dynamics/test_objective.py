@@ -1,4 +1,6 @@
-"""The objective: slopes, curvature, parts; over all models and losses that fit together."""
+"""The objective: slopes, curvature, parts; over all models and losses that fit
+together.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ HARD = Objective(Linear([[1.0, 0.2], [-0.9, 0.2]]), Logistic())
 
 
 def test_a_step_below_the_logistic_limit_may_diverge_on_the_exponential_loss():
-    """Rows (+-1, 0.3), step 7.92 below 8 n / sigma_max^2 = 8: from (1, 0) the first weight changes sign and grows."""
+    """Rows (+-1, 0.3), step 7.92 below 8 n / sigma_max^2 = 8: from (1, 0) the first
+    weight changes sign and grows.
+    """
     rows = torch.tensor([[1.0, 0.3], [-1.0, 0.3]], dtype=torch.float64)
     limit = 8 * len(rows) / float(torch.linalg.matrix_norm(rows, 2)) ** 2
     assert 7.92 < limit < 8.001
@@ -40,7 +42,9 @@ def test_a_step_below_the_logistic_limit_may_diverge_on_the_exponential_loss():
 @pytest.mark.parametrize("seed", range(1100401, 1100409))
 @pytest.mark.parametrize("share", [0.5, 0.99])
 def test_below_its_own_limit_the_step_decreases_each_loss(seed, share):
-    """8 n / sigma_max^2 for the logistic loss from any start, 2 / (R^2 L) at the start for the exponential one."""
+    """8 n / sigma_max^2 for the logistic loss from any start, 2 / (R^2 L) at the start
+    for the exponential one.
+    """
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randn(7, 3, generator=generator, dtype=torch.float64).abs()
     start = 3 * torch.randn(1, 3, generator=generator, dtype=torch.float64)

@@ -33,7 +33,9 @@ def signed(seed, n=12, d=4):
 
 
 def network():
-    """A small network of degree 3 with its start, on data that one of its neurons separates."""
+    """A small network of degree 3 with its start, on data that one of its neurons
+    separates.
+    """
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(8, 3, generator=generator, dtype=torch.float64)
     model = Margins(TwoLayer(inputs, 4, SquaredReLU()), torch.sign(inputs[:, 0]))

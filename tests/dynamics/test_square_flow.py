@@ -74,7 +74,9 @@ def test_a_linear_model_ends_at_the_least_norm_interpolant():
 
 
 def exact_flow(net, theta, y, end):
-    """The flow of one network by a general integrator on the gradient from automatic differentiation."""
+    """The flow of one network by a general integrator on the gradient from automatic
+    differentiation.
+    """
 
     def velocity(_, flat):
         p = torch.from_numpy(flat)[None].requires_grad_()

@@ -20,7 +20,9 @@ START = even_start(10, torch.tensor([0.1], dtype=torch.float64))[0]
 
 
 def test_one_point_follows_its_closed_form():
-    """beta = u^2 - v^2 with one feature x = 1: d beta/dt = -8 sqrt(beta^2 + 4 alpha^4) (beta - y)."""
+    """beta = u^2 - v^2 with one feature x = 1: d beta/dt = -8 sqrt(beta^2 + 4 alpha^4)
+    (beta - y).
+    """
     model, alpha, y = Diagonal(torch.ones(1, 1, dtype=torch.float64)), 0.5, 2.0
     start = torch.tensor([alpha, alpha])
     run = stiff_flow(

@@ -60,9 +60,11 @@ def test_residual_agrees_with_another_solver_and_ignores_scale():
 
 
 def on_kinks(c, nudge=1e-9):
-    """A KKT point by hand: unit inputs with x_1.x_2 = c, labels +1 and -1, each neuron orthogonal to the other's input.
+    """A KKT point by hand: unit inputs with x_1.x_2 = c, labels +1 and -1, each neuron
+    orthogonal to the other's input.
 
-    w_1 = lambda (x_1 - g x_2) with the slope g = c and lambda = (1 - c^2)^(-1/2); the nudge closes both gates.
+    w_1 = lambda (x_1 - g x_2) with the slope g = c and lambda = (1 - c^2)^(-1/2); the
+    nudge closes both gates.
     """
     X = torch.tensor([[1.0, 0.0], [c, math.sqrt(1 - c * c)]], dtype=torch.float64)
     w = (X - c * X.flip(0)) / math.sqrt(1 - c * c) - nudge * X.flip(0)

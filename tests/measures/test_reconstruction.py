@@ -1,4 +1,6 @@
-"""Candidates for training points on parameters that are made, not trained; ranks, neurons and distances."""
+"""Candidates for training points on parameters that are made, not trained; ranks,
+neurons and distances.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,9 @@ def test_the_norm_is_the_first_zero_on_a_fine_grid():
 
 
 def test_norms_of_a_linear_predictor_in_closed_form():
-    """relu(w.x) - relu(-w.x) = w.x: every line but those along the hyperplane crosses it, or leads away."""
+    """relu(w.x) - relu(-w.x) = w.x: every line but those along the hyperplane crosses
+    it, or leads away.
+    """
     w = torch.tensor([5.0, 0.0]).double()
     net = Neurons(
         torch.tensor([[1.0, -1.0]]).double(),

@@ -77,7 +77,9 @@ def test_an_eigenvalue_lies_within_the_residual_of_each_value(most):
 
 
 def test_a_space_that_is_invariant_early_is_exact_and_left():
-    """Three distinct eigenvalues of one matrix, one of the other: the iteration cannot go on from its start."""
+    """Three distinct eigenvalues of one matrix, one of the other: the iteration cannot
+    go on from its start.
+    """
     spectra = torch.tensor([[3.0, 3.0, 1.0, -5.0], [0.0, 0.0, 0.0, 0.0]]).double()
     found = largest_eigenvalues(times(matrices(spectra)), start(2, 4), count=2)
     expected = torch.tensor([[3.0, 1.0], [0.0, 0.0]]).double()
@@ -141,7 +143,9 @@ def test_the_trace_of_a_diagonal_matrix_is_exact_with_any_signs():
 
 
 def test_the_error_of_the_trace_is_that_of_hutchinson():
-    """400 estimates of 20 probes each: their spread is that of the formula, and their mean the trace."""
+    """400 estimates of 20 probes each: their spread is that of the formula, and their
+    mean the trace.
+    """
     matrix = matrices(RANDOM[:1]).expand(400, -1, -1)
     generator = torch.Generator().manual_seed(1130104)
     found = trace(times(matrix), RANDOM[:1].expand(400, -1), 20, generator)
@@ -156,7 +160,9 @@ def test_the_error_of_the_trace_is_that_of_hutchinson():
 
 
 def test_sharpness_is_followed_to_five_digits_through_the_edge_of_stability():
-    """Four networks, 2,000 steps, a call every 40: warm starts never lag behind the dense Hessian."""
+    """Four networks, 2,000 steps, a call every 40: warm starts never lag behind the
+    dense Hessian.
+    """
     data = chebyshev_points(3, 20)
     objective = Objective(Network(data.inputs[0], (12, 12)), Square(), data.y[0])
     theta = objective.model.initial(4, torch.Generator().manual_seed(1130105))
@@ -178,7 +184,9 @@ def test_sharpness_is_followed_to_five_digits_through_the_edge_of_stability():
 
 
 def test_an_eigenvalue_that_overtakes_is_not_missed():
-    """diag(2 - t, 1 + t): the other axis is the larger one from t = 1/2 on, and no product leads to it."""
+    """diag(2 - t, 1 + t): the other axis is the larger one from t = 1/2 on, and no
+    product leads to it.
+    """
     spectrum = torch.tensor([[2.0, 1.0, 0.0, 0.0]]).double()
     change = torch.tensor([[-1.0, 1.0, 0.0, 0.0]]).double()
 
@@ -198,7 +206,9 @@ def test_an_eigenvalue_that_overtakes_is_not_missed():
 
 
 def test_a_larger_eigenvalue_close_by_is_not_missed():
-    """A start with a hundredth of the leading eigenvector, beside an eigenvalue smaller by 2 %."""
+    """A start with a hundredth of the leading eigenvector, beside an eigenvalue smaller
+    by 2 %.
+    """
     spectrum = torch.linspace(0, 1, 200).double()
     spectrum[-2:] = torch.tensor([1.96, 2.0]).double()
     matrix = torch.diag(spectrum)[None]

@@ -1,4 +1,6 @@
-"""Derivatives of all models: closed forms against automatic differentiation, and that against finite differences."""
+"""Derivatives of all models: closed forms against automatic differentiation, and that
+against finite differences.
+"""
 
 from __future__ import annotations
 

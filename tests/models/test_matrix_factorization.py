@@ -43,7 +43,9 @@ MODELS = {
 
 
 def written_out(model, theta):
-    """The outputs (n,) of each member by the definition: the trace of A_i^T times the product of the factors."""
+    """The outputs (n,) of each member by the definition: the trace of A_i^T times the
+    product of the factors.
+    """
     if isinstance(model, SymmetricFactorization):
         factor = theta.reshape(-1, *model.shape)
         product = torch.einsum("zab,zcb->zac", factor, factor)

@@ -77,7 +77,9 @@ def test_no_eigenvalue_of_the_hessian_exceeds_the_bound_on_curvature():
 
 
 def test_the_bound_is_attained_where_only_the_outer_weight_bends_the_loss():
-    """At a = 0 and y = 0 the Hessian is (2/n) sum_i sigma(z_i)^2 along a, and zero elsewhere."""
+    """At a = 0 and y = 0 the Hessian is (2/n) sum_i sigma(z_i)^2 along a, and zero
+    elsewhere.
+    """
     X = torch.tensor([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]]).double()
     w = torch.tensor([1.5, -0.5]).double()
     theta = torch.cat([torch.zeros(1).double(), w])[None]
@@ -102,7 +104,9 @@ def test_the_hidden_neuron_starts_with_the_imbalance_asked_for():
 
 
 def test_the_gradient_of_leaky_relu_keeps_the_imbalance():
-    """a da/dt - w.dw/dt = 0 for any weights of the outputs, since sigma(z) = sigma'(z) z."""
+    """a da/dt - w.dw/dt = 0 for any weights of the outputs, since sigma(z) = sigma'(z)
+    z.
+    """
     model, theta, weights = _case(HiddenNeuron, LeakyReLU(0.2))
     push = model.pullback(theta, weights)
     torch.testing.assert_close(

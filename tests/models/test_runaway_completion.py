@@ -81,7 +81,9 @@ def test_a_determinant_that_is_not_positive_is_refused():
 
 @pytest.mark.parametrize("depth", [2, 3, 4])
 def test_reduced_coordinates_agree_with_the_raw_weights(depth):
-    """Entries and determinant of the product of raw weights, over a time in which W_11 grows twentyfold."""
+    """Entries and determinant of the product of raw weights, over a time in which W_11
+    grows twentyfold.
+    """
     times = [0.5, 2.0, 10.0]
     raw, reduced = RawWeights(depth), Reduced(depth)
     layers = torch.from_numpy(balanced_layers(MATRIX, depth).ravel())
@@ -124,7 +126,9 @@ def test_starts_without_reduced_coordinates_are_refused():
 
 @pytest.mark.parametrize("depth", [2, 3])
 def test_a_positive_determinant_alone_does_not_drive_the_loss_to_zero(depth):
-    """From ((0, p), (-q, 0)) the diagonal stays zero, q decreases to zero and the loss tends to 1/3."""
+    """From ((0, p), (-q, 0)) the diagonal stays zero, q decreases to zero and the loss
+    tends to 1/3.
+    """
     raw, start = RawWeights(depth), balanced_rotations([[0.0, 0.5], [-0.3, 0.0]], depth)
     run = integrate(
         raw.field,

@@ -40,7 +40,9 @@ def test_the_tangent_kernel_is_that_of_the_jacobian(biases, activation):
 
 
 def test_the_tangent_kernel_is_that_of_an_independent_jacobian():
-    """All fan-ins are 4, so that all scales are 1/2 and the kernel is a quarter of that in the scaled weights."""
+    """All fan-ins are 4, so that all scales are 1/2 and the kernel is a quarter of that
+    in the scaled weights.
+    """
     X = points()
     net = WideNetwork(X, (4, 4), bias=0.5)
     theta = net.start(2, torch.Generator().manual_seed(3))

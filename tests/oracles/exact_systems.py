@@ -1,4 +1,6 @@
-"""Linear systems in rational arithmetic: what tests compare with where double precision is in question."""
+"""Linear systems in rational arithmetic: what tests compare with where double precision
+is in question.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ import numpy as np
 def solve(
     A: Sequence[Sequence[float]], b: Sequence[float | Fraction]
 ) -> list[Fraction] | None:
-    """The solution of a square system, entries taken as they are; None for a singular one."""
+    """The solution of a square system, entries taken as they are; None for a singular
+    one.
+    """
     n = len(A)
     M = [
         [Fraction(v) for v in row] + [Fraction(t)] for row, t in zip(A, b, strict=True)

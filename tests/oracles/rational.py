@@ -29,9 +29,11 @@ def dot(a, b):
 
 
 def nearest(X, y):
-    """Wolfe's nearest point of the hull of the rows y_i x_i to the origin, in fractions: {row: weight}, the point.
+    """Wolfe's nearest point of the hull of the rows y_i x_i to the origin, in
+    fractions: {row: weight}, the point.
 
-    The margin through the origin is its length, and the data are separable where it is not zero.
+    The margin through the origin is its length, and the data are separable where it is
+    not zero.
     """
     rows = [
         [Fraction(float(v)) * int(label) for v in x]

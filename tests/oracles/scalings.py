@@ -1,4 +1,6 @@
-"""The scalings under which oracles are tried: hypothesis draws a few, the same at every run."""
+"""The scalings under which oracles are tried: hypothesis draws a few, the same at every
+run.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ def test_bound_is_the_integral_of_its_differential_inequality(depth):
 @pytest.mark.parametrize("seed", range(1100101, 1100107))
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 def test_no_balanced_flow_turns_more_slowly(depth, seed):
-    """The flow of w alone, by SciPy: dw/ds = |w|^(2 - 2/k) (g + (k - 1) (g.u) u), against u = log(1/L)."""
+    """The flow of w alone, by SciPy: dw/ds = |w|^(2 - 2/k) (g + (k - 1) (g.u) u),
+    against u = log(1/L).
+    """
     data = planted_margin(9, 4, 0.1, torch.Generator().manual_seed(seed))
     best = max_margin(data.X, data.y)
     rows, axis = data.signed.numpy(), best.primal.numpy() * best.margin

@@ -1,4 +1,6 @@
-"""The laws of the imbalance, against finite differences, other integrators and exact optima."""
+"""The laws of the imbalance, against finite differences, other integrators and exact
+optima.
+"""
 
 from __future__ import annotations
 

@@ -79,7 +79,9 @@ def test_excess_by_duality_is_the_excess():
 
 
 def null_space_constant(X, on, signs):
-    """Max of signs.v_on over v in null(X) with |v_off|_1 <= 1; v_off is the difference of two positive vectors."""
+    """Max of signs.v_on over v in null(X) with |v_off|_1 <= 1; v_off is the difference
+    of two positive vectors.
+    """
     off = X[:, ~on]
     sizes = np.concatenate([np.zeros(on.sum()), np.ones(2 * off.shape[1])])
     found = linprog(
@@ -112,7 +114,9 @@ def test_the_slack_is_one_minus_a_null_space_constant(n, d, k):
 def test_excess_over_bound_on_the_data_that_attain_its_order_tends_to_the_limit(
     d, limit
 ):
-    """One equation with d - 1 runners-up that lag by log d / log(1/c): beta = c sinh of zeta and of (1 - lag) zeta."""
+    """One equation with d - 1 runners-up that lag by log d / log(1/c): beta = c sinh of
+    zeta and of (1 - lag) zeta.
+    """
     exact = (d - 1) / (2 * d - 1) * math.log(d) / (1 + math.log(d))
     assert exact == pytest.approx(limit, abs=1e-3)
     gaps = []
@@ -199,7 +203,9 @@ def test_units_of_inputs_targets_and_one_equation_do_not_matter(a, b, r):
 
 
 def test_a_small_right_hand_side_has_a_small_solution():
-    """The interpolants are (1, 0, 0) + s (1, 3/2, 1), so the least norm is 1, whatever the unit."""
+    """The interpolants are (1, 0, 0) + s (1, 3/2, 1), so the least norm is 1, whatever
+    the unit.
+    """
     X, y = np.array([[2.0, 0, -2], [3, -2, 0]]), np.array([2.0, 3.0])
     for unit in (1.0, 1e-9):
         found = basis_pursuit(X, unit * y)
@@ -208,7 +214,9 @@ def test_a_small_right_hand_side_has_a_small_solution():
 
 
 def _right_or_refused(X, *, answered):
-    """Against rational arithmetic; a dual that doubles cannot hold is refused, unless `answered` must be."""
+    """Against rational arithmetic; a dual that doubles cannot hold is refused, unless
+    `answered` must be.
+    """
     least = least_l1(X, GOALS)
     other = quasi_norm_interpolant(X, GOALS, 1.0)
     assert float(other.abs().sum()) == pytest.approx(least, rel=1e-9)
@@ -269,7 +277,9 @@ def test_more_equations_than_unknowns_and_as_many():
 
 
 def test_a_low_power_does_not_count_rounding():
-    """y is the first column: one entry, whose power is 1, against three of another support."""
+    """y is the first column: one entry, whose power is 1, against three of another
+    support.
+    """
     beta = quasi_norm_interpolant(SMALL, SMALL[:, 0], 0.001)
     np.testing.assert_array_equal(beta != 0, [True, False, False, False])
 

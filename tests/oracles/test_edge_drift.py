@@ -32,7 +32,9 @@ def test_first_integrals_fall_by_half_of_the_time(kind):
 
 
 def test_the_drifts_are_those_of_the_theorem():
-    """-(log lambda)' / 4 and -lambda' / 8 with lambda the largest curvature on the valley, by differences."""
+    """-(log lambda)' / 4 and -lambda' / 8 with lambda the largest curvature on the
+    valley, by differences.
+    """
     step = 1e-5
     zero, tau = torch.zeros_like(STARTS), torch.tensor(step, dtype=torch.float64)
 

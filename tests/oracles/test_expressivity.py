@@ -71,7 +71,9 @@ def test_one_point_needs_one_neuron():
 
 
 def test_projections_that_rounding_confuses_and_wrong_shapes_are_refused():
-    """A slope of 1e14 between the first two points has to be taken back after the second."""
+    """A slope of 1e14 between the first two points has to be taken back after the
+    second.
+    """
     _, y, _ = case(11, 1)
     X = torch.cat([torch.tensor([0.0, 1e-14]), torch.linspace(1, 2, 9)])[:, None]
     with pytest.raises(InvalidInput, match="another direction"):

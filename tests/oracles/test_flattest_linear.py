@@ -18,7 +18,9 @@ def layers_of(flat, shapes):
 
 
 def sharpness(layers):
-    """Twice the largest eigenvalue of J J^T, for whitened inputs, by Kronecker products."""
+    """Twice the largest eigenvalue of J J^T, for whitened inputs, by Kronecker
+    products.
+    """
     total = 0.0
     for k in range(len(layers)):
         above = np.eye(layers[-1].shape[0])
@@ -33,7 +35,9 @@ def sharpness(layers):
 
 @pytest.mark.parametrize("depth", [2, 3])
 def test_no_search_finds_a_flatter_minimum_and_it_finds_the_flattest(depth):
-    """Free middle layers, the last one solved for: minimize the sharpness itself from a random start."""
+    """Free middle layers, the last one solved for: minimize the sharpness itself from a
+    random start.
+    """
     generator = np.random.default_rng(depth)
     target = generator.normal(size=(2, 2))
     shapes = [(2, 2)] * (depth - 1)

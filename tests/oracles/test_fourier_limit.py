@@ -35,7 +35,9 @@ def test_minimum_norm_random_features_tend_to_its_interpolant_as_one_over_root_c
 
 
 def test_neither_units_nor_an_offset_matter():
-    """40 points: from 26 on PyTorch would take distances as differences of squares, which the offset spoils."""
+    """40 points: from 26 on PyTorch would take distances as differences of squares,
+    which the offset spoils.
+    """
     X = torch.randint(-8, 8, (40, 3), generator=torch.Generator().manual_seed(1))
     X = X.double() / 4
     expected = gaussian_kernel(1.0)(X, X)

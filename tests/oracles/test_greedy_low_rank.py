@@ -13,7 +13,9 @@ from tests.oracles.scalings import FACTORS, few
 
 
 def every_entry(size):
-    """An orthonormal basis of symmetric matrices: observing all of them makes f the mean square distance."""
+    """An orthonormal basis of symmetric matrices: observing all of them makes f the
+    mean square distance.
+    """
     rows = []
     for i in range(size):
         for j in range(i + 1):

@@ -28,7 +28,9 @@ def normals(*shape, seed=0):
 
 
 def test_one_hidden_layer_is_the_kernel_of_two_layer_networks():
-    """The recursion with b = 1 on inputs of d features against kernels whose first layer is not divided by sqrt(d)."""
+    """The recursion with b = 1 on inputs of d features against kernels whose first
+    layer is not divided by sqrt(d).
+    """
     X, Z = inputs(3), inputs(3, count=2, seed=1)
     scaled = [points / math.sqrt(3) for points in (X, Z)]
     torch.testing.assert_close(
@@ -38,7 +40,9 @@ def test_one_hidden_layer_is_the_kernel_of_two_layer_networks():
 
 
 def expectations(S, seed):
-    """E relu relu' and E relu' relu'' of normal pairs with covariance S, by 4,000,000 draws, with standard errors."""
+    """E relu relu' and E relu' relu'' of normal pairs with covariance S, by 4,000,000
+    draws, with standard errors.
+    """
     draws = normals(4_000_000, 2, seed=seed) @ torch.linalg.cholesky(S).T
     rows = draws.relu().prod(1), (draws > 0).double().prod(1)
     return [(row.mean(), row.std() / 2000) for row in rows]
@@ -122,7 +126,9 @@ def test_the_correction_vanishes_where_the_covariance_is_exact():
 
 
 def test_the_correction_is_what_narrow_networks_are_off_by():
-    """Two inputs at an obtuse angle, where it is large; covariances given the layers below, layer by layer."""
+    """Two inputs at an obtuse angle, where it is large; covariances given the layers
+    below, layer by layer.
+    """
     points = torch.tensor([[1.0, 0.0], [-0.9, 0.43589]]).double() * math.sqrt(2)
     m, draws = 16, 400_000
     K = (points @ points.T / 2).expand(draws, 2, 2)

@@ -25,7 +25,9 @@ def inputs(features, *, count=5, seed=0):
 
 
 def empirical(X, width, networks, *, seed):
-    """Tangent kernels of finite networks at a standard normal start, output layer alone and all weights."""
+    """Tangent kernels of finite networks at a standard normal start, output layer alone
+    and all weights.
+    """
     net = TwoLayerReLU(X, width)
     generator = torch.Generator().manual_seed(seed)
     jacobian = net.jacobian(

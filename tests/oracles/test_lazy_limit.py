@@ -25,7 +25,9 @@ def directions(features, count, seed):
 
 
 def sampled(X, y, u):
-    """sqrt(m) times the movement to first order for output weights +-1 and hidden weights u (m, d + 1), by hand."""
+    """sqrt(m) times the movement to first order for output weights +-1 and hidden
+    weights u (m, d + 1), by hand.
+    """
     inputs = torch.cat([X, torch.ones_like(X[..., :1])], -1)
     z = inputs @ u.T
     gates, m = (z > 0).double(), len(u)
@@ -61,7 +63,9 @@ def test_the_spread_is_that_of_many_starts():
 
 
 def test_no_movement_of_one_neuron_does_more_than_allowed():
-    """f = a relu(u.x) with a = 1 and u moved along x reaches the bound where p q is the only term."""
+    """f = a relu(u.x) with a = 1 and u moved along x reaches the bound where p q is the
+    only term.
+    """
     X = torch.tensor([[[2.0, 2.0]]]).double()
     one = torch.ones(1).double()
     outputs = torch.tensor([[3.0 * 6.0]]).double()  # a = 3 and u = 2 x / |x|

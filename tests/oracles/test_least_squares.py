@@ -167,7 +167,9 @@ def test_units_of_features_and_targets_do_not_matter(n, p, a, b):
 @few
 @given(c=FACTORS, j=st.integers(0, 3))
 def test_one_column_in_other_units_is_right_to_its_condition(c, j):
-    """Against rational arithmetic; a backward stable method leaves a few hundred eps times the condition."""
+    """Against rational arithmetic; a backward stable method leaves a few hundred eps
+    times the condition.
+    """
     X = np.array([[2.0, 0, -2, 1], [3, -2, 0, 5], [1, 1, -4, 0]])
     X[:, j] *= c
     y = np.array([2.0, 3, -1])

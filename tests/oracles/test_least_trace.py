@@ -37,7 +37,9 @@ def test_it_is_basis_pursuit_in_scaled_columns():
 
 
 def test_one_equation_is_solved_by_the_cheapest_coordinate():
-    """x = (1, 2): c = (1, 4), and a unit of the target costs 1 by the first coordinate and 2 by the second."""
+    """x = (1, 2): c = (1, 4), and a unit of the target costs 1 by the first coordinate
+    and 2 by the second.
+    """
     found = least_trace([[1.0, 2.0]], [3.0])
     np.testing.assert_allclose(found.primal, [3, 0], atol=1e-9)
     assert found.value == pytest.approx(3)

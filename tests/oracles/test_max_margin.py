@@ -16,7 +16,9 @@ ONES = [1.0, 1.0]
 
 
 def least_distance(signed):
-    """argmin |w|^2 subject to signed @ w >= 1 by Lawson and Hanson's reduction to nonnegative least squares."""
+    """argmin |w|^2 subject to signed @ w >= 1 by Lawson and Hanson's reduction to
+    nonnegative least squares.
+    """
     system = np.vstack([signed.T, np.ones(len(signed))])
     target = np.zeros(len(system))
     target[-1] = 1
@@ -104,7 +106,9 @@ def test_scale_of_the_data_scales_the_solution():
 
 
 def measured_decay(rows, log_times):
-    """Rate r of |w(t) - w(inf)| ~ t^-r in the remainder w - w_hat log t of gradient flow."""
+    """Rate r of |w(t) - w(inf)| ~ t^-r in the remainder w - w_hat log t of gradient
+    flow.
+    """
     y = torch.ones(len(rows), dtype=torch.float64)
     w_hat = max_margin(rows, y).primal
     stops = torch.tensor([*log_times, 60.0], dtype=torch.float64)

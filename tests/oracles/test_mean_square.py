@@ -1,4 +1,6 @@
-"""Moments of SGD near a minimum: against the tree of all batches, against bisection, and in order."""
+"""Moments of SGD near a minimum: against the tree of all batches, against bisection,
+and in order.
+"""
 
 from itertools import product
 

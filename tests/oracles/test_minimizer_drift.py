@@ -1,4 +1,6 @@
-"""The predicted approach to the minimizer against two points where it is known in closed form."""
+"""The predicted approach to the minimizer against two points where it is known in
+closed form.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Flows on modified losses against closed forms, another integrator, and finite differences."""
+"""Flows on modified losses against closed forms, another integrator, and finite
+differences.
+"""
 
 import math
 
@@ -67,7 +69,9 @@ def test_the_first_error_of_a_quadratic():
 
 
 def test_penalties_of_two_batches():
-    """|theta - c|^2 in the mean over c = +-e_1 is |theta|^2 + 1: the slopes of both penalties agree."""
+    """|theta - c|^2 in the mean over c = +-e_1 is |theta|^2 + 1: the slopes of both
+    penalties agree.
+    """
     theta = points(4, 2, 3)
     none, one = torch.zeros(4).double(), torch.ones(4).double()
     bare = modified_loss(shifted, theta.requires_grad_(), 2, none, none)

@@ -25,7 +25,9 @@ def test_the_threshold_is_where_the_step_becomes_unstable(beta, nesterov):
 
 @pytest.mark.parametrize(("beta", "nesterov"), METHODS)
 def test_steps_on_a_quadratic_agree(beta, nesterov):
-    """Momentum as it is written on the page, with gradients of z^2 h / 2, on both sides of the threshold."""
+    """Momentum as it is written on the page, with gradients of z^2 h / 2, on both sides
+    of the threshold.
+    """
     eta = 0.2
     bound = largest_stable_curvature(eta, beta, nesterov=nesterov)
     for share, stable in ((0.98, True), (1.02, False)):

@@ -28,7 +28,9 @@ def test_two_classes_share_the_binary_solution():
 
 
 def test_three_unit_vectors():
-    """For x_k = e_k in class k, w_k = e_k - mean scaled to margin 1: (e_k - 1/3) by symmetry."""
+    """For x_k = e_k in class k, w_k = e_k - mean scaled to margin 1: (e_k - 1/3) by
+    symmetry.
+    """
     solution = multiclass_max_margin(torch.eye(3).double(), torch.arange(3), 3)
     expected = (torch.eye(3).double() - 1 / 3).flatten()
     torch.testing.assert_close(solution.primal, expected, rtol=0, atol=1e-12)

@@ -11,7 +11,9 @@ from ibcore.validation import InvalidInput
 
 @pytest.mark.parametrize(("x", "p"), [(1.0, 1.0), (1.9, 0.6 / 1.09)])
 def test_one_point_of_each_class_in_closed_form(x, p):
-    """On x and -1 the pair p = w_+ - s w_-, r = w_- - s w_+ has r = -1 and p = max(1/x, 2s/(1 + s^2))."""
+    """On x and -1 the pair p = w_+ - s w_-, r = w_- - s w_+ has r = -1 and p = max(1/x,
+    2s/(1 + s^2)).
+    """
     slope = 0.3
     limit = agreement_limit(
         torch.tensor([[x], [-1.0]]).double(), torch.tensor([1.0, -1.0]), slope

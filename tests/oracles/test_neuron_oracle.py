@@ -60,7 +60,9 @@ def test_the_nearest_solution_is_the_projection_that_cvxpy_finds():
 
 @pytest.mark.parametrize("imbalance", [-2.0, 0.0, 3.0])
 def test_the_gradient_of_the_regularizer_is_the_weight_less_its_start(imbalance):
-    """grad Q = u/|a| - tilt, against autograd of the closed form; |u|/|a| = |w| solves a^2 - |w|^2 = delta."""
+    """grad Q = u/|a| - tilt, against autograd of the closed form; |u|/|a| = |w| solves
+    a^2 - |w|^2 = delta.
+    """
     _, _, u = _batch()
     _, _, tilt = _batch(seed=1)
     delta = torch.full((4,), imbalance).double()
@@ -100,7 +102,9 @@ def test_without_tilt_the_minimizer_is_the_shortest_solution():
 
 
 def test_a_large_imbalance_makes_q_a_square():
-    """delta -> infinity: Q -> |u|^2 / (2 sqrt delta) - tilt.u, nearest to sqrt(delta) tilt."""
+    """delta -> infinity: Q -> |u|^2 / (2 sqrt delta) - tilt.u, nearest to sqrt(delta)
+    tilt.
+    """
     X, z, tilt = _batch()
     delta = torch.full((4,), 1e10).double()
     best = least_regularizer(X, z, delta, tilt / 1e5)
@@ -154,7 +158,9 @@ def test_dependent_rows_and_wrong_shapes_are_refused():
 
 @pytest.mark.parametrize("delta", [-2.0, -0.01, 0.0, 0.3, 50.0])
 def test_it_is_two_thirds_of_the_form_of_azulay_et_al(delta):
-    """(r^2 - (d/2)(d/2 + s)) sqrt(s - d/2) / r with s = sqrt(r^2 + d^2/4), as recalled from the paper."""
+    """(r^2 - (d/2)(d/2 + s)) sqrt(s - d/2) / r with s = sqrt(r^2 + d^2/4), as recalled
+    from the paper.
+    """
     r = torch.linspace(0.05, 6, 40, dtype=torch.float64)
     s = torch.sqrt(r**2 + delta**2 / 4)
     form = (r**2 - delta / 2 * (delta / 2 + s)) * torch.sqrt(s - delta / 2) / r

@@ -59,7 +59,9 @@ def test_two_is_the_support_vector_machine(seed):
 
 
 def dual_value(signed, p):
-    """max sum(lambda) subject to |signed^T lambda|_q <= 1, q = infinity (p = 1) or 1 (p = infinity)."""
+    """max sum(lambda) subject to |signed^T lambda|_q <= 1, q = infinity (p = 1) or 1 (p
+    = infinity).
+    """
     n, d = signed.shape
     if p == 1:
         system, bound = np.vstack([signed.T, -signed.T]), np.ones(2 * d)

@@ -33,7 +33,9 @@ def test_the_unit_of_the_weights_scales_the_solution(system):
 
 
 def test_directions_that_no_weight_supports_are_left_out(system):
-    """Three weights are positive: the solution is that of least norm among those that move the primal alike."""
+    """Three weights are positive: the solution is that of least norm among those that
+    move the primal alike.
+    """
     A, weights, right = system
     weights[3:] = 0
     found = normal_solution(A, weights, right)

@@ -77,7 +77,9 @@ def test_the_certificate_tells_an_inaccurate_solver():
 
 
 def test_diagonal_observations_are_basis_pursuit():
-    """<diag(x_i), W> sees the diagonal alone, and the least nuclear norm is the least l1 norm: here |y| / max |x|."""
+    """<diag(x_i), W> sees the diagonal alone, and the least nuclear norm is the least
+    l1 norm: here |y| / max |x|.
+    """
     x = torch.tensor([0.5, -2.0, 1.0], dtype=torch.float64)
     found = minimum_nuclear_norm(torch.diag(x)[None], [3.0])
     torch.testing.assert_close(
@@ -87,7 +89,9 @@ def test_diagonal_observations_are_basis_pursuit():
 
 
 def test_one_observation_has_a_closed_form():
-    """min |W|_* with <A, W> = 1 is 1/|A|_2, for a rectangle too; with W >= 0 it is 1 over the largest eigenvalue."""
+    """min |W|_* with <A, W> = 1 is 1/|A|_2, for a rectangle too; with W >= 0 it is 1
+    over the largest eigenvalue.
+    """
     A = gaussian(4, 1, 3, 5)
     assert minimum_nuclear_norm(A, [1.0]).value == pytest.approx(
         1 / float(torch.linalg.matrix_norm(A[0], 2)), rel=1e-9

@@ -52,7 +52,9 @@ def test_divergence_of_normal_weights_against_pytorch():
 
 @pytest.mark.parametrize("error", [0.05, 0.4, 0.9])
 def test_without_choice_the_bound_fails_as_rarely_as_it_says(error):
-    """A single classifier, KL = 0: exact probability over the binomial law that the bound is below the error."""
+    """A single classifier, KL = 0: exact probability over the binomial law that the
+    bound is below the error.
+    """
     n = 50
     counts = torch.arange(n + 1).double()
     bounds = largest_error(counts / n, math.log(2 * math.sqrt(n) / 0.1) / n)

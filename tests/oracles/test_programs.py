@@ -46,7 +46,9 @@ def test_a_program_without_solution_is_not_solved():
 
 
 def test_a_solver_that_fails_leaves_no_earlier_success(program):
-    """HiGHS takes no cones of second order, and then the status is still the one of the run before."""
+    """HiGHS takes no cones of second order, and then the status is still the one of the
+    run before.
+    """
     w, _ = program
     problem = cp.Problem(cp.Minimize(cp.norm(w)), [w >= 1])
     assert programs.clarabel(problem)

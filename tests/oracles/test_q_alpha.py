@@ -157,7 +157,9 @@ def test_bad_input_is_refused():
 
 
 def test_newton_reaches_the_tiniest_scales_where_almost_every_coordinate_vanishes():
-    """Two nonzero coordinates and 15 equations: 13 directions of the dual do not move beta at all."""
+    """Two nonzero coordinates and 15 equations: 13 directions of the dual do not move
+    beta at all.
+    """
     alphas = [10.0**-k for k in range(13)]
     for seed in range(5):
         draw = torch.Generator().manual_seed(seed)
@@ -184,7 +186,9 @@ def test_units_of_inputs_targets_scale_and_one_equation_do_not_matter(depth, a, 
 @few
 @given(c=FACTORS)
 def test_one_column_in_other_units_is_solved_or_refused(c):
-    """Stationarity, asinh(beta / s) in the row space, by rational elimination: one row, so one number nu."""
+    """Stationarity, asinh(beta / s) in the row space, by rational elimination: one row,
+    so one number nu.
+    """
     x, y, s = torch.tensor([[1.0, c]], dtype=torch.float64), 1.0, 0.5
     found = q_minimizer(x, [y], s)
     assert float(x[0] @ found.primal) == pytest.approx(y, rel=1e-12)

@@ -34,7 +34,9 @@ def test_conditions_of_optimality(data, power):
 
 @pytest.mark.parametrize("power", [2 / 3, 1 / 2])
 def test_every_minimizer_is_a_strict_one_and_other_vertices_are_not(data, power):
-    """Feasible points near a listed vertex cost more; along an edge of any other feasible vertex one costs less."""
+    """Feasible points near a listed vertex cost more; along an edge of any other
+    feasible vertex one costs less.
+    """
     found = quasi_norm_minimizers(data, power).vertices
     generator = torch.Generator().manual_seed(1)
     listed = 0
@@ -56,7 +58,9 @@ def test_every_minimizer_is_a_strict_one_and_other_vertices_are_not(data, power)
 
 
 def _feasible_vertices(rows):
-    """Feasible basic solutions, each with its edges, along which one active margin grows."""
+    """Feasible basic solutions, each with its edges, along which one active margin
+    grows.
+    """
     n, d = rows.shape
     for size in range(1, d + 1):
         for on, active in itertools.product(
@@ -71,7 +75,10 @@ def _feasible_vertices(rows):
 
 
 def test_a_local_solver_ends_at_listed_points(data):
-    """SLSQP on the smooth form min |u|^2 + |v|^2 s.t. A (u^3 - v^3) >= 1 finds nothing better than the best one."""
+    """SLSQP on the smooth form min |u|^2 + |v|^2 s.t.
+
+    A (u^3 - v^3) >= 1 finds nothing better than the best one.
+    """
     rows, rng = data.numpy(), np.random.default_rng(0)
     found = quasi_norm_minimizers(data, 2 / 3)
     values = []

@@ -19,7 +19,9 @@ def problem(seed, n=15, d=3):
 
 @pytest.mark.parametrize("power", [1.0, 3.0])
 def test_limit_for_two_orthogonal_examples(power):
-    """For a_1 = (c, 0), a_2 = (0, 1) the least c^-p u_1^-p + u_2^-p on the circle has u_1/u_2 = c^(-p/(p+2))."""
+    """For a_1 = (c, 0), a_2 = (0, 1) the least c^-p u_1^-p + u_2^-p on the circle has
+    u_1/u_2 = c^(-p/(p+2)).
+    """
     c = 3.0
     limit = tail_limit(
         torch.tensor([[c, 0.0], [0.0, 1.0]]), power, torch.tensor([1.0, 1.0])

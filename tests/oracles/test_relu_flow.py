@@ -53,7 +53,9 @@ def test_known_limits_of_the_second_data_set():
 
 
 def test_a_short_dip_between_two_positive_stretches_is_found():
-    """1 - 4.05 e + 4 e^2 with e = exp(-t) dips below 0 near e = 1/2 although it is positive at 0 and at infinity."""
+    """1 - 4.05 e + 4 e^2 with e = exp(-t) dips below 0 near e = 1/2 although it is
+    positive at 0 and at infinity.
+    """
     found = first_negative(1.0, np.array([-4.05, 4.0]), np.array([1.0, 2.0]))
     assert np.exp(-found) == pytest.approx(
         (4.05 + np.sqrt(4.05**2 - 16)) / 8, abs=1e-12
@@ -118,7 +120,9 @@ def test_labels_of_zero_stay_at_zero_and_wrong_starts_are_refused():
 
 
 def test_an_example_of_vardi_and_shamir_has_one_set_of_fits_and_many_limits():
-    """(3, -1, 0), (4, 2, 0) with labels 16, 18 and (0, g, g) with label 0 ask for (5, -1, s), s <= 1, if g > 0."""
+    """(3, -1, 0), (4, 2, 0) with labels 16, 18 and (0, g, g) with label 0 ask for (5,
+    -1, s), s <= 1, if g > 0.
+    """
     ends = []
     for factor in (1.0, 2.0, 5.0, 20.0):
         X = np.array([[3.0, -1.0, 0.0], [4.0, 2.0, 0.0], [0.0, factor, factor]])
@@ -131,7 +135,9 @@ def test_an_example_of_vardi_and_shamir_has_one_set_of_fits_and_many_limits():
 
 @pytest.mark.parametrize(("fast", "slow"), [(0.05, 10.0), (1.0, 1.0), (1.01, 1.0)])
 def test_where_the_third_point_is_off_at_first_it_stays_off(fast, slow):
-    """fast^2 < height kappa slow^2, whichever of the two points is the longer one: the limit is (1, height, 0)."""
+    """fast^2 < height kappa slow^2, whichever of the two points is the longer one: the
+    limit is (1, height, 0).
+    """
     height, kappa = 2.0, 0.52
     assert fast**2 < height * kappa * slow**2
     X = np.array([[fast, 0.0, 0.0], [0.0, slow, 0.0], [1.0, -kappa, 0.5]])

@@ -62,7 +62,9 @@ def test_two_neurons_attain_the_least_variation_norm():
 
 
 def test_no_direction_violates_the_dual_certificate():
-    """c_i = h_i / (|h_+| |x_i|) for positive labels, with the other sign for negative ones: |c.relu(X u)| <= 1."""
+    """c_i = h_i / (|h_+| |x_i|) for positive labels, with the other sign for negative
+    ones: |c.relu(X u)| <= 1.
+    """
     X, y = orthogonal()
     lengths = X.norm(dim=1)
     h = y / lengths

@@ -12,7 +12,9 @@ from tests.oracles.scalings import FACTORS, few
 
 @pytest.mark.parametrize("depth", [2, 3, 4, 7])
 def test_the_law_solves_its_equation(depth):
-    """d sigma/dt = (2/3) k sigma^(-1 - 2/k), integrated numerically from the law at t = 1 to t = 1e6."""
+    """d sigma/dt = (2/3) k sigma^(-1 - 2/k), integrated numerically from the law at t =
+    1 to t = 1e6.
+    """
     run = solve_ivp(
         lambda s, y: np.exp(s) * 2 / 3 * depth * y ** (-1 - 2 / depth),
         (0, math.log(1e6)),
@@ -31,7 +33,9 @@ def test_exponents_of_three_depths():
 
 @pytest.mark.parametrize("depth", [3, 4, 6])
 def test_the_second_singular_value_follows_from_the_first(depth):
-    """d sigma_2/dt = -(2/3) k sigma_2^(2 - 2/k) / W_11: its slope at large t, less that of W_11."""
+    """d sigma_2/dt = -(2/3) k sigma_2^(2 - 2/k) / W_11: its slope at large t, less that
+    of W_11.
+    """
     power = 2 - 2 / depth
     run = solve_ivp(
         lambda s, x: [
@@ -80,7 +84,9 @@ def of_positive_determinant(w12, w21, w22, beyond):
     [(0.0711, 0.995, 0.005, 0.0707), (1.92, 0.894, 0.106, 0.05)],
 )
 def test_the_bound_holds_far_from_symmetry(w11, w12, w21, w22):
-    """Here 1/6 < L < 1/3 and W_12 W_21 < (1 - sqrt(3 L / 2))^2, the least product of a symmetric matrix."""
+    """Here 1/6 < L < 1/3 and W_12 W_21 < (1 - sqrt(3 L / 2))^2, the least product of a
+    symmetric matrix.
+    """
     misses = ((w12 - 1) ** 2 + (w21 - 1) ** 2) / 3
     assert 1 / 6 < misses < 1 / 3
     assert w12 * w21 < (1 - math.sqrt(1.5 * misses)) ** 2
@@ -92,7 +98,9 @@ def test_the_bound_holds_far_from_symmetry(w11, w12, w21, w22):
 
 
 def test_the_bound_holds_for_every_loss_below_a_third():
-    """(W_12 - 1, W_21 - 1, W_22) anywhere in the ball of radius 1 in which the loss is below 1/3, its rim included."""
+    """(W_12 - 1, W_21 - 1, W_22) anywhere in the ball of radius 1 in which the loss is
+    below 1/3, its rim included.
+    """
     rng = np.random.default_rng(1107400)
     for draw in rng.uniform(size=(20_000, 3)):
         size, turn = 0.9999 * draw[0] ** 0.1, 2 * math.pi * draw[1]

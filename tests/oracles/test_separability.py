@@ -10,7 +10,9 @@ from ibcore.validation import InvalidInput
 
 
 def by_direction_scan(signed):
-    """The points that some weakly separating direction of the plane puts strictly on their correct side."""
+    """The points that some weakly separating direction of the plane puts strictly on
+    their correct side.
+    """
     angles = torch.linspace(0, 2 * math.pi, 3601, dtype=torch.float64)[:-1]
     margins = torch.stack([angles.cos(), angles.sin()], 1) @ signed.T
     feasible = margins[(margins >= -1e-12).all(1)]

@@ -77,7 +77,9 @@ def test_units_of_the_start_and_of_the_gradient_stretch_time(depth, c, g):
 
 
 def test_the_error_falls_with_the_tolerance_and_the_default_is_a_small_one():
-    """w' = 2 w from 1 to t = 3: an error of the eighth order, at most the tolerance a step."""
+    """w' = 2 w from 1 to t = 3: an error of the eighth order, at most the tolerance a
+    step.
+    """
 
     def error(**options):
         path = end_to_end_flow(lambda W: -np.ones_like(W), [[1.0]], 2, [3.0], **options)

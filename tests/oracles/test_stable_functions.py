@@ -52,7 +52,9 @@ def mean_gradient(model, theta):
 
 
 def test_the_mean_gradient_meets_its_bound_where_the_neurons_are_balanced():
-    """|mean gradient|^2 >= 1 + 2 sum |a w| g, with equality for one side's weight after a rescaling of each neuron."""
+    """|mean gradient|^2 >= 1 + 2 sum |a w| g, with equality for one side's weight after
+    a rescaling of each neuron.
+    """
     x = torch.rand(4, 6, generator=generator(), dtype=torch.float64) * 2 - 1
     model = Network(x[..., None], (5,), "relu")
     theta = model.initial(4, generator(2))

@@ -31,7 +31,10 @@ def test_it_lies_between_the_sparsity_and_the_dimension():
 
 @pytest.mark.parametrize(("k", "d"), [(1, 50), (5, 100), (10, 200), (20, 400)])
 def test_it_is_below_the_number_of_samples_that_is_known_to_be_enough(k, d):
-    """2 k log(d/k) + 5 k / 4 (Chandrasekaran et al. 2012) bounds the same mean square."""
+    """2 k log(d/k) + 5 k / 4 (Chandrasekaran et al.
+
+    2012) bounds the same mean square.
+    """
     assert sparse_dimension(k, d) < 2 * k * math.log(d / k) + 5 * k / 4
 
 

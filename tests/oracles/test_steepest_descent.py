@@ -28,7 +28,9 @@ def gamma():
 @pytest.mark.parametrize("size", [0.05, 0.5, 3.0])
 @pytest.mark.parametrize("p", [1.0, 2.0, 4.0, math.inf])
 def test_no_steepest_descent_falls_below_its_bound(p, size):
-    """min m >= sum s (gamma - bound) after any steps s, also where steps are long and the bound says little."""
+    """min m >= sum s (gamma - bound) after any steps s, also where steps are long and
+    the bound says little.
+    """
     data = planted_margin(12, 3, 1.0, torch.Generator().manual_seed(1103010))
     radius = torch.linalg.vector_norm(data.X, conjugate(p), dim=1).max()
     pace, stops = decaying(size / float(radius), 0.5), [1, 10, 100, 1000, 3000]
@@ -50,7 +52,9 @@ def test_no_steepest_descent_falls_below_its_bound(p, size):
 
 
 def test_the_bound_counts_the_squares_of_the_steps():
-    """For one example the bound is R^2 sum s^2 / (2 sum s): of second order in the steps, though the gap is zero."""
+    """For one example the bound is R^2 sum s^2 / (2 sum s): of second order in the
+    steps, though the gap is zero.
+    """
     lengths = torch.full((50,), 0.1).double()
     bound = steepest_margin_bound(lengths, torch.tensor(2.0).double(), 1)
     assert float(bound) == pytest.approx(4 * 0.1 / 2)
@@ -65,7 +69,9 @@ def test_gradient_descent_stays_below_the_bound_of_its_loss(k):
 
 
 def test_where_the_bound_of_the_loss_comes_from():
-    """L(u) + |u|^2 / (2 t) for one example of margin gamma and u with the margin log(gamma^2 t)."""
+    """L(u) + |u|^2 / (2 t) for one example of margin gamma and u with the margin
+    log(gamma^2 t).
+    """
     best, time = torch.tensor(0.5).double(), torch.tensor(400.0).double()
     u = math.log(100.0) / 0.5
     exact = math.log1p(math.exp(-0.5 * u)) + u**2 / 800

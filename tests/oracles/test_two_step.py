@@ -1,4 +1,6 @@
-"""Orbits of period two: that they return, what their multipliers are, and how large they are."""
+"""Orbits of period two: that they return, what their multipliers are, and how large
+they are.
+"""
 
 import math
 

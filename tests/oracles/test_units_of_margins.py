@@ -1,4 +1,6 @@
-"""Oracles of margins in the units of their data: laws under scalings, exact answers under other changes."""
+"""Oracles of margins in the units of their data: laws under scalings, exact answers
+under other changes.
+"""
 
 import itertools
 import math
@@ -147,7 +149,9 @@ def test_the_first_hundred_irises():
 
 
 def test_the_rate_belongs_to_the_mean_loss():
-    """Repeating every row leaves the mean loss, and so everything but the dual, the same function."""
+    """Repeating every row leaves the mean loss, and so everything but the dual, the
+    same function.
+    """
     assert max_margin([[1.0], [1.0]], [1, 1]).rate == pytest.approx(1, rel=1e-12)
     for seed in range(5):
         data = planted_margin(10, 3, 0.1, torch.Generator().manual_seed(seed))
@@ -160,7 +164,9 @@ def test_the_rate_belongs_to_the_mean_loss():
 
 
 def test_dependent_support_vectors_carry_the_shares_of_the_flow():
-    """Rows (1, +-1, +-1): by symmetry the flow weighs all four alike, and the remainder falls like 1/t."""
+    """Rows (1, +-1, +-1): by symmetry the flow weighs all four alike, and the remainder
+    falls like 1/t.
+    """
     rows = np.array([[1.0, a, b] for a, b in itertools.product([1, -1], [1, -1])])
     best = max_margin(rows, np.ones(4))
     np.testing.assert_allclose(best.dual, 0.25, rtol=1e-12)

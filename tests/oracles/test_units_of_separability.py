@@ -48,7 +48,9 @@ def test_separability_is_that_of_exact_arithmetic_in_every_binary_unit(data, mor
 @settings(FEW, max_examples=100)
 @given(small_integers(), st.data())
 def test_separability_in_decimal_units_is_never_the_opposite(data, more):
-    """Where the entries are rounded anew, degenerate contradictions may be unresolved, separable data stay so."""
+    """Where the entries are rounded anew, degenerate contradictions may be unresolved,
+    separable data stay so.
+    """
     X, y = data
     rows = more.draw(st.lists(UNITS, min_size=len(X), max_size=len(X)))
     columns = more.draw(st.lists(UNITS, min_size=X.shape[1], max_size=X.shape[1]))
@@ -98,7 +100,9 @@ def test_one_column_in_any_unit(unit):
 
 
 def test_derived_columns_hide_no_overlap():
-    """Standardized dummies add up to a constant only to rounding: neither answer may hang on that."""
+    """Standardized dummies add up to a constant only to rounding: neither answer may
+    hang on that.
+    """
     rng = np.random.default_rng(3)
     dummies = np.eye(5)[rng.integers(0, 5, 300)]
     X = np.c_[

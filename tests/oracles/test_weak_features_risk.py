@@ -59,7 +59,9 @@ def test_without_features_the_risk_is_the_variance_of_a_label_however_few_the_sa
 
 @pytest.mark.parametrize("n", [1, 2, 7])
 def test_without_noise_every_number_of_features_has_the_risk_of_a_random_projection(n):
-    """At v = 0 the risk is |b - P b|^2 for the projection P on the row space, at and beside p = n as elsewhere."""
+    """At v = 0 the risk is |b - P b|^2 for the projection P on the row space, at and
+    beside p = n as elsewhere.
+    """
     repetitions = 4000
     generator = torch.Generator().manual_seed(1104100 + n)
     for p in range(1, n + 5):

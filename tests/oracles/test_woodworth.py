@@ -105,9 +105,11 @@ LATE_SECOND = np.array([[0.8, 0.1], [0.5, 0.9]])
 
 
 def dual_path(signed, alpha, levels):
-    """lambda (K, n) of the flow from u = v = alpha where the soft margin -log sum_i exp(-m_i) reaches `levels`.
+    """lambda (K, n) of the flow from u = v = alpha where the soft margin -log sum_i
+    exp(-m_i) reaches `levels`.
 
-    In the time sum(lambda) the flow is d lambda = softmax(-m), m = 2 alpha^2 A sinh(A^T lambda), for any alpha.
+    In the time sum(lambda) the flow is d lambda = softmax(-m), m = 2 alpha^2 A sinh(A^T
+    lambda), for any alpha.
     """
 
     def state(dual):
@@ -143,7 +145,9 @@ def dual_path(signed, alpha, levels):
 
 
 def l1_shares(signed, alpha, levels):
-    """Shares of the largest l1 margin at `levels` and what is proved of them from the first on, (K,) each."""
+    """Shares of the largest l1 margin at `levels` and what is proved of them from the
+    first on, (K,) each.
+    """
     _, margins, sizes = dual_path(signed, alpha, levels)
     betas = np.linalg.lstsq(signed, margins.T, rcond=None)[0].T
     best = norm_max_margin(signed, np.ones(len(signed)), 1).margin
@@ -170,7 +174,9 @@ def test_the_proved_share_of_the_l1_margin_is_never_missed(alpha):
 
 
 def test_the_l1_limit_is_late_where_alpha_falls_fast():
-    """The direction stays e_1 until log(1/L) is of order alpha^(-15/26), however large log(1/L) / alpha^2 is."""
+    """The direction stays e_1 until log(1/L) is of order alpha^(-15/26), however large
+    log(1/L) / alpha^2 is.
+    """
     edge = 0.5 / (67 / 110)
     reached, proved = l1_shares(LATE_SECOND, 1e-30, [1.0, 1e4, 1e8])
     assert reached[1:] == pytest.approx(edge, abs=1e-6)

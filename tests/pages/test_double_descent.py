@@ -65,7 +65,9 @@ def test_the_claim_on_digits_stands(digits):
 
 
 def test_bar_of_the_risk_is_six_standard_errors():
-    """Three percent of the risk against the spread of one draw over sqrt(1000), where |p - n| >= 10."""
+    """Three percent of the risk against the spread of one draw over sqrt(1000), where
+    |p - n| >= 10.
+    """
     for p in (1, 10, 20, 30, 50, 55, 60, 100):
         used = (p / 100, 1 - p / 100, 0.25)
         bar = 0.03 * weak_features_risk(40, p, *used)
@@ -147,7 +149,9 @@ def test_parts_that_are_off_or_not_known(exact, part, place):
 
 
 def test_spectra_of_other_matrices(exact):
-    """Rows that are not independent: another law; and least eigenvalues of square matrices."""
+    """Rows that are not independent: another law; and least eigenvalues of square
+    matrices.
+    """
     mixed = [values * values.mean() * 1.1 for values in exact.spectra]
     assert falls(judged(dataclasses.replace(exact, spectra=tuple(mixed))).checks) == [6]
     square = exact.spectra[SPECTRA.index(40)][:, 0] * 40
@@ -225,7 +229,9 @@ def test_a_network_without_a_loss_leaves_no_peak():
 
 
 def test_control_risks_what_the_unseen_part_of_the_start_adds(verdicts):
-    """|w_0|^2 (1 - n/p) on top of the formula, for a start w_0 of norm 2 in a random direction."""
+    """|w_0|^2 (1 - n/p) on top of the formula, for a start w_0 of norm 2 in a random
+    direction.
+    """
     stray = verdicts["double-descent-linear"].measured.stray
     assert float(stray.mean()) == pytest.approx(1.019 + 4 * 0.6, rel=0.15)
 
@@ -351,7 +357,9 @@ def test_costs_that_are_off():
 
 
 def test_the_control_survives_with_the_wide_tail():
-    """The same measurement, of the same kind of spectrum, with enough directions in its tail."""
+    """The same measurement, of the same kind of spectrum, with enough directions in its
+    tail.
+    """
     good, last = made_up_interpolants(), benign.KINDS.index("narrow tail")
     noise, signal = good.noise.clone(), good.signal.clone()
     for k, n in enumerate((25, 100)):
@@ -363,7 +371,9 @@ def test_the_control_survives_with_the_wide_tail():
 
 
 def test_the_measured_cost_is_that_of_noisy_fits():
-    """Against weights fitted to labels that are noise, averaged over many draws of the noise."""
+    """Against weights fitted to labels that are noise, averaged over many draws of the
+    noise.
+    """
     posed = benign.problem("power 2", 10)
     cost, signal, misfit = benign.interpolate(
         posed, 1, torch.Generator().manual_seed(4), "cpu"

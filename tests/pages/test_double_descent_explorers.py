@@ -5,13 +5,13 @@ from matplotlib.figure import Figure
 from ibcore.pages.double_descent.explorers import (
     EXPLORER_COUNTS,
     EXPLORER_NOISES,
-    draw_wave,
+    explore_wave,
     wave_fits,
 )
 
 
 def test_explorer_draws_a_frame_and_says_what_it_shows():
-    fig, sentence = draw_wave(12, 0.3)
+    fig, sentence = explore_wave(12, 0.3)
     assert isinstance(fig, Figure)
     assert sentence.startswith("12 features, noise 0.3: just enough")
 

@@ -6,13 +6,13 @@ from ibcore.claims import Setting
 from ibcore.figures import figure
 from ibcore.pages.double_descent.claims import benign_overfitting, double_descent_linear
 from ibcore.pages.double_descent.figures import (
-    draw_feature_error,
-    draw_feature_norm,
-    draw_linear_risk,
-    draw_networks,
-    draw_risk_during_descent,
     plot_benign,
+    plot_feature_error,
+    plot_feature_norm,
+    plot_linear_risk,
+    plot_networks,
     plot_parts,
+    plot_risk_during_descent,
     plot_spectra,
 )
 from ibcore.pages.double_descent.runs import FeatureCurves, NetworkCurves
@@ -34,7 +34,7 @@ def linear():
 
 
 def test_linear_risk_leaves_a_gap_where_the_formula_is_infinite(ax, linear):
-    draw_linear_risk(ax, linear)
+    plot_linear_risk(ax, linear)
     here = linear.counts.tolist().index(40)
     lines = [line for line in ax.lines if len(line.get_xdata()) == len(linear.counts)]
     assert len(lines) == 2
@@ -74,7 +74,7 @@ def test_benign_overfitting_is_drawn_for_every_spectrum(ax):
 
 
 def test_every_curve_has_its_own_color_and_line_style(ax):
-    draw_risk_during_descent(
+    plot_risk_during_descent(
         ax,
         {
             "samples": 40,
@@ -93,19 +93,19 @@ def test_feature_figures_show_one_curve_a_corruption(ax):
     data = FeatureCurves(
         torch.as_tensor(COUNTS), 40, *[shown] * 4, shown[0], shown[..., 0]
     )
-    draw_feature_error(ax, data)
+    plot_feature_error(ax, data)
     assert {text.get_text() for text in ax.texts} >= {
         "clean labels",
         "10% redrawn",
         "20% redrawn",
     }
-    draw_feature_norm(ax, data)
+    plot_feature_norm(ax, data)
     assert ax.get_ylabel() == "norm of the solution"
 
 
 def test_networks_are_drawn_over_their_parameters(ax):
     test, train = torch.ones(3, 8), torch.tensor([[0.8], [0.1], [0.0]])
     widths, parameters = torch.tensor([1, 12, 192]), torch.tensor([18, 216, 3456])
-    draw_networks(ax, NetworkCurves(widths, parameters, 200, train, test, test))
+    plot_networks(ax, NetworkCurves(widths, parameters, 200, train, test, test))
     assert ax.get_xscale() == "log"
     assert {text.get_text() for text in ax.texts} >= {"test", "training"}

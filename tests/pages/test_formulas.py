@@ -1,4 +1,6 @@
-"""Formulas in what a claim says: in LaTeX, between dollar signs, read from the source without running a claim."""
+"""Formulas in what a claim says: in LaTeX, between dollar signs, read from the source
+without running a claim.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def constant_parts(node: ast.JoinedStr) -> list[str]:
 
 
 def arguments(source: str, *names: str) -> list[tuple[int, str]]:
-    """Line and text of the strings that calls in `source` are given as keywords `names`."""
+    """Line and text of the strings that calls in `source` are given as keywords
+    `names`.
+    """
     return [
         one
         for node in ast.walk(ast.parse(source))

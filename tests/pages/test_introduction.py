@@ -106,7 +106,9 @@ def test_errors_apart_from_their_expectation_are_told(polynomials, degree):
 
 
 def test_the_control_of_polynomials_survives_with_few_points(polynomials):
-    """The same measurement with ten points: there degree 8 is worse than degree 3 in nearly all data sets."""
+    """The same measurement with ten points: there degree 8 is worse than degree 3 in
+    nearly all data sets.
+    """
     ratio = polynomials.fits[8].test / polynomials.fits[3].test
     assert page.intro_poly_overfit.judge(polynomials).control.refuted
     for other in (ratio, math.nan * ratio):
@@ -190,7 +192,9 @@ def test_corruption_that_helps_would_be_told(labels):
 
 
 def test_the_control_of_labels_survives_with_many_neurons(labels):
-    """The same measurement of the networks of 128 neurons, which memorize random labels."""
+    """The same measurement of the networks of 128 neurons, which memorize random
+    labels.
+    """
     found = labels.measured
     assert page.intro_random_labels.judge(found).control.refuted
     lost = replace(found.small, train=poisoned(found.small.train))

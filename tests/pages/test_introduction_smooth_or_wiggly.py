@@ -65,7 +65,9 @@ def test_one_broken_network_makes_the_statements_about_all_fall(wiggly):
 
 
 def test_the_wiggly_networks_are_interpolants_of_their_choice(groups):
-    """Built to fit, ten times as rough as the trained ones, and off the data once perturbed."""
+    """Built to fit, ten times as rough as the trained ones, and off the data once
+    perturbed.
+    """
     for one in groups:
         assert float(one.wiggly.built_loss.max()) <= FIT
         assert float((one.wiggly.built_ratio / one.random.ratio).min()) >= 10

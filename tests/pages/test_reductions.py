@@ -1,4 +1,6 @@
-"""What every claim must do with its measurements: reduce them by checks, which keep NaN, and by nothing else."""
+"""What every claim must do with its measurements: reduce them by checks, which keep
+NaN, and by nothing else.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def calls(source: str) -> list[ast.Call]:
 
 
 def is_count(node: ast.expr) -> bool:
-    """A name, a constant, or arithmetic and roundings of such: a size and no measurement."""
+    """A name, a constant, or arithmetic and roundings of such: a size and no
+    measurement.
+    """
     if isinstance(node, ast.BinOp):
         return is_count(node.left) and is_count(node.right)
     if isinstance(node, ast.Call):

@@ -15,7 +15,7 @@ from torch import Tensor
 from ibcore.figures import figure
 from ibcore.models.random_features import draw_fourier
 from ibcore.oracles.least_squares import minimum_norm
-from ibcore.pages.double_descent.figures import draw_fit, draw_risk_marker
+from ibcore.pages.double_descent.figures import plot_fit, plot_risk_marker
 from ibcore.problems.curves import Points, sine_points
 
 POINTS, WAVE_SCALE, WAVE_DRAWS = 12, 0.2, 61
@@ -86,13 +86,13 @@ def _wave_truth() -> Tensor:
     return torch.sin(math.pi * _wave_grid())
 
 
-def draw_wave(features: int, noise: float) -> tuple[Figure, str]:
+def explore_wave(features: int, noise: float) -> tuple[Figure, str]:
     """The fit with `features` random features beside the curve of test errors, and what
     they show.
     """
     fits, k = wave_fits(noise), EXPLORER_COUNTS.index(features)
     fig, (left, right) = figure(2, height=3.0)
-    draw_fit(
+    plot_fit(
         left,
         fits["grid"],
         fits["values"][k],
@@ -100,7 +100,7 @@ def draw_wave(features: int, noise: float) -> tuple[Figure, str]:
         (fits["x"], fits["y"]),
         f"{features} random features",
     )
-    draw_risk_marker(right, EXPLORER_COUNTS, fits["typical"], k, POINTS)
+    plot_risk_marker(right, EXPLORER_COUNTS, fits["typical"], k, POINTS)
     return fig, _wave_sentence(features, noise, fits["own"][k], fits["typical"][k])
 
 

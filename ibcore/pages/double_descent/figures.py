@@ -26,7 +26,7 @@ from ibcore.pages.double_descent.weak import SAMPLES, SPECTRA, both_problems
 Array = NDArray[np.float64]
 
 
-def draw_fit(
+def plot_fit(
     ax: Axes,
     grid: Array,
     values: Array,
@@ -43,7 +43,7 @@ def draw_fit(
     ax.set(xlim=(-1.03, 1.03), ylim=(-2.6, 2.6), xlabel="$x$", title=title)
 
 
-def draw_risk_marker(
+def plot_risk_marker(
     ax: Axes, counts: Sequence[int], risk: Array, current: int, threshold: int
 ) -> None:
     """A risk curve over the number of features, both logarithmic, with a mark at the
@@ -62,7 +62,7 @@ def draw_risk_marker(
     _plain_ticks(ax, (1, 10, 100, 1000))
 
 
-def draw_linear_risk(ax: Axes, measured: WeakRisks) -> None:
+def plot_linear_risk(ax: Axes, measured: WeakRisks) -> None:
     """The risk formula (lines) and the measured risk (marks) for weak features and for
     the strongest first.
     """
@@ -196,7 +196,7 @@ def _finite(values: Array) -> Array:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def draw_risk_during_descent(ax: Axes, data: Mapping[str, Any]) -> None:
+def plot_risk_during_descent(ax: Axes, data: Mapping[str, Any]) -> None:
     """Risk over the number of features after more and more steps of gradient descent,
     and its limit.
     """
@@ -228,7 +228,7 @@ def draw_risk_during_descent(ax: Axes, data: Mapping[str, Any]) -> None:
     _plain_ticks(ax, (), (1, 2, 5, 10, 20, 50))
 
 
-def draw_feature_error(ax: Axes, curves: FeatureCurves) -> None:
+def plot_feature_error(ax: Axes, curves: FeatureCurves) -> None:
     """Test error of random features on digits over their number, for each share of
     redrawn labels.
 
@@ -281,7 +281,7 @@ def draw_feature_error(ax: Axes, curves: FeatureCurves) -> None:
     _plain_ticks(ax, (10, 100, 1000), (0.01, 0.1, 1))
 
 
-def draw_feature_norm(ax: Axes, curves: FeatureCurves) -> None:
+def plot_feature_norm(ax: Axes, curves: FeatureCurves) -> None:
     """Norm of the minimum-norm solution over the number of features."""
     counts = curves.counts.numpy()
     _mark_threshold(ax, curves.samples)
@@ -301,7 +301,7 @@ def draw_feature_norm(ax: Axes, curves: FeatureCurves) -> None:
     _plain_ticks(ax, (10, 100, 1000))
 
 
-def draw_networks(ax: Axes, curves: NetworkCurves) -> None:
+def plot_networks(ax: Axes, curves: NetworkCurves) -> None:
     """Training and test square loss of trained networks over their parameters; a thin
     line a split.
     """

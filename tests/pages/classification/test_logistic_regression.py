@@ -82,7 +82,9 @@ def test_allowance_of_three_points_is_the_logarithm_of_seven():
 @pytest.mark.parametrize("loss", [Logistic(), Exponential()])
 @pytest.mark.parametrize("seed", range(1100301, 1100306))
 def test_smallest_margin_keeps_up_with_the_norm_at_all_times(loss, seed):
-    """min_i m_i >= gamma |w - w(0)| - c with l(-c) the sum of the losses at the start, here not zero."""
+    """min_i m_i >= gamma |w - w(0)| - c with l(-c) the sum of the losses at the start,
+    here not zero.
+    """
     problem = planted_margin(12, 4, 0.1, torch.Generator().manual_seed(seed))
     best = max_margin(problem.X, problem.y)
     start = torch.randn(1, 4, generator=torch.Generator().manual_seed(seed)).double()

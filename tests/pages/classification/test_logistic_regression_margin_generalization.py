@@ -41,7 +41,9 @@ def test_random_labels_leave_nothing_to_learn():
 
 
 def made_up():
-    """Eight data sets whose errors fall with the margin, to 0.1, above the errors of the flow."""
+    """Eight data sets whose errors fall with the margin, to 0.1, above the errors of
+    the flow.
+    """
     margins = torch.linspace(0, 0.95, 12, dtype=torch.float64).repeat(8, 1)
     return Clouds(
         margins=margins,

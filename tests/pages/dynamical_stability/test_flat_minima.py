@@ -195,7 +195,9 @@ def test_inputs_are_whitened_and_are_not():
 
 
 def test_imbalance_along_a_signal():
-    """Of layers that pass three signals on by themselves: each has an imbalance of its own."""
+    """Of layers that pass three signals on by themselves: each has an imbalance of its
+    own.
+    """
     first = torch.diag(torch.tensor([1.0, 2.0, 3.0]).double())[None]
     second = torch.diag(torch.tensor([3.0, 2.0, 1.0]).double())[None]
     layers = [first, 2 * second, second]

@@ -53,7 +53,9 @@ def test_the_starts_interpolate_and_their_kinks_cover_the_interval():
 
 
 def test_the_integral_is_that_of_the_function():
-    """|f''| g summed over the jumps of the slope that a fine grid sees, where no two kinks cancel."""
+    """|f''| g summed over the jumps of the slope that a fine grid sees, where no two
+    kinks cancel.
+    """
     problem = few_splines(1.0)
     positions, jumps = runs.bends(problem.theta)
     for k, x in enumerate(problem.x):
@@ -76,7 +78,9 @@ def test_the_integral_is_that_of_the_function():
 
 
 def page_weight(x, t):
-    """The smaller of P(X < t)^2 E[t - X | X < t] sqrt(1 + E[X | X < t]^2) and its mirror image."""
+    """The smaller of P(X < t)^2 E[t - X | X < t] sqrt(1 + E[X | X < t]^2) and its
+    mirror image.
+    """
     rows = []
     for s in t:
         sides = [x[x < s], x[x > s]]
@@ -234,7 +238,9 @@ def test_vanishing_steps_lead_where_the_convex_program_says():
 
 
 def made_up_ends(**changes):
-    """Ends of 8 data sets at the truth, shifted and centered, with a sharpness of twice the load and more."""
+    """Ends of 8 data sets at the truth, shifted and centered, with a sharpness of twice
+    the load and more.
+    """
     shifted, centered = (
         runs.sparse_sets(range(8), 2, mean, CPU) for mean in (runs.MEAN, 0.0)
     )

@@ -1,4 +1,6 @@
-"""Gradients in inputs and in the first layer: the claim sgd-sobolev on made-up and on trained networks."""
+"""Gradients in inputs and in the first layer: the claim sgd-sobolev on made-up and on
+trained networks.
+"""
 
 import dataclasses
 import math

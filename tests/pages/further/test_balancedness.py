@@ -21,7 +21,9 @@ class TestClaims(UnbrokenConformance):
 
 
 def test_the_control_survives_where_its_assumption_holds(verdicts):
-    """The same measurement with a linear activation in place of tanh: degree 1, biases, one hidden layer."""
+    """The same measurement with a linear activation in place of tanh: degree 1, biases,
+    one hidden layer.
+    """
     found = verdicts["balancedness"].measured
     nets = runs.drawn([1, 2, 3, 4, 5, 6, 7, 8], CPU).relu.with_activation("identity")
     changes = page._smooth_changes(nets)
@@ -36,7 +38,9 @@ def test_the_networks_do_meet_kinks_and_slide(verdicts):
 
 
 def test_weights_of_another_degree_are_not_conserved():
-    """Squared ReLU with the weights of ReLU: the conserved quantity is a matter of the degree."""
+    """Squared ReLU with the weights of ReLU: the conserved quantity is a matter of the
+    degree.
+    """
     nets = runs.drawn([11, 12], CPU).squared
     path = runs.smooth_path(nets, 1e-8, (1.0,))
     W, b = nets.parts(torch.cat([nets.start[None], path]))

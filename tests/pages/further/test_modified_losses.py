@@ -118,7 +118,9 @@ def test_one_kernel_that_is_off_decides():
 
 
 def test_the_control_survives_where_its_assumption_holds(verdicts):
-    """A quarter of eta, and the mean over all orders, in the place of the control's measurement."""
+    """A quarter of eta, and the mean over all orders, in the place of the control's
+    measurement.
+    """
     found = verdicts["modified-loss-gd"].measured
     kept = dataclasses.replace(found, distances=found.distances[[0, 1, 1]])
     assert not page.modified_loss_gd.judge(kept).control.refuted
@@ -131,7 +133,9 @@ def test_the_control_survives_where_its_assumption_holds(verdicts):
 
 
 def test_deviations_from_the_orders_halve_with_the_step(verdicts):
-    """The convergence study behind the bars: between the pairs of steps the deviation falls by a factor of two."""
+    """The convergence study behind the bars: between the pairs of steps the deviation
+    falls by a factor of two.
+    """
     for found, flow, order in (
         (verdicts["modified-loss-gd"].measured, 1, 2),
         (verdicts["modified-loss-sgd"].measured, 2, 3),
@@ -196,7 +200,9 @@ def test_over_a_fixed_time_the_mean_has_order_two():
 
 
 def test_the_imbalance_of_the_product_model():
-    """A step multiplies a^2 - b^2 by 1 - 4 eta^2 r^2 exactly; the modified flow has q' = -4 eta r^2 q."""
+    """A step multiplies a^2 - b^2 by 1 - 4 eta^2 r^2 exactly; the modified flow has q'
+    = -4 eta r^2 q.
+    """
     eta = 0.05
     path = runs.product_descent((1.8, -1.2), eta, 1.0)
     q = path[:, 0].square() - path[:, 1].square()

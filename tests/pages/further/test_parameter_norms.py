@@ -206,7 +206,9 @@ def test_orthogonal_problems_meet_their_condition():
 
 
 def test_the_power_of_the_scale_by_hand():
-    """Labels 3, 4 and -1: neurons that see the first two, the second alone, and (of the other sign) the third."""
+    """Labels 3, 4 and -1: neurons that see the first two, the second alone, and (of the
+    other sign) the third.
+    """
     problem = layers.Orthogonal(
         torch.eye(3).double()[None],
         torch.tensor([[3.0, 4.0, -1.0]]).double(),

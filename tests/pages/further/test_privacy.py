@@ -93,7 +93,9 @@ def test_full_rank_leaves_no_twin(pair):
 
 
 def test_the_attack_reads_nothing_but_the_parameters(pair):
-    """Other data, held-out points and labels in the hands of the judge change no candidate."""
+    """Other data, held-out points and labels in the hands of the judge change no
+    candidate.
+    """
     problem, theta = pair
     blind = dataclasses.replace(
         problem, inputs=problem.inputs * 0, held=problem.held * 0, signs=-problem.signs

@@ -124,7 +124,9 @@ def sets_of(seeds, n, d, *, exactly=False):
 
 
 def test_the_control_could_come_out_the_other_way(measured):
-    """With the true labels the same measurement flips all points, and nothing is refuted."""
+    """With the true labels the same measurement flips all points, and nothing is
+    refuted.
+    """
     assert page._shuffled_control(measured.shuffled).refuted
     sets, _, _ = sets_of(range(50, 58), 20, 400)
     small = torch.full((8,), 0.1).double()
@@ -174,7 +176,10 @@ def test_the_start_has_the_variance_of_the_default():
 
 
 def test_shorter_steps_lead_to_the_same_norms():
-    """Of first order: errors fall with the step. `log_time.flow`, in a minute, gives the same to 6e-4 at L = e^-20."""
+    """Of first order: errors fall with the step.
+
+    `log_time.flow`, in a minute, gives the same to 6e-4 at L = e^-20.
+    """
     sets, _, _ = sets_of([1, 2], 6, 60)
     theta = runs.start(sets, [5, 6], torch.ones(2).double())
     norms = []

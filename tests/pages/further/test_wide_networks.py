@@ -58,7 +58,9 @@ def test_the_control_of_the_kernel_survives_where_the_first_layer_is_wide(verdic
 
 
 def test_the_control_of_training_survives_where_the_first_layer_is_wide(verdicts):
-    """Two hidden layers of equal width in place of a first one of 16 neurons, from width 16 to 256."""
+    """Two hidden layers of equal width in place of a first one of 16 neurons, from
+    width 16 to 256.
+    """
     found = verdicts["wide-net-linearized"].measured
     sets = runs.drawn(list(range(16)), CPU)
     wide = training.flow_gaps(

@@ -19,7 +19,7 @@ def test_all_sentences_differ_and_say_what_theory_says():
     assert all(len(fig.axes) == 2 for fig, _ in frames.values())
     together = [sentence for sentence in sentences if "All five" in sentence]
     assert len(together) == 15
-    for kind in ("four hidden neurons", "u · Ru - v · Rv"):
+    for kind in ("four hidden neurons", "u · Tu - v · Tv"):
         assert explorers.followed(kind).spread > 0.05
 
 

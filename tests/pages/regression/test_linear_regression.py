@@ -67,7 +67,9 @@ def test_adam_that_fits_where_it_should_not_refutes_nothing():
 
 
 def test_the_control_survives_where_the_steps_stay_in_the_row_space(verdicts):
-    """The same judgment of heavy ball, whose momentum has one scale for all coordinates."""
+    """The same judgment of heavy ball, whose momentum has one scale for all
+    coordinates.
+    """
     found = verdicts["linreg-min-distance"].measured
     assert distance._adam_control(found.adam).refuted
     assert not distance._adam_control(found.ends["heavy ball"]).refuted
@@ -82,7 +84,9 @@ def test_sgd_in_another_order_ends_at_the_same_place():
 
 
 def steps_of(data, batch_size, step_size, momentum, passes=3000):
-    """Relative distance to the closest interpolant after `passes` over `data`, one problem, in shuffled order."""
+    """Relative distance to the closest interpolant after `passes` over `data`, one
+    problem, in shuffled order.
+    """
     X, y, n = data.X, data.y, len(data.y)
     run = descend(
         Objective(Linear(X), Square(), y),
@@ -100,7 +104,9 @@ def steps_of(data, batch_size, step_size, momentum, passes=3000):
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.8])
 def test_heavy_ball_converges_up_to_its_limit_and_not_beyond(momentum):
-    """eta < (1 + mu) n / sigma_max^2; 1 percent beyond, the largest root is 1.02 or more and grows for 3000 steps."""
+    """eta < (1 + mu) n / sigma_max^2; 1 percent beyond, the largest root is 1.02 or
+    more and grows for 3000 steps.
+    """
     data = isotropic_interpolation(6, 15, torch.Generator().manual_seed(1105040))
     limit = (1 + momentum) * 6 / float(torch.linalg.matrix_norm(data.X, 2)) ** 2
     assert steps_of(data, 6, 0.99 * limit, momentum) < 1e-10
@@ -153,7 +159,9 @@ def test_own_data_that_cannot_serve_are_refused(change, words):
 
 
 def test_the_least_norm_is_a_share_n_over_d_of_the_norm_of_the_truth():
-    """|X^+ y|^2 / |w*|^2 is the share of w* in a random subspace: Beta(n/2, (d - n)/2), of mean n/d."""
+    """|X^+ y|^2 / |w*|^2 is the share of w* in a random subspace: Beta(n/2, (d - n)/2),
+    of mean n/d.
+    """
     n, d, count = 10, 30, 400
     shares = torch.stack(
         [
@@ -179,7 +187,9 @@ def test_measurements_of_interpolants_are_consistent(verdicts):
 
 
 def test_means_of_random_interpolants_spread_as_the_bar_says(verdicts):
-    """The ratio of one error to its mean spreads by at most 0.12, on 50 fresh points by at most 0.24."""
+    """The ratio of one error to its mean spreads by at most 0.12, on 50 fresh points by
+    at most 0.24.
+    """
     found = verdicts["norm-generalization"].measured
     for values, bar in ((found.errors, 0.13), (found.risks, 0.26)):
         assert bool(((values / found.predicted[..., None]).std(-1) < bar).all())
@@ -229,7 +239,9 @@ def test_one_problem_without_a_number_makes_the_price_fall(verdicts):
 
 
 def test_the_control_survives_where_directions_do_not_know_the_truth(verdicts):
-    """The same measurement with v uniform: norm is paid for, and nothing is turned around."""
+    """The same measurement with v uniform: norm is paid for, and nothing is turned
+    around.
+    """
     found = verdicts["norm-generalization"].measured
     control = page.norm_generalization.judge(
         dataclasses.replace(found, leaning=found.aimless)

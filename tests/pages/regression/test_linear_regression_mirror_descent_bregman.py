@@ -109,7 +109,9 @@ def test_runs_without_a_fit_refute_nothing():
 
 
 def test_the_control_survives_for_mirror_descent_and_nearly_for_short_steps(verdicts):
-    """The natural gradient misses by its steps: half of them leave about half, mirror descent leaves nothing."""
+    """The natural gradient misses by its steps: half of them leave about half, mirror
+    descent leaves nothing.
+    """
     found = verdicts["mirror-descent-bregman"].measured
     run = found.runs[mirror.ENTROPY]
     assert not mirror._natural_control(mirror.relative(run.w, run.best)).refuted
@@ -133,7 +135,9 @@ def test_own_data_are_projected_with_every_potential():
 
 @pytest.mark.parametrize("name", mirror.POTENTIALS)
 def test_projections_do_not_know_of_training(name):
-    """Their certificate alone says that they are right: they fit, and the mirrored move is in the row space."""
+    """Their certificate alone says that they are right: they fit, and the mirrored move
+    is in the row space.
+    """
     one = page.mirror_descent_bregman.problems(SETTING).projections[name]
     fit = one.data.outputs(one.best) - one.data.y
     assert float(fit.norm(dim=-1).max()) < 1e-10

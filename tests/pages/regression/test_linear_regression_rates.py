@@ -90,7 +90,9 @@ def test_one_problem_above_its_bound_makes_the_claim_on_sgd_fall(verdicts):
 
 
 def test_the_control_of_sgd_survives_far_from_the_minimizer(verdicts):
-    """There the first term of the bound is the larger one for long, and nearly all of it at first."""
+    """There the first term of the bound is the larger one for long, and nearly all of
+    it at first.
+    """
     found = verdicts["sgd-convex-rate"].measured
     shares = [
         share.over_bias[:, found.k <= 10].amax(-1) for share in found.far.values()
@@ -127,7 +129,9 @@ def test_runs_descend_the_loss_whose_gap_is_judged(logistic):
 
 
 def test_a_quadratic_in_one_dimension_meets_the_bound_of_descent_within_a_factor_of_e():
-    """f = 2 h^2 w^2 / 2 for inputs h; the share t (1 - t)^(2k) k over t in [0, 1] peaks near 1 / (2 e)."""
+    """f = 2 h^2 w^2 / 2 for inputs h; the share t (1 - t)^(2k) k over t in [0, 1] peaks
+    near 1 / (2 e).
+    """
     shares = []
     for k in (10, 100):
         X = torch.diag(torch.tensor([1.0, (1 / (2 * k)) ** 0.5]).double())[None]

@@ -30,7 +30,8 @@ def deficits(batch: Batch, thetas: Tensor) -> Tensor:
 
 
 def gap_shares(batch: Batch, thetas: Tensor, log_times: Tensor) -> Tensor:
-    """Relative margin gaps of states (K, B, d) over their bound at K late times, (K, B).
+    """Relative margin gaps of states (K, B, d) over their bound at K late times, (K,
+    B).
 
     The bound is log(2^n - 1) / (log t - log n - log(1 + |w_hat|^2 log(t)^2 / 2)); n L,
     which the page subtracts as well, is below rounding at these times.
@@ -50,7 +51,8 @@ def settled(constants: Tensor) -> Check:
         at_most=0.01,
         least=0.9,
         tag="observed",
-        math=r"$\sin\angle \cdot \log t$ constant to 1 %, $\log t$ from $10^3$ to $10^6$",
+        math=r"$\sin\angle \cdot \log t$ constant to 1 %, $\log t$ from $10^3$ to "
+        "$10^6$",
         reason=r"$t^{-\kappa} < e^{-5}$ from the start of the window; the theorem "
         "names no time by which the constant settles",
     )

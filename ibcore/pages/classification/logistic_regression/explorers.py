@@ -27,7 +27,8 @@ POWERS = (0, 1, 2, 3, 5, 10, 30, 100, 1000, 100_000)
 
 
 def two_clouds() -> Classification:
-    """Sixteen points whose max-margin direction is (1, 1), unlike their mean difference.
+    """Sixteen points whose max-margin direction is (1, 1), unlike their mean
+    difference.
 
     The support vectors are (-1/2, 5/2), (3/2, 1/2) and their opposites, with dual
     variables 1 to 3, so that the angle falls like 0.55 / log t.

@@ -74,7 +74,9 @@ def _numbers(values: list[float]) -> Tensor:
 
 @dataclass(frozen=True)
 class Problems:
-    """Batches of several shapes, and how many draws settle too slowly and were rejected."""
+    """Batches of several shapes, and how many draws settle too slowly and were
+    rejected.
+    """
 
     batches: tuple[Batch, ...]
     rejected: int
@@ -140,7 +142,8 @@ def own_problem(setting: Setting, X: object, y: object) -> Problems:
 
 
 def follow(signed: Tensor, loss: TailLoss, **options: Any) -> Trajectory:
-    """Gradient flow from w = 0 on signed inputs (B, n, d), by the device's faster method.
+    """Gradient flow from w = 0 on signed inputs (B, n, d), by the device's faster
+    method.
 
     One problem after the other by LSODA on the CPU, all at once by the log-time flow on
     a GPU. The scale-free coordinates of a model of degree 1 are for tails that are

@@ -165,8 +165,8 @@ def _fitted(measured: Interpolants) -> Check:
         tag="derived",
         precision=True,
         reason="rounding of $10^{-16}$ times the condition of the Gram matrix, about "
-        "$n^3$ with eigenvalues $i^{-3}$, with a factor of ten to spare at the "
-        "largest $n$",
+        "$n^3$ with eigenvalues $i^{-3}$, with a factor of ten to spare at the largest "
+        "$n$",
     )
 
 

@@ -25,7 +25,8 @@ from ibcore.pages.double_descent.runs import (
 class DigitSizes:
     """What is to be fitted and trained; the digits are drawn with the features.
 
-    train: digits for training.      counts: of features.      widths, steps: of networks.
+    train: digits for training.      counts: of features.      widths, steps: of
+    networks.
     """
 
     train: int

@@ -136,7 +136,8 @@ def _quadratics(problems: Quadratics) -> tuple[Tensor, Tensor]:
             problems.eigenvalues, problems.basis, problems.start, step, QUADRATIC_STEPS
         )
         missed = torch.linalg.vector_norm(end - expected, dim=-1)
-        growth = max(1.0, abs(1 - 2 * factor)) ** QUADRATIC_STEPS
+        rate = abs(1 - 2 * factor)
+        growth = max(1.0, rate) ** QUADRATIC_STEPS
         errors.append(
             missed / torch.linalg.vector_norm(problems.start, dim=-1) / growth
         )

@@ -1,4 +1,6 @@
-"""Networks that are trained for a time, and how far they are from their limit of infinite width."""
+"""Networks that are trained for a time, and how far they are from their limit of
+infinite width.
+"""
 
 from __future__ import annotations
 

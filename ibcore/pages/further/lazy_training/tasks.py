@@ -57,8 +57,8 @@ def least_movement(over_least: Tensor) -> Check:
         over_least,
         at_least=1.0,
         tag="proved",
-        math="movements $p$ and $q$ of the two layers: $p + q + pq$ over what it is "
-        "at least",
+        math="movements $p$ and $q$ of the two layers: $p + q + pq$ over what it is at "
+        "least",
         reason="the inequality of the page, however the weights were moved",
         repeats=0.3,
     )

@@ -1,4 +1,6 @@
-"""Networks of one input with weight decay: what is drawn, and what training and the programs give."""
+"""Networks of one input with weight decay: what is drawn, and what training and the
+programs give.
+"""
 
 from __future__ import annotations
 

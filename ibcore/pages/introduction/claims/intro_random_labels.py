@@ -50,7 +50,8 @@ class Construction:
 
 @dataclass(frozen=True)
 class Problems:
-    """The same digits with the labels of every level of corruption, and points for the construction.
+    """The same digits with the labels of every level of corruption, and points for the
+    construction.
 
     width: of the networks.
     control_steps: how long a network of four neurons may train.
@@ -162,7 +163,8 @@ def measure_labels(problems: Problems, setting: Setting) -> Labels:
 def memorize(
     setting: Setting, data: Digits, width: int, max_steps: int = MOST_STEPS
 ) -> Memorized:
-    """A 64-width-10 ReLU network by SGD (0.1, momentum 0.9, batches of 100) until it fits its training labels.
+    """A 64-width-10 ReLU network by SGD (0.1, momentum 0.9, batches of 100) until it
+    fits its training labels.
 
     The start of run k and the order of its batches are the same at every corruption.
     """

@@ -1,4 +1,6 @@
-"""Flows of commuting and of other parametrizations beside mirror flow: what is drawn and measured."""
+"""Flows of commuting and of other parametrizations beside mirror flow: what is drawn
+and measured.
+"""
 
 from __future__ import annotations
 

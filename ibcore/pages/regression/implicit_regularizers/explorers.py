@@ -35,7 +35,7 @@ _KINDS: dict[str, Callable[[torch.Generator], Parametrization]] = {
     "u² - v²": lambda _: powers(3, 2, 0.4),
     "one hidden neuron": lambda g: neuron(3, g),
     "four hidden neurons": lambda g: connected(3, 4, 0.4, g),
-    "u · Ru - v · Rv": lambda g: turned(3, 0.1, ANGLE, g),
+    "u · Tu - v · Tv": lambda g: turned(3, 0.1, ANGLE, g),
 }
 PARAMETRIZATIONS = tuple(_KINDS)
 

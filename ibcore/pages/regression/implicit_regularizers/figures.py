@@ -78,7 +78,13 @@ def plot_dual(
     value at the end.
     """
     ax.plot(times, values, color=PALETTE["green"], linestyle="-.", label="$Q(w(t))$")
-    ax.plot(times, dual, color=PALETTE["blue"], linestyle="-", label=r"$D(\nu(t))$")
+    ax.plot(
+        times,
+        dual,
+        color=PALETTE["blue"],
+        linestyle="-",
+        label=r"$\mathcal{D}(\nu(t))$",
+    )
     every = slice(None, None, 4)
     (marks,) = ax.plot(times[every], areas[every], "o", color=PALETTE["orange"])
     marks.set(markersize=5, fillstyle="none", label=r"$2 \int_0^t L$")

@@ -129,7 +129,7 @@ def turned(
     start = torch.full((2 * size,), alpha, dtype=torch.float64)
     known = of_powers(alpha, 2) if angle == 0 else None
     model = SymmetricFactorization(Sensing(signed), 1)
-    return Parametrization("u * Ru - v * Rv", model, size, start, known)
+    return Parametrization("u * Tu - v * Tv", model, size, start, known)
 
 
 def connected(

@@ -225,7 +225,9 @@ def test_a_limit_that_breaks_down_is_a_missing_member():
 
 
 def test_a_loss_that_levels_off_leaves_an_example_behind():
-    """1/(1 + log(1 + e^m)) is not convex: nine examples (1, 0) run away from (-1, 0.1) before it is right."""
+    """1/(1 + log(1 + e^m)) is not convex: nine examples (1, 0) run away from (-1, 0.1)
+    before it is right.
+    """
     rows = np.array([[1.0, 0.0]] * 9 + [[-1.0, 0.1]])
     assert float((rows @ [1.0, 11.0]).min()) > 0
 

@@ -95,7 +95,9 @@ def test_slopes_are_those_of_the_last_three_times(found):
 
 
 def test_the_flow_does_not_approach_the_path_where_support_vectors_do_not_span():
-    """With 20 examples in 40 dimensions the ratio of the angles does not fall; at n = 30, d = 3 it does."""
+    """With 20 examples in 40 dimensions the ratio of the angles does not fall; at n =
+    30, d = 3 it does.
+    """
     setting = Setting("quick", 1103020)
     wide = paths.wide_ratios(setting, 8).median(0).values
     assert float(wide[-1]) >= float(wide[0])
@@ -107,7 +109,9 @@ def test_the_flow_does_not_approach_the_path_where_support_vectors_do_not_span()
 
 @pytest.mark.parametrize("seed", [1103021, 1103022])
 def test_what_is_left_of_the_ratio_is_what_lies_off_the_support_vectors(seed):
-    """The path has no part off their span, so the angles' ratio is |part of w off it| / |part of w off w_hat|."""
+    """The path has no part off their span, so the angles' ratio is |part of w off it| /
+    |part of w off w_hat|.
+    """
     (pair,), _ = draw_solved(
         Setting("quick", seed), 1, "off the span", paths.WIDE, lambda s: s.rate > 0.02
     )

@@ -62,7 +62,9 @@ def test_the_gap_of_the_optimum_is_zero_in_its_own_column():
 
 
 def test_every_kkt_point_of_a_network_is_the_linear_solution():
-    """Build W_1 = phi(a) phi(g)^T and W_2 = phi(phi(a))^T by hand: stationary for p = 3 only if |a| is constant."""
+    """Build W_1 = phi(a) phi(g)^T and W_2 = phi(phi(a))^T by hand: stationary for p = 3
+    only if |a| is constant.
+    """
     sets = runs.Sets.draw([3], 5, 8, (3.0,), CPU)
     solution = sets.solutions[0][0]
     w, dual, signed = solution.primal, solution.dual, sets.signed[0]
@@ -112,7 +114,9 @@ def test_one_column_won_by_another_potential_makes_the_claim_fall():
 
 @pytest.mark.parametrize("orders", [ORDERS[:2], ORDERS[2:]])
 def test_what_is_proved_of_the_gap_holds_at_every_time_and_has_its_order(orders):
-    """Three data sets; between log t = 1e6 and 1e8 the bound falls like |w|_p^-min(1, p - 1)."""
+    """Three data sets; between log t = 1e6 and 1e8 the bound falls like |w|_p^-min(1, p
+    - 1).
+    """
     sets = runs.Sets.draw([1101401, 1101402, 1101403], 10, 10, orders, CPU)
     run = runs.linear_runs(sets, orders, [100.0, 1e3, 1e4, 1e6, 1e8])
     states = runs.split(run.theta, orders)
@@ -131,7 +135,9 @@ def test_what_is_proved_of_the_gap_holds_at_every_time_and_has_its_order(orders)
 
 
 def test_where_the_exponent_is_late_it_still_tends_to_the_derived_one():
-    """The third data set of seed 515005, p = 1.3: a local exponent above -0.5 up to log t = 1e5."""
+    """The third data set of seed 515005, p = 1.3: a local exponent above -0.5 up to log
+    t = 1e5.
+    """
     seeds = Setting("book", 515005).seeds(3, "mirror")
     sets = runs.Sets.draw(seeds[2:], 10, 10, (1.3,), CPU)
     run = runs.linear_runs(sets, (1.3,), [1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10])

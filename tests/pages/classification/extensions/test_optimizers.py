@@ -83,7 +83,9 @@ def test_the_data_in_the_ball_meet_their_conditions():
 
 
 def test_strictness_of_a_single_point():
-    """For x = (2, 1) the l1 optimum (1, 0) has certificate (1, 1/2), the l_inf optimum (1, 1) has (2/3, 1/3)."""
+    """For x = (2, 1) the l1 optimum (1, 0) has certificate (1, 1/2), the l_inf optimum
+    (1, 1) has (2/3, 1/3).
+    """
     data = Classification(torch.tensor([[2.0, 1.0]]).double(), torch.ones(1).double())
     one, infinity = (
         norms.strictness(data.signed, norm_max_margin(data.X, data.y, p))
@@ -100,6 +102,13 @@ def test_weighted_gaps_vanish_at_the_weighted_optimum():
     weighted, l2 = weighted_gaps(rows, rows[:, 0] / scale, scale)
     assert float(weighted) == pytest.approx(0, abs=1e-9)
     assert float(l2) == pytest.approx(1 - 2 / math.sqrt(1.25 * 5))
+
+
+def test_a_coordinate_that_is_always_zero_changes_no_weighted_gap():
+    rows = torch.tensor([[[2.0, 1.0, 0.0]]]).double()
+    scale = torch.tensor([[4.0, 1.0, 0.0]]).double()
+    weighted, _ = weighted_gaps(rows, torch.tensor([[0.5, 1.0, 0.0]]).double(), scale)
+    assert float(weighted) == pytest.approx(0, abs=1e-9)
 
 
 def test_the_control_on_geometry_survives_with_gradients_in_place_of_signs(verdicts):
@@ -150,7 +159,9 @@ def test_the_control_on_epsilon_survives_without_it():
 
 
 def test_with_epsilon_adam_turns_towards_the_l2_margin(verdicts):
-    """Why the control fails: where the gradients are smaller than epsilon, the gap in l2 falls."""
+    """Why the control fails: where the gradients are smaller than epsilon, the gap in
+    l2 falls.
+    """
     gaps = verdicts["adaptive-methods"].measured.gaps[:, 1, :, 1]
     assert bool((gaps[-1] < gaps.amax(0)).all())
 

@@ -163,7 +163,9 @@ def test_adam_with_equal_decays_moves_no_coordinate_by_more_than_its_step_size(b
 
 
 def test_the_speed_limit_needs_beta1_squared_below_beta2():
-    """With beta1^2 > beta2 the first moment forgets more slowly, and Adam passes the limit log(1/beta2) / 2."""
+    """With beta1^2 > beta2 the first moment forgets more slowly, and Adam passes the
+    limit log(1/beta2) / 2.
+    """
     objective = Objective(Linear([[3.0, 1.0]]), Exponential())
     speeds = []
     for beta1 in (0.5, 0.9):

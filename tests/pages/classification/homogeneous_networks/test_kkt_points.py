@@ -196,7 +196,9 @@ def test_angles_of_vectors_of_any_length():
 
 
 def test_the_rise_of_the_smoothed_margin_is_that_of_the_angle_and_of_the_spread():
-    """d log gamma~ = k tan^2 d log rho + H / (Lambda + H) d log Lambda, H the entropy of the softmax."""
+    """d log gamma~ = k tan^2 d log rho + H / (Lambda + H) d log Lambda, H the entropy
+    of the softmax.
+    """
     networks = drawn(1102101)
     run, fitted = runs.followed(networks, log_loss=list(runs.DEPTHS))
     assert bool(fitted.all())

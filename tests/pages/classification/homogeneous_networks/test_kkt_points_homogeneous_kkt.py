@@ -1,4 +1,6 @@
-"""What the claim homogeneous-kkt measures of single networks, and its judgment of made-up measurements."""
+"""What the claim homogeneous-kkt measures of single networks, and its judgment of
+made-up measurements.
+"""
 
 import math
 from dataclasses import replace
@@ -14,11 +16,7 @@ from ibcore.dynamics.paces import constant
 from ibcore.losses import Exponential
 from ibcore.models.activations import LeakyReLU, SquaredReLU
 from ibcore.models.homogeneous import joined
-from ibcore.pages.classification.homogeneous_networks.kkt_points.bars import CLARKE
-from ibcore.pages.classification.homogeneous_networks.kkt_points.claims import (
-    homogeneous_kkt,
-)
-from ibcore.pages.classification.homogeneous_networks.kkt_points.claims.homogeneous_kkt import (
+from ibcore.pages.classification.homogeneous_networks.kkt_points.annealing import (
     ARC,
     SIGN_STEP,
     SIGN_STEPS,
@@ -28,6 +26,10 @@ from ibcore.pages.classification.homogeneous_networks.kkt_points.claims.homogene
     kinked_paths,
     sign_descent,
     smooth_path,
+)
+from ibcore.pages.classification.homogeneous_networks.kkt_points.bars import CLARKE
+from ibcore.pages.classification.homogeneous_networks.kkt_points.claims import (
+    homogeneous_kkt,
 )
 from ibcore.pages.classification.homogeneous_networks.kkt_points.networks import (
     LARGE,
@@ -133,7 +135,9 @@ def drawn(seed, draws=8, activation=None):
 
 
 def test_sign_descent_is_not_refuted_where_descent_is_that_of_the_gradient():
-    """The control changes the norm of the descent and nothing else; in the Euclidean norm it survives."""
+    """The control changes the norm of the descent and nothing else; in the Euclidean
+    norm it survives.
+    """
     networks = drawn(1102105)
     length = SIGN_STEP * networks.theta.shape[1] ** 0.5
     theta = descend(
@@ -162,7 +166,9 @@ def test_paths_of_the_flow_with_kinks_move_less_with_shorter_steps():
 
 
 def test_annealing_ends_elsewhere_than_the_flow():
-    """On eight squared ReLU networks of another seed the flow at log L = -1e10 was 2 to 39 degrees away."""
+    """On eight squared ReLU networks of another seed the flow at log L = -1e10 was 2 to
+    39 degrees away.
+    """
     networks = drawn(1102102)
     run, _ = followed(networks, log_loss=[-1e2, -1e10])
     end = annealed(networks, steps=1500, finest=3e-5).direction

@@ -1,4 +1,6 @@
-"""What the claim homogeneous-rates measures of single networks, and its judgment of made-up measurements."""
+"""What the claim homogeneous-rates measures of single networks, and its judgment of
+made-up measurements.
+"""
 
 import math
 from dataclasses import replace
@@ -92,7 +94,9 @@ def test_networks_that_do_not_fit_may_be_few():
 
 @pytest.mark.parametrize("activation", [LeakyReLU(1.0), SquaredReLU()])
 def test_a_flow_with_a_faster_layer_has_its_own_constant(activation):
-    """With equal speeds the control survives, and the constant of a faster layer is missed."""
+    """With equal speeds the control survives, and the constant of a faster layer is
+    missed.
+    """
     setting = Setting("quick", 1102107)
     networks = draw_networks(setting, 8, "any", activation, SMALL)
     k = networks.degree
@@ -105,7 +109,9 @@ def test_a_flow_with_a_faster_layer_has_its_own_constant(activation):
 
 @pytest.mark.parametrize("k", [1, 2])
 def test_the_bound_on_the_time_is_nearly_met_by_one_weight_on_one_example(k):
-    """f = w^k on one example: with depth = log(1 / L) the time is exp(depth), and Ei(depth) / 4 for k = 2."""
+    """f = w^k on one example: with depth = log(1 / L) the time is exp(depth), and
+    Ei(depth) / 4 for k = 2.
+    """
     depth = torch.tensor([20.0, 25.0, 40.0, 300.0, 600.0], dtype=torch.float64)
     clock = torch.exp(depth) if k == 1 else torch.from_numpy(expi(depth.numpy())) / 4
     run = SimpleNamespace(

@@ -1,4 +1,6 @@
-"""What the claim nonhomogeneous-open measures of single sums, and its judgment of made-up measurements."""
+"""What the claim nonhomogeneous-open measures of single sums, and its judgment of
+made-up measurements.
+"""
 
 import math
 from dataclasses import replace
@@ -84,7 +86,9 @@ def test_sums_that_break_down_refute_nothing():
 
 
 def test_the_control_survives_where_the_parts_have_different_degrees():
-    """The same first part, two linear layers, beside a network of degree 3 in place of 2."""
+    """The same first part, two linear layers, beside a network of degree 3 in place of
+    2.
+    """
     setting = Setting("quick", 1102116)
     for activation, refuted in ((LeakyReLU(1.0), True), (SquaredReLU(), False)):
         parts, lost = followed_sums("", with_network(setting, 8, activation))

@@ -1,4 +1,6 @@
-"""What the claim normalized-margin-monotone measures of single networks, and its judgment of made-up measurements."""
+"""What the claim normalized-margin-monotone measures of single networks, and its
+judgment of made-up measurements.
+"""
 
 import math
 from dataclasses import replace

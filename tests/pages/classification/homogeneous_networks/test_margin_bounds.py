@@ -43,7 +43,9 @@ def test_every_network_comes_down_to_every_loss_and_fits_what_it_must(margins):
 
 
 def made_up(depth, *, deeper=2.0, leading=10.0, again=1.0):
-    """Runs in which margins are 1 for true labels, and for random ones 1/4 at the comparison, `deeper` below it."""
+    """Runs in which margins are 1 for true labels, and for random ones 1/4 at the
+    comparison, `deeper` below it.
+    """
     margins = torch.ones(3, 8, 3, 20, dtype=torch.float64)
     margins[:, :, 1] = again
     margins[AT, :, 2], margins[AT + 1, :, 2] = 0.25, deeper
@@ -54,7 +56,9 @@ def made_up(depth, *, deeper=2.0, leading=10.0, again=1.0):
 
 
 def growth(*, norms=0.2, error=-0.6):
-    """Complexities and errors that are powers of the number of examples, with a leading term that follows."""
+    """Complexities and errors that are powers of the number of examples, with a leading
+    term that follows.
+    """
     sizes = torch.tensor([75, 300]).double()
     complexity = (sizes**norms)[:, None].repeat(1, 8)
     leading = complexity / sizes.sqrt()[:, None]
@@ -76,7 +80,10 @@ def test_made_up_runs_are_judged_at_the_level_of_the_comparison():
     assert outcomes(made_up(2), made_up(3)) == ([], True)
     failed, _ = outcomes(made_up(2, deeper=0.9), made_up(3))
     assert failed == [
-        "2 layers: raw margins, true over random labels trained to a tenth of the loss, at most 1"
+        (
+            "2 layers: raw margins, true over random labels trained to a tenth of the "
+            "loss, at most 1"
+        )
     ]
     failed, _ = outcomes(made_up(2), made_up(3, deeper=5.0))
     assert failed == ["3 layers: the same over the spectral complexity at least 2"]
@@ -218,7 +225,9 @@ def test_a_control_without_numbers_refutes_nothing():
 
 
 def test_the_control_survives_with_a_prior_that_is_blind(verdicts):
-    """The same bound with a prior around the start in place of one around the trained weights."""
+    """The same bound with a prior around the start in place of one around the trained
+    weights.
+    """
     random = verdicts["pac-bayes-nonvacuous"].measured.random
     assert not bounded(random_centered=random.bound).control.refuted
     assert bounded(random_centered=random.centered).control.refuted

@@ -2,7 +2,7 @@ import torch
 
 from ibcore.models.network import Network
 from ibcore.pages.classification.homogeneous_networks.margin_bounds.explorers import (
-    draw_margins,
+    explore_at,
     explore_margins,
 )
 from ibcore.pages.classification.homogeneous_networks.margin_bounds.runs import (
@@ -13,7 +13,7 @@ from ibcore.pages.classification.homogeneous_networks.margin_bounds.runs import 
 
 def ratio(random, divisor):
     return float(
-        draw_margins(random, 0.01, divisor)[1].split(" is ")[1].split(" times")[0]
+        explore_at(random, 0.01, divisor)[1].split(" is ")[1].split(" times")[0]
     )
 
 
@@ -23,7 +23,7 @@ def test_raw_margins_change_their_order_with_training_and_normalized_ones_do_not
 
 
 def test_the_picture_has_a_curve_and_a_median_for_each_labeling():
-    figure, sentence = draw_margins(0.01, 0.01, "nothing")
+    figure, sentence = explore_at(0.01, 0.01, "nothing")
     assert len(figure.axes[0].lines) == 4
     assert "divided by nothing" in sentence
     explorer = explore_margins()

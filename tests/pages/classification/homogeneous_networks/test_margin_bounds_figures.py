@@ -2,17 +2,17 @@ import numpy as np
 
 from ibcore.figures import figure
 from ibcore.pages.classification.homogeneous_networks.margin_bounds.figures import (
-    draw_distributions,
-    draw_ratios,
     plot_bounds,
+    plot_distributions,
     plot_growth,
+    plot_ratios,
 )
 
 
 def test_distributions_are_those_of_the_margins():
     values = np.linspace(0, 1, 101)
     fig, ax = figure()
-    draw_distributions(ax, {"true": values, "random": values / 2}, "margin")
+    plot_distributions(ax, {"true": values, "random": values / 2}, "margin")
     fig.canvas.draw()
     medians = [
         float(line.get_xdata()[0]) for line in ax.lines if len(line.get_xdata()) == 1
@@ -22,7 +22,7 @@ def test_distributions_are_those_of_the_margins():
 
 def test_ratios_have_one_row_a_measure():
     fig, ax = figure()
-    draw_ratios(
+    plot_ratios(
         ax,
         [
             ("raw, random", "random", np.array([1.0, 1.2])),

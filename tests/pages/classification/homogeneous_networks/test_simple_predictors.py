@@ -13,15 +13,9 @@ from ibcore.pages.classification.homogeneous_networks.simple_predictors import (
 )
 from ibcore.pages.classification.homogeneous_networks.simple_predictors import runs
 from ibcore.pages.classification.homogeneous_networks.simple_predictors.claims.leaky_linear_teacher import (
-    LARGE,
-    agreement,
     boundary_checks,
-    draw_teachers,
     large_start_control,
-    one_sided,
-    own_teacher,
     run_checks,
-    until_early,
 )
 from ibcore.pages.classification.homogeneous_networks.simple_predictors.claims.leaky_symmetric_max_margin import (
     LEAST_RATE,
@@ -33,6 +27,14 @@ from ibcore.pages.classification.homogeneous_networks.simple_predictors.claims.l
     neuron_checks,
     own_mirrored,
     uneven_control,
+)
+from ibcore.pages.classification.homogeneous_networks.simple_predictors.teachers import (
+    LARGE,
+    agreement,
+    draw_teachers,
+    one_sided,
+    own_teacher,
+    until_early,
 )
 from ibcore.validation import InvalidInput, NotSeparable
 from tests.conformance import UnbrokenConformance, falls
@@ -149,7 +151,9 @@ def test_one_network_that_is_not_aligned_or_broke_down_is_noticed(off):
 
 
 def test_the_theorem_is_asked_of_networks_in_agreement_and_of_broken_ones(verdicts):
-    """Judged as a whole: a network that disagrees is left out, one that broke down is not."""
+    """Judged as a whole: a network that disagrees is left out, one that broke down is
+    not.
+    """
     found = verdicts["leaky-linear-teacher"].measured
     agree, far = ones(8), 0 * ones(8)
     agree[2], far[2] = 0, 1
@@ -195,7 +199,9 @@ def test_agreement_is_that_of_signs_and_labels():
 
 
 def test_sides_are_those_of_opposite_points():
-    """None of the network that the program predicts, NaN of one without numbers, all of an even function."""
+    """None of the network that the program predicts, NaN of one without numbers, all of
+    an even function.
+    """
     teachers = draw_teachers(Setting("quick", 3), seeds=2)
     limit = teachers.limits[0]
     theta = torch.stack([limit.plus] * 10 + [limit.minus] * 10).flatten()

@@ -1,4 +1,6 @@
-"""What the claim kkt-not-optimal measures of single starts, and its judgment of made-up measurements."""
+"""What the claim kkt-not-optimal measures of single starts, and its judgment of made-up
+measurements.
+"""
 
 import math
 from dataclasses import replace

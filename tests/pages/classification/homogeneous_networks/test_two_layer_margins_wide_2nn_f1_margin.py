@@ -1,4 +1,6 @@
-"""What the claim wide-2nn-f1-margin measures of single networks, and its judgment of made-up measurements."""
+"""What the claim wide-2nn-f1-margin measures of single networks, and its judgment of
+made-up measurements.
+"""
 
 import math
 from dataclasses import replace
@@ -33,7 +35,9 @@ def measured():
 
 @pytest.fixture(scope="module")
 def good(measured):
-    """Made-up gaps of eight problems with an exponent of 1/2, all starts good, that fall as predicted."""
+    """Made-up gaps of eight problems with an exponent of 1/2, all starts good, that
+    fall as predicted.
+    """
     rates = torch.full((8,), 0.5, dtype=torch.float64)
     yes = torch.ones(2, 8, dtype=torch.bool)
 
@@ -140,7 +144,9 @@ def test_narrow_networks_are_all_accounted_for(measured):
 
 
 def test_of_the_narrow_networks_that_miss_the_optimum_none_is_left_out(measured):
-    """At seed 0 one of four networks of width 10 never fits, which a bar from width 30 on did not show."""
+    """At seed 0 one of four networks of width 10 never fits, which a bar from width 30
+    on did not show.
+    """
     problems, _ = wide.clusters(Setting("book", 0), 2)
     generator = torch.Generator().manual_seed(1102103)
     nets = wide.batch(problems, [NARROW], 32, generator)

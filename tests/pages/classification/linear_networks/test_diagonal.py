@@ -15,10 +15,12 @@ from ibcore.pages.classification.linear_networks.diagonal.runs import follow
 
 
 def test_a_tiny_start_keeps_the_l1_limit_away_at_any_computable_loss():
-    """Rows (0.8, 0.1) and (0.5, 0.9): from alpha = 1e-10 the direction is e_1 at log(1/L) = 1e4.
+    """Rows (0.8, 0.1) and (0.5, 0.9): from alpha = 1e-10 the direction is e_1 at
+    log(1/L) = 1e4.
 
-    log(1/L) / alpha^2 is 1e24 there. e_1 has the l1 margin 1/2, the best is 67/110. The second coordinate sets in at
-    log(1/L) of order alpha^(-15/26), at 6e5 for alpha = 1e-10.
+    log(1/L) / alpha^2 is 1e24 there. e_1 has the l1 margin 1/2, the best is 67/110. The
+    second coordinate sets in at log(1/L) of order alpha^(-15/26), at 6e5 for alpha =
+    1e-10.
     """
     signed = torch.tensor([[0.8, 0.1], [0.5, 0.9]], dtype=torch.float64)
     model = Diagonal(signed)

@@ -59,7 +59,9 @@ def directions(verdicts):
 
 
 def judged(measured, **changed):
-    """Places of the checks of the direction that fail where the path of depth 3 is changed."""
+    """Places of the checks of the direction that fail where the path of depth 3 is
+    changed.
+    """
     path = replace(measured.paths[3], **changed)
     evidence = page.deep_linear_max_margin.judge(replace(measured, paths={3: path}))
     return falls(evidence.checks)
@@ -118,7 +120,9 @@ def test_the_control_on_the_tail_survives_with_the_exponential_one(verdicts):
 
 
 def test_the_control_on_the_loss_survives_where_it_goes_to_zero():
-    """The same large starts, followed on: that the layers are not of rank one is a matter of the loss."""
+    """The same large starts, followed on: that the layers are not of rank one is a
+    matter of the loss.
+    """
     setting = Setting("quick", 3)
     batch = page.deep_linear_alignment.problems(setting)
     run = large_run(batch, setting, [math.log(0.01), -1e4])
@@ -191,7 +195,9 @@ def test_where_the_support_vectors_do_not_span_the_spanned_rate_would_not_hold(
 
 @pytest.mark.parametrize("depth", [2, 3])
 def test_from_a_balanced_start_the_predictor_follows_its_own_equation(depth):
-    """dw/dt = |w|^(2 - 2/k) (g + (k - 1) (g.u) u), u = w/|w|, integrated by SciPy without any layers."""
+    """dw/dt = |w|^(2 - 2/k) (g + (k - 1) (g.u) u), u = w/|w|, integrated by SciPy
+    without any layers.
+    """
     data = planted_margin(8, 3, 0.1, torch.Generator().manual_seed(4))
     rows = data.signed.numpy()
     model = DeepLinear(data.signed, (4,) * (depth - 1))

@@ -175,7 +175,9 @@ def test_one_point_without_symmetry_does_minimize_the_radial_function():
 
 
 def test_frequencies_that_start_balanced_cannot_change_their_sign():
-    """All c_k are zero for v^ = conj(u^); the output 2 Re beta^_1 is asked to become -1."""
+    """All c_k are zero for v^ = conj(u^); the output 2 Re beta^_1 is asked to become
+    -1.
+    """
     X = torch.fft.irfft(torch.tensor([0, 8, 0, 0, 0], dtype=torch.complex128))[None]
     y = torch.tensor([-1.0], dtype=torch.float64)
     u = torch.randn(

@@ -53,7 +53,8 @@ def test_networks_leave_the_predictions_for_other_scales_and_depths():
 
 @pytest.mark.parametrize(("depth", "alpha"), [(2, 0.1), (2, 1.0), (3, 0.3), (4, 0.5)])
 def test_training_in_the_weights_ascends_the_dual_until_it_fits(depth, alpha):
-    """zeta = h^-1(beta / s) is X^T nu, and G(nu) = nu.y - beta.zeta + Q(beta) rises from 0 to its maximum.
+    """zeta = h^-1(beta / s) is X^T nu, and G(nu) = nu.y - beta.zeta + Q(beta) rises
+    from 0 to its maximum.
 
     The solver's tolerance of 1e-11 a step, over thousands of steps, leaves 1e-7.
     """

@@ -149,7 +149,9 @@ def test_a_data_set_that_breaks_down_takes_nobody_with_it(monkeypatch):
 
 
 def test_a_fall_is_read_from_two_trained_networks():
-    """On the data that the claim draws the power has set in, up to the bend of data that nearly tie."""
+    """On the data that the claim draws the power has set in, up to the bend of data
+    that nearly tie.
+    """
     (case,), _ = Setting("quick", 1295050).draw(
         1, "any", lambda g: networks.with_slack(6, 16, g)
     )

@@ -189,7 +189,9 @@ def test_a_flow_that_did_not_fit_has_no_distance():
 
 
 def approach(verdicts, **changes):
-    """A measurement that follows the path on eight problems, with the first changed at the smallest scale."""
+    """A measurement that follows the path on eight problems, with the first changed at
+    the smallest scale.
+    """
     parts = {
         "scales": torch.tensor([1e-16, 1e-64], dtype=torch.float64),
         "stationarity": torch.full((16,), 1e-8).double(),
@@ -235,7 +237,9 @@ def test_distances_below_the_resolution_are_not_told_apart(verdicts):
 
 
 def errors(changed=0, **changes):
-    """Made-up errors of 32 completions and Gaussian observations; those of the first `changed` are replaced."""
+    """Made-up errors of 32 completions and Gaussian observations; those of the first
+    `changed` are replaced.
+    """
     wide = {
         "nuclear": torch.full((32,), 0.2).double(),
         "gap": torch.full((32,), 1e-7).double(),

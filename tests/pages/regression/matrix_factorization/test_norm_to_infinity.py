@@ -62,7 +62,9 @@ def lopsided(*seeds):
 
 @pytest.mark.parametrize("depth", [2, 3, 4])
 def test_a_bound_that_holds_for_symmetric_matrices_only_is_noticed(depth, monkeypatch):
-    """(1 - sqrt(3 L / 2))^2 / sqrt(3 L), continued beyond L = 1/6, is above W_11 on every path off symmetry."""
+    """(1 - sqrt(3 L / 2))^2 / sqrt(3 L), continued beyond L = 1/6, is above W_11 on
+    every path off symmetry.
+    """
     flows = {depth: runs.off_symmetry(lopsided(*range(1107030, 1107034)), depth)}
     assert page.above_the_bound_off_symmetry(flows).holds
     monkeypatch.setattr(
@@ -128,7 +130,9 @@ def on_the_laws(depth):
 
 
 def judged(**changes):
-    """Places of the checks on made-up flows of depths 2 and 3 that fall when a part of the first flow is changed."""
+    """Places of the checks on made-up flows of depths 2 and 3 that fall when a part of
+    the first flow is changed.
+    """
     groups = {k: on_the_laws(k) for k in (2, 3)}
     for name, (depth, place, factor) in changes.items():
         getattr(groups[depth], name)[0, place] *= factor
@@ -165,7 +169,9 @@ def test_laws_are_judged_flow_by_flow(changes, places):
 
 
 def raw(**changes):
-    """Made-up raw weights of eight flows of depth 2 that end at a finite entry, with one member changed."""
+    """Made-up raw weights of eight flows of depth 2 that end at a finite entry, with
+    one member changed.
+    """
     parts = {
         "entry": torch.full((8, 5), 12.0).double(),
         "loss": torch.full((8, 5), 1e-24).double(),

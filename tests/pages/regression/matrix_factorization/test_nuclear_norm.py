@@ -90,7 +90,9 @@ def divergence(fit, scale):
 
 
 def test_commuting_observations_are_fitted_also_where_only_singular_matrices_fit():
-    """W_11 = 0 and W_22 + 2 W_33 = 2: no positive definite matrix fits, and the loss falls like 1/t^2 only."""
+    """W_11 = 0 and W_22 + 2 W_33 = 2: no positive definite matrix fits, and the loss
+    falls like 1/t^2 only.
+    """
     matrices = torch.stack(
         [torch.diag(torch.tensor(row)) for row in ([1.0, 0.0, 0.0], [0.0, 1.0, 2.0])]
     ).double()
@@ -137,7 +139,9 @@ def test_convex_answers_are_judged_one_by_one(member, wrong, place):
 
 
 def falling(**changes):
-    """Made-up errors that fall by powers of ten, and exponents as predicted, but for `changes` of five problems."""
+    """Made-up errors that fall by powers of ten, and exponents as predicted, but for
+    `changes` of five problems.
+    """
     errors = torch.tensor([0.2, 2e-3, 4e-4, 1e-6, 1e-8]).double().repeat(8, 1)
     ratios = torch.ones(8).double()
     for name, value in changes.items():
@@ -183,7 +187,9 @@ def test_starts_that_end_near_or_do_not_fit_refute_nothing():
 
 
 def test_so_few_observations_leave_room_for_other_semidefinite_matrices():
-    """Where a start of size 0.5 ends fits as well and is positive semidefinite: positivity does not decide."""
+    """Where a start of size 0.5 ends fits as well and is positive semidefinite:
+    positivity does not decide.
+    """
     d = gaussian_observations(
         20, 1, rip.sensed_count(20), torch.Generator().manual_seed(1295030)
     )
@@ -193,7 +199,9 @@ def test_so_few_observations_leave_room_for_other_semidefinite_matrices():
 
 
 def limits(**changes):
-    """Made-up ends of flows on eight commuting problems at three scales, with the first changed at the last scale."""
+    """Made-up ends of flows on eight commuting problems at three scales, with the first
+    changed at the last scale.
+    """
     parts = {
         "certificates": torch.full((8, 3), 1e-11).double(),
         "residual": torch.full((8, 3), 1e-15).double(),
@@ -264,7 +272,9 @@ def test_a_flow_that_ends_early_is_told_and_fails(monkeypatch):
 
 
 def completions(**changes):
-    """Made-up ends from eight starts at three scales; the first start has other eigenvalues at one of them."""
+    """Made-up ends from eight starts at three scales; the first start has other
+    eigenvalues at one of them.
+    """
     second = 0.5 * torch.tensor([1e-1, 1e-12, 1e-14], dtype=torch.float64) ** 0.5
     eigenvalues = torch.zeros(8, 3, 4, dtype=torch.float64)
     eigenvalues[..., 0] = torch.tensor([14.0, 19.9999, 20.0]).double()

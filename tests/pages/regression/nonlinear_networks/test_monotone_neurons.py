@@ -45,7 +45,9 @@ def test_runs_are_judged_by_their_loss_alone_and_counted(verdicts):
 
 
 def nearest_runs(**changes):
-    """Made-up runs of the three activations, all perfect but for `changes` of the first one of softplus."""
+    """Made-up runs of the three activations, all perfect but for `changes` of the first
+    one of softplus.
+    """
     parts = {
         part: torch.full((3, 48), value).double()
         for part, value in (("error", 1e-14), ("loss", 1e-30), ("off_span", 1e-15))

@@ -12,23 +12,25 @@ from ibcore.models.activations import LeakyReLU
 from ibcore.models.neuron import HiddenNeuron
 from ibcore.pages.regression.nonlinear_networks.monotone_neurons import hidden
 from ibcore.pages.regression.nonlinear_networks.monotone_neurons.claims.leaky_one_hidden import (
+    halving_checks,
+    leaky_checks,
+    linear_checks,
+    other_speed,
+    shrinking_check,
+)
+from ibcore.pages.regression.nonlinear_networks.monotone_neurons.runs import (
+    LEAK,
+    draw_neurons,
+)
+from ibcore.pages.regression.nonlinear_networks.monotone_neurons.starts import (
     FASTER,
     IMBALANCES,
     SCALES,
     Fit,
     Shrinking,
-    halving_checks,
-    leaky_checks,
-    linear_checks,
-    other_speed,
     own_starts,
     shrinking,
-    shrinking_check,
     small_starts,
-)
-from ibcore.pages.regression.nonlinear_networks.monotone_neurons.runs import (
-    LEAK,
-    draw_neurons,
 )
 from ibcore.validation import InvalidInput
 from tests.conformance import falls
@@ -37,7 +39,9 @@ SIZES = {"problems": 8, "flows": 2, "imbalances": (-1.0, 1.0), "steps": 4000}
 
 
 def fit(**changes):
-    """Made-up runs of the hidden neuron, all perfect but for `changes` of the first one."""
+    """Made-up runs of the hidden neuron, all perfect but for `changes` of the first
+    one.
+    """
     parts = {part.name: torch.zeros(24).double() for part in dataclasses.fields(Fit)}
     parts["distance"] = torch.ones(24).double()
     parts["converged"] = torch.ones(24, dtype=torch.bool)
@@ -122,7 +126,9 @@ def test_runs_at_another_speed_that_did_not_converge_refute_nothing():
 
 
 def test_another_speed_of_the_outer_weight_conserves_another_imbalance():
-    """With a moving c times as fast a^2/c - |w|^2 is constant along the flow: at small steps it hardly moves."""
+    """With a moving c times as fast a^2/c - |w|^2 is constant along the flow: at small
+    steps it hardly moves.
+    """
     neurons = draw_neurons(Setting("quick", 1295003), 4, "any")
     starts = hidden.Starts.of(neurons, torch.ones(4).double(), hidden.START)
     _, _, run = hidden.descent(starts, 10**5, 0.02, 1e-16, 4.0)
@@ -180,7 +186,9 @@ def test_small_starts_are_balanced_and_of_three_lengths():
 
 
 def test_a_negative_outer_weight_is_the_mirror_image_of_a_positive_one():
-    """For a -> -a, w -> -w: the outputs a sigma(w.x) of the data -y, sigma mirrored; for the identity the same u."""
+    """For a -> -a, w -> -w: the outputs a sigma(w.x) of the data -y, sigma mirrored;
+    for the identity the same u.
+    """
     neurons = draw_neurons(Setting("quick", 4), 3, "any")
     start = hidden.Starts.of(neurons, torch.ones(3).double(), hidden.START).theta
     model = HiddenNeuron(neurons.X, LeakyReLU(1.0))

@@ -48,7 +48,9 @@ def test_unfitted_runs_are_counted(verdicts):
 
 
 def random_runs(**changes):
-    """Made-up runs on random problems, all at the shortest weights but for `changes` of the last one, unfitted."""
+    """Made-up runs on random problems, all at the shortest weights but for `changes` of
+    the last one, unfitted.
+    """
     parts = {
         "ratios": torch.ones(2, 400).double(),
         "distances": torch.zeros(2, 400).double(),
@@ -61,7 +63,9 @@ def random_runs(**changes):
 
 
 def family(**changes):
-    """Made-up members of the family, at their predictions but for `changes` of the first one of N points."""
+    """Made-up members of the family, at their predictions but for `changes` of the
+    first one of N points.
+    """
     turns = {
         count: torch.tensor([[ratio - 0.005] * 4, [ratio] * 4]).double()
         for count, ratio in ((8, 1.565), (16, 1.742), (40, 1.885))

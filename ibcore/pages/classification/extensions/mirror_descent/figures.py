@@ -115,7 +115,7 @@ def plot_table(ax: Axes, gaps: Array, orders: Sequence[float]) -> None:
                 )
     ax.set_xticks(range(len(orders)), [f"{q:g}" for q in orders])
     ax.set_yticks(range(len(orders)), [f"{p:g}" for p in orders])
-    ax.set(xlabel="margin measured in the norm $q$", ylabel="potential $p$")
+    ax.set(xlabel="margin measured in the norm $r$", ylabel="potential $p$")
     ax.grid(visible=False)
 
 
@@ -152,7 +152,7 @@ def plot_decay(
         yscale="log",
         xlim=(times[0], times[-1] * 6),
         xlabel=r"$\log t$",
-        ylabel="$l_p$ margin gap",
+        ylabel="$\\ell_p$ margin gap",
     )
 
 

@@ -1,1 +1,3 @@
-"""Other optimizers on the same data: which limits they share with gradient flow, and which are their own."""
+"""Other optimizers on the same data: which limits they share with gradient flow, and
+which are their own.
+"""

@@ -24,7 +24,8 @@ Solved = tuple[Classification, MaxMargin]
 
 @dataclass(frozen=True)
 class Balls:
-    """B data sets with |x_i| <= 1: signed inputs (B, n, d), w_hat (B, d), gamma (B,), support (B, n).
+    """B data sets with |x_i| <= 1: signed inputs (B, n, d), w_hat (B, d), gamma (B,),
+    support (B, n).
 
     steps: how many every method takes.      rejected: draws that did not meet the
     conditions.

@@ -53,7 +53,8 @@ OPTIMIZERS = (
 
 
 def three_answers() -> Classification:
-    """Fourteen points whose largest margins in l1, l2 and l_inf are at (1, 0), (2, 1) and (1, 1), up to scale.
+    """Fourteen points whose largest margins in l1, l2 and l_inf are at (1, 0), (2, 1)
+    and (1, 1), up to scale.
 
     The points nearest to the line are (2, 1) and its opposite in all three norms.
     """
@@ -76,7 +77,8 @@ def three_answers() -> Classification:
 
 @dataclass(frozen=True)
 class Found:
-    """Parameters (K, M, 2) of M optimizers after K step counts, and the predicted direction of each, (M, 2).
+    """Parameters (K, M, 2) of M optimizers after K step counts, and the predicted
+    direction of each, (M, 2).
 
     For Adam with epsilon this is the direction it takes first; its limit with small
     fixed steps is that of l2.
@@ -91,7 +93,8 @@ class Found:
 @functools.cache
 @threads()
 def directions() -> Found:
-    """All `OPTIMIZERS` on `three_answers` from w = 0 with the exponential loss, after each of `STEPS`.
+    """All `OPTIMIZERS` on `three_answers` from w = 0 with the exponential loss, after
+    each of `STEPS`.
 
     Gradient, coordinate and sign descent and AdaGrad take steps over the loss, Adam
     steps that decay like k^-1/4.
@@ -133,20 +136,24 @@ def _degrees(v: Tensor) -> float:
 
 
 def explore_direction(optimizer: str, steps: int) -> tuple[Figure, str]:
-    """The line and the direction of w that an optimizer has reached, against its predicted limit."""
+    """The line and the direction of w that an optimizer has reached, against its
+    predicted limit.
+    """
     found, data, m = directions(), three_answers(), OPTIMIZERS.index(optimizer)
     w, predicted = found.w[STEPS.index(steps), m], found.predicted[m]
     fig, (left, right) = figure(2, height=3.3)
     plot_points(left, data.X.numpy(), data.y.numpy(), w.numpy(), predicted.numpy())
     plot_unit_balls(right, w.numpy(), [row.numpy() for row in found.optima])
     after = (
-        f", that in the l2 norm, its limit with small fixed steps, at {_degrees(found.optima[1]):.1f}"
+        ", that in the l2 norm, its limit with small fixed steps, at "
+        f"{_degrees(found.optima[1]):.1f}"
         if optimizer == "Adam, epsilon 1e-8"
         else ""
     )
     return fig, (
-        f"{optimizer[0].upper()}{optimizer[1:]} after {steps:,} steps points {_degrees(w):.1f} degrees above the "
-        f"horizontal axis. The largest margin in {_goal(optimizer)} is at {_degrees(predicted):.1f} degrees{after}."
+        f"{optimizer[0].upper()}{optimizer[1:]} after {steps:,} steps points "
+        f"{_degrees(w):.1f} degrees above the horizontal axis. The largest margin in "
+        f"{_goal(optimizer)} is at {_degrees(predicted):.1f} degrees{after}."
     )
 
 

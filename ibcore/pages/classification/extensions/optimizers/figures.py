@@ -20,7 +20,9 @@ _NORMS = (
 
 
 def plot_points(ax: Axes, X: Array, y: Array, found: Array, predicted: Array) -> None:
-    """Points of two classes in the plane, the line of the parameters found, and the predicted line (dashed)."""
+    """Points of two classes in the plane, the line of the parameters found, and the
+    predicted line (dashed).
+    """
     ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
     ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
     for w, color, style, width in (
@@ -45,7 +47,9 @@ def plot_points(ax: Axes, X: Array, y: Array, found: Array, predicted: Array) ->
 
 
 def plot_unit_balls(ax: Axes, found: Array, optima: Sequence[Array]) -> None:
-    """The three unit balls with the max-margin point of each norm on its own, and the ray of the parameters found."""
+    """The three unit balls with the max-margin point of each norm on its own, and the
+    ray of the parameters found.
+    """
     angle = np.linspace(0, 2 * np.pi, 201)
     circle = np.stack([np.cos(angle), np.sin(angle)])
     for p, (color, style, name), best in zip(
@@ -84,7 +88,9 @@ def plot_unit_balls(ax: Axes, found: Array, optima: Sequence[Array]) -> None:
 
 
 def plot_rates(ax: Axes, steps: Array, gaps: Mapping[str, Array]) -> None:
-    """Relative margin gaps (K, B) over the number of steps, one bundle for each schedule, labeled at its end."""
+    """Relative margin gaps (K, B) over the number of steps, one bundle for each
+    schedule, labeled at its end.
+    """
     for (name, bundle), color, style in zip(
         gaps.items(), ("blue", "orange", "red"), ("-", "--", ":"), strict=True
     ):
@@ -118,7 +124,9 @@ def plot_rates(ax: Axes, steps: Array, gaps: Mapping[str, Array]) -> None:
 def plot_norm_gaps(
     axes: Sequence[Axes], steps: Array, gaps: Mapping[str, Array]
 ) -> None:
-    """For each method a panel with its gaps (K, B, 3) in three norms over the number of steps; bar at 1e-3."""
+    """For each method a panel with its gaps (K, B, 3) in three norms over the number of
+    steps; bar at 1e-3.
+    """
     for ax, (method, values) in zip(axes, gaps.items(), strict=True):
         for k, (color, style, name) in enumerate(_NORMS):
             curves = np.clip(values[..., k], 1e-6, None)
@@ -148,7 +156,8 @@ def plot_norm_gaps(
 def plot_distances(
     ax: Axes, names: Sequence[str], early: Array, late: Array, norms: Array
 ) -> None:
-    """Distance to the flow's parameters (M, B) at a tenth of the time and at its end, beside the norm (B,) at the end.
+    """Distance to the flow's parameters (M, B) at a tenth of the time and at its end,
+    beside the norm (B,) at the end.
 
     One row for each of the M methods.
     """

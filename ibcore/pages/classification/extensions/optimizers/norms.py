@@ -64,7 +64,9 @@ class NormProblems:
 
     @classmethod
     def own(cls, setting: Setting, X: object, y: object, *, steps: int) -> NormProblems:
-        """A reader's X (n, d) and y (n,); raises `InvalidInput` and `NotSeparable` as `norm_max_margin` does."""
+        """A reader's X (n, d) and y (n,); raises `InvalidInput` and `NotSeparable` as
+        `norm_max_margin` does.
+        """
         data = Classification(*binary_data(X, y))
         solutions = tuple(norm_max_margin(data.X, data.y, p) for p in NORMS)
         return cls._of([(data, solutions)], setting.device, steps, 0)
@@ -116,7 +118,8 @@ def radius(signed: Tensor, p: float) -> float:
 
 
 def strictness(signed: Tensor, solution: NormMargin) -> tuple[float, float]:
-    """How far an l1 or l_inf solution is from degenerate, in examples and in coordinates; 0 is degenerate.
+    """How far an l1 or l_inf solution is from degenerate, in examples and in
+    coordinates; 0 is degenerate.
 
     Examples: min_i of dual share + slack of the margin. Coordinates, with w and the
     dual certificate g at length 1 in their norms: for l1, min_j of
@@ -131,7 +134,9 @@ def strictness(signed: Tensor, solution: NormMargin) -> tuple[float, float]:
 
 
 def three_optima(data: Classification) -> Solved | None:
-    """The data with their solutions, if they meet the conditions of `NormProblems.draw`."""
+    """The data with their solutions, if they meet the conditions of
+    `NormProblems.draw`.
+    """
     signed = data.signed
     found: dict[float, NormMargin] = {}
     for p in NORMS[::-1]:
@@ -152,7 +157,9 @@ def _strict(signed: Tensor, solution: NormMargin) -> bool:
 
 
 def _differ(signed: Tensor, one: NormMargin, other: NormMargin) -> bool:
-    """Whether either optimum loses `LEAST_DIFFERENCE` of the margin in the other's norm."""
+    """Whether either optimum loses `LEAST_DIFFERENCE` of the margin in the other's
+    norm.
+    """
     return all(
         _lost(signed, mine, its) >= LEAST_DIFFERENCE
         for mine, its in ((one, other), (other, one))
@@ -160,12 +167,16 @@ def _differ(signed: Tensor, one: NormMargin, other: NormMargin) -> bool:
 
 
 def _lost(signed: Tensor, solution: NormMargin, other: NormMargin) -> float:
-    """Relative margin in the norm of `other` that an optimum of another norm gives away."""
+    """Relative margin in the norm of `other` that an optimum of another norm gives
+    away.
+    """
     w = solution.primal
     own = float((signed @ w).min() / torch.linalg.vector_norm(w, other.p))
     return 1 - own / other.margin
 
 
 def own_gaps(gaps: Tensor) -> Tensor:
-    """Of margin gaps (..., 3, B, 3), methods first and norms last: each method's in its own norm, (..., B, 3)."""
+    """Of margin gaps (..., 3, B, 3), methods first and norms last: each method's in its
+    own norm, (..., B, 3).
+    """
     return gaps.diagonal(dim1=-3, dim2=-1)

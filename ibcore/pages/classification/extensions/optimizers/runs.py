@@ -1,4 +1,6 @@
-"""What the claims on optimizers share: margins, stops, and step sizes for blocks of runs."""
+"""What the claims on optimizers share: margins, stops, and step sizes for blocks of
+runs.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def margins(signed: Tensor, w: Tensor) -> Tensor:
 
 
 def last_stops(steps: int, eighths: int) -> list[int]:
-    """Numbers of steps up to `steps`, eight a decade, over the last `eighths` eighths of a decade."""
+    """Numbers of steps up to `steps`, eight a decade, over the last `eighths` eighths
+    of a decade.
+    """
     return np.unique(
         [round(steps * 10 ** (k / 8)) for k in range(-eighths, 1)]
     ).tolist()
@@ -72,7 +76,9 @@ def margin_gaps(
     steps: int,
     over_loss: bool = True,
 ) -> dict[str, float]:
-    """Relative margin gaps in l1, l2 and l_inf of what an optimizer finds on the reader's data from w = 0."""
+    """Relative margin gaps in l1, l2 and l_inf of what an optimizer finds on the
+    reader's data from w = 0.
+    """
     run = descend(
         Objective(Linear(data.signed), Exponential()),
         torch.zeros(1, data.X.shape[1], dtype=data.X.dtype),

@@ -1,4 +1,6 @@
-"""A small network on six points of a circle, watched until its neurons stand where theory says."""
+"""A small network on six points of a circle, watched until its neurons stand where
+theory says.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ _WIDTH, _STEP = 12, 0.02
 
 
 def circle_points() -> tuple[Tensor, Tensor]:
-    """Six points on the unit circle, X (6, 2) and y (6,), which no line through the origin separates."""
+    """Six points on the unit circle, X (6, 2) and y (6,), which no line through the
+    origin separates.
+    """
     angles = torch.deg2rad(torch.tensor(ANGLES, dtype=torch.float64))
     return torch.stack([angles.cos(), angles.sin()], 1), torch.tensor(
         LABELS, dtype=torch.float64
@@ -42,8 +46,9 @@ def circle_points() -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Path:
-    """States of one network at `STAGES` steps and at the end: unit parameters (K, P), growth of log |theta| (K,),
-    least margins on the unit sphere (K,), KKT residuals (K,), with Clarke's slopes for ReLU, and kinks (K,).
+    """States of one network at `STAGES` steps and at the end: unit parameters (K, P),
+    growth of log |theta| (K,), least margins on the unit sphere (K,), KKT residuals
+    (K,), with Clarke's slopes for ReLU, and kinks (K,).
     """
 
     net: TwoLayer
@@ -56,11 +61,13 @@ class Path:
 
 @functools.cache
 def training_path(activation: str) -> Path:
-    """Directions of `sphere_flow` for an activation of `ACTIVATIONS` from one random start.
+    """Directions of `sphere_flow` for an activation of `ACTIVATIONS` from one random
+    start.
 
-    It is gradient flow in the first steps and an annealed maximization of the margin later. The state at a stage is
-    that of a short run with steps of relative length 0.02, settled by shorter steps that add little to |theta|.
-    Raises `InvalidInput` for an unknown activation.
+    It is gradient flow in the first steps and an annealed maximization of the margin
+    later. The state at a stage is that of a short run with steps of relative length
+    0.02, settled by shorter steps that add little to |theta|. Raises `InvalidInput` for
+    an unknown activation.
     """
     phi = ACTIVATIONS[one_of("activation", activation, ACTIVATIONS)]
     X, y = circle_points()
@@ -96,7 +103,9 @@ def training_path(activation: str) -> Path:
 
 
 def _residual(net: TwoLayer, y: Tensor, state: Tensor) -> tuple[float, int]:
-    """KKT residual of a unit vector and the number of kinks; 1 while an example is misclassified."""
+    """KKT residual of a unit vector and the number of kinks; 1 while an example is
+    misclassified.
+    """
     margins = Margins(net, y)
     values = margins.outputs(state[None])[0]
     if not bool((values > 0).all()):
@@ -131,7 +140,7 @@ def explore_training(stage: int, activation: str) -> tuple[Figure, str]:
         else f" {path.kinks[k]} pairs of a neuron and a point are on a kink."
     )
     return fig, (
-        f"{activation}, {stage} steps: all points are correct; the normalized margin is "
-        f"{path.margins[k] / path.margins[-1]:.0%} of its last value, the KKT residual "
-        f"{path.residuals[k]:.2g}.{on_kinks}"
+        f"{activation}, {stage} steps: all points are correct; the normalized margin "
+        f"is {path.margins[k] / path.margins[-1]:.0%} of its last value, the KKT "
+        f"residual {path.residuals[k]:.2g}.{on_kinks}"
     )

@@ -17,9 +17,11 @@ Groups = Mapping[str, Array]
 def plot_neurons(
     ax: Axes, X: Array, y: Array, a: Array, w: Array, *, reach: float = 1.25
 ) -> None:
-    """Points of two classes on a circle, the rays orthogonal to them (kinks), and each neuron along w, of length |a w|.
+    """Points of two classes on a circle, the rays orthogonal to them (kinks), and each
+    neuron along w, of length |a w|.
 
-    Lengths are relative to the largest. Neurons with a > 0 are solid, the others dashed.
+    Lengths are relative to the largest. Neurons with a > 0 are solid, the others
+    dashed.
     """
     for point in X:
         normal = np.array([-point[1], point[0]]) / np.linalg.norm(point)
@@ -55,7 +57,9 @@ def plot_neurons(
 def plot_history(
     ax: Axes, clock: Array, margins: Array, residuals: Array, current: int
 ) -> None:
-    """Normalized margin, relative to its last value, and KKT residual over the growth of log |theta|."""
+    """Normalized margin, relative to its last value, and KKT residual over the growth
+    of log |theta|.
+    """
     ax.plot(clock, margins, color=PALETTE["blue"], linestyle="-")
     ax.plot(clock, residuals, color=PALETTE["red"], linestyle="--")
     for values, color, mark in ((margins, "blue", "o"), (residuals, "red", "D")):
@@ -86,7 +90,9 @@ def plot_history(
 
 
 def plot_residuals(ax: Axes, groups: Groups, bars: Sequence[float]) -> None:
-    """Residuals of groups of networks as dots on a logarithmic axis, with a tick mark at each group's bar."""
+    """Residuals of groups of networks as dots on a logarithmic axis, with a tick mark
+    at each group's bar.
+    """
     _plot_rows(ax, groups, ("green", "blue", "red", "gray"))
     for row, bar in enumerate(bars):
         ax.plot(
@@ -99,7 +105,9 @@ def plot_residuals(ax: Axes, groups: Groups, bars: Sequence[float]) -> None:
 
 
 def plot_apart(ax: Axes, groups: Groups) -> None:
-    """Angles in degrees for each of the named groups, as rows of dots on a logarithmic axis."""
+    """Angles in degrees for each of the named groups, as rows of dots on a logarithmic
+    axis.
+    """
     _plot_rows(ax, groups, ("green", "blue", "gray", "red"))
     ax.set(xlabel="angle, in degrees", xlim=(5e-3, 180))
 
@@ -121,7 +129,9 @@ def _plot_rows(ax: Axes, groups: Groups, colors: Sequence[str]) -> None:
 
 
 def plot_smoothed(ax: Axes, stops: Array, alone: Array, skip: Array) -> None:
-    """Smoothed margins (K, B) alone and beside a linear part, relative to their last, over -log L = -`stops` (K,)."""
+    """Smoothed margins (K, B) alone and beside a linear part, relative to their last,
+    over -log L = -`stops` (K,).
+    """
     families = (
         (alone, "blue", "-", "alone"),
         (skip, "orange", "--", "with a linear part"),
@@ -157,8 +167,9 @@ def plot_products(ax: Axes, log_times: Array, products: Sequence[Array]) -> None
 def plot_alignment(
     ax: Axes, stops: Array, gaps: Array, faster_stops: Array, faster: Array
 ) -> None:
-    """1 - cos of theta and the negative gradient over log(1/L), along gradient flow (K, B) at log L = `stops` (K,), and
-    (S, B) at `faster_stops` (S,) where the output layer learns faster.
+    """1 - cos of theta and the negative gradient over log(1/L), along gradient flow (K,
+    B) at log L = `stops` (K,), and (S, B) at `faster_stops` (S,) where the output layer
+    learns faster.
     """
     ax.plot(-stops, gaps, color=PALETTE["blue"], linestyle="-", linewidth=1.2)
     ax.plot(-faster_stops, faster, color=PALETTE["red"], linestyle="--", linewidth=1.2)
@@ -181,7 +192,9 @@ def plot_alignment(
 
 
 def plot_shares(ax: Axes, stops: Array, families: Groups) -> None:
-    """Share of the first part in the output (K, B), for families of sums, over log(1/L) = -`stops` (K,)."""
+    """Share of the first part in the output (K, B), for families of sums, over log(1/L)
+    = -`stops` (K,).
+    """
     styles = (
         ("blue", "-", (6, 8)),
         ("orange", "--", (-34, -22)),

@@ -40,9 +40,11 @@ DEEP, DEEP_WIDTHS = Shape(4, 6, 10), (10, 10)
 
 @dataclass(frozen=True)
 class Networks:
-    """B networks of one architecture, each on its own data, with random starts theta (B, P).
+    """B networks of one architecture, each on its own data, with random starts theta
+    (B, P).
 
-    degree: k with f(x; c theta) = c^k f(x; theta).      rejected: draws without the condition of `draw_networks`.
+    degree: k with f(x; c theta) = c^k f(x; theta).      rejected: draws without the
+    condition of `draw_networks`.
     """
 
     margins: Margins
@@ -81,9 +83,11 @@ def draw_networks(
     shape: Shape,
     data: Data | None = None,
 ) -> TwoLayers:
-    """Random labels and random starts in which a neuron of the label's sign is active on every example.
+    """Random labels and random starts in which a neuron of the label's sign is active
+    on every example.
 
-    With `data`, inputs (n, d) and labels (n,), all networks are on these, and the shape says the width alone.
+    With `data`, inputs (n, d) and labels (n,), all networks are on these, and the shape
+    says the width alone.
     """
 
     def keep(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor] | None:
@@ -115,17 +119,20 @@ def deep_networks(setting: Setting, draws: int, data: Data | None = None) -> Net
 
 
 def beside_linear(networks: TwoLayers) -> tuple[Sum, Tensor]:
-    """The sum of a linear part and the networks, and the start of the linear part at zero, (B, d)."""
+    """The sum of a linear part and the networks, and the start of the linear part at
+    zero, (B, d).
+    """
     net = networks.net
     model = Sum((Linear(net.inputs), net), (net.features, net.dimension))
     return model, net.inputs.new_zeros(len(net.inputs), net.features)
 
 
 def own_data(X: object, y: object) -> Data:
-    """A reader's X (n, d) and y (n,) in {-1, +1}, scaled to inputs of mean square length 1.
+    """A reader's X (n, d) and y (n,) in {-1, +1}, scaled to inputs of mean square
+    length 1.
 
-    Raises `InvalidInput` for data that no network without biases fits: an input that is zero, or two that point in
-    the same direction and have different labels.
+    Raises `InvalidInput` for data that no network without biases fits: an input that is
+    zero, or two that point in the same direction and have different labels.
     """
     inputs, labels = binary_data(X, y)
     inputs, labels = inputs.double(), labels.double()
@@ -133,21 +140,25 @@ def own_data(X: object, y: object) -> Data:
     if not bool((lengths > 0).all()):
         row = int(lengths.argmin())
         raise InvalidInput(
-            f"row {row} of X is zero, where a network without biases is zero too. Append a column of ones to X."
+            f"row {row} of X is zero, where a network without biases is zero too. "
+            "Append a column of ones to X."
         )
     apart = torch.cdist(inputs / lengths, inputs / lengths)
     clash = (apart < 1e-9) & (labels[:, None] != labels)
     if bool(clash.any()):
         first, second = clash.nonzero()[0].tolist()
         raise InvalidInput(
-            f"rows {first} and {second} of X point in the same direction and have different labels: a network "
-            f"without biases gives them outputs of the same sign. Append a column of ones to X, or drop one."
+            f"rows {first} and {second} of X point in the same direction and have "
+            "different labels: a network without biases gives them outputs of the "
+            "same sign. Append a column of ones to X, or drop one."
         )
     return inputs / lengths.square().mean().sqrt(), labels
 
 
 def architectures(inputs: Tensor) -> Mapping[str, Model]:
-    """Networks on `inputs` (n, d) by name, some of them homogeneous in their parameters."""
+    """Networks on `inputs` (n, d) by name, some of them homogeneous in their
+    parameters.
+    """
     ones = inputs.new_ones(len(inputs), 1)
     two = TwoLayer(inputs, 8, LeakyReLU())
     three = Network(inputs, (8, 8), "relu", biases=False)

@@ -1,4 +1,6 @@
-"""What is left of the KKT conditions in a batch of networks: NaN and a sentence where one has none."""
+"""What is left of the KKT conditions in a batch of networks: NaN and a sentence where
+one has none.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ EVERY = 1e9  # for `active` of `kkt`: all constraints are allowed
 
 @dataclass(frozen=True)
 class SmoothEnds:
-    """Of B networks without kinks: the KKT residual and complementarity, and `tangent_gap`, (B,) each."""
+    """Of B networks without kinks: the KKT residual and complementarity, and
+    `tangent_gap`, (B,) each.
+    """
 
     residual: Tensor
     complementarity: Tensor
@@ -36,7 +40,9 @@ class SmoothEnds:
 
 @dataclass(frozen=True)
 class ClarkeEnds:
-    """Of B ReLU networks, (B,) each, as in `clarke_kkt`: naive is the naive residual, kinks the number of pairs."""
+    """Of B ReLU networks, (B,) each, as in `clarke_kkt`: naive is the naive residual,
+    kinks the number of pairs.
+    """
 
     residual: Tensor
     complementarity: Tensor
@@ -81,7 +87,9 @@ def clarke_ends(
 
 
 def residuals(networks: Networks, theta: Tensor, active: float = 0.01) -> Tensor:
-    """KKT residuals (B,) of parameters (B, P), with the constraints within `active` of the smallest margin."""
+    """KKT residuals (B,) of parameters (B, P), with the constraints within `active` of
+    the smallest margin.
+    """
     values, rows = _linearized(networks, theta)
 
     def measure(b: int) -> list[float]:
@@ -92,7 +100,9 @@ def residuals(networks: Networks, theta: Tensor, active: float = 0.01) -> Tensor
 
 
 def mean_residuals(networks: Networks, run: Trajectory, fitted: Tensor) -> Tensor:
-    """Integral of the squared residual over log |theta|, over its bound, all constraints allowed, for the `fitted`."""
+    """Integral of the squared residual over log |theta|, over its bound, all
+    constraints allowed, for the `fitted`.
+    """
     smoothed, log_norms = log_smoothed(networks, run)
     rise, _ = alignment_bound(smoothed, log_norms, networks.degree)
     squares = torch.stack(
@@ -103,10 +113,11 @@ def mean_residuals(networks: Networks, run: Trajectory, fitted: Tensor) -> Tenso
 
 
 def tangent_gap(values: Tensor, rows: Tensor, degree: int) -> float:
-    """1 minus the least margin of a direction on its own gradients over the largest that any direction has.
+    """1 minus the least margin of a direction on its own gradients over the largest
+    that any direction has.
 
-    By Euler's identity the direction's margins there are k times those of the network, which are `values` (n,),
-    with the gradients `rows` (n, P).
+    By Euler's identity the direction's margins there are k times those of the network,
+    which are `values` (n,), with the gradients `rows` (n, P).
     """
     best = max_margin(rows.cpu(), torch.ones(len(values), dtype=values.dtype))
     return 1 - degree * float(values.min()) / best.margin
@@ -119,7 +130,9 @@ def _linearized(networks: Networks, theta: Tensor) -> tuple[Tensor, Tensor]:
 def _measured(
     measure: Callable[[int], list[float]], count: int, columns: int
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """What `measure` says of each network, (columns, count), and of which it could say nothing, and why."""
+    """What `measure` says of each network, (columns, count), and of which it could say
+    nothing, and why.
+    """
     found, _ = attempt(measure, range(count))
     lost = {b: one.reason for b, one in enumerate(found) if isinstance(one, Breakdown)}
     rows = [[math.nan] * columns if b in lost else one for b, one in enumerate(found)]

@@ -1,4 +1,6 @@
-"""Gradient flow and annealing of the networks of this page, and what is read off their paths."""
+"""Gradient flow and annealing of the networks of this page, and what is read off their
+paths.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,11 @@ FASTER = 2.0  # root of the factor by which the output layer learns faster in co
 
 
 def followed(networks: Networks, **stops: Any) -> tuple[Trajectory, Tensor]:
-    """Gradient flow on the exponential loss, and which networks are below a loss of 1/n at the first stop, (B,).
+    """Gradient flow on the exponential loss, and which networks are below a loss of 1/n
+    at the first stop, (B,).
 
-    The others are stuck above 1/n, and the theorems are silent on them. One that falls below 1/n and does not
-    reach a later stop within `MOST_STEPS` steps has NaN there.
+    The others are stuck above 1/n, and the theorems are silent on them. One that falls
+    below 1/n and does not reach a later stop within `MOST_STEPS` steps has NaN there.
     """
     run = flow(
         networks.margins, Exponential(), networks.theta, max_steps=MOST_STEPS, **stops
@@ -39,7 +42,9 @@ def followed(networks: Networks, **stops: Any) -> tuple[Trajectory, Tensor]:
 def annealed(
     networks: Networks, *, steps: int, finest: float, coarsest: float = 0.05
 ) -> SphereRun:
-    """The direction after a long run of `sphere_flow`, which is not that of gradient flow."""
+    """The direction after a long run of `sphere_flow`, which is not that of gradient
+    flow.
+    """
     return sphere_flow(
         networks.margins,
         networks.theta,
@@ -54,7 +59,9 @@ def annealed(
 def euler_steps(
     networks: Networks, *, arc: float, length: float, recorded: bool = False
 ) -> SphereRun:
-    """Explicit steps of one relative `length` on a path that is `arc` long relative to |theta|, without annealing."""
+    """Explicit steps of one relative `length` on a path that is `arc` long relative to
+    |theta|, without annealing.
+    """
     steps = round(arc / length)
     return sphere_flow(
         networks.margins,
@@ -71,10 +78,12 @@ def euler_steps(
 def faster_output(
     networks: TwoLayers, faster: float, **stops: Any
 ) -> tuple[Trajectory, Tensor]:
-    """A flow in which the output layer learns `faster`^2 times as fast, with its states in the parameters themselves.
+    """A flow in which the output layer learns `faster`^2 times as fast, with its states
+    in the parameters themselves.
 
-    In (a / faster, w) it is gradient flow of a network whose outputs are `faster` times those of (a, w), which is the
-    network on inputs that are longer by faster^(1/q), with q the degree of the activation.
+    In (a / faster, w) it is gradient flow of a network whose outputs are `faster` times
+    those of (a, w), which is the network on inputs that are longer by faster^(1/q),
+    with q the degree of the activation.
     """
     net = networks.net
     longer = TwoLayer(
@@ -104,10 +113,12 @@ def log_smoothed(networks: Networks, run: Trajectory) -> tuple[Tensor, Tensor]:
 def alignment_bound(
     log_smoothed: Tensor, log_norms: Tensor, degree: int
 ) -> tuple[Tensor, Tensor]:
-    """Rise of log smoothed margin (K, B) over k, and of log |theta|, from the first record to the last, (B,) each.
+    """Rise of log smoothed margin (K, B) over k, and of log |theta|, from the first
+    record to the last, (B,) each.
 
-    Their quotient bounds the mean of tan^2 of the angle between theta and -grad L over log |theta| along gradient
-    flow, and so the mean of the squared residual of the KKT conditions.
+    Their quotient bounds the mean of tan^2 of the angle between theta and -grad L over
+    log |theta| along gradient flow, and so the mean of the squared residual of the KKT
+    conditions.
     """
     return (
         (log_smoothed[-1] - log_smoothed[0]) / degree,
@@ -116,7 +127,9 @@ def alignment_bound(
 
 
 def misalignment(theta: Tensor, pull: Tensor) -> Tensor:
-    """1 - cos of the angle between theta and pull (..., P), without cancellation, (...)."""
+    """1 - cos of the angle between theta and pull (..., P), without cancellation,
+    (...).
+    """
     units = [
         v / torch.linalg.vector_norm(v, dim=-1, keepdim=True) for v in (theta, pull)
     ]

@@ -14,7 +14,7 @@ from ibcore.explore import Choice, Explorer, explore
 from ibcore.figures import figure
 from ibcore.models.network import Network
 from ibcore.pages.classification.homogeneous_networks.margin_bounds.figures import (
-    draw_distributions,
+    plot_distributions,
 )
 from ibcore.pages.classification.homogeneous_networks.margin_bounds.runs import (
     he_start,
@@ -48,7 +48,7 @@ def trained() -> tuple[Tensor, dict[str, Tensor]]:
     return watched["margins"], divisors
 
 
-def draw_margins(random: float, true: float, divisor: str) -> tuple[Figure, str]:
+def explore_at(random: float, true: float, divisor: str) -> tuple[Figure, str]:
     """Distributions of margins at the chosen losses of the network on random and of
     that on true labels.
     """
@@ -60,7 +60,7 @@ def draw_margins(random: float, true: float, divisor: str) -> tuple[Figure, str]
     }
     fig, ax = figure(height=3.2)
     label = "margin" if divisor == "nothing" else f"margin divided by {divisor}"
-    draw_distributions(
+    plot_distributions(
         ax, {name: values.numpy() for name, values in chosen.items()}, label
     )
     ratio = float(chosen["true"].median() / chosen["random"].median())
@@ -76,7 +76,7 @@ def explore_margins() -> Explorer:
     loss 0.01.
     """
     return explore(
-        functools.partial(draw_margins, true=0.01),
+        functools.partial(explore_at, true=0.01),
         title="Which network was trained on random labels?",
         random=Choice("Loss reached on random labels", LOSSES, start=3, format="{:g}"),
         divisor=Choice("Divide margins by", list(DIVISORS)),

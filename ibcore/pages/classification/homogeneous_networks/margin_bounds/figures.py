@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 STYLES = {"true": ("blue", "-"), "true again": ("green", "-."), "random": ("red", "--")}
 
 
-def draw_distributions(ax: Axes, margins: Mapping[str, Array], label: str) -> None:
+def plot_distributions(ax: Axes, margins: Mapping[str, Array], label: str) -> None:
     """Share of the examples whose margin is at most a given value, one curve a
     labeling, with its median marked.
     """
@@ -39,7 +39,7 @@ def draw_distributions(ax: Axes, margins: Mapping[str, Array], label: str) -> No
     )
 
 
-def draw_ratios(ax: Axes, ratios: Sequence[tuple[str, str, Array]]) -> None:
+def plot_ratios(ax: Axes, ratios: Sequence[tuple[str, str, Array]]) -> None:
     """Ratios of medians, true labels over another labeling: rows of (text, labeling,
     values), one mark a seed.
     """

@@ -74,5 +74,6 @@ def explore_mirrors(stage: int, length: float) -> tuple[Figure, str]:
     plot_around(right, values.numpy())
     moment = f"at log(1/L) = {stage:,}" if stage else "at the start"
     return fig, (
-        f"Mirror images {length:g} times as long, {moment}: {100 * run.bend(k):.2g} % of the size of f is not linear."
+        f"Mirror images {length:g} times as long, {moment}: {100 * run.bend(k):.2g} % "
+        "of the size of f is not linear."
     )

@@ -55,7 +55,9 @@ _ALONG = math.degrees(math.atan(1 / 4))
 
 @functools.cache
 def walks(size: float) -> tuple[Array, Array, Array]:
-    """For every start of `ANGLES`: angles of both neurons in degrees (K, B, 2), margins (K, B), log(1/L) (K, B)."""
+    """For every start of `ANGLES`: angles of both neurons in degrees (K, B, 2), margins
+    (K, B), log(1/L) (K, B).
+    """
     model = network(shallow_pair(), 2)
     radians = torch.deg2rad(
         torch.tensor([[FIRST, angle] for angle in ANGLES], dtype=torch.float64)

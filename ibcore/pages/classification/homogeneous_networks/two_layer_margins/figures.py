@@ -21,7 +21,9 @@ _STYLES = (
 
 
 def plot_landscape(ax: Axes, first: Array, second: Array, heights: Array) -> None:
-    """Best normalized margin over the angles of the two neurons in degrees: heights (second, first)."""
+    """Best normalized margin over the angles of the two neurons in degrees: heights
+    (second, first).
+    """
     ax.imshow(
         heights,
         origin="lower",
@@ -45,7 +47,9 @@ def plot_landscape(ax: Axes, first: Array, second: Array, heights: Array) -> Non
 def plot_walk(
     ax: Axes, first: Array, second: Array, ends: Sequence[tuple[float, float]]
 ) -> None:
-    """The walk of the two angles from a ring to a diamond, and crosses where the margin is largest."""
+    """The walk of the two angles from a ring to a diamond, and crosses where the margin
+    is largest.
+    """
     ax.plot(*np.array(ends).T, "x", color="white", markersize=9, markeredgewidth=2.5)
     ax.plot(first, second, color=PALETTE["red"], linestyle="-", linewidth=2.2)
     ax.plot(
@@ -80,7 +84,9 @@ def plot_rise(
 
 
 def plot_trap_gaps(ax: Axes, depths: Array, caught: Array, escaped: Array) -> None:
-    """Relative distances (K, B) to 1/4 and to the optimum over log(1/L), with a line of slope -1."""
+    """Relative distances (K, B) to 1/4 and to the optimum over log(1/L), with a line of
+    slope -1.
+    """
     names = ("in the trap, to 1/4", r"one neuron a point, to $\sqrt{17}/8$")
     for gaps, (color, line, _), name in zip(
         (caught, escaped), _STYLES, names, strict=False
@@ -103,7 +109,9 @@ def plot_trap_gaps(ax: Axes, depths: Array, caught: Array, escaped: Array) -> No
 def plot_potential(
     ax: Axes, X: Array, y: Array, dual: Array, directions: Array, masses: Array
 ) -> None:
-    """The dual potential sum_i l_i y_i relu(u.x_i) over the angle of u, the optimal neurons on it, the data below."""
+    """The dual potential sum_i l_i y_i relu(u.x_i) over the angle of u, the optimal
+    neurons on it, the data below.
+    """
     angles = np.linspace(0, 2 * np.pi, 721)
     circle = np.stack([np.cos(angles), np.sin(angles)], -1)
     ax.plot(
@@ -142,7 +150,8 @@ def plot_potential(
 def plot_width_gaps(
     ax: Axes, widths: Sequence[int], gaps: Array, stops: Sequence[float]
 ) -> None:
-    """Gaps to the variation-norm margin (stops, widths, runs) over the width: runs as marks, line of their medians.
+    """Gaps to the variation-norm margin (stops, widths, runs) over the width: runs as
+    marks, line of their medians.
 
     A run without a gap (NaN) has no mark, and the median is that of the others.
     """

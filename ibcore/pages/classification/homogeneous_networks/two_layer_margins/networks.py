@@ -35,7 +35,9 @@ def at_margin_one(model: Margins, theta: Tensor) -> Tensor:
 def pair_starts(
     first: str, second: str, count: int, size: float, generator: torch.Generator
 ) -> Tensor:
-    """Gaussian parameters (count, 6) of two neurons that see the stated points, the first with positive output."""
+    """Gaussian parameters (count, 6) of two neurons that see the stated points, the
+    first with positive output.
+    """
     (a, w), (b, v) = (
         neurons_that_see(sector, count, size, generator) for sector in (first, second)
     )
@@ -45,9 +47,11 @@ def pair_starts(
 def wide_start(
     width: int, count: int, generator: torch.Generator, *, padded: int | None = None
 ) -> Tensor:
-    """Networks (count, P) of `width` neurons with |a_j| = |w_j| = width^-1/2, uniform directions and random signs.
+    """Networks (count, P) of `width` neurons with |a_j| = |w_j| = width^-1/2, uniform
+    directions and random signs.
 
-    With `padded` neurons in all, the rest are zero; they have no gradient and stay zero.
+    With `padded` neurons in all, the rest are zero; they have no gradient and stay
+    zero.
     """
     total = padded or width
     a = torch.zeros(count, total, dtype=torch.float64)
@@ -60,7 +64,8 @@ def wide_start(
 
 
 def covered(X: Tensor, y: Tensor, a: Tensor, w: Tensor) -> Tensor:
-    """Whether every point of X (B, n, 2) with labels y (B, n) is seen by a neuron of the label's sign, (B,).
+    """Whether every point of X (B, n, 2) with labels y (B, n) is seen by a neuron of
+    the label's sign, (B,).
 
     a: (B, m).      w: (B, m, 2).
     """

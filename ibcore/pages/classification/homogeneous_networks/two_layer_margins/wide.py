@@ -1,4 +1,6 @@
-"""Problems in the plane with their certified margin, and batches of networks that are trained on them."""
+"""Problems in the plane with their certified margin, and batches of networks that are
+trained on them.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ TOGETHER = 100  # widths up to this are trained in one batch
 
 @dataclass(frozen=True)
 class Certified:
-    """A problem in the plane with its largest normalized margin over networks of any width."""
+    """A problem in the plane with its largest normalized margin over networks of any
+    width.
+    """
 
     data: Classification
     best: VariationMargin
@@ -48,7 +52,9 @@ class Certified:
 
 @dataclass(frozen=True)
 class Batch:
-    """B networks from starts theta (B, P), on points X (B, n, 2) with labels y (B, n) and largest margins best (B,)."""
+    """B networks from starts theta (B, P), on points X (B, n, 2) with labels y (B, n)
+    and largest margins best (B,).
+    """
 
     X: Tensor
     y: Tensor
@@ -66,7 +72,9 @@ class Batch:
 
 
 def clusters(setting: Setting, count: int) -> tuple[list[Certified], int]:
-    """`count` draws of four clusters with optimal neurons off the kinks, and how many had one within `OFF_KINKS`."""
+    """`count` draws of four clusters with optimal neurons off the kinks, and how many
+    had one within `OFF_KINKS`.
+    """
 
     def keep(generator: torch.Generator) -> Certified | None:
         data = four_clusters(2, generator)
@@ -78,10 +86,11 @@ def clusters(setting: Setting, count: int) -> tuple[list[Certified], int]:
 
 
 def own_points(X: object, y: object) -> Certified:
-    """A reader's points X (n, 2) with labels y (n,) in {-1, +1}, in units of their root mean square length.
+    """A reader's points X (n, 2) with labels y (n,) in {-1, +1}, in units of their root
+    mean square length.
 
-    Raises `InvalidInput` where an optimal neuron is closer than `OFF_KINKS` to its kink, along which the flow would
-    slide.
+    Raises `InvalidInput` where an optimal neuron is closer than `OFF_KINKS` to its
+    kink, along which the flow would slide.
     """
     inputs, labels = (part.double() for part in binary_data(X, y))
     inputs = inputs / inputs.square().sum(1).mean().sqrt()
@@ -89,8 +98,9 @@ def own_points(X: object, y: object) -> Certified:
     apart = best.distance_to_kinks(inputs)
     if apart < OFF_KINKS:
         raise InvalidInput(
-            f"an optimal neuron of these points is {apart:.2g} from its kink at one of them, expected at least "
-            f"{OFF_KINKS:g}: the flow would slide along the kink. Move a point, or leave one out."
+            f"an optimal neuron of these points is {apart:.2g} from its kink at one of "
+            f"them, expected at least {OFF_KINKS:g}: the flow would slide along the "
+            "kink. Move a point, or leave one out."
         )
     return Certified(Classification(inputs, labels), best)
 
@@ -101,7 +111,9 @@ def batch(
     starts: int,
     generator: torch.Generator,
 ) -> Batch:
-    """`starts` networks of each of the `widths` on each problem: all of one width, then all of the next."""
+    """`starts` networks of each of the `widths` on each problem: all of one width, then
+    all of the next.
+    """
     parts = (
         torch.stack([one.data.X for one in problems]),
         torch.stack([one.data.y for one in problems]),
@@ -126,7 +138,9 @@ def groups(widths: Sequence[int]) -> list[list[int]]:
 
 
 def gaps(nets: Batch, stops: Sequence[float], device: torch.device) -> Tensor:
-    """1 - normalized margin over the largest one along the flow, at losses of `stops` (K,), (K, B)."""
+    """1 - normalized margin over the largest one along the flow, at losses of `stops`
+    (K,), (K, B).
+    """
     model = network(Classification(nets.X, nets.y), nets.width, device)
     run = flow(
         model,
@@ -141,7 +155,8 @@ def gaps(nets: Batch, stops: Sequence[float], device: torch.device) -> Tensor:
 
 
 def output_layer_only(problem: Certified, start: Tensor) -> tuple[float, float]:
-    """sin of the angle to the max margin of the fixed features, and the share of the variation-norm margin.
+    """sin of the angle to the max margin of the fixed features, and the share of the
+    variation-norm margin.
 
     start: (1, P).
     """
@@ -156,9 +171,11 @@ def output_layer_only(problem: Certified, start: Tensor) -> tuple[float, float]:
 
 
 def exponents(rates: Tensor, gaps: Tensor) -> Tensor:
-    """Slopes of log |gap| against log log(1/L) from log L = -1e6 to -1e10 over the predicted rates (D,), (..., R).
+    """Slopes of log |gap| against log log(1/L) from log L = -1e6 to -1e10 over the
+    predicted rates (D,), (..., R).
 
-    gaps: (K, ..., R) with R = D * starts runs, at stops of which the last three are those of `STOPS`.
+    gaps: (K, ..., R) with R = D * starts runs, at stops of which the last three are
+    those of `STOPS`.
     """
     decades = math.log(STOPS[-1] / STOPS[-3])
     slopes = -torch.log(gaps[-1].abs() / gaps[-3].abs()) / decades

@@ -115,7 +115,8 @@ def _regions(kinks: Kinks) -> float:
 
 @claim(
     kind="empirical",
-    source="Safran, Vardi and Lee 2022 prove a multiple of r regions (recalled; their constant is not checked)",
+    source="Safran, Vardi and Lee 2022 prove a multiple of r regions (recalled; their "
+    "constant is not checked)",
     statement="A univariate two-layer ReLU network with biases trained on labels with "
     "$r$ sign changes ends with few linear regions between the data points, however "
     "wide it is and however many points there are: at most $2 r$, and $r$ where near "

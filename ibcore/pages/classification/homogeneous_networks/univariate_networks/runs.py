@@ -91,7 +91,8 @@ class TrainedLine(Line):
         return [self.merged(*neuron_kinks(*row), radius) for row in rows]
 
     def misplaced(self) -> Tensor:
-        """Largest distance of a kink of the optimum from one of the networks, in gaps, (W,).
+        """Largest distance of a kink of the optimum from one of the networks, in gaps,
+        (W,).
 
         Of the merged kinks as many as the optimum has, the largest, are compared;
         infinite where a network has fewer kinks.
@@ -170,7 +171,8 @@ def given_points(X: object, y: object) -> Clusters:
     inputs, labels = binary_data(X, y)
     if inputs.shape[1] != 1:
         raise InvalidInput(
-            f"X has {inputs.shape[1]} columns, expected points on a line (n, 1). Choose a column, X[:, [0]]."
+            f"X has {inputs.shape[1]} columns, expected points on a line (n, 1). "
+            "Choose a column, X[:, [0]]."
         )
     order = inputs[:, 0].argsort()
     x, signs = inputs[order, 0].double(), labels[order].double()

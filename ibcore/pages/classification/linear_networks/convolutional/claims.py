@@ -120,9 +120,9 @@ def full_gaps(certificates: Tensor, gaps: Tensor) -> tuple[Check, ...]:
             least=0.75,
             tag="derived",
             math=r"Fourier $\ell_1$ gap at $\log L = -10^{10}$ at most $10^{-3}$",
-            reason=r"$q^{-\kappa} \le 10^{-3}$ for $\kappa \ge 0.3$; starts that "
-            "linger near a saddle are late: 9 % of 192, up to five of the eight on "
-            "one data set",
+            reason=r"$\log(1/L)^{-\kappa} \le 10^{-3}$ for $\kappa \ge 0.3$; starts "
+            "that linger near a saddle are late: 9 % of 192, up to five of the eight "
+            "on one data set",
         ),
         Check.share(
             "gap at log L = -1e10 over gap at -1e6 at most 0.5",

@@ -1,4 +1,6 @@
-"""Linear networks of several depths watched while they turn, and while their layers lose rank."""
+"""Linear networks of several depths watched while they turn, and while their layers
+lose rank.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ LOG_LOSSES = (-4.0, -100.0, -1e6)
 
 
 def leaning_clouds() -> Classification:
-    """Twelve points in the plane with the max-margin direction (1, 0), their mean difference leaning upwards.
+    """Twelve points in the plane with the max-margin direction (1, 0), their mean
+    difference leaning upwards.
 
     The support vectors are (1, 0) and its opposite: they span a line and not the plane.
     """
@@ -49,7 +52,9 @@ def leaning_clouds() -> Classification:
 
 @functools.cache
 def trained(depth: int) -> tuple[DeepLinear, Tensor, MaxMargin]:
-    """A network of `depth` from a start of each of `SCALES` at `LOG_LOSSES`: parameters (K, scales, P)."""
+    """A network of `depth` from a start of each of `SCALES` at `LOG_LOSSES`: parameters
+    (K, scales, P).
+    """
     data = leaning_clouds()
     model = DeepLinear(data.signed, (WIDTH,) * (depth - 1))
     unit = random_start(model, 1, 1.0, torch.Generator().manual_seed(depth))
@@ -81,7 +86,9 @@ def explore_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, 
 
 @threads()
 def degrees_off(depth: int, scale: float, log_loss: float) -> float:
-    """The angle to the max-margin direction in degrees, for values of `DEPTHS`, `SCALES` and `LOG_LOSSES`."""
+    """The angle to the max-margin direction in degrees, for values of `DEPTHS`,
+    `SCALES` and `LOG_LOSSES`.
+    """
     model, thetas, best = trained(depth)
     theta = thetas[LOG_LOSSES.index(log_loss), SCALES.index(scale)]
     sine = sin_angle(model.end_to_end(theta), best.primal)
@@ -90,7 +97,8 @@ def degrees_off(depth: int, scale: float, log_loss: float) -> float:
 
 @threads()
 def compare_routes(depth: int, steps: int) -> list[tuple[str, float, float]]:
-    """Gradient descent and the flow on `leaning_clouds`: name, log L, degrees to the max-margin direction.
+    """Gradient descent and the flow on `leaning_clouds`: name, log L, degrees to the
+    max-margin direction.
 
     Descent takes `steps` steps of size 0.05, the flow goes to log L = -1e10, both from
     the smaller of the explorer's starts.

@@ -21,7 +21,9 @@ _DEPTHS = {
 
 
 def plot_decision(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
-    """Points of two classes in the plane with the decision lines of w (solid) and of the max-margin w (dashed)."""
+    """Points of two classes in the plane with the decision lines of w (solid) and of
+    the max-margin w (dashed).
+    """
     ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
     ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
     for direction, color, style, width in (
@@ -46,7 +48,9 @@ def plot_decision(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
 
 
 def plot_spectra(ax: Axes, spectra: Sequence[Array]) -> None:
-    """Singular values of each hidden layer relative to its largest, one column of marks a layer."""
+    """Singular values of each hidden layer relative to its largest, one column of marks
+    a layer.
+    """
     for j, values in enumerate(spectra, start=1):
         relative = values / values[0]
         ax.plot(
@@ -73,7 +77,9 @@ def plot_laws(
     exponents: Mapping[int, float],
     ylabel: str,
 ) -> None:
-    """Runs (K, B) of several depths over log(1/L), with a thin line of the predicted exponent through the last mark."""
+    """Runs (K, B) of several depths over log(1/L), with a thin line of the predicted
+    exponent through the last mark.
+    """
     for k, y in values.items():
         color, style, mark = _DEPTHS[k]
         x = -log_losses[k]
@@ -115,7 +121,9 @@ def plot_directions(
     log_losses: Mapping[int, Array],
     sines: Mapping[int, Array],
 ) -> None:
-    """Sines (K, B) of each depth where the support vectors span the space (left) and where not (right)."""
+    """Sines (K, B) of each depth where the support vectors span the space (left) and
+    where not (right).
+    """
     marked = np.asarray(spanned, dtype=bool)
     for ax, chosen, title in zip(
         axes, (marked, ~marked), ("support vectors span", "they do not"), strict=True
@@ -138,7 +146,9 @@ def plot_alignment(
     ratios: Mapping[int, Array],
     sines: Mapping[int, Array],
 ) -> None:
-    """sigma_2 / sigma_1 (left) and the sine between adjacent layers (right), (K, B) for each depth."""
+    """sigma_2 / sigma_1 (left) and the sine between adjacent layers (right), (K, B) for
+    each depth.
+    """
     losses = {k: np.asarray(v) for k, v in log_losses.items()}
     for ax, part, power, label in zip(
         axes,

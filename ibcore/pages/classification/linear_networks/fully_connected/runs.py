@@ -1,4 +1,6 @@
-"""Problems of the page on fully connected linear networks, and gradient flow on the layers."""
+"""Problems of the page on fully connected linear networks, and gradient flow on the
+layers.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ Solved = tuple[Classification, MaxMargin]
 
 @dataclass(frozen=True)
 class Batch:
-    """B problems with their max-margin solutions: signed inputs (B, n, d), w_hat (B, d), duals (B, n).
+    """B problems with their max-margin solutions: signed inputs (B, n, d), w_hat (B,
+    d), duals (B, n).
 
     spanned: (B,), whether the support vectors span the input space.
     offsets: (B,), the limit of sin(angle to w_hat) log(1/L) where they do.
@@ -55,7 +58,8 @@ class Batch:
     def draw(
         cls, setting: Setting, each: int, purpose: str, depths: Sequence[int]
     ) -> Batch:
-        """`each` problems whose support vectors span the space, then as many where they do not.
+        """`each` problems whose support vectors span the space, then as many where they
+        do not.
 
         Draws with a point that is distinct by less than `DISTINCT` are rejected: there
         the direction passes through a second law before it settles (derived on the
@@ -88,7 +92,8 @@ class Batch:
         starts: int,
         depths: Sequence[int],
     ) -> Batch:
-        """A reader's X (n, d) and y (n,), over the root mean square of X, for as many `starts`.
+        """A reader's X (n, d) and y (n,), over the root mean square of X, for as many
+        `starts`.
 
         Raises `InvalidInput` for malformed and `NotSeparable` for inseparable ones.
         """
@@ -109,7 +114,8 @@ class Batch:
     ) -> Batch:
         if min(depths) < 1 or max(depths) < 2:
             raise InvalidInput(
-                f"depths are {tuple(depths)}, expected numbers of layers, one of them above 1."
+                f"depths are {tuple(depths)}, expected numbers of layers, one of them "
+                "above 1."
             )
         data, optima = zip(*solved, strict=True)
         signed = torch.stack([one.signed for one in data])
@@ -184,7 +190,8 @@ def follow_on(
     spare: Tensor,
     levels: Sequence[float],
 ) -> Trajectory:
-    """The flow from `theta` (B, P) on; members that broke down before, NaN in `theta`, stay NaN.
+    """The flow from `theta` (B, P) on; members that broke down before, NaN in `theta`,
+    stay NaN.
 
     spare: (B, P), what runs in their place, for the flow refuses NaN.
     """
@@ -211,13 +218,16 @@ def reasons(runs: Mapping[str, Trajectory]) -> tuple[str, ...]:
 
 
 def exponents(log_loss: Tensor, values: Tensor) -> Tensor:
-    """Slopes of log `values` (K, B) against log log(1/L) from log L = -1e7 to -1e10, (B,)."""
+    """Slopes of log `values` (K, B) against log log(1/L) from log L = -1e7 to -1e10,
+    (B,).
+    """
     sizes, late = -log_loss[SETTLED:], values[SETTLED:]
     return slope(sizes.log().T, late.log().T)
 
 
 def corrections(log_loss: Tensor, depth: int, points: int) -> Tensor:
-    """How far depth * exponent may be from its law, (B,), by what the laws leave out where exponents are read off.
+    """How far depth * exponent may be from its law, (B,), by what the laws leave out
+    where exponents are read off.
 
     Relative to sigma_1^2, which grows like M^(2/depth) with M = log 1/L, the imbalances
     count, at most (2 SCALE)^2; relative to M the log n between M and the margins.

@@ -89,7 +89,8 @@ def measure_limits(problems: Problems, setting: Setting) -> Limits:  # noqa: ARG
 
 
 def _remainder_errors(batch: Batch, theta: Tensor, log_time: Tensor) -> Tensor:
-    """Largest error of y_i x_i.rho on the support, (B,), of states (B, d) at `log_time`.
+    """Largest error of y_i x_i.rho on the support, (B,), of states (B, d) at
+    `log_time`.
 
     The remainder rho = w - w_hat log t has to satisfy exp(-y_i x_i.rho) = n alpha_i
     there.
@@ -110,7 +111,9 @@ def _share_errors(batch: Batch, theta: Tensor) -> Tensor:
 
 
 def late_sines(problems: Problems, loss: TailLoss) -> tuple[Tensor, tuple[str, ...]]:
-    """sin of the angle to w_hat at log t = 300 with another loss, (N,), and broken runs."""
+    """sin of the angle to w_hat at log t = 300 with another loss, (N,), and broken
+    runs.
+    """
     runs = [batch.flow(loss, log_time=[BROKEN_TAIL]) for batch in problems.batches]
     sines = [
         sin_angle(run.theta[-1], batch.w_hat)
@@ -149,7 +152,8 @@ def logistic_max_margin(measured: Limits) -> Evidence:
             most=0.25,
             tag="observed",
             math=r"$\sin\angle(w, \hat w) \le 0.005$",
-            reason=r"with the exponential tail it is $C/\log t$, below this bar on three of four problems",
+            reason=r"with the exponential tail it is $C/\log t$, below this bar on "
+            "three of four problems",
         ),
         math=r"a polynomial tail $\ell = 1/m$, at $\log t = 300$",
     )
@@ -177,7 +181,8 @@ def _directions(certified: Tensor, below: Tensor, sines: Tensor) -> tuple[Check,
             at_most=1,
             tag="proved",
             math=r"$(\gamma \|w\| - \min_i m_i(w)) / \log(2^n - 1)$ at all four times",
-            reason="proved on the page, for every data set and at all times; the direction follows",
+            reason="proved on the page, for every data set and at all times; the "
+            "direction follows",
         ),
         Check.largest(
             "sin of the angle to w_hat at log t = 1e6",
@@ -186,7 +191,8 @@ def _directions(certified: Tensor, below: Tensor, sines: Tensor) -> tuple[Check,
             growth=0.25,
             tag="derived",
             math=r"$\sin\angle(w, \hat w)$ at $\log t = 10^6$",
-            reason=r"$C/\log t$ if $\rho$ is bounded; $C$ stayed below 5 on 360 problems",
+            reason=r"$C/\log t$ if $\rho$ is bounded; $C$ stayed below 5 on 360 "
+            "problems",
         ),
     )
 

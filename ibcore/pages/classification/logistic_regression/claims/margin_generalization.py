@@ -149,7 +149,8 @@ def _flow_errors(
 
 @claim(
     kind="empirical",
-    source="observed; Shalev-Shwartz and Ben-David 2014, Theorem 15.4, bound the error of the largest margin",
+    source="observed; Shalev-Shwartz and Ben-David 2014, Theorem 15.4, bound the error "
+    "of the largest margin",
     statement="Among the directions that separate the training set, those of larger "
     "margin err less on fresh data, and the max-margin direction, where gradient flow "
     "goes, errs less than every separator drawn uniformly.",
@@ -195,7 +196,8 @@ def _margins_matter(correlations: list[float], advantages: Tensor) -> tuple[Chec
             correlations,
             at_most=-0.8,
             tag="observed",
-            reason="a monotone trend with a fifth of disorder; -0.87 or less on 60 data sets",
+            reason="a monotone trend with a fifth of disorder; -0.87 or less on 60 "
+            "data sets",
         ),
         Check.each(
             "test error of the best uniformly drawn separator minus that of the flow",

@@ -29,7 +29,8 @@ POWERS = (4, 6, 8)  # of t / n
 
 @dataclass(frozen=True)
 class Parts:
-    """The flow on B splits at t = 1e4 n, 1e6 n, 1e8 n, and off the span at K later times.
+    """The flow on B splits at t = 1e4 n, 1e6 n, 1e8 n, and off the span at K later
+    times.
 
     excess: (3, B), of the loss in what is proved.
     distances: (3, B), of the part in the span to the minimizer.
@@ -156,7 +157,8 @@ def _proved(excess: Tensor) -> Check:
         at_most=1,
         tag="proved",
         math=r"excess loss over its bound, $t$ from $10^4 n$ to $10^8 n$",
-        reason=r"proved on the page: a multiple of $\log^2 t/t$; both parts of the iterate follow",
+        reason=r"proved on the page: a multiple of $\log^2 t/t$; both parts of the "
+        "iterate follow",
     )
 
 
@@ -169,7 +171,8 @@ def _inside(distances: Tensor, over_drift: Tensor, slopes: Tensor) -> tuple[Chec
             at_most=1e-5,
             least=0.9,
             tag="derived",
-            math=r"distance of the projection to $\bar v$ at most $10^{-5}$, $t = 10^6 n$",
+            math=r"distance of the projection to $\bar v$ at most $10^{-5}$, $t = 10^6 "
+            "n$",
             reason=r"$|c|/t$ with a constant that is above $10$ for few data sets",
         ),
         Check.share(
@@ -179,8 +182,10 @@ def _inside(distances: Tensor, over_drift: Tensor, slopes: Tensor) -> tuple[Chec
             atol=0.5,
             least=0.9,
             tag="derived",
-            math=r"$t \times$ distance over the predicted $|c|$ within 50 % of 1, $t = 10^8 n$",
-            reason=r"the derivation leaves out $t^{-\kappa}$, which is not small for small $\kappa$",
+            math=r"$t \times$ distance over the predicted $|c|$ within 50 % of 1, $t = "
+            "10^8 n$",
+            reason=r"the derivation leaves out $t^{-\kappa}$, which is not small for "
+            r"small $\kappa$",
         ),
         Check.share(
             "slope of log distance against log t within 0.1 of -1, t = 1e6 n to 1e8 n",
@@ -191,7 +196,8 @@ def _inside(distances: Tensor, over_drift: Tensor, slopes: Tensor) -> tuple[Chec
             tag="derived",
             math=r"slope of $\log$ distance against $\log t$ within 0.1 of $-1$, $t = "
             "10^6 n$ to $10^8 n$",
-            reason="the constant may still move by a factor of 1.6 over the two decades",
+            reason="the constant may still move by a factor of 1.6 over the two "
+            "decades",
         ),
     )
 

@@ -40,7 +40,7 @@ class Rescalings:
     changes: (K, B), how far outputs move, over the largest.      values, lower, upper:
     (K, B), sharpness and its bounds.      flattest, invariant, reach: (B,), sharpness
     where the blocks balance, and the bounds below and above it.      product: (K,),
-    sharpness of (ab - 1)^2 at a = c, b = 1/c.      smooth: (B,), how far the outputs of
+    sharpness of (aw - 1)^2 at w = c, a = 1/c.      smooth: (B,), how far the outputs of
     tanh networks move.      log_loss: (B,).      at_kink: (B,), networks of which
     nothing is claimed but their outputs, because a neuron is at its kink on an example.
     nearest: (B,), the least inner value of a neuron over the largest.      beside:
@@ -189,7 +189,7 @@ def _change(
 
 
 def product_sharpness(c: Tensor) -> Tensor:
-    """Sharpness of (ab - 1)^2 at a = c, b = 1/c, (K,): a linear network of two weights
+    """Sharpness of (aw - 1)^2 at w = c, a = 1/c, (K,): a linear network of two weights
     on the input 1.
     """
     model = Network(c.new_ones(1, 1), (1,), "identity", biases=False)
@@ -252,12 +252,12 @@ def _same_function(changes: Tensor, product: Tensor) -> tuple[Check, ...]:
             precision=True,
         ),
         Check.each(
-            "(ab - 1)^2 at a = c, b = 1/c: sharpness over 2 (c^2 + c^-2)",
+            "(aw - 1)^2 at w = c, a = 1/c: sharpness over 2 (c^2 + c^-2)",
             product / (2 * (c**2 + c**-2)),
             equals=1,
             atol=1e-12,
             tag="proved",
-            math="$(ab - 1)^2$ at $a = c$, $b = 1/c$: sharpness over $2(c^2 + c^{-2})$",
+            math="$(aw - 1)^2$ at $w = c$, $a = 1/c$: sharpness over $2(c^2 + c^{-2})$",
             reason="the Hessian is a two by two matrix; rounding",
         ),
     )

@@ -88,9 +88,9 @@ def one_start(tasks: Tasks) -> Tasks:
     source="Mei, Montanari and Nguyen 2018; Chizat and Bach 2018 (abstracts read, "
     "theorems recalled). That the weights must move is proved on the page",
     statement="With outputs scaled by $1/m$ and a learning rate scaled by $m$ the "
-    "weights of the first layer move by a share that does not depend on the width "
-    "$m$, and networks of growing width tend to a limit: predictors of widths $m$ and "
-    "$4m$ at the same time differ by the order $m^{-1/2}$.",
+    "weights of the first layer move by a share that does not depend on the width $m$, "
+    "and networks of growing width tend to a limit: predictors of widths $m$ and $4m$ "
+    "at the same time differ by the order $m^{-1/2}$.",
     quick={"tasks": 8, "widths": (32, 128, 512, 2048), "steps": 400},
     book={"tasks": 8, "widths": (64, 256, 1024, 4096), "steps": 400},
     full={"tasks": 64, "widths": (64, 256, 1024, 4096, 16384), "steps": 2000},

@@ -83,8 +83,8 @@ def _on_programs(measured: Trained) -> tuple[Check, ...]:
             atol=1e-6,
             tag="proved",
             precision=True,
-            reason="the linear programs allow a cost of $10^{-8}$ more than the "
-            "least, and gaps are shorter than 1",
+            reason="the linear programs allow a cost of $10^{-8}$ more than the least, "
+            "and gaps are shorter than 1",
         ),
     )
 

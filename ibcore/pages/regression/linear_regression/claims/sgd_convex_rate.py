@@ -124,7 +124,8 @@ def _stochastic(
 ) -> Share:
     """SGD with eta = `limit` / Lambda from w_0 = (1 - distance) w*.
 
-    Lambda is the largest Lipschitz constant of a grad f_i; each problem is run `runs` times.
+    Lambda is the largest Lipschitz constant of a grad f_i; each problem is run `runs`
+    times.
     """
     problems = case.problems
     eta = limit / problems.example_smoothness

@@ -67,6 +67,6 @@ def explore_completion(depth: int, size: float) -> tuple[Figure, str]:
         float((W - truth).norm() / truth.norm()) for W in (path[-1], nuclear)
     )
     return fig, (
-        f"Depth {depth}, a start of size {size:g}: relative error {error:.1g}. The completion of least "
-        f"nuclear norm has {other:.1g}."
+        f"Depth {depth}, a start of size {size:g}: relative error {error:.1g}. The "
+        f"completion of least nuclear norm has {other:.1g}."
     )

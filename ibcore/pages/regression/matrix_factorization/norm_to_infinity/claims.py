@@ -94,14 +94,14 @@ def measure_flows(starts: Starts, setting: Setting) -> Runaway:  # noqa: ARG001
 
 @claim(
     kind="theorem",
-    source="Razin and Cohen 2020, Theorem 1 and Corollary 1 (abstract read, theorem recalled), that all norms diverge "
-    "and the rank falls to one; proof and bound on the page; the laws in t derived on the page, to leading order",
+    source="Razin and Cohen 2020, Theorem 1 and Corollary 1 (abstract read, theorem "
+    "recalled), that all norms diverge and the rank falls to one; proof and bound on "
+    "the page; the laws in t derived on the page, to leading order",
     statement=r"Observe $W_{12} = W_{21} = 1$ and $W_{22} = 0$ of a $2 \times 2$ "
-    r"matrix. For $W = W_k \cdots W_1$, $k \ge 2$, from a balanced start with "
-    r"$\det W > 0$, gradient flow that drives the loss to zero drives every norm to "
-    "infinity, although the solution of least Schatten norm has $W_{11} = 0$. To "
-    "leading order, from symmetric starts, "
-    r"$W_{11} \sim (4 (k + 1) t / 3)^{k / (2k + 2)}$.",
+    r"matrix. For $W = W_k \cdots W_1$, $k \ge 2$, from a balanced start with $\det W "
+    "> 0$, gradient flow that drives the loss to zero drives every norm to infinity, "
+    "although the solution of least Schatten norm has $W_{11} = 0$. To leading order, "
+    r"from symmetric starts, $W_{11} \sim (4 (k + 1) t / 3)^{k / (2k + 2)}$.",
     quick={"starts": 2, "depths": (2, 3)},
     book={"starts": 8, "depths": (2, 3, 4)},
     full={"starts": 100, "depths": (2, 3, 4)},
@@ -157,8 +157,8 @@ def laws_at_the_end(paths: dict[int, Paths]) -> tuple[Check, ...]:
             atol=1e-6,
             tag="derived",
             math=r"$W_{11}$ over its law at $t = 1.5 \cdot 10^{32}$",
-            reason="the rest of the law has fallen below the integrator's tolerance 3e-9, "
-            "whose errors add up",
+            reason="the rest of the law has fallen below the integrator's tolerance "
+            "3e-9, whose errors add up",
             precision=True,
         ),
         Check.each(
@@ -178,8 +178,8 @@ def laws_at_the_end(paths: dict[int, Paths]) -> tuple[Check, ...]:
             atol=1e-4,
             tag="derived",
             math=r"loss over its law at $t = 1.5 \cdot 10^{32}$",
-            reason="the loss is a difference of entries of size 1, of which the reduced "
-            "coordinates keep the relative precision",
+            reason="the loss is a difference of entries of size 1, of which the "
+            "reduced coordinates keep the relative precision",
             precision=True,
         ),
     )
@@ -266,8 +266,8 @@ def rank_falls(paths: dict[int, Paths]) -> tuple[Check, ...]:
                 atol=1e-3,
                 tag="derived",
                 math=r"depth above 2: exponent of $\sigma_2/\sigma_1$ over its law",
-                reason="a leading term, of which the rest has fallen below the integrator's "
-                "tolerance; 1e-8 was measured",
+                reason="a leading term, of which the rest has fallen below the "
+                "integrator's tolerance; 1e-8 was measured",
                 precision=True,
             )
         )
@@ -280,10 +280,10 @@ def rank_falls(paths: dict[int, Paths]) -> tuple[Check, ...]:
                 equals=1,
                 atol=1e-4,
                 tag="derived",
-                math=r"depth 2: $\log(\sigma_2/\sigma_1)$ over its law at "
-                r"$t = 1.5 \cdot 10^{32}$",
-                reason="a leading term, of which the rest has fallen below the integrator's "
-                "tolerance; 3e-8 was measured",
+                math=r"depth 2: $\log(\sigma_2/\sigma_1)$ over its law at $t = 1.5 "
+                r"\cdot 10^{32}$",
+                reason="a leading term, of which the rest has fallen below the "
+                "integrator's tolerance; 3e-8 was measured",
                 precision=True,
             )
         )
@@ -305,7 +305,8 @@ def raw_weights_agree(
             at_most=1e-4,
             tag="derived",
             math=r"$|W_{11}$ in raw weights over reduced coordinates less $1|$",
-            reason=r"an imbalance of rounding size grows like $\exp(W_{11}^2/4)$ at depth 2",
+            reason=r"an imbalance of rounding size grows like $\exp(W_{11}^2/4)$ at "
+            "depth 2",
             precision=True,
         ),
         Check.each(
@@ -314,7 +315,8 @@ def raw_weights_agree(
             equals=0,
             tag="proved",
             math=r"raw weights there: changes of sign of $\det W_j$",
-            reason="from a balanced start a determinant that is not zero never becomes zero",
+            reason="from a balanced start a determinant that is not zero never becomes "
+            "zero",
         ),
     )
 
@@ -359,7 +361,8 @@ def negative_determinant(flows: dict[int, Raw]) -> Control:
             at_most=0.05,
             tag="observed",
             math=r"$|W_{11}|$ over the law at $t = 1.5 \cdot 10^8$",
-            reason="a twentieth of the law; the theorem is silent here, where solutions have the right sign",
+            reason="a twentieth of the law; the theorem is silent here, where "
+            "solutions have the right sign",
         ),
         math=r"$\det W(0) < 0$, loss below $10^{-20}$",
     )

@@ -56,8 +56,9 @@ def explore_moment(depth: int, moment: int) -> tuple[Figure, str]:
     plot_runaway(right, TIMES, (entries[0], losses), (entry, loss), now)
     ratio = _written(float(reduced.log_ratio(states)[now]))
     return fig, (
-        f"Depth {depth} at t = 1e{moment}: the free entry is {w11:.2g}, the loss {losses[now]:.1g}, and "
-        f"the second singular value of W is {ratio} of the first."
+        f"Depth {depth} at t = 1e{moment}: the free entry is {w11:.2g}, the loss "
+        f"{losses[now]:.1g}, and the second singular value of W is {ratio} of the "
+        "first."
     )
 
 

@@ -56,8 +56,9 @@ def explore_completion(ratio: float, scale: float) -> tuple[Figure, str]:
     )
     trace, share = values.sum(), 100 * values[1] / values[0]
     return fig, (
-        f"R = {ratio:g}, start of scale {scale:.0e}: the trace is {trace:.4g}, {trace / least:.3f} times the "
-        f"least nuclear norm; the second eigenvalue is {_percent(share)} of the first."
+        f"R = {ratio:g}, start of scale {scale:.0e}: the trace is {trace:.4g}, "
+        f"{trace / least:.3f} times the least nuclear norm; the second eigenvalue is "
+        f"{_percent(share)} of the first."
     )
 
 

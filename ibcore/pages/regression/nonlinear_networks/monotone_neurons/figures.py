@@ -147,7 +147,9 @@ def plot_hidden(ax: Axes, distance: Array, error: Array) -> None:
 
 
 def plot_shrinking(ax: Axes, scales: Array, distance: Array) -> None:
-    """Distances (3, B) from the shortest solution over the scale, and a line of slope 1."""
+    """Distances (3, B) from the shortest solution over the scale, and a line of slope
+    1.
+    """
     ax.plot(scales, distance, "o-", color=PALETTE["blue"], markersize=4, linewidth=0.9)
     middle = np.exp(np.log(distance[0]).mean())
     ax.plot(

@@ -168,7 +168,8 @@ def descended(
     speed: float = 1.0,
     final: bool = False,
 ) -> Ends:
-    """Ends of descent of the leaky neuron, beside argmin Q at the imbalance of the start.
+    """Ends of descent of the leaky neuron, beside argmin Q at the imbalance of the
+    start.
 
     share: of the step that the bound on the curvature allows.      target: the loss at
     which a run has converged.

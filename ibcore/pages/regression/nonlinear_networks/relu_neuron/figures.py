@@ -152,7 +152,9 @@ def plot_pair(
 
 
 def plot_chain(ax: Axes, points: Array, start: Array, end: Array) -> None:
-    """The vectors (K + 1, d) of a chain in the plane of `start` and `end`, over |start|."""
+    """The vectors (K + 1, d) of a chain in the plane of `start` and `end`, over
+    |start|.
+    """
     size = np.linalg.norm(start)
     along = start / size
     across = end - (end @ along) * along

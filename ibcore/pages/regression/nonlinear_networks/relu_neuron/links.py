@@ -134,7 +134,9 @@ def draw_chains(
 def draw_targets(
     setting: Setting, dimension: int, count: int, stretch: float
 ) -> list[tuple[Array, Array]]:
-    """Pairs of vectors (d,) in random directions, the second up to `stretch` times longer."""
+    """Pairs of vectors (d,) in random directions, the second up to `stretch` times
+    longer.
+    """
     pairs = []
     for seed in setting.seeds(count, f"targets in {dimension} dimensions"):
         draw = torch.Generator().manual_seed(seed)

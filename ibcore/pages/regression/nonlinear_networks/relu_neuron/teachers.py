@@ -47,7 +47,7 @@ class Batch:
             least_interpolant(inputs, labels)
             for inputs, labels in zip(X, y, strict=True)
         ]
-        worst = [max(abs(one.gap), one.violation) for one in found]
+        worst = [float(np.maximum(abs(one.gap), one.violation)) for one in found]
         least = torch.from_numpy(np.stack([one.weights for one in found]))
         return cls(X, y, least, torch.tensor(worst, dtype=torch.float64))
 

@@ -128,7 +128,9 @@ def finite_time_path(measured: Angles) -> Evidence:
 
 
 def late_slopes(angles: Tensor) -> Tensor:
-    """Slopes of log angle, (B,), over the last three columns of (B, K), at `LATE_TIMES`."""
+    """Slopes of log angle, (B,), over the last three columns of (B, K), at
+    `LATE_TIMES`.
+    """
     times = torch.tensor(LATE_TIMES, dtype=torch.float64)
     return slope(times.log()[None], angles[:, -len(LATE_TIMES) :].log())
 
@@ -162,7 +164,8 @@ def _soon(ratios: Tensor) -> Check:
         at_most=0.5,
         least=0.9,
         tag="observed",
-        math=r"angle to the path below half of that to $\hat w$, $t = 10^3$ to $10^{12}$",
+        math=r"angle to the path below half of that to $\hat w$, $t = 10^3$ to "
+        "$10^{12}$",
         reason=r"nothing bounds the ratio at finite times, and the angle to $\hat w$ "
         "may pass through zero; below 0.33 on 24 data sets",
     )
@@ -172,7 +175,8 @@ def _late(to_path: Tensor, to_limit: Tensor) -> tuple[Check, ...]:
     """Slopes of both angles against log t, (B,) each."""
     return (
         Check.share(
-            "angle to the path: slope against log t within 0.1 of -2, log-log, log t = 1e3 to 1e4",
+            "angle to the path: slope against log t within 0.1 of -2, log-log, log t = "
+            "1e3 to 1e4",
             to_path,
             equals=-2,
             atol=0.1,

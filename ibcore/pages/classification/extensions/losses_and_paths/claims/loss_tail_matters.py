@@ -196,8 +196,8 @@ def _ends(errors: Tensor, own: Tensor, svm: Tensor) -> tuple[Check, ...]:
             at_most=1e-7,
             tag="proved",
             math=r"$\sin\angle(w, u_a)$, $a = 1, 2, 5$",
-            reason="the direction converges like a power of the norm $e^{40}$; what "
-            "is left is the integrator's error",
+            reason="the direction converges like a power of the norm $e^{40}$; what is "
+            "left is the integrator's error",
             precision=True,
         ),
         Check.share(
@@ -218,7 +218,8 @@ def _margins(nearing: Tensor, settled: Tensor) -> tuple[Check, ...]:
     powers = torch.tensor(LARGE_POWERS, dtype=torch.float64)
     return (
         Check.share(
-            "limits for a = 1000 to 4000: slope of log sin to w_hat against log a within 0.1 of -1",
+            "limits for a = 1000 to 4000: slope of log sin to w_hat against log a "
+            "within 0.1 of -1",
             slope(powers.log()[None], nearing.log()),
             equals=-1,
             atol=0.1,
@@ -236,6 +237,7 @@ def _margins(nearing: Tensor, settled: Tensor) -> tuple[Check, ...]:
             growth=0.25,
             tag="derived",
             math=r"exponential tail: $\sin\angle(w, \hat w)$ at $\log L = -10^6$",
-            reason=r"$C/\log(1/L)$, by the theorem, which does not bound $C$; it stayed below 4 on 100 problems",
+            reason=r"$C/\log(1/L)$, by the theorem, which does not bound $C$; it "
+            "stayed below 4 on 100 problems",
         ),
     )

@@ -120,7 +120,8 @@ def own_cases(setting: Setting, X: object, y: object, *, each: int) -> Cases:
     largest = int(real_tensor("y", y, ndim=1).amax())
     if largest < 1:
         raise InvalidInput(
-            "y holds no class above 0; number the classes from 0 to K - 1, and give at least two."
+            "y holds no class above 0; number the classes from 0 to K - 1, and give at "
+            "least two."
         )
     labels = class_labels("y", y, largest + 1)
     size = inputs.square().mean().sqrt()
@@ -207,7 +208,8 @@ def multiclass_svm(measured: Directions) -> Evidence:
             most=0.25,
             tag="observed",
             math=r"$\sin\angle(W, \hat W) \le 0.02$",
-            reason=r"with the cross entropy it is $C/\log t$, at most this for $C \le 3.6$",
+            reason=r"with the cross entropy it is $C/\log t$, at most this for $C \le "
+            "3.6$",
         ),
         math=r"a power tail $1/m$ on every pair, at $\log t = 180$",
     )
@@ -234,7 +236,8 @@ def _class_directions(sines: Tensor) -> tuple[Check, ...]:
             growth=0.25,
             tag="derived",
             math=rf"$\sin\angle(W, \hat W)$ at $\log L = -10^{power}$",
-            reason=r"$C/\log(1/L)$, by the theorem, which does not bound $C$; it stayed below 4 on 64 problems",
+            reason=r"$C/\log(1/L)$, by the theorem, which does not bound $C$; it "
+            "stayed below 4 on 64 problems",
         )
         for row, power in zip(sines, (5, 6), strict=True)
     )
@@ -269,7 +272,8 @@ def _class_precisions(
             atol=1e-3,
             tag="derived",
             math=r"$t L \gamma^2$ at $\log L = -10^5$",
-            reason=r"the flow's tolerance of $10^{-9}$ times $\log t = 10^5$, in ten steps",
+            reason=r"the flow's tolerance of $10^{-9}$ times $\log t = 10^5$, in ten "
+            "steps",
             precision=True,
         ),
         Check.each(

@@ -230,22 +230,22 @@ def _columns(leads: Tensor, overtakes: Tensor) -> tuple[Check, ...]:
     """
     return (
         Check.each(
-            "columns q >= 1.3: gap of p = q over the least other gap, log t = 1e6",
+            "columns r >= 1.3: gap of p = r over the least other gap, log t = 1e6",
             leads[1:],
             at_most=1,
             tag="derived",
-            math=r"columns $q \ge 1.3$: gap of $p = q$ over the least other gap, $\log "
+            math=r"columns $r \ge 1.3$: gap of $p = r$ over the least other gap, $\log "
             "t = 10^6$",
-            reason="only the run with $p = q$ tends to zero there",
+            reason="only the run with $p = r$ tends to zero there",
         ),
         Check.share(
-            "column q = 1.1: gap of p = 1.1 over the least other gap at most 1, log t "
+            "column r = 1.1: gap of p = 1.1 over the least other gap at most 1, log t "
             "= 1e10",
             overtakes,
             at_most=1,
             least=0.9,
             tag="observed",
-            math="column $q = 1.1$: gap of $p = 1.1$ over the least other gap at most "
+            math="column $r = 1.1$: gap of $p = 1.1$ over the least other gap at most "
             r"1, $\log t = 10^{10}$",
             reason="where both optima are very close, not even this is late enough; 97 "
             "of 100 data sets",

@@ -31,7 +31,8 @@ STEP, LEAST_ANGLE, BATCH, MEMORY = 4.0, 0.1, 4, 0.9
 
 @dataclass(frozen=True)
 class BesideFlow:
-    """Where methods are on B data sets, and the flow at equal times: after a tenth of the steps and after all.
+    """Where methods are on B data sets, and the flow at equal times: after a tenth of
+    the steps and after all.
 
     times: (2,), of the flow.      flow: (2, B, d).      plain: (2, 4, B, d), of GD,
     momentum, Nesterov and SGD.
@@ -87,7 +88,9 @@ def own_balls(
 
 
 def measure_runs(balls: Balls, setting: Setting) -> BesideFlow:
-    """All methods from w = 0 on the logistic loss, and the flow at the times of plain gradient descent."""
+    """All methods from w = 0 on the logistic loss, and the flow at the times of plain
+    gradient descent.
+    """
     stops = [balls.steps // 10, balls.steps]
     full = _with_all_data(balls, stops)
     few = _with_batches(balls, stops, setting.seeds(1, "same limit, batches")[0])
@@ -112,7 +115,9 @@ def measure_runs(balls: Balls, setting: Setting) -> BesideFlow:
 
 
 def _with_all_data(balls: Balls, stops: list[int]) -> Run:
-    """GD, momentum and Nesterov, each plain and loss-scaled, and loss-scaled sign descent, B runs each."""
+    """GD, momentum and Nesterov, each plain and loss-scaled, and loss-scaled sign
+    descent, B runs each.
+    """
     rows, B = balls.signed, len(balls.signed)
     groups = (
         (Gradient(), 2 * B),
@@ -147,12 +152,13 @@ def _with_batches(balls: Balls, stops: list[int], seed: int) -> Run:
 
 @claim(
     kind="theorem",
-    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3 (recalled); Nacson, Srebro and Soudry 2019 "
-    "(SGD) and Wang et al. 2022 (momentum) (abstracts read, theorems recalled)",
-    statement="On almost all linearly separable data gradient descent, SGD and momentum with "
-    "a small enough fixed step converge in "
-    r"direction to the same $\ell_2$ max-margin predictor as gradient flow, and do so "
-    r"beside the flow at the time $\eta k$, with momentum $\eta k/(1 - \beta)$.",
+    source="Soudry, Hoffer, Nacson, Gunasekar and Srebro 2018, Theorem 3 (recalled); "
+    "Nacson, Srebro and Soudry 2019 (SGD) and Wang et al. 2022 (momentum) (abstracts "
+    "read, theorems recalled)",
+    statement="On almost all linearly separable data gradient descent, SGD and "
+    "momentum with a small enough fixed step converge in direction to the same "
+    r"$\ell_2$ max-margin predictor as gradient flow, and do so beside the flow at the "
+    r"time $\eta k$, with momentum $\eta k/(1 - \beta)$.",
     quick={"problems": 8, "steps": 5000},
     book={"problems": 20, "steps": 5000},
     full={"problems": 400, "steps": 10**6},
@@ -161,7 +167,9 @@ def _with_batches(balls: Balls, stops: list[int], seed: int) -> Run:
     own=own_balls,
 )
 def gd_sgd_same_limit(measured: BesideFlow) -> Evidence:
-    """Plain steps against the flow at equal time; loss-scaled steps against w_hat; sign descent as the control."""
+    """Plain steps against the flow at equal time; loss-scaled steps against w_hat; sign
+    descent as the control.
+    """
     log_losses = measured.log_loss(measured.plain)
     bound = descent_loss_bound(measured.balls.gamma, measured.times[:, None])
     ends = measured.plain[-1], measured.flow[-1]
@@ -244,7 +252,8 @@ def beside_the_flow(
             reason=r"a difference of parameters below 0.1 at $\|w\|$ above 20",
         ),
         Check.each(
-            "without noise: support margins minus the flow's, last over a tenth of the time",
+            "without noise: support margins minus the flow's, last over a tenth of the "
+            "time",
             apart[1, :3] / apart[0, :3],
             at_most=10**-LEAST_RATE,
             tag="derived",
@@ -255,16 +264,19 @@ def beside_the_flow(
 
 
 def _closer(later: Tensor) -> tuple[Check, ...]:
-    """Distances to the flow's parameters at the end over those at a tenth of the time, (4, B)."""
+    """Distances to the flow's parameters at the end over those at a tenth of the time,
+    (4, B).
+    """
     return (
         Check.share(
-            "without noise: |w - w_flow| at the end at most that at a tenth of the time",
+            "without noise: |w - w_flow| at the end at most that at a tenth of the "
+            "time",
             later[:3],
             at_most=1,
             least=0.95,
             tag="derived",
-            math=r"without noise: $\|w - w_{\mathrm{flow}}\|$ at the end at most that at a "
-            "tenth of the time",
+            math=r"without noise: $\|w - w_{\mathrm{flow}}\|$ at the end at most that "
+            "at a tenth of the time",
             reason="the difference tends to zero, if not always from one decade to the "
             "next; below 0.92 on 160 data sets",
         ),
@@ -274,7 +286,8 @@ def _closer(later: Tensor) -> tuple[Check, ...]:
             at_most=1,
             least=0.9,
             tag="observed",
-            math=r"SGD: $\|w - w_{\mathrm{flow}}\|$ at the end at most that at a tenth of the time",
+            math=r"SGD: $\|w - w_{\mathrm{flow}}\|$ at the end at most that at a tenth "
+            "of the time",
             reason="noise may still bring an early state closer; 98 % of 100 data sets",
         ),
     )
@@ -295,7 +308,7 @@ def scaled_limits(sines: Tensor) -> tuple[Check, ...]:
             growth=0.25,
             tag="observed",
             math=rf"loss-scaled {name}: $\sin\angle(w, \hat w)$",
-            reason=rf"as if it were $O(1/k)$, after five thousand steps; at most "
+            reason="as if it were $O(1/k)$, after five thousand steps; at most "
             rf"${seen} \cdot 10^{{-4}}$ on 100 data sets",
         )
         for name, values, bar, seen in methods

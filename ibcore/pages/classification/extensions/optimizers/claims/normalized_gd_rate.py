@@ -30,7 +30,8 @@ POWERS, OVER_LOSS = (0.0, 0.5, 0.0), (True, True, False)
 
 @dataclass(frozen=True)
 class Rates:
-    """Margins of gradient descent with three step sizes at K stops on B data sets: 1/L, 1/(sqrt t L) and plain.
+    """Margins of gradient descent with three step sizes at K stops on B data sets: 1/L,
+    1/(sqrt t L) and plain.
 
     stops: (K,).      gaps: (K, 3, B), gamma minus the margin.      sums: (K, 3), of the
     step sizes eta.
@@ -109,13 +110,14 @@ def _pace(rows: Tensor, each: int) -> Scheduled:
 
 @claim(
     kind="theorem",
-    source="Ji and Telgarsky 2021 (constant steps over the loss) and Nacson, Lee, Gunasekar, Savarese, Srebro and "
-    "Soudry 2019 (steps that fall like a root) (abstracts read, theorems recalled); the bound is proved on the page",
-    statement=r"On separable inputs in the unit ball, from $w_0 = 0$ and with steps $\eta_k / L$, "
-    r"$\eta_k \le 1$ not increasing, the margin gap on the exponential loss is at "
-    r"most $(1 + \log n) / (\gamma \sum_k \eta_k)$: $O(1/k)$ for constant $\eta_k$, "
-    r"$O(1/\sqrt{k})$ for $\eta_k \sim 1/\sqrt{k}$; with steps $\eta$ "
-    r"it is $O(1/\log k)$.",
+    source="Ji and Telgarsky 2021 (constant steps over the loss) and Nacson, Lee, "
+    "Gunasekar, Savarese, Srebro and Soudry 2019 (steps that fall like a root) "
+    "(abstracts read, theorems recalled); the bound is proved on the page",
+    statement="On separable inputs in the unit ball, from $w_0 = 0$ and with steps "
+    r"$\eta_k / L$, $\eta_k \le 1$ not increasing, the margin gap on the exponential "
+    r"loss is at most $(1 + \log n) / (\gamma \sum_k \eta_k)$: $O(1/k)$ for constant "
+    r"$\eta_k$, $O(1/\sqrt{k})$ for $\eta_k \sim 1/\sqrt{k}$; with steps $\eta$ it is "
+    r"$O(1/\log k)$.",
     quick={"problems": 32, "steps": 5000},
     book={"problems": 40, "steps": 5000},
     full={"problems": 1000, "steps": 10**6},
@@ -124,7 +126,9 @@ def _pace(rows: Tensor, each: int) -> Scheduled:
     own=own_balls,
 )
 def normalized_gd_rate(measured: Rates) -> Evidence:
-    """Slopes of the margin gap over the last decade of steps, and the gap against the bound."""
+    """Slopes of the margin gap over the last decade of steps, and the gap against the
+    bound.
+    """
     slopes = measured.slopes
     slow = -float(slope(measured.stops.log(), measured.sums[:, 1].log()))
     notes = {
@@ -157,7 +161,9 @@ def plain_steps(slopes: Tensor) -> Control:
 
 
 def rates(slopes: Tensor, slow: float, of_bound: Tensor) -> tuple[Check, ...]:
-    """Slopes (2 or more, B) of the two step sizes, that of 1/(sum of eta) for the second, gaps over the bound."""
+    """Slopes (2 or more, B) of the two step sizes, that of 1/(sum of eta) for the
+    second, gaps over the bound.
+    """
     return (
         Check.share(
             "steps 1/L: slope of log gap against log t within 0.1 of -1",
@@ -166,9 +172,10 @@ def rates(slopes: Tensor, slow: float, of_bound: Tensor) -> tuple[Check, ...]:
             atol=0.1,
             least=0.75,
             tag="observed",
-            math=r"steps $1/L$: slope of $\log$ gap against $\log t$ within 0.1 of $-1$",
-            reason="the theorem bounds the gap from above; on some data it falls twice as "
-            "fast, 14 % of 120",
+            math=r"steps $1/L$: slope of $\log$ gap against $\log t$ within 0.1 of "
+            "$-1$",
+            reason="the theorem bounds the gap from above; on some data it falls twice "
+            "as fast, 14 % of 120",
         ),
         Check.each(
             "steps 1/L: slope of log gap against log t",

@@ -71,7 +71,9 @@ def own_norms(
 
 
 def measure_gaps(norms: NormProblems, setting: Setting) -> SteepestGaps:  # noqa: ARG001
-    """Three methods with lengths like 1/sqrt(k), over three decades of steps, and with lengths like 1/k^2."""
+    """Three methods with lengths like 1/sqrt(k), over three decades of steps, and with
+    lengths like 1/k^2.
+    """
     stops = last_stops(norms.steps, 24)
     pace = falling(norms, 0.5, 600.0)
     long = steepest_run(norms, pace, stops)
@@ -118,13 +120,14 @@ def found(run: Run) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Gunasekar, Lee, Soudry and Srebro 2018, steepest descent on separable data (recalled); for normalized "
-    "decreasing steps Nacson, Lee, Gunasekar, Savarese, Srebro and Soudry 2019 (recalled) and Fan, Schmidt and "
-    "Thrampoulidis 2025, Theorem 1 (read); the bound is proved on the page",
-    statement="On separable data and the exponential loss, steepest descent in a norm, with steps whose lengths "
-    "tend to zero and have an infinite sum, reaches the largest margin in that "
-    r"norm: coordinate descent in $\ell_1$, gradient descent in $\ell_2$, sign descent "
-    r"in $\ell_\infty$.",
+    source="Gunasekar, Lee, Soudry and Srebro 2018, steepest descent on separable data "
+    "(recalled); for normalized decreasing steps Nacson, Lee, Gunasekar, Savarese, "
+    "Srebro and Soudry 2019 (recalled) and Fan, Schmidt and Thrampoulidis 2025, "
+    "Theorem 1 (read); the bound is proved on the page",
+    statement="On separable data and the exponential loss, steepest descent in a "
+    "norm, with steps whose lengths tend to zero and have an infinite sum, reaches "
+    r"the largest margin in that norm: coordinate descent in $\ell_1$, gradient "
+    r"descent in $\ell_2$, sign descent in $\ell_\infty$.",
     quick={"problems": 8, "steps": 7000},
     book={"problems": 20, "steps": 7000},
     full={"problems": 400, "steps": 10**5},
@@ -133,7 +136,9 @@ def found(run: Run) -> Tensor:
     own=own_norms,
 )
 def steepest_descent_norm_margin(measured: SteepestGaps) -> Evidence:
-    """Margins in three norms of the directions that three steepest descents find on the same data."""
+    """Margins in three norms of the directions that three steepest descents find on the
+    same data.
+    """
     norms = measured.norms
     checks = (
         norms.certificates,
@@ -148,12 +153,13 @@ def steepest_descent_norm_margin(measured: SteepestGaps) -> Evidence:
 def below_the_sum(of_bound: Tensor) -> Check:
     """Deficits over their bounds, (K, 3, B)."""
     return Check.each(
-        "largest margin minus least m_i / sum s, over its bound, from a thousandth of the steps on",
+        "largest margin minus least m_i / sum s, over its bound, from a thousandth of "
+        "the steps on",
         of_bound,
         at_most=1,
         tag="proved",
-        math=r"$\gamma - \min_i m_i / \sum s_j$ over $(\log n + \frac12 B^2 \sum s_j^2)/\sum s_j$, "
-        "from a thousandth of the steps on",
+        math=r"$\gamma - \min_i m_i / \sum s_j$ over $(\log n + \frac12 B^2 \sum "
+        r"s_j^2)/\sum s_j$, from a thousandth of the steps on",
         reason="the derivation on the page; the bound is sharpest in the first steps",
     )
 
@@ -169,15 +175,18 @@ def spent(own: Tensor) -> Control:
             most=0.25,
             tag="observed",
             math="own margin gap at most $10^{-3}$",
-            reason="the bar of the claim; where the lengths add up to 14 over the largest input, the loss stays above "
-            "$e^{-14}$ and nothing makes the examples that count few",
+            reason="the bar of the claim; where the lengths add up to 14 over the "
+            "largest input, the loss stays above $e^{-14}$ and nothing makes the "
+            "examples that count few",
         ),
         math=r"steps whose lengths fall like $1/k^2$, with a finite sum",
     )
 
 
 def in_own_norms(gaps: Tensor) -> tuple[Check, ...]:
-    """Of margin gaps (3, B, 3), methods first and norms last: each method in its own norm and in the others."""
+    """Of margin gaps (3, B, 3), methods first and norms last: each method in its own
+    norm and in the others.
+    """
     own = own_gaps(gaps)
     others = [gaps[i][:, [j for j in range(3) if j != i]].amin(-1) for i in range(3)]
     return (
@@ -215,8 +224,8 @@ def _reached(own: Tensor) -> tuple[Check, ...]:
             least=SHARE,
             tag="observed",
             math=f"{formula}: own margin gap at most $10^{{-3}}$",
-            reason="that the gap tends to zero is proved, the bound far from sharp; 99 % of "
-            "240 data sets",
+            reason="that the gap tends to zero is proved, the bound far from sharp; 99 "
+            "% of 240 data sets",
         )
         for i, (name, formula) in enumerate(names)
     )

@@ -1,4 +1,6 @@
-"""Homogeneous networks: KKT points, the smoothed margin, rates, alignment, and what is open without homogeneity."""
+"""Homogeneous networks: KKT points, the smoothed margin, rates, alignment, and what is
+open without homogeneity.
+"""
 
 from ibcore.pages.classification.homogeneous_networks.kkt_points.claims.gradient_alignment import (
     gradient_alignment,

@@ -46,10 +46,14 @@ class Problems:
 class Alignments:
     """1 - cos of the angle between theta and -grad L.
 
-    gaps: (K, F) along the flow of the squared ReLU networks that come below 1/n, at log L = `stops` (K,).
-    fitted: (B,), which these are.      integral: (F,), of tan^2 over log |theta|, over its bound.
-    faster: (S, F), where the output layer learns `FASTER`^2 times as fast, at log L = `faster_stops` (S,).
-    annealed, averaged: (B,), at the ends of annealing with squared ReLU, and with ReLU of the averaged gradient.
+    gaps: (K, F) along the flow of the squared ReLU networks that come below 1/n, at log
+    L = `stops` (K,).
+    fitted: (B,), which these are.      integral: (F,), of tan^2 over log |theta|, over
+    its bound.
+    faster: (S, F), where the output layer learns `FASTER`^2 times as fast, at log L =
+    `faster_stops` (S,).
+    annealed, averaged: (B,), at the ends of annealing with squared ReLU, and with ReLU
+    of the averaged gradient.
     """
 
     stops: Tensor
@@ -71,7 +75,9 @@ def draw_problems(setting: Setting, *, draws: int, steps: int) -> Problems:
 def own_problems(
     setting: Setting, X: object, y: object, *, draws: int, steps: int
 ) -> Problems:
-    """The same networks, `draws` starts of each, on a reader's X (n, d) and y (n,) in {-1, +1}."""
+    """The same networks, `draws` starts of each, on a reader's X (n, d) and y (n,) in
+    {-1, +1}.
+    """
     return _problems(setting, draws, steps, own_data(X, y))
 
 
@@ -112,30 +118,37 @@ def gaps(networks: Networks, run: Trajectory) -> Tensor:
 
 
 def faster_gaps(networks: TwoLayers, faster: float) -> tuple[Tensor, Tensor]:
-    """The same where the output layer learns `faster`^2 times as fast, and which networks come below 1/n, (B,)."""
+    """The same where the output layer learns `faster`^2 times as fast, and which
+    networks come below 1/n, (B,).
+    """
     run, fitted = faster_output(networks, faster, log_loss=list(DEPTHS[::8]))
     return gaps(networks, run), fitted
 
 
 def integral_over_bound(networks: Networks, run: Trajectory, along: Tensor) -> Tensor:
-    """Integral of tan^2 over log |theta|, from 1 - cos at the records (K, B), over its bound, (B,)."""
+    """Integral of tan^2 over log |theta|, from 1 - cos at the records (K, B), over its
+    bound, (B,).
+    """
     smoothed, log_norms = log_smoothed(networks, run)
     rise, _ = alignment_bound(smoothed, log_norms, networks.degree)
     return tangent_integral(along, log_norms) / rise
 
 
 def tangent_integral(along: Tensor, log_norms: Tensor) -> Tensor:
-    """Trapezoidal integral of tan^2 of the angle over log |theta|, from 1 - cos at the records (K, B), (B,)."""
+    """Trapezoidal integral of tan^2 of the angle over log |theta|, from 1 - cos at the
+    records (K, B), (B,).
+    """
     return torch.trapezoid(1 / (1 - along) ** 2 - 1, log_norms, dim=0)
 
 
 @claim(
     kind="theorem",
-    source="Ji and Telgarsky 2020, the theorem on alignment (abstract read, theorem recalled); the bound on the mean "
-    "is proved on the page",
-    statement="Along gradient flow of a homogeneous network with locally Lipschitz gradients, from a loss below $1/n$ "
-    "on, the parameters and the negative gradient of the loss come to point in the same direction. "
-    "ReLU is not covered; there an averaged gradient is observed to align at the end of annealing.",
+    source="Ji and Telgarsky 2020, the theorem on alignment (abstract read, theorem "
+    "recalled); the bound on the mean is proved on the page",
+    statement="Along gradient flow of a homogeneous network with locally Lipschitz "
+    "gradients, from a loss below $1/n$ on, the parameters and the negative gradient "
+    "of the loss come to point in the same direction. ReLU is not covered; there an "
+    "averaged gradient is observed to align at the end of annealing.",
     quick={"draws": 8, "steps": 1500},
     book={"draws": 8, "steps": 2000},
     full={"draws": 50, "steps": 20_000},
@@ -144,7 +157,9 @@ def tangent_integral(along: Tensor, log_norms: Tensor) -> Tensor:
     own=own_problems,
 )
 def gradient_alignment(measured: Alignments) -> Evidence:
-    """The integral against its bound, the angles along the flow and at the ends of annealing."""
+    """The integral against its bound, the angles along the flow and at the ends of
+    annealing.
+    """
     checks = (
         fits("squared ReLU", measured.fitted),
         _integral(measured.integral),
@@ -169,8 +184,9 @@ def gradient_alignment(measured: Alignments) -> Evidence:
             most=0.1,
             tag="derived",
             math=r"$1 - \cos\angle$ at $\log L = -10^{10}$ at most 0.1",
-            reason=r"the bar of the flow; here the limit is $1 - \sqrt{2/3} \approx 0.18$, where the gradient is "
-            "multiplied by 4 in the output layer, which has a third of the square of the flow's own norm",
+            reason=r"the bar of the flow; here the limit is $1 - \sqrt{2/3} \approx "
+            "0.18$, where the gradient is multiplied by 4 in the output layer, which "
+            "has a third of the square of the flow's own norm",
         ),
     )
     notes = {"networks of each kind": len(measured.fitted)}
@@ -179,14 +195,16 @@ def gradient_alignment(measured: Alignments) -> Evidence:
 
 def _integral(over_bound: Tensor) -> Check:
     return Check.each(
-        "squared ReLU: integral of tan^2 over d log |theta|, over its bound, log L from -1e2 to -1e10",
+        "squared ReLU: integral of tan^2 over d log |theta|, over its bound, log L "
+        "from -1e2 to -1e10",
         over_bound,
         at_most=1,
         tag="proved",
-        math=r"squared ReLU: $\int \tan^2\!\angle\; d\log\rho$ over its bound $\frac1k \Delta\log\tilde\gamma$, "
-        r"$\log L$ from $-10^2$ to $-10^{10}$",
-        reason="proved on the page; what is missing to 1 is the part of the rise that comes from the spread of "
-        r"the margins, a percent or more, beside which the quadrature's error is small",
+        math=r"squared ReLU: $\int \tan^2\!\angle\; d\log\rho$ over its bound $\frac1k "
+        r"\Delta\log\tilde\gamma$, $\log L$ from $-10^2$ to $-10^{10}$",
+        reason="proved on the page; what is missing to 1 is the part of the rise that "
+        "comes from the spread of the margins, a percent or more, beside which the "
+        "quadrature's error is small",
         repeats=0.02,
     )
 
@@ -200,8 +218,10 @@ def _along(along: Tensor) -> tuple[Check, ...]:
             at_most=0.5,
             least=SHARE,
             tag="observed",
-            math=r"squared ReLU: $1 - \cos\angle$ at $\log L = -10^{10}$ over that at $-10^2$, at most 0.5",
-            reason="that it tends to 0 is proved, how far it has come at this loss is not",
+            math=r"squared ReLU: $1 - \cos\angle$ at $\log L = -10^{10}$ over that at "
+            "$-10^2$, at most 0.5",
+            reason="that it tends to 0 is proved, how far it has come at this loss is "
+            "not",
         ),
         Check.share(
             "squared ReLU: 1 - cos at log L = -1e10 at most 0.1",
@@ -210,7 +230,8 @@ def _along(along: Tensor) -> tuple[Check, ...]:
             least=SHARE,
             tag="observed",
             math=r"squared ReLU: $1 - \cos\angle$ at $\log L = -10^{10}$ at most 0.1",
-            reason="about half of what remains in the limit if the output layer learns four times as fast",
+            reason="about half of what remains in the limit if the output layer learns "
+            "four times as fast",
         ),
     )
 

@@ -33,7 +33,9 @@ LOG_TIMES = tuple(10.0**p for p in range(3, 10))
 
 @dataclass(frozen=True)
 class Ladder:
-    """Models of degree 1, 2, 3 on data of their own: linear, two linear layers, and squared ReLU."""
+    """Models of degree 1, 2, 3 on data of their own: linear, two linear layers, and
+    squared ReLU.
+    """
 
     linear: Networks
     layers: TwoLayers
@@ -48,9 +50,11 @@ class Ladder:
 class Rates:
     """Products t L (log t)^(2 - 2/k) k^2 g^(2/k), by the degree k.
 
-    products: (K, F) at log t = `log_times` (K,), of the F networks below 1/n.      fitted: (B,), which these are.
+    products: (K, F) at log t = `log_times` (K,), of the F networks below 1/n.
+    fitted: (B,), which these are.
     delays: t at the later stops over its bound from the first, (K - 1, F).
-    faster: (F,), for k = 2 and 3, at the last stop where the output layer learns `FASTER`^2 times as fast.
+    faster: (F,), for k = 2 and 3, at the last stop where the output layer learns
+    `FASTER`^2 times as fast.
     """
 
     log_times: Tensor
@@ -92,14 +96,18 @@ def measure_rates(ladder: Ladder, setting: Setting) -> Rates:  # noqa: ARG001
 
 
 def products(networks: Networks, run: Trajectory) -> Tensor:
-    """t L (log t)^(2 - 2/k) k^2 g^(2/k) at the stops (K, B), g the normalized margin at the last."""
+    """t L (log t)^(2 - 2/k) k^2 g^(2/k) at the stops (K, B), g the normalized margin at
+    the last.
+    """
     k, limit = networks.degree, networks.normalized(run.theta[-1])
     log_product = (run.log_time + run.log_loss) + (2 - 2 / k) * torch.log(run.log_time)
     return torch.exp(log_product) * k**2 * limit ** (2 / k)
 
 
 def delays(networks: Networks, run: Trajectory) -> Tensor:
-    """t at the stops after the first, over the longest time that the margin at the first allows, (K - 1, B)."""
+    """t at the stops after the first, over the longest time that the margin at the
+    first allows, (K - 1, B).
+    """
     k = networks.degree
     power = 2 - 2 / k
     depth = -run.log_loss - networks.log_examples
@@ -114,7 +122,9 @@ def delays(networks: Networks, run: Trajectory) -> Tensor:
 
 
 def faster_products(networks: TwoLayers, faster: float) -> Tensor:
-    """The product at log t = 1e9 where the output layer learns `faster`^2 times as fast, of those below 1/n, (B,)."""
+    """The product at log t = 1e9 where the output layer learns `faster`^2 times as
+    fast, of those below 1/n, (B,).
+    """
     stops = [LOG_TIMES[0], LOG_TIMES[-1]]
     run, fitted = faster_output(networks, faster, log_time=stops)
     return products(networks, run)[-1, fitted]
@@ -122,11 +132,12 @@ def faster_products(networks: TwoLayers, faster: float) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Lyu and Li 2020, Theorem 4.3 (recalled; the order); the constant is proved on the page from the alignment "
-    "of Ji and Telgarsky 2020 (abstract read)",
-    statement="Along gradient flow of a $k$-homogeneous network whose exponential loss has come below $1/n$ the loss "
-    r"falls like $1/(t (\log t)^{2 - 2/k})$ and, if the gradients are locally Lipschitz, "
-    r"$t L (\log t)^{2 - 2/k} k^2 g^{2/k}$ tends to 1, with $g$ the normalized margin of the limit.",
+    source="Lyu and Li 2020, Theorem 4.3 (recalled; the order); the constant is proved "
+    "on the page from the alignment of Ji and Telgarsky 2020 (abstract read)",
+    statement="Along gradient flow of a $k$-homogeneous network whose exponential "
+    r"loss has come below $1/n$ the loss falls like $1/(t (\log t)^{2 - 2/k})$ and, if "
+    r"the gradients are locally Lipschitz, $t L (\log t)^{2 - 2/k} k^2 g^{2/k}$ tends "
+    "to 1, with $g$ the normalized margin of the limit.",
     quick={"draws": 8},
     book={"draws": 8},
     full={"draws": 50},
@@ -173,24 +184,29 @@ def homogeneous_rates(measured: Rates) -> Evidence:
 def _in_time(late: Tensor) -> Check:
     """Of t over its bound."""
     return Check.each(
-        "all degrees: t over its bound by the smoothed margin at log t = 1e3, at all later stops",
+        "all degrees: t over its bound by the smoothed margin at log t = 1e3, at all "
+        "later stops",
         late,
         at_most=1,
         tag="proved",
-        math=r"all degrees: $t$ over its bound by the smoothed margin at $\log t = 10^3$, at all later stops",
+        math=r"all degrees: $t$ over its bound by the smoothed margin at $\log t = "
+        "10^3$, at all later stops",
         reason="proved on the page; below 1 by what the smoothed margin still gains",
     )
 
 
 def _exact(values: Tensor, k: int, spread: float, why: str) -> tuple[Check, ...]:
-    """How flat the products (K, B) of degree k = 1 or 2 are, and how close to 1 at the end."""
+    """How flat the products (K, B) of degree k = 1 or 2 are, and how close to 1 at the
+    end.
+    """
     return (
         Check.each(
             f"k = {k}: largest over least product, log t from 1e3 to 1e9, less 1",
             _spread(values) - 1,
             at_most=spread,
             tag="derived",
-            math=rf"$k = {k}$: largest over least product, $\log t$ from $10^3$ to $10^9$, less 1",
+            math=rf"$k = {k}$: largest over least product, $\log t$ from $10^3$ to "
+            "$10^9$, less 1",
             reason=why,
             precision=k == 1,
         ),
@@ -201,7 +217,8 @@ def _exact(values: Tensor, k: int, spread: float, why: str) -> tuple[Check, ...]
             atol=1e-4,
             tag="derived",
             math=rf"$k = {k}$: product at $\log t = 10^9$",
-            reason=r"the limit is 1, and $(\log\log t)/\log t$ is $2 \cdot 10^{-8}$; the flow's tolerance",
+            reason=r"the limit is 1, and $(\log\log t)/\log t$ is $2 \cdot 10^{-8}$; "
+            "the flow's tolerance",
             precision=True,
         ),
     )
@@ -216,7 +233,8 @@ def _turning(values: Tensor) -> tuple[Check, ...]:
             at_most=1.5,
             least=SHARE,
             tag="observed",
-            math=r"$k = 3$: largest over least product, $\log t$ from $10^3$ to $10^9$, at most 1.5",
+            math=r"$k = 3$: largest over least product, $\log t$ from $10^3$ to "
+            "$10^9$, at most 1.5",
             reason="the limit is proved and this factor is not; the direction is still "
             "turning at the start",
         ),
@@ -228,22 +246,28 @@ def _turning(values: Tensor) -> tuple[Check, ...]:
             least=SHARE,
             tag="derived",
             math=r"$k = 3$: product at $\log t = 10^9$ within 5 % of 1",
-            reason="the limit is 1; that the direction has converged so far by then is assumed",
+            reason="the limit is 1; that the direction has converged so far by then is "
+            "assumed",
         ),
     )
 
 
 def _own_limit(k: int, ends: Tensor) -> Check:
-    """Of products at log t = 1e9 where the output layer learns `FASTER`^2 times as fast, (B,)."""
+    """Of products at log t = 1e9 where the output layer learns `FASTER`^2 times as
+    fast, (B,).
+    """
     return Check.share(
-        f"k = {k}, output layer four times as fast: product over its own limit, within 5 % of 1",
+        f"k = {k}, output layer four times as fast: product over its own limit, within "
+        "5 % of 1",
         ends * (FASTER**2 + k - 1) / k,
         equals=1,
         atol=0.05,
         least=SHARE,
         tag="derived",
-        math=rf"$k = {k}$, output layer four times as fast: product over its own limit ${k}/{k + 3}$, within 5 % of 1",
-        reason=r"the limit is a KKT point in the norm of that flow, of which the output layer has $1/k$ of the square",
+        math=f"$k = {k}$, output layer four times as fast: product over its own limit "
+        f"${k}/{k + 3}$, within 5 % of 1",
+        reason="the limit is a KKT point in the norm of that flow, of which the output "
+        "layer has $1/k$ of the square",
     )
 
 

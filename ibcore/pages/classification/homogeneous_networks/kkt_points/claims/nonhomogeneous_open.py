@@ -38,7 +38,9 @@ class Sums:
 
 @dataclass(frozen=True)
 class Problems:
-    """A linear part beside a network of degree 2, and of degree 3; two networks of degree 2."""
+    """A linear part beside a network of degree 2, and of degree 3; two networks of
+    degree 2.
+    """
 
     second: Sums
     third: Sums
@@ -49,7 +51,8 @@ class Problems:
 class Parts:
     """At the K losses `SUM_LOSSES`, (K, B) each, NaN where one was not reached.
 
-    shares: of the first part in the mean |output|.      norms: of its parameters.      least: the least margin.
+    shares: of the first part in the mean |output|.      norms: of its parameters.
+    least: the least margin.
     """
 
     shares: Tensor
@@ -57,7 +60,9 @@ class Parts:
     least: Tensor
 
     def growth(self, i: int, j: int) -> Tensor:
-        """Growth of the norm per unit of the logarithm of the least margin, from one loss to another, (B,)."""
+        """Growth of the norm per unit of the logarithm of the least margin, from one
+        loss to another, (B,).
+        """
         gain = torch.log(self.least[j] / self.least[i])
         return (self.norms[j] - self.norms[i]) / gain
 
@@ -89,7 +94,9 @@ def with_linear(setting: Setting, draws: int, activation: Activation) -> Sums:
 
 
 def with_network(setting: Setting, draws: int, activation: Activation) -> Sums:
-    """Two linear layers, of degree 2, and a network of as many parameters; on the same points."""
+    """Two linear layers, of degree 2, and a network of as many parameters; on the same
+    points.
+    """
     deep = draw_networks(setting, draws, "sum", activation, SMALL)
     first = TwoLayer(deep.net.inputs, SMALL.width, LeakyReLU(1.0))
     model = Sum((first, deep.net), (first.dimension, deep.net.dimension))
@@ -126,13 +133,14 @@ def followed_sums(name: str, sums: Sums) -> tuple[Parts, tuple[str, ...]]:
 
 @claim(
     kind="open",
-    source="Cai et al. 2025 (near-homogeneous networks), Nacson et al. 2019 (the constrained path of sums of different "
-    "degrees) and Kunin et al. 2023 (quasi-homogeneous networks), abstracts read; the law of the linear part is "
+    source="Cai et al. 2025 (near-homogeneous networks), Nacson et al. 2019 (the "
+    "constrained path of sums of different degrees) and Kunin et al. 2023 "
+    "(quasi-homogeneous networks), abstracts read; the law of the linear part is "
     "derived on the page",
     statement="In the sum of a linear model and a two-layer network of degree 2 or 3, "
     "the linear part's share of the output vanishes: its norm grows like half of "
-    r"$\log\log(1/L)$ beside degree 2, and stops growing beside degree 3. "
-    "What holds outside the near-homogeneous and quasi-homogeneous networks is open.",
+    r"$\log\log(1/L)$ beside degree 2, and stops growing beside degree 3. What holds "
+    "outside the near-homogeneous and quasi-homogeneous networks is open.",
     quick={"draws": 8},
     book={"draws": 8},
     full={"draws": 50},
@@ -169,7 +177,8 @@ def _vanishes(degree: int, parts: Parts) -> Check:
         at_most=SMALL_SHARE,
         tag="derived",
         math=rf"degrees $1 + {degree}$: share of the linear part at $\log L = -10^6$",
-        reason=r"a norm of at most the order of $\log\log\frac1L$ beside margins of $\log\frac1L$",
+        reason=r"a norm of at most the order of $\log\log\frac1L$ beside margins of "
+        r"$\log\frac1L$",
     )
 
 
@@ -182,15 +191,19 @@ def _norms(second: Parts, third: Parts) -> tuple[Check, ...]:
             rtol=0.05,
             tag="derived",
             math=r"degrees $1 + 2$: growth of $\|u\|$ per unit of $\log \min_i m_i$",
-            reason=r"the direction still turns, in parts of the order of $1/\log\log\frac1L$",
+            reason="the direction still turns, in parts of the order of "
+            r"$1/\log\log\frac1L$",
         ),
         Check.share(
-            "degrees 1 + 3: growth of |w| from log L = -1e4 to -1e8, relative, at most 0.05",
+            "degrees 1 + 3: growth of |w| from log L = -1e4 to -1e8, relative, at most "
+            "0.05",
             (third.norms[4] / third.norms[2] - 1).abs(),
             at_most=0.05,
             least=SHARE,
             tag="derived",
-            math=r"degrees $1 + 3$: growth of $\|u\|$ from $\log L = -10^4$ to $-10^8$, relative, at most 0.05",
-            reason=r"it stops; what is left to grow is of the order of $(\log\frac1L)^{-1/3}$, 0.046 at $-10^4$",
+            math=r"degrees $1 + 3$: growth of $\|u\|$ from $\log L = -10^4$ to "
+            "$-10^8$, relative, at most 0.05",
+            reason="it stops; what is left to grow is of the order of "
+            r"$(\log\frac1L)^{-1/3}$, 0.046 at $-10^4$",
         ),
     )

@@ -38,7 +38,9 @@ SHRUNK = 0.05  # factor of a start from which a linear part leads at first
 
 @dataclass(frozen=True)
 class Problems:
-    """Networks with squared ReLU and with ReLU, and how many records are kept of a flow."""
+    """Networks with squared ReLU and with ReLU, and how many records are kept of a
+    flow.
+    """
 
     smooth: TwoLayers
     kinked: TwoLayers
@@ -47,11 +49,13 @@ class Problems:
 
 @dataclass(frozen=True)
 class SmoothedMargins:
-    """Smoothed margins along the flow of B squared ReLU networks, and largest falls with ReLU.
+    """Smoothed margins along the flow of B squared ReLU networks, and largest falls
+    with ReLU.
 
-    stops: (K,) log L of the records.      fitted, begun, steady: (B,), which networks come below 1/n: from the start,
-    from one that is smaller by `SHRUNK`, and with ReLU.
-    large, small: (K, F), of these, from either start.      skip: (K, B), from the small start beside a linear part.
+    stops: (K,) log L of the records.      fitted, begun, steady: (B,), which networks
+    come below 1/n: from the start, from one that is smaller by `SHRUNK`, and with ReLU.
+    large, small: (K, F), of these, from either start.      skip: (K, B), from the small
+    start beside a linear part.
     falls: (2, F), of the ReLU networks, with coarse and fine steps.
     """
 
@@ -74,7 +78,9 @@ def draw_problems(setting: Setting, *, draws: int, records: int) -> Problems:
 def own_problems(
     setting: Setting, X: object, y: object, *, draws: int, records: int
 ) -> Problems:
-    """The same networks, `draws` starts of each, on a reader's X (n, d) and y (n,) in {-1, +1}."""
+    """The same networks, `draws` starts of each, on a reader's X (n, d) and y (n,) in
+    {-1, +1}.
+    """
     return _problems(setting, draws, records, own_data(X, y))
 
 
@@ -128,7 +134,9 @@ def small_start(networks: TwoLayers) -> TwoLayers:
 
 
 def beside_skip(networks: TwoLayers) -> Networks:
-    """The same with a linear part added to each network, which starts at zero; the sums are not homogeneous."""
+    """The same with a linear part added to each network, which starts at zero; the sums
+    are not homogeneous.
+    """
     model, start = beside_linear(networks)
     return replace(
         networks,
@@ -138,7 +146,9 @@ def beside_skip(networks: TwoLayers) -> Networks:
 
 
 def largest_falls(smoothed: Tensor) -> Tensor:
-    """Largest fall from one record (K, B) to the next once the loss is below 1/n, relative to the last value, (B,)."""
+    """Largest fall from one record (K, B) to the next once the loss is below 1/n,
+    relative to the last value, (B,).
+    """
     fall = (smoothed[:-1] - smoothed[1:]) / smoothed[-1].abs()
     return torch.where(smoothed[:-1] <= 0, -torch.inf, fall).amax(0)
 
@@ -146,7 +156,8 @@ def largest_falls(smoothed: Tensor) -> Tensor:
 def step_falls(walk: SphereRun, degree: int) -> Tensor:
     """`largest_falls`, and 0 at least, of steps that are Euler steps of the flow, (B,).
 
-    A longer step than this would overshoot the softmax, and `sphere_flow` leaves the flow.
+    A longer step than this would overshoot the softmax, and `sphere_flow` leaves the
+    flow.
     """
     euler = torch.exp(degree * walk.log_norm[:-1]) * walk.margins[:-1] <= EULER
     fall = (walk.smoothed[:-1] - walk.smoothed[1:]) / walk.smoothed[-1].abs()
@@ -186,8 +197,8 @@ def normalized_margin_monotone(measured: SmoothedMargins) -> Evidence:
             most=0.5,
             tag="observed",
             math="largest fall between records, relative, at most $10^{-3}$",
-            reason="a hundred thousand times the bar of the claim. While the linear part leads, the margins grow like "
-            r"$\rho$ and not like $\rho^3$",
+            reason="a hundred thousand times the bar of the claim. While the linear "
+            r"part leads, the margins grow like $\rho$ and not like $\rho^3$",
         ),
     )
     notes = {"networks of each kind": len(measured.fitted)}
@@ -224,7 +235,8 @@ def _in_a_step(coarse: Tensor, fine: Tensor) -> tuple[Check, ...]:
             at_most=FINE,
             tag="derived",
             math="ReLU, $k = 2$: largest fall in a step, relative length 0.0005",
-            reason="none for the flow; an Euler step of it of relative length $r$ is allowed a fall of $r$",
+            reason="none for the flow; an Euler step of it of relative length $r$ is "
+            "allowed a fall of $r$",
         ),
         Check.share(
             "ReLU: at most half of the largest fall with steps four times as long",

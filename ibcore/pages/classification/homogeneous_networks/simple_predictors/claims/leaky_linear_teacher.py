@@ -2,262 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import torch
 from torch import Tensor
 
-from ibcore.claim import Setting, claim
-from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.trajectory import Trajectory
+from ibcore.claim import claim
 from ibcore.evidence import Check, Control, Evidence
-from ibcore.losses import Exponential
-from ibcore.measures import sin_angle
-from ibcore.measures.neurons import linear_share, oddness_defect
-from ibcore.models.activations import LeakyReLU
-from ibcore.models.hidden_layer import HiddenLayer
-from ibcore.models.margins import Margins
-from ibcore.oracles.neural_agreement import AgreementLimit, agreement_limit
-from ibcore.pages.classification.homogeneous_networks.simple_predictors.runs import (
-    SMALL,
-    WIDTH,
-    early_ends,
-    fresh_points,
-    linear_shares,
-    own_points,
-    precisions,
-    random_start,
+from ibcore.pages.classification.homogeneous_networks.simple_predictors.teachers import (
+    Agreements,
+    draw_teachers,
+    measure_agreement,
+    own_teacher,
 )
-from ibcore.problems.separable import Classification, planted_margin
-from ibcore.validation import InvalidInput
-
-SLOPE = 0.3
-LARGE = 10.0  # size of the start, in the control
-EARLY = -20.0  # log L from which on neurons should agree
-STOPS = (-1.0, EARLY, -1e3, -1e5, -1e8)
-
-
-@dataclass(frozen=True)
-class Teachers:
-    """B separable samples, what the program predicts, and networks on them.
-
-    labels: (B, n).
-    start: (B, P), of standard normal entries.
-    fresh: points (k, d) without labels.
-    """
-
-    limits: tuple[AgreementLimit, ...]
-    labels: Tensor
-    net: HiddenLayer
-    start: Tensor
-    fresh: Tensor
-    rejected: int
-
-    @property
-    def margins(self) -> Margins:
-        return Margins(self.net, self.labels)
-
-    @property
-    def predicted(self) -> Tensor:
-        """(B, 2 d), the vectors w_+ and w_- of the program, joined."""
-        rows = [torch.cat([limit.plus, limit.minus]) for limit in self.limits]
-        return torch.stack(rows).to(self.start)
-
-    @property
-    def program_shares(self) -> Tensor:
-        """Linear shares of the networks that the program predicts, (B,)."""
-        outputs = [limit.outputs(self.fresh, SLOPE) for limit in self.limits]
-        return linear_share(self.fresh, torch.stack(outputs))
-
-    def on(self, inputs: Tensor) -> HiddenLayer:
-        """The same networks on other inputs (k, d)."""
-        return HiddenLayer(inputs, self.net.output_weights, self.net.activation)
-
-    def circle(self, member: int, angles: Tensor) -> Tensor:
-        """Points (k, d) on a circle through the normal of a member's predicted boundary.
-
-        angles: (k,), to the normal, in degrees.
-        """
-        normal = self.limits[member].plus - self.limits[member].minus
-        plane = torch.linalg.qr(normal[:, None], mode="complete").Q[:, :2]
-        plane = plane * torch.sign(normal @ plane[:, 0])
-        turn = angles.deg2rad()
-        return torch.stack([turn.cos(), turn.sin()], -1) @ plane.T
-
-    def pair(self, theta: Tensor) -> Tensor:
-        """Mean input weights of positive and of negative neurons, joined, (B, 2 d)."""
-        w = self.net.neurons(theta)
-        positive = self.net.output_weights > 0
-        return torch.cat([w[:, positive].mean(1), w[:, ~positive].mean(1)], -1)
-
-
-@dataclass(frozen=True)
-class Agreements:
-    """What gradient flow did on B samples, from a small and from a large start.
-
-    certificates: (2 B,), of the programs.
-    agree: (B,), 1 where neurons agree with the labels from `EARLY` on, 0 where not, NaN
-    where the run broke down.
-    drifts: (B,), change of the differences of neurons of equal sign.
-    sines: (B,), to the program's vectors.
-    early, late, large: (B,), shares of fresh x with f(x), f(-x) on one side, at
-    `EARLY`, at the end, and at `EARLY` from the large start.
-    shares, large_shares, programs: (B,), linear shares at the end, of the large start,
-    and of the network that the program predicts.
-    end, large_end: (B, P), weights at the last stop and at `EARLY` from the large
-    start.
-    """
-
-    teachers: Teachers
-    certificates: Tensor
-    agree: Tensor
-    drifts: Tensor
-    sines: Tensor
-    early: Tensor
-    late: Tensor
-    large: Tensor
-    shares: Tensor
-    large_shares: Tensor
-    programs: Tensor
-    end: Tensor
-    large_end: Tensor
-    broken: tuple[str, ...]
-
-
-def draw_teachers(
-    setting: Setting, *, seeds: int, n: int = 20, d: int = 5, margin: float = 1.0
-) -> Teachers:
-    """Data `margin` or more from random hyperplanes, with a consistent program.
-
-    Other draws are rejected and counted.
-    """
-
-    def keep(
-        generator: torch.Generator,
-    ) -> tuple[Classification, AgreementLimit] | None:
-        problem = planted_margin(n, d, margin, generator)
-        limit = agreement_limit(problem.X, problem.y, SLOPE)
-        return (problem, limit) if limit.consistent else None
-
-    kept, rejected = setting.draw(seeds, "linear teacher", keep)
-    return _started(setting, kept, rejected)
-
-
-def own_teacher(setting: Setting, X: object, y: object, *, seeds: int) -> Teachers:
-    """Random starts on a reader's X (n, d) and y (n,).
-
-    As many as `draw_teachers` has samples.
-    A hyperplane through the origin has to separate them, and the solution of the
-    program to have the signs that the program assumes.
-    """
-    data = own_points(X, y)
-    limit = agreement_limit(data.X, data.y, SLOPE)
-    if not limit.consistent:
-        raise InvalidInput(
-            "the program's own neurons are active on other points than it assumes, so "
-            "that neurons which agree have another limit. Pass data with a larger "
-            "margin."
-        )
-    return _started(setting, [(data, limit)] * seeds, 0)
-
-
-def _started(
-    setting: Setting,
-    solved: list[tuple[Classification, AgreementLimit]],
-    rejected: int,
-) -> Teachers:
-    inputs, labels = (
-        torch.stack(rows).to(setting.device)
-        for rows in ([p.X for p, _ in solved], [p.y for p, _ in solved])
-    )
-    output = torch.ones(WIDTH, dtype=torch.float64) / WIDTH**0.5
-    output[WIDTH // 2 :] *= -1
-    net = HiddenLayer(inputs, output.to(setting.device), LeakyReLU(SLOPE))
-    return Teachers(
-        tuple(limit for _, limit in solved),
-        labels,
-        net,
-        random_start(setting, len(solved), net.dimension, "linear teacher start"),
-        fresh_points(setting, 1000, inputs.shape[-1]),
-        rejected,
-    )
-
-
-def measure_agreement(teachers: Teachers, setting: Setting) -> Agreements:  # noqa: ARG001
-    """Gradient flow from a small start, and from a large one until `EARLY`."""
-    start, model = SMALL * teachers.start, teachers.on(teachers.fresh)
-    run = flow(teachers.margins, Exponential(), start, log_loss=list(STOPS))
-    large = until_early(teachers, LARGE)
-    states, end, large_end = run.theta, run.theta[-1], large.theta[0]
-    return Agreements(
-        teachers,
-        certificates=precisions(teachers.limits),
-        agree=agreement(teachers, states[1:]),
-        drifts=_drifts(teachers, states[1:3]),
-        sines=sin_angle(teachers.pair(end), teachers.predicted),
-        early=one_sided(teachers, states[1]),
-        late=one_sided(teachers, end),
-        large=one_sided(teachers, large_end),
-        shares=linear_shares(teachers.fresh, model.outputs(end)),
-        large_shares=linear_shares(teachers.fresh, model.outputs(large_end)),
-        programs=teachers.program_shares,
-        end=end,
-        large_end=large_end,
-        broken=(*early_ends("small start", run), *early_ends("large start", large)),
-    )
-
-
-def until_early(teachers: Teachers, size: float) -> Trajectory:
-    """Gradient flow to `EARLY` from a start of this size."""
-    return flow(
-        teachers.margins,
-        Exponential(),
-        size * teachers.start,
-        log_loss=EARLY,
-        tolerance=1e-3,
-    )
-
-
-def one_sided(teachers: Teachers, theta: Tensor) -> Tensor:
-    """Share of fresh x with f(x) and f(-x) on one side, NaN for broken networks, (B,)."""
-    ahead, behind = (
-        teachers.on(sign * teachers.fresh).outputs(theta) for sign in (1, -1)
-    )
-    broken = (ahead + behind).isnan().any(-1)
-    return torch.where(broken, torch.nan, oddness_defect(ahead, behind))
-
-
-def agreement(teachers: Teachers, states: Tensor) -> Tensor:
-    """(B,): whether neurons agree with the labels at all `states` (K, B, P).
-
-    Positive neurons are then active where y = 1 only, the others where y = -1.
-    1 or 0, and NaN for networks that did not come to all states.
-    """
-    positive = teachers.net.output_weights > 0
-    right = (teachers.labels[..., None] > 0) == positive
-    active = torch.stack([teachers.net.preactivations(theta) > 0 for theta in states])
-    agree = (active == right).flatten(2).all(-1).all(0).to(states)
-    return torch.where(states.isnan().any(-1).any(0), torch.nan, agree)
-
-
-def _drifts(teachers: Teachers, states: Tensor) -> Tensor:
-    """Relative change of the differences of neurons of equal sign, (B,).
-
-    states: (2, B, P), before and after.
-    """
-    positive = teachers.net.output_weights > 0
-    spread = []
-    for sign in (positive, ~positive):
-        w = torch.stack([teachers.net.neurons(theta)[:, sign] for theta in states])
-        spread.append(w - w.mean(2, keepdim=True))
-    first, last = torch.cat(spread, 2).flatten(2)
-    size = torch.linalg.vector_norm(first, dim=-1)
-    return torch.linalg.vector_norm(last - first, dim=-1) / size
 
 
 @claim(
     kind="theorem",
-    source="Sarussi, Brutzkus and Globerson 2021, on neural agreement (recalled; proved on the page)",
+    source="Sarussi, Brutzkus and Globerson 2021, on neural agreement (recalled; "
+    "proved on the page)",
     statement=r"A two-layer leaky ReLU network with fixed output weights $\pm v$ whose "
     "neurons of equal sign are active on the same points of a linearly separable "
     "sample has a linear decision boundary in the limit, that of a modified support "
@@ -320,11 +80,13 @@ def run_checks(
             reason="what the theorem assumes; the others are left out below",
         ),
         Check.each(
-            "differences of neurons of equal sign, log L = -20 to -1e3: change over size",
+            "differences of neurons of equal sign, log L = -20 to -1e3: change over "
+            "size",
             drifts,
             at_most=1e-8,
             tag="proved",
-            math=r"differences of neurons of equal sign, $\log L = -20$ to $-10^3$: change over size",
+            math=r"differences of neurons of equal sign, $\log L = -20$ to $-10^3$: "
+            "change over size",
             reason="conserved in agreement, as proved on the page; rounding of weights "
             "that grow to $10^3$ times the differences' inverse",
             precision=True,
@@ -344,7 +106,8 @@ def run_checks(
 def boundary_checks(
     early: Tensor, late: Tensor, differences: Tensor
 ) -> tuple[Check, ...]:
-    """Of the sides at `EARLY` of all networks, and of the boundaries of those that agree.
+    """Of the sides at `EARLY` of all networks, and of the boundaries of those that
+    agree.
 
     late, differences: of networks in agreement or broken.
     """
@@ -355,7 +118,8 @@ def boundary_checks(
             at_most=0.01,
             least=0.9,
             tag="observed",
-            math=r"$f(x)$, $f(-x)$ on one side for at most 1 % of fresh $x$ at $\log L = -20$",
+            math=r"$f(x)$, $f(-x)$ on one side for at most 1 % of fresh $x$ at $\log L "
+            "= -20$",
             reason="the bar and the loss of the control",
         ),
         Check.each(
@@ -364,7 +128,8 @@ def boundary_checks(
             at_most=0,
             tag="derived",
             math="share of fresh $x$ with $f(x)$, $f(-x)$ on one side",
-            reason="the boundary is a hyperplane; a thousand points do not fall into an angle of 1e-6",
+            reason="the boundary is a hyperplane; a thousand points do not fall into "
+            "an angle of 1e-6",
         ),
         Check.largest(
             "linear share R^2 of f minus that of the program",
@@ -373,7 +138,8 @@ def boundary_checks(
             growth=0.25,
             tag="derived",
             math="linear share $R^2$ of $f$ minus that of the program",
-            reason="a smooth function of the two directions, so of the order of their angle",
+            reason="a smooth function of the two directions, so of the order of their "
+            "angle",
             precision=True,
         ),
     )

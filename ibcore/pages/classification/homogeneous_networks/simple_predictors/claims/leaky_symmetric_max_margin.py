@@ -230,7 +230,8 @@ def alignment(sample: Mirrored, slope: float, theta: Tensor) -> Alignment:
 
 @claim(
     kind="theorem",
-    source="Lyu, Li, Wang and Arora 2021, on symmetric linearly separable data (recalled)",
+    source="Lyu, Li, Wang and Arora 2021, on symmetric linearly separable data "
+    "(recalled)",
     statement=r"On linearly separable data closed under $(x, y) \to (-x, -y)$, "
     "gradient flow from a small random start brings a two-layer leaky ReLU network "
     "with output weights of both signs to the largest normalized margin: every neuron "
@@ -289,7 +290,8 @@ def margin_checks(certificates: Tensor, ratios: Tensor) -> tuple[Check, ...]:
             growth=0.25,
             tag="derived",
             math=r"normalized margin over $(1 + s) \gamma / 4$",
-            reason=r"a constant of the data over $\log\frac1L = 10^{10}$; below 6e-11 on 22 networks",
+            reason=r"a constant of the data over $\log\frac1L = 10^{10}$; below 6e-11 "
+            "on 22 networks",
         ),
     )
 
@@ -303,7 +305,8 @@ def neuron_checks(sines: Tensor, balance: Tensor) -> tuple[Check, ...]:
             at_most=1e-5,
             tag="derived",
             math=r"$\sin\angle$ of a neuron to $\pm\hat w$, largest of a network",
-            reason=r"of the order of $(\log\frac1L)^{-1/2} = 10^{-5}$, with the small start as a factor",
+            reason=r"of the order of $(\log\frac1L)^{-1/2} = 10^{-5}$, with the small "
+            "start as a factor",
         ),
         Check.each(
             "mass of positive over mass of negative neurons",
@@ -311,7 +314,7 @@ def neuron_checks(sines: Tensor, balance: Tensor) -> tuple[Check, ...]:
             equals=1,
             atol=1e-9,
             tag="derived",
-            reason=r"margins of mirror images that differ by a constant, over $10^{10}$",
+            reason="margins of mirror images that differ by a constant, over $10^{10}$",
             precision=True,
         ),
     )
@@ -326,7 +329,8 @@ def bend_checks(early: Tensor, late: Tensor) -> tuple[Check, ...]:
             at_most=0.01,
             least=0.9,
             tag="observed",
-            math=r"relative nonlinearity of $f$ on fresh points at $\log L = -10^2$ at most 0.01",
+            math=r"relative nonlinearity of $f$ on fresh points at $\log L = -10^2$ at "
+            "most 0.01",
             reason="the bar of the control, at the first stop",
         ),
         Check.each(
@@ -351,7 +355,8 @@ def uneven_control(bends: Tensor) -> Control:
             at_most=0.01,
             most=0.25,
             tag="observed",
-            math=r"relative nonlinearity of $f$ on fresh points at $\log L = -10^2$ at most 0.01",
+            math=r"relative nonlinearity of $f$ on fresh points at $\log L = -10^2$ at "
+            "most 0.01",
             reason="the bar that the claim meets at this loss",
         ),
         math="mirror images twice as long, $(-2 x, -y)$ for $(x, y)$",

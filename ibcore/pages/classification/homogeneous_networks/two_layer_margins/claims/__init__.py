@@ -1,4 +1,6 @@
-"""Margins of two-layer ReLU networks: a KKT point that is no optimum, and wide networks that reach the optimum."""
+"""Margins of two-layer ReLU networks: a KKT point that is no optimum, and wide networks
+that reach the optimum.
+"""
 
 from ibcore.pages.classification.homogeneous_networks.two_layer_margins.claims.kkt_not_optimal import (
     kkt_not_optimal,

@@ -49,12 +49,14 @@ class Starts:
 class Trapped:
     """Where starts end.
 
-    depths: log(1/L) at the stops, (K, B).      caught, escaped, others: normalized margins (K, B) from the trap, from
-    one neuron a point, and from anywhere, NaN at a stop not reached.
+    depths: log(1/L) at the stops, (K, B).      caught, escaped, others: normalized
+    margins (K, B) from the trap, from one neuron a point, and from anywhere, NaN at a
+    stop not reached.
     law: gap times 8 log(1/L) / |dead neuron|^2 at the second stop, (B,).
-    residuals, multipliers, gains: of the KKT conditions at the trapped limits at margin 1, (B,) and (B, 2), and what a
-    new neuron gains there per size^2, (B,).
-    optima: (3,), the largest normalized margin by a program over directions, its dual, and a program over gates.
+    residuals, multipliers, gains: of the KKT conditions at the trapped limits at margin
+    1, (B,) and (B, 2), and what a new neuron gains there per size^2, (B,).
+    optima: (3,), the largest normalized margin by a program over directions, its dual,
+    and a program over gates.
     """
 
     depths: Tensor
@@ -122,7 +124,9 @@ def measure_limits(starts: Starts, setting: Setting) -> Trapped:
 
 
 def kkt_at(model: Margins, limits: Tensor) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """Residuals (B,) and multipliers (B, n) of the KKT conditions at limits (B, P), scaled to margin 1."""
+    """Residuals (B,) and multipliers (B, n) of the KKT conditions at limits (B, P),
+    scaled to margin 1.
+    """
     points = at_margin_one(model, limits)
     values, rows = model.outputs(points), model.jacobian(points)
 
@@ -141,7 +145,9 @@ def kkt_at(model: Margins, limits: Tensor) -> tuple[Tensor, Tensor, tuple[str, .
 
 
 def gains(model: Margins, limits: Tensor) -> Tensor:
-    """Rise of the normalized margin over STEP^2 when the dead neuron of `limits` (B, 6) takes the escape, (B,)."""
+    """Rise of the normalized margin over STEP^2 when the dead neuron of `limits` (B, 6)
+    takes the escape, (B,).
+    """
     points = at_margin_one(model, limits)
     moved = points + (escape(STEP) - trapped()).to(points)
     moved[:, DEAD] = escape(STEP)[DEAD].to(points)
@@ -150,7 +156,9 @@ def gains(model: Margins, limits: Tensor) -> Tensor:
 
 
 def optima() -> Tensor:
-    """The largest normalized margin by a program over directions, by its dual, and by the program over gates."""
+    """The largest normalized margin by a program over directions, by its dual, and by
+    the program over gates.
+    """
     data = shallow_pair()
     best = variation_margin(data.X, data.y)
     return torch.tensor(
@@ -161,13 +169,12 @@ def optima() -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Vardi, Shamir and Srebro 2022 (abstract read; the theorem and its two points are recalled); limit, speed "
-    "and escape are derived on the page",
+    source="Vardi, Shamir and Srebro 2022 (abstract read; the theorem and its two "
+    "points are recalled); limit, speed and escape are derived on the page",
     statement="Gradient flow on a two-layer ReLU network can converge in direction to "
     "a KKT point of the max-margin program that is not even a local optimum, from a "
-    "set of starts of positive probability: with two neurons on $(1, 1/4)$, "
-    r"$(-1, 1/4)$ the normalized margin tends to $1/4$ although $\sqrt{17}/8$ is "
-    "possible.",
+    "set of starts of positive probability: with two neurons on $(1, 1/4)$, $(-1, "
+    r"1/4)$ the normalized margin tends to $1/4$ although $\sqrt{17}/8$ is possible.",
     quick={"starts": 8, "at_random": 0, "size": 0.5},
     book={"starts": 48, "at_random": 200, "size": 0.5},
     full={"starts": 1000, "at_random": 10_000, "size": 0.5},
@@ -175,7 +182,9 @@ def optima() -> Tensor:
     measure=measure_limits,
 )
 def kkt_not_optimal(measured: Trapped) -> Evidence:
-    """Limits of starts in the trap and of starts with one neuron a point, and what the trap is."""
+    """Limits of starts in the trap and of starts with one neuron a point, and what the
+    trap is.
+    """
     caught, escaped = measured.caught[-1], measured.escaped[-1]
     checks = (
         *_limits(caught, escaped, measured.optima),
@@ -203,7 +212,9 @@ def kkt_not_optimal(measured: Trapped) -> Evidence:
 
 
 def _limits(caught: Tensor, escaped: Tensor, found: Tensor) -> tuple[Check, ...]:
-    """Of normalized margins (B,) at the end, in the trap and outside, and of the optimum by several programs."""
+    """Of normalized margins (B,) at the end, in the trap and outside, and of the
+    optimum by several programs.
+    """
     return (
         Check.each(
             "normalized margin from the trap at log L = -1e10",
@@ -212,7 +223,8 @@ def _limits(caught: Tensor, escaped: Tensor, found: Tensor) -> tuple[Check, ...]
             rtol=1e-6,
             tag="derived",
             math=r"normalized margin from the trap at $\log L = -10^{10}$",
-            reason="the gap is of the order of the dead neuron's square over $8 \\cdot 10^{10}$",
+            reason="the gap is of the order of the dead neuron's square over $8 \\cdot "
+            "10^{10}$",
         ),
         Check.each(
             "the same with a neuron for either point",
@@ -243,8 +255,9 @@ def _speed(law: Tensor) -> Check:
         growth=2 / 3,
         tag="derived",
         math=r"gap $\times\, 8 \log\frac1L \big/ \|\theta_2\|^2$ at $\log L = -10^4$",
-        reason=r"what is left out is of the order of $1/(\|\theta_2\|^2 \log\frac1L)$, and the square of "
-        r"a Gaussian in three dimensions is below $\varepsilon$ with a chance of order $\varepsilon^{3/2}$",
+        reason=r"what is left out is of the order of $1/(\|\theta_2\|^2 \log\frac1L)$, "
+        "and the square of a Gaussian in three dimensions is below $r^2$ with a "
+        "chance of order $r^3$",
     )
 
 
@@ -256,8 +269,9 @@ def _conditions(residuals: Tensor, multipliers: Tensor) -> tuple[Check, ...]:
             residuals,
             at_most=1e-5,
             tag="proved",
-            reason=r"the dead neuron keeps its size while $\|\theta\|$ grows to $2.8 \cdot 10^5$; "
-            "larger than 1e-5 if it starts at more than 2.8, five standard deviations",
+            reason=r"the dead neuron keeps its size while $\|\theta\|$ grows to $2.8 "
+            r"\cdot 10^5$; larger than 1e-5 if it starts at more than 2.8, five "
+            "standard deviations",
         ),
         Check.each(
             "their multipliers at margin 1",
@@ -279,6 +293,7 @@ def _gain(found: Tensor) -> Check:
         equals=RISE,
         rtol=1e-4,
         tag="derived",
-        math=r"gain there per $\varepsilon^2$ of a new neuron of size $\varepsilon = 0.01$",
+        math=r"gain there per $\varepsilon^2$ of a new neuron of size $\varepsilon = "
+        "0.01$",
         reason=r"the next term of the expansion is $O(\varepsilon^2)$",
     )

@@ -34,7 +34,8 @@ FEW = (STOPS[0], *STOPS[-3:])  # the stops of the further narrow networks
 
 @dataclass(frozen=True)
 class Problems:
-    """Networks of many `widths` on certified problems, further ones of width `NARROW`, and starts with fixed features.
+    """Networks of many `widths` on certified problems, further ones of width `NARROW`,
+    and starts with fixed features.
 
     batches: by groups of widths.      fixed: (1, P), one a problem.
     """
@@ -51,9 +52,12 @@ class Problems:
 class Widths:
     """Gaps of trained networks to the largest margin in variation norm, on D problems.
 
-    rates: predicted exponents (D,).      seen: (W, R), whether a start sees every point with a neuron of its sign.
-    gaps: (K, W, R) at the losses `STOPS`, of R runs a width, NaN where the flow has not come there.
-    narrow_seen, narrow_gaps: (N,) and (4, N), the same for further networks of width `NARROW`, at the losses `FEW`.
+    rates: predicted exponents (D,).      seen: (W, R), whether a start sees every point
+    with a neuron of its sign.
+    gaps: (K, W, R) at the losses `STOPS`, of R runs a width, NaN where the flow has not
+    come there.
+    narrow_seen, narrow_gaps: (N,) and (4, N), the same for further networks of width
+    `NARROW`, at the losses `FEW`.
     sines, shares: (D,), with the output layer alone trained, see `output_layer_only`.
     """
 
@@ -83,7 +87,9 @@ class Widths:
         return Ends(self.narrow_gaps[-1][seen], self._narrow_bars()[seen], ratios[seen])
 
     def narrow_shares(self) -> dict[str, float]:
-        """Of all further narrow networks: seen, within their bars, and never at the first stop, seen or not."""
+        """Of all further narrow networks: seen, within their bars, and never at the
+        first stop, seen or not.
+        """
         never = self.narrow_gaps[0].isnan()
         kinds = {
             "seen": self.narrow_seen,
@@ -100,7 +106,9 @@ class Widths:
 
 @dataclass(frozen=True)
 class Ends:
-    """Of networks that see all points at the start: gaps, their bars, exponents over their predictions, (N,) each."""
+    """Of networks that see all points at the start: gaps, their bars, exponents over
+    their predictions, (N,) each.
+    """
 
     gaps: Tensor
     bars: Tensor
@@ -125,7 +133,9 @@ def own_problem(
     widths: Sequence[int],
     narrow: int,
 ) -> Problems:
-    """Networks on a reader's points X (n, 2) of the plane with labels y (n,) in {-1, +1}."""
+    """Networks on a reader's points X (n, 2) of the plane with labels y (n,) in {-1,
+    +1}.
+    """
     return _problems(setting, [own_points(X, y)], 0, starts, widths, narrow)
 
 
@@ -177,19 +187,23 @@ def measure_widths(problems: Problems, setting: Setting) -> Widths:
 
 
 def bars(rates: Tensor) -> Tensor:
-    """What the rate leaves at log L = -1e10 of a gap of a tenth at log L = -1, and 1e-8 at least, (D,)."""
+    """What the rate leaves at log L = -1e10 of a gap of a tenth at log L = -1, and 1e-8
+    at least, (D,).
+    """
     return torch.clamp(0.1 * 10 ** (-10 * rates), min=1e-8)
 
 
 @claim(
     kind="theorem",
-    source="Chizat and Bach 2020 (abstract read, theorem recalled: infinite width, given that the flow converges); "
-    "finite widths are observed; for the output layer alone Soudry et al. 2018",
-    statement="Both layers of an infinitely wide two-layer network with differentiable features, started balanced and "
-    "with neurons of both signs in every direction, and trained by gradient flow on an exponential tail, maximize "
-    "the margin in variation norm, if the flow converges; with the output layer alone trained, the margin "
-    "of a kernel. Finite ReLU networks in the plane do so from starts at which every point is seen by a neuron of "
-    "its sign.",
+    source="Chizat and Bach 2020 (abstract read, theorem recalled: infinite width, "
+    "given that the flow converges); finite widths are observed; for the output layer "
+    "alone Soudry et al. 2018",
+    statement="Both layers of an infinitely wide two-layer network with differentiable "
+    "features, started balanced and with neurons of both signs in every direction, and "
+    "trained by gradient flow on an exponential tail, maximize the margin in variation "
+    "norm, if the flow converges; with the output layer alone trained, the margin of a "
+    "kernel. Finite ReLU networks in the plane do so from starts at which every point "
+    "is seen by a neuron of its sign.",
     quick={"datasets": 8, "starts": 1, "widths": [30, 100], "narrow": 3},
     book={"datasets": 8, "starts": 1, "widths": [10, 30, 100, 1000], "narrow": 4},
     full={
@@ -203,7 +217,9 @@ def bars(rates: Tensor) -> Tensor:
     own=own_problem,
 )
 def wide_2nn_f1_margin(measured: Widths) -> Evidence:
-    """Normalized margins of trained networks of many widths over the certified largest one."""
+    """Normalized margins of trained networks of many widths over the certified largest
+    one.
+    """
     wide = measured.ends
     checks = (
         _oracle([problem.best.gap for problem in measured.problems]),
@@ -241,7 +257,8 @@ def _unreached(measured: Widths) -> tuple[str, ...]:
     """Which networks that see all points at the start did not come to the last stop."""
     lost = measured.gaps[-1].isnan() & measured.seen
     return tuple(
-        f"width {measured.widths[column]}, run {run}: the flow did not reach log L = {STOPS[-1]:g}"
+        f"width {measured.widths[column]}, run {run}: the flow did not reach log L = "
+        f"{STOPS[-1]:g}"
         for column, run in lost.nonzero().tolist()
     )
 
@@ -259,7 +276,9 @@ def _oracle(certified: Sequence[float]) -> Check:
 
 
 def _reached(name: str, ends: Ends) -> tuple[Check, Check]:
-    """Whether networks come to the largest margin at log L = -1e10, and as fast as predicted."""
+    """Whether networks come to the largest margin at log L = -1e10, and as fast as
+    predicted.
+    """
     return (
         Check.share(
             f"{name}: gap to the variation-norm margin at log L = -1e10 within its bar",
@@ -267,9 +286,11 @@ def _reached(name: str, ends: Ends) -> tuple[Check, Check]:
             at_most=0,
             least=0.9,
             tag="observed",
-            math=f"{name}: gap to the variation-norm margin at $\\log L = -10^{{10}}$ within its bar",
-            reason=r"the theorem is for infinite width. With the rate $\kappa$ that the data predict, a gap of a tenth "
-            r"at $\log L = -1$ has become $10^{-1 - 10 \kappa}$; $10^{-8}$ is the oracle's own gap",
+            math=f"{name}: gap to the variation-norm margin at $\\log L = -10^{{10}}$ "
+            "within its bar",
+            reason=r"the theorem is for infinite width. With the rate $\kappa$ that "
+            r"the data predict, a gap of a tenth at $\log L = -1$ has become $10^{-1 - "
+            r"10 \kappa}$; $10^{-8}$ is the oracle's own gap",
         ),
         Check.share(
             f"{name}: exponent over the predicted rate at least 0.95",
@@ -277,8 +298,8 @@ def _reached(name: str, ends: Ends) -> tuple[Check, Check]:
             at_least=0.95,
             least=0.9,
             tag="derived",
-            reason="the slowest mode of the linearization; a start may hold little of it, and a gap that reaches "
-            "rounding ends low",
+            reason="the slowest mode of the linearization; a start may hold little of "
+            "it, and a gap that reaches rounding ends low",
         ),
     )
 

@@ -186,8 +186,8 @@ def _ends(to_l2: Tensor, to_l1: Tensor) -> tuple[Check, ...]:
             tag="derived",
             math=r"$\ell_2$ end, $\alpha = 100$, $\log L = -10^3$: sin to the $\ell_2$ "
             "direction",
-            reason=r"asinh departs from its argument $z = \beta/2\alpha^2 \le 0.17$ by "
-            r"the share $z^2/6 \le 0.005$; four times that for the condition of the "
+            reason=r"asinh departs from its argument $\beta/2\alpha^2 \le 0.17$ by the "
+            "share $0.17^2/6 < 0.005$; four times that for the condition of the "
             "program",
         ),
         Check.each(

@@ -1,4 +1,6 @@
-"""Deep linear networks conserve the imbalance of their layers, which become of rank one and align."""
+"""Deep linear networks conserve the imbalance of their layers, which become of rank one
+and align.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,9 @@ class Layers:
 
 @dataclass(frozen=True)
 class Alignments:
-    """Layers by depth, and the ratios sigma_2/sigma_1 (B,) of fitted networks of depth 2 from large starts."""
+    """Layers by depth, and the ratios sigma_2/sigma_1 (B,) of fitted networks of depth
+    2 from large starts.
+    """
 
     batch: Batch
     layers: dict[int, Layers]
@@ -94,7 +98,9 @@ def own_batch(
 
 
 def measure_layers(batch: Batch, setting: Setting) -> Alignments:
-    """The explicit phase with a tight tolerance, then the stiff one to log L = -1e10; large starts to L = 0.01."""
+    """The explicit phase with a tight tolerance, then the stiff one to log L = -1e10;
+    large starts to L = 0.01.
+    """
     layers, ends = {}, {}
     for depth in batch.depths:
         layers[depth], ends[f"depth {depth}"] = _aligned(batch, setting, depth)
@@ -148,12 +154,12 @@ def large_run(batch: Batch, setting: Setting, levels: Sequence[float]) -> Trajec
 
 @claim(
     kind="theorem",
-    source="Ji and Telgarsky 2019 (recalled; proved on the page); conservation: Arora, Cohen and Hazan 2018, Du, Hu "
-    "and Lee 2018; rates derived on the page",
-    statement="Gradient flow on a linear network conserves "
-    "$W_{j+1}^T W_{j+1} - W_j W_j^T$. If there is one output and the loss goes to zero, "
-    r"every layer divided by its norm becomes of rank one, $\sigma_2/\sigma_1$ falling "
-    r"like $(\log(1/L))^{-1/k}$ or faster, and adjacent layers align.",
+    source="Ji and Telgarsky 2019 (recalled; proved on the page); conservation: Arora, "
+    "Cohen and Hazan 2018, Du, Hu and Lee 2018; rates derived on the page",
+    statement="Gradient flow on a linear network conserves $W_{j+1}^T W_{j+1} - W_j "
+    "W_j^T$. If there is one output and the loss goes to zero, every layer divided by "
+    r"its norm becomes of rank one, $\sigma_2/\sigma_1$ falling like "
+    r"$(\log(1/L))^{-1/k}$ or faster, and adjacent layers align.",
     quick={"depths": (2,), "each": 4},
     book={"depths": (2, 3, 4), "each": 4},
     full={"depths": (2, 3, 4), "each": 100},
@@ -162,7 +168,9 @@ def large_run(batch: Batch, setting: Setting, levels: Sequence[float]) -> Trajec
     own=own_batch,
 )
 def deep_linear_alignment(measured: Alignments) -> Evidence:
-    """Conservation in the explicit phase; then singular values and vectors of the layers down to log L = -1e10."""
+    """Conservation in the explicit phase; then singular values and vectors of the
+    layers down to log L = -1e10.
+    """
     layers = measured.layers
     points = measured.batch.signed.shape[1]
     checks = (
@@ -184,8 +192,8 @@ def not_to_zero(ratios: Tensor) -> Control:
             at_most=0.3,
             most=0.25,
             tag="observed",
-            reason="thirty thousand times what the claim asks for at depth 2; 0.39 or more in 350 "
-            "runs",
+            reason="thirty thousand times what the claim asks for at depth 2; 0.39 or "
+            "more in 350 runs",
             math=r"$\sigma_2/\sigma_1 \le 0.3$",
         ),
         math="start 15 times as large, depth 2, at $L = 0.01$",
@@ -193,7 +201,9 @@ def not_to_zero(ratios: Tensor) -> Control:
 
 
 def from_the_start(layers: Mapping[int, Layers]) -> tuple[Check, ...]:
-    """What the start decides: the imbalances, and by them how large second singular values can be."""
+    """What the start decides: the imbalances, and by them how large second singular
+    values can be.
+    """
     runs = layers.values()
     return (
         Check.each(
@@ -202,8 +212,8 @@ def from_the_start(layers: Mapping[int, Layers]) -> tuple[Check, ...]:
             at_most=1e-8,
             tag="proved",
             math=r"imbalance: drift over its size until $\log L = -30$",
-            reason="conserved but for the integrator's error: with tolerances 1e-6, 1e-7 and "
-            "1e-8 at most 8e-7, 1e-7 and 4e-10 in 360 runs; the last is used",
+            reason="conserved but for the integrator's error: with tolerances 1e-6, "
+            "1e-7 and 1e-8 at most 8e-7, 1e-7 and 4e-10 in 360 runs; the last is used",
             precision=True,
         ),
         Check.each(
@@ -230,8 +240,9 @@ def of_rank_one(layers: Mapping[int, Layers], points: int) -> tuple[Check, ...]:
             torch.cat(apart),
             at_most=1,
             tag="derived",
-            reason=r"what the law leaves out at $\log L = -10^7$, from where the exponent is read off: "
-            r"$3 \cdot 10^{-7}$ at depth 2, $4 \cdot 10^{-6}$ at 3, $5 \cdot 10^{-5}$ at 4",
+            reason=r"what the law leaves out at $\log L = -10^7$, from where the "
+            r"exponent is read off: $3 \cdot 10^{-7}$ at depth 2, $4 \cdot 10^{-6}$ at "
+            r"3, $5 \cdot 10^{-5}$ at 4",
             math=r"$\sigma_2/\sigma_1$: depth $\times$ exponent in $\log(1/L)$, "
             "distance from $-1$ over the corrections",
         ),
@@ -245,8 +256,8 @@ def _faded(depth: int, run: Layers) -> Check:
         run.ratios[-1] * run.size ** (1 / depth),
         at_most=1,
         tag="derived",
-        reason="the theorem gives the limit 0 of the ratio, the derivation the rate; the "
-        "constant stayed below 0.43 in 468 runs",
+        reason="the theorem gives the limit 0 of the ratio, the derivation the rate; "
+        "the constant stayed below 0.43 in 468 runs",
         math=rf"depth {depth}: $\sigma_2/\sigma_1 \cdot (\log 1/L)^{{1/k}}$ at "
         r"$\log L = -10^{10}$",
     )
@@ -262,10 +273,10 @@ def aligned(layers: Mapping[int, Layers]) -> tuple[Check, ...]:
             ),
             at_most=1,
             tag="derived",
-            reason="the theorem gives the limit 0 of the sine, the derivation the rate; the "
-            "constant stayed below 0.15 in 960 runs",
-            math=r"adjacent layers: $\sin\angle \cdot (\log 1/L)^{2/k}$ at "
-            r"$\log L = -10^{10}$",
+            reason="the theorem gives the limit 0 of the sine, the derivation the "
+            "rate; the constant stayed below 0.15 in 960 runs",
+            math=r"adjacent layers: $\sin\angle \cdot (\log 1/L)^{2/k}$ at $\log L = "
+            "-10^{10}$",
         ),
         Check.each(
             "adjacent layers: depth * exponent of sin in log 1/L",
@@ -273,9 +284,11 @@ def aligned(layers: Mapping[int, Layers]) -> tuple[Check, ...]:
             equals=-2,
             atol=0.05,
             tag="derived",
-            reason="the implicit method's tolerance, since the sine is a difference of two nearly equal directions: "
-            "at most 0.009 off in 960 runs, and with a tolerance ten times tighter 0.0005 in 240",
-            math=r"adjacent layers: depth $\times$ exponent of $\sin\angle$ in $\log(1/L)$",
+            reason="the implicit method's tolerance, since the sine is a difference of "
+            "two nearly equal directions: at most 0.009 off in 960 runs, and with a "
+            "tolerance ten times tighter 0.0005 in 240",
+            math=r"adjacent layers: depth $\times$ exponent of $\sin\angle$ in "
+            r"$\log(1/L)$",
             precision=True,
         ),
     )

@@ -36,7 +36,9 @@ ELSEWHERE = -23.0  # log L of the polynomial tail where margins are 1e10
 
 @dataclass(frozen=True)
 class Path:
-    """Predictors of one depth at `LEVELS`: log L, the sine of the angle to w_hat, and |w|, (K, B) each."""
+    """Predictors of one depth at `LEVELS`: log L, the sine of the angle to w_hat, and
+    |w|, (K, B) each.
+    """
 
     log_loss: Tensor
     sines: Tensor
@@ -80,7 +82,9 @@ class Directions:
 
 
 def draw_batch(setting: Setting, *, depths: Sequence[int], each: int) -> Batch:
-    """Ten points in five dimensions; support vectors span the space in the first half of the problems."""
+    """Ten points in five dimensions; support vectors span the space in the first half
+    of the problems.
+    """
     return Batch.draw(setting, each, "deep direction", depths)
 
 
@@ -92,7 +96,9 @@ def own_batch(
 
 
 def measure_directions(batch: Batch, setting: Setting) -> Directions:
-    """Gradient flow on the exponential loss to log L = -1e10; at one depth also on a polynomial tail."""
+    """Gradient flow on the exponential loss to log L = -1e10; at one depth also on a
+    polynomial tail.
+    """
     paths, runs, starts = {}, {}, {}
     for depth in batch.depths:
         model = batch.network(depth)
@@ -125,7 +131,8 @@ def _balanced_run(batch: Batch, setting: Setting) -> Trajectory:
 def polynomial_run(
     batch: Batch, depth: int, theta: Tensor, spare: Tensor
 ) -> Trajectory:
-    """The same networks trained on from log L = -100 with a loss of the tail 1/m, to margins of 1e10.
+    """The same networks trained on from log L = -100 with a loss of the tail 1/m, to
+    margins of 1e10.
 
     From there the mean of this bounded loss is too small for any point to be given up.
     """
@@ -135,8 +142,9 @@ def polynomial_run(
 
 @claim(
     kind="theorem",
-    source="Ji and Telgarsky 2020, on deep linear networks; with support vectors that span the space, Ji and "
-    "Telgarsky 2019 (both recalled); from a balanced start proved, rates from others derived on the page",
+    source="Ji and Telgarsky 2020, on deep linear networks; with support vectors that "
+    "span the space, Ji and Telgarsky 2019 (both recalled); from a balanced start "
+    "proved, rates from others derived on the page",
     statement="For a fully connected linear network of any depth $k$ with one output, "
     "gradient flow on the exponential or logistic loss of separable data that drives "
     r"the loss to zero turns $W_k \cdots W_1$ to the $\ell_2$ max-margin direction. "
@@ -150,7 +158,9 @@ def polynomial_run(
     own=own_batch,
 )
 def deep_linear_max_margin(measured: Directions) -> Evidence:
-    """The product of the layers against the certified max-margin direction down to log L = -1e10."""
+    """The product of the layers against the certified max-margin direction down to log
+    L = -1e10.
+    """
     batch, paths = measured.batch, measured.paths
     checks = [
         certified(batch.certified),
@@ -177,8 +187,8 @@ def other_tail(sines: Tensor) -> Control:
             at_most=1e-2,
             most=0.25,
             tag="observed",
-            reason="at the deepest network the claim asks for 0.013, at the others for less; "
-            "0.04 or more for 500 problems",
+            reason="at the deepest network the claim asks for 0.013, at the others for "
+            "less; 0.04 or more for 500 problems",
             math=r"$\sin\angle(w, \hat w) \le 0.01$",
         ),
         math=r"a polynomial tail $\ell = 1/m$ from $\log L = -100$ on, at $L = e^{-23}$",
@@ -204,8 +214,9 @@ def from_balance(depth: int, of_bound: Tensor) -> Check:
         of_bound,
         at_most=1,
         tag="proved",
-        reason="proved on the page for the exponential loss and a balanced start, at all times "
-        r"from the first stop on: a multiple of $(\log 1/L)^{-1/k}$ if $k \ge 3$",
+        reason="proved on the page for the exponential loss and a balanced start, at "
+        r"all times from the first stop on: a multiple of $(\log 1/L)^{-1/k}$ if $k "
+        r"\ge 3$",
         math=rf"balanced start, depth {depth}: $\sin\angle$ over its bound, "
         r"$\log L = -10^4$ to $-10^{10}$",
     )
@@ -219,15 +230,17 @@ def turned(depth: int, path: Path) -> Check:
         at_most=ANGLE,
         growth=0.25,
         tag="derived",
-        reason="the theorem gives the limit 0, the derivation the slower of the two rates; "
-        "the constant stayed below 2.2 for 156 problems",
+        reason="the theorem gives the limit 0, the derivation the slower of the two "
+        "rates; the constant stayed below 2.2 for 156 problems",
         math=rf"depth {depth}: $\sin\angle \cdot (\log 1/L)^{{1/k}}$ at "
         r"$\log L = -10^{10}$",
     )
 
 
 def exponent_one(batch: Batch, paths: Mapping[int, Path]) -> Check:
-    """Where support vectors span the space the exponent is the same for all depths, and at depth 1 always."""
+    """Where support vectors span the space the exponent is the same for all depths, and
+    at depth 1 always.
+    """
     both = [path.exponents[batch.spanned | (k == 1)] for k, path in paths.items()]
     return Check.each(
         "spanned or depth 1: exponent of sin in log 1/L",
@@ -235,15 +248,17 @@ def exponent_one(batch: Batch, paths: Mapping[int, Path]) -> Check:
         equals=-1,
         atol=3e-4,
         tag="derived",
-        reason=r"the flow's tolerance: at most $9 \cdot 10^{-5}$ off in 900 runs; on spanned data with a tolerance "
-        r"ten times tighter $3 \cdot 10^{-6}$ in 160",
+        reason=r"the flow's tolerance: at most $9 \cdot 10^{-5}$ off in 900 runs; on "
+        r"spanned data with a tolerance ten times tighter $3 \cdot 10^{-6}$ in 160",
         math=r"spanned or depth 1: exponent of $\sin\angle$ in $\log(1/L)$",
         precision=True,
     )
 
 
 def predicted_constant(batch: Batch, paths: Mapping[int, Path]) -> Check:
-    """The constant of the law where support vectors span the space, the same for all depths."""
+    """The constant of the law where support vectors span the space, the same for all
+    depths.
+    """
     on = batch.spanned
     ends = [path.sines[-1, on] * -path.log_loss[-1, on] for path in paths.values()]
     return Check.each(
@@ -252,15 +267,18 @@ def predicted_constant(batch: Batch, paths: Mapping[int, Path]) -> Check:
         equals=1,
         atol=5e-3,
         tag="derived",
-        reason="the flow's tolerance, which the condition of the support vectors magnifies: at "
-        "most 0.0004 off for 110 problems; with a tolerance ten times tighter 0.00002 for 40",
+        reason="the flow's tolerance, which the condition of the support vectors "
+        "magnifies: at most 0.0004 off for 110 problems; with a tolerance ten times "
+        "tighter 0.00002 for 40",
         math=r"spanned: $\sin\angle \cdot \log(1/L)$ over its prediction at the end",
         precision=True,
     )
 
 
 def not_spanned(batch: Batch, paths: Mapping[int, Path]) -> Check:
-    """Elsewhere it depends on the depth, above 1, up to corrections of each network's own."""
+    """Elsewhere it depends on the depth, above 1, up to corrections of each network's
+    own.
+    """
     off = ~batch.spanned
     apart = [
         ((k * path.exponents + 1).abs() / left_out(batch, k, path))[off]
@@ -272,16 +290,17 @@ def not_spanned(batch: Batch, paths: Mapping[int, Path]) -> Check:
         torch.cat(apart),
         at_most=1,
         tag="derived",
-        reason=r"what the law leaves out at $\log L = -10^7$, from where the exponent is "
-        r"read off, and $3 \cdot 10^{-6}$ for the flow's tolerance: at most some "
-        r"$10^{-4}$, but where the part orthogonal to the support vectors is small",
+        reason=r"what the law leaves out at $\log L = -10^7$, from where the exponent "
+        r"is read off, and $3 \cdot 10^{-6}$ for the flow's tolerance: at most some "
+        "$10^{-4}$, but where the part orthogonal to the support vectors is small",
         math=r"not spanned: depth $\times$ exponent of $\sin\angle$ in $\log(1/L)$, "
         "distance from $-1$ over the corrections",
     )
 
 
 def left_out(batch: Batch, depth: int, path: Path) -> Tensor:
-    """How far depth * exponent may be from -1, (B,), with M = log 1/L where it is read off.
+    """How far depth * exponent may be from -1, (B,), with M = log 1/L where it is read
+    off.
 
     sin^2 has two parts. That of the law, orthogonal to the support vectors, is
     c M^(-1/depth) and has corrections relative to 2 SCALE, the size of the layers at

@@ -196,12 +196,13 @@ def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
 
 @claim(
     kind="theorem",
-    source="Arora, Cohen, Hu and Luo 2019, on the singular values of the product (recalled, and proved on the page for "
-    "simple ones); conservation and the end-to-end equation: Arora, Cohen and Hazan 2018 (recalled, and proved there)",
-    statement=r"Under gradient flow on an analytic loss $\ell(W)$ of $W = W_k \cdots W_1$ from a "
-    r"balanced start, singular values obey $\sigma_r' = -k \sigma_r^{2 - 2/k} \langle "
-    r"\nabla \ell(W), u_r v_r^T \rangle$: large ones move fast, the more so the "
-    "deeper.",
+    source="Arora, Cohen, Hu and Luo 2019, on the singular values of the product "
+    "(recalled, and proved on the page for simple ones); conservation and the "
+    "end-to-end equation: Arora, Cohen and Hazan 2018 (recalled, and proved there)",
+    statement=r"Under gradient flow on an analytic loss $\ell(W)$ of $W = W_k \cdots "
+    r"W_1$ from a balanced start, singular values obey $\sigma_r' = -k \sigma_r^{2 - "
+    r"2/k} \langle \nabla \ell(W), u_r v_r^T \rangle$: large ones move fast, the more "
+    "so the deeper.",
     quick={"depths": (2, 3), "instances": 3},
     book={"depths": (2, 3, 4), "instances": 8},
     full={"depths": (2, 3, 4, 5), "instances": 20},
@@ -228,7 +229,8 @@ def moves_as_predicted(depth: int, flows: Flows) -> tuple[Check, ...]:
             flows.rates,
             at_most=1e-4,
             tag="proved",
-            reason="the integrator's tolerance 1e-9, over gaps of singular values above 1e-5",
+            reason="the integrator's tolerance 1e-9, over gaps of singular values "
+            "above 1e-5",
             precision=True,
         ),
         Check.each(
@@ -237,7 +239,8 @@ def moves_as_predicted(depth: int, flows: Flows) -> tuple[Check, ...]:
             at_most=1e-4,
             tag="proved",
             math=f"depth {depth}: singular values against the flow of $W$ alone",
-            reason="the tolerance 1e-9 of both integrations, which a growth by 10 amplifies",
+            reason="the tolerance 1e-9 of both integrations, which a growth by 10 "
+            "amplifies",
             precision=True,
         ),
         Check.each(
@@ -253,7 +256,8 @@ def moves_as_predicted(depth: int, flows: Flows) -> tuple[Check, ...]:
 def off_balance(depth: int, rates: Tensor) -> Control:
     """Differences (B,) of the rates from the formula without balance."""
     return Control(
-        f"depth {depth}: the same W at the start, W_1 tripled and W_{depth} divided by three",
+        f"depth {depth}: the same W at the start, W_1 tripled and W_{depth} divided by "
+        "three",
         Check.each(
             "difference of the rates from the formula",
             rates,
@@ -261,6 +265,6 @@ def off_balance(depth: int, rates: Tensor) -> Control:
             tag="observed",
             reason="a tenth of the largest rate, a thousand times the bar of the claim",
         ),
-        math=rf"depth {depth}: the same $W$ at the start, $W_1$ tripled and $W_{depth}$ "
+        math=f"depth {depth}: the same $W$ at the start, $W_1$ tripled and $W_{depth}$ "
         "divided by three",
     )

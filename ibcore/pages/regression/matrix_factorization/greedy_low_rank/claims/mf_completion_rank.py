@@ -210,8 +210,8 @@ def measure_errors(contest: Contest, setting: Setting) -> Errors:  # noqa: ARG00
 
 @claim(
     kind="empirical",
-    source="Arora, Cohen, Hu and Luo 2019, the experiments on matrix completion (recalled); sizes, scales and bars are "
-    "ours",
+    source="Arora, Cohen, Hu and Luo 2019, the experiments on matrix completion "
+    "(recalled); sizes, scales and bars are ours",
     statement="Where the completion of least nuclear norm is wrong, gradient descent "
     "on $W_3 W_2 W_1$ from a small start is mostly right: closer to the matrix of low "
     "rank on nine of ten instances, ten times closer on three of four.",
@@ -302,8 +302,8 @@ def ahead(name: str, ratios: Tensor, factor: float, least: float) -> Check:
         at_most=factor,
         least=least,
         tag="observed",
-        reason="the trend is that of the source's experiments; the share asked for is below that "
-        "on other seeds",
+        reason="the trend is that of the source's experiments; the share asked for is "
+        "below that on other seeds",
     )
 
 

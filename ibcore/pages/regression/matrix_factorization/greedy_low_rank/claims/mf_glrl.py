@@ -154,12 +154,13 @@ def _spectra(products: Tensor) -> Tensor:
 
 @claim(
     kind="empirical",
-    source="Li, Luo and Lyu 2021 (recalled): proved for depth 2 and symmetric W = U U^T, stage by stage, under "
-    "assumptions on eigenvalues and convergence; Jin et al. 2023 (recalled): all stages of gradient descent under "
-    "restricted isometry; the approach of whole paths is measured here",
-    statement="As the start shrinks, the first stage of gradient flow on $f(U U^T)$ is "
-    "that of greedy low-rank learning, and in these runs the whole path follows: from a "
-    "stationary point of rank $r - 1$ it leaves along the top eigenvector of "
+    source="Li, Luo and Lyu 2021 (recalled): proved for depth 2 and symmetric W = U "
+    "U^T, stage by stage, under assumptions on eigenvalues and convergence; Jin et al. "
+    "2023 (recalled): all stages of gradient descent under restricted isometry; the "
+    "approach of whole paths is measured here",
+    statement="As the start shrinks, the first stage of gradient flow on $f(U U^T)$ "
+    "is that of greedy low-rank learning, and in these runs the whole path follows: "
+    "from a stationary point of rank $r - 1$ it leaves along the top eigenvector of "
     r"$-\nabla f$ and goes to one of rank $r$.",
     quick={
         "size": 8,
@@ -241,8 +242,8 @@ def path_is_followed(measured: Approach) -> tuple[Check, ...]:
             told_apart[:, -1] / told_apart[:, 0],
             at_most=1.0,
             tag="observed",
-            reason="what the limit of vanishing scale lets expect; a distance below the "
-            "resolution of the curves, 1e-4, counts as that",
+            reason="what the limit of vanishing scale lets expect; a distance below "
+            "the resolution of the curves, 1e-4, counts as that",
         ),
         Check.each(
             f"distance from the path at scale {least:.0e}",

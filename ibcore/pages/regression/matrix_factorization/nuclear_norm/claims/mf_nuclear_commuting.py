@@ -125,13 +125,13 @@ def distance_at_one_scale(data: LinearObservations) -> float:
 
 @claim(
     kind="theorem",
-    source="Gunasekar et al. 2017 for the limit of vanishing scale and Wu and Rebeschini 2021 for finite scales (both "
-    "recalled); proved on the page, with convergence",
+    source="Gunasekar et al. 2017 for the limit of vanishing scale and Wu and "
+    "Rebeschini 2021 for finite scales (both recalled); proved on the page, with "
+    "convergence",
     statement="If the symmetric matrices $A_i$ commute and some positive semidefinite "
-    r"matrix fits, gradient flow on $U$ from $U = \alpha I$ converges to the fit "
-    r"$W = U U^T$ that minimizes "
-    r"$\operatorname{tr}(W \log W - W) - \log(\alpha^2) \operatorname{tr} W$, the "
-    r"nuclear norm for $\alpha \to 0$.",
+    r"matrix fits, gradient flow on $U$ from $U = \alpha I$ converges to the fit $W = "
+    r"U U^T$ that minimizes $\operatorname{tr}(W \log W - W) - \log(\alpha^2) "
+    r"\operatorname{tr} W$, the nuclear norm for $\alpha \to 0$.",
     quick={"size": 6, "observations": 3, "problems": 4, "scales": (1.0, 1e-1, 1e-3)},
     book={
         "size": 8,
@@ -174,7 +174,8 @@ def ends_at_the_minimum(
         arrived(
             complete,
             -26,
-            "the loss tends to zero, at an exponential rate, as a positive definite matrix fits",
+            "the loss tends to zero, at an exponential rate, as a positive definite "
+            "matrix fits",
         ),
         Check.share(
             "distance to the entropy program at most 1e-9, relative",
@@ -183,8 +184,8 @@ def ends_at_the_minimum(
             least=0.9,
             tag="proved",
             math="distance to the entropy program at most $10^{-9}$, relative",
-            reason="a hundred times the tolerance of the integrator, whose errors add up "
-            "over the longer paths from small scales",
+            reason="a hundred times the tolerance of the integrator, whose errors add "
+            "up over the longer paths from small scales",
             precision=True,
         ),
         Check.each(
@@ -192,8 +193,8 @@ def ends_at_the_minimum(
             distances,
             at_most=1e-6,
             tag="proved",
-            reason="the integrator's tolerance 1e-11 times at most 1e5 for the conditioning "
-            "of the program at the smallest scale",
+            reason="the integrator's tolerance 1e-11 times at most 1e5 for the "
+            "conditioning of the program at the smallest scale",
             precision=True,
         ),
     )

@@ -117,12 +117,13 @@ def measure_completions(problem: Corner, setting: Setting) -> Completions:  # no
 
 @claim(
     kind="theorem",
-    source="Li, Luo and Lyu 2021 (recalled), the counterexample to the conjecture of Gunasekar et al. 2017; the least "
-    "nuclear norm proved, the exponent derived on the page",
+    source="Li, Luo and Lyu 2021 (recalled), the counterexample to the conjecture of "
+    "Gunasekar et al. 2017; the least nuclear norm proved, the exponent derived on the "
+    "page",
     statement=r"A $4 \times 4$ matrix with three observed entries $1, R, R$, $R > 1$, "
     "has a completion of nuclear norm $4R$. Gradient flow on $U U^T$ from a start of "
     r"vanishing scale $\varepsilon$ in general position ends at a completion of rank "
-    r"one, of nuclear norm $2 + 2 R^2$. Derived: the second eigenvalue falls as "
+    "one, of nuclear norm $2 + 2 R^2$. Derived: the second eigenvalue falls as "
     r"$\varepsilon^{2 - 2q}$.",
     quick={"starts": 8, "scales": (1e-1, 1e-12, 1e-14)},
     book={"starts": 8, "scales": (1e-1, 1e-2, 1e-4, 1e-8, 1e-12, 1e-14)},
@@ -173,8 +174,8 @@ def of_rank_one(traces: Tensor, ratios: Tensor) -> tuple[Check, ...]:
             growth=0.5,
             tag="derived",
             math="trace at the smallest scale, $2 + 2R^2$ for a vanishing one",
-            reason=r"what is missing falls as $\varepsilon^{2 - 2q}$, with a constant that "
-            "depends on the start; at most 0.0024 on sixteen starts",
+            reason=r"what is missing falls as $\varepsilon^{2 - 2q}$, with a constant "
+            "that depends on the start; at most 0.0024 on sixteen starts",
         ),
         Check.largest(
             "second over first eigenvalue at the smallest scale",

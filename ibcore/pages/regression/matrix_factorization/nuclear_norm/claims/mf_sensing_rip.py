@@ -150,14 +150,14 @@ def errors_from(
 
 @claim(
     kind="empirical",
-    source="Li, Ma and Zhang 2018, the theorem on recovery under restricted isometry (recalled), whose constant is not "
-    "verified here; growth in the spectral phase: Stoger and Soltanolkotabi 2021, Li, Luo and Lyu 2021 (both "
-    "recalled); the exponent derived on the page",
+    source="Li, Ma and Zhang 2018, the theorem on recovery under restricted isometry "
+    "(recalled), whose constant is not verified here; growth in the spectral phase: "
+    "Stoger and Soltanolkotabi 2021, Li, Luo and Lyu 2021 (both recalled); the "
+    "exponent derived on the page",
     statement=r"Gradient descent on a square factor $U$ from $U = \alpha I$ recovers a "
-    "positive semidefinite $W$ of rank one from so few Gaussian observations that other "
-    r"positive semidefinite matrices fit as well; the error falls as "
-    r"$\alpha^{2 - 2q}$, $q$ the ratio of the two largest eigenvalues of the mean of "
-    "$y_i A_i$.",
+    "positive semidefinite $W$ of rank one from so few Gaussian observations that "
+    r"other positive semidefinite matrices fit as well; the error falls as $\alpha^{2 "
+    "- 2q}$, $q$ the ratio of the two largest eigenvalues of the mean of $y_i A_i$.",
     quick={"size": 20, "problems": 8, "steps": 700},
     book={"size": 20, "problems": 15, "steps": 900},
     full={"size": 60, "problems": 20, "steps": 2000},
@@ -187,8 +187,8 @@ def convex_answers(shortest: Tensor, least: Tensor) -> tuple[Check, ...]:
             shortest,
             at_least=0.5,
             tag="derived",
-            reason="it recovers the share n / (d(d+1)/2) of the truth's squared norm, about "
-            "0.43 here, so that the error is near 0.76",
+            reason="it recovers the share n / (d(d+1)/2) of the truth's squared norm, "
+            "about 0.43 here, so that the error is near 0.76",
         ),
         Check.share(
             "least trace: relative error at most 1e-6",
@@ -197,7 +197,8 @@ def convex_answers(shortest: Tensor, least: Tensor) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             math="least trace: relative error at most $10^{-6}$",
-            reason="the gap of the program, 1e-10, where the solution is unique, as it was on 24 problems",
+            reason="the gap of the program, 1e-10, where the solution is unique, as it "
+            "was on 24 problems",
             precision=True,
         ),
     )
@@ -215,7 +216,8 @@ def falling(errors: Tensor, ratios: Tensor) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             math=r"relative error at $\alpha = 10^{-4}$ at most $5 \cdot 10^{-3}$",
-            reason=r"the theorem bounds it by a power of $\alpha$; all but one of 200 problems",
+            reason=r"the theorem bounds it by a power of $\alpha$; all but one of 200 "
+            "problems",
         ),
         Check.each(
             "rise of the error when the scale falls",
@@ -231,9 +233,10 @@ def falling(errors: Tensor, ratios: Tensor) -> tuple[Check, ...]:
             atol=0.05,
             least=0.9,
             tag="derived",
-            math=r"exponent of the error from $\alpha = 10^{-6}$ to $10^{-8}$ over $2 - 2q$ within 5 % of 1",
-            reason="the spectral phase is left at a time that is known up to a constant, the "
-            "less so the closer $q$ is to 1; 147 of 150 problems",
+            math=r"exponent of the error from $\alpha = 10^{-6}$ to $10^{-8}$ over $2 "
+            "- 2q$ within 5 % of 1",
+            reason="the spectral phase is left at a time that is known up to a "
+            "constant, the less so the closer $q$ is to 1; 147 of 150 problems",
         ),
     )
 
@@ -248,8 +251,8 @@ def large_start(errors: Tensor) -> Control:
             at_most=0.05,
             most=0.25,
             tag="observed",
-            reason="five times what a loss of 1e-4 leaves under an isometry; what the start is "
-            "made of stays as far as that fits",
+            reason="five times what a loss of 1e-4 leaves under an isometry; what the "
+            "start is made of stays as far as that fits",
         ),
         math=r"the same observations, start of scale $\alpha = 0.5$",
     )

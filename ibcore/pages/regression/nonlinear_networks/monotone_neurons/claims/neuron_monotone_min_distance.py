@@ -49,7 +49,8 @@ class Problems:
 
 @dataclass(frozen=True)
 class NearestRuns:
-    """Ends of descent with the A `ACTIVATIONS`, (A, B), and of Adam with the last, (B,).
+    """Ends of descent with the A `ACTIVATIONS`, (A, B), and of Adam with the last,
+    (B,).
 
     error: distance to the nearest solution over the way.   loss: at the end.
     off_span: part of the way off the span of the inputs, over the way.      adam: its
@@ -144,10 +145,10 @@ def off_span(X: Tensor, way: Tensor) -> Tensor:
 @claim(
     kind="theorem",
     source="folklore, in the survey of Vardi 2023; proof on the page",
-    statement=r"For one neuron $x \mapsto \sigma(w \cdot x)$ with $\sigma$ strictly "
+    statement=r"For one neuron $x \mapsto \phi(w \cdot x)$ with $\phi$ strictly "
     "increasing and linearly independent inputs, gradient flow and gradient descent "
     "on the square loss that converge to zero loss end at the solution nearest to the "
-    r"start: $\operatorname{argmin} \|w - w(0)\|$ subject to $X w = \sigma^{-1}(y)$.",
+    r"start: $\operatorname{argmin} \|w - w(0)\|$ subject to $X w = \phi^{-1}(y)$.",
     quick={"problems": 48, "steps": 10000},
     book={"problems": 64, "steps": 10000},
     full={"problems": 4096, "steps": 200000},

@@ -106,7 +106,8 @@ def own_problem(
 ) -> Problems:
     """A reader's X (n, d) and y (n,) in place of the random problems.
 
-    The labels have to be outputs of some neuron. How typical runs end is then not judged.
+    The labels have to be outputs of some neuron. How typical runs end is then not
+    judged.
     """
     random = (own_batch(X, y).to(setting.device),)
     return Problems(random, steps, *_family(setting, counts, members))
@@ -296,7 +297,8 @@ def _turned(family: dict[int, Tensor]) -> tuple[Check, ...]:
             equals=predicted,
             rtol=0.01,
             tag="derived",
-            reason="the projections are the limit of large $M$; at $M = 1000$ 0.3 % are missing",
+            reason="the projections are the limit of large $M$; at $M = 1000$ 0.3 % "
+            "are missing",
         ),
     )
 
@@ -312,7 +314,8 @@ def _behind(ratios: Tensor) -> Control:
             most=0.25,
             tag="derived",
             math=f"ratio ${BOUND} \\le 2$",
-            reason="the bar of the claim; the projections of a start twice as far from $z$ give 2.4 or more",
+            reason="the bar of the claim; the projections of a start twice as far from "
+            "$z$ give 2.4 or more",
         ),
         math=f"family of {AHEAD}, started at $-z$ instead of $0$",
     )

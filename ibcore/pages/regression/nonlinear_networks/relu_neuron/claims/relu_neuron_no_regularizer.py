@@ -70,7 +70,8 @@ class SameFits:
 def draw_sets(
     setting: Setting, *, pairs: int, chains: Sequence[int], stretch: float, planes: int
 ) -> Problems:
-    """`pairs` in space, `planes` in the plane, a chain in each of the dimensions `chains`.
+    """`pairs` in space, `planes` in the plane, a chain in each of the dimensions
+    `chains`.
 
     stretch: how much longer the second vector of a chain may be than the first.
     """
