@@ -78,14 +78,14 @@ def descend_factors(
     weights = real_tensor("layers", layers, ndim=4).clone()
     if weights.shape[-1] != weights.shape[-2]:
         raise InvalidInput(
-            f"layers have shape {tuple(weights.shape)}, expected (k, B, d, d): square "
-            "layers."
+            f"layers have shape {tuple(weights.shape)}, expected (k, B, d, "
+            "d): square layers."
         )
     pairs = zip((0, *stops), stops, strict=False)
     if not stops or any(after <= before for before, after in pairs):
         raise InvalidInput(
-            f"stops are {list(stops)[:6]}, expected at least one, rising step counts "
-            "from 1 on."
+            f"stops are {list(stops)[:6]}, expected at least one, rising "
+            "step counts from 1 on."
         )
     if positive_number("safety", safety) > 1:
         raise InvalidInput(f"safety is {safety!r}, expected at most 1.")

@@ -68,8 +68,9 @@ def memorizing_network(
     gaps = projections.diff()
     if not bool((gaps > 0).all()):
         raise InvalidInput(
-            "two points have the same projection on the direction, expected distinct "
-            "ones. Remove repeated rows of X or draw another direction."
+            "two points have the same projection on the direction, "
+            "expected distinct ones. Remove repeated rows of X or draw "
+            "another direction."
         )
     below = gaps.mean() if len(gaps) else projections[0].abs()
     first = projections[:1] - below.where(below > 0, torch.ones_like(below))
