@@ -195,6 +195,16 @@ def test_random_interpolants_without_a_lean_obey_the_identity():
     assert found.leaning.rank[0] < -0.9
 
 
+def test_the_clouds_reach_three_and_five_times_the_hidden_part(verdicts):
+    """An interpolant at the distance r from X^+ y has the squared norm |X^+ y|^2 + r^2."""
+    found = verdicts["norm-generalization"].measured
+    for cloud, reach in ((found.aimless, 3), (found.leaning, 5)):
+        radii = (cloud.norms.square() - cloud.base.square()[:, None]).sqrt()
+        shares = radii.amax(-1) / (reach * found.least.sqrt())
+        assert bool((shares <= 1).all())
+        assert bool((shares > 0.97).all())
+
+
 def test_a_problem_is_measured_the_same_twice():
     problems = page.norm_generalization.problems(SETTING, problems=1, draws=500)
     first, second = (price.measure_prices(problems, SETTING) for _ in range(2))
