@@ -78,11 +78,12 @@ def test_a_stage_solves_its_equation(p, loss):
     )
 
 
+@pytest.mark.parametrize("signs", [[-1.0, 1.0, -1.0, -1.0], [-1.0] * 4])
 @pytest.mark.parametrize("p", ORDERS)
-def test_a_stage_does_not_know_the_signs_of_the_coordinates(p):
-    signed = rows(4)
+def test_a_stage_does_not_know_the_signs_of_the_coordinates(p, signs):
+    signed = rows(4).abs()
     base = 0.05 * signed.sum(0)
-    flips = torch.tensor([-1.0, 1.0, -1.0, -1.0]).double()
+    flips = torch.tensor(signs).double()
     found, mirrored = solved(signed, p, base), solved(signed * flips, p, base * flips)
     torch.testing.assert_close(mirrored.theta, found.theta * flips)
     torch.testing.assert_close(mirrored.weights, found.weights)
