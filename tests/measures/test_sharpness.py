@@ -151,6 +151,8 @@ def test_the_error_of_the_trace_is_that_of_hutchinson():
     assert float(found.error.square().mean().sqrt()) == pytest.approx(expected, rel=0.1)
     missed = (found.value.mean() - RANDOM[0].sum()).abs()
     assert float(missed) < 4 * expected / math.sqrt(400)
+    two = trace(times(matrix), RANDOM[:1].expand(400, -1), 2, generator)
+    assert float(two.value.std()) == pytest.approx(10**0.5 * expected, rel=0.2)
     with pytest.raises(InvalidInput, match="two probes"):
         trace(times(matrix), RANDOM, 1, generator)
 
