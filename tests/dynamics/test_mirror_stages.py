@@ -11,6 +11,7 @@ import torch
 
 from ibcore.dynamics.mirror_stages import (
     MirrorState,
+    _exactness,
     dual_stage,
     largest,
     mirror,
@@ -96,3 +97,12 @@ def test_the_mirror_map_and_its_inverse(p):
     assert mirror(torch.tensor([[-2.0]]).double(), 3.0).tolist() == [[-4.0]]
     assert largest(z).tolist() == [[4.0]]
     assert largest(-z[:, :2]).tolist() == [[2.0]]
+
+
+def test_weights_are_known_to_1e_10_or_to_the_rounding_of_large_margins():
+    """Margins 3 theta_1 - 4 theta_2 of size 1 and 1e9, each known to 8 epsilons."""
+    theta = torch.tensor([[1.0, 0.5], [1e9, -1e9]]).double()
+    rows = torch.tensor([[[3.0, -4.0], [0.1, 0.1]]]).double().expand(2, 2, 2)
+    found = _exactness(rows, theta, torch.ones(2, 2).double())
+    eps = torch.finfo(torch.float64).eps
+    assert found[:, 0].tolist() == pytest.approx([1e-10, 8 * eps * 7e9])

@@ -66,6 +66,20 @@ def test_adam_that_fits_where_it_should_not_refutes_nothing():
     assert not distance._adam_control(math.nan * far).refuted
 
 
+def test_adam_is_followed_to_the_rounding_of_its_fit(monkeypatch):
+    """A loss of 1e-16, of targets of size one."""
+    ends = []
+
+    def kept(*arguments, **options):
+        ends.append(descend(*arguments, **options))
+        return ends[-1]
+
+    monkeypatch.setattr(distance, "descend", kept)
+    distance._adam(page.linreg_min_distance.problems(SETTING))
+    (run,) = ends
+    assert bool((run.last_log_loss <= math.log(1e-16)).all())
+
+
 def test_the_control_survives_where_the_steps_stay_in_the_row_space(verdicts):
     """The same judgment of heavy ball, whose momentum has one scale for all coordinates."""
     found = verdicts["linreg-min-distance"].measured
