@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport IBCORE_BUILDING_BOOK MPLBACKEND PYTHONWARNINGS PYTHONPATH
 
-.PHONY: help env book test notebooks processors lint lab serve bench clean
+.PHONY: help env book test notebooks processors mutants lint lab serve bench clean
 
 help:
 	@echo "make book    build the book into _build/html/index.html, running every notebook that changed"
@@ -22,6 +22,7 @@ help:
 	@echo
 	@echo "make notebooks    only compare what the notebooks print with what they store"
 	@echo "make processors   compare notebooks and claims under the settings of other processors (an hour)"
+	@echo "make mutants      change the package in 120 places, one at a time: which changes do its tests not notice? (an hour)"
 	@echo
 	@echo 'Settings: PYTHON=$(PYTHON)  PORT=$(PORT)  WORKERS=$(WORKERS)  PIP_OPTIONS=$(PIP_OPTIONS)'
 
@@ -59,6 +60,10 @@ notebooks: $(INSTALLED)
 processors: $(INSTALLED)
 	@echo "==> Notebooks and claims under the settings of other processors"
 	$(BIN)/python scripts/processors.py -n $(WORKERS)
+
+mutants: $(INSTALLED)
+	@echo "==> Small changes of the package, and whether its tests notice them"
+	$(BIN)/python scripts/mutants.py
 
 lab: $(INSTALLED)
 	$(BIN)/python -m jupyterlab book

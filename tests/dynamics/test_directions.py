@@ -131,6 +131,26 @@ def test_the_preconditioner_is_the_root_of_the_sum_of_squares():
     torch.testing.assert_close(found / found.norm(), total.sqrt() / total.sqrt().norm())
 
 
+@pytest.mark.parametrize("members", [[0, 1, 2, 3, 4], [1, 3, 4], [0, 1], [4]])
+def test_groups_do_what_their_members_do_alone(members):
+    """Also where some of them have ended."""
+    slopes = torch.linspace(-1, 1, 40, dtype=torch.float64).reshape(2, 5, 4)
+    scale, step = torch.zeros(5).double(), torch.full((5,), -1.0).double()
+    parts = ((Momentum(0.9), slice(0, 2)), (Adam(), slice(2, 5)))
+    expected = []
+    for one, rows in parts:
+        memory = one.begin(slopes[0, rows])
+        _, memory = one(slopes[0, rows], scale[rows], step[rows], memory)
+        expected.append(one(slopes[1, rows], scale[rows], step[rows], memory)[0])
+    together = Grouped(((Momentum(0.9), 2), (Adam(), 3)))
+    _, memory = together(slopes[0], scale, step, together.begin(slopes[0]))
+    kept = torch.tensor(members)
+    fewer, memory = together.select(memory, kept)
+    assert sum(count for _, count in fewer.groups) == len(members)
+    update, _ = fewer(slopes[1, kept], scale[kept], step[kept], memory)
+    torch.testing.assert_close(update, torch.cat(expected)[kept])
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

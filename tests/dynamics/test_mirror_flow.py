@@ -1,6 +1,5 @@
 import math
 
-import cvxpy as cp
 import numpy as np
 import pytest
 import torch
@@ -10,13 +9,7 @@ from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.mirror_descent import MirrorStep, PowerMirror
 from ibcore.dynamics.mirror_flow import mirror_flow
-from ibcore.dynamics.mirror_stages import (
-    MirrorState,
-    dual_stage,
-    mirror,
-    primal_stage,
-    unmirror,
-)
+from ibcore.dynamics.mirror_stages import mirror
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.losses import Exponential, Logistic
@@ -127,33 +120,6 @@ def test_lsoda_agrees(p, positive):
         expected
     )
     assert distance < 5e-3
-
-
-@pytest.mark.parametrize("p", [1.1, 1.3, 2, 3, 5, 10])
-def test_a_stage_is_the_bregman_proximal_point(p):
-    signed = rows(2)
-    base, c = 0.05 * signed.sum(0), 0.5
-    order, weight = (
-        torch.full((1, 1), float(p), dtype=torch.float64),
-        torch.full((1, 1), c, dtype=torch.float64),
-    )
-    uniform = torch.full((1, 6), -math.log(6), dtype=torch.float64)
-    guess = MirrorState(
-        unmirror(base[None], order), base[None], uniform, torch.zeros(1, 6).double()
-    )
-    solve = dual_stage if p < 2 else primal_stage
-    stage = solve(Linear(signed), Exponential(), order, base[None], weight, guess)
-    assert bool(stage.solved.all())
-    w = cp.Variable(4)
-    power = cp.sum(cp.power(cp.abs(w), p, approx=False)) / p
-    problem = cp.Problem(
-        cp.Minimize(power - base.numpy() @ w + c * cp.log_sum_exp(-signed.numpy() @ w))
-    )
-    problem.solve(solver=cp.CLARABEL)
-    np.testing.assert_allclose(stage.theta[0], w.value, rtol=1e-3, atol=2e-3)
-    np.testing.assert_allclose(
-        mirror(stage.theta, order) - c * stage.field, base[None], atol=1e-5
-    )
 
 
 @pytest.mark.parametrize("p", [1.6, 3.0])

@@ -119,6 +119,14 @@ def test_one_margin_keeps_its_closed_form_of_time(degree):
     )
 
 
+def test_a_short_step_needs_few_linearizations():
+    """The guess of a stage is a step of Euler's method, wrong by its square."""
+    model, theta = squared_network()
+    start = evaluate(model, Exponential(), theta)
+    found = prox_linear_step(model, Exponential(), start, torch.full((2,), 1e-3), 1.0)
+    assert found[2] <= 4
+
+
 def test_on_a_linear_predictor_it_agrees_with_the_rosenbrock_method():
     problem = planted_margin(12, 4, 0.1, torch.Generator().manual_seed(2))
     model, start = Linear(problem.signed), torch.zeros(1, 4, dtype=torch.float64)

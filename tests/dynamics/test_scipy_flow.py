@@ -1,13 +1,11 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import pytest
 import torch
 
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.scipy_charts import Plain, Polar
-from ibcore.dynamics.scipy_flow import _singles, scipy_flow
+from ibcore.dynamics.scipy_flow import scipy_flow
 from ibcore.dynamics.trajectory import (
     LOSS_ROSE,
     NOT_FINITE,
@@ -159,24 +157,6 @@ def test_a_homogeneous_model_is_followed_far(method):
     assert float(normalized[1]) >= float(normalized[0]) > 0
     assert float(run.log_loss[1, 0]) == pytest.approx(-1e5, rel=1e-6)
     assert float(run.log_time[1, 0]) == pytest.approx(1e5, rel=1e-2)
-
-
-@pytest.mark.parametrize("polar", [False, True])
-def test_jacobians_are_derivatives(polar):
-    model, start = network()
-    single = _singles(model, Logistic(), start)[0]
-    chart = Polar(single, 3) if polar else Plain(single)
-    state = chart.start(start[0].numpy())
-    state[-1] = 0.3
-    step = 1e-6
-    columns = [
-        (chart.field(0, state + step * e) - chart.field(0, state - step * e))
-        / (2 * step)
-        for e in np.eye(len(state))
-    ]
-    np.testing.assert_allclose(
-        chart.jacobian(0, state), np.stack(columns, 1), atol=2e-8
-    )
 
 
 def test_invariants_are_watched():

@@ -41,6 +41,13 @@ def test_second_values_are_within_their_bounds_which_some_networks_attain():
     assert float(singular_pairs(attained)[1][0]) == pytest.approx(2)
 
 
+@pytest.mark.parametrize("last", [3.0, 5.0])
+def test_a_balanced_layer_or_a_larger_one_above_leaves_one_direction(last):
+    first = torch.diag(torch.tensor([3.0, 0.0])).double()
+    second = torch.tensor([[last, 0.0]]).double()
+    assert float(second_value_bounds([first, second])) == 0
+
+
 def test_singular_pairs_agree_with_the_eigenvalues_of_the_gram_matrix():
     network = layers()
     first, second = singular_pairs(network)

@@ -90,6 +90,14 @@ def test_neurons_count_once_up_to_their_sign_and_silent_ones_not():
     assert distinct_neurons(Layers(inner, shift, outer, layers.top)) == 3
 
 
+@pytest.mark.parametrize(("size", "count"), [(1e-4, 3), (0.5e-4, 2)])
+def test_neurons_far_shorter_than_the_longest_are_silent(size, count):
+    inner = torch.tensor([[1.0, 0.0], [0.0, 1.0], [size, -size]]).double()
+    nothing = torch.zeros(1, 3).double()
+    layers = Layers(inner, nothing[0], nothing, nothing[:, 0])
+    assert distinct_neurons(layers) == count
+
+
 def test_random_points_lie_in_the_row_space():
     _, layers = made()
     points, rank = random_points(layers, 20, torch.Generator().manual_seed(1))

@@ -101,6 +101,16 @@ def test_the_certificate_of_one_neuron_is_exact_and_the_attack_attains_it():
         assert float(found) == pytest.approx(least, abs=2e-3)
 
 
+def test_an_attack_begins_at_the_edge_in_the_directions_of_its_starts():
+    net, X, y, normal = random_net(members=4)
+    radius = torch.tensor([0.1, 0.5, 1.0, 2.0]).double()
+    starts = normal(4, 3, *X.shape[1:])
+    found = attacked_margins(net, X, y, radius, starts, steps=0)
+    edges = X[:, None] + radius[:, None, None, None] * unit(starts)
+    margins = torch.stack([y * net.outputs(edges[:, k]) for k in range(3)])
+    torch.testing.assert_close(found, margins.amin(0))
+
+
 def test_attacks_stay_within_their_radius(monkeypatch):
     net, X, y, normal = random_net(members=4)
     radius = torch.tensor([0.1, 0.5, 1.0, 2.0]).double()

@@ -13,6 +13,7 @@ from ibcore.dynamics.paces import constant
 from ibcore.losses import Square
 from ibcore.measures.sharpness import (
     Sharpness,
+    exact_trace,
     largest_eigenvalues,
     smallest_eigenvalues,
     trace,
@@ -115,6 +116,14 @@ def test_a_member_without_a_number_takes_nobody_with_it():
     assert found.converged.tolist() == [k != 2 for k in range(6)]
 
 
+def test_a_start_that_is_an_eigenvector_takes_one_product():
+    matrix = torch.diag_embed(RANDOM)
+    first = torch.nn.functional.one_hot(RANDOM.argmax(-1), RANDOM.shape[-1]).double()
+    found = largest_eigenvalues(times(matrix), first)
+    assert found.products == 1
+    torch.testing.assert_close(found.values[:, 0], RANDOM.amax(-1))
+
+
 def test_too_few_products_are_said():
     found = largest_eigenvalues(times(matrices(RANDOM)), start(6, 60), most=3)
     assert found.products == 3
@@ -155,8 +164,31 @@ def test_the_error_of_the_trace_is_that_of_hutchinson():
     assert float(found.error.square().mean().sqrt()) == pytest.approx(expected, rel=0.1)
     missed = (found.value.mean() - RANDOM[0].sum()).abs()
     assert float(missed) < 4 * expected / math.sqrt(400)
+    two = trace(times(matrix), RANDOM[:1].expand(400, -1), 2, generator)
+    assert float(two.value.std()) == pytest.approx(10**0.5 * expected, rel=0.2)
     with pytest.raises(InvalidInput, match="two probes"):
         trace(times(matrix), RANDOM, 1, generator)
+
+
+class Quadratic:
+    """An objective that knows nothing but its Hessians (B, P, P)."""
+
+    def __init__(self, hessians):
+        self.hessians = hessians
+
+    def curvature(self, theta):
+        copies = len(theta) // len(self.hessians)
+        return times(self.hessians.repeat(copies, 1, 1))
+
+
+@pytest.mark.parametrize("copies", [1, 2, 3, 50])
+def test_the_exact_trace_is_the_sum_of_the_eigenvalues(copies):
+    theta = torch.ones_like(RANDOM)
+    found = exact_trace(Quadratic(matrices(RANDOM)), theta, copies)
+    torch.testing.assert_close(found, RANDOM.sum(-1))
+    theta[0, 1] = math.nan
+    found = exact_trace(Quadratic(matrices(RANDOM)), theta, copies)
+    assert found.isnan().tolist() == [True] + [False] * (len(RANDOM) - 1)
 
 
 def test_sharpness_is_followed_to_five_digits_through_the_edge_of_stability():

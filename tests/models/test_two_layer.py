@@ -51,6 +51,17 @@ def test_jacobian_is_the_derivative(case):
         torch.testing.assert_close(jacobian[k], expected)
 
 
+def test_pulled_back_weights_are_gradients_of_the_outputs(case):
+    net, theta = case
+    weights = torch.linspace(-1, 2, 24, dtype=torch.float64).reshape(4, 6)
+    at = theta.clone().requires_grad_()
+    (expected,) = torch.autograd.grad((net.outputs(at) * weights).sum(), at)
+    outputs, pull = net.vjp(theta)
+    torch.testing.assert_close(outputs, net.outputs(theta))
+    for found in (pull(weights), net.pullback(theta, weights)):
+        torch.testing.assert_close(found, expected)
+
+
 def test_zero_output_start_is_the_zero_function():
     scale = torch.tensor([0.5, 2.0], dtype=torch.float64)
     theta = zero_output_start(4000, 1, scale, torch.Generator().manual_seed(0))

@@ -39,6 +39,17 @@ def test_the_tangent_kernel_is_that_of_the_jacobian(biases, activation):
     torch.testing.assert_close(net.tangent_kernel(theta), J @ J.mT)
 
 
+@pytest.mark.parametrize("biases", [True, False])
+def test_pulled_back_weights_are_gradients_of_the_outputs(biases):
+    net = WideNetwork(points(), (6, 3), "tanh", biases=biases, bias=0.7)
+    theta = net.start(2, torch.Generator().manual_seed(4)).requires_grad_()
+    outputs, pull = net.vjp(theta.detach())
+    torch.testing.assert_close(outputs, net.outputs(theta).detach())
+    weights = torch.linspace(-1, 2, outputs.numel()).to(outputs).reshape(outputs.shape)
+    (expected,) = torch.autograd.grad((net.outputs(theta) * weights).sum(), theta)
+    torch.testing.assert_close(pull(weights), expected)
+
+
 def test_the_tangent_kernel_is_that_of_an_independent_jacobian():
     """All fan-ins are 4, so that all scales are 1/2 and the kernel is a quarter of that
     in the scaled weights.

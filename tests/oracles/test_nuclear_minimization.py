@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 
+from ibcore.oracles import nuclear_minimization
 from ibcore.oracles.nuclear_minimization import (
     minimum_nuclear_norm,
     nuclear_completion,
@@ -24,6 +25,21 @@ def completion(size, rank, share, seed):
         : round(share * size * size)
     ]
     return truth, seen // size, seen % size
+
+
+def test_no_more_systems_are_solved_than_the_limit_allows(monkeypatch):
+    solve, solved = nuclear_minimization._newton_step, []
+
+    def counted(*arguments):
+        solved.append(arguments)
+        return solve(*arguments)
+
+    monkeypatch.setattr(nuclear_minimization, "_newton_step", counted)
+    monkeypatch.setattr(nuclear_minimization, "_LIMIT", 5)
+    truth, rows, columns = completion(20, 2, 0.45, 3)
+    with pytest.raises(InvalidInput, match="gap"):
+        nuclear_completion(rows, columns, truth[rows, columns], (20, 20))
+    assert len(solved) == 5
 
 
 @pytest.mark.parametrize("share", [0.35, 0.45, 0.6])

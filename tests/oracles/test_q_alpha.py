@@ -6,6 +6,7 @@ from hypothesis import given
 
 from ibcore.oracles.least_squares import minimum_norm
 from ibcore.oracles.q_alpha import (
+    _Link,
     inverse_link,
     link,
     q_alpha_minimizer,
@@ -136,6 +137,24 @@ def test_the_largest_safe_share_never_lowers_the_dual():
         steps = q_alpha_minimizer(X, 1e6 * y, 1.0, depth)
         assert steps.residual < 1e-11
         assert steps.steps < 100
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_short_steps_are_taken_whole_and_longer_ones_until_the_dual_turns(depth):
+    """Above depth 2 (1 - t e)^(-p - 1) has integrated to 1 at the share, or e^(t d)."""
+    link = _Link(depth)
+    long, z = 0.1 if depth == 2 else 0.1 / (link.power + 1), np.zeros(1)
+    assert link.share(z, np.array([long])) == 1
+    for step in (1.01 * long, 5 * long, 0.9):
+        share = link.share(z, np.array([step]))
+        times = np.linspace(0, share, 20_001)
+        growth = (
+            np.exp(times * step)
+            if depth == 2
+            else (1 - times * step) ** (-link.power - 1)
+        )
+        assert share < 1
+        assert np.trapezoid(growth, times) == pytest.approx(1, rel=1e-6)
 
 
 def test_bad_input_is_refused():

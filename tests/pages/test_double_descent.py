@@ -219,6 +219,21 @@ def test_curves_are_judged_split_by_split():
     assert len(fallen(judge_features(curves))) == 1
 
 
+@pytest.mark.parametrize("corruption", [0, 2])
+def test_the_valleys_are_compared_whatever_the_errors_are(corruption):
+    """Without noise the second valley has to be the lower one, with noise the first."""
+    curves = made_up_curves()
+    error = curves["error"][corruption, 5]
+    first, second = error[:3].amin(), error[4:].amin()
+    for factor in (1e-3, 1e3):
+        error[:] = factor * made_up_curves()["error"][corruption, 5]
+        assert fallen(judge_features(curves, 3)) == []
+        error[:] = factor * torch.where(torch.arange(7) < 3, second, first)
+        error[3] = factor * 100
+        (name,) = fallen(judge_features(curves, 3))
+        assert ("second valley over first" in name) == (corruption == 0)
+
+
 def test_a_network_without_a_loss_leaves_no_peak():
     test = torch.tensor([0.5, 1.7, 0.6])[:, None].repeat(1, 8)
     assert _network_peak(test).holds

@@ -116,6 +116,13 @@ def test_the_control_of_polynomials_survives_with_few_points(polynomials):
         assert not page.intro_poly_overfit.judge(broken).control.refuted
 
 
+@pytest.mark.parametrize(("ratio", "refuted"), [(1.09, True), (1.2, False)])
+def test_many_points_leave_a_tenth_at_the_most(polynomials, ratio, refuted):
+    same = torch.full_like(polynomials.ratio, ratio)
+    found = page.intro_poly_overfit.experiment(replace(polynomials, ratio=same))
+    assert found.control.refuted is refuted
+
+
 def test_least_squares_agrees_with_numpy():
     data = cubic_points(3, 10, generator(), noise=0.3)
     fit = fit_polynomial(data, 8)

@@ -19,6 +19,7 @@ from ibcore.pages.dynamical_stability.edge_of_stability.claims.edge_of_stability
     _momentum,
 )
 from ibcore.pages.dynamical_stability.edge_of_stability.claims.ngd_sqrt_loss_eos import (
+    Drifts,
     _bounds,
     _curves,
     _pairs,
@@ -79,6 +80,8 @@ def test_losses_without_a_number_let_no_claim_stand():
     assert falls(_losses(before, lost(share, 9), share, reached)) == [1]
     assert falls(_losses(before, share, lost(share, 9), reached)) == [2]
     assert falls(_losses(before, share * 0, share + 1, reached)) == [1, 2]
+    rare, high = share * 0 + 9e-4, share * 0 + 0.55
+    assert falls(_losses(before, rare, high, reached)) == [1, 2]
 
 
 def test_momentum_and_cross_entropy_without_a_number():
@@ -111,6 +114,18 @@ def test_drifts_without_a_number_let_no_claim_stand(verdicts):
     assert falls(_curves(moved)) == [0, 1]
     plain = dataclasses.replace(drifts, plain=drifts.plain * math.nan)
     assert not page.ngd_sqrt_loss_eos.judge(plain).control.refuted
+
+
+@pytest.mark.parametrize(("factor", "fallen"), [(3.9, []), (-3.9, []), (4.1, [0])])
+def test_neighbors_are_at_the_edge_on_average_up_to_four_squared_steps(factor, fallen):
+    """On the axis y = 0 both methods have 1/S = |x| / eta."""
+    step = 0.1
+    states = torch.zeros(1, 3, 2, 8, 2).double()
+    states[..., 0] = step / 2
+    states[0, 1, 1, 5, 0] += factor * step**3
+    nothing = torch.zeros(8).double()
+    made_up = Drifts((step,), nothing[:3], nothing, nothing, states, states, states)
+    assert falls(_pairs(made_up)) == fallen
 
 
 @pytest.mark.parametrize("values", [valleys.valley, valleys.root_valley])

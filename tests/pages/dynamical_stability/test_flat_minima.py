@@ -104,6 +104,29 @@ def test_bounds_that_are_not_met_make_the_claim_fall(verdicts):
     assert falls(_within(bad)) == [3]
 
 
+@pytest.mark.parametrize(
+    ("shift", "fallen"),
+    [(0, []), (-0.9e-8, []), (0.9e-8, []), (-1.1e-8, [0, 2]), (1.1e-8, [1, 3])],
+)
+def test_bounds_are_met_up_to_the_tolerance_of_the_iteration(verdicts, shift, fallen):
+    good = verdicts["reparam-sharpness"].measured
+    ones = dict.fromkeys(("lower", "upper", "invariant"), torch.ones(13, 8).double())
+    reach, values = torch.ones(8).double(), poisoned(ones["lower"], 4, 2, by=1 + shift)
+    flattest = poisoned(reach, 2, by=1 + shift)
+    made_up = dataclasses.replace(
+        good, values=values, flattest=flattest, reach=reach, **ones
+    )
+    assert falls(_within(made_up)) == fallen
+
+
+@pytest.mark.parametrize(("still", "refuted"), [(0, True), (2, True), (3, False)])
+def test_a_quarter_of_the_networks_of_the_control_may_stay(verdicts, still, refuted):
+    good = verdicts["reparam-sharpness"].measured
+    smooth = poisoned(torch.full((8,), 0.11).double(), slice(0, still), by=0.09)
+    kept = dataclasses.replace(good, smooth=smooth)
+    assert page.reparam_sharpness.experiment(kept).control.refuted is refuted
+
+
 def test_ends_that_do_not_grow_make_the_claim_fall(verdicts):
     values = verdicts["reparam-sharpness"].measured.values
     assert falls(_ends(values)) == []

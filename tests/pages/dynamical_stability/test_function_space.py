@@ -149,6 +149,7 @@ judge_splines = page.univariate_second_derivative.judge
 
 def test_a_made_up_violation_makes_each_inequality_fall():
     assert falls(judge_splines(spline_runs())) == ([], True)
+    assert judge_splines(spline_runs()).notes["minima"] == 24
     end = made_up_minima(1.0, sharp=10.0, step=0.1)
     assert falls(judge_splines(spline_runs(end=with_one(end, "sharpness", 5.9))))[
         0

@@ -66,6 +66,20 @@ def test_adam_that_fits_where_it_should_not_refutes_nothing():
     assert not distance._adam_control(math.nan * far).refuted
 
 
+def test_adam_is_followed_to_the_rounding_of_its_fit(monkeypatch):
+    """A loss of 1e-16, of targets of size one."""
+    ends = []
+
+    def kept(*arguments, **options):
+        ends.append(descend(*arguments, **options))
+        return ends[-1]
+
+    monkeypatch.setattr(distance, "descend", kept)
+    distance._adam(page.linreg_min_distance.problems(SETTING))
+    (run,) = ends
+    assert bool((run.last_log_loss <= math.log(1e-16)).all())
+
+
 def test_the_control_survives_where_the_steps_stay_in_the_row_space(verdicts):
     """The same judgment of heavy ball, whose momentum has one scale for all
     coordinates.
@@ -203,6 +217,16 @@ def test_random_interpolants_without_a_lean_obey_the_identity():
         1, abs=0.1
     )
     assert found.leaning.rank[0] < -0.9
+
+
+def test_the_clouds_reach_three_and_five_times_the_hidden_part(verdicts):
+    """An interpolant at the distance r from X^+ y has the squared norm |X^+ y|^2 + r^2."""
+    found = verdicts["norm-generalization"].measured
+    for cloud, reach in ((found.aimless, 3), (found.leaning, 5)):
+        radii = (cloud.norms.square() - cloud.base.square()[:, None]).sqrt()
+        shares = radii.amax(-1) / (reach * found.least.sqrt())
+        assert bool((shares <= 1).all())
+        assert bool((shares > 0.97).all())
 
 
 def test_a_problem_is_measured_the_same_twice():

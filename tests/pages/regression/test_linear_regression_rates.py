@@ -26,6 +26,24 @@ def test_another_seed_holds():
     assert page.gd_convex_rate.verify(Setting("quick", 5)).stands
 
 
+def test_the_gaps_of_least_squares_are_those_of_a_quadratic(verdicts):
+    """With H = 2 X^T X / n and eta = 1 / Lambda the iterate is w* - (1 - eta H)^k w*."""
+    problems = page.gd_convex_rate.problems(Setting("quick", 0)).cases["squares"]
+    found = verdicts["gd-convex-rate"].measured
+    X, best = problems.problems.X, problems.minimizer
+    values, vectors = torch.linalg.eigh(2 * X.mT @ X / X.shape[1])
+    parts = (vectors.mT @ best[..., None])[..., 0].square()
+    left = 1 - values / values[:, -1:]
+    k = found.k[:, None, None]
+    gaps = (values * parts * left ** (2 * k)).sum(-1) / 2
+    shares = gaps * 2 * found.k[:, None] / values[:, -1] / best.square().sum(-1)
+    known = shares > 1e-9
+    torch.testing.assert_close(
+        found.shares["squares"].T[known], shares[known], rtol=1e-4, atol=0
+    )
+    assert int(known.sum()) > 50
+
+
 def poisoned(values):
     """The same values, with NaN in place of the last."""
     lost = values.clone()

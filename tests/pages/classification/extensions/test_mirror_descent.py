@@ -112,6 +112,19 @@ def test_one_column_won_by_another_potential_makes_the_claim_fall():
     assert falls(_columns(_leads(table), late * math.nan)) == [1]
 
 
+def test_a_potential_of_higher_order_that_is_closer_to_the_first_norm(verdicts):
+    """p = 1.1 is compared with all others in its own column, late and at log t = 1e6."""
+    found = verdicts["mirror-descent-margin"].measured
+    judge = page.mirror_descent_margin.experiment
+    fallen = falls(judge(found).checks)
+    for order in range(2, 6):
+        table = found.table.clone()
+        table[1, order, :, 0] = found.late[0] / 2
+        lost = judge(dataclasses.replace(found, table=table)).checks
+        (place,) = set(falls(lost)) - set(fallen)
+        assert "column q = 1.1" in lost[place].name
+
+
 @pytest.mark.parametrize("orders", [ORDERS[:2], ORDERS[2:]])
 def test_what_is_proved_of_the_gap_holds_at_every_time_and_has_its_order(orders):
     """Three data sets; between log t = 1e6 and 1e8 the bound falls like |w|_p^-min(1, p

@@ -14,6 +14,7 @@ from ibcore.pages.regression.linear_networks.convolutional_and_fully_connected i
     signals,
 )
 from ibcore.pages.regression.linear_networks.convolutional_and_fully_connected.claims.linear_nets_unified_conv_regression import (  # noqa: E501
+    _limit_checks,
     _program_error,
     draw_problems,
     linear_nets_unified_conv_regression,
@@ -133,6 +134,12 @@ def test_the_excess_is_judged_at_one_scale_and_by_its_exponents(found):
         bent[:, 2] = decade
         bent[:members, 2] *= factor
         assert falls(judged(found, excess=bent).checks) == fallen
+
+
+@pytest.mark.parametrize(("share", "fallen"), [(0.9, []), (1.1, [0, 1])])
+def test_excesses_are_compared_with_their_bars(share, fallen):
+    ones = torch.ones(8).double()
+    assert falls(_limit_checks(share * 1e-6 * ones, share * ones)) == fallen
 
 
 @pytest.mark.parametrize("name", ["gap", "residual"])
