@@ -11,7 +11,8 @@ import torch
 from ibcore.dynamics.scipy_charts import Plain, Polar, Single
 from ibcore.losses import CrossEntropy, Exponential, Logistic
 from ibcore.models import Linear
-from ibcore.models.homogeneous import SquaredReLU, TwoLayer
+from ibcore.models.activations import SquaredReLU
+from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 
 

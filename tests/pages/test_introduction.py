@@ -119,7 +119,7 @@ def test_the_control_of_polynomials_survives_with_few_points(polynomials):
 @pytest.mark.parametrize(("ratio", "refuted"), [(1.09, True), (1.2, False)])
 def test_many_points_leave_a_tenth_at_the_most(polynomials, ratio, refuted):
     same = torch.full_like(polynomials.ratio, ratio)
-    found = page.intro_poly_overfit.experiment(replace(polynomials, ratio=same))
+    found = page.intro_poly_overfit.judge(replace(polynomials, ratio=same))
     assert found.control.refuted is refuted
 
 

@@ -124,7 +124,7 @@ def test_a_quarter_of_the_networks_of_the_control_may_stay(verdicts, still, refu
     good = verdicts["reparam-sharpness"].measured
     smooth = poisoned(torch.full((8,), 0.11).double(), slice(0, still), by=0.09)
     kept = dataclasses.replace(good, smooth=smooth)
-    assert page.reparam_sharpness.experiment(kept).control.refuted is refuted
+    assert page.reparam_sharpness.judge(kept).control.refuted is refuted
 
 
 def test_ends_that_do_not_grow_make_the_claim_fall(verdicts):

@@ -115,7 +115,7 @@ def test_one_column_won_by_another_potential_makes_the_claim_fall():
 def test_a_potential_of_higher_order_that_is_closer_to_the_first_norm(verdicts):
     """p = 1.1 is compared with all others in its own column, late and at log t = 1e6."""
     found = verdicts["mirror-descent-margin"].measured
-    judge = page.mirror_descent_margin.experiment
+    judge = page.mirror_descent_margin.judge
     fallen = falls(judge(found).checks)
     for order in range(2, 6):
         table = found.table.clone()
