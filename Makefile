@@ -22,7 +22,7 @@ help:
 	@echo
 	@echo "make notebooks    only compare what the notebooks print with what they store"
 	@echo "make processors   compare notebooks and claims under the settings of other processors (an hour)"
-	@echo "make mutants      change the package in 120 places, one at a time: which changes do its tests not notice? (an hour)"
+	@echo "make mutants      change the package in 120 places, one at a time: which changes do its tests not notice? (half an hour)"
 	@echo
 	@echo 'Settings: PYTHON=$(PYTHON)  PORT=$(PORT)  WORKERS=$(WORKERS)  PIP_OPTIONS=$(PIP_OPTIONS)'
 

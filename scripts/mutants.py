@@ -178,7 +178,7 @@ class Bench:
             _end(process)
 
     def outcome(self, mutant: Mutant) -> Mapping[str, Any]:
-        """What the tests that mirror its module say of a mutant: `outcome`, `seconds`."""
+        """What the tests of its module say of a mutant: `outcome` and `seconds`."""
         tests = mirror(self.unchanged, mutant.path)
         if not tests:
             return {"outcome": "no test", "seconds": 0.0}

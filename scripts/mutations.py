@@ -45,7 +45,7 @@ class Site:
 
     @property
     def change(self) -> str:
-        """In words; a number is shown with what stands around it, where that is short."""
+        """In words; a number is shown with what stands around it, if that is short."""
         before, after = ast.unparse(self.before), ast.unparse(self.after)
         if isinstance(self.before, ast.Constant):
             around = ast.unparse(self.parent)

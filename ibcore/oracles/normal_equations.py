@@ -17,14 +17,15 @@ def normal_solution(A: Array, weights: Array, right: Array) -> Array:
     """(A diag(weights) A^T)^{-1} right, (n,), for A (n, d) and weights (d,) >= 0, from
     the R factor of the square root.
 
-    Directions below rounding are left out: where most weights vanish, moving the dual
+    With more rows than columns it is the solution of least norm. Directions below
+    rounding are left out: where most weights vanish, moving the dual
     along them does not move the primal, and what the inverse has there is noise of any
     size.
     """
     R = np.linalg.qr((A * np.sqrt(weights)).T, mode="r")
     pivots = np.abs(np.diag(R))
-    if pivots.min() > _PIVOT * pivots.max():
+    if len(R) == len(right) and pivots.min() > _PIVOT * pivots.max():
         return np.asarray(solve_triangular(R, solve_triangular(R, right, trans="T")))
-    values, basis = np.linalg.svd(R)[1:]
+    values, basis = np.linalg.svd(R, full_matrices=False)[1:]
     kept = values**2 > _EPS * values[0] ** 2
     return np.asarray(basis[kept].T @ (basis[kept] @ right / values[kept] ** 2))

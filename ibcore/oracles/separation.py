@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 from scipy.optimize import nnls
 
 from ibcore.oracles.active_set import EPS, Array, Indices, shortest_vector
 
 _PRIMES = (2147483647, 2147483629)
+_ROUNDS = 16  # of means over rows and columns in turn
 _LOST = (
     2.0**-80
 )  # share of a column below which nothing but rounding of twice the precision is left
@@ -87,6 +89,29 @@ def balanced(A: Array) -> tuple[Array, Array, Array]:
     return B, rows, columns
 
 
+def evened(A: Array) -> tuple[Array, Array, Array]:
+    """A with its rows and columns scaled by powers of two such that the geometric means
+    of what is not zero in them are about 1, and the factors of rows and columns.
+
+    Where one entry is far larger than all others of its column and the only one of its
+    row, `balanced` takes its size for the unit of the column; this does not.
+    """
+    nonzero = A != 0
+    logs = np.log2(np.abs(A), where=nonzero, out=np.zeros_like(A))
+    rows, columns = np.zeros(len(A)), np.zeros(A.shape[1])
+    for _ in range(_ROUNDS):
+        rows = _mean(-logs - columns, nonzero, axis=1)
+        columns = _mean(-logs - rows[:, None], nonzero, axis=0)
+    by_row, by_column = np.exp2(np.round(rows)), np.exp2(np.round(columns))
+    return A * by_row[:, None] * by_column, by_row, by_column
+
+
+def _mean(values: Array, counted: NDArray[np.bool_], axis: int) -> Array:
+    """Means of what is counted, 0 where nothing is."""
+    totals = np.where(counted, values, 0.0).sum(axis=axis)
+    return np.asarray(totals / np.maximum(counted.sum(axis=axis), 1))
+
+
 def whitened(B: Array) -> Whitened:
     """By a QR decomposition with pivoting; B has no zero row."""
     q, r, order = qr(B, mode="economic", pivoting=True)
@@ -104,7 +129,16 @@ def separate(A: Array) -> Separation:
     zero = ~A.any(1)
     if zero.any():
         return Separation(None, zero.astype(float), 0.0)
-    B, rows, columns = balanced(A)
+    found = _separated(*balanced(A))
+    if found.direction is not None or found.weights is not None:
+        return found
+    even, by_row, by_column = evened(A)
+    B, rows, columns = balanced(even)
+    return _separated(B, by_row * rows, by_column * columns)
+
+
+def _separated(B: Array, rows: Array, columns: Array) -> Separation:
+    """Decide for B, which is the data with rows and columns scaled by these factors."""
     white = whitened(B)
     y, weights = _decide(B, B, white, np.copy)
     if y is None and weights is None and len(white.others):

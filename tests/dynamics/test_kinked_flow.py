@@ -5,16 +5,18 @@ another integrator.
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from ibcore.dynamics.explicit import descend
-from ibcore.dynamics.kinked_flow import kinked_flow
+from ibcore.dynamics.kinked_flow import _Run, kinked_flow
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.dynamics.stiff_flow import integrate
+from ibcore.dynamics.trajectory import REACHED
 from ibcore.losses import Square
 from ibcore.models.network import Network
 from ibcore.validation import InvalidInput
@@ -47,6 +49,38 @@ def test_flows_that_slide_are_among_those_tested():
         X, y, _, start = problem(seed)
         counts.append(kinked_flow(X, y, start[0], times=[4.0]).count("slide"))
     assert max(counts) > 0
+
+
+def test_a_step_whose_error_is_its_tolerance_is_taken(monkeypatch):
+    tries, attempt = [], _Run._try
+
+    def exact(run, h):
+        tries.append(h)
+        return attempt(run, h)[0], 1.0
+
+    monkeypatch.setattr(_Run, "_try", exact)
+    X, y, _, start = problem(7101)
+    run = kinked_flow(X, y, start[0], times=[1e-4])
+    assert run.status == REACHED
+    assert len(tries) == run.steps == 1
+
+
+@pytest.mark.parametrize(
+    ("share", "slides"),
+    [(1 + 0.9e-9, True), (1 + 1.1e-9, False), (-0.9e-9, True), (-1.1e-9, False)],
+)
+def test_a_share_beyond_rounding_ends_a_slide(share, slides):
+    run = object.__new__(_Run)
+    run.slide = np.array([[True], [True]])
+    run.on, run.theta = np.zeros((2, 1), dtype=bool), np.zeros(1)
+    shares = np.array([[0.3], [share]])
+    run.net = SimpleNamespace(
+        shares=lambda _theta, _on, slide: np.where(slide, shares, 0.5)
+    )
+    run._note = lambda _pair: None
+    run._settle(0)
+    assert run.slide[:, 0].tolist() == [True, slides]
+    assert bool(run.on[1, 0]) is (not slides and share > 0.5)
 
 
 def test_without_kinks_it_is_the_smooth_flow():

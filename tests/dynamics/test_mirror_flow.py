@@ -12,7 +12,7 @@ from ibcore.dynamics.mirror_flow import mirror_flow
 from ibcore.dynamics.mirror_stages import mirror
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
-from ibcore.losses import Exponential, Logistic
+from ibcore.losses import Exponential, Logistic, PolynomialTail
 from ibcore.models import Linear
 from ibcore.models.deep_linear import DeepLinear, random_start
 from ibcore.problems.separable import planted_margin
@@ -44,6 +44,25 @@ def test_one_point_on_the_line(p):
             / x
         )
         assert log_time == pytest.approx(math.log(time) + x * w, abs=5e-3)
+
+
+def test_one_point_from_a_margin_at_which_the_slope_rises():
+    """dz/dt = -l'(theta), integrated in z = -|theta|^(1/2) from theta = -6 to 0."""
+    loss = PolynomialTail(2.0)
+
+    def slowness(z):
+        return math.exp(-float(loss.log_slope(torch.tensor(-z * z).double())))
+
+    arrival = quad(slowness, -math.sqrt(6), 0)[0]
+    run = mirror_flow(
+        Linear(torch.ones(1, 1).double()),
+        loss,
+        torch.full((1, 1), -6.0).double(),
+        1.5,
+        log_time=[math.log(arrival)],
+    )
+    assert run.reached
+    assert abs(float(run.theta)) < 0.01
 
 
 def test_with_the_euclidean_potential_it_is_gradient_flow():

@@ -41,3 +41,12 @@ def test_directions_that_no_weight_supports_are_left_out(system):
     found = normal_solution(A, weights, right)
     matrix = (A * weights) @ A.T
     assert np.allclose(found, np.linalg.pinv(matrix, hermitian=True) @ right, rtol=1e-8)
+
+
+def test_more_rows_than_columns_have_the_solution_of_least_norm():
+    generator = np.random.default_rng(6)
+    A, weights = generator.normal(size=(5, 3)), generator.uniform(0.5, 2, size=3)
+    matrix = (A * weights) @ A.T
+    right = matrix @ generator.normal(size=5)
+    found = normal_solution(A, weights, right)
+    assert np.allclose(found, np.linalg.pinv(matrix, hermitian=True) @ right, rtol=1e-8)

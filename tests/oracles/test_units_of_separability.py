@@ -143,3 +143,13 @@ def test_quasi_separation_in_other_units(columns):
     limit = nonseparable_limit(X, [1] * 5 + [1, 1, 1, 1, -1, -1])
     assert limit.separable.tolist() == [True] * 5 + [False] * 6
     assert float(limit.minimizer[0]) * columns[0] == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("large", [1e9, 1e15, 1e30])
+def test_a_row_alone_in_a_large_unit_hides_no_column(large):
+    """Without the third row's unit the data are small integers, and separable."""
+    X = np.array([[0.0, 1, 0], [0, -1, 1], [0, 0, large]])
+    assert is_separable(X, -np.ones(3))
+    assert is_separable(X.T, -np.ones(3)) == is_separable(
+        X.T / [1, 1, large], -np.ones(3)
+    )

@@ -296,3 +296,12 @@ def test_the_control_survives_where_the_inputs_have_a_mean():
         centered=ends.shifted,
     )
     assert falls(judge_sparse(whole)) == ([], False)
+
+
+def test_a_step_without_a_number_lets_no_bound_stand(verdicts):
+    found = verdicts["univariate-second-derivative"].measured
+    step = found.end.step.clone()
+    step[int(found.end.fitted.nonzero()[0])] = torch.nan
+    lost = dataclasses.replace(found, end=dataclasses.replace(found.end, step=step))
+    evidence = page.univariate_second_derivative.judge(lost)
+    assert [check.holds for check in evidence.checks] == [True, False, False, True]
