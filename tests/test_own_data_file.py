@@ -75,7 +75,7 @@ def test_a_claim_runs_on_a_file_and_its_result_is_kept_apart(files, capsys):
 
 
 def test_claims_that_plant_their_truth_take_no_data(files, capsys):
-    answer = run(["verify", "logistic-max-margin", "--data", str(files / "data.csv")])
+    answer = run(["verify", "kkt-not-optimal", "--data", str(files / "data.csv")])
     assert answer == 2
     assert "mirror-descent-margin" in capsys.readouterr().err
 
