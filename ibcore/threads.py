@@ -15,9 +15,9 @@ take: 1 unless set, 0 for as many as the caller has. The number of an enclosing
 `threads(n)` comes first.
 
 What is limited belongs to the calling Python thread, except most BLAS libraries, which
-have one
-number for the process: while a call runs, BLAS in other Python threads shares its
-limit, and where calls overlap, the one that set the limit gives it back when it ends.
+have one number for the process: while a call runs, BLAS in other Python threads shares
+its limit, and where calls overlap, the one that set the limit gives it back when it
+ends.
 Apple's Accelerate has no such setting.
 """
 

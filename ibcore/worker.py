@@ -2,9 +2,8 @@
 answers go out.
 
 A job and an answer are one line of JSON each. The process ends with the one that
-started it, also
-where that one is killed: then its standard input ends, and on Linux the kernel ends it
-as well.
+started it, also where that one is killed: then its standard input ends, and on Linux
+the kernel ends it as well.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@ problems in one batch.
 
 From a small start the curvature along the path changes by many orders of magnitude: no
 one step size is both stable at the end and able to leave the neighborhood of zero. Each
-problem therefore has a step size of its own,
-renewed every other step: a fixed part of 1 over an estimate of the local smoothness,
+problem therefore has a step size of its own, renewed every other step: a fixed part of
+1 over an estimate of the local smoothness,
 
     lambda_max(J^T J) + (k - 1) max_j ||W_j||^(k - 2) ||G||,        G the gradient with
     respect to W.

@@ -22,8 +22,7 @@ def interpolating(model: Any, theta: Tensor, targets: Tensor, *, steps: int) -> 
     member whose sum of squares would not fall stays where it is and tries half of the
     step next. Near a solution whose Jacobian has full rank the error is squared at each
     step. Where it has not, as where a ReLU network lacks a kink between two points, the
-    loss stays
-    above zero: look at it.
+    loss stays above zero: look at it.
     """
     rest = model.outputs(theta) - targets
     size = torch.ones_like(theta[:, :1])

@@ -10,11 +10,11 @@ subdifferential of the loss, and by this it is defined (Filippov 1988). A pair l
 the kink where its share leaves [0, 1].
 
 Three limits. A slide is kept where a_j passes through 0, although the kink then repels
-and both sides could be
-entered as well: from there the flow is not unique, and descent ends where its step size
-happens to take it. Kinks of one neuron that are met at the same time are decided one
-after the other; equal inputs count as one. Of a z_ij that crosses its kink and returns
-within a step, a cubic through both ends of the step has to tell.
+and both sides could be entered as well: from there the flow is not unique, and descent
+ends where its step size happens to take it. Kinks of one neuron that are met at the
+same time are decided one after the other; equal inputs count as one. Of a z_ij that
+crosses its kink and returns within a step, a cubic through both ends of the step has to
+tell.
 """
 
 from __future__ import annotations

@@ -66,8 +66,8 @@ class MirrorPath(Trajectory):
     the stop or beyond.
 
     push: (K, B, n) Lambda = int lambda ds. Where the model is linear and the start 0,
-    grad psi(theta) = A^T Lambda
-    with rows grad m_i of A: a feasible point of the dual of the l_p max-margin program.
+    grad psi(theta) = A^T Lambda with rows grad m_i of A: a feasible point of the dual
+    of the l_p max-margin program.
     """
 
     push: Tensor = field(default_factory=lambda: torch.empty(0))

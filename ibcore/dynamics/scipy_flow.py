@@ -81,14 +81,13 @@ def scipy_flow(
     one run after another.
 
     Arguments and result are those of `flow`; a stop is met to the accuracy of the
-    solver's interpolant. `method` is LSODA (Petzold 1983), BDF or
-    Radau, `tolerance` the relative and absolute local error of every coordinate of the
-    state. `degree` is the k with which the model is homogeneous, m(c theta) = c^k
-    m(theta); it selects the coordinates (theta/rho, log rho), without which only linear
-    models can be followed far. `max_steps` and `max_seconds` hold for each run, which
-    ends for itself, with a status in the words of `ibcore.dynamics.trajectory`. A loss
-    whose log-slopes depend on several margins has to provide `log_slope_jacobian`, (n,)
-    to (n, n).
+    solver's interpolant. `method` is LSODA (Petzold 1983), BDF or Radau, `tolerance`
+    the relative and absolute local error of every coordinate of the state. `degree` is
+    the k with which the model is homogeneous, m(c theta) = c^k m(theta); it selects the
+    coordinates (theta/rho, log rho), without which only linear models can be followed
+    far. `max_steps` and `max_seconds` hold for each run, which ends for itself, with a
+    status in the words of `ibcore.dynamics.trajectory`. A loss whose log-slopes depend
+    on several margins has to provide `log_slope_jacobian`, (n,) to (n, n).
     Rejected steps are not reported by SciPy: `Trajectory.rejected` is 0.
 
     Raises `InvalidInput` for stops out of order, a last stop that every start has

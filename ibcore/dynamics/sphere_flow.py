@@ -62,8 +62,8 @@ class SphereRun:
         """Sine of the angle between the direction and the average pull, (B,).
 
         It is the residual of the KKT conditions at the averaged slopes of the
-        activation, which need no tolerance
-        to be found: an average of gradients at points within the last part's chatter.
+        activation, which need no tolerance to be found: an average of gradients at
+        points within the last part's chatter.
         """
         pull = self.pull / torch.linalg.vector_norm(self.pull, dim=-1, keepdim=True)
         along = (pull * self.direction).sum(-1, keepdim=True)

@@ -91,12 +91,11 @@ def square_flow(
     by exp(-2 h K/n) with the tangent kernel K of its middle, found by half a step. It
     is accepted if the true residuals end within `tolerance` of the predicted ones,
     relative to the residuals before the step, and otherwise shortened, but never below
-    `shortest_step` over the largest rate of the tangent, about a
-    plain gradient step: a ReLU that switches at a data point makes the tangent jump,
-    and no shorter step would see less of it. Where neurons switch often the path is
-    therefore that of gradient descent with a small step rather than of the flow. With
-    `levels` the loss falls at most by half in a step, and the first state at or below
-    each level is kept.
+    `shortest_step` over the largest rate of the tangent, about a plain gradient step: a
+    ReLU that switches at a data point makes the tangent jump, and no shorter step would
+    see less of it. Where neurons switch often the path is therefore that of gradient
+    descent with a small step rather than of the flow. With `levels` the loss falls at
+    most by half in a step, and the first state at or below each level is kept.
 
     `targets`: (n,) shared by the batch or (B, n). Raises `InvalidInput` for settings
     out of range.

@@ -120,9 +120,9 @@ def candidates(
 
     Levenberg's and Marquardt's method in coordinates of the first row space, from
     random points, `starts` for each unit of the rank, whose scale is log-uniform. Of
-    all ends that are pairwise different, as many as the rank of [W b]
-    are kept, those of least residual: the length of (tanh(W x + b), 1) outside the
-    second row space. Nothing but theta is read.
+    all ends that are pairwise different, as many as the rank of [W b] are kept, those
+    of least residual: the length of (tanh(W x + b), 1) outside the second row space.
+    Nothing but theta is read.
     """
     below, rank = row_space(layers.below, points)
     above, outer_rank = row_space(layers.above, points)

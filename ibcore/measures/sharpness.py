@@ -65,11 +65,10 @@ def largest_eigenvalues(
     eigenvector to which the start is orthogonal. It ends when the residuals of all
     members are at most `tolerance` times the largest absolute value that was found, and
     after `most` products; then `converged` is false. The errors are far smaller, of
-    order tolerance^2, but it is
-    the residual that must be small: beside a larger eigenvalue close by, of which the
-    start knows next to nothing, the bound of Kato and Temple is small for the wrong
-    one. A matrix that is not finite has the values NaN. Raises `InvalidInput` for a
-    start that is zero or not finite, and a count above P.
+    order tolerance^2, but it is the residual that must be small: beside a larger
+    eigenvalue close by, of which the start knows next to nothing, the bound of Kato and
+    Temple is small for the wrong one. A matrix that is not finite has the values NaN.
+    Raises `InvalidInput` for a start that is zero or not finite, and a count above P.
 
     Source: Lanczos 1950; Parlett 1998, chapter 13; the bounds are his theorems 4.5.1
     and 10.3.1 (Kato, Temple).

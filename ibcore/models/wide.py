@@ -70,9 +70,8 @@ class WideNetwork(Network):
         (B, n, n), layer by layer.
 
         The derivative by W_l is the outer product of what the layer receives, over
-        sqrt(columns), and of
-        the derivative of f by what it gives: inner products of the two are multiplied,
-        and no Jacobian is formed.
+        sqrt(columns), and of the derivative of f by what it gives: inner products of
+        the two are multiplied, and no Jacobian is formed.
         """
         layers = self.layers(theta)
         states, inner = self._states(layers)

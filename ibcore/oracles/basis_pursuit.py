@@ -203,8 +203,7 @@ def excess_bound(pursuit: BasisPursuit, scale: float) -> float:
     infinite where c is too large.
 
     With b the l1 minimizer, |beta|_1 <= (sum_j |b_j| asinh(|b_j| / c) + |b|_1) / log(2
-    |b|_1 / (d c)). Derived on
-    the page: of the order log d / log(1/c) for small c.
+    |b|_1 / (d c)). Derived on the page: of the order log d / log(1/c) for small c.
     """
     c, size, d = positive_number("scale", scale), pursuit.norm, len(pursuit.primal)
     if 2 * size <= d * c:

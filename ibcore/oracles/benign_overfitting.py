@@ -42,10 +42,9 @@ def equivalent(
     """The equivalents for eigenvalues `spectrum` (p,) and true `coefficients` (p,), p >
     n.
 
-    With s_i = lambda_i / (lambda_i + kappa) and q = sum_i s_i^2: noise is
-    q / (n - q), signal is kappa^2 sum_i lambda_i beta_i^2 /
-    (lambda_i + kappa)^2 times n / (n - q). Exact up to a relative error
-    of order 1/n.
+    With s_i = lambda_i / (lambda_i + kappa) and q = sum_i s_i^2: noise is q / (n - q),
+    signal is kappa^2 sum_i lambda_i beta_i^2 / (lambda_i + kappa)^2 times n / (n - q).
+    Exact up to a relative error of order 1/n.
     """
     eigenvalues, n = _spectrum(spectrum), positive_integer("samples", samples)
     beta = np.asarray(coefficients, dtype=np.float64)

@@ -5,10 +5,10 @@ Gradient flow of any loss of w moves theta along xi, xi' = -(gradient of the los
 and w = grad H(xi) with H(0) = 0 at the start. The potential is Q = H*, so that Q(w) >=
 0, with equality at the start alone:
 
-    w = u^2 - v^2,          u = v = alpha         w_j = 2 alpha^2 sinh(4 xi_j)
-    w = u^D - v^D, D >= 3,  u = v = alpha         w_j = alpha^D h_D(D (D - 2) alpha^(D -
-    2) xi_j) w = u+ v+ - u- v-,      u = u0, v = v0        w_j = (u0^2 + v0^2) sinh(2
-    xi_j) w_k = b_k.U U^T b_k,    U = alpha I           w_k = alpha^2 exp(4 xi_k)
+    w = u^2 - v^2,          u = v = alpha         w_j = 2 alpha^2 sinh(4 xi_j) w = u^D -
+    v^D, D >= 3,  u = v = alpha         w_j = alpha^D h_D(D (D - 2) alpha^(D - 2) xi_j)
+    w = u+ v+ - u- v-,      u = u0, v = v0        w_j = (u0^2 + v0^2) sinh(2 xi_j) w_k =
+    b_k.U U^T b_k,    U = alpha I           w_k = alpha^2 exp(4 xi_k)
 
 The b_k are orthonormal and h_D is the link of `q_alpha`. Woodworth et al. (2020),
 Azulay et al. (2021) and Gunasekar et al. (2017) found them; the theorem behind all is

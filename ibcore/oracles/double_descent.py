@@ -111,9 +111,9 @@ def weak_features_parts(
 ) -> RiskParts:
     """Bias and variance of minimum-norm least squares, as in `weak_features_risk`.
 
-    With s = min(1, n/p), the mean of the projection on the row space is
-    s I, so the bias is |b_Tc|^2 + (1 - s)^2 |b_T|^2 and the inputs add
-    s (1 - s) |b_T|^2. Labels add v min(n, p) / (|p - n| - 1).
+    With s = min(1, n/p), the mean of the projection on the row space is s I, so the
+    bias is |b_Tc|^2 + (1 - s)^2 |b_T|^2 and the inputs add s (1 - s) |b_T|^2. Labels
+    add v min(n, p) / (|p - n| - 1).
     """
     risk = weak_features_risk(samples, used, signal_used, signal_unused, noise_variance)
     seen = min(1.0, samples / used) if used else 1.0

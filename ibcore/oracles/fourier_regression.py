@@ -8,11 +8,10 @@ flow from any start with c_k > 0 minimizes
     sum_k q_k(Re beta^_k),   q_k(r) = r asinh(r / c_k) - sqrt(r^2 + c_k^2) - r
     asinh(r0_k / c_k),
 
-over all d frequencies,
-with c_k^2 = (|u^_k|^2 - |v^_k|^2)^2 / 4 + (Im u^_k v^_k)^2 and r0_k = Re u^_k v^_k
-taken at the start: on such inputs the network is the diagonal one with unshared
-weights, u+ v+ - u- v-, of Azulay et al. (2021), here from a general start (proved in
-the book).
+over all d frequencies, with c_k^2 = (|u^_k|^2 - |v^_k|^2)^2 / 4 + (Im u^_k v^_k)^2 and
+r0_k = Re u^_k v^_k taken at the start: on such inputs the network is the diagonal one
+with unshared weights, u+ v+ - u- v-, of Azulay et al. (2021), here from a general start
+(proved in the book).
 
 Equivariant: for a X and b y, and layers that are multiplied by (b / a)^(1/2), beta is
 multiplied by b / a; each equation may be multiplied by a number.

@@ -15,8 +15,8 @@ def spectral_bound(leading: float, n: int, widest: int, chance: float = 0.05) ->
     leading: |X|_F R_A / (gamma n), for norms and gamma fixed beforehand.
     Dudley's entropy integral of the covering numbers of their Theorem 3.3
     (recalled), for the ramp of the margin, which is 2/gamma-Lipschitz:
-    8/n^1.5 + 72 log(n) sqrt(log(2 W^2)) leading
-    + 3 sqrt(log(2/chance) / (2n)), W the largest width.
+    8/n^1.5 + 72 log(n) sqrt(log(2 W^2)) leading + 3 sqrt(log(2/chance) / (2n)), W the
+    largest width.
     """
     count = positive_integer("n", n)
     width = positive_integer("widest", widest)

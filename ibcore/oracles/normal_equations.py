@@ -18,9 +18,8 @@ def normal_solution(A: Array, weights: Array, right: Array) -> Array:
     the R factor of the square root.
 
     With more rows than columns it is the solution of least norm. Directions below
-    rounding are left out: where most weights vanish, moving the dual
-    along them does not move the primal, and what the inverse has there is noise of any
-    size.
+    rounding are left out: where most weights vanish, moving the dual along them does
+    not move the primal, and what the inverse has there is noise of any size.
     """
     R = np.linalg.qr((A * np.sqrt(weights)).T, mode="r")
     pivots = np.abs(np.diag(R))

@@ -58,9 +58,9 @@ def pac_bayes_bound(
     """With probability 1 - `chance` the error of the randomized classifier is at most
     this.
 
-    sampled: its mean error on the training examples in `draws` independent
-    draws, each of a classifier and of examples to try it on. Half of the
-    chance is spent on these draws (Chernoff), half on the training set:
+    sampled: its mean error on the training examples in `draws` independent draws, each
+    of a classifier and of examples to try it on. Half of the chance is spent on these
+    draws (Chernoff), half on the training set:
     kl(error there || error) <= (KL + log(2 sqrt(n)/chance')) / n.
     """
     n, m = positive_integer("examples", examples), positive_integer("draws", draws)

@@ -5,10 +5,9 @@ Every limit has the form beta_j = s_j h(z_j) with z = X^T nu and an increasing o
 function h, the *link*, so that it minimizes sum_j s_j q(beta_j / s_j), q' = h^{-1},
 among all interpolants:
 
-    depth 2, u = v = alpha at the start         h = sinh
-    s = 2 alpha^2 depth 2, unshared layers u0, v0             h = sinh
-    s = u0^2 + v0^2 depth D >= 3, u = v = alpha at the start    h = (1-z)^(-D/(D-2)) -
-    (1+z)^(-D/(D-2))   s = alpha^D
+    depth 2, u = v = alpha at the start         h = sinh s = 2 alpha^2 depth 2, unshared
+    layers u0, v0             h = sinh s = u0^2 + v0^2 depth D >= 3, u = v = alpha at
+    the start    h = (1-z)^(-D/(D-2)) - (1+z)^(-D/(D-2))   s = alpha^D
 
 Woodworth et al. (2020) found the first and the third row, Azulay et al. (2021) the
 second. The dual variable of the flow itself ascends the dual of this program, so that
@@ -103,10 +102,9 @@ class _Link:
     def share(self, z: Array, step: Array) -> float:
         """The largest safe share of a Newton step in z.
 
-        After it the dual cannot have fallen: |h''| <= kappa h' with kappa = 1
-        at depth 2 and (p + 1) / (1 - |z|) above, so h' grows at most like
-        e^(t d) or (1 - t e)^(-p - 1) along the step, and the share is where
-        that has integrated to 1.
+        After it the dual cannot have fallen: |h''| <= kappa h' with kappa = 1 at depth
+        2 and (p + 1) / (1 - |z|) above, so h' grows at most like e^(t d) or (1 - t
+        e)^(-p - 1) along the step, and the share is where that has integrated to 1.
         """
         if self.depth == 2:
             d = float(np.abs(step).max())

@@ -3,10 +3,9 @@ units of rows and columns.
 
 By Gordan's theorem either A w > 0 for some w, or A^T l = 0 for some l >= 0 that is not
 zero. Neither changes when rows or columns are multiplied by positive numbers, or when A
-is multiplied from the right by an invertible matrix. The
-decision uses all three: rows and columns are scaled by powers of two, which is exact,
-and the columns are made orthonormal, after which neither units nor a common offset are
-left.
+is multiplied from the right by an invertible matrix. The decision uses all three: rows
+and columns are scaled by powers of two, which is exact, and the columns are made
+orthonormal, after which neither units nor a common offset are left.
 """
 
 from __future__ import annotations

@@ -330,8 +330,7 @@ def distances_to_flow(nets: Family, steps: Sequence[int]) -> Tensor:
     """|theta of descent - theta of the flow| at t = 4 for numbers of steps, (K, B).
 
     nets: ReLU networks of one hidden layer. A conserved quantity does not tell whether
-    the kinks were met where
-    they are: each smooth piece conserves it.
+    the kinks were met where they are: each smooth piece conserves it.
     """
     path, _ = kinked_runs(nets, TIGHT, [HORIZON])
     ends = [

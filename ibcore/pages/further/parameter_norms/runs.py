@@ -225,9 +225,8 @@ def departures(theta: Tensor, data: Points) -> tuple[Tensor, Tensor]:
     variation lets it be.
 
     The largest distance at 40 places of every gap. The bound is that of a gap in which
-    the polygon has no neighbors
-    that bend alike: half of int |f''| - V of its values, at the ends all of it, times
-    the length; infinite elsewhere.
+    the polygon has no neighbors that bend alike: half of int |f''| - V of its values,
+    at the ends all of it, times the length; infinite elsewhere.
     """
     share = torch.linspace(0, 1, 41, dtype=torch.float64)
     gaps = data.x.diff()

@@ -122,8 +122,8 @@ def strictness(signed: Tensor, solution: NormMargin) -> tuple[float, float]:
     coordinates; 0 is degenerate.
 
     Examples: min_i of dual share + slack of the margin. Coordinates, with w and the
-    dual certificate g at length 1 in their norms: for l1, min_j of
-    max(|w_j|, 1 - |g_j|); for l_inf, of max(|g_j|, 1 - |w_j|).
+    dual certificate g at length 1 in their norms: for l1, min_j of max(|w_j|, 1 -
+    |g_j|); for l_inf, of max(|g_j|, 1 - |w_j|).
     """
     examples = torch.maximum(
         solution.dual / solution.dual.sum(), signed @ solution.primal - 1

@@ -302,10 +302,10 @@ def left_out(batch: Batch, depth: int, path: Path) -> Tensor:
     """How far depth * exponent may be from -1, (B,), with M = log 1/L where it is read
     off.
 
-    sin^2 has two parts. That of the law, orthogonal to the support vectors, is
-    c M^(-1/depth) and has corrections relative to 2 SCALE, the size of the layers at
-    the start, also where c happens to be small. The other, within their span, is of
-    order 1/M, as large as `offsets` say, and turns the exponent by its share.
+    sin^2 has two parts. That of the law, orthogonal to the support vectors, is c
+    M^(-1/depth) and has corrections relative to 2 SCALE, the size of the layers at the
+    start, also where c happens to be small. The other, within their span, is of order
+    1/M, as large as `offsets` say, and turns the exponent by its share.
     """
     size, sines = -path.log_loss[SETTLED], path.sines[SETTLED]
     share = (batch.offsets / size / sines).square()
