@@ -28,13 +28,13 @@ def completion(size, rank, share, seed):
 
 
 def test_no_more_systems_are_solved_than_the_limit_allows(monkeypatch):
-    solve, solved = nuclear_minimization._newton_step, []
+    solve, solved = nuclear_minimization.newton_step, []
 
     def counted(*arguments):
         solved.append(arguments)
         return solve(*arguments)
 
-    monkeypatch.setattr(nuclear_minimization, "_newton_step", counted)
+    monkeypatch.setattr(nuclear_minimization, "newton_step", counted)
     monkeypatch.setattr(nuclear_minimization, "_LIMIT", 5)
     truth, rows, columns = completion(20, 2, 0.45, 3)
     with pytest.raises(InvalidInput, match="gap"):

@@ -221,14 +221,14 @@ def test_curves_are_judged_split_by_split():
 def test_the_valleys_are_compared_whatever_the_errors_are(corruption):
     """Without noise the second valley has to be the lower one, with noise the first."""
     curves = made_up_curves()
-    error = curves["error"][corruption, 5]
+    error = curves.error[corruption, 5]
     first, second = error[:3].amin(), error[4:].amin()
     for factor in (1e-3, 1e3):
-        error[:] = factor * made_up_curves()["error"][corruption, 5]
-        assert fallen(judge_features(curves, 3)) == []
+        error[:] = factor * made_up_curves().error[corruption, 5]
+        assert fallen(judge_features(curves)) == []
         error[:] = factor * torch.where(torch.arange(7) < 3, second, first)
         error[3] = factor * 100
-        (name,) = fallen(judge_features(curves, 3))
+        (name,) = fallen(judge_features(curves))
         assert ("second valley over first" in name) == (corruption == 0)
 
 

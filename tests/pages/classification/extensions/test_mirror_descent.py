@@ -122,7 +122,7 @@ def test_a_potential_of_higher_order_that_is_closer_to_the_first_norm(verdicts):
         table[1, order, :, 0] = found.late[0] / 2
         lost = judge(dataclasses.replace(found, table=table)).checks
         (place,) = set(falls(lost)) - set(fallen)
-        assert "column q = 1.1" in lost[place].name
+        assert "column r = 1.1" in lost[place].name
 
 
 @pytest.mark.parametrize("orders", [ORDERS[:2], ORDERS[2:]])
