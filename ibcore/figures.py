@@ -1,5 +1,6 @@
 """One look for every figure: a color-blind-safe palette, line styles that differ, type
-that stays type; and curves of a training that is watched.
+that stays type; classes with the lines between them;
+and curves of a training that is watched.
 """
 
 from __future__ import annotations
@@ -57,11 +58,6 @@ _STYLE: Any = {
 _PNG_DPI = 180
 
 
-def use_style() -> None:
-    """Make this style the default of the running process."""
-    mpl.rcParams.update(_STYLE)
-
-
 class PageFigure(Figure):
     """A figure that a notebook shows although pyplot does not know it."""
 
@@ -92,6 +88,49 @@ def figure(
 
 Array = NDArray[np.float64]
 Style = tuple[str, str]
+
+
+def plot_classes(ax: Axes, X: Array, y: Array) -> None:
+    """Points X (n, 2) of the classes y (n,) of -1 and +1."""
+    ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
+    ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
+
+
+def plot_separators(
+    ax: Axes,
+    X: Array,
+    y: Array,
+    found: Array,
+    predicted: Array,
+    *,
+    reach: tuple[float, float],
+    title: str,
+) -> None:
+    """Two classes in the plane, the line w.x = 0 of the weights that were found (solid)
+    and of those that were predicted (dashed).
+
+    reach: how far the axes go to either side.
+    """
+    plot_classes(ax, X, y)
+    for w, color, line, width in (
+        (predicted, "gray", "--", 1.4),
+        (found, "blue", "-", 2.4),
+    ):
+        along = np.array([-w[1], w[0]]) / np.linalg.norm(w)
+        ax.plot(
+            *np.outer(along, [-9.0, 9.0]),
+            color=PALETTE[color],
+            linestyle=line,
+            linewidth=width,
+        )
+    ax.set(
+        xlim=(-reach[0], reach[0]),
+        ylim=(-reach[1], reach[1]),
+        aspect="equal",
+        xlabel="$x_1$",
+        ylabel="$x_2$",
+        title=title,
+    )
 
 
 def plot_watched(

@@ -12,6 +12,11 @@ def falls(checks):
     return [k for k, check in enumerate(checks) if not check.holds]
 
 
+def outcome(evidence):
+    """Places of the checks that fail, and whether the control is refuted."""
+    return falls(evidence.checks), evidence.control.refuted
+
+
 class Conformance:
     """A subclass stands in a module that lists claims in `CLAIMS` by their ids; each
     test is made for each `name`.

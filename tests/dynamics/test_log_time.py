@@ -17,17 +17,7 @@ from ibcore.dynamics.trajectory import (
 )
 from ibcore.losses import Exponential, Logistic
 from ibcore.models import Linear
-from ibcore.problems.separable import planted_margin
-
-LOG_10 = math.log(10)
-
-
-def zeros(*shape, dtype=torch.float64):
-    return torch.zeros(*shape, dtype=dtype)
-
-
-def separable(seed, n=20, d=5):
-    return planted_margin(n, d, 0.1, torch.Generator().manual_seed(seed)).signed
+from tests.dynamics.rows import LOG_10, ROW, separable, zeros
 
 
 def lsoda(signed, log_time):
@@ -55,9 +45,6 @@ def lsoda(signed, log_time):
     )
     assert out.success
     return torch.from_numpy(out.y[:, -1])
-
-
-ROW = torch.tensor([[1.5, -2.0]], dtype=torch.float64)  # |x|^2 = 6.25
 
 
 @pytest.mark.parametrize("method", ["auto", "explicit", "stiff"])

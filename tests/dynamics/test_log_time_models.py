@@ -15,18 +15,8 @@ from ibcore.dynamics.log_time import flow
 from ibcore.losses import Logistic, PolynomialTail
 from ibcore.models import Linear
 from ibcore.oracles.separability import nonseparable_limit
-from ibcore.problems.separable import planted_margin
 from ibcore.validation import InvalidInput
-
-LOG_10 = math.log(10)
-
-
-def zeros(*shape, dtype=torch.float64):
-    return torch.zeros(*shape, dtype=dtype)
-
-
-def separable(seed, n=20, d=5):
-    return planted_margin(n, d, 0.1, torch.Generator().manual_seed(seed)).signed
+from tests.dynamics.rows import LOG_10, ROW, separable, zeros
 
 
 @dataclass(frozen=True)
@@ -41,9 +31,6 @@ class Product:
 
     def jacobian(self, theta):
         return theta.flip(-1)[:, None, :] * self.inputs[:, None]
-
-
-ROW = torch.tensor([[1.5, -2.0]], dtype=torch.float64)  # |x|^2 = 6.25
 
 
 def test_inseparable_data_converge_to_the_minimizer():

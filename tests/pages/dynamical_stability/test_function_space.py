@@ -21,7 +21,7 @@ from ibcore.pages.dynamical_stability.function_space.claims.univariate_second_de
     _fall,
 )
 from ibcore.validation import InvalidInput
-from tests.conformance import Conformance
+from tests.conformance import Conformance, outcome
 
 CPU = torch.device("cpu")
 CLAIMS = {
@@ -136,54 +136,46 @@ def spline_runs(**parts):
     return SplineRuns(few_splines(count=8), **{**default, **parts})
 
 
-def falls(evidence):
-    """Places of the checks that fail, and whether the control is refuted."""
-    return (
-        [k for k, check in enumerate(evidence.checks) if not check.holds],
-        evidence.control.refuted,
-    )
-
-
 judge_splines = page.univariate_second_derivative.judge
 
 
 def test_a_made_up_violation_makes_each_inequality_fall():
-    assert falls(judge_splines(spline_runs())) == ([], True)
+    assert outcome(judge_splines(spline_runs())) == ([], True)
     assert judge_splines(spline_runs()).notes["minima"] == 24
     end = made_up_minima(1.0, sharp=10.0, step=0.1)
-    assert falls(judge_splines(spline_runs(end=with_one(end, "sharpness", 5.9))))[
+    assert outcome(judge_splines(spline_runs(end=with_one(end, "sharpness", 5.9))))[
         0
     ] == [0]
-    assert falls(judge_splines(spline_runs(end=with_one(end, "sharpness", 21.0))))[
+    assert outcome(judge_splines(spline_runs(end=with_one(end, "sharpness", 21.0))))[
         0
     ] == [1]
-    assert falls(judge_splines(spline_runs(end=with_one(end, "bends", 4.6))))[0] == [
+    assert outcome(judge_splines(spline_runs(end=with_one(end, "bends", 4.6))))[0] == [
         0,
         2,
     ]
     for name, which in (("sharpness", [0, 1]), ("bends", [0, 2])):
         lost = judge_splines(spline_runs(end=with_one(end, name, math.nan)))
-        assert falls(lost)[0] == which
+        assert outcome(lost)[0] == which
 
 
 def test_residuals_may_take_from_a_sharpness_what_they_can_and_no_more():
     for loss, which in ((9e-7, []), (1e-12, [0])):
         end = made_up_minima(1.0, sharp=6 - 1e-3, step=0.1, loss=loss)
-        assert falls(judge_splines(spline_runs(end=end)))[0] == which
+        assert outcome(judge_splines(spline_runs(end=end)))[0] == which
     ends = made_up_ends()
     load = mean_load(ends.problems.shifted.X, ends.problems.shifted.truth)
     for loss, which in ((9e-7, []), (1e-20, [1])):
         short = {"sharpness": 2 * load - 1e-3, "loss": loss + 0 * load}
-        assert falls(judge_sparse(made_up_ends(**short)))[0] == which
+        assert outcome(judge_sparse(made_up_ends(**short)))[0] == which
 
 
 def test_ends_that_are_not_fitted_count_as_failing_and_refute_no_control():
     end = with_one(made_up_minima(1.0, sharp=10.0, step=0.1), "loss", 1e-3, 5)
-    assert falls(judge_splines(spline_runs(end=end))) == ([3], True)
+    assert outcome(judge_splines(spline_runs(end=end))) == ([3], True)
     small = with_one(made_up_minima(4.0), "loss", math.nan, 3)
-    assert falls(judge_splines(spline_runs(small=small))) == ([], False)
+    assert outcome(judge_splines(spline_runs(small=small))) == ([], False)
     small = with_one(made_up_minima(4.0), "bends", 1.0, 3)
-    assert falls(judge_splines(spline_runs(small=small))) == ([], False)
+    assert outcome(judge_splines(spline_runs(small=small))) == ([], False)
 
 
 def test_a_step_that_may_grow_would_let_the_control_survive(verdicts):
@@ -259,7 +251,7 @@ judge_sparse = page.diag_large_step_l1.judge
 
 
 def test_made_up_ends_at_the_truth_stand():
-    assert falls(judge_sparse(made_up_ends())) == ([], True)
+    assert outcome(judge_sparse(made_up_ends())) == ([], True)
 
 
 def test_a_sparse_run_that_breaks_the_bound_makes_it_fall():
@@ -272,14 +264,14 @@ def test_a_sparse_run_that_breaks_the_bound_makes_it_fall():
     ):
         values = getattr(good, name).clone()
         values[0] *= factor
-        assert falls(judge_sparse(made_up_ends(**{name: values})))[0] == which
+        assert outcome(judge_sparse(made_up_ends(**{name: values})))[0] == which
 
 
 def test_sparse_runs_that_have_not_settled_count_as_failing():
     good = made_up_ends().shifted
     loss = good.loss.clone()
     loss[:5] = 1e-3
-    assert falls(judge_sparse(made_up_ends(loss=loss)))[0] == [3, 4, 5]
+    assert outcome(judge_sparse(made_up_ends(loss=loss)))[0] == [3, 4, 5]
     ends = made_up_ends()
     lost = dataclasses.replace(
         ends.centered, loss=torch.full_like(ends.centered.loss, math.nan)
@@ -295,7 +287,7 @@ def test_the_control_survives_where_the_inputs_have_a_mean():
         problems=SparseProblems(ends.problems.shifted, ends.problems.shifted, 200),
         centered=ends.shifted,
     )
-    assert falls(judge_sparse(whole)) == ([], False)
+    assert outcome(judge_sparse(whole)) == ([], False)
 
 
 def test_a_step_without_a_number_lets_no_bound_stand(verdicts):

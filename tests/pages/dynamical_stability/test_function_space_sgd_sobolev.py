@@ -17,17 +17,10 @@ from ibcore.pages.dynamical_stability.function_space.claims.sgd_sobolev import (
     SlopeRuns,
     worst,
 )
+from tests.conformance import outcome
 
 CPU = torch.device("cpu")
 CLAIMS = {page.sgd_sobolev.id: page.sgd_sobolev}
-
-
-def falls(evidence):
-    """Places of the checks that fail, and whether the control is refuted."""
-    return (
-        [k for k, check in enumerate(evidence.checks) if not check.holds],
-        evidence.control.refuted,
-    )
 
 
 def few_labels():
@@ -100,36 +93,36 @@ judge_slopes = page.sgd_sobolev.judge
 
 
 def test_a_made_up_gradient_above_its_bound_makes_the_inequality_fall():
-    assert falls(judge_slopes(slope_runs())) == ([], True)
+    assert outcome(judge_slopes(slope_runs())) == ([], True)
     steep = made_up_slopes(0.9)
     steep.by_input[3, 4] = 1.1 * 2 / math.sqrt(5)
-    assert falls(judge_slopes(slope_runs(steep)))[0] == [0]
-    assert falls(judge_slopes(slope_runs(made_up_slopes(0.9, trace=0.1))))[0] == [1]
+    assert outcome(judge_slopes(slope_runs(steep)))[0] == [0]
+    assert outcome(judge_slopes(slope_runs(made_up_slopes(0.9, trace=0.1))))[0] == [1]
     lost = made_up_slopes(0.9)
     lost.by_input[3, 4] = math.nan
-    assert falls(judge_slopes(slope_runs(lost)))[0] == [0, 1]
-    assert falls(judge_slopes(slope_runs(made_up_slopes(0.2))))[0] == [3]
+    assert outcome(judge_slopes(slope_runs(lost)))[0] == [0, 1]
+    assert outcome(judge_slopes(slope_runs(made_up_slopes(0.2))))[0] == [3]
 
 
 def test_networks_that_do_not_fit_count_and_slopes_without_a_number_refute_nothing():
     lost = made_up_slopes(0.9)
     lost.loss[:] = math.nan
-    assert falls(judge_slopes(slope_runs(lost)))[0] == [2]
+    assert outcome(judge_slopes(slope_runs(lost)))[0] == [2]
     skip = made_up_slopes(3.0)
     skip.by_input[:9, 0] = math.nan
-    assert falls(judge_slopes(slope_runs(skip=skip))) == ([], False)
+    assert outcome(judge_slopes(slope_runs(skip=skip))) == ([], False)
 
 
 def test_a_dead_example_is_no_violation():
     run = made_up_slopes(0.9)
     run.by_first[0, 0] = run.by_input[0, 0] = 0.0
     assert float(worst(run)[0]) == pytest.approx(0.9)
-    assert falls(judge_slopes(slope_runs(run))) == ([], True)
+    assert outcome(judge_slopes(slope_runs(run))) == ([], True)
     run.by_input[0, 0] = 1.0
     assert math.isinf(float(worst(run)[0]))
-    assert 0 in falls(judge_slopes(slope_runs(run)))[0]
+    assert 0 in outcome(judge_slopes(slope_runs(run)))[0]
     run.by_first[0, 0] = math.nan
-    assert 0 in falls(judge_slopes(slope_runs(run)))[0]
+    assert 0 in outcome(judge_slopes(slope_runs(run)))[0]
 
 
 def test_without_the_linear_map_the_same_networks_meet_the_bound(verdicts):

@@ -9,15 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from ibcore.figures import PALETTE
+from ibcore.figures import PALETTE, plot_classes
 
 Array = NDArray[np.float64]
 
 
 def plot_line(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
     """Points of two classes, the line of w and the max-margin line with its margins."""
-    ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
-    ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
+    plot_classes(ax, X, y)
     ends = np.array([-6.0, 6.0])
     for level, style in ((0.0, "--"), (1.0, ":"), (-1.0, ":")):
         ax.plot(

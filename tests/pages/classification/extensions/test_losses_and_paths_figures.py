@@ -14,14 +14,6 @@ def ax():
     plt.close(fig)
 
 
-def test_separators_are_the_lines_of_their_directions(ax):
-    X, y = np.array([[1.0, 2.0], [-1.0, -2.0]]), np.array([1.0, -1.0])
-    figures.plot_separators(ax, X, y, np.array([0.0, 2.0]), np.array([1.0, 1.0]))
-    dashed, solid = ax.lines[2], ax.lines[3]
-    np.testing.assert_allclose(solid.get_ydata(), 0, atol=1e-12)
-    np.testing.assert_allclose(dashed.get_xdata() + dashed.get_ydata(), 0, atol=1e-12)
-
-
 @pytest.mark.parametrize(("current", "texts"), [(1, 0), (None, 1)])
 def test_tail_angles_mark_the_chosen_power(ax, current, texts):
     figures.plot_tail_angles(

@@ -1,20 +1,8 @@
 import numpy as np
 import pytest
 
-from ibcore.figures import PALETTE, figure
+from ibcore.figures import figure
 from ibcore.pages.classification.extensions.optimizers import figures
-
-
-def test_lines_are_orthogonal_to_their_parameters():
-    _, ax = figure()
-    X, y = np.array([[2.0, 1.0], [-2.0, -1.0]]), np.array([1.0, -1.0])
-    w, best = np.array([1.0, 2.0]), np.array([1.0, 0.0])
-    figures.plot_points(ax, X, y, w, best)
-    predicted, found = ax.lines[-2:]
-    for line, normal in ((predicted, best), (found, w)):
-        assert np.abs(line.get_xydata() @ normal).max() < 1e-12
-    assert predicted.get_linestyle() == "--"
-    assert found.get_color() == PALETTE["blue"]
 
 
 def test_each_optimum_lies_on_its_own_unit_ball():

@@ -4,7 +4,6 @@ import pytest
 from ibcore.figures import figure
 from ibcore.pages.classification.linear_networks.fully_connected.figures import (
     plot_alignment,
-    plot_decision,
     plot_directions,
     plot_spectra,
 )
@@ -49,14 +48,3 @@ def test_the_largest_singular_value_of_every_layer_is_one():
     values = [list(line.get_ydata()) for line in ax.lines]
     assert values == [[1.0, 0.25], [1.0], [1.0, 0.1], [1.0]]
     assert not ax.texts
-
-
-def test_decision_lines_are_orthogonal_to_their_predictors():
-    _, ax = figure()
-    X, y = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([1.0, -1.0])
-    w, best = np.array([2.0, 1.0]), np.array([1.0, 0.0])
-    plot_decision(ax, X, y, w, best)
-    dashed, solid = ax.lines[-2:]
-    assert np.abs(dashed.get_xydata() @ best).max() < 1e-12
-    assert np.abs(solid.get_xydata() @ w).max() < 1e-12
-    assert (dashed.get_linestyle(), solid.get_linestyle()) == ("--", "-")

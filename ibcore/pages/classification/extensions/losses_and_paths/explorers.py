@@ -10,12 +10,11 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.figures import figure
+from ibcore.figures import figure, plot_separators
 from ibcore.measures import sin_angle
 from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.oracles.regularization_path import tail_limit
 from ibcore.pages.classification.extensions.losses_and_paths.figures import (
-    plot_separators,
     plot_tail_angles,
 )
 from ibcore.pages.classification.extensions.losses_and_paths.runs import (
@@ -77,7 +76,12 @@ def explore_tail(tail: str, points: str) -> tuple[Figure, str]:
     degrees = math.degrees(math.asin(float(sin_angle(w, best.primal))))
     fig, (left, right) = figure(2, height=3.1)
     rows = (data.X, data.y, w, best.primal)
-    plot_separators(left, *(part.numpy() for part in rows))
+    plot_separators(
+        left,
+        *(part.numpy() for part in rows),
+        reach=(4.6, 3.4),
+        title="Where training ends",
+    )
     grid, angles, current = _GRID.copy(), _limits(points).copy(), None
     if tail != EXPONENTIAL:
         current = int(np.abs(np.log(_GRID / float(tail))).argmin())

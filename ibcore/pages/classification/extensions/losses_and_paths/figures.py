@@ -13,33 +13,6 @@ from ibcore.figures import PALETTE
 Array = NDArray[np.float64]
 
 
-def plot_separators(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
-    """Points of two classes, the line of w (solid) and the max-margin line (dashed)."""
-    ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
-    ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
-    ends = np.array([-8.0, 8.0])
-    for direction, color, style, width in (
-        (best, "gray", "--", 1.5),
-        (w, "blue", "-", 2.4),
-    ):
-        along = np.array([-direction[1], direction[0]]) / np.linalg.norm(direction)
-        ax.plot(
-            along[0] * ends,
-            along[1] * ends,
-            color=PALETTE[color],
-            linestyle=style,
-            linewidth=width,
-        )
-    ax.set(
-        xlim=(-4.6, 4.6),
-        ylim=(-3.4, 3.4),
-        aspect="equal",
-        xlabel="$x_1$",
-        ylabel="$x_2$",
-        title="Where training ends",
-    )
-
-
 def plot_tail_angles(
     ax: Axes, powers: Array, degrees: Array, current: int | None
 ) -> None:

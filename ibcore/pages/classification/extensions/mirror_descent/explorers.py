@@ -9,11 +9,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.figures import figure
+from ibcore.figures import figure, plot_separators
 from ibcore.oracles.norm_margin import NormMargin
 from ibcore.pages.classification.extensions.mirror_descent.figures import (
     plot_ball,
-    plot_separator,
 )
 from ibcore.pages.classification.extensions.mirror_descent.runs import follow
 from ibcore.problems.separable import Classification
@@ -57,8 +56,14 @@ def explore_plane(p: float, power: int) -> tuple[Figure, str]:
     k = PLANE_TIMES.index(power)
     scaled = states / (states @ data.signed.T).amin(-1, keepdim=True)
     fig, (left, right) = figure(2, height=3.8)
-    plot_separator(
-        left, data.X.numpy(), data.y.numpy(), states[k].numpy(), best.primal.numpy()
+    plot_separators(
+        left,
+        data.X.numpy(),
+        data.y.numpy(),
+        states[k].numpy(),
+        best.primal.numpy(),
+        reach=(4, 3),
+        title="The line in the data",
     )
     plot_ball(
         right, data.signed.numpy(), p, best.primal.numpy(), scaled[: k + 1].numpy()

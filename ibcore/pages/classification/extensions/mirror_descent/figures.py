@@ -22,31 +22,6 @@ _STYLES = (
 )
 
 
-def plot_separator(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
-    """Two classes in the plane, the line w.x = 0 solid and that of the optimum dashed."""
-    ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
-    ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
-    for vector, color, style, width in (
-        (best, "gray", "--", 1.4),
-        (w, "blue", "-", 2.4),
-    ):
-        along = np.array([-vector[1], vector[0]]) / np.linalg.norm(vector)
-        ax.plot(
-            *(along[:, None] * np.array([-6.0, 6.0])),
-            color=PALETTE[color],
-            linestyle=style,
-            linewidth=width,
-        )
-    ax.set(
-        xlim=(-4, 4),
-        ylim=(-3, 3),
-        aspect="equal",
-        xlabel="$x_1$",
-        ylabel="$x_2$",
-        title="The line in the data",
-    )
-
-
 def plot_ball(ax: Axes, signed: Array, p: float, best: Array, path: Array) -> None:
     """The half planes y_i w.x_i >= 1 in the plane of w, the least ball |w|_p that
     touches them, the scaled path.

@@ -21,13 +21,12 @@ from ibcore.dynamics.directions import (
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import decaying
-from ibcore.figures import figure
+from ibcore.figures import figure, plot_separators
 from ibcore.losses import Exponential
 from ibcore.models import Linear
 from ibcore.oracles.max_margin import max_margin
 from ibcore.oracles.norm_margin import norm_max_margin
 from ibcore.pages.classification.extensions.optimizers.figures import (
-    plot_points,
     plot_unit_balls,
 )
 from ibcore.problems.separable import Classification
@@ -142,7 +141,15 @@ def explore_direction(optimizer: str, steps: int) -> tuple[Figure, str]:
     found, data, m = directions(), three_answers(), OPTIMIZERS.index(optimizer)
     w, predicted = found.w[STEPS.index(steps), m], found.predicted[m]
     fig, (left, right) = figure(2, height=3.3)
-    plot_points(left, data.X.numpy(), data.y.numpy(), w.numpy(), predicted.numpy())
+    plot_separators(
+        left,
+        data.X.numpy(),
+        data.y.numpy(),
+        w.numpy(),
+        predicted.numpy(),
+        reach=(4.4, 3.6),
+        title="The decision line",
+    )
     plot_unit_balls(right, w.numpy(), [row.numpy() for row in found.optima])
     after = (
         ", that in the l2 norm, its limit with small fixed steps, at "

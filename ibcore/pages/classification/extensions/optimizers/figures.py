@@ -19,33 +19,6 @@ _NORMS = (
 )
 
 
-def plot_points(ax: Axes, X: Array, y: Array, found: Array, predicted: Array) -> None:
-    """Points of two classes in the plane, the line of the parameters found, and the
-    predicted line (dashed).
-    """
-    ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
-    ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
-    for w, color, style, width in (
-        (predicted, "gray", "--", 1.6),
-        (found, "blue", "-", 2.4),
-    ):
-        along = 9 * np.array([-w[1], w[0]]) / np.linalg.norm(w)
-        ax.plot(
-            *np.stack([-along, along]).T,
-            color=PALETTE[color],
-            linestyle=style,
-            linewidth=width,
-        )
-    ax.set(
-        xlim=(-4.4, 4.4),
-        ylim=(-3.6, 3.6),
-        aspect="equal",
-        xlabel="$x_1$",
-        ylabel="$x_2$",
-        title="The decision line",
-    )
-
-
 def plot_unit_balls(ax: Axes, found: Array, optima: Sequence[Array]) -> None:
     """The three unit balls with the max-margin point of each norm on its own, and the
     ray of the parameters found.

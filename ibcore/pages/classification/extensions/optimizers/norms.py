@@ -180,3 +180,15 @@ def own_gaps(gaps: Tensor) -> Tensor:
     own norm, (..., B, 3).
     """
     return gaps.diagonal(dim1=-3, dim2=-1)
+
+
+def own_norms(
+    setting: Setting,
+    X: object,
+    y: object,
+    *,
+    problems: int,  # noqa: ARG001
+    steps: int,
+) -> NormProblems:
+    """A reader's data, whose optima may coincide."""
+    return NormProblems.own(setting, X, y, steps=steps)

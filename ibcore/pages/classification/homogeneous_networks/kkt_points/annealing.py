@@ -17,14 +17,12 @@ from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.losses import Exponential
-from ibcore.models.activations import LeakyReLU, SquaredReLU
 from ibcore.pages.classification.homogeneous_networks.kkt_points.networks import (
     LARGE,
-    Data,
     Networks,
     TwoLayers,
+    both_activations,
     deep_networks,
-    draw_networks,
     own_data,
 )
 from ibcore.pages.classification.homogeneous_networks.kkt_points.residuals import (
@@ -117,7 +115,9 @@ class Residuals:
 
 def draw_problems(setting: Setting, *, draws: int, steps: int) -> Problems:
     """Ten points in twenty dimensions for thirty neurons; four points for three layers."""
-    return _problems(setting, draws, steps, None)
+    smooth, kinked = both_activations(setting, draws, "kkt", LARGE)
+    deep = deep_networks(setting, draws)
+    return Problems(smooth, kinked, deep, steps)
 
 
 def own_problems(
@@ -126,15 +126,10 @@ def own_problems(
     """The same networks, `draws` starts of each, on a reader's X (n, d) and y (n,) in
     {-1, +1}.
     """
-    return _problems(setting, draws, steps, own_data(X, y))
-
-
-def _problems(setting: Setting, draws: int, steps: int, data: Data | None) -> Problems:
-    smooth, kinked = (
-        draw_networks(setting, draws, "kkt", activation, LARGE, data)
-        for activation in (SquaredReLU(), LeakyReLU())
-    )
-    return Problems(smooth, kinked, deep_networks(setting, draws, data), steps)
+    data = own_data(X, y)
+    smooth, kinked = both_activations(setting, draws, "kkt", LARGE, data)
+    deep = deep_networks(setting, draws, data)
+    return Problems(smooth, kinked, deep, steps)
 
 
 def measure_residuals(problems: Problems, setting: Setting) -> Residuals:  # noqa: ARG001

@@ -127,6 +127,17 @@ def beside_linear(networks: TwoLayers) -> tuple[Sum, Tensor]:
     return model, net.inputs.new_zeros(len(net.inputs), net.features)
 
 
+def both_activations(
+    setting: Setting, draws: int, purpose: str, shape: Shape, data: Data | None = None
+) -> tuple[TwoLayers, TwoLayers]:
+    """Networks with squared ReLU, which is smooth, and with ReLU, which has kinks."""
+    smooth, kinked = (
+        draw_networks(setting, draws, purpose, activation, shape, data)
+        for activation in (SquaredReLU(), LeakyReLU())
+    )
+    return smooth, kinked
+
+
 def own_data(X: object, y: object) -> Data:
     """A reader's X (n, d) and y (n,) in {-1, +1}, scaled to inputs of mean square
     length 1.

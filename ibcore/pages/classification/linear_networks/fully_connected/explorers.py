@@ -14,13 +14,12 @@ from torch import Tensor
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
-from ibcore.figures import figure
+from ibcore.figures import figure, plot_separators
 from ibcore.losses import Exponential
 from ibcore.measures.directions import sin_angle
 from ibcore.models.deep_linear import DeepLinear, random_start
 from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.pages.classification.linear_networks.fully_connected.figures import (
-    plot_decision,
     plot_spectra,
 )
 from ibcore.pages.classification.linear_networks.fully_connected.runs import (
@@ -73,7 +72,15 @@ def explore_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, 
     ]
     data = leaning_clouds()
     fig, (left, right) = figure(2, height=3.1)
-    plot_decision(left, data.X.numpy(), data.y.numpy(), w.numpy(), best.primal.numpy())
+    plot_separators(
+        left,
+        data.X.numpy(),
+        data.y.numpy(),
+        w.numpy(),
+        best.primal.numpy(),
+        reach=(3.4, 3.2),
+        title="The decision line",
+    )
     plot_spectra(right, spectra)
     sentence = f"Depth {depth} at log L = {log_loss:,.0f}: the line is {degrees:.2g} degrees from the max-margin line"
     if spectra:

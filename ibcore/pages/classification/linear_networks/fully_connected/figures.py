@@ -20,33 +20,6 @@ _DEPTHS = {
 }
 
 
-def plot_decision(ax: Axes, X: Array, y: Array, w: Array, best: Array) -> None:
-    """Points of two classes in the plane with the decision lines of w (solid) and of
-    the max-margin w (dashed).
-    """
-    ax.plot(*X[y > 0].T, "o", color=PALETTE["orange"], markersize=6)
-    ax.plot(*X[y < 0].T, "s", color=PALETTE["purple"], markersize=5.5)
-    for direction, color, style, width in (
-        (best, "gray", "--", 1.4),
-        (w, "blue", "-", 2.4),
-    ):
-        along = np.array([-direction[1], direction[0]]) / np.linalg.norm(direction)
-        ax.plot(
-            *np.outer(along, [-6.0, 6.0]),
-            color=PALETTE[color],
-            linestyle=style,
-            linewidth=width,
-        )
-    ax.set(
-        xlim=(-3.4, 3.4),
-        ylim=(-3.2, 3.2),
-        aspect="equal",
-        xlabel="$x_1$",
-        ylabel="$x_2$",
-        title="The decision line",
-    )
-
-
 def plot_spectra(ax: Axes, spectra: Sequence[Array]) -> None:
     """Singular values of each hidden layer relative to its largest, one column of marks
     a layer.

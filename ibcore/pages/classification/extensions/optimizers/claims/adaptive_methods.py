@@ -21,6 +21,7 @@ from ibcore.pages.classification.extensions.optimizers.norms import (
     CONDITIONS,
     SHARE,
     NormProblems,
+    own_norms,
 )
 from ibcore.pages.classification.extensions.optimizers.runs import (
     breakdowns,
@@ -54,18 +55,6 @@ class AdaptiveGaps:
 def draw_norms(setting: Setting, *, problems: int, steps: int) -> NormProblems:
     """Data on which the three norms have different optima."""
     return NormProblems.draw(setting, problems, "adaptive", steps=steps)
-
-
-def own_norms(
-    setting: Setting,
-    X: object,
-    y: object,
-    *,
-    problems: int,  # noqa: ARG001
-    steps: int,
-) -> NormProblems:
-    """A reader's data, whose optima may coincide."""
-    return NormProblems.own(setting, X, y, steps=steps)
 
 
 def measure_gaps(norms: NormProblems, setting: Setting) -> AdaptiveGaps:  # noqa: ARG001

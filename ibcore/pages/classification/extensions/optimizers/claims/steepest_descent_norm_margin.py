@@ -22,6 +22,7 @@ from ibcore.pages.classification.extensions.optimizers.norms import (
     SHARE,
     NormProblems,
     own_gaps,
+    own_norms,
 )
 from ibcore.pages.classification.extensions.optimizers.runs import (
     NORMS,
@@ -56,18 +57,6 @@ class SteepestGaps:
 def draw_norms(setting: Setting, *, problems: int, steps: int) -> NormProblems:
     """Data on which the three norms have different optima."""
     return NormProblems.draw(setting, problems, "steepest", steps=steps)
-
-
-def own_norms(
-    setting: Setting,
-    X: object,
-    y: object,
-    *,
-    problems: int,  # noqa: ARG001
-    steps: int,
-) -> NormProblems:
-    """A reader's data, whose optima may coincide."""
-    return NormProblems.own(setting, X, y, steps=steps)
 
 
 def measure_gaps(norms: NormProblems, setting: Setting) -> SteepestGaps:  # noqa: ARG001

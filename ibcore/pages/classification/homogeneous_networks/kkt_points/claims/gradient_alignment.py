@@ -10,14 +10,12 @@ from torch import Tensor
 from ibcore.claim import Setting, claim
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.evidence import Check, Control, Evidence
-from ibcore.models.activations import LeakyReLU, SquaredReLU
 from ibcore.pages.classification.homogeneous_networks.kkt_points.bars import SHARE, fits
 from ibcore.pages.classification.homogeneous_networks.kkt_points.networks import (
     SMALL,
-    Data,
     Networks,
     TwoLayers,
-    draw_networks,
+    both_activations,
     own_data,
 )
 from ibcore.pages.classification.homogeneous_networks.kkt_points.runs import (
@@ -69,7 +67,8 @@ class Alignments:
 
 def draw_problems(setting: Setting, *, draws: int, steps: int) -> Problems:
     """Six points in ten dimensions for twenty neurons."""
-    return _problems(setting, draws, steps, None)
+    networks = both_activations(setting, draws, "alignment", SMALL)
+    return Problems(*networks, steps)
 
 
 def own_problems(
@@ -78,15 +77,8 @@ def own_problems(
     """The same networks, `draws` starts of each, on a reader's X (n, d) and y (n,) in
     {-1, +1}.
     """
-    return _problems(setting, draws, steps, own_data(X, y))
-
-
-def _problems(setting: Setting, draws: int, steps: int, data: Data | None) -> Problems:
-    smooth, kinked = (
-        draw_networks(setting, draws, "alignment", activation, SMALL, data)
-        for activation in (SquaredReLU(), LeakyReLU())
-    )
-    return Problems(smooth, kinked, steps)
+    networks = both_activations(setting, draws, "alignment", SMALL, own_data(X, y))
+    return Problems(*networks, steps)
 
 
 def measure_alignments(problems: Problems, setting: Setting) -> Alignments:  # noqa: ARG001

@@ -12,16 +12,14 @@ from ibcore.claim import Setting, claim
 from ibcore.dynamics.sphere_flow import SphereRun
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.evidence import Check, Control, Evidence
-from ibcore.models.activations import LeakyReLU, SquaredReLU
 from ibcore.models.margins import Margins
 from ibcore.pages.classification.homogeneous_networks.kkt_points.bars import SHARE, fits
 from ibcore.pages.classification.homogeneous_networks.kkt_points.networks import (
     SMALL,
-    Data,
     Networks,
     TwoLayers,
     beside_linear,
-    draw_networks,
+    both_activations,
     own_data,
 )
 from ibcore.pages.classification.homogeneous_networks.kkt_points.runs import (
@@ -72,7 +70,8 @@ class SmoothedMargins:
 
 def draw_problems(setting: Setting, *, draws: int, records: int) -> Problems:
     """Six points in ten dimensions for twenty neurons."""
-    return _problems(setting, draws, records, None)
+    networks = both_activations(setting, draws, "monotone", SMALL)
+    return Problems(*networks, records)
 
 
 def own_problems(
@@ -81,17 +80,8 @@ def own_problems(
     """The same networks, `draws` starts of each, on a reader's X (n, d) and y (n,) in
     {-1, +1}.
     """
-    return _problems(setting, draws, records, own_data(X, y))
-
-
-def _problems(
-    setting: Setting, draws: int, records: int, data: Data | None
-) -> Problems:
-    smooth, kinked = (
-        draw_networks(setting, draws, "monotone", activation, SMALL, data)
-        for activation in (SquaredReLU(), LeakyReLU())
-    )
-    return Problems(smooth, kinked, records)
+    networks = both_activations(setting, draws, "monotone", SMALL, own_data(X, y))
+    return Problems(*networks, records)
 
 
 def measure_margins(problems: Problems, setting: Setting) -> SmoothedMargins:  # noqa: ARG001
