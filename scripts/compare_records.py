@@ -1,10 +1,12 @@
 """What every claim measures, before and after a change of code that should change no
 number.
 
-    python scripts/compare_records.py --store    run all claims and keep what they
-    measure python scripts/compare_records.py            run all claims again and say
-    what differs python scripts/compare_records.py [--store] PAGE or ID ...    the same
-    for some claims
+    python scripts/compare_records.py --store       run all claims and keep what they
+                                                    measure
+    python scripts/compare_records.py               run all claims again and say what
+                                                    differs
+    python scripts/compare_records.py [--store] PAGE or ID ...
+                                                    the same for some claims
 
 The claims run at `quick` for three seeds and at `book` for one, all of them some
 minutes on two cores. The numbers are kept in tests/records.json. On the machine that

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from torch import Tensor
 
@@ -94,3 +95,23 @@ class Trajectory:
     def reached(self) -> bool:
         """Every run came to its last stop."""
         return all(status == REACHED for status in self.status)
+
+
+class Ended(Protocol):
+    """Runs of any method of this folder."""
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """Why each run ended."""
+
+
+def early_ends(name: str, *runs: Ended) -> tuple[str, ...]:
+    """Why members of `runs` ended before their last stop, each after `name`; their
+    states from there on are NaN.
+    """
+    return tuple(
+        f"{name}: {status}"
+        for run in runs
+        for status in run.status
+        if status != REACHED
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from ibcore.claim import Setting
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.protocols import TailLoss
 from ibcore.dynamics.scipy_flow import scipy_flow
-from ibcore.dynamics.trajectory import REACHED, Trajectory
+from ibcore.dynamics.trajectory import Trajectory
 from ibcore.losses import Logistic, PolynomialTail
 from ibcore.models import Linear
 from ibcore.oracles.max_margin import MaxMargin, max_margin
@@ -154,10 +154,3 @@ def follow(signed: Tensor, loss: TailLoss, **options: Any) -> Trajectory:
         return flow(model, loss, start, **options)
     degree = 1 if isinstance(loss, PolynomialTail) else None
     return scipy_flow(model, loss, start, degree=degree, **options)
-
-
-def breakdowns(runs: Iterable[Trajectory]) -> tuple[str, ...]:
-    """Why runs ended before their last stop; their states from there on are NaN."""
-    return tuple(
-        f"flow: {status}" for run in runs for status in run.status if status != REACHED
-    )

@@ -17,7 +17,7 @@ from ibcore.dynamics import explicit
 from ibcore.dynamics.batches import prescribed
 from ibcore.dynamics.objective import FunctionObjective, Objective
 from ibcore.dynamics.paces import constant
-from ibcore.dynamics.trajectory import REACHED
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.losses import Square
 from ibcore.models.network import Network
 from ibcore.oracles.modified_loss import (
@@ -132,11 +132,6 @@ def mean_losses(X: Tensor, y: Tensor, batches: int = 1, copies: int = 1) -> Loss
     return lambda theta: network_errors(theta, parts[0], parts[1]).mean(-1)
 
 
-def breakdowns(run: explicit.Run, method: str) -> tuple[str, ...]:
-    """Why runs ended before their last step."""
-    return tuple(f"{method}: {status}" for status in run.status if status != REACHED)
-
-
 def descents(
     networks: Networks, steps: Sequence[int]
 ) -> tuple[Tensor, Tensor, tuple[str, ...]]:
@@ -156,7 +151,7 @@ def descents(
             max_seconds=math.inf,
         )
         ends.append(run.theta[0])
-        broken += breakdowns(run, "gradient descent")
+        broken += early_ends("gradient descent", run)
     return torch.stack(ends), etas, broken
 
 
@@ -257,7 +252,7 @@ def epochs(
         max_seconds=math.inf,
     )
     ends = run.theta[0].unflatten(0, (etas.shape[1], copies, count))
-    return ends.transpose(0, 1), breakdowns(run, "an epoch")
+    return ends.transpose(0, 1), early_ends("an epoch", run)
 
 
 def rival_flows(networks: Networks, etas: Tensor, batches: int) -> Flow:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import OverTail
-from ibcore.dynamics.trajectory import REACHED
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.losses import Exponential
 from ibcore.measures.robustness import (
     Neurons,
@@ -155,8 +155,7 @@ def train(
         sets, start(sets, seeds, scale, biases=biases), log_loss, biases=biases
     )
     net = neurons(sets, run.theta[0], biases=biases)
-    broken = tuple(f"training: {word}" for word in run.status if word != REACHED)
-    return Trained(net, run.log_loss[0], broken)
+    return Trained(net, run.log_loss[0], early_ends("training", run))
 
 
 def neurons(sets: Sets, theta: Tensor, *, biases: bool = True) -> Neurons:

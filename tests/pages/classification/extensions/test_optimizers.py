@@ -1,4 +1,3 @@
-import dataclasses
 import math
 
 import pytest
@@ -8,7 +7,7 @@ from ibcore.claims import Setting
 from ibcore.dynamics.directions import Gradient
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
-from ibcore.losses import Exponential, Logistic
+from ibcore.losses import Logistic
 from ibcore.measures import slope
 from ibcore.models import Linear
 from ibcore.oracles.norm_margin import norm_max_margin
@@ -192,13 +191,3 @@ def test_gaps_on_a_readers_data_are_smallest_in_the_own_norm():
     gaps = runs.margin_gaps(data, Gradient(), 0.05, steps=3000)
     assert list(gaps) == ["l1", "l2", "l_inf"]
     assert min(gaps, key=gaps.__getitem__) == "l2"
-
-
-def test_runs_that_end_early_are_told():
-    data = planted_margin(6, 3, 1.0, torch.Generator().manual_seed(1103014))
-    objective = Objective(Linear(data.signed), Exponential())
-    pace = runs.in_blocks([1.0], [True], data.signed[None])
-    run = descend(objective, torch.zeros(1, 3), pace, steps=[5, 10], max_steps=5)
-    assert runs.breakdowns({"descent": run}) == ("descent: step limit of 5",)
-    whole = dataclasses.replace(run, status=("reached the last stop",))
-    assert runs.breakdowns({"descent": whole}) == ()

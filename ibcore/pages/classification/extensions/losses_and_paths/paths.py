@@ -10,14 +10,13 @@ from torch import Tensor
 
 from ibcore.claim import Setting
 from ibcore.dynamics.scipy_flow import scipy_flow
-from ibcore.dynamics.trajectory import Trajectory
+from ibcore.dynamics.trajectory import Trajectory, early_ends
 from ibcore.evidence import Breakdown, attempt
 from ibcore.losses import Logistic
 from ibcore.measures import sin_angle
 from ibcore.models import Linear
 from ibcore.oracles.max_margin import MaxMargin
 from ibcore.oracles.regularization_path import regularization_path
-from ibcore.pages.classification.extensions.losses_and_paths.runs import breakdowns
 from ibcore.pages.classification.logistic_regression.runs import LOG_10, draw_solved
 
 EARLY_TIMES = tuple(power * LOG_10 for power in (1, 2, 3, 4, 6, 8, 10, 12))
@@ -91,7 +90,7 @@ def beside_path(problem: Solved, run: Trajectory) -> Followed:
         points,
         torch.tensor(residuals, dtype=torch.float64),
         problem.w_hat,
-        breakdowns("flow", [run]) + lost,
+        early_ends("flow", run) + lost,
     )
 
 

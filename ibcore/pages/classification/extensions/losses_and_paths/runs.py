@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.scipy_flow import scipy_flow
-from ibcore.dynamics.trajectory import REACHED, Trajectory
+from ibcore.dynamics.trajectory import Trajectory
 from ibcore.losses import ConvexTail, Exponential
 from ibcore.models import Linear
 
@@ -34,13 +34,3 @@ def exponential_flow(signed: Tensor) -> Trajectory:
 
 def _zero(signed: Tensor) -> Tensor:
     return torch.zeros(1, signed.shape[1], dtype=torch.float64)
-
-
-def breakdowns(name: str, runs: list[Trajectory]) -> tuple[str, ...]:
-    """Why runs ended before their last stop; their states from there on are NaN."""
-    return tuple(
-        f"{name}: {status}"
-        for run in runs
-        for status in run.status
-        if status != REACHED
-    )

@@ -14,7 +14,7 @@ from ibcore.dynamics.mirror_descent import MirrorStep, PowerMirror
 from ibcore.dynamics.mirror_flow import mirror_flow
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
-from ibcore.dynamics.trajectory import REACHED, Trajectory
+from ibcore.dynamics.trajectory import Trajectory, early_ends
 from ibcore.evidence import Check
 from ibcore.losses import Exponential, PolynomialTail
 from ibcore.measures.layers import singular_pairs
@@ -155,11 +155,6 @@ def linear_runs(
     )
 
 
-def breakdowns(run: Trajectory) -> tuple[str, ...]:
-    """Why runs ended before their last stop; their states from there on are NaN."""
-    return tuple(f"mirror flow: {status}" for status in run.status if status != REACHED)
-
-
 def split(values: Tensor, orders: Sequence[float]) -> Tensor:
     """(K, P B, ...) as (K, P, B, ...)."""
     return values.unflatten(1, (len(orders), -1))
@@ -215,7 +210,7 @@ def network_runs(
         run = mirror_flow(
             model, Exponential(), theta, p, log_time=NETWORK_STOPS, growth=GROWTH
         )
-        broken += breakdowns(run)
+        broken += early_ends("mirror flow", run)
         states = torch.cat([theta[None], run.theta])
         gaps = margin_gaps(
             sets.signed,
@@ -247,7 +242,7 @@ def polynomial_networks(
     gaps = margin_gaps(
         sets.signed, sets.best, model.end_to_end(run.theta[0]), sets.orders
     )
-    return gaps[:, NETWORK_ORDERS.index(3.0)], breakdowns(run)
+    return gaps[:, NETWORK_ORDERS.index(3.0)], early_ends("mirror flow", run)
 
 
 @threads()

@@ -67,24 +67,7 @@ def plot_rates(ax: Axes, steps: Array, gaps: Mapping[str, Array]) -> None:
     for (name, bundle), color, style in zip(
         gaps.items(), ("blue", "orange", "red"), ("-", "--", ":"), strict=True
     ):
-        ax.plot(
-            steps,
-            bundle,
-            color=PALETTE[color],
-            linestyle=style,
-            linewidth=0.7,
-            alpha=0.35,
-        )
-        middle = np.median(bundle, axis=1)
-        ax.plot(steps, middle, color=PALETTE[color], linestyle=style, linewidth=2.4)
-        ax.annotate(
-            name,
-            (steps[-1], middle[-1]),
-            (6, -3),
-            textcoords="offset points",
-            color=PALETTE[color],
-            annotation_clip=False,
-        )
+        _plot_bundle(ax, steps, bundle, name, color, style)
     ax.set(
         xscale="log",
         yscale="log",
@@ -103,27 +86,28 @@ def plot_norm_gaps(
     for ax, (method, values) in zip(axes, gaps.items(), strict=True):
         for k, (color, style, name) in enumerate(_NORMS):
             curves = np.clip(values[..., k], 1e-6, None)
-            ax.plot(
-                steps,
-                curves,
-                color=PALETTE[color],
-                linestyle=style,
-                linewidth=0.6,
-                alpha=0.3,
-            )
-            middle = np.median(curves, axis=1)
-            ax.plot(steps, middle, color=PALETTE[color], linestyle=style, linewidth=2.2)
-            ax.annotate(
-                name,
-                (steps[-1], middle[-1]),
-                (5, -3),
-                textcoords="offset points",
-                color=PALETTE[color],
-                annotation_clip=False,
-            )
+            _plot_bundle(ax, steps, curves, name, color, style)
         ax.axhline(1e-3, color=PALETTE["gray"], linewidth=1)
         ax.set(xscale="log", yscale="log", ylim=(5e-5, 2), xlabel="steps", title=method)
     axes[0].set_ylabel("relative margin gap")
+
+
+def _plot_bundle(
+    ax: Axes, steps: Array, curves: Array, name: str, color: str, style: str
+) -> None:
+    """Thin curves (K, B) and their median, labeled at its end."""
+    shade = PALETTE[color]
+    ax.plot(steps, curves, color=shade, linestyle=style, linewidth=0.7, alpha=0.35)
+    middle = np.median(curves, axis=1)
+    ax.plot(steps, middle, color=shade, linestyle=style, linewidth=2.4)
+    ax.annotate(
+        name,
+        (steps[-1], middle[-1]),
+        (6, -3),
+        textcoords="offset points",
+        color=shade,
+        annotation_clip=False,
+    )
 
 
 def plot_distances(

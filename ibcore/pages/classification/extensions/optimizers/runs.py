@@ -5,7 +5,7 @@ runs.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from ibcore.dynamics.directions import Direction
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import Scheduled, constant
-from ibcore.dynamics.trajectory import REACHED, Trajectory
 from ibcore.losses import Exponential
 from ibcore.models import Linear
 from ibcore.oracles.norm_margin import norm_max_margin
@@ -55,16 +54,6 @@ def step_lengths(pace: Scheduled, steps: int) -> Tensor:
     """exp(log_size(k)) for k below `steps`, (steps, ...)."""
     sizes = [torch.as_tensor(pace.log_size(k)) for k in range(steps)]
     return torch.stack(sizes).exp()
-
-
-def breakdowns(runs: Mapping[str, Trajectory]) -> tuple[str, ...]:
-    """Why members of `runs` ended before their last stop; they are NaN from there on."""
-    return tuple(
-        f"{name}: {status}"
-        for name, run in runs.items()
-        for status in run.status
-        if status != REACHED
-    )
 
 
 @threads()

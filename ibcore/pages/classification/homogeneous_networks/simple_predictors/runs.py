@@ -9,7 +9,6 @@ from torch import Tensor
 
 from ibcore.claim import Setting
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.trajectory import REACHED, Trajectory
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.measures.neurons import linear_share
@@ -63,11 +62,6 @@ def linear_shares(inputs: Tensor, outputs: Tensor) -> Tensor:
     if bool(known.any()):
         shares[known] = linear_share(inputs, outputs[known])
     return shares
-
-
-def early_ends(name: str, run: Trajectory) -> tuple[str, ...]:
-    """Why members of a run did not reach its last stop."""
-    return tuple(f"{name}: {status}" for status in run.status if status != REACHED)
 
 
 def class_sines(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.trajectory import Trajectory
+from ibcore.dynamics.trajectory import Trajectory, early_ends
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.measures.neurons import linear_share, oddness_defect
@@ -22,7 +22,6 @@ from ibcore.oracles.neural_agreement import AgreementLimit, agreement_limit
 from ibcore.pages.classification.homogeneous_networks.simple_predictors.runs import (
     SMALL,
     WIDTH,
-    early_ends,
     fresh_points,
     linear_shares,
     own_points,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.trajectory import REACHED, Trajectory
+from ibcore.dynamics.trajectory import Trajectory, early_ends
 from ibcore.losses import Exponential
 from ibcore.models.convolutional import Convolutional
 from ibcore.oracles.fourier_margin import FourierMargin, fourier_max_margin
@@ -125,8 +125,7 @@ def train(
     model = Convolutional(rows, kernel=kernel)
     found = normalized(model, run.theta).unflatten(1, starts.shape[:2])
     width = "of full width" if kernel is None else f"of {kernel}"
-    broken = [status for status in run.status if status != REACHED]
-    return found, tuple(f"kernels {width}: {status}" for status in broken)
+    return found, early_ends(f"kernels {width}", run)
 
 
 def follow(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ibcore.claim import Setting
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Breakdown, attempt
 from ibcore.measures import sin_angle
 from ibcore.models.diagonal import Diagonal, even_start
@@ -22,7 +23,6 @@ from ibcore.oracles.woodworth import (
 from ibcore.pages.classification.linear_networks.diagonal.runs import (
     follow,
     guaranteed_ratio,
-    reasons,
 )
 from ibcore.problems.separable import Classification
 from ibcore.problems.sparse_margin import PlantedL1, planted_l1
@@ -120,7 +120,7 @@ def scale_map(
         sines,
         missing,
     )
-    return found, (*reasons({"depth 2": run}), *lost, *failed)
+    return found, (*early_ends("depth 2", run), *lost, *failed)
 
 
 def stationarity(
@@ -175,4 +175,4 @@ def deep_residuals(
     run = follow(model, even_start(model.features, alphas), TIMES[1:3])
     betas = model.coefficients(run.theta).cpu()
     residuals, _ = stationarity(data, betas, alphas.tolist())
-    return residuals, reasons({"depth 3": run})
+    return residuals, early_ends("depth 3", run)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.trajectory import REACHED, Trajectory
+from ibcore.dynamics.trajectory import Trajectory
 from ibcore.losses import Exponential
 from ibcore.models.diagonal import Diagonal
 from ibcore.oracles.woodworth import guaranteed_l1_ratio
@@ -27,16 +27,6 @@ def follow(
         log_loss=levels,
         tolerance=tolerance,
         max_seconds=math.inf,
-    )
-
-
-def reasons(runs: Mapping[str, Trajectory]) -> tuple[str, ...]:
-    """Why members of `runs` ended before their last stop, NaN from there on."""
-    return tuple(
-        f"{name}: {status}"
-        for name, run in runs.items()
-        for status in run.status
-        if status != REACHED
     )
 
 

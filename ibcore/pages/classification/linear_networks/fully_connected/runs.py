@@ -5,7 +5,7 @@ layers.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from ibcore.claim import Setting
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.protocols import TailLoss
-from ibcore.dynamics.trajectory import REACHED, Trajectory, broke_down
+from ibcore.dynamics.trajectory import Trajectory, broke_down
 from ibcore.measures.rates import slope
 from ibcore.models.deep_linear import DeepLinear, random_start
 from ibcore.oracles.max_margin import MaxMargin, max_margin
@@ -204,16 +204,6 @@ def follow_on(
         theta=run.theta.masked_fill(~whole[:, None], math.nan),
         log_loss=run.log_loss.masked_fill(~whole, math.nan),
         log_time=run.log_time.masked_fill(~whole, math.nan),
-    )
-
-
-def reasons(runs: Mapping[str, Trajectory]) -> tuple[str, ...]:
-    """Why members of `runs` ended before their last stop."""
-    return tuple(
-        f"{name}: {status}"
-        for name, run in runs.items()
-        for status in run.status
-        if status != REACHED
     )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting, claim
 from ibcore.dynamics.protocols import TailLoss
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import PolynomialTail
 from ibcore.measures import sin_angle, slope
@@ -18,7 +19,6 @@ from ibcore.pages.classification.logistic_regression.runs import (
     LOG_10,
     Batch,
     Problems,
-    breakdowns,
     draw_problems,
     own_problem,
 )
@@ -80,7 +80,7 @@ def measure_rates(problems: Problems, setting: Setting) -> Rates:
         torch.cat([_growth(b, run.theta[:2]) for b, run in pairs]),
         turns,
         problems.rejected,
-        breakdowns(runs) + lost,
+        early_ends("flow", *runs) + lost,
     )
 
 
@@ -99,7 +99,7 @@ def late_slopes(problems: Problems, loss: TailLoss) -> tuple[Tensor, tuple[str, 
     ]
     first, last = torch.cat(sines, 1).log()
     rise = math.log(BROKEN_TAIL[1]) - math.log(BROKEN_TAIL[0])
-    return (last - first) / rise, breakdowns(runs)
+    return (last - first) / rise, early_ends("flow", *runs)
 
 
 @claim(

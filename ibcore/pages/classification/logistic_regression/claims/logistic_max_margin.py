@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting, claim
 from ibcore.dynamics.protocols import TailLoss
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Logistic, PolynomialTail
 from ibcore.measures import sin_angle
@@ -17,7 +18,6 @@ from ibcore.pages.classification.logistic_regression.runs import (
     LOG_10,
     Batch,
     Problems,
-    breakdowns,
     draw_problems,
     own_problem,
 )
@@ -84,7 +84,7 @@ def measure_limits(problems: Problems, setting: Setting) -> Limits:  # noqa: ARG
         torch.cat([sin_angle(run.theta[-1], b.w_hat) for b, run in pairs]),
         elsewhere,
         problems.rejected,
-        breakdowns(runs) + lost,
+        early_ends("flow", *runs) + lost,
     )
 
 
@@ -119,7 +119,7 @@ def late_sines(problems: Problems, loss: TailLoss) -> tuple[Tensor, tuple[str, .
         sin_angle(run.theta[-1], batch.w_hat)
         for batch, run in zip(problems.batches, runs, strict=True)
     ]
-    return torch.cat(sines), breakdowns(runs)
+    return torch.cat(sines), early_ends("flow", *runs)
 
 
 @claim(

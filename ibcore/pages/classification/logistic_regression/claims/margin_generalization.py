@@ -9,11 +9,12 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from ibcore.claim import Setting, claim
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Logistic
 from ibcore.oracles.generalization import hard_margin_bound
 from ibcore.oracles.max_margin import MaxMargin, max_margin
-from ibcore.pages.classification.logistic_regression.runs import breakdowns, follow
+from ibcore.pages.classification.logistic_regression.runs import follow
 from ibcore.problems.separable import BoundedMargin, bounded_margin, separators
 
 POINTS, FEATURES, MARGIN = 50, 100, 1.0
@@ -144,7 +145,7 @@ def _flow_errors(
         problem.error(run.theta[0, 0].cpu())
         for problem, run in zip(problems, runs, strict=True)
     ]
-    return torch.stack(errors), breakdowns(runs)
+    return torch.stack(errors), early_ends("flow", *runs)
 
 
 @claim(

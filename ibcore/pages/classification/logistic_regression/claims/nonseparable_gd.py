@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from ibcore.claim import Setting, claim
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Logistic
 from ibcore.measures import sin_angle
 from ibcore.pages.classification.logistic_regression.bars import settled
 from ibcore.pages.classification.logistic_regression.runs import (
     LOG_10,
-    breakdowns,
     follow,
 )
 from ibcore.pages.classification.logistic_regression.splits import (
@@ -80,7 +80,7 @@ def measure_parts(splits: Splits, setting: Setting) -> Parts:
         log_times,
         sin_angle(outside, splits.directions),
         (splits.inside(alone.theta[2]) - splits.minimizers).norm(dim=-1),
-        breakdowns([run, alone]),
+        early_ends("flow", run, alone),
     )
 
 

@@ -12,13 +12,11 @@ from ibcore.claim import Setting, claim
 from ibcore.dynamics import explicit
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Square
 from ibcore.models.network import Network
 from ibcore.oracles.tangent_kernel import finite_tangent_kernel
-from ibcore.pages.further.modified_losses.runs import (
-    breakdowns,
-)
 from ibcore.validation import regression_data
 
 ARCHITECTURES = (
@@ -125,7 +123,7 @@ def measure_kernels(kernels: Kernels, setting: Setting) -> Identities:  # noqa: 
         run = explicit.descend(
             objective, start, constant(0.02), steps=TRAINED, max_seconds=math.inf
         )
-        broken += breakdowns(run, activation)
+        broken += early_ends(activation, run)
         stops = [
             _sides(kernels.X, targets, theta, widths, activation, out)
             for theta in run.theta

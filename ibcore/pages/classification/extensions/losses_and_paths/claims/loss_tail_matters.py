@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
 
 from ibcore.claim import Setting, claim
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence, attempt
 from ibcore.measures import sin_angle, slope
 from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.oracles.regularization_path import TailLimit, tail_limit
 from ibcore.pages.classification.extensions.losses_and_paths.runs import (
-    breakdowns,
     exponential_flow,
     power_flow,
 )
@@ -133,8 +134,8 @@ def measure_tails(problems: TailProblems, setting: Setting) -> Tails:  # noqa: A
         sines(lambda p, w: sin_angle(w, p.limits[0]), ends),
         problems.rejected,
         tuple(reason for p in drawn for reason in p.broken)
-        + breakdowns("flow on a power tail", [run for row in powers for run in row])
-        + breakdowns("flow on the exponential loss", plain),
+        + early_ends("flow on a power tail", *chain(*powers))
+        + early_ends("flow on the exponential loss", *plain),
     )
 
 

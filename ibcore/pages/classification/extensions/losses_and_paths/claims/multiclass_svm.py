@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting, claim
 from ibcore.dynamics.scipy_flow import scipy_flow
-from ibcore.dynamics.trajectory import Trajectory
+from ibcore.dynamics.trajectory import Trajectory, early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import CrossEntropy
 from ibcore.measures import sin_angle
@@ -18,7 +18,6 @@ from ibcore.models import Linear
 from ibcore.oracles.max_margin import MaxMargin
 from ibcore.oracles.multiclass import multiclass_max_margin
 from ibcore.pages.classification.extensions.losses_and_paths.runs import (
-    breakdowns,
     power_flow,
 )
 from ibcore.pages.classification.logistic_regression.runs import LEAST_RATE
@@ -159,8 +158,8 @@ def measure_directions(cases: Cases, setting: Setting) -> Directions:  # noqa: A
             ]
         ),
         cases.rejected,
-        breakdowns("flow on the cross entropy", runs)
-        + breakdowns("flow on the power tail", others),
+        early_ends("flow on the cross entropy", *runs)
+        + early_ends("flow on the power tail", *others),
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ibcore.claim import Setting, claim
-from ibcore.dynamics.trajectory import Trajectory
+from ibcore.dynamics.trajectory import Trajectory, early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.oracles.norm_margin import guaranteed_gap
 from ibcore.pages.classification.extensions.mirror_descent.runs import (
@@ -21,7 +21,6 @@ from ibcore.pages.classification.extensions.mirror_descent.runs import (
     LATE,
     ORDERS,
     Sets,
-    breakdowns,
     linear_runs,
     margin_gaps,
     norms,
@@ -111,7 +110,7 @@ def measure_margins(sets: Sets, setting: Setting) -> MarginGaps:  # noqa: ARG001
         _growth(theta, times, sets),
         torch.log(last / early) / torch.log(times[1] / times[0]),
         elsewhere[:, ORDERS.index(3.0)],
-        tuple(reason for run in (*runs, polynomial) for reason in breakdowns(run)),
+        early_ends("mirror flow", *runs, polynomial),
     )
 
 

@@ -13,6 +13,7 @@ from ibcore.dynamics.directions import AdaGrad, Adam
 from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import decaying, loss_scaled
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential
 from ibcore.models import Linear
@@ -24,7 +25,6 @@ from ibcore.pages.classification.extensions.optimizers.norms import (
     own_norms,
 )
 from ibcore.pages.classification.extensions.optimizers.runs import (
-    breakdowns,
     last_stops,
 )
 
@@ -82,7 +82,7 @@ def measure_gaps(norms: NormProblems, setting: Setting) -> AdaptiveGaps:  # noqa
         adam.theta[-1, :B].abs().amax(-1) / sums,
         weighted,
         l2,
-        breakdowns({"Adam": adam, "AdaGrad": adagrad}),
+        early_ends("Adam", adam) + early_ends("AdaGrad", adagrad),
     )
 
 

@@ -14,6 +14,7 @@ from ibcore.dynamics.directions import Gradient, Grouped, Momentum, Steepest
 from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Logistic
 from ibcore.measures import sin_angle
@@ -21,7 +22,6 @@ from ibcore.models import Linear
 from ibcore.oracles.steepest_descent import descent_loss_bound
 from ibcore.pages.classification.extensions.optimizers.balls import LEAST_RATE, Balls
 from ibcore.pages.classification.extensions.optimizers.runs import (
-    breakdowns,
     in_blocks,
     margins,
 )
@@ -110,7 +110,9 @@ def measure_runs(balls: Balls, setting: Setting) -> BesideFlow:
         torch.cat([methods[:, :6:2], noisy[:, :1]], 1),
         torch.cat([methods[-1, 1:6:2], noisy[-1, 1:]]),
         methods[-1, 6],
-        breakdowns({"all data": full, "batches": few, "flow": reference}),
+        early_ends("all data", full)
+        + early_ends("batches", few)
+        + early_ends("flow", reference),
     )
 
 

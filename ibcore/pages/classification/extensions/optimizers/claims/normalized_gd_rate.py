@@ -12,6 +12,7 @@ from ibcore.claim import Setting, claim
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import Scheduled, decaying
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential
 from ibcore.measures import slope
@@ -19,7 +20,6 @@ from ibcore.models import Linear
 from ibcore.oracles.steepest_descent import scaled_margin_bound
 from ibcore.pages.classification.extensions.optimizers.balls import Balls
 from ibcore.pages.classification.extensions.optimizers.runs import (
-    breakdowns,
     last_stops,
     margins,
     step_lengths,
@@ -97,7 +97,7 @@ def measure_rates(balls: Balls, setting: Setting) -> Rates:  # noqa: ARG001
         torch.tensor(stops).to(rows),
         balls.gamma - margins(rows, w).amin(-1) / w.norm(dim=-1),
         sums[[k - 1 for k in stops]],
-        breakdowns({"descent": run}),
+        early_ends("descent", run),
     )
 
 

@@ -13,6 +13,7 @@ from ibcore.dynamics.directions import Grouped, Steepest
 from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import Scheduled, decaying
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential
 from ibcore.models import Linear
@@ -26,7 +27,6 @@ from ibcore.pages.classification.extensions.optimizers.norms import (
 )
 from ibcore.pages.classification.extensions.optimizers.runs import (
     NORMS,
-    breakdowns,
     last_stops,
     margins,
     step_lengths,
@@ -79,7 +79,7 @@ def measure_gaps(norms: NormProblems, setting: Setting) -> SteepestGaps:  # noqa
         norms.margins - margins(norms.signed, w).amin(-1) / sums,
         torch.stack(bounds),
         norms.gaps(found(short))[-1],
-        breakdowns({"infinite sum": long, "finite sum": short}),
+        early_ends("infinite sum", long) + early_ends("finite sum", short),
     )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting, claim
 from ibcore.dynamics.log_time import flow
+from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
@@ -21,7 +22,6 @@ from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.pages.classification.homogeneous_networks.simple_predictors.runs import (
     SMALL,
     WIDTH,
-    early_ends,
     fresh_points,
     linear_shares,
     own_points,

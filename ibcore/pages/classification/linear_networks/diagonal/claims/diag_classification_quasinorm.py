@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ibcore.claim import Setting, claim
-from ibcore.dynamics.trajectory import Trajectory
+from ibcore.dynamics.trajectory import Trajectory, early_ends
 from ibcore.evidence import Check, Control, Evidence, attempt
 from ibcore.measures.members import column
 from ibcore.models.diagonal import Diagonal, even_start
@@ -21,7 +21,6 @@ from ibcore.pages.classification.linear_networks.diagonal.runs import (
     follow,
     guaranteed_ratio,
     normalized,
-    reasons,
 )
 from ibcore.problems.sparse_margin import (
     PlantedL1,
@@ -201,7 +200,12 @@ def measure_limits(problems: Problems, setting: Setting) -> Limits:
         guaranteed,
         linear[-1],
         tuple(ends for ends, _ in found),
-        (*problems.broken, *reasons({"depth 2": run, "depth 1": other}), *lost),
+        (
+            *problems.broken,
+            *early_ends("depth 2", run),
+            *early_ends("depth 1", other),
+            *lost,
+        ),
     )
 
 
@@ -233,7 +237,7 @@ def deep_ends(problem: Deep, device: torch.device) -> tuple[DeepEnds, tuple[str,
     nearest = apart.min(-1)
     ranks = nearest.indices[-1].masked_fill(nearest.values[-1].isnan(), -1)
     ends = DeepEnds(problem, nearest.values, ranks, limits[-1])
-    return ends, reasons({f"depth {problem.depth}": run})
+    return ends, early_ends(f"depth {problem.depth}", run)
 
 
 @claim(

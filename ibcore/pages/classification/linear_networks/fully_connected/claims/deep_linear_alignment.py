@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ibcore.claim import Setting, claim
-from ibcore.dynamics.trajectory import Trajectory
+from ibcore.dynamics.trajectory import Trajectory, early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential
 from ibcore.measures.layers import (
@@ -31,7 +31,6 @@ from ibcore.pages.classification.linear_networks.fully_connected.runs import (
     follow,
     follow_on,
     random_starts,
-    reasons,
 )
 
 EXPLICIT = -30.0  # log L where the explicit phase ends
@@ -101,12 +100,14 @@ def measure_layers(batch: Batch, setting: Setting) -> Alignments:
     """The explicit phase with a tight tolerance, then the stiff one to log L = -1e10;
     large starts to L = 0.01.
     """
-    layers, ends = {}, {}
+    layers: dict[int, Layers] = {}
+    broken: tuple[str, ...] = ()
     for depth in batch.depths:
-        layers[depth], ends[f"depth {depth}"] = _aligned(batch, setting, depth)
-    ends["control"] = large_run(batch, setting, [math.log(FITTED)])
-    large = layer_ratios(batch.network(2).layers(ends["control"].theta[0]))
-    return Alignments(batch, layers, large, reasons(ends))
+        layers[depth], late = _aligned(batch, setting, depth)
+        broken += early_ends(f"depth {depth}", late)
+    control = large_run(batch, setting, [math.log(FITTED)])
+    large = layer_ratios(batch.network(2).layers(control.theta[0]))
+    return Alignments(batch, layers, large, broken + early_ends("control", control))
 
 
 def _aligned(batch: Batch, setting: Setting, depth: int) -> tuple[Layers, Trajectory]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ibcore.claim import Setting, claim
-from ibcore.dynamics.trajectory import Trajectory
+from ibcore.dynamics.trajectory import Trajectory, early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential, PolynomialTail
 from ibcore.measures.directions import sin_angle
@@ -26,7 +26,6 @@ from ibcore.pages.classification.linear_networks.fully_connected.runs import (
     follow,
     follow_on,
     random_starts,
-    reasons,
 )
 
 ANGLE = 4.0  # bounds sin(angle) (log 1/L)^(1/depth) at the end
@@ -110,13 +109,17 @@ def measure_directions(batch: Batch, setting: Setting) -> Directions:
     deep = next(depth for depth in batch.depths if depth > 1)
     other = polynomial_run(batch, deep, runs[deep].theta[0], starts[deep])
     balanced = _balanced_run(batch, setting)
-    named = {f"depth {k}": run for k, run in runs.items()}
+    broken = [why for k, run in runs.items() for why in early_ends(f"depth {k}", run)]
     return Directions(
         batch,
         paths,
         Path.of(batch, batch.network(batch.deepest), balanced),
         sin_angle(batch.network(deep).end_to_end(other.theta[0]), batch.w_hat),
-        reasons(named | {"balanced": balanced, "control": other}),
+        (
+            *broken,
+            *early_ends("balanced", balanced),
+            *early_ends("control", other),
+        ),
     )
 
 
