@@ -46,6 +46,10 @@ PAGES = (
     "further/lazy_training",
     "further/robustness",
     "further/privacy",
+    "since/optimizer_geometry",
+    "since/large_steps",
+    "since/features",
+    "since/attention_and_language",
 )
 
 

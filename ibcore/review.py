@@ -1,4 +1,6 @@
-"""The review that the book mirrors: its sections in its order, and the pages on each."""
+"""The review that the book mirrors: its sections in its order, and the pages on each;
+and the pages on what became known since.
+"""
 
 from __future__ import annotations
 
@@ -111,8 +113,19 @@ SECTIONS = (
     Section("Conclusion", "", ("conclusion",)),
 )
 
+SINCE = Section(
+    "Since the review",
+    "",
+    (
+        "since/optimizer_geometry",
+        "since/large_steps",
+        "since/features",
+        "since/attention_and_language",
+    ),
+)
+
 
 def section_of(page: str) -> Section:
-    """The section of the review that a page is on."""
-    [found] = [section for section in SECTIONS if page in section.pages]
+    """The section of the review that a page is on, or `SINCE`."""
+    [found] = [section for section in (*SECTIONS, SINCE) if page in section.pages]
     return found

@@ -1,0 +1,1 @@
+"""Rooms of pages: the claims, figures and explorers of a page under its name."""
