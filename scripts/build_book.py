@@ -24,7 +24,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import yaml
-from environment import ROOT, notebook_environment
+from environment import RECORDS, ROOT, notebook_environment
 
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
@@ -100,12 +100,13 @@ def is_current(digests: dict[str, str]) -> bool:
 
 def clear(digests: dict[str, str]) -> None:
     """Remove what could be stale: pages always, executed notebooks when code or
-    requirements changed.
+    requirements changed or their records are gone.
     """
     before = json.loads(DIGESTS.read_text(encoding="utf-8")) if DIGESTS.exists() else {}
-    if before.get("code") != digests["code"]:
+    if before.get("code") != digests["code"] or not RECORDS.is_dir():
         print(
-            "The package or its requirements changed: every notebook runs again.",
+            "The package or its requirements changed, or what the notebooks recorded is "
+            "gone: every notebook runs again.",
             flush=True,
         )
         shutil.rmtree(BUILD, ignore_errors=True)

@@ -20,9 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 KERNEL_CONFIG = "c.IPKernelApp.log_level = 40\nc.HistoryManager.enabled = False\n"
 MATPLOTLIB_CONFIG = "# Matplotlib's defaults: the book's figures name what differs.\n"
 BUILDING = "IBCORE_BUILDING_BOOK"
+KEEPING = "IBCORE_BOOK_RECORDS"
+RECORDS = ROOT / "_build" / "records"
 # What would let the user's own settings into a kernel.
 LEFT_OUT = {
     BUILDING,
+    KEEPING,
     "PYTHONSTARTUP",
     "PYTHONWARNINGS",
     "MPLBACKEND",
@@ -37,7 +40,8 @@ def notebook_environment(*, building: bool) -> dict[str, str]:
     else the user has installed; PYTHONPATH leads to the package beside these notebooks.
     IPython, Jupyter and Matplotlib keep their settings and files in folders of ours, so
     HOME is neither read nor written.
-    building: explorers write themselves as HTML (set by the book's build only).
+    building: explorers write themselves as HTML, and the records of claims are kept (set
+    by the book's build only).
     """
     env = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
     env |= _jupyter()
@@ -46,6 +50,7 @@ def notebook_environment(*, building: bool) -> dict[str, str]:
     env["PYTHONHASHSEED"] = "0"
     if building:
         env[BUILDING] = "1"
+        env[KEEPING] = str(RECORDS)
     return env
 
 

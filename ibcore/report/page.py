@@ -21,7 +21,7 @@ _HEADS = ("", "what must hold", "measured", "required", "")
 
 def verdicts_html(verdicts: tuple[Verdict, ...]) -> str:
     """One table a claim."""
-    return _framed("".join(_table(verdict) for verdict in verdicts))
+    return _framed("".join(map(table_html, verdicts)))
 
 
 def summary_html(verdicts: tuple[Verdict, ...]) -> str:
@@ -80,17 +80,21 @@ def _formula(tex: str) -> str:
 
 
 def _framed(body: str) -> str:
-    return f'<div class="ibv"><style>{_style()}</style>{body}</div>'
+    return f'<div class="ibv"><style>{style()}</style>{body}</div>'
 
 
 @functools.cache
-def _style() -> str:
+def style() -> str:
+    """The style sheet of tables of verdicts."""
     return (files("ibcore.report") / "static" / "verdicts.css").read_text(
         encoding="utf-8"
     )
 
 
-def _table(verdict: Verdict) -> str:
+def table_html(verdict: Verdict) -> str:
+    """The checks and the control of a claim, bare: what holds it has the class `ibv`, and
+    its page the `style`.
+    """
     evidence, claim = verdict.evidence, verdict.claim
     name = f"<code>{html.escape(claim.id)}</code> ({claim.kind})"
     caption = f"{name} <strong>{outcome(verdict)}</strong>: {tally(verdict)}"

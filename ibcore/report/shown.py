@@ -19,6 +19,7 @@ from ipywidgets import HTMLMath
 
 from ibcore.claims import Verdict
 from ibcore.evidence import Check
+from ibcore.report import book_records
 from ibcore.report.page import number, summary_html, typeset, verdicts_html
 from ibcore.report.text import summary_table, verdict_table
 
@@ -70,7 +71,11 @@ def show_verdicts(*verdicts: Verdict) -> None:
 
 
 def show_summary(*verdicts: Verdict) -> None:
-    """Show one line a claim, for the end of a page where all of them have been shown."""
+    """Show one line a claim, for the end of a page where all of them have been shown.
+
+    While the book is built their records are kept for its ledger.
+    """
+    book_records.keep(*verdicts)
     display(Shown(summary_table(*verdicts), lambda: summary_html(verdicts)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import build_book
 import find_chromium
@@ -20,6 +21,7 @@ def tree(tmp_path, monkeypatch):
         "_toc.yml": "root: book/p",
         "_build/.jupyter_cache/c": "",
         "_build/.doctrees/d": "",
+        "_build/records/c.json": "",
         "_build/html/index.html": "",
         "_build/html/search.html": "",
         "_build/html/book/p.html": "",
@@ -31,6 +33,7 @@ def tree(tmp_path, monkeypatch):
         "BUILD": "_build",
         "HTML": "_build/html",
         "DIGESTS": "_build/digests.json",
+        "RECORDS": "_build/records",
     }.items():
         monkeypatch.setattr(build_book, name, tmp_path / value)
     monkeypatch.setattr(build_book, "pages", lambda: ["book/p"])
@@ -92,8 +95,16 @@ def test_a_change_of_text_keeps_what_was_executed(tree):
     assert sorted(path.name for path in (tree / "_build").iterdir()) == [
         ".jupyter_cache",
         "digests.json",
+        "records",
     ]
     assert not build_book.is_current(digests(tree))
+
+
+def test_without_its_records_a_notebook_runs_again(tree):
+    build_book.DIGESTS.write_text(json.dumps(digests(tree)), encoding="utf-8")
+    shutil.rmtree(build_book.RECORDS)
+    build_book.clear(digests(tree))
+    assert [path.name for path in build_book.BUILD.iterdir()] == ["digests.json"]
 
 
 @pytest.mark.parametrize(
