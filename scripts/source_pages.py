@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import html
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,9 @@ def collect_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     for name, page in sources().items():
         text = (ROOT / name).read_text(encoding="utf-8")
         code = app.builder.highlighter.highlight_block(text, "python")
-        folder, _, file = map(html.escape, name.rpartition("/"))
-        where = folder.replace("/", "/<wbr>")
-        body = f"<h1>{file}</h1>\n<p>in <code>{where}</code></p>\n{code}"
+        folder, _, file = html.escape(name).rpartition("/")
+        title, where = (re.sub("([/_])", r"\1<wbr>", text) for text in (file, folder))
+        body = f"<h1>{title}</h1>\n<p>in <code>{where}</code></p>\n{code}"
         yield page, {"title": name, "body": body}, "page.html"
 
 
