@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 WORKERS ?= logical
 PIP_OPTIONS ?=
+SEEDS ?= 2000000:2000040
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -10,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport IBCORE_BUILDING_BOOK MPLBACKEND PYTHONWARNINGS PYTHONPATH
 
-.PHONY: help env book test notebooks processors mutants lint lab serve bench clean
+.PHONY: help env book test notebooks processors mutants sweep lint lab serve bench clean
 
 help:
 	@echo "make book    build the book into _build/html/index.html, running every notebook that changed"
@@ -23,8 +24,9 @@ help:
 	@echo "make notebooks    only compare what the notebooks print with what they store"
 	@echo "make processors   compare notebooks and claims under the settings of other processors (an hour)"
 	@echo "make mutants      change the package in 120 places, one at a time: which changes do its tests not notice? (half an hour)"
+	@echo "make sweep        run every claim at many seeds, and keep the counts for the ledger (hours; goes on where it was stopped)"
 	@echo
-	@echo 'Settings: PYTHON=$(PYTHON)  PORT=$(PORT)  WORKERS=$(WORKERS)  PIP_OPTIONS=$(PIP_OPTIONS)'
+	@echo 'Settings: SEEDS=$(SEEDS)  PYTHON=$(PYTHON)  PORT=$(PORT)  WORKERS=$(WORKERS)  PIP_OPTIONS=$(PIP_OPTIONS)'
 
 env: $(INSTALLED)
 
@@ -64,6 +66,10 @@ processors: $(INSTALLED)
 mutants: $(INSTALLED)
 	@echo "==> Small changes of the package, and whether its tests notice them"
 	$(BIN)/python scripts/mutants.py
+
+sweep: $(INSTALLED)
+	@echo "==> Every claim at many seeds"
+	$(BIN)/python scripts/store_sweep.py --seeds $(SEEDS)
 
 lab: $(INSTALLED)
 	$(BIN)/python -m jupyterlab book

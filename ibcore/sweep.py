@@ -48,6 +48,14 @@ def slack(check: Record) -> float:
     return inside / (unit or 1.0)
 
 
+def interval(held: int, seeds: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share that was met `held` times, of Clopper and
+    Pearson 1934.
+    """
+    ends = binomtest(held, seeds).proportion_ci(CONFIDENCE, method="exact")
+    return float(ends.low), float(ends.high)
+
+
 @dataclass(frozen=True)
 class Row:
     """One check, or the control, over the seeds.
@@ -78,13 +86,8 @@ class Row:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The exact 95 % interval of the share of all seeds, of Clopper and Pearson
-        1934.
-        """
-        ends = binomtest(self.held, len(self.seeds)).proportion_ci(
-            CONFIDENCE, method="exact"
-        )
-        return float(ends.low), float(ends.high)
+        """The exact 95 % interval of the share of all seeds."""
+        return interval(self.held, len(self.seeds))
 
     @property
     def reaches(self) -> bool:
