@@ -2,6 +2,7 @@
 claims and the stored verdicts.
 
     {claim}`logistic-max-margin`        a link to the line with the claim's verdict
+    {kind}`logistic-max-margin`         theorem, empirical or open
     ```{claims} open                    all claims of a kind, section by section
     {{ claims }}, {{ theorems }}, ...   how many there are
 
@@ -145,6 +146,20 @@ class ClaimRole(SphinxRole):
         return [link], []
 
 
+class KindRole(SphinxRole):
+    """The kind of the claim that is named."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """The kind in words, or a warning where there is no such claim."""
+        claim = all_claims().get(self.text)
+        if claim is None:
+            LOGGER.warning(
+                "no claim is called %s", self.text, location=self.get_location()
+            )
+            return [], []
+        return [nodes.Text(claim.kind)], []
+
+
 class ClaimList(SphinxDirective):
     """All claims of the kind that is its argument."""
 
@@ -166,6 +181,7 @@ def count_claims(_app: Sphinx, config: Config) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension."""
     app.add_role("claim", ClaimRole())
+    app.add_role("kind", KindRole())
     app.add_directive("claims", ClaimList)
     app.connect("config-inited", count_claims)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
