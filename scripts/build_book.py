@@ -30,10 +30,11 @@ BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 DIGESTS = BUILD / "digests.json"
 CODE = ("ibcore", "requirements.txt", "constraints.txt")
-# A page shows the changelog. The wheel of the package, which the book carries, is made
-# of the last three too.
+# Pages show the changelog, the citation and the code of tests. The wheel of the package,
+# which the book carries, is made of the last three too.
 TEXT = (
-    *("book", "_config.yml", "_toc.yml", "scripts", "CHANGELOG.md"),
+    *("book", "_config.yml", "_toc.yml", "scripts", "CHANGELOG.md", "CITATION.cff"),
+    "tests/pages",
     *("pyproject.toml", "README.md", "LICENSE"),
 )
 UNTRACKED = {"__pycache__", ".ipynb_checkpoints", ".virtual_documents"}

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import citation
 from docutils import nodes
 from environment import RECORDS, ROOT
 from source_pages import module_of, source_link, tests_of
@@ -153,7 +154,8 @@ def _details(app: Sphinx, docname: str, claim: Claim, record: BookRecord) -> str
         "<details><summary>what was measured</summary>"
         f"<div class='ibv'>{record.table}</div><p>Source: {html.escape(claim.source)}.</p>"
         f"<p>Sizes of the preset <em>{run['preset']}</em>, seed {run['seed']}. "
-        f"Code and tests: {links}.</p></details>"
+        f"Code and tests: {links}.</p>"
+        f"<pre>{html.escape(citation.claim(claim))}</pre></details>"
     )
 
 
