@@ -138,8 +138,10 @@ def _known(name: str, *, called: bool, variables: Collection[str]) -> None:
     if called and (own or name not in FUNCTIONS):
         raise NotAnExpression(f"{name} is no function here: write products with *.")
     if not called and not (own or name in CONSTANTS):
-        may = f"the variables are {', '.join(variables)}" if variables else "a number"
-        raise NotAnExpression(f"{name} is not known here: expected is {may}.")
+        known = (
+            f"the variables are {', '.join(variables)}" if variables else "no name is"
+        )
+        raise NotAnExpression(f"{name} is not known here; {known}.")
 
 
 def _allowed(node: ast.AST) -> bool:

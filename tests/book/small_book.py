@@ -16,6 +16,72 @@ from environment import ROOT
 PARTS = ("_config.yml", "book/_static", "book/references.bib", "CHANGELOG.md")
 EXTENSIONS = ("book_extension", "checks")
 
+# The labels are those of real exercises, since only these have questions.
+PAGE = """\
+# Exercises of every kind
+
+```{predict} Will it $x$ fall?
+- yes
+- [x] no, it *rises*
+- who knows
+
+Because $x^2 > 0$.
+```
+
+```{predict} And then?
+- [x] the same
+- another thing
+
+It goes on.
+```
+
+## Exercises
+
+```{exercise} A number and a choice
+:label: balance-ex-limit
+
+The text of the first exercise.
+```
+
+```{solution} balance-ex-limit
+:class: dropdown
+
+The text of the first solution.
+```
+
+What follows the first solution.
+
+    and its code
+
+```{exercise} An order of steps
+:label: balance-ex-midpoint
+
+The text of the second exercise.
+```
+
+```{solution} balance-ex-midpoint
+:class: dropdown
+
+The text of the second solution.
+```
+
+```{exercise} An expression
+:label: balance-ex-noise
+
+The text of the third exercise.
+```
+
+```{exercise} Without questions
+:label: no-questions
+
+The text of the fourth exercise.
+```
+
+### A heading that ends the exercises
+
+Text that stays open.
+"""
+
 
 def build(folder: Path, pages: Sequence[str], **written: str) -> Path:
     """Build the `pages` of the book, and pages of this text, below `folder`; returns

@@ -164,10 +164,10 @@
     variable(name) {
       if (this.variables.includes(name)) return (at) => finite(at.get(name));
       if (CONSTANTS.has(name)) return () => CONSTANTS.get(name);
-      const may = this.variables.length
+      const known = this.variables.length
         ? `the variables are ${this.variables.join(", ")}`
-        : "a number";
-      throw new NotAnExpression(`${name} is not known here: expected is ${may}.`);
+        : "no name is";
+      throw new NotAnExpression(`${name} is not known here; ${known}.`);
     }
   }
 
