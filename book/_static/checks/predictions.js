@@ -26,9 +26,8 @@
     const show = (place) => {
       const open = place !== null;
       answer.hidden = !open;
-      said.hidden = !open || place === SKIPPED;
-      said.textContent =
-        place === right ? "That is what you predicted." : `You predicted ${LETTERS[place] ?? ""}.`;
+      const yours = place === right ? "That is what you predicted." : `You predicted ${LETTERS[place]}.`;
+      said.textContent = place in items ? yours : "";
       skip.textContent = open ? "Ask me again" : "Skip";
       buttons.forEach((button, at) => button.setAttribute("aria-pressed", at === place));
       root.toggleAttribute("data-open", open);

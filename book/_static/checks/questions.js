@@ -37,14 +37,13 @@
     });
     const list = root.querySelector(":scope > .ib-options");
     const group = element("div", { role: "radiogroup", "aria-labelledby": described });
-    list.replaceWith(group);
     group.append(list);
     const read = () => {
       const place = buttons.findIndex((button) => button.checked);
       return place < 0 ? null : place;
     };
     return {
-      parts: [],
+      parts: [group],
       read,
       set: (answer) => {
         buttons[answer].checked = true;
