@@ -175,5 +175,5 @@ def _flat(given: object) -> list[float]:
 
 def _count(got: int, expected: int) -> str:
     if expected == 1:
-        return f"One number is expected, not {got}; a decimal point is written as 0.5."
-    return f"{expected} numbers are expected, separated by commas, not {got}."
+        return f"One value is expected, not {got}; a decimal point is written as 0.5."
+    return f"{expected} values are expected, separated by commas, not {got}."

@@ -71,10 +71,16 @@ The text of the second solution.
 The text of the third exercise.
 ```
 
+```{exercise} Formulas to choose from
+:label: balance-ex-momentum
+
+The text of the fourth exercise.
+```
+
 ```{exercise} Without questions
 :label: no-questions
 
-The text of the fourth exercise.
+The text of the fifth exercise.
 ```
 
 ### A heading that ends the exercises

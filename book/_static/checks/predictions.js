@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const { LETTERS, element, recall, remember, contents } = globalThis.ibChecks;
+  const { LETTERS, element, recall, remember, option } = globalThis.ibChecks;
   const SKIPPED = -1;
 
   const setUp = (root) => {
@@ -17,7 +17,7 @@
     status.append(said, answer);
 
     const buttons = items.map((item, place) => {
-      const button = element("button", { type: "button" }, ...contents(item));
+      const button = element("button", { type: "button" }, ...option(item, place));
       button.addEventListener("click", () => choose(place));
       item.replaceChildren(button);
       return button;

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const { judges, LETTERS, element, recall, remember, typeset, decoded, contents } =
+  const { judges, LETTERS, element, recall, remember, typeset, decoded, contents, option } =
     globalThis.ibChecks;
   const OPENINGS = { right: ["✓", "Right."], wrong: ["✗", "Not yet."], unreadable: ["?", ""] };
 
@@ -31,7 +31,7 @@
     const items = [...root.querySelectorAll(":scope > .ib-options > li")];
     const buttons = items.map((item, place) => {
       const button = element("input", { type: "radio", name: id, value: place });
-      const label = element("label", {}, button, element("span", {}, ...contents(item)));
+      const label = element("label", {}, button, element("span", {}, ...option(item, place)));
       item.replaceChildren(label);
       return button;
     });
