@@ -106,24 +106,36 @@ class Predict(Parsing):
     final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
-        """The question; raises an error where not one option is the right one."""
-        text = "\n".join(self.content)
-        lines, _, answer = text.partition("\n\n")
-        options = [OPTION.fullmatch(line) for line in lines.split("\n")]
-        marked = [place for place, one in enumerate(options) if one and one[1]]
-        if not all(options) or len(marked) != 1 or not answer.strip():
-            raise self.error(
-                "A prediction has options, one a line, one of them marked `- [x]`, then "
-                "an empty line and what happens."
-            )
-        texts = [one[2] for one in options if one]
-        name = f"{self.env.docname}/{digest(self.arguments[0], texts)}"
-        found = prediction(name=name, right=marked[0])
-        found += self.block(self.arguments[0], "ib-prompt")
+        """The question, open; scripts close it."""
+        [question] = self.arguments
+        try:
+            texts, right, answer = foreseen("\n".join(self.content))
+        except ValueError as error:
+            raise self.error(str(error)) from None
+        name = f"{self.env.docname}/{digest(question, texts)}"
+        found = prediction(name=name, right=right)
+        found += self.block(question, "ib-prompt")
         found += self.lettered(texts)
-        answer = f"**What happens: {LETTERS[marked[0]]}.** {answer.strip()}"
-        found += self.block(answer, "ib-answer")
+        found += self.block(
+            f"**What happens: {LETTERS[right]}.** {answer}", "ib-answer"
+        )
         return [found]
+
+
+def foreseen(text: str) -> tuple[list[str], int, str]:
+    """The options of a prediction, the number of the one that happens, and what is
+    told then; raises `ValueError` where one of the three is missing.
+    """
+    lines, _, answer = text.strip().partition("\n\n")
+    options = [OPTION.fullmatch(line) for line in lines.split("\n")]
+    right = [place for place, one in enumerate(options) if one and one[1]]
+    texts = [one[2] for one in options if one]
+    if len(texts) < len(options) or len(right) != 1 or not answer.strip():
+        raise ValueError(
+            "A prediction has options, one a line, one of them marked `- [x]`, then an "
+            "empty line and what happens."
+        )
+    return texts, right[0], answer.strip()
 
 
 def visit_question(translator: Any, node: question_field) -> None:

@@ -4,8 +4,10 @@ print, without scripts.
 
 from __future__ import annotations
 
+import checks
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from docutils import nodes
 from playwright.sync_api import expect
 
 from ibcore.exercises import exercises
@@ -247,3 +249,42 @@ def test_a_page_in_use_has_no_barriers(exercise_reader, scheme, width):
         # The theme leaves its logo outside all landmarks.
         found = Axe().run(page).response["violations"]
         assert [rule for rule in found if rule["id"] != "region"] == []
+
+
+def test_a_prediction_has_options_one_that_happens_and_what_is_told():
+    text = "- a\n- [x] b\n\nIt is so.\n\nSee below."
+    assert checks.foreseen(text) == (["a", "b"], 1, "It is so.\n\nSee below.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "- a\n- b\n\nSo.",
+        "- [x] a\n- [x] b\n\nSo.",
+        "- [x] a\n- b",
+        "a\n- [x] b\n\nSo.",
+    ],
+)
+def test_a_prediction_that_lacks_something_is_refused(text):
+    with pytest.raises(ValueError, match="one of them marked"):
+        checks.foreseen(text)
+
+
+def cell(source):
+    code = nodes.literal_block(source, source)
+    return nodes.container("", nodes.container("", code), classes=["cell"])
+
+
+@pytest.mark.parametrize(
+    ("source", "asks"),
+    [
+        ('check("ex-label")', True),
+        ('from ibcore.exercises import check\n\ncheck("ex-label")', True),
+        ('check("ex-label", 2)', False),
+        ('print(1)\ncheck("ex-label")', False),
+        ("", False),
+    ],
+)
+def test_a_cell_that_only_asks_is_known(source, asks):
+    assert checks.asks(cell(source)) == asks
