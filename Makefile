@@ -48,6 +48,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	test ! -x $(BIN)/oxlint || $(BIN)/oxlint --quiet
 
 test: lint book
 	@echo "==> A browser for the pages"

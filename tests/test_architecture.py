@@ -30,6 +30,7 @@ LOWER = {
     "measures",
     "figures",
     "explore",
+    "questions",
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

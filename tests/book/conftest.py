@@ -1,5 +1,5 @@
 """The built book and a browser without a network; the lack of either is a failure with
-its remedy.
+its remedy. Exercises are also looked at on a page of their own.
 """
 
 from __future__ import annotations
@@ -7,11 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from build_book import CODE, HTML, TEXT, digest, is_current
 from find_chromium import REMEDY, find
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.book import small_book
 
 FLAGS = [
     "--no-sandbox",
@@ -45,8 +48,9 @@ class Visit:
 class Reader:
     """Opens built pages as a reader without a network would."""
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, root: Path = HTML) -> None:
         self.browser = browser
+        self.root = root
 
     @contextmanager
     def visit(
@@ -74,7 +78,7 @@ class Reader:
         )
         visit.page.on("console", lambda message: _note_message(visit, message))
         path, _, query = name.partition("?")
-        visit.page.goto(f"{(HTML / path).as_uri()}.html{'?' * bool(query)}{query}")
+        visit.page.goto(f"{(self.root / path).as_uri()}.html{'?' * bool(query)}{query}")
         if scripts:
             visit.page.evaluate(SETTLED)
         try:
@@ -110,12 +114,27 @@ def book() -> None:
 
 
 @pytest.fixture(scope="session")
-def reader(book: None) -> Iterator[Reader]:  # noqa: ARG001
-    """Opens pages of the built book in Chromium."""
+def chromium() -> Iterator[Browser]:
+    """A browser."""
     path = find()
     if path is None:
         pytest.fail(REMEDY, pytrace=False)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield Reader(browser)
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def reader(book: None, chromium: Browser) -> Reader:  # noqa: ARG001
+    """Opens pages of the built book in Chromium."""
+    return Reader(chromium)
+
+
+@pytest.fixture(scope="session")
+def exercise_reader(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Reader:
+    """Opens the page `book/exercises`, with a question of every kind."""
+    folder = tmp_path_factory.mktemp("exercises")
+    return Reader(chromium, small_book.build(folder, [], exercises=small_book.PAGE))

@@ -4,6 +4,8 @@ that fit the page.
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -143,3 +145,43 @@ def test_a_line_that_is_too_wide_is_seen(tmp_path):
     path.write_text(f"def f():\n    pass\n\n\nclass A:\n    {long}\n")
     assert [len(line) for line in listed(path, {"pyobject": "A"})] == [8, WIDTH + 5]
     assert listed(path, {"lines": "6", "dedent": 4}) == [long]
+
+
+CONVERTED = [page for page in PAGES if (ROOMS / page / "exercises.py").is_file()]
+EXERCISE = re.compile(r"^`{3,}\{exercise\}.*\n:label: *(\S+)", re.MULTILINE)
+ASKS = re.compile(r'^check\("([\w-]+)"\)$', re.MULTILINE)
+
+
+def questions_of(page: str) -> list[str]:
+    """The labels for which the room of a page has questions."""
+    module = ".".join(("ibcore.pages", *page.split("/"), "exercises"))
+    return list(importlib.import_module(module).EXERCISES)
+
+
+def test_pages_take_answers():
+    assert len(CONVERTED) >= 3
+
+
+@pytest.mark.parametrize("page", CONVERTED)
+def test_every_exercise_has_questions_and_a_cell_that_asks_before_the_solution(page):
+    cells = nbformat.read(ROOT / "book" / f"{page}.ipynb", as_version=4).cells
+    exercises = [EXERCISE.findall(cell.source) for cell in cells]
+    labels = [label for found in exercises for label in found]
+    assert labels == questions_of(page), "one entry in EXERCISES for each, in order"
+    for found, after in itertools.pairwise(zip(exercises, cells, strict=True)):
+        for label in found[0]:
+            assert f"{{solution}} {label}" not in found[1].source, (
+                f"put the solution of {label} into a cell of its own"
+            )
+            assert ASKS.findall(after[1].source) == [label], (
+                f'let a cell that only says check("{label}") follow'
+            )
+
+
+@pytest.mark.parametrize("page", CONVERTED)
+def test_the_first_explorer_is_preceded_by_a_prediction(page):
+    cells = nbformat.read(ROOT / "book" / f"{page}.ipynb", as_version=4).cells
+    [first, *_] = [
+        number for number, cell in enumerate(cells) if "explore(" in cell.source
+    ]
+    assert "{predict}" in cells[first - 1].source
