@@ -21,7 +21,7 @@ const start = () => {
     const wanted = Object.fromEntries(new FormData(form));
     wanted.words = wanted.words.toLowerCase().split(/\s+/).filter(Boolean);
     rows.forEach((row) => { row.hidden = !matches(row, wanted); });
-    body.append(...[...rows].sort(orders[wanted.order]));
+    body.append(...rows.toSorted(orders[wanted.order]));
     const count = rows.filter((row) => !row.hidden).length;
     said.textContent = count === 1 ? "1 claim" : `${count} claims`;
   };
