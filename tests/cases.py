@@ -22,6 +22,7 @@ from ibcore.losses import (
     Square,
 )
 from ibcore.models.activations import LeakyReLU, SquaredReLU, Tanh
+from ibcore.models.attention import Attention
 from ibcore.models.base import Model
 from ibcore.models.convolutional import Convolutional
 from ibcore.models.deep_linear import DeepLinear
@@ -53,6 +54,11 @@ def _labels(inputs: Tensor) -> Tensor:
     return torch.where(torch.arange(EXAMPLES) % 2 == 0, 1.0, -1.0).to(inputs)
 
 
+def _tokens(inputs: Tensor) -> Tensor:
+    """Three tokens an input, (..., n, 3, d)."""
+    return torch.stack([inputs, inputs.flip(-1), 0.5 * inputs.square()], -2)
+
+
 CASES = {
     "linear": Case(Linear),
     "linear with offset": Case(lambda x: Linear(x, torch.linspace(-1, 1, EXAMPLES))),
@@ -76,6 +82,7 @@ CASES = {
     },
     "network, three outputs": Case(lambda x: Network(x, (5,), "tanh", out=3)),
     "network without biases": Case(lambda x: Network(x, (5,), "elu", biases=False)),
+    "attention": Case(lambda x: Attention(_tokens(x), _tokens(x)[..., 0])),
     "wide network": Case(lambda x: WideNetwork(x, (5, 3), bias=0.5)),
 }
 LOSSES: dict[str, Loss] = {

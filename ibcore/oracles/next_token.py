@@ -16,9 +16,8 @@ from ibcore.oracles import programs
 from ibcore.oracles.active_set import EPS, Array
 from ibcore.oracles.max_margin import CLOSE, MaxMargin, certify
 from ibcore.oracles.separability import separating_direction
-from ibcore.problems.next_tokens import NextTokens
 from ibcore.threads import threads
-from ibcore.validation import InvalidInput
+from ibcore.validation import InvalidInput, real_tensor
 
 _STATIONARY = 1e-10  # gradient at the finite part, over the length of the contexts
 
@@ -57,9 +56,31 @@ class NextTokenLimit:
         return (flat @ self.basis @ self.basis.T).unflatten(-1, decoders.shape[-2:])
 
 
+@dataclass(frozen=True)
+class _Data:
+    """Contexts (m, d), their weights (m,) and what follows them, (m, V)."""
+
+    contexts: Array
+    weights: Array
+    shares: Array
+
+    @property
+    def support(self) -> NDArray[np.bool_]:
+        return np.asarray(self.shares > 0)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.shares.shape[1], self.contexts.shape[1]
+
+
 @threads()
-def next_token_limit(data: NextTokens) -> NextTokenLimit:
+def next_token_limit(
+    contexts: object, weights: object, shares: object
+) -> NextTokenLimit:
     """The limit of gradient flow on the cross entropy of next tokens.
+
+    contexts: h_j, (m, d).      weights: how often they occur, (m,), above 0.
+    shares: how often each of V tokens follows, (m, V), rows of sum 1.
 
     Thrampoulidis (2024), Definitions 1 to 3 and Theorem 2. The program of W_mm is
     solved as stated there and finished on its support set; the finite part solves
@@ -68,14 +89,14 @@ def next_token_limit(data: NextTokens) -> NextTokenLimit:
 
     Equivariant under a common factor s of the contexts: finite and direction become 1/s
     of what they were. Raises `NotSeparable` where no decoder has the margins, and
-    `InvalidInput` where double precision does not resolve them.
+    `InvalidInput` for shapes that do not match, where every token follows every context
+    and where double precision does not resolve the limit.
     """
-    contexts, shares = data.contexts.numpy(), data.shares.numpy()
-    support = shares > 0
-    basis = _span(contexts, support)
+    data = _checked(contexts, weights, shares)
+    basis = _span(data)
     finite, gradient = _finite(data, basis)
-    pairs = np.argwhere(~support)
-    rows = _rows(contexts, _anchors(support), pairs)
+    pairs = np.argwhere(~data.support)
+    rows = _rows(data.contexts, _anchors(data.support), pairs)
     rows = rows - rows @ basis @ basis.T
     separating_direction(
         rows,
@@ -84,19 +105,39 @@ def next_token_limit(data: NextTokens) -> NextTokenLimit:
         "Take more dimensions than contexts: then one does (Thrampoulidis 2024, Lemma "
         "1).",
     )
-    program = certify(rows, _program(contexts, support, pairs))
-    inner = np.where(support, _within(contexts, support, finite), 0)
-    left = shares * (np.log(np.where(support, shares, 1)) - inner)
+    program = certify(rows, _program(data, pairs))
+    inner = np.where(data.support, _within(data, finite), 0)
+    left = data.shares * (np.log(np.where(data.support, data.shares, 1)) - inner)
     return NextTokenLimit(
         torch.from_numpy(basis),
         torch.from_numpy(finite),
-        float(data.weights.numpy() @ left.sum(1)),
+        float(data.weights @ left.sum(1)),
         gradient,
         program.primal.unflatten(0, data.size),
         program,
         torch.from_numpy(pairs),
         torch.from_numpy(_drift(data, basis, finite, program.dual.numpy(), pairs)),
     )
+
+
+def _checked(contexts: object, weights: object, shares: object) -> _Data:
+    h = real_tensor("contexts", contexts, ndim=2).detach().cpu().double().numpy()
+    p = real_tensor("shares", shares, ndim=2).detach().cpu().double().numpy()
+    pi = real_tensor("weights", weights, ndim=1).detach().cpu().double().numpy()
+    if not len(h) == len(p) == len(pi):
+        raise InvalidInput(
+            f"there are {len(h)} contexts, {len(pi)} weights and {len(p)} rows of "
+            "shares; expected as many of each."
+        )
+    if (p < 0).any() or (pi <= 0).any() or (np.abs(p.sum(1) - 1) > 1e-9).any():
+        raise InvalidInput(
+            "weights must be above 0, and shares rows of nonnegative numbers of sum 1."
+        )
+    if (p > 0).all():
+        raise InvalidInput(
+            "every token follows every context, so that no margin is asked for."
+        )
+    return _Data(h, pi, p)
 
 
 def _anchors(support: NDArray[np.bool_]) -> Array:
@@ -108,47 +149,46 @@ def _rows(contexts: Array, heads: Array, pairs: NDArray[np.int64]) -> Array:
     """(heads_j - e_v) h_j^T for all pairs (j, v), flattened, (M, V d)."""
     signs = heads[pairs[:, 0]] - np.eye(heads.shape[1])[pairs[:, 1]]
     rows: Array = signs[:, :, None] * contexts[pairs[:, 0]][:, None]
-    return rows.reshape(len(pairs), -1)
+    return rows.reshape(len(pairs), heads.shape[1] * contexts.shape[1])
 
 
-def _span(contexts: Array, support: NDArray[np.bool_]) -> Array:
+def _span(data: _Data) -> Array:
     """An orthonormal basis (V d, r) of F."""
-    others = support & (_anchors(support) == 0)
-    rows = _rows(contexts, _anchors(support), np.argwhere(others))
+    others = data.support & (_anchors(data.support) == 0)
+    rows = _rows(data.contexts, _anchors(data.support), np.argwhere(others))
     if not len(rows):
-        return np.zeros((support.shape[1] * contexts.shape[1], 0))
+        return np.zeros((rows.shape[1], 0))
     _, values, right = np.linalg.svd(rows, full_matrices=False)
     return np.asarray(right[values > EPS * max(rows.shape) * values[0]].T)
 
 
-def _within(contexts: Array, support: NDArray[np.bool_], W: Array) -> Array:
+def _within(data: _Data, W: Array) -> Array:
     """log of the softmax shares among the tokens that follow, (m, V), -inf elsewhere."""
-    logits = np.where(support, contexts @ W.T, -np.inf)
+    logits = np.where(data.support, data.contexts @ W.T, -np.inf)
     logits -= logits.max(1, keepdims=True)
     return np.asarray(logits - np.log(np.exp(logits).sum(1, keepdims=True)))
 
 
-def _finite(data: NextTokens, basis: Array) -> tuple[Array, float]:
+def _finite(data: _Data, basis: Array) -> tuple[Array, float]:
     """The minimizer in F of the cross entropy among the tokens that follow, and its
     gradient.
     """
-    contexts, shares = data.contexts.numpy(), data.shares.numpy()
-    weights, support = data.weights.numpy(), data.shares.numpy() > 0
+    shares, support = data.shares, data.support
     others = np.argwhere(support & (_anchors(support) == 0))
     odds = np.log(shares[np.arange(len(shares)), support.argmax(1)])[others[:, 0]]
     odds = odds - np.log(shares[others[:, 0], others[:, 1]])
-    rows = _rows(contexts, _anchors(support), others) @ basis
-    u = np.linalg.lstsq(rows, odds, rcond=None)[0]
-    scale = float(np.linalg.norm(contexts, axis=1).max())
+    rows = _rows(data.contexts, _anchors(support), others) @ basis
+    u = np.linalg.lstsq(rows, odds, rcond=None)[0] if len(odds) else odds
+    scale = float(np.linalg.norm(data.contexts, axis=1).max())
 
     def gradient(u: Array) -> Array:
-        inner = np.exp(_within(contexts, support, (basis @ u).reshape(data.size)))
-        pull = (weights[:, None] * (inner - shares)).T @ contexts
+        inner = np.exp(_within(data, (basis @ u).reshape(data.size)))
+        pull = (data.weights[:, None] * (inner - shares)).T @ data.contexts
         return np.asarray(pull.ravel() @ basis)
 
     def value(u: Array) -> float:
-        inner = _within(contexts, support, (basis @ u).reshape(data.size))
-        return -float(weights @ (shares * np.where(support, inner, 0)).sum(1))
+        inner = _within(data, (basis @ u).reshape(data.size))
+        return -float(data.weights @ (shares * np.where(support, inner, 0)).sum(1))
 
     for _ in range(100):
         slope = gradient(u)
@@ -168,39 +208,35 @@ def _finite(data: NextTokens, basis: Array) -> tuple[Array, float]:
     return (basis @ u).reshape(data.size), left
 
 
-def _hessian(data: NextTokens, W: Array) -> Array:
+def _hessian(data: _Data, W: Array) -> Array:
     """Of the cross entropy among the tokens that follow, (V d, V d)."""
-    contexts, support = data.contexts.numpy(), data.shares.numpy() > 0
-    inner = np.exp(_within(contexts, support, W))
+    inner = np.exp(_within(data, W))
     spread = inner[:, :, None] * (np.eye(inner.shape[1]) - inner[:, None])
-    out = np.einsum(
-        "j,jzv,jd,je->zdve", data.weights.numpy(), spread, contexts, contexts
-    )
+    h = data.contexts
+    out = np.einsum("j,jzv,jd,je->zdve", data.weights, spread, h, h)
     return np.asarray(out.reshape(W.size, W.size))
 
 
-def _program(
-    contexts: Array, support: NDArray[np.bool_], pairs: NDArray[np.int64]
-) -> Array:
+def _program(data: _Data, pairs: NDArray[np.int64]) -> Array:
     """Dual variables of the margins by Clarabel, (M,), or zeros where it does not end."""
-    scale = np.abs(contexts).max()
-    W = cp.Variable((support.shape[1], contexts.shape[1]))
-    logits = contexts / scale @ W.T
-    first = support.argmax(1)
-    level = np.argwhere(support & (_anchors(support) == 0))
+    scale, first = np.abs(data.contexts).max(), data.support.argmax(1)
+    W = cp.Variable(data.size)
+    logits = data.contexts / scale @ W.T
+    level = np.argwhere(data.support & (_anchors(data.support) == 0))
     own = logits[pairs[:, 0], first[pairs[:, 0]]]
     ahead = own - logits[pairs[:, 0], pairs[:, 1]] >= 1
-    even = [logits[level[:, 0], first[level[:, 0]]] == logits[level[:, 0], level[:, 1]]]
-    problem = cp.Problem(
-        cp.Minimize(cp.sum_squares(W) / 2), [ahead, *(even if len(level) else [])]
-    )
+    constraints = [ahead]
+    if len(level):
+        heads = logits[level[:, 0], first[level[:, 0]]]
+        constraints.append(heads == logits[level[:, 0], level[:, 1]])
+    problem = cp.Problem(cp.Minimize(cp.sum_squares(W) / 2), constraints)
     if not programs.clarabel_at_best(problem, CLOSE):
         return np.zeros(len(pairs))
     return np.asarray(ahead.dual_value)
 
 
 def _drift(
-    data: NextTokens,
+    data: _Data,
     basis: Array,
     finite: Array,
     dual: Array,
@@ -211,9 +247,8 @@ def _drift(
     Late in training the tokens that do not follow push with dual/t, and the Hessian of
     the cross entropy among those that do holds against the part of the push in F.
     """
-    contexts, support = data.contexts.numpy(), data.shares.numpy() > 0
-    heads = np.exp(_within(contexts, support, finite))
-    push = dual @ _rows(contexts, heads, pairs) @ basis
+    heads = np.exp(_within(data, finite))
+    push = dual @ _rows(data.contexts, heads, pairs) @ basis
     bend = basis.T @ _hessian(data, finite) @ basis
     c = np.linalg.lstsq(bend, push, rcond=None)[0] if len(push) else push
     return (basis @ c).reshape(data.size)

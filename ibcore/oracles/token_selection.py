@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ibcore.oracles.max_margin import MaxMargin, max_margin
-from ibcore.problems.tokens import TokenSet
 from ibcore.threads import threads
+from ibcore.validation import InvalidInput, indices, real_tensor
 
 KAPPA = 1 / (1 + torch.e)  # slope of the logistic loss at the margin 1
 
@@ -34,20 +34,37 @@ class TokenSelection:
 
 
 @threads()
-def token_selection(data: TokenSet, winners: object = None) -> TokenSelection:
+def token_selection(
+    tokens: object, best: object, winners: object = None
+) -> TokenSelection:
     """The selection where the `winners` (n,), by default all inputs, pay attention to
     their best token.
 
+    tokens: x, (n, T, d).      best: (n,), the number of the best token, from 0 on.
     The direction to which training of the query goes (Tarzanagh, Li, Zhang and Oymak
     2023, for the selection that it has come to). The program is that of `max_margin`
     on the differences of tokens, with its certificate and its scalings.
 
-    Raises `NotSeparable` where no query puts all these tokens first.
+    Raises `InvalidInput` for shapes that do not match, and `NotSeparable` where no
+    query puts all these tokens first.
     """
-    chosen = torch.ones(len(data.best), dtype=torch.bool)
+    x = real_tensor("tokens", tokens, ndim=3).double()
+    first = indices("best", best)
+    if first.shape != x.shape[:1] or not bool(
+        ((first >= 0) & (first < x.shape[1])).all()
+    ):
+        raise InvalidInput(
+            f"best is {first.tolist()} for tokens of shape {tuple(x.shape)}; expected "
+            "the number of a token, from 0 on, for each input."
+        )
+    chosen = torch.ones(len(x), dtype=torch.bool)
     if winners is not None:
         chosen = torch.as_tensor(winners, dtype=torch.bool)
-    rows = data.differences[chosen].flatten(0, 1)
+    place = torch.arange(len(x))
+    ahead = x[place, first][:, None] - x
+    others = torch.ones(x.shape[:2], dtype=torch.bool)
+    others[place, first] = False
+    rows = ahead[others & chosen[:, None]]
     program = max_margin(rows, torch.ones(len(rows)))
-    gaps = -(data.differences @ program.primal).amin(-1)
-    return TokenSelection(program, chosen, gaps)
+    heights = (ahead @ program.primal).masked_fill(~others, torch.inf)
+    return TokenSelection(program, chosen, -heights.amin(-1))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ibcore.dynamics.log_clock import ClockedRun, clocked_flow
 from ibcore.measures import sin_angle
-from ibcore.oracles.next_token import NextTokenLimit
+from ibcore.oracles.next_token import NextTokenLimit, next_token_limit
 from ibcore.problems.next_tokens import NextTokens
 
 Array = NDArray[np.float64]
@@ -134,6 +134,11 @@ class Frozen:
         turn = np.eye(q.shape[1])[self.token] - q[self.where]
         moved = turn[:, :, None] * self.decoder.contexts[self.where][:, None]
         return (weights[:, None] * self.rows).T @ moved.reshape(len(weights), -1), peak
+
+
+def limit_of(data: NextTokens) -> NextTokenLimit:
+    """The limit of a decoder of these data; see `next_token_limit`."""
+    return next_token_limit(data.contexts, data.weights, data.shares)
 
 
 def train(

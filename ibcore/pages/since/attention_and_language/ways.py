@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +16,9 @@ from ibcore.dynamics.paces import decaying
 from ibcore.losses import Logistic
 from ibcore.measures import sin_angle
 from ibcore.models.attention import Attention
-from ibcore.oracles.token_selection import KAPPA, TokenSelection
+from ibcore.oracles.token_selection import KAPPA, TokenSelection, token_selection
 from ibcore.pages.since.attention_and_language.selection import Layer, follow
-from ibcore.problems.tokens import TokenSet
+from ibcore.problems.tokens import TokenSet, with_gap
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,11 @@ class Way:
         return out
 
 
+def data_selection(data: TokenSet, winners: Tensor | None = None) -> TokenSelection:
+    """The selection of a set of tokens; see `token_selection`."""
+    return token_selection(data.tokens, data.best, winners)
+
+
 def log_hits(data: TokenSet, path: Tensor) -> Tensor:
     """log of the attention to the best token of every input, (K, n), along (K, d)."""
     layer, best = Layer(data), data.scores.bool()
@@ -111,6 +116,26 @@ def threshold_shares(way: Way) -> Tensor:
     everyone = way.problem.data.best.numpy() >= 0
     logs = [layer.log_excess(p, everyone) for p in way.path.numpy()]
     return way.path.new_tensor(logs).exp() * n / KAPPA
+
+
+def outcomes(data: TokenSet, gaps: Iterable[float], depths: Sequence[float]) -> Tensor:
+    """The attention of the last input to its best token at log t = 1000, (D, G).
+
+    Its wrong token has the gaps (G,) in the solution p of the other inputs, and the
+    flow starts at the multiples `depths` (D,) of that.
+    """
+    winners = torch.arange(len(data.best)) < len(data.best) - 1
+    query = data_selection(data, winners).query
+    problems = [with_gap(data, query, float(gap)) for gap in gaps]
+    rows = []
+    for depth in depths:
+        ends = [follow(one, depth * query, [1e3], tolerance=1e-6) for one in problems]
+        hits = [
+            log_hits(one, run.path)[0, -1]
+            for one, run in zip(problems, ends, strict=True)
+        ]
+        rows.append(torch.stack(hits).exp())
+    return torch.stack(rows)
 
 
 def descended(problems: Sequence[Selected], steps: int) -> Tensor:

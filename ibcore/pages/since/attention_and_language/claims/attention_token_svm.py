@@ -12,19 +12,21 @@ from ibcore.claim import Setting, claim
 from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.measures import sin_angle
-from ibcore.oracles.token_selection import TokenSelection, token_selection
+from ibcore.oracles.token_selection import TokenSelection
 from ibcore.pages.classification.logistic_regression.runs import LEAST_RATE
 from ibcore.pages.since.attention_and_language.ways import (
     Selected,
     Way,
+    data_selection,
     descended,
     log_hits,
 )
 from ibcore.problems.tokens import drawn_tokens, one_input, with_gap
 
 FAR, NEAR = 1.25, 0.75
-DEPTH, WRONG = 30.0, 12.0
+DEPTH, WRONG = 40.0, 12.0
 LOG_TIMES = (3.0, 5.0, 10.0, 1e2, 1e3, 1e4, 1e5)
+LAW = LOG_TIMES.index(1e4)
 STEPS = 1000
 
 
@@ -54,8 +56,8 @@ class Selections:
     pace: (K, N), growth of the log odds of single inputs over gamma times the way.
     joint_pace: (K, N), the same for four inputs, from where the loss fell below its
     threshold; infinite before.      below: (N,), whether it did.
-    sines: (4, N) of the angle to the prediction at log t = 1e5: single, joint, far,
-    near.      laws: (4, N), t (L - its limit) / |p_hat|^2 at log t = 1e4.
+    sines: (4, K, N) of the angle to the prediction at `LOG_TIMES`: single, joint, far,
+    near.      laws: (4, K, N), t (L - its limit) / |p_hat|^2 there.
     exponents: (N,), -log of the attention to the best token over log t, far.
     hits: (2, N), the least attention to a best token at the end, joint and near.
     descent: (N,), margin over the largest, of normalized descent.
@@ -92,13 +94,13 @@ def _settles(*selections: TokenSelection) -> bool:
 
 def _single(generator: torch.Generator) -> Selected | None:
     data = one_input(6, 4, generator)
-    best = token_selection(data)
+    best = data_selection(data)
     return Selected(data, -WRONG * best.query, best) if _settles(best) else None
 
 
 def _joint(generator: torch.Generator) -> Selected | None:
     data = drawn_tokens(4, 4, 24, generator)
-    best = token_selection(data)
+    best = data_selection(data)
     zero = torch.zeros(24, dtype=torch.float64)
     return Selected(data, zero, best) if _settles(best) else None
 
@@ -108,10 +110,10 @@ def _local(
 ) -> tuple[Selected, Selected, TokenSelection] | None:
     data = drawn_tokens(4, 4, 24, generator)
     winners = torch.tensor([True, True, True, False])
-    others = token_selection(data, winners)
+    others = data_selection(data, winners)
     start = DEPTH * others.query
     far, near = (with_gap(data, others.query, gap) for gap in (FAR, NEAR))
-    stays, leaves = token_selection(far, winners), token_selection(near)
+    stays, leaves = data_selection(far, winners), data_selection(near)
     if not _settles(stays, leaves):
         return None
     return Selected(far, start, stays), Selected(near, start, leaves), others
@@ -131,8 +133,8 @@ def measure_selections(cases: Cases, setting: Setting) -> Selections:  # noqa: A
         torch.stack([one.pace() for one in single], 1),
         guaranteed,
         ~guaranteed.isposinf().all(0),
-        _of_all(ways, lambda way: way.sines[-1]),
-        _of_all(ways, lambda way: way.laws[-2]),
+        _of_all(ways, lambda way: way.sines),
+        _of_all(ways, lambda way: way.laws),
         torch.stack([-one.log_hits[-1, -1] / LOG_TIMES[-1] for one in far]),
         torch.stack([one.amin() for one in hits]).unflatten(0, (2, -1)),
         descended(cases.joint, STEPS),
@@ -152,8 +154,8 @@ def _start(one: Selected) -> Tensor:
 
 
 def _of_all(ways: list[list[Way]], number: Callable[[Way], Tensor]) -> Tensor:
-    """A number of every way, (4, N)."""
-    return torch.stack([torch.stack([number(way) for way in kind]) for kind in ways])
+    """Numbers of every way at its stops, (4, K, N)."""
+    return torch.stack([torch.stack([number(way) for way in kind], 1) for kind in ways])
 
 
 @claim(
@@ -181,8 +183,8 @@ def attention_token_svm(measured: Selections) -> Evidence:
     """
     checks = (
         *_paces(measured.pace, measured.joint_pace[:, measured.below]),
-        *_directions(measured.sines),
-        _law(measured.laws),
+        *_directions(measured.sines[:, -1]),
+        _law(measured.laws[:, LAW]),
         _exponent(measured.exponents),
         *_outcomes(measured.hits, measured.descent),
         _certificate(measured.certified),

@@ -11,24 +11,24 @@ from ibcore.claim import Setting, claim
 from ibcore.dynamics.trajectory import early_ends
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.oracles.multiclass import multiclass_max_margin
-from ibcore.oracles.next_token import NextTokenLimit, next_token_limit
+from ibcore.oracles.next_token import NextTokenLimit
 from ibcore.pages.classification.logistic_regression.runs import (
     LEAST_RATE,
     LOG_10,
     OWN_RATE,
 )
-from ibcore.pages.since.attention_and_language.decoding import Training
+from ibcore.pages.since.attention_and_language.decoding import Training, limit_of
 from ibcore.problems.next_tokens import (
     NextTokens,
     conflicting,
     counted,
     drawn_next_tokens,
 )
-from ibcore.validation import InvalidInput
+from ibcore.validation import InvalidInput, real_tensor
 
 VOCABULARY, FEATURES, SUPPORTS = 6, 5, (1, 2, 3, 2)
 FACTOR, SHIFT = 1.5, 2.0
-POWERS = (4, 5, 6, 8)
+POWERS = (2, 3, 4, 5, 6, 7, 8)
 LOG_TIMES = tuple(power * LOG_10 for power in POWERS)
 LATE = (1e3, 1e4, 1e5)
 _COMPATIBLE = 1e-12  # divergence at which log odds count as realized
@@ -48,9 +48,7 @@ class Text:
     def of(cls, data: NextTokens, start: Tensor) -> Text:
         """With both limits."""
         against = conflicting(data, FACTOR, SHIFT)
-        return cls(
-            data, next_token_limit(data), start, against, next_token_limit(against)
-        )
+        return cls(data, limit_of(data), start, against, limit_of(against))
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Decoders:
 
     certified: (N, 3), gap and violation of the margin program, and the gradient at the
     finite part.
-    bounds: (K, N), the excess CE - H over its bound at t = 1e4 to 1e8.
+    bounds: (K, N), the excess CE - H over its bound at t = 1e2 to 1e8.
     laws: (K, N), t (CE - H) / |W_mm|^2 there.
     odds: (K, N), largest error of the log odds of two tokens that follow.
     drifts: (K, N), t |W_F - W*| / |c|.
@@ -110,13 +108,16 @@ def _drawn(generator: torch.Generator) -> Text | None:
 
 def own_texts(setting: Setting, X: object, y: object, *, texts: int) -> Texts:
     """`texts` random starts on a reader's contexts X (n, d), equal rows for equal
-    contexts, and next tokens y (n,), whole numbers from 0 on.
+    contexts, and next tokens y (n,), whole numbers from 0 on. Contexts are scaled to mean
+    square 1.
 
     Raises `InvalidInput` for malformed data, log odds that contradict each other, no
     context that two tokens follow, and data that settle too slowly; `NotSeparable`
     where no decoder has the margins.
     """
-    data = counted(X, y)
+    inputs = real_tensor("X", X, ndim=2).double()
+    size = inputs.square().mean().sqrt()
+    data = counted(inputs / size if size > 0 else inputs, y)
     text = Text.of(data, torch.zeros(data.size, dtype=torch.float64))
     if text.limit.divergence > _COMPATIBLE:
         raise InvalidInput(
@@ -203,7 +204,7 @@ def next_token_margin(measured: Decoders) -> Evidence:
     """Both parts of the decoder, the loss, and data that contradict themselves."""
     checks = (
         _bound(measured.bounds),
-        *_inside(measured.odds[-1], measured.drifts[2]),
+        *_inside(measured.odds[-1], measured.drifts[POWERS.index(6)]),
         *_laws(measured.laws[-1], measured.late_laws[-1]),
         _direction(measured.sines[-1]),
         _one_hot_apart(measured.one_hot),
@@ -236,11 +237,11 @@ def next_token_margin(measured: Decoders) -> Evidence:
 def _bound(bounds: Tensor) -> Check:
     """Excess of the cross entropy over its bound, (K, N)."""
     return Check.each(
-        "excess of the cross entropy over its bound, t = 1e4 to 1e8",
+        "excess of the cross entropy over its bound, t = 1e2 to 1e8",
         bounds.amax(0),
         at_most=1,
         tag="proved",
-        math="excess of the cross entropy over its bound, $t$ from $10^4$ to $10^8$",
+        math="excess of the cross entropy over its bound, $t$ from $10^2$ to $10^8$",
         reason=r"proved on the page: a multiple of $\log^2 t/t$; both parts of the "
         "decoder follow",
     )
@@ -333,12 +334,12 @@ def _contradiction(bounds: Tensor, sines: Tensor) -> tuple[Check, ...]:
     """Of data that contradict themselves, (K, N) and (N,)."""
     return (
         Check.each(
-            "contradicting data: CE less its infimum over the bound, t = 1e4 to 1e8",
+            "contradicting data: CE less its infimum over the bound, t = 1e2 to 1e8",
             bounds.amax(0),
             at_most=1,
             tag="proved",
             math="contradicting data: CE less its infimum over the bound, $t$ from "
-            "$10^4$ to $10^8$",
+            "$10^2$ to $10^8$",
             reason="the same proof, with the infimum, which Newton's method finds, in "
             "place of the entropy",
         ),
