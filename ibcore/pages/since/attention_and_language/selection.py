@@ -42,8 +42,8 @@ class Layer:
         return np.asarray(logits - np.log(np.exp(logits).sum(-1, keepdims=True)))
 
     def _pairs(self, log_a: Array) -> tuple[Array, Array, float]:
-        """Signed weights (n, M) of the M pairs in -grad L, the slopes of the losses
-        (n,), and the logarithm of the weights' unit.
+        """Signed weights (n, M) of the M pairs in -grad L, the slopes of the
+        losses (n,), and the logarithm of the weights' unit.
         """
         log_slopes = -np.logaddexp(0, (np.exp(log_a) * self.scores).sum(1))
         logs = log_a[:, self.first] + log_a[:, self.second] + self.log_ahead

@@ -255,7 +255,7 @@ def _directions(sines: Tensor) -> tuple[Check, ...]:
     )
     kinds = (
         ("one input, from a wrong token: angle to its solution", "proved", 1e-4),
-        ("four inputs, from p = 0: angle to the solution of all", "observed", 1e-4),
+        ("four inputs, from zero: angle to the solution of all", "observed", 1e-4),
         (
             f"a wrong token with gap {FAR}: angle to the others' solution",
             "proved",
@@ -274,7 +274,7 @@ def _directions(sines: Tensor) -> tuple[Check, ...]:
             at_most=bar,
             growth=0.25,
             tag=tag,
-            math=name.replace("p = 0", "$p = 0$") + r", $\sin$ at $\log t = 10^5$",
+            math=name + r", $\sin$ at $\log t = 10^5$",
             reason=settled if bar == 1e-4 else escaped,
         )
         for row, (name, tag, bar) in zip(sines, kinds, strict=True)
@@ -316,7 +316,7 @@ def _outcomes(hits: Tensor, descent: Tensor) -> tuple[Check, ...]:
     """The least attention to a best token, joint and near, (2, N); the share of the
     largest margin after normalized steps, (N,).
     """
-    names = ("four inputs, from p = 0", f"a wrong token with gap {NEAR}")
+    names = ("four inputs, from zero", f"a wrong token with gap {NEAR}")
     return (
         *(
             Check.share(
@@ -325,8 +325,7 @@ def _outcomes(hits: Tensor, descent: Tensor) -> tuple[Check, ...]:
                 at_least=0.99,
                 least=0.9,
                 tag="observed",
-                math=name.replace("p = 0", "$p = 0$")
-                + ": every best token has attention above $0.99$ at the end",
+                math=f"{name}: every best token has attention above $0.99$ at the end",
                 reason="seen on 40 problems of 40; in between other inputs could lose "
                 "their token",
             )

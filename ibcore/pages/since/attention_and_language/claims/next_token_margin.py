@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,6 +50,12 @@ class Text:
         """With both limits."""
         against = conflicting(data, FACTOR, SHIFT)
         return cls(data, limit_of(data), start, against, limit_of(against))
+
+    @property
+    def slowest(self) -> float:
+        """The smaller rate at which the remainders of the two settle."""
+        rates = [one.program.rate for one in (self.limit, self.against_limit)]
+        return float(np.min(rates))
 
 
 @dataclass(frozen=True)
@@ -102,8 +109,7 @@ def _drawn(generator: torch.Generator) -> Text | None:
     data = drawn_next_tokens(VOCABULARY, FEATURES, SUPPORTS, generator)
     start = torch.randn(data.size, generator=generator, dtype=torch.float64)
     text = Text.of(data, start)
-    rates = (text.limit.program.rate, text.against_limit.program.rate)
-    return text if min(rates) >= LEAST_RATE else None
+    return text if text.slowest >= LEAST_RATE else None
 
 
 def own_texts(setting: Setting, X: object, y: object, *, texts: int) -> Texts:
@@ -125,8 +131,8 @@ def own_texts(setting: Setting, X: object, y: object, *, texts: int) -> Texts:
             f"{text.limit.divergence:.2g} above the entropy. Take more dimensions than "
             "there are contexts."
         )
-    rate = min(text.limit.program.rate, text.against_limit.program.rate)
-    if rate < OWN_RATE:
+    rate = text.slowest
+    if not rate >= OWN_RATE:
         raise InvalidInput(
             f"the flow on these data settles like t^-{rate:.2g}, too slowly for the "
             f"times of the claim, which needs t^-{OWN_RATE:g} or faster."
