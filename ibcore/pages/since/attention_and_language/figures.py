@@ -39,7 +39,7 @@ def plot_query(ax: Axes, path: Array, alone: Array, both: Array) -> None:
         ylabel="$p_2$",
         title="Query $p$",
     )
-    ax.legend(loc="upper left", fontsize=8.5)
+    ax.legend(loc="upper left", fontsize=8.5, frameon=False)
 
 
 def plot_attention(ax: Axes, attention: Array) -> None:
@@ -85,7 +85,7 @@ def plot_outcomes(ax: Axes, gaps: Array, hits: Array, depths: Sequence[float]) -
         ylabel="attention to the best token",
         ylim=(-0.05, 1.05),
     )
-    ax.legend()
+    ax.legend(frameon=False)
 
 
 def plot_selection_angles(ax: Axes, log_times: Array, sines: Array) -> None:
@@ -118,7 +118,7 @@ def plot_selection_angles(ax: Axes, log_times: Array, sines: Array) -> None:
         xlabel=r"$\log t$",
         ylabel=r"$\sin\angle$ to the prediction",
     )
-    ax.legend(fontsize=8.5)
+    ax.legend(fontsize=8.5, frameon=False)
 
 
 def plot_two_parts(
@@ -157,7 +157,7 @@ def plot_two_parts(
         xlabel=r"$\log_{10} t$",
         title="Largest error of the log odds",
     )
-    left.legend(fontsize=8.5)
+    left.legend(fontsize=8.5, frameon=False)
     right.plot(late_times, sines, color=PALETTE["orange"], linestyle="-", linewidth=1)
     right.set(
         xscale="log",
