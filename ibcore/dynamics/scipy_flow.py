@@ -59,6 +59,9 @@ _METHODS = ("LSODA", "BDF", "Radau")
 _REST = 100  # steps between two looks at whether the loss has a least value and the run has come to it
 _LANDING = 1e-10  # relative distance at which a stop counts as met
 _CLOSE = 1e-6  # losses whose logarithms differ by less are not told apart at rest
+_TOO_LARGE = (
+    f"{NOT_FINITE}: its parameters or margins pass e^690, near the largest double"
+)
 _RISE = 100  # rises of log L below this many tolerances are errors of the integrator, not of the method
 
 
@@ -85,9 +88,12 @@ def scipy_flow(
     the relative and absolute local error of every coordinate of the state. `degree` is
     the k with which the model is homogeneous, m(c theta) = c^k m(theta); it selects the
     coordinates (theta/rho, log rho), without which only linear models can be followed
-    far. `max_steps` and `max_seconds` hold for each run, which ends for itself, with a
-    status in the words of `ibcore.dynamics.trajectory`. A loss whose log-slopes depend
-    on several margins has to provide `log_slope_jacobian`, (n,) to (n, n).
+    far, and reaches up to rho^k = e^690. Linear models on an exponential tail go
+    without: at degree 1 a margin is known to the tolerance times its size, too little
+    below about log L = -1e6. `max_steps` and `max_seconds` hold for each run, which
+    ends for itself, with a status in the words of `ibcore.dynamics.trajectory`. A loss
+    whose log-slopes depend on several margins has to provide `log_slope_jacobian`, (n,)
+    to (n, n).
     Rejected steps are not reported by SciPy: `Trajectory.rejected` is 0.
 
     Raises `InvalidInput` for stops out of order, a last stop that every start has
@@ -249,6 +255,8 @@ class _Run:
 
     def _accept(self, solver: Any) -> str:
         """Record the stops within the last step, or say that the loss rose in it."""
+        if not self.chart.representable(solver.y):
+            return _TOO_LARGE
         level, self.level = self.level, self._log_loss(solver.y)
         self.theta = self.chart.theta(solver.y)
         if self.level > level + _RISE * self.tolerance * (1 + abs(level)):
