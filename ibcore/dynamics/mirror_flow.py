@@ -34,7 +34,7 @@ from ibcore.dynamics.mirror_stages import (
     unmirror,
 )
 from ibcore.dynamics.protocols import Model, TailLoss, starting_point
-from ibcore.dynamics.recorder import Recorder, Stops
+from ibcore.dynamics.recorder import Ends, Recorder, Stops
 from ibcore.dynamics.trajectory import (
     NOT_FINITE,
     REACHED,
@@ -182,26 +182,26 @@ class _Run:
                 limit = wall_limit(max_seconds)
                 break
             self._step()
-        status = tuple(self._status(member, limit) for member in range(len(self.steps)))
         return MirrorPath(
             **self.recorder.kept,
-            status=status,
+            status=self._status(limit),
             steps=self.steps,
             rejected=self.rejected,
             evaluations=self.evaluations,
             drift={},
         )
 
-    def _status(self, member: int, limit: str) -> str:
-        if not bool(self.active[member]):
-            return REACHED
-        if not bool(self.field[member].isfinite().all()):
-            return NOT_FINITE
-        if not bool(self.field[member].any()):
-            return stationary(float(self._log_loss()[member]))
-        if float(self.allowed[member, 0]) > _LEAST_GROWTH:
-            return limit
-        return _SINGULAR if bool(self.singular[member]) else UNDERFLOW
+    def _status(self, limit: str) -> tuple[str, ...]:
+        """Why each member ended; `limit` says it of those that could go on."""
+        ends, levels = Ends(self.log_time), self._log_loss()
+        ends.end(~self.active, REACHED)
+        ends.end(~self.field.isfinite().all(-1), NOT_FINITE)
+        still = ~self.field.any(-1)
+        ends.end_each(still, lambda member: stationary(float(levels[member])))
+        ends.end(self.allowed[:, 0] > _LEAST_GROWTH, limit)
+        ends.end(self.singular, _SINGULAR)
+        ends.end(ends.active, UNDERFLOW)
+        return ends.status
 
     def _length(self) -> tuple[Tensor, Tensor]:
         """The step in s (B, 1) and the factor by which it lets theta grow, shortened to
