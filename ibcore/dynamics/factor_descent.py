@@ -94,7 +94,8 @@ def descend_factors(
     time = weights.new_zeros(weights.shape[1])
     like = {"products": weights[0], "times": time}
     recorder = Recorder(weights.new_tensor(stops), like)
-    everyone, ahead = torch.arange(len(time), device=time.device), list(stops)
+    everyone = torch.arange(len(time), device=time.device)
+    ahead = list(stops)
     for step in range(positive_integer("the last stop", stops[-1])):
         below = partial_products(weights)
         slope = gradient(below[-1])
@@ -103,8 +104,8 @@ def descend_factors(
         weights -= eta[:, None, None] * pulled_back(weights, below, slope)
         time = time + eta
         if step + 1 == ahead[0]:
-            seen = {"products": partial_products(weights)[-1], "times": time}
-            recorder.keep_rows(everyone, seen)
+            product = partial_products(weights)[-1]
+            recorder.keep_rows(everyone, {"products": product, "times": time})
             del ahead[0]
     if not bool(torch.isfinite(weights).flatten(2).all(-1).all(0).any()):
         raise InvalidInput(

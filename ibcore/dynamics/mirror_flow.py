@@ -28,10 +28,8 @@ from ibcore.dynamics.mirror_stages import (
     apply,
     dual_stage,
     largest,
-    mirror,
     primal_stage,
     pull,
-    unmirror,
 )
 from ibcore.dynamics.protocols import Model, TailLoss, starting_point
 from ibcore.dynamics.recorder import Ends, Recorder, Stops
@@ -45,6 +43,7 @@ from ibcore.dynamics.trajectory import (
     step_limit,
     wall_limit,
 )
+from ibcore.potentials import power_mirror, power_unmirror
 from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
@@ -154,7 +153,7 @@ class _Run:
         weights = torch.softmax(loss.log_slope(model.outputs(theta)), -1)
         self.field = pull(model.jacobian(theta), weights)
         self.state = MirrorState(
-            theta, mirror(theta, p), torch.log(weights), torch.zeros_like(weights)
+            theta, power_mirror(theta, p), torch.log(weights), torch.zeros_like(weights)
         )
         self.log_slope = _log_mean_slope(model, loss, theta)
         self.log_time = theta.new_full((count,), -math.inf)
@@ -212,7 +211,10 @@ class _Run:
             ahead > 0, torch.minimum(ahead, self.allowed), self.allowed
         )
         first = _START / largest(
-            apply(self.model.jacobian(self.state.theta), unmirror(self.field, self.p))
+            apply(
+                self.model.jacobian(self.state.theta),
+                power_unmirror(self.field, self.p),
+            )
         )
         size, slope = (
             torch.linalg.vector_norm(v, dim=-1, keepdim=True)
@@ -226,7 +228,9 @@ class _Run:
         h, factor = self._length()
         old = self.state
         start = torch.where(
-            old.z == 0, unmirror(h * _GAMMA * self.field, self.p), old.theta * factor
+            old.z == 0,
+            power_unmirror(h * _GAMMA * self.field, self.p),
+            old.theta * factor,
         )
         first = self.stage(
             self.model, self.loss, self.p, old.z, _GAMMA * h, old._replace(theta=start)
