@@ -199,8 +199,8 @@ class Batch:
         if self.stops.by_time:
             self.ends.end(members, REACHED)
         else:
-            levels = self.point.log_loss
-            self.ends.end_each(members, lambda i: stationary(float(levels[i])))
+            levels = self.point.log_loss.tolist()
+            self.ends.end_each(members, lambda i: stationary(levels[i]))
         while self.stops.by_time and bool((members & self.recorder.pending).any()):
             at_stop = {**self._values(), "log_time": self.recorder.target}
             self.recorder.keep(members, at_stop)

@@ -33,6 +33,7 @@ from ibcore.dynamics.mirror_stages import (
 )
 from ibcore.dynamics.protocols import Model, TailLoss, starting_point
 from ibcore.dynamics.recorder import Ends, Recorder, Stops
+from ibcore.dynamics.scaled_field import log_mean
 from ibcore.dynamics.trajectory import (
     NOT_FINITE,
     REACHED,
@@ -73,8 +74,7 @@ class MirrorPath(Trajectory):
 
 
 def _log_mean_slope(model: Model, loss: TailLoss, theta: Tensor) -> Tensor:
-    slopes = loss.log_slope(model.outputs(theta))
-    return torch.logsumexp(slopes, -1) - math.log(slopes.shape[-1])
+    return log_mean(loss.log_slope(model.outputs(theta)))
 
 
 @threads()
@@ -192,11 +192,11 @@ class _Run:
 
     def _status(self, limit: str) -> tuple[str, ...]:
         """Why each member ended; `limit` says it of those that could go on."""
-        ends, levels = Ends(self.log_time), self._log_loss()
+        ends, levels = Ends(self.log_time), self._log_loss().tolist()
         ends.end(~self.active, REACHED)
         ends.end(~self.field.isfinite().all(-1), NOT_FINITE)
         still = ~self.field.any(-1)
-        ends.end_each(still, lambda member: stationary(float(levels[member])))
+        ends.end_each(still, lambda member: stationary(levels[member]))
         ends.end(self.allowed[:, 0] > _LEAST_GROWTH, limit)
         ends.end(self.singular, _SINGULAR)
         ends.end(ends.active, UNDERFLOW)
@@ -285,8 +285,7 @@ class _Run:
         )
 
     def _log_loss(self) -> Tensor:
-        values = self.loss.log_value(self.model.outputs(self.state.theta))
-        return torch.logsumexp(values, -1) - math.log(values.shape[-1])
+        return log_mean(self.loss.log_value(self.model.outputs(self.state.theta)))
 
     def _values(self) -> dict[str, Tensor]:
         """What is kept of every member at a stop."""

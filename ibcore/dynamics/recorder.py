@@ -144,8 +144,11 @@ class Ends:
 
     def end_each(self, members: Tensor, status: Callable[[int], str]) -> None:
         """The same, with a `status` for each."""
-        for member in (members & self.active).nonzero()[:, 0].tolist():
-            self.end_rows(torch.tensor([member]), status(member))
+        rows = (members & self.active).nonzero()[:, 0]
+        first = len(self._words)
+        self._words += [status(member) for member in rows.tolist()]
+        self._which[rows] = torch.arange(first, len(self._words)).to(rows)
+        self.active[rows] = False
 
     def say(self, members: Tensor, status: str) -> None:
         """End `members` (B,) or, where they have ended, say it in other words."""
