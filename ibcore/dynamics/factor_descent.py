@@ -105,7 +105,8 @@ def descend_factors(
         time = time + eta
         if step + 1 == ahead[0]:
             product = partial_products(weights)[-1]
-            recorder.keep_rows(everyone, {"products": product, "times": time})
+            seen = {"products": product, "times": time}
+            recorder.keep_rows(everyone, seen)
             del ahead[0]
     if not bool(torch.isfinite(weights).flatten(2).all(-1).all(0).any()):
         raise InvalidInput(
