@@ -19,6 +19,7 @@ BOTTOM = {
     "claim",
     "batch",
     "linear_algebra",
+    "potentials",
 }
 JOINS = {"pages"}
 LOWER = {

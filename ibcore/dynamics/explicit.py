@@ -5,7 +5,6 @@ batch of members.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,7 @@ from ibcore.dynamics.batches import Rows
 from ibcore.dynamics.directions import Direction, Gradient, State
 from ibcore.dynamics.members import joined, rows, select, where
 from ibcore.dynamics.paces import Pace
+from ibcore.dynamics.recorder import Ends, Recorder
 from ibcore.dynamics.step_stops import StepStops
 from ibcore.dynamics.trajectory import (
     CONVERGED,
@@ -139,7 +139,7 @@ def descend(
             break
         if loop.step == stops.limit:
             loop.halt(step_limit(stops.limit))
-        elif loop.seconds > max_seconds:
+        elif loop.recorder.seconds > max_seconds:
             loop.halt(wall_limit(max_seconds))
         else:
             loop.advance(draw(loop.point, loop.members))
@@ -200,34 +200,25 @@ class _Loop:
         looks: _Looks,
     ) -> None:
         theta = point.theta
-        batch, count = len(theta), len(stops.values)
-        self.point, self.pace, self.direction, self.stops = (
-            point,
-            pace,
-            direction,
-            stops,
-        )
-        self.looks, self.began, self.step, self.stop = looks, time.perf_counter(), 0, 0
-        self.members, self.running = torch.arange(batch, device=theta.device), True
+        self.point, self.pace, self.direction = point, pace, direction
+        self.stops, self.looks, self.step, self.stop = stops, looks, 0, 0
+        self.members, self.running = torch.arange(len(theta)).to(theta.device), True
         self.pace_state, self.memory = pace.begin(point), direction.begin(theta)
-        self.log_time = theta.new_full((batch,), -torch.inf)
+        self.log_time = theta.new_full(theta.shape[:1], -torch.inf)
         self.pending: list[Tensor] = []
-        self.next = torch.zeros_like(self.members)
         self.rejected = torch.zeros_like(self.members)
-        self.words: list[str] = []
-        self.why = torch.full_like(self.members, -1)
-        self.ends = (torch.zeros_like(self.members), torch.zeros_like(self.members))
+        names = "log_loss", "log_time", "work"
+        like = {"theta": theta, **dict.fromkeys(names, self.log_time)}
+        values = theta.new_tensor(stops.values)
+        self.recorder = Recorder(-values if stops.levels else values, like)
+        self.ends = Ends(theta)
+        self.steps = torch.zeros_like(self.members)
+        self.refused = torch.zeros_like(self.members)
         self.places = rows(self.memory)
         self.memories: list[tuple[State, State]] = []
-        self.last, self.last_loss = theta.clone(), theta.new_full((batch,), torch.nan)
-        self.theta = theta.new_full((count, *theta.shape), torch.nan)
-        self.numbers = theta.new_full((4, count, batch), torch.nan)
-        self.watched: dict[str, Tensor] = {}
-        self.levels = theta.new_tensor([*stops.values, -torch.inf])
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.began
+        self.last = theta.clone()
+        self.last_loss = torch.full_like(self.log_time, torch.nan)
+        self._aim()
 
     def _settle_clock(self) -> None:
         """Add the steps since the last time to log t."""
@@ -242,35 +233,37 @@ class _Loop:
         """
         if not self.running or not self.stops.values:
             return
-        if not self.stops.levels:
-            if self.step == self.stops.values[self.stop]:
-                self._keep(torch.arange(len(self.members), device=self.members.device))
-                self.stop += 1
-            return
-        met = self.point.log_loss <= self.levels[self.next]
-        while bool(met.any()):
-            self._keep(met.nonzero()[:, 0])
-            met = self.point.log_loss <= self.levels[self.next]
+        if self.stops.levels:
+            while bool((met := self.point.log_loss <= self.level).any()):
+                self._keep(met.nonzero()[:, 0])
+                self._aim()
+        elif self.step == self.stops.values[self.stop]:
+            self._keep(torch.arange(len(self.members), device=self.members.device))
+            self.stop += 1
+
+    def _aim(self) -> None:
+        """Look up the next level of every member that runs, (A,), NaN where none is."""
+        if self.stops.levels:
+            recorder = self.recorder
+            level = torch.where(recorder.pending, -recorder.target, torch.nan)
+            self.level = level[self.members]
 
     def _keep(self, which: Tensor) -> None:
         self._settle_clock()
-        stop, members = self.next[which], self.members[which]
+        members, memory = self.members[which], ()
         point = (
             self.point if len(which) == len(self.members) else self.point.select(which)
         )
-        self.theta[stop, members] = point.theta
-        spent = torch.full_like(point.log_loss, self.step), self.seconds
-        for row, value in enumerate((point.log_loss, self.log_time[which], *spent)):
-            self.numbers[row, stop, members] = value
-        memory = (
-            self.direction.select(self.memory, which)[1] if self.looks.recall else ()
-        )
-        for name, value in self.looks(point, members, memory).items():
-            if name not in self.watched:
-                shape = (*self.theta.shape[:2], *value.shape[1:])
-                self.watched[name] = value.new_full(shape, torch.nan)
-            self.watched[name][stop, members] = value
-        self.next[which] += 1
+        if self.looks.recall:
+            memory = self.direction.select(self.memory, which)[1]
+        values = {
+            "theta": point.theta,
+            "log_loss": point.log_loss,
+            "log_time": self.log_time[which],
+            "work": float(self.step),
+        }
+        seen = self.looks(point, members, memory)
+        self.recorder.keep_rows(members, values, seen)
 
     def drop(self) -> None:
         """End members that are not finite, and those whose loss is not where a pace
@@ -283,10 +276,10 @@ class _Loop:
 
     def end(self, until: Callable[[Any], Tensor] | None) -> None:
         """End members at their last stop and at their event."""
-        count = len(self.stops.values)
-        if self.running and count and (self.stops.levels or self.stop == count):
-            word = PASSED if self.stops.levels and self.step == 0 else REACHED
-            self._freeze(self.next == count, word)
+        if self.stops.levels and self.running:
+            self._freeze(self.level.isnan(), PASSED if self.step == 0 else REACHED)
+        elif self.running and 0 < self.stop == len(self.stops.values):
+            self.halt(REACHED)
         if until is not None and self.running:
             self._freeze(until(self.point), CONVERGED)
 
@@ -299,12 +292,11 @@ class _Loop:
             return
         self._settle_clock()
         gone, kept = self.members[ended], (~ended).nonzero()[:, 0]
-        self.words.append(word)
-        self.why[gone] = len(self.words) - 1
+        self.ends.end_rows(gone, word)
         self.last[gone] = self.point.theta[ended]
         self.last_loss[gone] = self.point.log_loss[ended]
-        refused = self.rejected[ended]
-        self.ends[0][gone], self.ends[1][gone] = self.step - refused, refused
+        self.refused[gone] = self.rejected[ended]
+        self.steps[gone] = self.step - self.rejected[ended]
         left = ended.nonzero()[:, 0]
         memory, places = (
             self.direction.select(part, left)[1] for part in (self.memory, self.places)
@@ -317,9 +309,10 @@ class _Loop:
         _, self.places = self.direction.select(self.places, kept)
         self.direction, self.memory = self.direction.select(self.memory, kept)
         self.pace_state = select(self.pace_state, kept)
-        self.members, self.log_time, self.rejected, self.next = select(
-            (self.members, self.log_time, self.rejected, self.next), kept
+        self.members, self.log_time, self.rejected = select(
+            (self.members, self.log_time, self.rejected), kept
         )
+        self._aim()
 
     def advance(self, slope: tuple[Tensor, Tensor]) -> None:
         """One step, kept or not, of all that run."""
@@ -348,19 +341,14 @@ class _Loop:
         self.rejected += ~good
 
     def run(self) -> Run:
-        steps, rejected = self.ends
-        log_loss, log_time, work, seconds = self.numbers
         return Run(
-            self.theta,
-            log_loss,
-            log_time,
-            tuple(self.words[k] for k in self.why.tolist()),
-            steps,
-            rejected,
-            steps + rejected,
-            work,
-            seconds,
-            watched=self.watched,
+            **self.recorder.kept,
+            status=self.ends.status,
+            steps=self.steps,
+            rejected=self.refused,
+            evaluations=self.steps + self.refused,
+            drift={},
+            watched=self.recorder.seen,
             last=self.last,
             last_log_loss=self.last_loss,
             memory=joined(*zip(*self.memories, strict=True)),

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ibcore.dynamics.recorder import Recorder
 from ibcore.dynamics.trajectory import NOT_FINITE, REACHED
 from ibcore.threads import threads
 from ibcore.validation import (
@@ -90,9 +91,11 @@ def descend_factors(
     if positive_number("safety", safety) > 1:
         raise InvalidInput(f"safety is {safety!r}, expected at most 1.")
     smoothness = _Smoothness(gradient, weights)
-    kept: list[Tensor] = []
-    times: list[Tensor] = []
     time = weights.new_zeros(weights.shape[1])
+    like = {"products": weights[0], "times": time}
+    recorder = Recorder(weights.new_tensor(stops), like)
+    everyone = torch.arange(len(time), device=time.device)
+    ahead = list(stops)
     for step in range(positive_integer("the last stop", stops[-1])):
         below = partial_products(weights)
         slope = gradient(below[-1])
@@ -100,19 +103,17 @@ def descend_factors(
             eta = safety / smoothness.estimate(weights, below, slope)
         weights -= eta[:, None, None] * pulled_back(weights, below, slope)
         time = time + eta
-        if step + 1 == stops[len(kept)]:
-            kept.append(partial_products(weights)[-1])
-            times.append(time)
+        if step + 1 == ahead[0]:
+            product = partial_products(weights)[-1]
+            seen = {"products": product, "times": time}
+            recorder.keep_rows(everyone, seen)
+            del ahead[0]
     if not bool(torch.isfinite(weights).flatten(2).all(-1).all(0).any()):
         raise InvalidInput(
             f"the descent diverged: take a smaller safety than {safety}."
         )
-    return FactorRun(
-        weights,
-        torch.stack(kept),
-        torch.stack(times),
-        tuple(stops),
-    )
+    kept = recorder.kept
+    return FactorRun(weights, kept["products"], kept["times"], tuple(stops))
 
 
 def partial_products(layers: Tensor) -> list[Tensor]:

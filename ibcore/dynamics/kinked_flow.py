@@ -15,6 +15,10 @@ ends where its step size happens to take it. Kinks of one neuron that are met at
 same time are decided one after the other; equal inputs count as one. Of a z_ij that
 crosses its kink and returns within a step, a cubic through both ends of the step has to
 tell.
+
+What a run keeps is first of all its list of events, as long as it happens to become,
+and steps end on the stops: there is nothing for `ibcore.dynamics.recorder` to do. Why
+it ended is said in the words of all.
 """
 
 from __future__ import annotations

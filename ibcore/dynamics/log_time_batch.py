@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ibcore.dynamics.log_time_phases import EXPLICIT, PROX_LINEAR, ROSENBROCK, Phase
 from ibcore.dynamics.protocols import Model, TailLoss
-from ibcore.dynamics.recorder import Drift, Recorder, Stops
+from ibcore.dynamics.recorder import Drift, Ends, Recorder, Stops
 from ibcore.dynamics.rest import faint, newton, vanished
 from ibcore.dynamics.scaled_field import (
     Point,
@@ -100,6 +100,11 @@ class Batch:
                     self._advance(phase, chosen)
         return self._trajectory()
 
+    @property
+    def active(self) -> Tensor:
+        """Members that still run, (B,)."""
+        return self.ends.active
+
     def _grown_stiff(self) -> Tensor:
         if self.model.linear:
             return self.h * stiffness(self.loss, self.point) >= _STABLE
@@ -113,22 +118,20 @@ class Batch:
         self.log_time = theta.new_full((batch,), -torch.inf)
         self.h = 0.01 / (1e-300 + self.point.field.square().sum(-1))
         self.limit = torch.full_like(self.h, torch.inf)
-        self.active = torch.ones(batch, dtype=torch.bool, device=theta.device)
+        self.ends = Ends(theta, step_limit(self.limits.max_steps))
         self.refused = torch.zeros_like(self.active)  # no growth right after a refusal
         self.held = torch.zeros_like(self.h)  # steps that only log t refused
-        self.status = [step_limit(self.limits.max_steps)] * batch
         self.steps, self.rejected, self.evaluations = (
             torch.zeros(batch, dtype=torch.long, device=theta.device) for _ in range(3)
         )
         self.recorder = Recorder(self.stops.values, self._values())
-        self._end(~torch.isfinite(self.point.field).all(-1), NOT_FINITE)
+        self.ends.end(~torch.isfinite(self.point.field).all(-1), NOT_FINITE)
         passed = self._passed()
         self._keep(self.active, EXPLICIT)
-        for i in torch.nonzero(passed)[:, 0].tolist():
-            self.status[i] = PASSED
+        self.ends.say(passed, PASSED)
         self._rest(self.active & vanished(self.point))
         squared = self.point.field.square().sum(-1)
-        self._end((squared == 0) | ~squared.isfinite(), _OUT_OF_RANGE)
+        self.ends.end((squared == 0) | ~squared.isfinite(), _OUT_OF_RANGE)
 
     def _values(self) -> dict[str, Tensor]:
         """What is kept of every member at a stop."""
@@ -151,11 +154,6 @@ class Batch:
             raise InvalidInput(passed_message(-float(last), -float(here.min())))
         return passed
 
-    def _end(self, members: Tensor, status: str) -> None:
-        for i in torch.nonzero(members & self.active)[:, 0].tolist():
-            self.status[i] = status
-        self.active &= ~members
-
     def _within_limits(self) -> bool:
         late = self.recorder.seconds > self.limits.max_seconds
         spent = self.steps + self.rejected >= self.limits.max_steps
@@ -171,11 +169,12 @@ class Batch:
         limits = self.limits
         word = wall_limit(limits.max_seconds) if late else step_limit(limits.max_steps)
         if self.model.linear:
-            self._end(members & (2 * self.held > self.rejected), f"{word}; {_OTHER}")
+            slowed = members & (2 * self.held > self.rejected)
+            self.ends.end(slowed, f"{word}; {_OTHER}")
         else:
             resting = stationary_to(limits.tolerance, word)
-            self._end(members & faint(self.point, limits.tolerance), resting)
-        self._end(members, word)
+            self.ends.end(members & faint(self.point, limits.tolerance), resting)
+        self.ends.end(members, word)
 
     def _come_to_rest(self) -> None:
         """End members whose gradient vanished, and linear ones that no step brings
@@ -197,10 +196,11 @@ class Batch:
 
     def _rest(self, members: Tensor) -> None:
         """Their state stays as it is: later times have it, lower losses do not come."""
-        self.active &= ~members
-        for i in torch.nonzero(members)[:, 0].tolist():
-            level = float(self.point.log_loss[i])
-            self.status[i] = REACHED if self.stops.by_time else stationary(level)
+        if self.stops.by_time:
+            self.ends.end(members, REACHED)
+        else:
+            levels = self.point.log_loss.tolist()
+            self.ends.end_each(members, lambda i: stationary(levels[i]))
         while self.stops.by_time and bool((members & self.recorder.pending).any()):
             at_stop = {**self._values(), "log_time": self.recorder.target}
             self.recorder.keep(members, at_stop)
@@ -324,9 +324,7 @@ class Batch:
             ),
             self._values(),
         )
-        for i in torch.nonzero(done)[:, 0].tolist():
-            self.status[i] = REACHED
-        self.active &= ~done
+        self.ends.end(done, REACHED)
         target = self.recorder.target
         distance = here * torch.log(target / here) if phase.coarse else target - here
         ahead = distance / self._speed()
@@ -352,12 +350,12 @@ class Batch:
     def _retire_stuck(self, h: Tensor, refused: Tensor) -> None:
         moved = h * self.point.field.square().sum(-1).sqrt()
         size = 1 + self.point.theta.square().sum(-1).sqrt()
-        self._end(refused & ~(moved >= torch.finfo(h.dtype).eps * size), UNDERFLOW)
+        self.ends.end(refused & ~(moved >= torch.finfo(h.dtype).eps * size), UNDERFLOW)
 
     def _trajectory(self) -> Trajectory:
         return Trajectory(
             **self.recorder.kept,
-            status=tuple(self.status),
+            status=self.ends.status,
             steps=self.steps,
             rejected=self.rejected,
             evaluations=self.evaluations,

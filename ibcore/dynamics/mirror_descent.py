@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -27,75 +27,8 @@ from ibcore.dynamics.explicit import Run, descend
 from ibcore.dynamics.members import select
 from ibcore.dynamics.objective import FunctionObjective, FunctionPoint
 from ibcore.dynamics.paces import Bounded, ResidualsAgree
+from ibcore.potentials import Potential
 from ibcore.validation import InvalidInput, positive_number, real_tensor
-
-_CLIP = 100.0  # of exponents, in steps that are refused anyway
-
-
-class Mirror(Protocol):
-    """grad psi of a separable potential, its inverse and psi'', entry by entry on
-    tensors.
-    """
-
-    def mirror(self, w: Tensor) -> Tensor: ...
-    def unmirror(self, z: Tensor) -> Tensor: ...
-    def curvature(self, w: Tensor) -> Tensor: ...
-
-
-@dataclass(frozen=True)
-class PowerMirror:
-    """Of psi(w) = |w|_p^p / p, p > 1."""
-
-    p: float
-
-    def __post_init__(self) -> None:
-        if positive_number("p", self.p) <= 1:
-            raise InvalidInput(
-                f"p is {self.p!r}, expected a number above 1: otherwise psi is not "
-                "strictly convex."
-            )
-
-    def mirror(self, w: Tensor) -> Tensor:
-        return w.sign() * w.abs() ** (self.p - 1)
-
-    def unmirror(self, z: Tensor) -> Tensor:
-        return z.sign() * z.abs() ** (1 / (self.p - 1))
-
-    def curvature(self, w: Tensor) -> Tensor:
-        return (self.p - 1) * w.abs() ** (self.p - 2)
-
-
-@dataclass(frozen=True)
-class HypentropyMirror:
-    """Of psi(w) = sum_i w_i asinh(w_i / beta) - sqrt(w_i^2 + beta^2), beta > 0."""
-
-    beta: float
-
-    def __post_init__(self) -> None:
-        positive_number("beta", self.beta)
-
-    def mirror(self, w: Tensor) -> Tensor:
-        return torch.asinh(w / self.beta)
-
-    def unmirror(self, z: Tensor) -> Tensor:
-        return self.beta * torch.sinh(z.clamp(-_CLIP, _CLIP))
-
-    def curvature(self, w: Tensor) -> Tensor:
-        return 1 / torch.hypot(w, torch.full_like(w, self.beta))
-
-
-@dataclass(frozen=True)
-class EntropyMirror:
-    """Of psi(w) = sum_i w_i log w_i - w_i on positive w: exponentiated gradient."""
-
-    def mirror(self, w: Tensor) -> Tensor:
-        return torch.log(w)
-
-    def unmirror(self, z: Tensor) -> Tensor:
-        return torch.exp(z.clamp(-_CLIP, _CLIP))
-
-    def curvature(self, w: Tensor) -> Tensor:
-        return 1 / w
 
 
 @dataclass(frozen=True)
@@ -103,12 +36,12 @@ class MirrorStep:
     """Mirror descent: z <- z + step, theta = the inverse of grad psi at z; begins at z
     = grad psi(theta).
 
-    potential: a `Mirror`.      Raises `InvalidInput` for starts outside its domain.
+    potential: a `Potential`.      Raises `InvalidInput` for starts outside its domain.
     The memory is theta and z, and z is exact where theta has the rounding of a sum, as
     a small entry of it that a long step has left behind.
     """
 
-    potential: Mirror
+    potential: Potential
 
     def begin(self, theta: Tensor) -> State:
         return theta, _mirrored(self.potential, theta)
@@ -129,7 +62,7 @@ def mirror_descent(
     X: Tensor,
     y: Tensor,
     start: Tensor,
-    potential: Mirror,
+    potential: Potential,
     *,
     tolerance: float = 1e-14,
     max_steps: int = 50_000,
@@ -138,7 +71,7 @@ def mirror_descent(
     own step sizes.
 
     X: (B, n, d).      y: (B, n), nonzero.      start: w_0 (B, d) in the domain of psi.
-    potential: a `Mirror`. A run ends where |X w - y| <= `tolerance` |y|, and is then
+    potential: a `Potential`. A run ends where |X w - y| <= `tolerance` |y|, and is then
     `converged`. Raises `InvalidInput` for shapes that do not match and starts outside
     the domain.
     """
@@ -163,7 +96,7 @@ def natural_descent(
     X: Tensor,
     y: Tensor,
     start: Tensor,
-    potential: Mirror,
+    potential: Potential,
     *,
     step_size: float,
     tolerance: float = 1e-12,
@@ -207,7 +140,7 @@ def _problems(X: Tensor, y: Tensor, start: Tensor) -> tuple[Tensor, Tensor, Tens
     return inputs, targets.to(inputs), w.to(inputs)
 
 
-def _mirrored(potential: Mirror, w: Tensor) -> Tensor:
+def _mirrored(potential: Potential, w: Tensor) -> Tensor:
     """grad psi at w (B, d)."""
     z = potential.mirror(w)
     if not bool(torch.isfinite(z).all()):

@@ -28,13 +28,12 @@ from ibcore.dynamics.mirror_stages import (
     apply,
     dual_stage,
     largest,
-    mirror,
     primal_stage,
     pull,
-    unmirror,
 )
 from ibcore.dynamics.protocols import Model, TailLoss, starting_point
-from ibcore.dynamics.recorder import Recorder, Stops
+from ibcore.dynamics.recorder import Ends, Recorder, Stops
+from ibcore.dynamics.scaled_field import log_mean
 from ibcore.dynamics.trajectory import (
     NOT_FINITE,
     REACHED,
@@ -45,6 +44,7 @@ from ibcore.dynamics.trajectory import (
     step_limit,
     wall_limit,
 )
+from ibcore.potentials import power_mirror, power_unmirror
 from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
@@ -74,8 +74,7 @@ class MirrorPath(Trajectory):
 
 
 def _log_mean_slope(model: Model, loss: TailLoss, theta: Tensor) -> Tensor:
-    slopes = loss.log_slope(model.outputs(theta))
-    return torch.logsumexp(slopes, -1) - math.log(slopes.shape[-1])
+    return log_mean(loss.log_slope(model.outputs(theta)))
 
 
 @threads()
@@ -154,7 +153,7 @@ class _Run:
         weights = torch.softmax(loss.log_slope(model.outputs(theta)), -1)
         self.field = pull(model.jacobian(theta), weights)
         self.state = MirrorState(
-            theta, mirror(theta, p), torch.log(weights), torch.zeros_like(weights)
+            theta, power_mirror(theta, p), torch.log(weights), torch.zeros_like(weights)
         )
         self.log_slope = _log_mean_slope(model, loss, theta)
         self.log_time = theta.new_full((count,), -math.inf)
@@ -182,26 +181,26 @@ class _Run:
                 limit = wall_limit(max_seconds)
                 break
             self._step()
-        status = tuple(self._status(member, limit) for member in range(len(self.steps)))
         return MirrorPath(
             **self.recorder.kept,
-            status=status,
+            status=self._status(limit),
             steps=self.steps,
             rejected=self.rejected,
             evaluations=self.evaluations,
             drift={},
         )
 
-    def _status(self, member: int, limit: str) -> str:
-        if not bool(self.active[member]):
-            return REACHED
-        if not bool(self.field[member].isfinite().all()):
-            return NOT_FINITE
-        if not bool(self.field[member].any()):
-            return stationary(float(self._log_loss()[member]))
-        if float(self.allowed[member, 0]) > _LEAST_GROWTH:
-            return limit
-        return _SINGULAR if bool(self.singular[member]) else UNDERFLOW
+    def _status(self, limit: str) -> tuple[str, ...]:
+        """Why each member ended; `limit` says it of those that could go on."""
+        ends, levels = Ends(self.log_time), self._log_loss().tolist()
+        ends.end(~self.active, REACHED)
+        ends.end(~self.field.isfinite().all(-1), NOT_FINITE)
+        still = ~self.field.any(-1)
+        ends.end_each(still, lambda member: stationary(levels[member]))
+        ends.end(self.allowed[:, 0] > _LEAST_GROWTH, limit)
+        ends.end(self.singular, _SINGULAR)
+        ends.end(ends.active, UNDERFLOW)
+        return ends.status
 
     def _length(self) -> tuple[Tensor, Tensor]:
         """The step in s (B, 1) and the factor by which it lets theta grow, shortened to
@@ -212,7 +211,10 @@ class _Run:
             ahead > 0, torch.minimum(ahead, self.allowed), self.allowed
         )
         first = _START / largest(
-            apply(self.model.jacobian(self.state.theta), unmirror(self.field, self.p))
+            apply(
+                self.model.jacobian(self.state.theta),
+                power_unmirror(self.field, self.p),
+            )
         )
         size, slope = (
             torch.linalg.vector_norm(v, dim=-1, keepdim=True)
@@ -226,7 +228,9 @@ class _Run:
         h, factor = self._length()
         old = self.state
         start = torch.where(
-            old.z == 0, unmirror(h * _GAMMA * self.field, self.p), old.theta * factor
+            old.z == 0,
+            power_unmirror(h * _GAMMA * self.field, self.p),
+            old.theta * factor,
         )
         first = self.stage(
             self.model, self.loss, self.p, old.z, _GAMMA * h, old._replace(theta=start)
@@ -281,8 +285,7 @@ class _Run:
         )
 
     def _log_loss(self) -> Tensor:
-        values = self.loss.log_value(self.model.outputs(self.state.theta))
-        return torch.logsumexp(values, -1) - math.log(values.shape[-1])
+        return log_mean(self.loss.log_value(self.model.outputs(self.state.theta)))
 
     def _values(self) -> dict[str, Tensor]:
         """What is kept of every member at a stop."""

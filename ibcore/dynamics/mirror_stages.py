@@ -11,21 +11,12 @@ from torch import Tensor
 
 from ibcore.dynamics.protocols import Model, TailLoss
 from ibcore.linear_algebra import solve
+from ibcore.potentials import power_mirror, power_unmirror
 
 _CLOSE = 1e-10  # largest last Newton correction of a weight, where rounding of the margins allows
 _NEAR = 1e-8  # largest last Newton correction of theta relative to its largest entry
 _NEWTON = 40
 _LEAP = 2.0  # largest rise of log lambda in one Newton step once it is no longer small
-
-
-def mirror(theta: Tensor, p: Tensor | float) -> Tensor:
-    """grad psi = sign(theta) |theta|^(p-1), entry by entry."""
-    return theta.sign() * theta.abs() ** (p - 1)
-
-
-def unmirror(z: Tensor, p: Tensor | float) -> Tensor:
-    """The inverse of `mirror`."""
-    return z.sign() * z.abs() ** (1 / (p - 1))
 
 
 class MirrorState(NamedTuple):
@@ -107,7 +98,10 @@ def primal_stage(
             theta.shape[-1]
         ).to(theta)
         right = torch.stack(
-            [base + push - mirror(theta, p) - c * pull(rows, weights * defect), push],
+            [
+                base + push - power_mirror(theta, p) - c * pull(rows, weights * defect),
+                push,
+            ],
             -1,
         )
         change = scale[..., None] * solve(system, scale[..., None] * right)
@@ -148,7 +142,8 @@ def dual_stage(
     for _ in range(_NEWTON):
         weights = torch.exp(u)
         z = base + c * pull(model.jacobian(theta), weights)
-        moved, theta = theta, torch.where(solved, theta, unmirror(z, p))
+        moved = theta
+        theta = torch.where(solved, theta, power_unmirror(z, p))
         margins, rows = model.outputs(theta), model.jacobian(theta)
         rate = -loss.log_slope_rate(margins)
         defect = u - loss.log_slope(margins)

@@ -1,5 +1,5 @@
-"""The stops of a run, and what a batch of runs keeps at them, each member at its own
-pace.
+"""The stops of a run, what a batch of runs keeps at them, each member at its own pace,
+and why each of them ends: for all engines of this folder.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ class Stops:
 class Recorder:
     """What B members keep at K stops: one tensor (K, B, ...) a quantity, NaN where a
     stop was not reached.
+
+    kept: the quantities known beforehand, and the seconds.      seen: those whose
+    shapes show when they are first seen.
     """
 
     def __init__(self, stops: Tensor, like: Mapping[str, Tensor]) -> None:
@@ -67,6 +70,7 @@ class Recorder:
             for name, one in like.items()
         }
         self.kept["seconds"] = stops.new_full((len(stops), batch), torch.nan)
+        self.seen: dict[str, Tensor] = {}
         self.began = time.perf_counter()
 
     @property
@@ -87,11 +91,26 @@ class Recorder:
     def keep(self, members: Tensor, values: Mapping[str, Tensor]) -> None:
         """Record `values` (B, ...) of the `members` (B,) that stand on their next stop."""
         rows = (members & self.pending).nonzero()[:, 0]
+        self.keep_rows(rows, {name: value[rows] for name, value in values.items()})
+
+    def keep_rows(
+        self,
+        rows: Tensor,
+        values: Mapping[str, Tensor | float],
+        seen: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Record `values` (A, ...), or one for all, of the members `rows` (A,), each of
+        which stands on its next stop, and what was `seen` of them besides.
+        """
         places = self.next[rows]
-        for name, value in values.items():
+        for name, value in {**values, "seconds": self.seconds}.items():
             kept = self.kept[name]
-            kept[places, rows] = value[rows].to(kept.dtype)
-        self.kept["seconds"][places, rows] = self.seconds
+            kept[places, rows] = torch.as_tensor(value, dtype=kept.dtype).to(kept)
+        for name, value in (seen or {}).items():
+            if name not in self.seen:
+                shape = (len(self.stops), len(self.next), *value.shape[1:])
+                self.seen[name] = value.new_full(shape, torch.nan)
+            self.seen[name][places, rows] = value
         self.next[rows] += 1
 
     def keep_arrived(
@@ -106,6 +125,46 @@ class Recorder:
         while bool((here := arrived(self.target) & self.pending).any()):
             self.keep(here, values)
         return before & ~self.pending
+
+
+class Ends:
+    """Which of B members still run, and in what words the others ended."""
+
+    def __init__(self, members: Tensor, running: str = "") -> None:
+        """`members` has one entry a member; `running` is the status of those that have
+        not ended.
+        """
+        self.active = torch.ones(len(members), dtype=torch.bool, device=members.device)
+        self._words = [running]
+        self._which = torch.zeros_like(self.active, dtype=torch.long)
+
+    def end(self, members: Tensor, status: str) -> None:
+        """End those of `members` (B,) that run."""
+        self.say(members & self.active, status)
+
+    def end_each(self, members: Tensor, status: Callable[[int], str]) -> None:
+        """The same, with a `status` for each."""
+        rows = (members & self.active).nonzero()[:, 0]
+        first = len(self._words)
+        self._words += [status(member) for member in rows.tolist()]
+        self._which[rows] = torch.arange(first, len(self._words)).to(rows)
+        self.active[rows] = False
+
+    def say(self, members: Tensor, status: str) -> None:
+        """End `members` (B,) or, where they have ended, say it in other words."""
+        self.end_rows(members.nonzero()[:, 0], status)
+
+    def end_rows(self, rows: Tensor, status: str) -> None:
+        """End the members `rows` (A,)."""
+        if len(rows):
+            self._words.append(status)
+            self._which[rows] = len(self._words) - 1
+            self.active[rows] = False
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """One of every member."""
+        return tuple(self._words[which] for which in self._which.tolist())
 
 
 class Drift:

@@ -57,13 +57,14 @@ def evaluate(model: Model, loss: TailLoss, theta: Tensor) -> Point:
         rows,
         weights,
         field,
-        _log_mean(loss.log_value(margins)),
-        _log_mean(log_slopes),
+        log_mean(loss.log_value(margins)),
+        log_mean(log_slopes),
         rate,
     )
 
 
-def _log_mean(values: Tensor) -> Tensor:
+def log_mean(values: Tensor) -> Tensor:
+    """log of the mean of exp(values) over the last dimension."""
     return torch.logsumexp(values, -1) - math.log(values.shape[-1])
 
 
@@ -115,7 +116,7 @@ def log_duration(
         (start.theta, end.theta),
         (h[:, None] * start.field, h[:, None] * end.field),
     )
-    there = _log_mean(loss.log_slope(model.outputs(theta)))
+    there = log_mean(loss.log_slope(model.outputs(theta)))
     x = 1 - (length / h)[:, None] * nodes
     slopes, between = (_log_slope(start, end, h, at) for at in (x, middle))
     duration = torch.logsumexp(log_weights - slopes, -1) + torch.log(length)
@@ -137,7 +138,7 @@ def stepped_doubt(
     """
     middle = _middle(ends[1], h)
     theta, _, _ = step(model, loss, ends[0], h * middle[:, 0], 1.0)
-    there = _log_mean(loss.log_slope(model.outputs(theta)))
+    there = log_mean(loss.log_slope(model.outputs(theta)))
     return (there - _log_slope(*ends, h, middle)[:, 0]).abs()
 
 

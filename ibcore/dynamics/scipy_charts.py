@@ -20,6 +20,10 @@ _FIRST = (
     -17.0
 )  # log of r at the start; the second-order term of theta, r^2, is below rounding
 _DIFFERENCE = 1e-5
+_FARTHEST = (
+    690.0  # log of parameters or margins from which on sums of them may overflow
+)
+_STEEPEST = 1e100  # entries of a Jacobian at a trial state far off the flow
 _SMALL = 0.01  # change of a margin over which the curvature of a loss with an exponential tail stays what it is
 FAINT = (
     1e-6  # share of the longest gradient of a margin below which the loss hardly falls
@@ -130,6 +134,8 @@ class Chart(Protocol):
 
     def jacobian(self, x: float, state: Array) -> Array: ...
 
+    def representable(self, state: Array) -> bool: ...
+
 
 @dataclass(frozen=True)
 class Plain:
@@ -168,10 +174,18 @@ class Plain:
         out[-1] = -tilt
         return out
 
+    def representable(self, state: Array) -> bool:
+        return bool(np.isfinite(state).all())
+
 
 @dataclass(frozen=True)
 class Polar:
-    """State (theta/rho, log rho, log t) for a model of degree k."""
+    """State (theta/rho, log rho, log t) for a model of degree k.
+
+    The steps grow with log t, so that a solver tries states far off the flow, whose
+    margins are no doubles. Field and Jacobian stay finite there: LSODA does not take
+    back a step that met NaN, but one whose equations do not solve.
+    """
 
     single: Single
     degree: float
@@ -184,10 +198,18 @@ class Polar:
     def theta(self, state: Array) -> Array:
         return np.exp(state[-2]) * state[:-2] / np.linalg.norm(state[:-2])
 
+    def representable(self, state: Array) -> bool:
+        """rho and rho^k, with which the margins grow, are doubles."""
+        return bool(max(1.0, self.degree) * state[-2] <= _FARTHEST)
+
+    def _scale(self, log_rho: float) -> float:
+        """rho^k, held where doubles end."""
+        return float(np.exp(min(self.degree * log_rho, _FARTHEST)))
+
     def _push(self, state: Array) -> tuple[Array, Array, Array, Array, float]:
         """Direction, rows there, margins, weights and r/(1 + r)."""
         unit, log_rho, log_time, k = state[:-2], state[-2], state[-1], self.degree
-        margins = np.exp(k * log_rho) * self.single.margins(unit)
+        margins = self._scale(log_rho) * self.single.margins(unit)
         p, mean_slope = self.single.weights(margins)
         share = expit(log_time + mean_slope + np.log(k) + (k - 2) * log_rho)
         return unit, self.single.rows(unit), margins, p, share
@@ -204,7 +226,7 @@ class Polar:
         unit, rows, margins, p, share = self._push(state)
         k, size = self.degree, len(unit)
         spread, pull = self.single.sensitivity(margins, p)
-        scale = np.exp(k * state[-2])
+        scale = self._scale(state[-2])
         push, along = p @ rows / k, unit @ (p @ rows) / k
         bent = np.zeros((size, size + 2))  # derivative of push
         bent[:, :size] = (
@@ -226,4 +248,4 @@ class Polar:
         out[:size, :size] -= share * along * np.eye(size)
         out[size] = share * level + along * tilt
         out[-1] = -tilt
-        return out
+        return np.clip(out, -_STEEPEST, _STEEPEST)

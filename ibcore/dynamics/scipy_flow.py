@@ -31,9 +31,9 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from ibcore.dynamics.protocols import Model, TailLoss, checked_parts, starting_point
-from ibcore.dynamics.recorder import Drift, Stops
+from ibcore.dynamics.recorder import Drift, Recorder, Stops
 from ibcore.dynamics.scipy_charts import FAINT, Chart, Plain, Polar, Single
-from ibcore.dynamics.scipy_walk import Walk
+from ibcore.dynamics.scipy_walk import FIRST, Walk, keep_passed
 from ibcore.dynamics.trajectory import (
     LOSS_ROSE,
     NOT_FINITE,
@@ -59,6 +59,9 @@ _METHODS = ("LSODA", "BDF", "Radau")
 _REST = 100  # steps between two looks at whether the loss has a least value and the run has come to it
 _LANDING = 1e-10  # relative distance at which a stop counts as met
 _CLOSE = 1e-6  # losses whose logarithms differ by less are not told apart at rest
+_TOO_LARGE = (
+    f"{NOT_FINITE}: its parameters or margins pass e^690, near the largest double"
+)
 _RISE = 100  # rises of log L below this many tolerances are errors of the integrator, not of the method
 
 
@@ -85,9 +88,12 @@ def scipy_flow(
     the relative and absolute local error of every coordinate of the state. `degree` is
     the k with which the model is homogeneous, m(c theta) = c^k m(theta); it selects the
     coordinates (theta/rho, log rho), without which only linear models can be followed
-    far. `max_steps` and `max_seconds` hold for each run, which ends for itself, with a
-    status in the words of `ibcore.dynamics.trajectory`. A loss whose log-slopes depend
-    on several margins has to provide `log_slope_jacobian`, (n,) to (n, n).
+    far, and reaches up to rho^k = e^690. Linear models on an exponential tail go
+    without: at degree 1 a margin is known to the tolerance times its size, too little
+    below about log L = -1e6. `max_steps` and `max_seconds` hold for each run, which
+    ends for itself, with a status in the words of `ibcore.dynamics.trajectory`. A loss
+    whose log-slopes depend on several margins has to provide `log_slope_jacobian`, (n,)
+    to (n, n).
     Rejected steps are not reported by SciPy: `Trajectory.rejected` is 0.
 
     Raises `InvalidInput` for stops out of order, a last stop that every start has
@@ -159,14 +165,17 @@ class _Run:
         invariants: Mapping[str, Callable[[Tensor], Tensor]],
     ) -> None:
         self.single, self.chart, self.walk = single, chart, walk
-        self.stops = stops.values.cpu().double().numpy()
-        self.by_time, self.invariants = stops.by_time, invariants
-        self.kept: list[tuple[Array, float, float, int, float]] = []
+        self.stops, self.by_time = stops.values.cpu().double(), stops.by_time
+        self.invariants = invariants
         self.status, self.first = "", math.nan
 
     def integrate(self, theta: Array, method: str, tolerance: float) -> None:
         """Follow the flow to the last stop, or to where it ends."""
-        self.drift = Drift(self.invariants, torch.from_numpy(theta)[None])
+        start = torch.from_numpy(theta)[None]
+        self.drift = Drift(self.invariants, start)
+        names = "log_loss", "log_time", "work"
+        numbers = dict.fromkeys(names, start[:, 0])
+        self.recorder = Recorder(self.stops, {"theta": start, **numbers})
         self.tolerance = tolerance
         state = self._begin(theta)
         if state is None:
@@ -200,12 +209,9 @@ class _Run:
             self.status = NOT_FINITE
             return None
         self.level = self.first = self._log_loss(state)
-        while (
-            len(self.kept) < len(self.stops)
-            and self._progress(state) >= self.stops[len(self.kept)]
-        ):
-            self._keep(state)
-        if len(self.kept) < len(self.stops):
+        while self._ahead and self._progress(state) >= self._target:
+            self._keep(self._values(state))
+        if self._ahead:
             return state
         last = float(self.stops[-1])
         passed = -self.level > last + _LANDING * max(1.0, abs(last))
@@ -214,7 +220,7 @@ class _Run:
 
     def _arrived(self, solver: Any) -> str:
         """Why the run is at its end, or nothing."""
-        if len(self.kept) == len(self.stops):
+        if not self._ahead:
             return REACHED
         looks = self.walk.steps % _REST == _REST - 1
         if looks and self._rested(self.chart.theta(solver.y)):
@@ -233,7 +239,7 @@ class _Run:
             resting = resting and math.isfinite(excess)
         else:
             level = self.single.log_loss(self.single.margins(theta))
-            resting = self.stops[len(self.kept)] + level > 10 * excess + _CLOSE
+            resting = self._target + level > 10 * excess + _CLOSE
         if resting:
             self._rest(theta)
         return bool(resting)
@@ -242,46 +248,50 @@ class _Run:
         """The state stays as it is: later times have it, lower losses do not come."""
         level = self.single.log_loss(self.single.margins(theta))
         self.status = REACHED if self.by_time else stationary(level)
-        for stop in self.stops[len(self.kept) :] if self.by_time else ():
-            self.kept.append(
-                (theta, level, float(stop), self.walk.evaluations, self.walk.seconds)
-            )
+        while self.by_time and self._ahead:
+            self._keep(self._values_at(theta, level, self._target))
 
     def _accept(self, solver: Any) -> str:
         """Record the stops within the last step, or say that the loss rose in it."""
+        if not self.chart.representable(solver.y):
+            return _TOO_LARGE
         level, self.level = self.level, self._log_loss(solver.y)
         self.theta = self.chart.theta(solver.y)
         if self.level > level + _RISE * self.tolerance * (1 + abs(level)):
             return LOSS_ROSE
         self.drift.watch(torch.from_numpy(self.theta)[None])
-        between = None
-        arrived = float(solver.y[-1]) if self.by_time else -self.level
-        while (
-            len(self.kept) < len(self.stops) and arrived >= self.stops[len(self.kept)]
-        ):
-            between = between or solver.dense_output()
-            self._keep(between(self._crossing(between, solver)))
+        keep_passed(
+            self.recorder,
+            solver,
+            float(solver.y[-1]) if self.by_time else -self.level,
+            lambda between, stop: self._crossing(between, stop, solver),
+            self._values,
+        )
         return ""
 
-    def _crossing(self, between: Callable[[float], Array], solver: Any) -> float:
-        target = self.stops[len(self.kept)]
-
+    def _crossing(
+        self, between: Callable[[float], Array], stop: float, solver: Any
+    ) -> float:
         def ahead(x: float) -> float:
-            return self._progress(between(x)) - target
+            return self._progress(between(x)) - stop
 
         if ahead(solver.t_old) >= 0:
             return float(solver.t_old)
         if ahead(solver.t) <= 0:
             return float(solver.t)
-        return float(
-            brentq(
-                ahead,
-                solver.t_old,
-                solver.t,
-                xtol=1e-14 * max(1.0, solver.t),
-                rtol=1e-14,
-            )
-        )
+        nearest = 1e-14 * max(1.0, solver.t)
+        found = brentq(ahead, solver.t_old, solver.t, xtol=nearest, rtol=1e-14)
+        return float(found)
+
+    @property
+    def _ahead(self) -> bool:
+        """A stop is left."""
+        return bool(self.recorder.pending)
+
+    @property
+    def _target(self) -> float:
+        """The next stop."""
+        return float(self.recorder.target)
 
     def _log_loss(self, state: Array) -> float:
         return self.single.log_loss(self.single.margins(self.chart.theta(state)))
@@ -289,45 +299,41 @@ class _Run:
     def _progress(self, state: Array) -> float:
         return float(state[-1]) if self.by_time else -self._log_loss(state)
 
-    def _keep(self, state: Array) -> None:
-        self.kept.append(
-            (
-                self.chart.theta(state).copy(),
-                self._log_loss(state),
-                float(state[-1]),
-                self.walk.evaluations,
-                self.walk.seconds,
-            )
-        )
+    def _keep(self, values: dict[str, Any]) -> None:
+        self.recorder.keep_rows(FIRST, values)
+
+    def _values(self, state: Array) -> dict[str, Any]:
+        """What is kept of a state at a stop."""
+        theta = self.chart.theta(state)
+        return self._values_at(theta, self._log_loss(state), float(state[-1]))
+
+    def _values_at(self, theta: Array, level: float, log_time: float) -> dict[str, Any]:
+        return {
+            "theta": torch.from_numpy(theta)[None],
+            "log_loss": level,
+            "log_time": log_time,
+            "work": float(self.walk.evaluations),
+        }
 
 
 def _trajectory(runs: list[_Run], like: Tensor) -> Trajectory:
-    shape = (len(runs[0].stops), len(runs))
-    theta = like.new_full((*shape, like.shape[-1]), torch.nan)
-    scalars = [like.new_full(shape, torch.nan) for _ in range(4)]
-    for b, run in enumerate(runs):
-        for k, (point, *values) in enumerate(run.kept):
-            theta[k, b] = torch.from_numpy(point).to(like)
-            for column, value in zip(scalars, values, strict=True):
-                column[k, b] = value
-    log_loss, log_time, work, seconds = scalars
     steps, evaluations = (
         torch.tensor([getattr(run.walk, name) for run in runs])
         for name in ("steps", "evaluations")
     )
+    kept = {
+        name: torch.cat([run.recorder.kept[name] for run in runs], 1).to(like)
+        for name in runs[0].recorder.kept
+    }
     drift = {
         name: torch.cat([run.drift.largest[name] for run in runs]).to(like)
         for name in runs[0].invariants
     }
     return Trajectory(
-        theta,
-        log_loss,
-        log_time,
-        tuple(run.status for run in runs),
-        steps,
-        torch.zeros_like(steps),
-        evaluations,
-        work,
-        seconds,
-        drift,
+        **kept,
+        status=tuple(run.status for run in runs),
+        steps=steps,
+        rejected=torch.zeros_like(steps),
+        evaluations=evaluations,
+        drift=drift,
     )

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.integrate import BDF, DOP853, LSODA, Radau
 
+from ibcore.dynamics.recorder import Recorder
 from ibcore.dynamics.trajectory import (
     NOT_FINITE,
     UNDERFLOW,
@@ -33,6 +35,9 @@ SOLVERS: dict[str, Any] = {
     "Radau": Radau,
     "DOP853": DOP853,
 }
+
+
+FIRST = torch.zeros(1, dtype=torch.long)  # the place of the one member of a walk
 
 
 class OutOfTime(Exception):
@@ -124,3 +129,21 @@ class Walk:
         if solver.status == "failed":
             return UNDERFLOW
         return "" if np.isfinite(solver.y).all() else NOT_FINITE
+
+
+def keep_passed(
+    recorder: Recorder,
+    solver: Any,
+    arrived: float,
+    place: Callable[[Callable[[float], Array], float], float],
+    values: Callable[[Array], Mapping[str, Any]],
+) -> None:
+    """Record the one member of `recorder` at the stops within the solver's last step.
+
+    arrived: the variable of the stops after it.      place: where in the step, of the
+    solver's interpolant and a stop.      values: what is kept of a state.
+    """
+    between = None
+    while bool(recorder.pending) and arrived >= float(stop := recorder.target):
+        between = between or solver.dense_output()
+        recorder.keep_rows(FIRST, values(between(place(between, float(stop)))))

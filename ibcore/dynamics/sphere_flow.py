@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.protocols import Model, starting_point
+from ibcore.dynamics.recorder import Recorder
 from ibcore.dynamics.trajectory import REACHED, broke_down
 from ibcore.threads import threads
 from ibcore.validation import (
@@ -114,14 +115,16 @@ def sphere_flow(
     kept = torch.unique(torch.linspace(0, steps - 1, records).long()).tolist()
     part = (2 * torch.arange(steps, dtype=theta.dtype) / (steps - 1) - 1).clamp_min(0)
     sizes = coarsest * (finest / coarsest) ** part
-    kept_margins, kept_norms, kept_smoothed = [], [], []
+    names = "margins", "log_norm", "smoothed"
+    recorder = Recorder(theta.new_tensor(kept), dict.fromkeys(names, log_norm))
+    everyone = torch.arange(len(theta), device=theta.device)
     for step, size in enumerate(sizes.tolist()):
         values = model.outputs(unit)
         smallest = values.amin(-1)
         if step in kept:
-            kept_margins.append(smallest)
-            kept_norms.append(log_norm)
-            kept_smoothed.append(_smoothed(values, degree * log_norm))
+            smoothed = _smoothed(values, degree * log_norm)
+            seen = smallest, log_norm, smoothed
+            recorder.keep_rows(everyone, dict(zip(names, seen, strict=True)))
         scale = torch.where(smallest > 0, smallest, values.abs().amax(-1))
         warmest = torch.log(heat / size / scale)
         cold = torch.minimum(degree * log_norm, warmest).exp()
@@ -133,11 +136,9 @@ def sphere_flow(
         unit = unit + size * field
         growth = torch.linalg.vector_norm(unit, dim=-1)
         unit, log_norm = unit / growth[:, None], log_norm + torch.log(growth)
-    margins, log_norms, smoothed = (
-        torch.stack(rows) for rows in (kept_margins, kept_norms, kept_smoothed)
-    )
+    margins, log_norms, smoothness = (recorder.kept[name] for name in names)
     return SphereRun(
-        unit, pull, margins, log_norms, smoothed, torch.tensor(kept), sizes[kept]
+        unit, pull, margins, log_norms, smoothness, torch.tensor(kept), sizes[kept]
     )
 
 

@@ -10,7 +10,6 @@ its smallest, costs nothing. Only the motion of K limits the step.
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics.protocols import starting_point
+from ibcore.dynamics.recorder import Ends, Recorder
 from ibcore.dynamics.trajectory import (
     CONVERGED,
     NOT_FINITE,
@@ -105,15 +105,15 @@ def square_flow(
     shortest_step = positive_number("shortest_step", shortest_step)
     max_seconds = positive_number("max_seconds", max_seconds, infinite=True)
     run = _Run(model, theta, targets, levels)
-    keep, started = (0.5 if levels else 0.0), time.monotonic()
+    keep, ends = (0.5 if levels else 0.0), run.ends
     max_steps = positive_integer("max_steps", max_steps)
     while True:
-        run.finish(run.loss <= target_loss, CONVERGED)
-        run.finish(~run.loss.isfinite(), NOT_FINITE)
-        run.finish(run.tries >= max_steps, step_limit(max_steps))
-        if time.monotonic() - started > max_seconds:
-            run.finish(torch.ones_like(run.done), wall_limit(max_seconds))
-        if bool(run.done.all()):
+        ends.end(run.loss <= target_loss, CONVERGED)
+        ends.end(~run.loss.isfinite(), NOT_FINITE)
+        ends.end(run.tries >= max_steps, step_limit(max_steps))
+        if run.recorder.seconds > max_seconds:
+            ends.end(ends.active, wall_limit(max_seconds))
+        if not bool(ends.active.any()):
             return run.result()
         run.advance(tolerance, keep, shortest_step)
 
@@ -185,7 +185,7 @@ class _Run:
     ) -> None:
         theta = starting_point(model, theta)
         targets = real_tensor("targets", targets).to(theta)
-        self.model, self.theta, self.levels = model, theta.clone(), levels
+        self.model, self.theta = model, theta.clone()
         outputs = model.outputs(theta)
         if targets.shape[-1] != outputs.shape[-1]:
             raise InvalidInput(
@@ -198,23 +198,19 @@ class _Run:
         self.time, self.steps, self.tries = (
             torch.zeros_like(self.step) for _ in range(3)
         )
-        self.done = torch.zeros(len(theta), dtype=torch.bool, device=theta.device)
-        self.words = [""] * len(theta)
-        self.snapshots = theta.new_full((len(levels), *theta.shape), math.nan)
-        self.snap(torch.arange(len(theta), device=theta.device))
+        self.ends = Ends(theta)
+        self.order = sorted(range(len(levels)), key=lambda k: -levels[k])
+        stops = -theta.new_tensor([levels[k] for k in self.order])
+        self.recorder = Recorder(stops, {"theta": theta})
+        self.snap(self.ends.active)
 
     @property
     def loss(self) -> Tensor:
         return self.residual.square().mean(-1)
 
-    def finish(self, which: Tensor, word: str) -> None:
-        for member in (which & ~self.done).nonzero()[:, 0].tolist():
-            self.words[member] = word
-        self.done |= which
-
     def advance(self, tolerance: float, keep: float, shortest_step: float) -> None:
         """Try one step of every unfinished member."""
-        on = (~self.done).nonzero()[:, 0]
+        on = self.ends.active.nonzero()[:, 0]
         model, before = self.model.select(on), self.residual[on]
         tangent = _Tangent.at(model, self.theta[on], before)
         fastest = tangent.rates[:, -1].clamp(min=1e-300)
@@ -235,11 +231,11 @@ class _Run:
         self.step[on] = h * factor
         self.tries[on] += 1
         self._accept(on[good], theta[good], after[good], h[good])
-        stuck, broken = torch.zeros_like(self.done), torch.zeros_like(self.done)
+        stuck, broken = (torch.zeros_like(self.ends.active) for _ in range(2))
         stuck[on] = tangent.speed() < _STALLED
         broken[on] = (h <= floor) & ~error.isfinite() | ~fastest.isfinite()
-        self.finish(stuck & (self.loss > 0), STALLED)
-        self.finish(broken, broke_down("its shortest step is not finite"))
+        self.ends.end(stuck & (self.loss > 0), STALLED)
+        self.ends.end(broken, broke_down("its shortest step is not finite"))
 
     def _accept(
         self, members: Tensor, theta: Tensor, residual: Tensor, h: Tensor
@@ -247,24 +243,30 @@ class _Run:
         self.theta[members], self.residual[members] = theta, residual
         self.time[members] += h
         self.steps[members] += 1
-        self.snap(members)
+        moved = torch.zeros_like(self.ends.active)
+        moved[members] = True
+        self.snap(moved)
 
     def snap(self, members: Tensor) -> None:
-        """Keep the state of those of `members` that are at or below a level for the
-        first time.
+        """Keep the state of those of `members` (B,) that are at or below a level for
+        the first time.
         """
-        for level, kept in zip(self.levels, self.snapshots, strict=True):
-            new = members[(self.loss[members] <= level) & kept[members, 0].isnan()]
-            kept[new] = self.theta[new]
+        if self.order:
+            progress = -self.loss
+            self.recorder.keep_arrived(
+                lambda stop: members & (progress >= stop), {"theta": self.theta}
+            )
 
     def result(self) -> SquareFlow:
+        snapshots = torch.empty_like(self.recorder.kept["theta"])
+        snapshots[self.order] = self.recorder.kept["theta"]
         return SquareFlow(
             self.theta,
             self.loss,
             self.time,
             self.steps.long(),
-            tuple(self.words),
-            self.snapshots,
+            self.ends.status,
+            snapshots,
         )
 
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ibcore.dynamics.protocols import Model, pullback, starting_point
-from ibcore.dynamics.scipy_walk import SOLVERS, Walk
+from ibcore.dynamics.recorder import Drift, Recorder
+from ibcore.dynamics.scipy_walk import SOLVERS, Walk, keep_passed
 from ibcore.dynamics.trajectory import (
     CONVERGED,
     NO_EVENT,
@@ -141,11 +142,11 @@ def integrate(
     return StiffRun(
         torch.from_numpy(run.x),
         run.t,
-        torch.from_numpy(run.path),
+        run.recorder.kept["path"][:, 0],
         status,
         walk.steps,
         walk.evaluations,
-        run.drift,
+        {name: float(most) for name, most in run.drift.largest.items()},
     )
 
 
@@ -218,12 +219,12 @@ class _Run:
         invariants: Mapping[str, Callable[[Array], float]],
         x: Array,
     ) -> None:
-        self.stops, self.end, self.done = stops, end, done
+        self.end, self.done = end, done
         self.x, self.t = x.copy(), 0.0
-        self.path, self.kept = np.full((len(stops), len(x)), np.nan), 0
-        self.invariants = dict(invariants)
-        self.reference = {name: law(x) for name, law in self.invariants.items()}
-        self.drift = dict.fromkeys(self.invariants, 0.0)
+        state = torch.from_numpy(x)[None]
+        self.recorder = Recorder(torch.from_numpy(stops), {"path": state})
+        laws = {name: _of_tensors(law) for name, law in invariants.items()}
+        self.drift = Drift(laws, state)
 
     def arrived(self, _solver: Any) -> str:
         """Why the run is at its end, or nothing."""
@@ -236,13 +237,17 @@ class _Run:
     def accept(self, solver: Any) -> str:
         """Take the step that the solver made."""
         self.x, self.t = solver.y.copy(), float(solver.t)
-        for name, law in self.invariants.items():
-            start = self.reference[name]
-            change = abs(law(self.x) - start) / max(1.0, abs(start))
-            self.drift[name] = max(self.drift[name], change)
-        between = None
-        while self.kept < len(self.stops) and self.stops[self.kept] <= self.t:
-            between = between or solver.dense_output()
-            self.path[self.kept] = between(self.stops[self.kept])
-            self.kept += 1
+        self.drift.watch(torch.from_numpy(self.x)[None])
+        keep_passed(
+            self.recorder,
+            solver,
+            self.t,
+            lambda _between, stop: stop,
+            lambda state: {"path": torch.from_numpy(state)[None]},
+        )
         return ""
+
+
+def _of_tensors(law: Callable[[Array], float]) -> Callable[[Tensor], Tensor]:
+    """An invariant of a state in NumPy as one of a batch of one, (1, P) to (1,)."""
+    return lambda x: x.new_tensor([law(x[0].numpy())])

@@ -7,14 +7,14 @@ solution if and only if it interpolates and grad psi(w) - z_0 lies in the row sp
 X.
 
 Equivariant: for a X, b y, w_0 b / a and a potential that is measured in the same units
-(`in_units`: hypentropy with beta b / a, the others as they are) the solution is w b /
+(`Potential.in_units`: hypentropy with beta b / a, the others as they are) the solution is w b /
 a; each equation may be multiplied by a number.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import cvxpy as cp
 import numpy as np
@@ -30,125 +30,66 @@ from ibcore.oracles.equations import (
     refuse_dependent_rows,
     within,
 )
+from ibcore.oracles.newton import exponential_share, newton, turning
+from ibcore.oracles.separable_dual import FLOOR, dual_root
+from ibcore.potentials import Entropy, Hypentropy, PNorm, Potential
 from ibcore.threads import threads
-from ibcore.validation import InvalidInput, positive_number, real_tensor
+from ibcore.validation import InvalidInput, real_tensor
 
 Array = NDArray[Any]
-_STEPS = 500
-_CLIP = 100.0  # of exponents, against overflow in steps that are refused
+_STEPS, _PATIENCE = 500, 50
 _FITTED, _OPTIMAL = 1e-9, 1e-7  # of the residual; of the gap and of what is outside
 _TINY = 1e-300
-_ROUNDING = 1e-14  # relative residual at which Newton's method ends
 
 
-class Potential(Protocol):
-    """A strictly convex psi(w) = sum_i psi_1(w_i), in NumPy; primal: whether Newton's
-    method runs on w or on the dual.
+@dataclass(frozen=True)
+class _Psi:
+    """A potential in NumPy, whose inverse is a link of `separable_dual`."""
 
-    For a potential with a flat or kinked conjugate (an l_p norm with p > 2) it runs on
-    w.
-    """
+    potential: Potential
 
-    primal: bool
+    @property
+    def primal(self) -> bool:
+        """Whether Newton's method runs on w: the conjugate is flat or kinked at zero."""
+        return isinstance(self.potential, PNorm) and self.potential.p > 2
 
-    def value(self, w: Array) -> Array: ...
-    def gradient(self, w: Array) -> Array: ...
-    def curvature(self, w: Array) -> Array: ...
-    def inverse(self, z: Array) -> Array: ...
-    def in_units(self, size: float, /) -> tuple[Potential, float]:
-        """The potential of w / size, and the number by which its gradients are smaller."""
-        ...
-
-    def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]: ...
-
-
-class PNorm:
-    """psi(w) = |w|_p^p / p, p > 1.      Raises `InvalidInput` for other p."""
-
-    def __init__(self, p: float) -> None:
-        if not positive_number("p", p) > 1:
-            raise InvalidInput(
-                f"p is {p!r}, expected a number above 1: at 1 the potential is not "
-                "strictly convex."
-            )
-        self.p, self.primal = p, p > 2
-
-    def value(self, w: Array) -> Array:
-        return np.abs(w) ** self.p / self.p
+    def value_of(self, w: Array) -> Array:
+        return self.potential.value(torch.from_numpy(w)).numpy()
 
     def gradient(self, w: Array) -> Array:
-        return np.sign(w) * np.abs(w) ** (self.p - 1)
+        return self.potential.mirror(torch.from_numpy(w)).numpy()
 
     def curvature(self, w: Array) -> Array:
-        with np.errstate(divide="ignore"):
-            return (self.p - 1) * np.abs(w) ** (self.p - 2)
+        return self.potential.curvature(torch.from_numpy(w)).numpy()
 
-    def inverse(self, z: Array) -> Array:
-        return np.sign(z) * np.abs(z) ** (1 / (self.p - 1))
+    def value(self, z: Array) -> Array:
+        """The inverse of the gradient."""
+        return self.potential.unmirror(torch.from_numpy(z)).numpy()
 
-    def in_units(self, size: float, /) -> tuple[Potential, float]:
-        return self, float(np.float64(size) ** (self.p - 1))
+    def slope(self, z: Array) -> Array:
+        return 1 / np.maximum(self.curvature(self.value(z)), _TINY)
 
-    def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]:
-        return cp.sum(cp.power(cp.abs(w), self.p, approx=False)) / self.p, []
-
-
-class Hypentropy:
-    """psi(w) = sum_i w_i asinh(w_i / beta) - sqrt(w_i^2 + beta^2), beta > 0 (Ghai,
-    Hazan and Singer 2020).
-    """
-
-    primal = False
-
-    def __init__(self, beta: float) -> None:
-        self.beta = positive_number("beta", beta)
-
-    def value(self, w: Array) -> Array:
-        return w * np.arcsinh(w / self.beta) - np.hypot(w, self.beta)
-
-    def gradient(self, w: Array) -> Array:
-        return np.arcsinh(w / self.beta)
-
-    def curvature(self, w: Array) -> Array:
-        return 1 / np.hypot(w, self.beta)
-
-    def inverse(self, z: Array) -> Array:
-        return self.beta * np.sinh(np.clip(z, -_CLIP, _CLIP))
-
-    def in_units(self, size: float, /) -> tuple[Potential, float]:
-        return Hypentropy(self.beta / size), 1.0
+    def share(self, _z: Array, move: Array) -> float | None:
+        """Nothing for powers, which bend without bound near zero."""
+        bounded = not isinstance(self.potential, PNorm)
+        return exponential_share(move) if bounded else None
 
     def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]:
-        """The least sum of u log(2u/beta) - u + v log(2v/beta) - v over w = u - v, u, v
-        >= 0, which is psi(w).
+        """psi(w) in CVXPY with constraints.
+
+        Hypentropy is the least sum of u log(2u/beta) - u + v log(2v/beta) - v + beta
+        over w = u - v, u, v >= 0.
         """
-        u, v = cp.Variable(w.shape), cp.Variable(w.shape)
-        log = np.log(2 / self.beta) - 1
-        return cp.sum(-cp.entr(u) - cp.entr(v) + log * (u + v)), [w == u - v]
-
-
-class Entropy:
-    """psi(w) = sum_i w_i log w_i - w_i on positive w."""
-
-    primal = False
-
-    def value(self, w: Array) -> Array:
-        return w * np.log(w) - w
-
-    def gradient(self, w: Array) -> Array:
-        return np.log(w)
-
-    def curvature(self, w: Array) -> Array:
-        return 1 / w
-
-    def inverse(self, z: Array) -> Array:
-        return np.exp(np.clip(z, -_CLIP, _CLIP))
-
-    def in_units(self, _size: float, /) -> tuple[Potential, float]:
-        return self, 1.0
-
-    def expression(self, w: cp.Variable) -> tuple[Any, list[Any]]:
-        return cp.sum(-cp.entr(w) - w), []
+        if isinstance(self.potential, PNorm):
+            p = self.potential.p
+            return cp.sum(cp.power(cp.abs(w), p, approx=False)) / p, []
+        if isinstance(self.potential, Entropy):
+            return cp.sum(-cp.entr(w) - w), []
+        if not isinstance(self.potential, Hypentropy):
+            raise InvalidInput("the program is stated for PNorm, Hypentropy, Entropy.")
+        u, v, beta = cp.Variable(w.shape), cp.Variable(w.shape), self.potential.beta
+        log = np.log(2 / beta) - 1
+        return cp.sum(-cp.entr(u) - cp.entr(v) + log * (u + v) + beta), [w == u - v]
 
 
 @dataclass(frozen=True)
@@ -229,7 +170,7 @@ def program(
             "the conic solver did not solve the program. Rescale the data, or use "
             "`bregman_projection`, whose certificate needs no solver."
         )
-    shift = float(psi.value(w0).sum() - z0 @ w0)
+    shift = float(psi.value_of(w0).sum() - z0 @ w0)
     return (
         torch.from_numpy(np.asarray(w.value) * data.size),
         (float(problem.value) - shift) * data.size * data.slope,
@@ -239,14 +180,11 @@ def program(
 def divergence(w: object, start: object, potential: Potential) -> float:
     """D(w, w_0) for w, w_0 (d,)."""
     a, b = (
-        real_tensor(name, v, ndim=1).detach().cpu().double().numpy()
+        real_tensor(name, v, ndim=1).detach().cpu().double()
         for name, v in (("w", w), ("start", start))
     )
-    return float(
-        (
-            potential.value(a) - potential.value(b) - potential.gradient(b) * (a - b)
-        ).sum()
-    )
+    rise = potential.value(a) - potential.value(b)
+    return float((rise - potential.mirror(b) * (a - b)).sum())
 
 
 @dataclass(frozen=True)
@@ -258,7 +196,7 @@ class _Problem:
     rows: Array
     targets: Array
     start: Array
-    psi: Potential
+    psi: _Psi
     lengths: Array
     size: float
     slope: float
@@ -280,98 +218,67 @@ def _data(X: object, y: object, start: object, potential: Potential) -> _Problem
         )
     largest = float(np.abs(system.targets).max()) * system.size
     size = power_of_two(max(largest, float(np.abs(w0).max())))
-    psi, slope = potential.in_units(size)
+    scaled, slope = potential.in_units(size)
     if not 0 < slope < np.inf:
         raise InvalidInput(
             f"w is of size {size:.1g}, whose gradient is no finite double. Choose "
             "other units."
         )
     targets = system.targets * (system.size / size)
-    return _Problem(system.rows, targets, w0 / size, psi, system.lengths, size, slope)
+    return _Problem(
+        system.rows, targets, w0 / size, _Psi(scaled), system.lengths, size, slope
+    )
 
 
-def _dual_newton(
-    rows: Array, y: Array, z0: Array, psi: Potential
-) -> tuple[Array, Array]:
-    """nu minimizing psi*(z_0 + X^T nu) - y.nu, by Newton steps shortened until the
-    residual's pairing allows them.
-    """
+def _dual_newton(rows: Array, y: Array, z0: Array, psi: _Psi) -> tuple[Array, Array]:
+    """nu minimizing psi*(z_0 + X^T nu) - y.nu."""
     least = np.linalg.lstsq(rows.T, np.linalg.lstsq(rows, y, rcond=None)[0], rcond=None)
     nu = _first_multiple(rows, y, z0, psi, least[0])
-    scale, best, stalled = float(np.linalg.norm(y)) or 1.0, np.inf, 0
-    for _ in range(_STEPS):
-        w = psi.inverse(z0 + rows.T @ nu)
-        rest = rows @ w - y
-        size = float(np.linalg.norm(rest)) / scale
-        stalled = 0 if size < 0.9 * best else stalled + 1
-        best = min(best, size)
-        if size <= _ROUNDING or (size <= 1e-12 and stalled > 2):
-            break
-        weights = 1 / np.maximum(psi.curvature(w), 1e-300)
-        hessian = (rows * weights) @ rows.T
-        step = -np.linalg.solve(
-            hessian + 1e-15 * np.trace(hessian) / len(y) * np.eye(len(y)), rest
-        )
-        nu = (
-            nu
-            + _length(
-                lambda t, nu=nu, step=step: (
-                    step @ (rows @ psi.inverse(z0 + rows.T @ (nu + t * step)) - y)
-                ),
-                step @ rest,
-            )
-            * step
-        )
-    return psi.inverse(z0 + rows.T @ nu), nu
+    nu = dual_root(rows, y, psi, nu, offset=z0, most=_STEPS, patience=_PATIENCE).point
+    return psi.value(z0 + rows.T @ nu), nu
 
 
-def _first_multiple(
-    rows: Array, y: Array, z0: Array, psi: Potential, nu: Array
-) -> Array:
+def _first_multiple(rows: Array, y: Array, z0: Array, psi: _Psi, nu: Array) -> Array:
     """The multiple t nu, 1e-8 <= t <= 1e8, where the dual is about least: the inverse
     can be a high power.
     """
     low, high = np.log(1e-8), np.log(1e8)
     for _ in range(8):
         middle = (low + high) / 2
-        ahead = rows @ psi.inverse(z0 + np.exp(middle) * (rows.T @ nu)) - y
+        ahead = rows @ psi.value(z0 + np.exp(middle) * (rows.T @ nu)) - y
         low, high = (middle, high) if nu @ ahead < 0 else (low, middle)
     return np.asarray(np.exp(low) * nu)
 
 
-def _length(slope: Any, first: float) -> float:
-    """A step t <= 1 at which the slope of a convex function along the step has not
-    turned past -first / 2.
-    """
-    t = 1.0
-    while not slope(t) <= -0.5 * first and t > 1e-12:
-        t /= 2
-    return t
-
-
-def _primal_newton(
-    rows: Array, y: Array, z0: Array, psi: Potential
-) -> tuple[Array, Array]:
+def _primal_newton(rows: Array, y: Array, z0: Array, psi: _Psi) -> tuple[Array, Array]:
     """Newton's method on the interpolants w = X^+ y + N c, N an orthonormal basis of
     null(X).
     """
     kernel = np.linalg.svd(rows)[2][len(rows) :].T
-    w = np.linalg.lstsq(rows, y, rcond=None)[0]
-    for _ in range(_STEPS):
-        rest = kernel.T @ (psi.gradient(w) - z0)
-        size = np.linalg.norm(rest) / (np.linalg.norm(psi.gradient(w) - z0) + 1e-300)
-        if size <= _ROUNDING:
-            break
-        hessian = (kernel.T * np.maximum(psi.curvature(w), 1e-300)) @ kernel
-        step = -kernel @ np.linalg.solve(hessian, rest)
-        slope = step @ (psi.gradient(w) - z0)
-        taken = _length(
-            lambda t, w=w, step=step: step @ (psi.gradient(w + t * step) - z0), slope
+
+    def look(w: Array) -> tuple[float, Array]:
+        moved = psi.gradient(w) - z0
+        rest = kernel.T @ moved
+        return _length_of(rest) / (_length_of(moved) + _TINY), rest
+
+    def advance(w: Array, rest: Array) -> tuple[Array, float]:
+        hessian = (kernel.T * np.maximum(psi.curvature(w), _TINY)) @ kernel
+        inner = -np.linalg.solve(hessian, rest)
+        step = kernel @ inner
+        share = turning(
+            lambda t: float(step @ (psi.gradient(w + t * step) - z0)),
+            float(inner @ rest),
         )
-        moved = w + taken * step
-        if np.linalg.norm(moved - w) <= 1e-16 * np.linalg.norm(w):
-            break
-        w = moved
+        return step, share
+
+    w = newton(
+        np.linalg.lstsq(rows, y, rcond=None)[0],
+        look,
+        advance,
+        floor=FLOOR,
+        most=_STEPS,
+        patience=_PATIENCE,
+    ).point
     w = w - np.linalg.lstsq(rows, rows @ w - y, rcond=None)[0]
     return w, np.linalg.lstsq(rows.T, psi.gradient(w) - z0, rcond=None)[0]
 
@@ -380,10 +287,10 @@ def _certified(problem: _Problem, w: Array, nu: Array) -> BregmanProjection:
     rows, y, w0, psi = problem.rows, problem.targets, problem.start, problem.psi
     z0, moved = psi.gradient(w0), psi.gradient(w) - psi.gradient(w0)
     outside = moved - rows.T @ np.linalg.lstsq(rows.T, moved, rcond=None)[0]
-    dual_point = psi.inverse(z0 + rows.T @ nu)
-    primal = psi.value(w).sum() - z0 @ w
-    conjugate = (z0 + rows.T @ nu) @ dual_point - psi.value(dual_point).sum()
-    terms = np.abs(psi.value(w)).sum() + np.abs(z0 * w).sum() + np.abs(y * nu).sum()
+    dual_point = psi.value(z0 + rows.T @ nu)
+    primal = psi.value_of(w).sum() - z0 @ w
+    conjugate = (z0 + rows.T @ nu) @ dual_point - psi.value_of(dual_point).sum()
+    terms = np.abs(psi.value_of(w)).sum() + np.abs(z0 * w).sum() + np.abs(y * nu).sum()
     size = max(_length_of(y), _length_of(rows) * _length_of(w), _TINY)
     length = max(_length_of(psi.gradient(w)) + _length_of(z0), _TINY)
     return BregmanProjection(

@@ -26,8 +26,6 @@ from torch import Tensor
 
 from ibcore.oracles.bregman_projection import (
     BregmanProjection,
-    Entropy,
-    Hypentropy,
     bregman_projection,
 )
 from ibcore.oracles.q_alpha import (
@@ -38,6 +36,7 @@ from ibcore.oracles.q_alpha import (
     q_value,
     start_scale,
 )
+from ibcore.potentials import Entropy, Hypentropy
 from ibcore.validation import positive_integer, positive_number
 
 

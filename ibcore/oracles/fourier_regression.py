@@ -37,7 +37,7 @@ from ibcore.oracles.equations import (
     scaled_equations,
     within,
 )
-from ibcore.oracles.normal_equations import normal_solution
+from ibcore.oracles.separable_dual import FLOOR, Sinh, dual_root
 from ibcore.threads import threads
 from ibcore.validation import InvalidInput, positive_number, real_tensor
 
@@ -45,7 +45,6 @@ Array = NDArray[np.float64]
 _TOLERANCES = (1e-10, 1e-9, 1e-12)
 _GAP = 1e-7
 _USED = 1e-5
-_NEWTON_STEPS = 200
 _SOLVED = 1e-8
 _EPS = float(np.finfo(np.float64).eps)
 _TINY = float(np.finfo(np.float64).tiny)
@@ -286,25 +285,16 @@ def even_interpolant(X: object, y: object, potential: EvenPotential) -> EvenInte
 
 
 def _dual(A: Array, y: Array, c: Array, offset: Array) -> Array:
-    """Newton's method for A c sinh(offset + A^T nu) = y.
-
-    Its steps change no argument by more than 2.
-    """
-    nu, start = np.zeros(len(y)), A @ (c * np.sinh(offset))
-    size = max(float(np.abs(y).max()), float(np.abs(start).max()))
-    best, missing = nu, np.inf
-    for _ in range(_NEWTON_STEPS):
-        pull = offset + nu @ A
-        rest = y - A @ (c * np.sinh(pull))
-        if np.abs(rest).max() < missing:
-            best, missing = nu, float(np.abs(rest).max())
-        elif missing <= 1e-12 * size or missing == 0:
-            return best
-        step = normal_solution(A, c * np.cosh(pull), rest)
-        nu = nu + step / max(1.0, np.abs(step @ A).max() / 2)
+    """Newton's method for A c sinh(offset + A^T nu) = y."""
+    first = np.linalg.norm(A @ (c * np.sinh(offset)))
+    size = max(float(np.linalg.norm(y)), float(first))
+    start = np.zeros(len(y))
+    found = dual_root(A, y, Sinh(), start, scale=c, offset=offset, size=size)
+    if found.residual <= FLOOR:
+        return found.point
     raise InvalidInput(
-        f"Newton's method leaves {missing / (size or 1.0):.0e} of y: the start is too "
-        "small for doubles, or rows of X are nearly dependent."
+        f"Newton's method leaves {found.residual:.0e} of y: the start is too small for "
+        "doubles, or rows of X are nearly dependent."
     )
 
 

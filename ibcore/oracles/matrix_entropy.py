@@ -22,6 +22,7 @@ from ibcore.oracles.equations import (
     power_of_two,
     scaled_equations,
 )
+from ibcore.oracles.newton import lowering, newton
 from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
@@ -160,33 +161,32 @@ def _exponential(A: Array, dual: Array, level: float) -> tuple[Array, Array, Arr
 
 
 def _newton(A: Array, y: Array, level: float, dual: Array) -> Array:
-    """Damped Newton steps; the Hessian through divided differences of exp (Daleckii and
-    Krein).
+    """Newton's method on the dual; its Hessian through divided differences of exp
+    (Daleckii and Krein).
     """
-    best, least = dual, np.inf
-    for _ in range(_LIMIT):
+
+    def look(dual: Array) -> tuple[float, tuple[Array, Array, Array]]:
         values, basis, W = _exponential(A, dual, level)
         gradient = np.tensordot(A, W, 2) - y
-        size = _residual(A, y, W)
-        if size < least:
-            best, least = dual, size
-        elif least < _SOLVED:
-            return best
+        return _residual(A, y, W), (values, basis, gradient)
+
+    def advance(dual: Array, seen: tuple[Array, Array, Array]) -> tuple[Array, float]:
+        values, basis, gradient = seen
         turned = (basis.T @ A @ basis).reshape(len(y), -1)
         hessian = (turned * _divided(values + level).ravel()) @ turned.T
         if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
-            break
-        step = np.asarray(
-            -np.linalg.lstsq(hessian, gradient, rcond=None)[0], dtype=np.float64
-        )
-        dual = dual + _share(A, y, level, dual, step, float(-gradient @ step)) * step
-    if not least <= _SOLVED:
+            return np.full_like(y, np.nan), 1.0
+        step: Array = np.linalg.lstsq(hessian, -gradient, rcond=None)[0].astype(float)
+        return step, _share(A, y, level, dual, step, float(gradient @ step))
+
+    found = newton(dual, look, advance, floor=_SOLVED, most=_LIMIT)
+    if not found.residual <= _SOLVED:
         raise InvalidInput(
-            f"the entropy program ended with a residual of {least:.1g}: no positive "
-            "definite matrix fits the observations, or double precision does not find "
-            "it. Check the targets."
+            f"the entropy program ended with a residual of {found.residual:.1g}: no "
+            "positive definite matrix fits the observations, or double precision does "
+            "not find it. Check the targets."
         )
-    return best
+    return found.point
 
 
 def _divided(values: Array) -> Array:
@@ -197,22 +197,16 @@ def _divided(values: Array) -> Array:
 
 
 def _share(
-    A: Array, y: Array, level: float, dual: Array, step: Array, decrement: float
+    A: Array, y: Array, level: float, dual: Array, step: Array, slope: float
 ) -> float:
-    """How much of a Newton step to take: all of it near the solution, else the first
-    share that descends.
-    """
+    """All of a step near the solution, where rounding hides what it gains."""
 
-    def value(point: Array) -> float:
-        return float(
-            np.exp(np.linalg.eigvalsh(np.tensordot(point, A, 1)) + level).sum()
-            - y @ point
-        )
+    def value(share: float) -> float:
+        point = dual + share * step
+        values = np.linalg.eigvalsh(np.tensordot(point, A, 1))
+        return float(np.exp(values + level).sum() - y @ point)
 
-    start, share = value(dual), 1.0
+    if -slope <= 1e-8 * abs(value(0.0)):
+        return 1.0
     with np.errstate(over="ignore"):
-        while decrement > 1e-8 * abs(start) and share > 1e-8:
-            if value(dual + share * step) <= start - 0.1 * share * decrement:
-                break
-            share /= 2
-    return share
+        return lowering(value, slope)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ibcore.oracles import programs
 from ibcore.oracles.active_set import EPS, Array, shortest_vector
+from ibcore.oracles.newton import exponential_share, newton
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import factors_to_unit_size
 from ibcore.threads import threads
@@ -155,14 +156,19 @@ def _flow_dual(rows: Array, w: Array, alpha: Array, counts: Array) -> Array:
         return alpha
     on, size = rows[active], float(np.linalg.norm(w))
     log_shares = np.log(counts[active] * alpha.sum() / counts[active].sum())
-    for _ in range(100):
-        weights = np.exp(log_shares)
+
+    def look(v: Array) -> tuple[float, tuple[Array, Array]]:
+        weights = np.exp(log_shares - on @ v)
         left = weights @ on - w
-        if np.linalg.norm(left) <= 1e-14 * size:
-            break
+        return float(np.linalg.norm(left)) / size, (weights, left)
+
+    def advance(_v: Array, seen: tuple[Array, Array]) -> tuple[Array, float]:
+        weights, left = seen
         step = np.linalg.lstsq((on.T * weights) @ on, left, rcond=1e-14)[0]
-        move = on @ step
-        log_shares -= move / max(1.0, np.abs(move).max())
+        return step, exponential_share(on @ step)
+
+    v = newton(np.zeros(len(w)), look, advance, floor=1e-13, most=100, patience=1).point
+    weights = look(v)[1][0]
     weights[weights * lengths[active] <= 1e-12 * (weights * lengths[active]).max()] = 0
     if not np.linalg.norm(weights @ on - w) <= _ACTIVE * size:
         return alpha

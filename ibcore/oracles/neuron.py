@@ -186,6 +186,11 @@ def least_regularizer(
 def _minimized(
     inputs: Tensor, targets: Tensor, delta: Tensor, linear: Tensor
 ) -> LeastRegularizer:
+    """Newton's method for a whole batch, each member with a length of step of its own.
+
+    200 problems in 8 dimensions take some 30 times as long one after the other, so that
+    this is not the iteration of `ibcore.oracles.newton` for one system.
+    """
     n = inputs.shape[1]
     u, free = (
         minimum_norm(inputs, targets).weights,

@@ -275,7 +275,9 @@ def _solve(
 
     A Newton step at nu names a matrix that fits y, feasible where the
     decrement is below 1, so that there are bounds from both sides after
-    every step (the dual-scaling method of Benson, Ye and Zhang 2000).
+    every step (the dual-scaling method of Benson, Ye and Zhang 2000). This
+    is not the solution of one system, as in `ibcore.oracles.newton`: the
+    target moves after nearly every step, and the gap ends the run, no residual.
     """
     stop = positive_number("tolerance", tolerance)
     size = float(np.linalg.norm(y))

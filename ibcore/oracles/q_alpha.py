@@ -36,7 +36,10 @@ from ibcore.oracles.equations import (
     independent_rows,
     within,
 )
+from ibcore.oracles.newton import exponential_share
 from ibcore.oracles.normal_equations import normal_solution
+from ibcore.oracles.separable_dual import dual_root
+from ibcore.potentials import hypentropy
 from ibcore.threads import threads
 from ibcore.validation import (
     InvalidInput,
@@ -47,10 +50,7 @@ from ibcore.validation import (
 
 Array = NDArray[np.float64]
 _FALL = 4.0  # of log s in one step of continuation
-_NEWTON_STEPS = 200
-_FLOOR = 1e-12  # relative residual from which on rounding decides
 _SOLVED = 1e-8  # of residual and correction
-_EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,12 @@ class _Link:
     def share(self, z: Array, step: Array) -> float:
         """The largest safe share of a Newton step in z.
 
-        After it the dual cannot have fallen: |h''| <= kappa h' with kappa = 1 at depth
-        2 and (p + 1) / (1 - |z|) above, so h' grows at most like e^(t d) or (1 - t
-        e)^(-p - 1) along the step, and the share is where that has integrated to 1.
+        After it the dual cannot have fallen: at depth 2 |h''| <= h'. Above, |h''| <= (p
+        + 1) / (1 - |z|) h', so h' grows at most like (1 - t e)^(-p - 1) along the step,
+        and the share is where that has integrated to 1.
         """
         if self.depth == 2:
-            d = float(np.abs(step).max())
-            return float(np.log1p(d)) / d if d > 0.1 else 1.0
+            return exponential_share(step)
         e, p = float((np.abs(step) / (1 - np.abs(z))).max()), self.power
         if e * (p + 1) > 0.1:
             return float(-np.expm1(-np.log1p(p * e) / p) / e)
@@ -144,11 +143,10 @@ def q_value(beta: Tensor, scale: Tensor | float, depth: int = 2) -> Tensor:
     (...,).
     """
     s = torch.as_tensor(scale, dtype=torch.float64)
-    x = beta.detach().cpu().double() / s
+    w = beta.detach().cpu().double()
     if depth == 2:
-        return (
-            s * (x * torch.asinh(x) - x**2 / (torch.hypot(x, torch.ones_like(x)) + 1))
-        ).sum(-1)
+        return hypentropy(w, s).sum(-1)
+    x = w / s
     z = inverse_link(x, depth)
     return (s * (x * z - torch.from_numpy(_Link(depth).integral(z.numpy())))).sum(-1)
 
@@ -332,17 +330,5 @@ class _Dual:
         return normal_solution(self.X, weights, right)
 
     def _newton(self) -> None:
-        """Damped, until the residual has stopped to halve; ends at the least residual."""
-        best, least, idle, size = self.nu, np.inf, 0, float(np.linalg.norm(self.y))
-        for _ in range(_NEWTON_STEPS):
-            missing = self._state()[1]
-            rest = float(np.linalg.norm(missing)) / size
-            idle = 0 if rest < least / 2 else idle + 1
-            if rest < least:
-                best, least = self.nu, rest
-            step = self._solve(missing)
-            share = self.link.share(self.nu @ self.X, step @ self.X)
-            if rest <= _EPS or (idle > 1 and (share == 1.0 or least <= _FLOOR)):
-                break
-            self.nu, self.steps = self.nu + share * step, self.steps + 1
-        self.nu = best
+        found = dual_root(self.X, self.y, self.link, self.nu, scale=self.s)
+        self.nu, self.steps = found.point, self.steps + found.steps

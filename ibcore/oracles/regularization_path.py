@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ibcore.oracles.newton import lowering, newton
 from ibcore.oracles.separability import separating_direction
 from ibcore.oracles.separation import factors_to_unit_size
 from ibcore.threads import threads
@@ -17,6 +18,7 @@ from ibcore.validation import InvalidInput, positive_number, real_tensor
 
 _ITERATIONS = 200
 _ERROR = 1e-8
+_FLOOR = 1e-12  # relative residual from which on rounding decides
 _RESIDUAL = 1e-6
 _LOST = 1e-2  # residual on the way at which the path is given up
 
@@ -62,35 +64,10 @@ def tail_limit(signed: object, power: float, start: object) -> TailLimit:
     share = float(((margins / margins.min()) ** -power).sum()) ** (1 / (power + 2))
     w = w / np.linalg.norm(w) * share * margins.min() ** (-power / (power + 2))
 
-    def value(w: np.ndarray) -> float:
-        margins = rows @ w
-        return (
-            float((margins**-power).sum() / power + w @ w / 2)
-            if margins.min() > 0
-            else np.inf
-        )
-
-    def gradient(w: np.ndarray) -> np.ndarray:
-        return w - rows.T @ (rows @ w) ** (-power - 1)
-
-    for _ in range(_ITERATIONS):
-        slope = gradient(w)
-        hessian = (
-            np.eye(len(w)) + (power + 1) * (rows.T * (rows @ w) ** (-power - 2)) @ rows
-        )
-        step = -np.linalg.lstsq(hessian, slope, rcond=None)[0]
-        size, here = 1.0, value(w)
-        while (
-            value(w + size * step)
-            > here + 1e-4 * size * slope @ step + 1e-15 * abs(here)
-            and size > 1e-12
-        ):
-            size /= 2
-        w = w + size * step
-        if np.linalg.norm(step) <= 1e-15 * np.linalg.norm(w):
-            break
+    w = _limit(rows, power, w)
     norm = float(np.linalg.norm(w))
-    error = float(np.linalg.norm(gradient(w))) / norm
+    slope = w - rows.T @ (rows @ w) ** (-power - 1)
+    error = float(np.linalg.norm(slope)) / norm
     if not error <= _ERROR:
         raise InvalidInput(
             f"the limit is not resolved in double precision: an error of {error:.0e} "
@@ -99,6 +76,28 @@ def tail_limit(signed: object, power: float, start: object) -> TailLimit:
     return TailLimit(
         torch.from_numpy(w / norm), error, float((rows @ w).min()) / norm / unit
     )
+
+
+def _limit(rows: np.ndarray, power: float, start: np.ndarray) -> np.ndarray:
+    """The minimizer of sum_i (a_i.w)^-power / power + |w|^2 / 2 by Newton's method."""
+
+    def value(w: np.ndarray) -> float:
+        margins = rows @ w
+        if not margins.min() > 0:
+            return np.inf
+        return float((margins**-power).sum() / power + w @ w / 2)
+
+    def look(w: np.ndarray) -> tuple[float, np.ndarray]:
+        slope = w - rows.T @ (rows @ w) ** (-power - 1)
+        return float(np.linalg.norm(slope) / np.linalg.norm(w)), slope
+
+    def advance(w: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, float]:
+        bend = (power + 1) * (rows.T * (rows @ w) ** (-power - 2)) @ rows
+        step = -np.linalg.lstsq(np.eye(len(w)) + bend, slope, rcond=None)[0]
+        share = lowering(lambda t: value(w + t * step), float(slope @ step))
+        return step, share
+
+    return newton(start, look, advance, floor=_FLOOR, most=_ITERATIONS).point
 
 
 @dataclass(frozen=True)
@@ -187,35 +186,42 @@ def _newton(rows: np.ndarray, w: np.ndarray, radius: float) -> np.ndarray:
     """
     nu = float(w @ (_weights(rows, w)[0] @ rows)) / radius**2
     size = len(w)
-    for _ in range(_ITERATIONS):
-        p, rate = _weights(rows, w)
-        push, tilt = p @ rows, p * rate
-        system = np.zeros((size + 1, size + 1))
-        system[:size, :size] = (
-            -(rows.T * tilt) @ rows + np.outer(push, tilt @ rows) - nu * np.eye(size)
-        )
-        system[:size, size], system[size, :size] = -w, -w / radius**2
-        wrong = _wrong(rows, w, nu, radius)
-        try:
-            step = np.linalg.solve(system, -wrong)
-        except np.linalg.LinAlgError as error:
-            raise InvalidInput(
-                "the path is not resolved in double precision: Newton's system is "
-                f"singular ({error}). Take smaller radii, or center and scale the data."
-            ) from error
+
+    def look(point: np.ndarray) -> tuple[float, np.ndarray]:
+        wrong = _wrong(rows, point[:size], point[size], radius)
+        return float(np.linalg.norm(wrong)), wrong
+
+    def advance(point: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, float]:
+        step = _step(rows, point[:size], point[size], radius, wrong)
         share, bar = 1.0, np.linalg.norm(wrong) + 1e-13
-        while (
-            share > 1e-3
-            and np.linalg.norm(
-                _wrong(rows, w + share * step[:size], nu + share * step[size], radius)
-            )
-            >= bar
-        ):
+        while share > 1e-3 and look(point + share * step)[0] >= bar:
             share /= 2
-        w, nu = w + share * step[:size], nu + share * step[size]
-        if np.linalg.norm(step[:size]) <= 1e-14 * radius:
-            break
+        return step, share
+
+    start = np.append(w, nu)
+    found = newton(start, look, advance, floor=_FLOOR, most=_ITERATIONS)
+    w = found.point[:size]
     return w * radius / np.linalg.norm(w)
+
+
+def _step(
+    rows: np.ndarray, w: np.ndarray, nu: float, radius: float, wrong: np.ndarray
+) -> np.ndarray:
+    """Newton's step of (w, nu) for what is `wrong` there."""
+    (p, rate), size = _weights(rows, w), len(w)
+    push, tilt = p @ rows, p * rate
+    system = np.zeros((size + 1, size + 1))
+    system[:size, :size] = (
+        -(rows.T * tilt) @ rows + np.outer(push, tilt @ rows) - nu * np.eye(size)
+    )
+    system[:size, size], system[size, :size] = -w, -w / radius**2
+    try:
+        return np.linalg.solve(system, -wrong)
+    except np.linalg.LinAlgError as error:
+        raise InvalidInput(
+            "the path is not resolved in double precision: Newton's system is "
+            f"singular ({error}). Take smaller radii, or center and scale the data."
+        ) from error
 
 
 def _wrong(rows: np.ndarray, w: np.ndarray, nu: float, radius: float) -> np.ndarray:

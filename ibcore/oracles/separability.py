@@ -16,11 +16,13 @@ from torch import Tensor
 
 from ibcore.oracles import programs
 from ibcore.oracles.active_set import EPS, Array
+from ibcore.oracles.newton import lowering, newton
 from ibcore.oracles.separation import balanced, factors_to_unit_size, separate, whitened
 from ibcore.threads import threads
 from ibcore.validation import InvalidInput, NotSeparable, binary_data
 
 _DEPENDENT = 1e-12
+_FLOOR = 1e-12  # relative residual from which on rounding decides
 _STATIONARY = 1e-6  # gradient of the mean loss at its minimizer, over the mean of the gradients' lengths
 _ALL_ZERO = "every row of X is zero; no direction can tell the labels apart."
 _UNRESOLVED = (
@@ -234,28 +236,25 @@ def minimizer_drift(
 
 
 def _newton(rows: Array) -> Array:
-    """Minimizer of mean log(1 + exp(-rows @ v)) by damped Newton steps."""
-    v = np.zeros(rows.shape[1])
+    """Minimizer of mean log(1 + exp(-rows @ v)) by Newton's method."""
+    lengths = np.linalg.norm(rows, axis=1)
 
     def value(v: Array) -> float:
         return float(np.logaddexp(0, -rows @ v).mean())
 
-    for _ in range(200):
+    def look(v: Array) -> tuple[float, tuple[Array, Array]]:
         q = scipy.special.expit(-rows @ v)
-        gradient = -rows.T @ q / len(rows)
-        root = np.sqrt(q * scipy.special.expit(rows @ v) / len(rows))[:, None] * rows
+        gradient = -rows.T @ q
+        return float(np.linalg.norm(gradient) / (lengths @ q)), (q, gradient)
+
+    def advance(v: Array, seen: tuple[Array, Array]) -> tuple[Array, float]:
+        q, gradient = seen
+        root = np.sqrt(q * scipy.special.expit(rows @ v))[:, None] * rows
         step = -np.linalg.lstsq(root.T @ root, gradient, rcond=None)[0]
-        size = 1.0
-        rounding = 1e-15 * value(v)
-        while (
-            value(v + size * step) > value(v) + 1e-4 * size * gradient @ step + rounding
-            and size > 1e-10
-        ):
-            size /= 2
-        v = v + size * step
-        if np.linalg.norm(step) <= 1e-14 * (1 + np.linalg.norm(v)):
-            break
-    return v
+        slope = float(gradient @ step) / len(rows)
+        return step, lowering(lambda share: value(v + share * step), slope)
+
+    return newton(np.zeros(rows.shape[1]), look, advance, floor=_FLOOR).point
 
 
 def _signed(X: object, y: object) -> Array:

@@ -25,9 +25,10 @@ from torch import Tensor
 from ibcore.oracles import programs
 from ibcore.oracles.active_set import Array
 from ibcore.oracles.max_margin import certify
-from ibcore.oracles.normal_equations import normal_solution
 from ibcore.oracles.separability import separating_direction
+from ibcore.oracles.separable_dual import Sinh, dual_root
 from ibcore.oracles.separation import factors_to_unit_size
+from ibcore.potentials import hypentropy
 from ibcore.threads import threads
 from ibcore.validation import InvalidInput, binary_data, positive_number
 
@@ -61,9 +62,7 @@ class WoodworthMargin:
 def woodworth(beta: Tensor, scale: Tensor | float) -> Tensor:
     """Q_alpha(beta) of `beta` (..., d) at scale alpha, (...,)."""
     alpha = torch.as_tensor(scale, dtype=beta.dtype, device=beta.device)
-    z = beta / alpha[..., None] ** 2
-    half = torch.hypot(z, torch.full_like(z, 2.0))
-    return (z * torch.asinh(z / 2) - z**2 / (half + 2)).sum(-1) * alpha**2
+    return hypentropy(beta, 2 * alpha[..., None] ** 2).sum(-1)
 
 
 @threads()
@@ -148,19 +147,12 @@ def _polish(rows: Array, ratio: float, dual: Array) -> Array:
 
 
 def _on_active(rows: Array, ratio: float, weights: Array) -> Array:
-    """Newton's method for 2 A sinh(A^T lambda) = mu, with steps that move A^T lambda by
-    at most 2.
-    """
-    for _ in range(_NEWTON_STEPS):
-        pull = weights @ rows
-        if not np.abs(pull).max() < _LARGEST:
-            break
-        missing = ratio - 2 * rows @ np.sinh(pull)
-        if np.abs(missing).max() <= 1e-13 * ratio:
-            break
-        step = normal_solution(rows, 2 * np.cosh(pull), missing)
-        weights = weights + step * 2 / max(2.0, np.abs(step @ rows).max())
-    return weights
+    """Newton's method for 2 A sinh(A^T lambda) = mu."""
+    goal = np.full(len(rows), ratio)
+    found = dual_root(
+        rows, goal, Sinh(), weights, scale=2.0, floor=1e-13, most=_NEWTON_STEPS
+    )
+    return found.point
 
 
 def _certified(rows: Array, dual: Array, ratio: float) -> WoodworthMargin:

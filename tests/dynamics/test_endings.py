@@ -13,8 +13,6 @@ from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.factor_descent import descend_factors
 from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.mirror_descent import (
-    HypentropyMirror,
-    PowerMirror,
     mirror_descent,
     natural_descent,
 )
@@ -41,6 +39,7 @@ from ibcore.models.activations import LeakyReLU
 from ibcore.models.diagonal import Diagonal
 from ibcore.models.homogeneous import TwoLayer
 from ibcore.oracles.separability import nonseparable_limit
+from ibcore.potentials import Hypentropy, PNorm
 from ibcore.validation import InvalidInput
 
 FLOWS = [flow, scipy_flow]
@@ -285,7 +284,7 @@ def test_a_natural_descent_that_overflows_is_not_called_converged():
         torch.tensor(GOOD[None, :1]),
         torch.ones(1, 1, dtype=torch.float64),
         zeros(1, 2) + 0.1,
-        PowerMirror(3.0),
+        PNorm(3.0),
         step_size=1e200,
         max_steps=99,
     )
@@ -316,11 +315,11 @@ def test_a_descent_whose_steps_are_too_long_says_so():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: PowerMirror(-1),
-        lambda: PowerMirror(1),
-        lambda: PowerMirror(math.nan),
-        lambda: HypentropyMirror("a"),
-        lambda: HypentropyMirror(0),
+        lambda: PNorm(-1),
+        lambda: PNorm(1),
+        lambda: PNorm(math.nan),
+        lambda: Hypentropy("a"),
+        lambda: Hypentropy(0),
         lambda: constant(math.nan),
         lambda: decaying(0.1, math.nan),
         lambda: integrate(lambda x: -x, None, [1.0], horizon=math.nan),
@@ -353,7 +352,7 @@ def test_statuses_of_limits_begin_with_their_names():
             torch.tensor(GOOD[None, :1]),
             torch.ones(1, 1, dtype=torch.float64),
             zeros(1, 2),
-            PowerMirror(2.0),
+            PNorm(2.0),
             max_steps=1,
         ).status
     ) == {step_limit(1)}

@@ -7,14 +7,14 @@ from scipy.integrate import quad, solve_ivp
 
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.mirror_descent import MirrorStep, PowerMirror
+from ibcore.dynamics.mirror_descent import MirrorStep
 from ibcore.dynamics.mirror_flow import mirror_flow
-from ibcore.dynamics.mirror_stages import mirror
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.losses import Exponential, Logistic, PolynomialTail
 from ibcore.models import Linear
 from ibcore.models.deep_linear import DeepLinear, random_start
+from ibcore.potentials import PNorm, power_mirror
 from ibcore.problems.separable import planted_margin
 from ibcore.validation import InvalidInput
 
@@ -156,7 +156,7 @@ def test_second_order(p):
 def test_the_push_is_the_dual_state(p):
     signed = rows(4)
     run = from_zero(signed, p, [10.0, 1e5])
-    z = mirror(run.theta, p)
+    z = power_mirror(run.theta, p)
     assert run.reached
     assert float((z - run.push @ signed).norm(dim=-1).div(z.norm(dim=-1)).max()) < 1e-6
 
@@ -205,7 +205,7 @@ def test_small_steps_of_mirror_descent_follow_the_flow():
         start,
         constant(0.01),
         steps=[steps],
-        direction=MirrorStep(PowerMirror(1.5)),
+        direction=MirrorStep(PNorm(1.5)),
     ).theta[0]
     assert float((discrete - run.theta[0]).norm() / discrete.norm()) < 1e-2
 

@@ -14,12 +14,11 @@ from ibcore.dynamics.mirror_stages import (
     _exactness,
     dual_stage,
     largest,
-    mirror,
     primal_stage,
-    unmirror,
 )
 from ibcore.losses import Exponential, Logistic
 from ibcore.models import Linear
+from ibcore.potentials import power_mirror, power_unmirror
 from ibcore.problems.separable import planted_margin
 
 ORDERS = [1.1, 1.3, 2, 3, 5, 10]
@@ -35,7 +34,10 @@ def solved(signed, p, base, c=0.5, loss=None):
     n = len(signed)
     uniform = torch.full((1, n), -math.log(n), dtype=torch.float64)
     guess = MirrorState(
-        unmirror(base[None], order), base[None], uniform, torch.zeros(1, n).double()
+        power_unmirror(base[None], order),
+        base[None],
+        uniform,
+        torch.zeros(1, n).double(),
     )
     solve = dual_stage if p < 2 else primal_stage
     return solve(
@@ -58,7 +60,7 @@ def test_a_stage_is_the_bregman_proximal_point(p):
     problem.solve(solver=cp.CLARABEL)
     np.testing.assert_allclose(stage.theta[0], w.value, rtol=1e-3, atol=2e-3)
     np.testing.assert_allclose(
-        mirror(stage.theta, order) - c * stage.field, base[None], atol=1e-5
+        power_mirror(stage.theta, order) - c * stage.field, base[None], atol=1e-5
     )
 
 
@@ -75,7 +77,7 @@ def test_a_stage_solves_its_equation(p, loss):
     weights = torch.softmax(loss.log_slope(margins), -1)
     torch.testing.assert_close(stage.weights, weights, rtol=0, atol=1e-8)
     torch.testing.assert_close(
-        mirror(stage.theta, p), base + 0.5 * weights @ signed, rtol=0, atol=2e-7
+        power_mirror(stage.theta, p), base + 0.5 * weights @ signed, rtol=0, atol=2e-7
     )
 
 
@@ -93,8 +95,8 @@ def test_a_stage_does_not_know_the_signs_of_the_coordinates(p, signs):
 @pytest.mark.parametrize("p", [1.1, 2.0, 5.0])
 def test_the_mirror_map_and_its_inverse(p):
     z = torch.tensor([[-2.0, -0.1, 0.0, 0.3, 4.0]]).double()
-    torch.testing.assert_close(mirror(unmirror(z, p), p), z)
-    assert mirror(torch.tensor([[-2.0]]).double(), 3.0).tolist() == [[-4.0]]
+    torch.testing.assert_close(power_mirror(power_unmirror(z, p), p), z)
+    assert power_mirror(torch.tensor([[-2.0]]).double(), 3.0).tolist() == [[-4.0]]
     assert largest(z).tolist() == [[4.0]]
     assert largest(-z[:, :2]).tolist() == [[2.0]]
 

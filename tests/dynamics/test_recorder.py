@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 
-from ibcore.dynamics.recorder import Drift, Recorder, Stops
+from ibcore.dynamics.recorder import Drift, Ends, Recorder, Stops
 from ibcore.validation import InvalidInput
 
 LIKE = torch.zeros(1, dtype=torch.float64)
@@ -90,3 +90,33 @@ def test_a_drift_is_relative_to_its_start_where_that_is_large():
     assert drift.largest["all"].tolist() == pytest.approx([0.3, 1.0])
     drift.watch(theta * math.nan)
     assert bool(drift.largest["first"].isnan().all())
+
+
+def test_rows_are_kept_with_what_is_seen_of_them():
+    recorder = Recorder(torch.tensor([1.0, 2.0]), {"x": torch.zeros(3)})
+    rows = torch.tensor([2, 0])
+    seen = {"y": torch.tensor([[1.0, 2.0], [3.0, 4.0]]).double()}
+    recorder.keep_rows(rows, {"x": 5}, seen)
+    recorder.keep_rows(rows[:1], {"x": torch.tensor([7.0])})
+    assert recorder.next.tolist() == [1, 0, 2]
+    assert recorder.kept["x"][:, 2].tolist() == [5, 7]
+    assert recorder.kept["x"][0, 0] == 5
+    assert bool(recorder.kept["x"][:, 1].isnan().all())
+    kept = recorder.seen["y"]
+    assert kept.dtype == torch.float64
+    assert kept.shape == (2, 3, 2)
+    assert kept[0, 2].tolist() == [1, 2]
+    assert kept[0, 0].tolist() == [3, 4]
+    assert bool(kept[1].isnan().all())
+
+
+def test_a_member_ends_once():
+    ends = Ends(torch.zeros(4), "runs")
+    ends.end(torch.tensor([True, True, False, False]), "first")
+    ends.end_each(torch.tensor([False, True, True, False]), lambda i: f"{i} later")
+    assert ends.active.tolist() == [False, False, False, True]
+    assert ends.status == ("first", "first", "2 later", "runs")
+    ends.say(torch.tensor([True, False, False, False]), "in other words")
+    ends.end_rows(torch.tensor([3]), "last")
+    assert ends.status == ("in other words", "first", "2 later", "last")
+    assert not ends.active.any()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ibcore.dynamics.scipy_charts import Plain, Polar, Single
-from ibcore.losses import CrossEntropy, Exponential, Logistic
+from ibcore.losses import CrossEntropy, Exponential, Logistic, PolynomialTail
 from ibcore.models import Linear
 from ibcore.models.activations import SquaredReLU
 from ibcore.models.homogeneous import TwoLayer
@@ -134,3 +134,15 @@ def test_a_linear_model_does_not_bend_and_a_network_as_its_hessian_says():
     )
     np.testing.assert_allclose(found, exact.numpy(), atol=1e-6)
     assert linear(np.eye(2), Logistic()).bend(np.zeros(2), np.ones(2)) == 0
+
+
+@pytest.mark.parametrize("loss", [Logistic(), Exponential(), PolynomialTail(1.0)])
+@pytest.mark.parametrize("log_rho", [600.0, 800.0, 1e6])
+def test_field_and_jacobian_are_finite_far_off_the_flow(loss, log_rho):
+    rows = np.array([[3.0, 4.0], [-1.0, 2.0]])
+    chart = Polar(linear(rows, loss), 1)
+    state = np.array([0.6, -0.8, log_rho, 300.0])
+    with np.errstate(all="raise", under="ignore"):
+        assert np.isfinite(chart.field(0, state)).all()
+        assert np.isfinite(chart.jacobian(0, state)).all()
+    assert chart.representable(state) == (log_rho < 690)

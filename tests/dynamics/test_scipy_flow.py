@@ -245,3 +245,34 @@ def test_status_names():
     assert scipy_flow(
         Linear(signed(1)), Logistic(), zeros(1, 4), log_loss=-1.0
     ).status == (REACHED,)
+
+
+@pytest.mark.parametrize("method", ["LSODA", "BDF", "Radau"])
+@pytest.mark.parametrize("seed", [0, 1, 5])
+def test_norms_grow_to_the_end_of_doubles(seed, method):
+    stops = [1500.0, 1600.0]
+    run = scipy_flow(
+        Linear(signed(seed)),
+        PolynomialTail(1.0),
+        zeros(1, 4) + 0.1,
+        log_time=stops,
+        degree=1,
+        method=method,
+    )
+    assert run.reached
+    sizes = run.theta.abs().amax(-1).log().flatten()
+    assert float(sizes.diff()) == pytest.approx(100 / 3, abs=1e-4)
+
+
+def test_what_is_no_double_is_refused_in_words():
+    run = scipy_flow(
+        Linear(signed(0)),
+        PolynomialTail(0.5),
+        zeros(1, 4) + 0.1,
+        log_time=[1000.0, 2000.0],
+        degree=1,
+    )
+    assert run.status[0].startswith(NOT_FINITE)
+    assert "e^690" in run.status[0]
+    assert run.theta[0].isfinite().all()
+    assert run.theta[1].isnan().all()

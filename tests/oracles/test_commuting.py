@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from ibcore.oracles.bregman_projection import Entropy, Hypentropy, program
+from ibcore.oracles.bregman_projection import program
 from ibcore.oracles.commuting import of_layers, of_powers, of_squares
 from ibcore.oracles.matrix_entropy import entropy_minimum
 from ibcore.oracles.q_alpha import q_alpha_minimizer
+from ibcore.potentials import Entropy, Hypentropy
 from ibcore.validation import InvalidInput
 
 POTENTIALS = {

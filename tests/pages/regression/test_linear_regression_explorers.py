@@ -23,12 +23,12 @@ def test_mirror_routes_end_on_the_line_along_the_curve():
     x = torch.tensor([explorers.PLANE_X]).double()
     y = torch.tensor([explorers.PLANE_Y]).double()
     start = torch.tensor(explorers.STARTS["below"]).double()
-    for route, (mirror, psi) in explorers.MIRRORS.items():
+    for route, psi in explorers.MIRRORS.items():
         best = bregman_projection(x, y, start, psi)
         path = explorers._mirror_route(x, y, start, route, best.dual)
         assert float((path[-1] @ x[0] - y[0]).abs()) < 1e-12
         torch.testing.assert_close(path[-1], best.w, rtol=0, atol=1e-8)
-        moved = mirror.mirror(path[1:-1]) - mirror.mirror(start)
+        moved = psi.mirror(path[1:-1]) - psi.mirror(start)
         assert float((moved @ torch.tensor([-2.0, 1.0]).double()).abs().max()) < 1e-10
 
 

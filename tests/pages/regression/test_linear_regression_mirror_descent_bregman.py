@@ -48,7 +48,7 @@ def poisoned(values):
 
 def test_a_projection_without_certificate_or_a_run_that_did_not_fit_fails():
     problems = page.mirror_descent_bregman.problems(SETTING, problems=8, n=5, d=12)
-    potential = mirror.POTENTIALS["p = 3"][0]
+    potential = mirror.POTENTIALS["p = 3"]
     run = mirror._mirrored(problems.projections["p = 3"], potential)
     others = torch.ones(8).double()
     assert falls(mirror._mirror_checks({"p = 3": run}, others)) == []

@@ -7,21 +7,12 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ibcore.dynamics.mirror_descent import (
-    HypentropyMirror,
-    Mirror,
-    PowerMirror,
-    mirror_descent,
-)
+from ibcore.dynamics.mirror_descent import mirror_descent
 from ibcore.figures import figure
-from ibcore.oracles.bregman_projection import (
-    Hypentropy,
-    PNorm,
-    Potential,
-    bregman_projection,
-)
+from ibcore.oracles.bregman_projection import bregman_projection
 from ibcore.pages.regression.linear_regression.figures import plot_plane
 from ibcore.pages.regression.linear_regression.runs import follow
+from ibcore.potentials import Hypentropy, PNorm, Potential
 
 PLANE_X, PLANE_Y = (1.0, 2.0), 2.0
 STARTS = {
@@ -30,10 +21,10 @@ STARTS = {
     "below": (0.5, -2.0),
     "beyond the line": (1.5, 2.2),
 }
-MIRRORS: dict[str, tuple[Mirror, Potential]] = {
-    "mirror descent, p = 1.5": (PowerMirror(1.5), PNorm(1.5)),
-    "mirror descent, p = 6": (PowerMirror(6.0), PNorm(6.0)),
-    "mirror descent, hypentropy": (HypentropyMirror(0.01), Hypentropy(0.01)),
+MIRRORS: dict[str, Potential] = {
+    "mirror descent, p = 1.5": PNorm(1.5),
+    "mirror descent, p = 6": PNorm(6.0),
+    "mirror descent, hypentropy": Hypentropy(0.01),
 }
 ROUTES = ("gradient descent", "heavy ball", "Adam", *MIRRORS)
 _LIMIT = 3.0
@@ -44,7 +35,7 @@ def explore_route(route: str, start: str) -> tuple[Figure, str]:
     X = torch.tensor([PLANE_X], dtype=torch.float64)
     y = torch.tensor([PLANE_Y], dtype=torch.float64)
     w0 = torch.tensor(STARTS[start], dtype=torch.float64)
-    psi = MIRRORS[route][1] if route in MIRRORS else PNorm(2.0)
+    psi = MIRRORS.get(route, PNorm(2.0))
     best = bregman_projection(X, y, w0, psi)
     path = (
         _mirror_route(X, y, w0, route, best.dual)
@@ -52,7 +43,7 @@ def explore_route(route: str, start: str) -> tuple[Figure, str]:
         else _thinned(follow(X, y, w0, route, 0.1))
     )
     fig, ax = figure(width=5.2, height=4.6)
-    levels = _levels(psi, w0.numpy(), best.w.numpy())
+    levels = _levels(psi, w0, best.w)
     plot_plane(ax, X[0].numpy(), PLANE_Y, path.numpy(), best.w.numpy(), levels, _LIMIT)
     return fig, _sentence(route, start, path[-1], best.w)
 
@@ -78,18 +69,17 @@ def _thinned(path: Tensor) -> Tensor:
 
 def _mirror_route(X: Tensor, y: Tensor, w0: Tensor, route: str, dual: Tensor) -> Tensor:
     """The curve of the iterates, grad psi(w) - grad psi(w_0) along x, to its end."""
-    mirror = MIRRORS[route][0]
-    run = mirror_descent(X[None], y[None], w0[None], mirror)
+    psi = MIRRORS[route]
+    run = mirror_descent(X[None], y[None], w0[None], psi)
     shares = torch.linspace(0, 1, 31, dtype=torch.float64)[:, None]
-    curve = mirror.unmirror(mirror.mirror(w0) + shares * (dual @ X))
+    curve = psi.unmirror(psi.mirror(w0) + shares * (dual @ X))
     return torch.cat([curve[:-1], run.last])
 
 
-def _levels(psi: Potential, w0: np.ndarray, best: np.ndarray) -> np.ndarray:
+def _levels(psi: Potential, w0: Tensor, best: Tensor) -> np.ndarray:
     """D(w, w_0) - D(best, w_0) on a grid of the plane."""
-    axis = np.linspace(-_LIMIT, _LIMIT, 61)
-    grid = np.stack(np.meshgrid(axis, axis), -1)
-    slope = psi.gradient(w0)
-    return (psi.value(grid) - slope * grid).sum(-1) - (
-        psi.value(best) - slope * best
-    ).sum()
+    axis = torch.linspace(-_LIMIT, _LIMIT, 61, dtype=torch.float64)
+    grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
+    slope = psi.mirror(w0)
+    least = (psi.value(best) - slope * best).sum()
+    return ((psi.value(grid) - slope * grid).sum(-1) - least).numpy()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ibcore.dynamics import explicit
-from ibcore.dynamics.mirror_descent import MirrorStep, PowerMirror
+from ibcore.dynamics.mirror_descent import MirrorStep
 from ibcore.dynamics.mirror_flow import mirror_flow
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
@@ -21,6 +21,7 @@ from ibcore.measures.layers import singular_pairs
 from ibcore.models import Linear
 from ibcore.models.deep_linear import DeepLinear
 from ibcore.oracles.norm_margin import NormMargin, norm_max_margin
+from ibcore.potentials import PNorm
 from ibcore.problems.separable import Classification, planted_margin
 from ibcore.threads import threads
 from ibcore.validation import binary_data
@@ -294,7 +295,7 @@ def naive_gaps(
             start,
             constant(step_size),
             steps=[steps],
-            direction=MirrorStep(PowerMirror(p)),
+            direction=MirrorStep(PNorm(p)),
             max_seconds=math.inf,
         )
         w = run.theta[0]

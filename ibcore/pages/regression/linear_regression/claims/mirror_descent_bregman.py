@@ -9,22 +9,9 @@ import torch
 from torch import Tensor
 
 from ibcore.claim import Setting, claim
-from ibcore.dynamics.mirror_descent import (
-    EntropyMirror,
-    HypentropyMirror,
-    Mirror,
-    PowerMirror,
-    mirror_descent,
-    natural_descent,
-)
+from ibcore.dynamics.mirror_descent import mirror_descent, natural_descent
 from ibcore.evidence import Check, Control, Evidence, attempt
-from ibcore.oracles.bregman_projection import (
-    Entropy,
-    Hypentropy,
-    PNorm,
-    Potential,
-    bregman_projection,
-)
+from ibcore.oracles.bregman_projection import bregman_projection
 from ibcore.pages.regression.linear_regression.runs import (
     FITTED,
     drawn,
@@ -32,16 +19,17 @@ from ibcore.pages.regression.linear_regression.runs import (
     own,
     relative,
 )
+from ibcore.potentials import Entropy, Hypentropy, PNorm, Potential
 from ibcore.problems.interpolation import Interpolation
 
 ENTROPY = "entropy"
-POTENTIALS: dict[str, tuple[Mirror, Potential]] = {
-    "p = 1.5": (PowerMirror(1.5), PNorm(1.5)),
-    "p = 3": (PowerMirror(3.0), PNorm(3.0)),
-    "hypentropy, beta = 1": (HypentropyMirror(1.0), Hypentropy(1.0)),
-    "hypentropy, beta = 1e-2": (HypentropyMirror(1e-2), Hypentropy(1e-2)),
-    "hypentropy, beta = 1e-4": (HypentropyMirror(1e-4), Hypentropy(1e-4)),
-    ENTROPY: (EntropyMirror(), Entropy()),
+POTENTIALS: dict[str, Potential] = {
+    "p = 1.5": PNorm(1.5),
+    "p = 3": PNorm(3.0),
+    "hypentropy, beta = 1": Hypentropy(1.0),
+    "hypentropy, beta = 1e-2": Hypentropy(1e-2),
+    "hypentropy, beta = 1e-4": Hypentropy(1e-4),
+    ENTROPY: Entropy(),
 }
 LABELS = {
     "p = 1.5": "$p = 1.5$",
@@ -142,7 +130,7 @@ def _projected(data: Interpolation) -> Problems:
     return Problems(
         {
             name: _projection(data.positive() if name == ENTROPY else data, psi)
-            for name, (_, psi) in POTENTIALS.items()
+            for name, psi in POTENTIALS.items()
         }
     )
 
@@ -162,17 +150,17 @@ def _projection(data: Interpolation, psi: Potential) -> Projections:
 def measure_runs(problems: Problems, setting: Setting) -> MirrorRuns:  # noqa: ARG001
     """Mirror descent with every potential; natural gradient with two step sizes."""
     cases = problems.projections
-    runs = {name: _mirrored(one, POTENTIALS[name][0]) for name, one in cases.items()}
+    runs = {name: _mirrored(one, POTENTIALS[name]) for name, one in cases.items()}
     natural = [_natural_distances(cases[ENTROPY], size) for size in (FULL, HALF)]
     broken = tuple(reason for one in cases.values() for reason in one.broken)
     return MirrorRuns(runs, torch.stack(natural), broken)
 
 
-def _mirrored(problem: Projections, mirror: Mirror) -> Mirrored:
+def _mirrored(problem: Projections, psi: Potential) -> Mirrored:
     data = problem.data
-    run = mirror_descent(data.X, data.y, data.start, mirror, tolerance=FITTED)
+    run = mirror_descent(data.X, data.y, data.start, psi, tolerance=FITTED)
     w = torch.where(run.converged[:, None], run.last, math.nan)
-    moved = mirror.mirror(w) - mirror.mirror(data.start)
+    moved = psi.mirror(w) - psi.mirror(data.start)
     return Mirrored(w, problem.best, problem.certificate, outside(data.X, moved))
 
 
@@ -183,7 +171,7 @@ def _natural_distances(problem: Projections, step_size: float) -> Tensor:
         data.X,
         data.y,
         data.start,
-        EntropyMirror(),
+        Entropy(),
         step_size=step_size,
         tolerance=NATURAL_FITS,
     )
