@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ibcore.dynamics.directions import Direction, State
 from ibcore.dynamics.members import select
-from ibcore.validation import InvalidInput, one_of, positive_integer, real_number
+from ibcore.validation import InvalidInput, positive_integer, real_number
 
 # Of Muon's five steps x -> a x + b x^3 + c x^5 (Jordan et al. 2024, read in its code).
 QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -38,7 +38,8 @@ class Schatten:
     rows: int
 
     def __post_init__(self) -> None:
-        one_of("p", self.p, (1, 2, math.inf))
+        if self.p not in (1, 2, math.inf):
+            raise InvalidInput(f"p is {self.p!r}, expected 1, 2 or math.inf.")
         positive_integer("rows", self.rows)
 
     def begin(self, theta: Tensor) -> State:

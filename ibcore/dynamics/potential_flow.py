@@ -100,7 +100,7 @@ def potential_flow(
             field,
             jacobian,
             w,
-            done=lambda x, level=level: size(x) >= level,
+            done=_at_least(size, level),
             method="BDF",
             tolerance=tolerance,
             floor=tolerance,
@@ -114,6 +114,10 @@ def potential_flow(
         states.append(w)
     lost = [np.full(A.shape[1], np.nan)] * (len(levels) - len(states))
     return torch.from_numpy(np.stack(states + lost)), tuple(runs)
+
+
+def _at_least(size: Callable[[Array], float], level: float) -> Callable[[Array], bool]:
+    return lambda w: size(w) >= level
 
 
 def fields(

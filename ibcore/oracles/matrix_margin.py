@@ -27,7 +27,7 @@ _GAP = 1e-7  # certified relative gap at which a solution is accepted
 
 
 def _singular(W: Array) -> Array:
-    return np.linalg.svd(W, compute_uv=False)
+    return np.asarray(np.linalg.svd(W, compute_uv=False), dtype=float)
 
 
 _NORMS: dict[str, tuple[Callable[[cp.Variable], Any], Callable[[Array], float]]] = {

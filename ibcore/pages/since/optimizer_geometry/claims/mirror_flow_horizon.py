@@ -170,11 +170,12 @@ def possible(problems: HorizonProblems, w: Tensor, sizes: Tensor) -> Tensor:
     """The largest gaps at the second size that the proofs allow, (3, B)."""
     n, d = problems.signed.shape[1:]
     soft = -torch.logsumexp(-(problems.signed @ w[0, ..., None])[..., 0], -1)
+    early, late = hypentropy_value(w[:, 1])
     second = torch.full_like(soft[2], 2.0)
     return torch.stack(
         [
             cosh_gap(problems.margins[0], sizes[1, 0], n, d),
-            hypentropy_gap(problems.margins[1], *hypentropy_value(w[:, 1]), soft[1], n),
+            hypentropy_gap(problems.margins[1], early, late, soft[1], n),
             guaranteed_gap(second, sizes[0, 2], sizes[1, 2], soft[2], n),
         ]
     )
