@@ -139,7 +139,7 @@ def own_decays(
         raise InvalidInput(
             f"X has {len(inputs)} rows and y {len(target)} entries; expected as many."
         )
-    found = _in_units(inputs.double(), target.double()[:, None], "max")
+    found = in_units(inputs.double(), target.double()[:, None], "max")
     matrices, more = setting.draw(problems, "decay, matrices", _matrix)
     return _with_predictions([found], matrices, setting, more, steps)
 
@@ -178,7 +178,7 @@ def _normal(generator: torch.Generator, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
-def _in_units(X: Tensor, Y: Tensor, norm: str) -> tuple[Tensor, Tensor, BallMinimizer]:
+def in_units(X: Tensor, Y: Tensor, norm: str) -> tuple[Tensor, Tensor, BallMinimizer]:
     """The problem in units in which the radius is 1."""
     plain = torch.linalg.lstsq(X, Y).solution.mT
     size = plain.abs().max() if norm == "max" else torch.linalg.matrix_norm(plain, 2)
@@ -196,7 +196,7 @@ def _vector(
 ) -> tuple[Tensor, Tensor, BallMinimizer] | None:
     X = _normal(generator, POINTS, FEATURES)
     y = X @ _normal(generator, FEATURES) + 0.3 * _normal(generator, POINTS)
-    X, Y, best = _in_units(X, y[:, None], "max")
+    X, Y, best = in_units(X, y[:, None], "max")
     push = (2 / POINTS * Y.T @ X).abs().max()
     faces = (best.W.abs() > 1 - 1e-6) & (best.gradient.abs() >= LEAST_PULL * push)
     return (X, Y, best) if int(faces.sum()) >= 2 else None
@@ -211,7 +211,7 @@ def _matrix(
     truth = left * torch.tensor(SPECTRUM).double() @ right.T
     X = _normal(generator, POINTS, inputs)
     Y = X @ truth.T + 0.1 * _normal(generator, POINTS, outputs)
-    X, Y, best = _in_units(X, Y, "spectral")
+    X, Y, best = in_units(X, Y, "spectral")
     values = torch.linalg.svdvals(best.W)
     free = bool((values < FREE).any()) and bool((values > 1 - 1e-6).any())
     return (X, Y, best) if free else None

@@ -356,6 +356,6 @@ def by_duality(own: Tensor, certificates: Tensor) -> Check:
         own / certificates,
         at_most=1 + 1e-4,
         tag="proved",
-        reason="weak duality with the multipliers of $\\nabla\\phi(w) = A^\\top "
+        reason="weak duality with the multipliers of $\\nabla\\psi(w) = A^\\top "
         r"\Lambda$; the certified gap of the program",
     )
