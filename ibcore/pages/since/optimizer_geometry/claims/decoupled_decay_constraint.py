@@ -106,11 +106,11 @@ def excess_of_bound(problems: Regressions, W: Tensor, steps: int, norm: str) -> 
     "Liu, Liang and Liu 2024 (Lion); Chen, Li and Liu 2025 (Muon) (abstracts read, "
     "theorems recalled); the bound on the loss and the limit at any epsilon are proved "
     "on the page",
-    statement=r"Let $L$ be convex and the gradients those of all data. Sign descent, Lion "
-    r"and AdamW without $\varepsilon$ with decoupled decay $\lambda$ and decreasing "
-    r"steps go to the minimizer of $L$ on the box $\|w\|_\infty \le 1/\lambda$, spectral "
-    r"descent and Muon to that on the ball $\sigma_{\max}(W) \le 1/\lambda$. AdamW with "
-    r"$\varepsilon > 0$, where it converges, goes to the minimizer of $L + \varepsilon "
+    statement=r"Let $L$ be convex and the gradients those of all data. Sign descent "
+    r"and Lion with decoupled decay $\lambda$ and decreasing steps, and AdamW without "
+    r"$\varepsilon$ if it converges, go to the minimizer of $L$ on the box $\|w\|_\infty "
+    r"\le 1/\lambda$, spectral descent and Muon to that on the ball $\sigma_{\max}(W) \le "
+    r"1/\lambda$. AdamW with $\varepsilon > 0$, if it converges, goes to the minimizer of $L + \varepsilon "
     r"\sum_j [-|w_j| - \log(1 - \lambda |w_j|)/\lambda]$.",
     quick={"problems": 8, "steps": 2500},
     book={"problems": 12, "steps": 2500},
@@ -141,6 +141,7 @@ def decoupled_decay_constraint(measured: DecayDistances) -> Evidence:
             tag="derived",
             reason="its steps are at most about $1/800$ of the radius at the end, and "
             "smaller where gradients shrink",
+            precision=True,
         ),
     )
     notes = {
@@ -220,6 +221,7 @@ def at_the_constraint(vectors: Tensor, matrices: Tensor) -> tuple[Check, ...]:
             vectors[:2],
             at_most=0.02,
             tag="derived",
+            repeats=0.4,
             reason=r"free coordinates step to and fro by $\lambda \eta_T \approx 1/870$ "
             "of the radius; some times that, as the directions that the data leave "
             "flat add up",
@@ -229,6 +231,7 @@ def at_the_constraint(vectors: Tensor, matrices: Tensor) -> tuple[Check, ...]:
             vectors[2],
             at_most=0.1,
             tag="observed",
+            repeats=0.4,
             reason="its second moments forget in a hundred steps, and are late with "
             "free coordinates, whose gradients tend to zero",
         ),
@@ -238,6 +241,7 @@ def at_the_constraint(vectors: Tensor, matrices: Tensor) -> tuple[Check, ...]:
             matrices,
             at_most=0.02,
             tag="derived",
+            repeats=0.4,
             reason="the same with free singular directions",
         ),
     )
@@ -260,6 +264,7 @@ def at_the_barrier(vectors: Tensor) -> tuple[Check, ...]:
             tag="derived",
             math=rf"AdamW, $\varepsilon = {share:g} \, \|\nabla L(0)\|_\infty$: distance "
             "from the minimizer with the barrier",
+            repeats=0.4,
             reason=reason,
         )
         for share, row, bar, reason in zip(
