@@ -86,8 +86,9 @@ def test_six_methods_in_their_own_norms():
     assert above_the_bound(own[:3], bounds).holds
     assert not above_the_bound(own[:3], poisoned(bounds, 1)).holds
     assert not above_the_bound(own[:3], bounds + 0.3).holds
-    for method, which in ((0, [0]), (2, [0]), (3, [1]), (5, [1]), (4, [])):
+    for method, which in ((0, [1]), (2, [1]), (3, [3]), (5, [3]), (4, [])):
         assert falls(in_own_norms(poisoned(own, method))) == which
+    assert falls(in_own_norms(0.95 * own)) == [0, 2]
     assert short_of_orthogonal(own[3], own[4] - 0.1).holds
     assert not short_of_orthogonal(own[3], poisoned(own - 0.1, 4, 5)[4]).holds
 
