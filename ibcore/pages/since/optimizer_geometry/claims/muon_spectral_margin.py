@@ -334,7 +334,7 @@ def in_own_norms(own: Tensor) -> tuple[Check, ...]:
                 least=0.9,
                 tag="observed",
                 reason="that it tends to 1 is the theorem, whose bounds are far from "
-                "sharp at so few steps; all but one of 600 runs",
+                "sharp at so few steps; all of 1000 runs",
             ),
             Check.each(
                 f"{name}: own margin over the largest",
