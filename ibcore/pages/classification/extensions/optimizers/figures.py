@@ -67,13 +67,14 @@ def plot_rates(ax: Axes, steps: Array, gaps: Mapping[str, Array]) -> None:
     for (name, bundle), color, style in zip(
         gaps.items(), ("blue", "orange", "red"), ("-", "--", ":"), strict=True
     ):
-        _plot_bundle(ax, steps, bundle, name, color, style)
+        end = _plot_bundle(ax, steps, bundle, color, style)
+        _label(ax, steps[-1], end, name, color)
     ax.set(
         xscale="log",
         yscale="log",
         xlabel="steps",
         ylabel="relative margin gap",
-        xlim=(steps[0], steps[-1] * 4),
+        xlim=(steps[0], steps[-1]),
     )
 
 
@@ -84,28 +85,51 @@ def plot_norm_gaps(
     steps; bar at 1e-3.
     """
     for ax, (method, values) in zip(axes, gaps.items(), strict=True):
-        for k, (color, style, name) in enumerate(_NORMS):
-            curves = np.clip(values[..., k], 1e-6, None)
-            _plot_bundle(ax, steps, curves, name, color, style)
+        curves = np.clip(values, 1e-6, None)
+        ends = [
+            _plot_bundle(ax, steps, curves[..., k], color, style)
+            for k, (color, style, _) in enumerate(_NORMS)
+        ]
+        for height, (color, _, name) in zip(apart(ends), _NORMS, strict=True):
+            _label(ax, steps[-1], height, name, color)
         ax.axhline(1e-3, color=PALETTE["gray"], linewidth=1)
         ax.set(xscale="log", yscale="log", ylim=(5e-5, 2), xlabel="steps", title=method)
     axes[0].set_ylabel("relative margin gap")
 
 
+def apart(heights: Sequence[float], ratio: float = 3.0) -> Array:
+    """Heights for labels on a logarithmic axis: near the given ones, in their order, and
+    each at least `ratio` times the one below.
+    """
+    logs = np.log(np.asarray(heights))
+    least = np.log(ratio) * np.arange(len(logs))
+    order = np.argsort(logs)
+    rising = np.maximum.accumulate(logs[order] - least)
+    falling = np.minimum.accumulate((logs[order] - least)[::-1])[::-1]
+    moved = np.empty_like(logs)
+    moved[order] = (rising + falling) / 2 + least
+    return np.exp(moved)
+
+
 def _plot_bundle(
-    ax: Axes, steps: Array, curves: Array, name: str, color: str, style: str
-) -> None:
-    """Thin curves (K, B) and their median, labeled at its end."""
+    ax: Axes, steps: Array, curves: Array, color: str, style: str
+) -> float:
+    """Thin curves (K, B) and their median, which ends at the height that comes back."""
     shade = PALETTE[color]
     ax.plot(steps, curves, color=shade, linestyle=style, linewidth=0.7, alpha=0.35)
     middle = np.median(curves, axis=1)
     ax.plot(steps, middle, color=shade, linestyle=style, linewidth=2.4)
+    return float(middle[-1])
+
+
+def _label(ax: Axes, x: float, y: float, name: str, color: str) -> None:
+    """A name to the right of a curve's end."""
     ax.annotate(
         name,
-        (steps[-1], middle[-1]),
+        (x, y),
         (6, -3),
         textcoords="offset points",
-        color=shade,
+        color=PALETTE[color],
         annotation_clip=False,
     )
 
@@ -118,7 +142,7 @@ def plot_distances(
 
     One row for each of the M methods.
     """
-    for k, name in enumerate(names):
+    for k in range(len(names)):
         ax.plot(
             early[k],
             np.full(early.shape[1], k + 0.12),
@@ -133,9 +157,6 @@ def plot_distances(
             color=PALETTE["blue"],
             markersize=4,
         )
-        ax.annotate(
-            name, (3e-4, k), (0, 0), textcoords="offset points", va="center", ha="left"
-        )
     ax.plot(
         norms,
         np.full(len(norms), len(names)),
@@ -143,17 +164,9 @@ def plot_distances(
         color=PALETTE["gray"],
         markersize=10,
     )
-    ax.annotate(
-        "norm of w itself",
-        (3e-4, len(names)),
-        va="center",
-        ha="left",
-        color=PALETTE["gray"],
-    )
     ax.set(
         xscale="log",
-        xlim=(2.5e-4, 10),
         ylim=(-0.6, len(names) + 0.6),
-        yticks=[],
         xlabel=r"$\|w_{\mathrm{method}} - w_{\mathrm{flow}}\|$",
     )
+    ax.set_yticks(range(len(names) + 1), [*names, "norm of w itself"])
