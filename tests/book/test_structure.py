@@ -182,6 +182,8 @@ def test_every_exercise_has_questions_and_a_cell_that_asks_before_the_solution(p
 def test_the_first_explorer_is_preceded_by_a_prediction(page):
     cells = nbformat.read(ROOT / "book" / f"{page}.ipynb", as_version=4).cells
     [first, *_] = [
-        number for number, cell in enumerate(cells) if "explore(" in cell.source
+        number
+        for number, cell in enumerate(cells)
+        if re.search(r"\bexplore\w*\(", cell.source)
     ]
     assert "{predict}" in cells[first - 1].source
