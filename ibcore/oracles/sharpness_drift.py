@@ -19,7 +19,7 @@ is Bartlett, Long and Bousquet's (2023); the laws at finite eta are derived on t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,15 +61,11 @@ class Line:
 
     def path_of_all(self, start: float, times: Sequence[float]) -> Array:
         """y at the times tau with the whole gradient, (K,)."""
-        solved = solve_ivp(
-            lambda _tau, y: [self.force_of_all(float(y[0]))],
-            (0, times[-1]),
-            [start],
-            t_eval=times,
-            rtol=1e-10,
-            atol=1e-12,
-        )
-        return np.asarray(solved.y[0])
+        return _followed(self.force_of_all, start, times)
+
+    def path_of_one(self, start: float, times: Sequence[float]) -> Array:
+        """The mean y at the times tau with one example in each step, (K,)."""
+        return _followed(self.force_of_one, start, times)
 
     def rest_of_one(self) -> float:
         """Where the force with one example in each step vanishes, between the least and
@@ -87,6 +83,20 @@ class Line:
         """Whether n eta h_i is at most `most` between two points."""
         widths = np.array([self.widths(y) for y in (low, high)])
         return bool((len(self.floor) * self.step_size * widths <= most).all())
+
+
+def _followed(
+    force: Callable[[float], float], start: float, times: Sequence[float]
+) -> Array:
+    solved = solve_ivp(
+        lambda _tau, y: [force(float(y[0]))],
+        (0, times[-1]),
+        [start],
+        t_eval=times,
+        rtol=1e-10,
+        atol=1e-12,
+    )
+    return np.asarray(solved.y[0])
 
 
 def jump_gain(relative: float | Array) -> float | Array:

@@ -120,6 +120,7 @@ class Course:
     """E step sizes on B data sets for T steps from w = 0.
 
     step_sizes: (E,).      losses: L before each step and after the last, (T + 1, E, B).
+    last_log: log L after the last, (E, B).
     margin: (2, E, B), min_i y_i w.x_i / (gamma |w|) after a tenth of the steps and
     after all.
     broken: why runs ended early.
@@ -127,6 +128,7 @@ class Course:
 
     step_sizes: Tensor
     losses: Tensor
+    last_log: Tensor
     margin: Tensor
     broken: tuple[str, ...]
 
@@ -172,6 +174,7 @@ def train(
     return Course(
         sizes.cpu(),
         logs.exp().unflatten(1, shape).cpu(),
+        run.log_loss[-1].unflatten(0, shape).cpu(),
         margin.unflatten(1, shape).cpu(),
         early_ends("gradient descent", run),
     )
@@ -193,3 +196,26 @@ def largest_log_loss(
     )
     known = torch.where(pace.table.isfinite(), pace.table, -math.inf)
     return known.amax(0).cpu()
+
+
+@threads()
+def margins_at(
+    sets: Sets, step_sizes: Sequence[float], steps: int, count: int
+) -> tuple[Tensor, Tensor]:
+    """About `count` numbers of steps (K,), and the margins of w / |w| over gamma there,
+    (K, E, B).
+    """
+    sizes = sets.signed.new_tensor(step_sizes)
+    signed = sets.signed.repeat(len(sizes), 1, 1)
+    at = torch.linspace(0, math.log(steps), count).exp().round().long().unique()
+    run = descend(
+        Objective(Linear(signed), LOGISTIC),
+        torch.zeros_like(signed[:, 0]),
+        constant(sizes.repeat_interleave(len(sets.signed))),
+        steps=at.tolist(),
+        max_seconds=math.inf,
+    )
+    margins = (signed @ run.theta[..., None])[..., 0].amin(-1)
+    gamma = sets.gamma.repeat(len(sizes))
+    ratio = margins / torch.linalg.vector_norm(run.theta, dim=-1) / gamma
+    return at, ratio.unflatten(1, (len(sizes), -1)).cpu()

@@ -181,3 +181,39 @@ def draw_lines(
 def of_each(lines: Sequence[Line], read: Callable[[Line], object]) -> Tensor:
     """What is read of every line, (B, ...)."""
     return torch.tensor(np.array([read(line) for line in lines]), dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class BothPaths:
+    """y beside one line of minima with all examples and with one, by these names, as
+    measured and as predicted, (K,) each.
+    """
+
+    measured: dict[str, np.ndarray]
+    predicted: dict[str, np.ndarray]
+
+
+@threads()
+def both_paths(line: Line, times: Sequence[float], device: torch.device) -> BothPaths:
+    """One run of each kind with radius 0.1 and random numbers of seed 0."""
+    model = ravines([line], device)
+    radius = 0.1
+    generator = torch.Generator().manual_seed(0)
+    names = ("all examples", "one example")
+    batches = (None, with_replacement(1, generator, each=True))
+    measured = {
+        name: descend(
+            SharpnessAware(objective(model), radius),
+            beside(model),
+            constant(STEP_SIZE),
+            steps=[steps_until(tau, radius) for tau in times],
+            batches=rows,
+            max_seconds=math.inf,
+        )
+        .theta[:, 0, -1]
+        .cpu()
+        .numpy()
+        for name, rows in zip(names, batches, strict=True)
+    }
+    paths = (line.path_of_all(START, times), line.path_of_one(START, times))
+    return BothPaths(measured, dict(zip(names, paths, strict=True)))

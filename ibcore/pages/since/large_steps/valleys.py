@@ -177,3 +177,18 @@ def draw_valleys(
         count, "valleys", lambda generator: draw_valley(generator, steps)
     )
     return kept, {"rejected valleys": rejected}
+
+
+def off_program(
+    valleys: Sequence[Valley], shares: Sequence[float], steps: int, device: torch.device
+) -> Tensor:
+    """Distances (F, B) of the mean of y from the program's over its way from the
+    target, at these shares of the way to the critical step.
+    """
+    many = [valley for _ in shares for valley in valleys]
+    sizes = [place(valley, share) for share in shares for valley in valleys]
+    runs = Runs.of(many, sizes, device)
+    means = averages(runs, steps)
+    way = (runs.y - runs.target).norm(dim=-1)
+    off = (means.y - runs.y).norm(dim=-1) / way
+    return off.unflatten(0, (len(shares), -1)).cpu()

@@ -19,9 +19,11 @@ from ibcore.pages.since.large_steps.logistic import (
     Sets,
     draw_sets,
     largest_log_loss,
+    opposed,
     own_sets,
     train,
 )
+from ibcore.validation import InvalidInput
 
 MODERATE, LARGE = 10.0, 100.0
 FEW = 50  # steps of the exponential loss
@@ -29,9 +31,12 @@ FEW = 50  # steps of the exponential loss
 
 @dataclass(frozen=True)
 class Problem:
-    """Data sets, step sizes, and the number of steps."""
+    """Data sets, those of them that are opposed points, step sizes, and the number of
+    steps.
+    """
 
     sets: Sets
+    hard: Sets
     step_sizes: tuple[float, ...]
     steps: int
 
@@ -45,7 +50,7 @@ class Steps:
     rises: (E, B), how often the loss rose after it was at most 1 / eta.
     rate: (E, B), the largest gamma^2 eta (k - s) L(w_k) after the step s at which
     max(eta, n) L(w_s) <= 1/4.
-    gain: (B,), L(w_T) with eta = T over that with the smallest eta.
+    gain: (B,), log10 of L(w_T) with eta = T over that with the smallest eta.
     left: (E, B), gamma^2 eta T L(w_T).
     margin: (2, E, B), margin of w / |w| over gamma after T/10 and T steps.
     largest: (A,), largest log L of the exponential loss on the A sets of opposed
@@ -67,7 +72,9 @@ class Steps:
 def draw_problem(setting: Setting, *, sets: int, steps: int) -> Problem:
     """Scattered and opposed points, `sets` of each, and four step sizes."""
     sizes = (1.0, MODERATE, LARGE, float(steps))
-    return Problem(draw_sets(setting, sets), sizes, steps)
+    drawn = draw_sets(setting, sets)
+    hard = drawn.select(drawn.opposed.nonzero()[:, 0])
+    return Problem(drawn, hard, sizes, steps)
 
 
 def own_problem(
@@ -78,10 +85,20 @@ def own_problem(
     sets: int,  # noqa: ARG001
     steps: int,
 ) -> Problem:
-    """A reader's data, with the number of examples as the smallest step size."""
+    """A reader's data, with the number n of examples as the smallest step size; the
+    control is about opposed points of seed 0.
+
+    Raises `InvalidInput` where 8 n is more than the number of steps.
+    """
     data = own_sets(setting, X, y)
     n = float(data.points)
-    return Problem(data, (n, 10 * n, 100 * n, float(steps)), steps)
+    if 8 * n > steps:
+        raise InvalidInput(
+            f"there are {data.points} examples, expected at most an eighth of the "
+            f"{steps} steps. Pass fewer, or steps={8 * data.points} or more."
+        )
+    hard = Sets.of([opposed(0)], [True], setting.device)
+    return Problem(data, hard, (n, 2 * n, 4 * n, float(steps)), steps)
 
 
 def measure_steps(problem: Problem, setting: Setting) -> Steps:  # noqa: ARG001
@@ -90,17 +107,16 @@ def measure_steps(problem: Problem, setting: Setting) -> Steps:  # noqa: ARG001
     course = train(sets, problem.step_sizes, problem.steps)
     gamma, size = sets.gamma.cpu(), course.step_sizes[:, None]
     last = course.losses[-1]
-    hard = sets.select(sets.opposed.nonzero()[:, 0])
     return Steps(
         course.step_sizes,
         sets.certified,
         _over_average(course, gamma),
         _late_rises(course),
         _rate(course, gamma, sets.points),
-        last[-1] / last[0],
+        (course.last_log[-1] - course.last_log[0]) / math.log(10),
         gamma.square() * size * course.steps * last,
         course.margin,
-        largest_log_loss(hard, LARGE, FEW),
+        largest_log_loss(problem.hard, LARGE, FEW),
         course.broken,
     )
 
@@ -156,7 +172,7 @@ def large_step_logistic(measured: Steps) -> Evidence:
     """The mean loss, the stable phase, what a long step gains, and the direction."""
     checks = (
         *_proved(measured.certified, measured.average, measured.rises, measured.rate),
-        *_fast(measured.gain, measured.left),
+        *_fast(measured.gain, measured.left, measured.step_sizes),
         *_direction(measured.margin),
     )
     control = Control(
@@ -168,8 +184,9 @@ def large_step_logistic(measured: Steps) -> Evidence:
             most=0.25,
             tag="derived",
             math=r"largest $\log L$ of the first 50 steps at most 10",
-            reason="it begins at 0. The page derives that the third point has log L "
-            "above 300, and that each further one exceeds the exponential of the last",
+            reason=r"it begins at 0. Over the whole range of these data $\log L$ is at "
+            "least 594 after two steps and at least $10^{259}$ after three, with the "
+            "whole gradient in closed form",
         ),
         math=r"the exponential loss on opposed points, $\eta = 100$",
     )
@@ -222,9 +239,9 @@ def _proved(
     )
 
 
-def _fast(gain: Tensor, left: Tensor) -> tuple[Check, ...]:
-    """With the step T, the last loss over that with the smallest step, (B,), and
-    gamma^2 eta T L(w_T), (E, B).
+def _fast(gain: Tensor, left: Tensor, sizes: Tensor) -> tuple[Check, ...]:
+    """With the step T, log10 of the last loss over that with the smallest step, (B,);
+    gamma^2 eta T L(w_T), (E, B), for the step sizes (E,).
     """
     return (
         Check.share(
@@ -249,14 +266,14 @@ def _fast(gain: Tensor, left: Tensor) -> tuple[Check, ...]:
             precision=True,
         ),
         Check.each(
-            "step T: L(w_T) over that with the smallest step",
+            "step T: log10 of L(w_T) over that with the smallest step",
             gain,
-            at_most=1e-2,
+            at_most=1 + float(torch.log10(sizes[0] / sizes[-1])),
             tag="derived",
-            math=r"$\eta = T$: $L(w_T)$ over that with the smallest $\eta$",
+            math=r"$\eta = T$: $\log_{10}$ of $L(w_T)$ over that with the smallest "
+            r"$\eta$",
             reason=r"both are about $1/(\gamma^2 \eta T)$ or less, so that the ratio "
-            r"is about $\eta/T = 10^{-4}$ or less; a hundred times that, for data "
-            "whose number is the smallest step",
+            "is about the smallest step over $T$, or less; ten times that",
             precision=True,
         ),
     )
