@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting
 from ibcore.dynamics.batches import with_replacement
+from ibcore.dynamics.directions import Gradient, State
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
@@ -217,3 +218,40 @@ def both_paths(line: Line, times: Sequence[float], device: torch.device) -> Both
     }
     paths = (line.path_of_all(START, times), line.path_of_one(START, times))
     return BothPaths(measured, dict(zip(names, paths, strict=True)))
+
+
+@dataclass(frozen=True)
+class Shaken(Gradient):
+    """Steps along the gradient with normal noise of size `noise` added to each."""
+
+    noise: float = 0.0
+    seed: int = 0
+
+    def begin(self, theta: Tensor) -> State:  # noqa: ARG002
+        return (torch.Generator().manual_seed(self.seed),)
+
+    def __call__(
+        self, vector: Tensor, log_unit: Tensor, log_step: Tensor, state: State
+    ) -> tuple[Tensor, State]:
+        update, _ = super().__call__(vector, log_unit, log_step, ())
+        shape, generator = update.shape, state[0]
+        shake = torch.randn(shape, generator=generator, dtype=torch.float64)
+        return update + self.noise * shake.to(update), state
+
+
+def past_a_crossing(noise: float) -> float:
+    """Where sharpness-aware minimization with all examples and noise in each step ends
+    in y from 0.9, if h_1 = 2 + y^2 and h_2 = 1 + 2 (y - 1)^2.
+    """
+    line = Line(
+        np.array([2.0, 1.0]), np.array([1.0, 2.0]), np.array([0.0, 1.0]), STEP_SIZE
+    )
+    run = descend(
+        SharpnessAware(objective(ravines([line], torch.device("cpu"))), 0.1),
+        [[BESIDE, BESIDE, 0.9]],
+        constant(STEP_SIZE),
+        steps=[8000],
+        direction=Shaken(noise=noise),
+        max_seconds=math.inf,
+    )
+    return float(run.last[0, -1])
