@@ -145,7 +145,8 @@ def _radius(jacobian: Array) -> float:
 def critical_step(valley: Valley) -> float:
     """The least step above `stable_step` at which the orbit is not stable any more.
 
-    Raises `InvalidInput` where the orbit is stable up to twice `stable_step`.
+    Raises `InvalidInput` where the orbit is stable up to twice `stable_step`, or up to
+    the step 2, beyond which no sharpness is small enough.
     """
 
     def excess(beyond: float) -> float:
@@ -156,11 +157,13 @@ def critical_step(valley: Valley) -> float:
 
     last = _SCAN[0]
     for beyond in _SCAN[1:]:
+        if valley.stable_step * (1 + beyond) >= 2:
+            break
         if excess(beyond) >= 0:
             root = float(brentq(excess, last, beyond, xtol=1e-12))
             return valley.stable_step * (1 + root)
         last = beyond
-    raise InvalidInput("the orbit is stable up to twice the stable step.")
+    raise InvalidInput("the orbit is stable as far as its steps are looked at.")
 
 
 def _by_bisection(valley: Valley, bound: float) -> float:

@@ -84,6 +84,7 @@ def test_without_the_one_the_critical_step_has_a_closed_form(width):
     assert ratio == pytest.approx(64 / 49, rel=20 / width)
 
 
-def test_a_pull_so_strong_that_the_orbit_is_always_stable_is_said_to_be_so():
-    with pytest.raises(InvalidInput, match="twice the stable step"):
+def test_where_no_step_is_critical_it_is_said():
+    """All sharpness is between 1 and 1.01."""
+    with pytest.raises(InvalidInput, match="as far as its steps"):
         critical_step(Valley(np.array([1e-2]), np.array([1.0]), 0.1))

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,7 +59,9 @@ class Sets:
         return cls(
             torch.stack(signed).to(device),
             torch.tensor([one.margin for one in found]).double().to(device),
-            torch.tensor([max(one.gap, one.violation) for one in found]).double(),
+            torch.tensor(
+                [float(np.maximum(one.gap, one.violation)) for one in found]
+            ).double(),
             torch.tensor(list(opposed)),
         )
 

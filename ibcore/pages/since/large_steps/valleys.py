@@ -84,7 +84,7 @@ class Runs:
             step_sizes,
             [one.y for one in solved],
             [one.multiplier for one in solved],
-            [max(one.gap, one.violation) for one in solved],
+            [float(np.maximum(one.gap, one.violation)) for one in solved],
         )
         return cls(
             *(torch.tensor(np.array(column), device=device) for column in columns)
