@@ -10,6 +10,7 @@ import math
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from ibcore.figures import figure
 from ibcore.oracles.stabilized_valley import Valley, constrained, critical_step
@@ -38,7 +39,7 @@ def explore_valley(ratio: float, start: float) -> tuple[Figure, str]:
     begin = torch.tensor([[ACROSS, start]], dtype=torch.float64)
     path = states(runs, begin, range(STEPS + 1))[:, 0].numpy()
     orbit = runs.orbit[0].tolist()
-    times = step * np.arange(STEPS + 1)
+    times: NDArray[np.float64] = step * np.arange(STEPS + 1, dtype=np.float64)
     free = VALLEY.target[0] + (start - VALLEY.target[0]) * np.exp(-VALLEY.pull * times)
     edge = math.sqrt(2 / step - 1)
     curves = {
@@ -53,15 +54,16 @@ def explore_valley(ratio: float, start: float) -> tuple[Figure, str]:
     return fig, _sentence(ratio, step, path[-200:])
 
 
-def _running(values: np.ndarray) -> np.ndarray:
+def _running(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mean of the last `WINDOW` values, or of as many as there are."""
     total = np.concatenate([[0.0], np.cumsum(values)])
     first = np.maximum(np.arange(1, len(values) + 1) - WINDOW, 0)
     last = np.arange(1, len(values) + 1)
-    return (total[last] - total[first]) / (last - first)
+    mean: NDArray[np.float64] = (total[last] - total[first]) / (last - first)
+    return mean
 
 
-def _sentence(ratio: float, step: float, late: np.ndarray) -> str:
+def _sentence(ratio: float, step: float, late: NDArray[np.float64]) -> str:
     solution = constrained(VALLEY, 2 / step)
     mean, edge = late[:, 1].mean(), (1 + late[:, 1] ** 2).mean() * step / 2
     words = (

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ibcore.claim import Setting
 from ibcore.dynamics.batches import with_replacement
-from ibcore.dynamics.directions import Gradient, State
+from ibcore.dynamics.directions import Direction, Gradient, State
 from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
@@ -221,22 +221,24 @@ def both_paths(line: Line, times: Sequence[float], device: torch.device) -> Both
 
 
 @dataclass(frozen=True)
-class Shaken(Gradient):
+class Shaken:
     """Steps along the gradient with normal noise of size `noise` added to each."""
 
-    noise: float = 0.0
+    noise: float
     seed: int = 0
 
     def begin(self, theta: Tensor) -> State:  # noqa: ARG002
         return (torch.Generator().manual_seed(self.seed),)
 
     def __call__(
-        self, vector: Tensor, log_unit: Tensor, log_step: Tensor, state: State
+        self, slope: Tensor, log_scale: Tensor, log_step: Tensor, state: State
     ) -> tuple[Tensor, State]:
-        update, _ = super().__call__(vector, log_unit, log_step, ())
-        shape, generator = update.shape, state[0]
-        shake = torch.randn(shape, generator=generator, dtype=torch.float64)
+        update, _ = Gradient()(slope, log_scale, log_step, ())
+        shake = torch.randn(update.shape, generator=state[0], dtype=torch.float64)
         return update + self.noise * shake.to(update), state
+
+    def select(self, state: State, members: Tensor) -> tuple[Direction, State]:  # noqa: ARG002
+        return self, state
 
 
 def past_a_crossing(noise: float) -> float:

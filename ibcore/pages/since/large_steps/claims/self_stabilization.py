@@ -89,10 +89,14 @@ def measure_runs(problem: Problem, setting: Setting) -> Stabilized:
     end = states(small, small.begin, [problem.steps])[0]
     off = (end[:, 1:] - small.target).norm(dim=-1) / small.target.norm(dim=-1)
     return Stabilized(
-        *(_by_place(one) for one in (orbit, linear, off_y, square, edge)),
-        small=torch.stack([off, end[:, 0].abs()]),
-        certified=_by_place(runs.certified),
-        notes=problem.notes,
+        _by_place(orbit),
+        _by_place(linear),
+        _by_place(off_y),
+        _by_place(square),
+        _by_place(edge),
+        torch.stack([off, end[:, 0].abs()]),
+        _by_place(runs.certified),
+        problem.notes,
     )
 
 
