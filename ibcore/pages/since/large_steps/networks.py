@@ -29,10 +29,9 @@ STEP_SIZE, WIDTH = 0.18, 12
 KICK = 0.05  # along u, with which the jumps begin
 FIRST, LAST = 100, 300  # steps after the arrival between which is averaged
 PATIENCE = 3000  # steps of half the size within which a network must arrive
-MOVED, BELOW = (
-    0.2,
-    0.95,
-)  # the stated conditions: the way of the flow, and the second eigenvalue over 2 / eta
+NEAR = 1.02  # most of S eta / 2 on arrival
+MOVED = 0.2  # least way of gradient flow in the time
+BELOW = 0.95  # most of the second eigenvalue over 2 / eta
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,13 @@ def draw_arrivals(setting: Setting, count: int) -> Arrivals:
 
 
 def _meeting(task: Task, seeds: list[int]) -> Arrivals:
-    """The arrivals of networks of these seeds that meet the conditions."""
+    """The arrivals of networks of these seeds that meet the conditions: they come to
+    the edge from below and do not leave it, with one eigenvalue, and gradient flow goes
+    on.
+
+    All of them are read from the flows. A network that begins above the edge, say,
+    falls below it and returns later without a kick.
+    """
     network = task.network
     starts = torch.cat(
         [network.initial(1, torch.Generator().manual_seed(seed)) for seed in seeds]
@@ -149,7 +154,9 @@ def _meeting(task: Task, seeds: list[int]) -> Arrivals:
     found = Arrivals.at(task, ends[came])
     moved = (found.free.points[-1] - found.start).norm(dim=-1) >= MOVED
     alone = found.central.second.amax(0) * STEP_SIZE / 2 <= BELOW
-    return found.select((moved & alone).nonzero()[:, 0])
+    below = found.central.sharpness[0] * STEP_SIZE / 2 <= NEAR
+    stays = (found.central.variance > 0).all(0)
+    return found.select((moved & alone & below & stays).nonzero()[:, 0])
 
 
 @threads()

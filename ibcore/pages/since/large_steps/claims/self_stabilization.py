@@ -190,7 +190,7 @@ def _orbits(certified: Tensor, orbit: Tensor, linear: Tensor) -> tuple[Check, ..
             "100 steps from nearby: distance from the derivative, over that",
             linear.flatten(),
             at_most=1e-3,
-            tag="proved",
+            tag="derived",
             reason=r"the deviation is $10^{-6}$ at the start; the next order is that, "
             "times the steps and times second derivatives of at most 10",
             repeats=0.4,
