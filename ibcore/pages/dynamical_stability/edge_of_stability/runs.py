@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ibcore.dynamics import explicit
-from ibcore.dynamics.directions import Gradient, Momentum, State
-from ibcore.dynamics.objective import Objective, Point
-from ibcore.dynamics.paces import Scheduled, constant
+from ibcore.dynamics.directions import Gradient, Momentum
+from ibcore.dynamics.logged import Logged
+from ibcore.dynamics.objective import Objective
+from ibcore.dynamics.paces import constant
 from ibcore.dynamics.trajectory import REACHED
 from ibcore.losses import Loss, SoftmaxCrossEntropy, Square
 from ibcore.measures.sharpness import Sharpness
@@ -179,34 +180,6 @@ def _first(truth: Tensor) -> Tensor:
     return torch.where(truth, places, len(truth)).amin(0)
 
 
-@dataclass(frozen=True)
-class Logged:
-    """A pace that also writes log L before every step into a table, (T, B), at the
-    columns `members`.
-    """
-
-    inner: Scheduled
-    table: Tensor
-    members: Tensor
-    open = True
-    restart = False
-
-    def begin(self, point: Point) -> State:
-        return self.inner.begin(point)
-
-    def log_step(self, step: int, point: Point, state: State) -> Tensor:
-        self.table[step, self.members] = point.log_loss
-        return self.inner.log_step(step, point, state)
-
-    def judge(self, before: Point, after: Point, state: State) -> tuple[Tensor, State]:
-        return self.inner.judge(before, after, state)
-
-    def select(self, members: Tensor) -> Logged:
-        return replace(
-            self, inner=self.inner.select(members), members=self.members[members]
-        )
-
-
 @threads()
 def follow(batch: Batch) -> tuple[Course, ...]:
     """Train a batch: one course for every step size."""
@@ -214,19 +187,18 @@ def follow(batch: Batch) -> tuple[Course, ...]:
     sizes = batch.starts.new_tensor(batch.step_sizes)
     sizes = sizes.repeat_interleave(count)
     start = batch.starts.repeat(len(batch.step_sizes), 1)
-    table = start.new_full((steps, len(start)), math.nan)
-    members = torch.arange(len(start), device=start.device)
+    pace = Logged.of(constant(sizes), start, steps)
     run = explicit.descend(
         batch.objective,
         start,
-        Logged(constant(sizes), table, members),
+        pace,
         steps=batch.looks,
         direction=batch.method.direction,
         watch={"sharpness": Sharpness(tolerance=1e-3, most=100)},
         max_seconds=math.inf,
     )
     numbers = range(len(batch.step_sizes))
-    return tuple(_course(batch, number, run, table) for number in numbers)
+    return tuple(_course(batch, number, run, pace.table) for number in numbers)
 
 
 def _course(batch: Batch, number: int, run: explicit.Run, table: Tensor) -> Course:
