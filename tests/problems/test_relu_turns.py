@@ -176,3 +176,9 @@ def test_teachers_are_relu_neurons_on_gaussian_inputs():
 def test_teachers_without_data_are_refused(sizes):
     with pytest.raises(InvalidInput, match="is 0"):
         teacher_batch(*sizes, torch.Generator())
+
+
+def test_turns_that_reach_beyond_a_quarter_without_half_of_the_first_are_taken():
+    assert turning_data([0.02, 0.8, 0.8], separation=1.5).X.shape == (4, 3)
+    with pytest.raises(InvalidInput, match="between pi/2"):
+        turning_data([0.8, 0.8, 0.02])
