@@ -10,7 +10,7 @@ from tests.cases import normal
 
 SHARED, OWN = normal(5, 3, seed=1), normal(4, 5, 3, seed=2)
 THETA, WEIGHTS = normal(4, 3, seed=3), normal(4, 5, seed=4)
-OFFSETS = {"none": 0.0, "number": -2.0, "shared": normal(5, seed=5)}
+OFFSETS = {"none": 0.0, "one": 1.0, "number": -2.0, "shared": normal(5, seed=5)}
 OFFSETS["own"] = normal(4, 5, seed=6)
 
 

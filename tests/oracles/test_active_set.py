@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibcore.oracles.active_set import EPS, shortest_vector
+from ibcore.oracles.active_set import (
+    EPS,
+    _kernel,
+    _on_active,
+    _rank,
+    _towards,
+    _until_zero,
+    shortest_vector,
+)
 from tests.oracles.scalings import few
 
 
@@ -133,3 +141,64 @@ def test_one_row_is_met_at_its_height():
     found = shortest_vector(np.array([[0.6, 0.8]]), np.array([2.0]), np.zeros(1))
     np.testing.assert_allclose(found.w, [1.2, 1.6])
     assert found.weights == pytest.approx([2])
+
+
+def test_moving_along_a_kernel_keeps_the_vector_and_ends_at_the_first_zero():
+    """Rows a, b, a + b: u + t (1, 1, -1) until the third is gone."""
+    rows = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 5.0]])
+    u, c = np.array([0.5, 2.0, 0.75, 3.0]), np.array([1.0, 1.0, -1.0])
+    active = np.array([0, 1, 2, 3])
+    moved, left, blocked = _until_zero(u, active, c, 1e-12)
+    assert blocked
+    assert moved.tolist() == [1.25, 2.75, 0, 3]
+    assert left.tolist() == [0, 1, 3]
+    np.testing.assert_allclose(rows.T @ moved, rows.T @ u)
+    back, left, _ = _until_zero(u, active, -2 * c, 1e-12)
+    assert back.tolist() == [0, 1.5, 1.25, 3]
+    assert left.tolist() == [1, 2, 3]
+    assert u.tolist() == [0.5, 2.0, 0.75, 3.0]
+    same, left, blocked = _until_zero(u, active, np.abs(c), 1e-12)
+    assert (same.tolist(), left.tolist(), blocked) == (u.tolist(), [0, 1, 2, 3], False)
+    assert not _until_zero(u, active, np.array([1.0, 1.0, -1e-13]), 1e-12)[2]
+
+
+def test_a_step_towards_a_maximum_ends_where_a_variable_leaves():
+    """From (2, 1, 4) towards (-2, 3, 2) by a half, where the first is zero."""
+    u, active = np.array([2.0, 9.0, 1.0, 4.0]), np.array([0, 2, 3])
+    moved, left = _towards(u, active, np.array([-2.0, 3.0, 2.0]))
+    assert moved.tolist() == [0, 9, 2, 3]
+    assert left.tolist() == [2, 3]
+    moved, left = _towards(u, active, np.array([-2.0, -3.0, 2.0]))
+    assert moved.tolist() == pytest.approx([1, 9, 0, 3.5])
+    assert left.tolist() == [0, 3]
+    moved, left = _towards(u, active, np.array([1.0, 0.0, 8.0]))
+    assert moved.tolist() == [1, 9, 0, 8]
+    assert left.tolist() == [0, 3]
+    new = np.array([0.0, 9.0, 1.0, 4.0])
+    moved, left = _towards(new, active, np.array([0.0, 3.0, 2.0]))
+    assert moved.tolist()[0] == 0
+    assert left.tolist() == [2, 3]
+
+
+def test_a_kernel_combines_columns_to_zero():
+    columns = np.array([[1.0, 2.0, 4.0, 9.0], [0.0, 3.0, -3.0, 1.0]])
+    c = _kernel(columns, 2)
+    assert c[-1] == 1
+    np.testing.assert_allclose(columns[:, :3] @ c, [0, 0], atol=1e-15)
+
+
+def test_a_rank_counts_what_stands_out_of_the_noise():
+    r = np.diag([8.0, -1.0, 1e-3, 0.0])
+    assert [_rank(r, noise) for noise in (1e-2, 1e-3, 1e-4)] == [2, 2, 3]
+    assert _rank(2.0**40 * r, 1e-2) == 2
+
+
+def test_the_maximum_on_active_rows_is_refined():
+    """Rows that are close to each other: w meets its heights to rounding."""
+    rows = np.array([[1.0, 0.0, 0.0], [1.0, 1e-7, 0.0], [1.0, 0.0, 1e-6]])
+    rows /= np.linalg.norm(rows, axis=1)[:, None]
+    heights = np.array([1.0, 1.0 + 1e-8, 0.7])
+    q, r = np.linalg.qr(rows.T)
+    u, w = _on_active(rows, heights, q, r)
+    np.testing.assert_allclose(rows @ w, heights, rtol=0, atol=1e-15 * abs(w).max())
+    np.testing.assert_allclose(rows.T @ u, w, atol=1e-8 * abs(w).max())

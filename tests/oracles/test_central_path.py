@@ -40,6 +40,10 @@ def test_rounding_of_a_singular_matrix_leaves_a_step_where_there_is_one():
     g = np.array([3.0, 3.0, -4.0])
     step = newton_step(H, g)
     np.testing.assert_allclose(H @ step, -g, atol=1e-9)
+    for units in (2.0**-60, 2.0**60):
+        scales = np.array([units, units, 1.0])
+        step = newton_step(H * scales * scales[:, None], g * scales)
+        np.testing.assert_allclose(H @ (step * scales), -g, atol=1e-9)
 
 
 @pytest.mark.parametrize("diagonal", [[1.0, -1.0], [1.0, 0.0], [1.0, np.nan]])
@@ -96,9 +100,16 @@ def test_steps_shrink_until_they_are_inside():
 def test_steps_shrink_until_they_descend_by_a_tenth_of_what_the_slope_says():
     """f = a x^2 - x: descent of a share s is s - a s^2 >= s / 10 for s <= 0.9 / a."""
     for a, share in ((0.85, 1.0), (0.95, 0.6), (1.45, 0.6), (1.55, 0.36)):
-        barrier = Made(np.inf, lambda x, a=a: a * x * x - x, [])
-        point, _ = search(barrier, 1.0)
-        assert point.x == pytest.approx(share), a
+        for length in (1.0, 3.0):
+
+            def value(x, a=a, length=length):
+                s = x / length
+                return length**2 * (a * s * s - s)
+
+            barrier = Made(np.inf, value, [])
+            point, dual = search(barrier, length, decrement=length)
+            assert point.x == pytest.approx(share * length), a
+            assert dual.tolist() == [point.x]
 
 
 def test_the_pull_of_the_objective_counts_as_descent():

@@ -138,3 +138,10 @@ def test_at_no_dual_the_primal_is_twice_the_step_spread_out():
     places, A = SQUARE["symmetric"]
     gradient, _ = Semidefinite(places, np.zeros(4)).derivatives()
     np.testing.assert_allclose(gradient, np.trace(A, axis1=1, axis2=2), atol=1e-13)
+
+
+def test_on_the_edge_a_barrier_is_not_inside():
+    for barrier in (Spectral, Semidefinite):
+        places = SQUARE["diagonal"][0]
+        assert not barrier(places, np.array([1.0, 0.5, -0.5])).inside
+    assert Semidefinite(SQUARE["diagonal"][0], np.array([0.5, -3.0, 0.0])).inside
