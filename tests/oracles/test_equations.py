@@ -124,3 +124,27 @@ def test_what_cannot_serve_is_refused():
             failures_in_words("the solution"),
         ):
             raise error("rounding")
+
+
+def test_units_of_rows_and_columns_are_told_apart_where_entries_are_zero():
+    """Half of the entries are one, the others zero: the mean of a row says nothing of
+    its unit before that of its columns is known.
+    """
+    n = 6
+    rng = np.random.default_rng(3)
+    base = (rng.random((n, n + 2)) < 0.6).astype(float)
+    rows, columns = (2.0 ** rng.integers(-20, 20, size) for size in (n, n + 2))
+    given = base * rows[:, None] * columns
+    system = equations(given, np.ones(n))
+    even = system.rows / columns
+    sizes = np.abs(even).max(1)
+    assert np.ptp(np.log2(sizes)) <= 2
+    assert independent_rows(given)
+
+
+def test_what_the_equations_are_divided_by_are_powers_of_two():
+    X, y = draw()
+    columns = np.array([1e-9, 1.0, 3e7, 1.0, 1e-3])
+    system = equations(X * columns, y)
+    assert (np.frexp(system.lengths)[0] == 0.5).all()
+    np.testing.assert_array_equal(system.rows * system.lengths[:, None], X * columns)
