@@ -12,6 +12,7 @@ from ibcore.oracles.active_set import (
     _kernel,
     _on_active,
     _rank,
+    _small,
     _towards,
     _until_zero,
     shortest_vector,
@@ -202,3 +203,11 @@ def test_the_maximum_on_active_rows_is_refined():
     u, w = _on_active(rows, heights, q, r)
     np.testing.assert_allclose(rows @ w, heights, rtol=0, atol=1e-15 * abs(w).max())
     np.testing.assert_allclose(rows.T @ u, w, atol=1e-8 * abs(w).max())
+
+
+def test_what_is_small_is_so_beside_the_largest_of_many():
+    c = np.array([3.0, -8.0, 1.0])
+    assert _small(c, 1e-10) == pytest.approx(2 * _small(c / 2, 1e-10))
+    assert _small(c, 2e-10) == pytest.approx(2 * _small(c, 1e-10))
+    assert _small(np.tile(c, 4), 1e-10) == pytest.approx(4 * _small(c, 1e-10))
+    assert EPS * 8 < _small(c, EPS) < 1e-10
