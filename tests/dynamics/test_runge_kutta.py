@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy.integrate import solve_ivp
+from scipy.integrate import DOP853, solve_ivp
 
 from ibcore.dynamics.runge_kutta import combine, explicit_step, rosenbrock_step
 from ibcore.dynamics.scaled_field import evaluate, scaled_field
@@ -162,17 +162,45 @@ def test_stages_that_are_not_there_count_nothing():
     assert found.equal(torch.full((2, 3), -1.5))
 
 
+def far_error(distance, *, third, tolerance=1e-9):
+    """The error of a step at two equal margins of size `distance`, and one `third` times
+    as large that weighs nothing.
+    """
+    rows = torch.tensor([[1.0, 0.5], [1.0, -0.5], [third, 0.0]]).double()
+    start = torch.tensor([[distance, 0.25]]).double()
+    args = (0.5, tolerance, start, Linear(rows), Exponential())
+    return float(one_step(rosenbrock_step, *args)[1])
+
+
 def test_weights_far_out_are_granted_the_rounding_of_their_margins():
-    """At margins near 1e12 a margin is known to 1e-13 of it, so is a weight."""
-    rows = torch.tensor([[1.0, 1e-3], [1.0, -1e-3]]).double()
-    errors = []
-    for distance in (1.0, 1e12):
-        start = torch.tensor([[distance, 50.0]]).double()
-        errors.append(
-            float(
-                one_step(
-                    rosenbrock_step, 1e3, 1e-9, start, Linear(rows), Exponential()
-                )[1]
-            )
-        )
-    assert errors[1] < errors[0] / 10
+    """Far out the flow is the same. A weight is known to 1024 rounding units of the
+    largest margin, and where that is more than the tolerance it takes its place.
+    """
+    near, far = far_error(2.0**10, third=2.0), far_error(2.0**20, third=2.0)
+    unit = 1024 * torch.finfo(torch.float64).eps
+    allowed = [1e-9 + unit * 2.0 * 2.0**power for power in (10, 20)]
+    assert near / far == pytest.approx(allowed[1] / allowed[0], rel=1e-3)
+    assert far / far_error(2.0**20, third=6.0) == pytest.approx(3, rel=0.01)
+    assert far / far_error(2.0**20, third=2.0, tolerance=1e-5) == pytest.approx(
+        1e-5 / allowed[1], rel=0.06
+    )
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("start", [[0.0, 0.0], [-3.0, 0.5]])
+def test_the_explicit_step_and_its_error_are_those_of_scipy(start, sign):
+    """With the tolerance 0.01 (1 + |theta|), from the larger of both ends."""
+    model, h = Linear(sign * MODEL.inputs), 0.9
+    theta = sign * torch.tensor([start]).double()
+
+    def field(_, w):
+        return scaled_field(model, Logistic(), torch.from_numpy(w)[None])[0].numpy()
+
+    solver = DOP853(field, 0, theta[0].numpy(), h, first_step=h, rtol=0.1, atol=0.1)
+    solver.step()
+    assert solver.t == h
+    found, error, _ = one_step(explicit_step, h, 0.01, theta, model)
+    np.testing.assert_allclose(found[0], solver.y, rtol=1e-13, atol=1e-14)
+    scale = 0.01 * (1 + np.maximum(np.abs(theta[0].numpy()), np.abs(solver.y)))
+    expected = solver._estimate_error_norm(solver.K, h, scale)
+    assert float(error) == pytest.approx(expected, rel=1e-6)

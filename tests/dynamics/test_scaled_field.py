@@ -156,7 +156,7 @@ def test_the_error_of_the_time_is_told_and_falls_with_the_step(loss):
     assert abs(timed(0.25, loss)[0]) < 2e-8
 
 
-@pytest.mark.parametrize("h", [0.5, 2.0, 12.0])
+@pytest.mark.parametrize("h", [0.5, 2.0, 12.0, 60.0])
 def test_the_doubt_of_a_step_is_looked_at_where_its_time_is_spent(h):
     """In the middle, or one e-fold of the slope before the end where that is later:
     there the cubic of log_slope is compared with the flow.

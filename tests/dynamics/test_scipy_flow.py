@@ -10,6 +10,7 @@ from ibcore.dynamics.trajectory import (
     LOSS_ROSE,
     NOT_FINITE,
     REACHED,
+    stationary,
     step_limit,
     wall_limit,
 )
@@ -245,3 +246,27 @@ def test_status_names():
     assert scipy_flow(
         Linear(signed(1)), Logistic(), zeros(1, 4), log_loss=-1.0
     ).status == (REACHED,)
+
+
+SPLIT = Linear(torch.tensor([[1.0], [1.0], [-1.0]]).double())
+
+
+def test_inseparable_data_bring_it_to_rest_at_the_least_loss():
+    """Margins w, w, -w: the logistic loss is least where the sigmoid of w is 2/3."""
+    start = torch.zeros(1, 1).double()
+    run = scipy_flow(SPLIT, Logistic(), start, log_loss=[-0.44, -5.0])
+    least = math.log((2 * math.log(1.5) + math.log(3)) / 3)
+    assert run.status[0].startswith(stationary(least).split(":")[0])
+    assert bool(run.theta[0].isfinite().all())
+    assert bool(run.theta[1].isnan().all())
+    later = scipy_flow(SPLIT, Logistic(), start, log_time=[2.0, 30.0, 1e5])
+    assert later.reached
+    assert later.theta[1:, 0, 0].tolist() == pytest.approx([math.log(2)] * 2, abs=1e-6)
+    assert later.log_time[:, 0].tolist() == pytest.approx([2.0, 30.0, 1e5])
+
+
+def test_separable_data_do_not_rest_however_small_the_gradient():
+    rows = Linear(torch.tensor([[1.0, 1e-3], [-1.0, 1e-3]]).double())
+    run = scipy_flow(rows, Logistic(), torch.zeros(1, 2).double(), log_loss=[-20.0])
+    assert run.reached
+    assert float(run.log_loss[0, 0]) == pytest.approx(-20)
