@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.scipy_flow import scipy_flow
+from ibcore.dynamics.scipy_flow import _LANDING, scipy_flow
 from ibcore.dynamics.trajectory import (
     LOSS_ROSE,
     NOT_FINITE,
+    PASSED,
     REACHED,
     stationary,
     step_limit,
@@ -270,3 +271,14 @@ def test_separable_data_do_not_rest_however_small_the_gradient():
     run = scipy_flow(rows, Logistic(), torch.zeros(1, 2).double(), log_loss=[-20.0])
     assert run.reached
     assert float(run.log_loss[0, 0]) == pytest.approx(-20)
+
+
+@pytest.mark.parametrize("last", [0.5, 10.0, 1000.0])
+def test_a_start_on_its_last_stop_to_the_landing_has_reached_it(last):
+    """log L = -theta for one margin; the landing is relative to stops above one."""
+    one, near = Linear(torch.ones(1, 1).double()), _LANDING * max(1.0, last)
+    for start, status in ((last + 0.75 * near, REACHED), (last + 1.5 * near, PASSED)):
+        theta = torch.tensor([[start], [last - 0.1]], dtype=torch.float64)
+        run = scipy_flow(one, Exponential(), theta, log_loss=[-last])
+        assert run.status == (status, REACHED)
+        assert float(run.theta[0, 0, 0]) == pytest.approx(start, abs=1e-6)

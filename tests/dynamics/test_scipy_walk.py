@@ -1,6 +1,7 @@
 """Walks over flows in closed form, and why each of them ends."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -170,3 +171,13 @@ def test_the_state_is_looked_at_where_a_solver_does_not():
     with np.errstate(all="ignore"):
         why = follow(Walk(9, math.inf), "LSODA", lambda _, x: x * math.nan)
     assert why == NOT_FINITE
+
+
+def test_time_is_counted_from_the_beginning_of_a_walk(monkeypatch):
+    """On a clock that shows one second more at every look."""
+    clock = SimpleNamespace(perf_counter=iter(range(1000, 2000)).__next__)
+    monkeypatch.setattr("ibcore.dynamics.scipy_walk.time", clock)
+    walk = Walk(100, 5)
+    assert [walk.seconds, walk.seconds] == [1, 2]
+    assert follow(walk, "DOP853") == wall_limit(5)
+    assert walk.evaluations == 4

@@ -148,3 +148,30 @@ def test_what_the_equations_are_divided_by_are_powers_of_two():
     system = equations(X * columns, y)
     assert (np.frexp(system.lengths)[0] == 0.5).all()
     np.testing.assert_array_equal(system.rows * system.lengths[:, None], X * columns)
+
+
+def test_as_many_independent_rows_as_columns_are_independent():
+    square = np.random.default_rng(5).normal(size=(4, 4))
+    assert independent_rows(square)
+    assert independent_rows(np.eye(3))
+    assert not independent_rows(np.vstack([square, np.ones(4)]))
+    square[3] = square[:3].sum(0)
+    assert not independent_rows(square)
+
+
+def test_equations_that_say_nothing_are_left_out():
+    X, _ = draw()
+    nothing = independent(equations(0 * X, np.zeros(3)))
+    assert nothing.rows.shape == (0, 5)
+    assert nothing.targets.shape == (0,)
+    again = independent(equations(np.vstack([X, X]), np.zeros(6)))
+    assert again.rows.shape == (3, 5)
+    assert not again.targets.any()
+
+
+def test_sizes_of_columns_are_kept_where_they_differ():
+    X, y = draw()
+    assert (independent(equations(X, y)).columns == 1).all()
+    units = 2.0 ** np.array([0, 60, 0, -60, 0])
+    found = independent(equations(X * units, y))
+    assert np.ptp(np.log2(found.columns / units)) <= 4
