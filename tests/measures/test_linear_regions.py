@@ -62,3 +62,11 @@ def test_no_kink_is_one_region():
     )
     with pytest.raises(InvalidInput, match="radius"):
         merged_kinks(torch.tensor([0.0]), torch.tensor([1.0]), -1, 1, 0)
+
+
+def test_close_kinks_become_one_at_their_center_of_mass():
+    positions = torch.tensor([0.0, 0.25, 2.0]).double()
+    kinks = merged_kinks(positions, torch.tensor([-1.0, 3.0, 5.0]).double(), -1, 3, 0.5)
+    assert kinks.positions.tolist() == [0.1875, 2.0]
+    assert kinks.jumps.tolist() == [2.0, 5.0]
+    assert kinks.spread.tolist() == [0.25, 0.0]
