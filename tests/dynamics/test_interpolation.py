@@ -22,6 +22,7 @@ class Curve:
         return torch.diag_embed(self.slope(theta))
 
 
+ZERO = torch.zeros(1, 1).double()
 SQUARE = Curve(torch.square, lambda t: 2 * t)
 ARCTAN = Curve(torch.atan, lambda t: 1 / (1 + t.square()))
 
@@ -88,3 +89,24 @@ def test_where_no_step_helps_the_start_stays():
 def test_no_step_is_refused():
     with pytest.raises(InvalidInput, match="steps"):
         interpolating(SQUARE, torch.ones(1, 1), torch.ones(1, 1), steps=0)
+
+
+class Detour:
+    """f(t) = t, with a slope that says a sixth of it until t is below 3."""
+
+    def outputs(self, theta):
+        return theta
+
+    def jacobian(self, theta):
+        return (1 - 5 / 6 * (theta > 3).to(theta))[..., None]
+
+
+def test_a_step_that_was_halved_doubles_again_up_to_the_whole():
+    """From 4 to -20, -8 and -2, which alone is nearer to 0; then by half and by the
+    whole of the way.
+    """
+    states = [
+        float(interpolating(Detour(), torch.full((1, 1), 4.0).double(), ZERO, steps=k))
+        for k in range(1, 7)
+    ]
+    assert states == pytest.approx([4, 4, -2, -1, 0, 0], abs=1e-12)
