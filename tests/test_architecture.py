@@ -131,3 +131,36 @@ def test_lines_are_not_dense():
     ]
     assert sum(map(len, lines)) / len(lines) <= 46
     assert sum(len(line) > WIDE for line in lines) / len(lines) < 0.03
+
+
+MIRRORED = ("dynamics", "models", "measures", "oracles", "problems")
+MIRRORS = [
+    path.relative_to(PACKAGE)
+    for folder in MIRRORED
+    for path in sorted((PACKAGE / folder).rglob("*.py"))
+    if path.name != "__init__.py"
+]
+
+
+@pytest.mark.parametrize("module", MIRRORS, ids=Path.as_posix)
+def test_a_module_is_tested_where_one_guesses_first(module):
+    """Modules of a room are held by the tests of its page."""
+    mirror = Path("tests") / module.parent / f"test_{module.name}"
+    assert (ROOT / mirror).exists(), f"say what must hold of {module} in {mirror}"
+
+
+# What all models promise, and why the runs of all methods end.
+OF_ALL = {"models/test_derivatives.py", "dynamics/test_endings.py"}
+
+
+@pytest.mark.parametrize("folder", MIRRORED)
+def test_a_test_says_of_which_module_it_is(folder):
+    """test_<module>.py, or test_<module>_<what>.py where one file would be long."""
+    names = [module.stem for module in MIRRORS if module.parts[0] == folder]
+    lost = [
+        path.name
+        for path in (ROOT / "tests" / folder).glob("test_*.py")
+        if f"{folder}/{path.name}" not in OF_ALL
+        and not any(f"{path.stem}_".startswith(f"test_{name}_") for name in names)
+    ]
+    assert lost == []

@@ -214,7 +214,10 @@ class _Run:
         if self._ahead:
             return state
         last = float(self.stops[-1])
-        passed = -self.level > last + _LANDING * max(1.0, abs(last))
+        here = -self.single.log_loss(
+            self.single.margins(theta)
+        )  # before the first step
+        passed = here > last + _LANDING * max(1.0, abs(last))
         self.status = PASSED if passed and not self.by_time else REACHED
         return None
 

@@ -44,6 +44,10 @@ class OutOfTime(Exception):
     """The wall clock ran out within a step."""
 
 
+class OutOfRange(Exception):
+    """The field is not finite, where DOP853 would halve its step without end."""
+
+
 class Walk:
     """One integration: its limits, its clock, and how many steps and evaluations of the
     field it took.
@@ -84,7 +88,7 @@ class Walk:
         extra = {} if jacobian is None or method == "DOP853" else {"jac": jacobian}
         try:
             solver = SOLVERS[method](
-                self._counted(field),
+                self._counted(field, finite=method == "DOP853"),
                 0.0,
                 start,
                 end,
@@ -99,19 +103,26 @@ class Walk:
             return arrived(solver) or step_limit(self.max_steps)
         except OutOfTime:
             return wall_limit(self.max_seconds)
+        except OutOfRange:
+            return NOT_FINITE
         except InvalidInput:
             raise
         except (ValueError, np.linalg.LinAlgError) as error:
             return broke_down(f"the solver stopped ({error})")
 
-    def _counted(self, field: Field) -> Field:
-        """The field, counted, and stopped when the time is over."""
+    def _counted(self, field: Field, *, finite: bool) -> Field:
+        """The field, counted, and stopped when the time is over, or where it is not
+        `finite`.
+        """
 
         def counted(x: float, state: Array) -> Array:
             self.evaluations += 1
             if self.seconds > self.max_seconds:
                 raise OutOfTime
-            return field(x, state)
+            value = field(x, state)
+            if finite and not np.isfinite(value).all():
+                raise OutOfRange
+            return value
 
         return counted
 

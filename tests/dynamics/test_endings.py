@@ -32,7 +32,6 @@ from ibcore.dynamics.trajectory import (
     STEP_LIMIT,
     step_limit,
 )
-from ibcore.linear_algebra import solve, symmetric_eigen
 from ibcore.losses import Exponential, Logistic
 from ibcore.models import Linear
 from ibcore.models.activations import LeakyReLU
@@ -234,20 +233,6 @@ def test_a_common_offset_is_followed_or_the_other_integrator_is_named(offset, re
 
 
 # --- members that break down
-
-
-def test_a_singular_member_is_nan_and_the_others_are_solved():
-    matrices = torch.stack([2 * torch.eye(2), torch.zeros(2, 2)]).double()
-    found = solve(matrices, torch.ones(2, 2, 1, dtype=torch.float64))
-    assert found[0].flatten().tolist() == [0.5, 0.5]
-    assert bool(found[1].isnan().all())
-
-
-def test_a_member_that_is_not_finite_has_no_eigenvalues_and_the_others_do():
-    matrices = torch.stack([torch.eye(2), torch.full((2, 2), math.inf)]).double()
-    values, basis = symmetric_eigen(matrices)
-    assert values[0].tolist() == [1, 1]
-    assert bool(values[1].isnan().all() & basis[1].isnan().all())
 
 
 @pytest.mark.parametrize("p", [1.5, 2.0, 3.0])

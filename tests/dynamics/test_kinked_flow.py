@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ibcore.dynamics.explicit import descend
-from ibcore.dynamics.kinked_flow import _Run, kinked_flow
+from ibcore.dynamics.kinked_flow import KinkedRun, KinkEvent, _Run, kinked_flow
 from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.dynamics.stiff_flow import integrate
@@ -246,3 +246,11 @@ def test_several_inputs_slide_in_one_neuron():
         for count in (4000, 16000)
     )
     assert fine < 0.5 * coarse < 2e-3
+
+
+def test_meetings_are_counted_by_what_follows():
+    after = ["on", "slide", "off", "slide", "on", "slide"]
+    events = tuple(KinkEvent(float(k), 0, k, then) for k, then in enumerate(after))
+    run = KinkedRun(torch.zeros(1, 2), events, REACHED, 9)
+    assert [run.count(then) for then in ("on", "off", "slide")] == [2, 1, 3]
+    assert run.complete

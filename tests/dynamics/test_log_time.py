@@ -1,15 +1,12 @@
 import math
 from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
 from scipy.integrate import solve_ivp
 from scipy.special import expit
 
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.runge_kutta import explicit_step, rosenbrock_step
-from ibcore.dynamics.scaled_field import evaluate
 from ibcore.dynamics.trajectory import (
     REACHED,
     step_limit,
@@ -113,37 +110,6 @@ def test_errors_fall_with_the_tolerance(method):
     ]
     assert all(late < early / 2 for early, late in pairwise(errors))
     assert errors[-1] < 1e-7
-
-
-def end_of_fixed_steps(step, model, theta, count, length=2.0):
-    for _ in range(count):
-        start = evaluate(model, Logistic(), theta)
-        theta = step(
-            model,
-            Logistic(),
-            start,
-            torch.full((len(theta),), length / count, dtype=theta.dtype),
-            1.0,
-        )[0]
-    return theta
-
-
-@pytest.mark.parametrize(
-    ("step", "counts", "order"),
-    [(explicit_step, [2, 3, 4, 6], 8), (rosenbrock_step, [8, 16, 32], 4)],
-)
-def test_single_steps_have_the_order_of_their_method(step, counts, order):
-    model = Linear(
-        torch.tensor([[1.0, 0.5], [0.4, -0.3], [-0.2, 0.9]], dtype=torch.float64)
-    )
-    exact = end_of_fixed_steps(explicit_step, model, zeros(1, 2), 16)
-    errors = [
-        float((end_of_fixed_steps(step, model, zeros(1, 2), count) - exact).norm())
-        for count in counts
-    ]
-    assert -np.polyfit(np.log(counts), np.log(errors), 1)[0] == pytest.approx(
-        order, rel=0.1
-    )
 
 
 def test_explicit_and_stiff_methods_agree():

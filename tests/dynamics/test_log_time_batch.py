@@ -70,3 +70,23 @@ def test_members_are_followed_as_if_they_were_alone():
     for level, log_time in zip((5.0, 100.0), together.log_time, strict=True):
         exact = level + torch.log1p(-torch.exp(begun - level))
         torch.testing.assert_close(log_time, exact, rtol=1e-8, atol=1e-8)
+
+
+def ends(unit, method, level):
+    rows = unit * torch.tensor([[1.0, 0.5], [0.7, -0.3], [0.9, 1.2]]).double()
+    start = torch.zeros(1, 2).double()
+    return flow(Linear(rows), Exponential(), start, log_loss=[level], method=method)
+
+
+@pytest.mark.parametrize("unit", [2.0**-6, 1.0, 2.0**6])
+def test_steps_are_explicit_until_they_are_not_stable_in_any_unit(unit):
+    """Where the loss has fallen little the work is that of the explicit method; far
+    out it is a small part of it. Stability is a matter of h times the curvature, which
+    no unit of the inputs changes.
+    """
+    near, plain = ends(unit, "auto", -0.5), ends(unit, "explicit", -0.5)
+    assert near.evaluations.equal(plain.evaluations)
+    torch.testing.assert_close(near.theta, plain.theta, rtol=0, atol=0)
+    far, plain = ends(unit, "auto", -600.0), ends(unit, "explicit", -600.0)
+    assert int(far.evaluations) < int(plain.evaluations) / 2
+    torch.testing.assert_close(far.theta, plain.theta, rtol=1e-4, atol=0)

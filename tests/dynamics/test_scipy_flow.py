@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from ibcore.dynamics.log_time import flow
-from ibcore.dynamics.scipy_flow import scipy_flow
+from ibcore.dynamics.scipy_flow import _LANDING, scipy_flow
 from ibcore.dynamics.trajectory import (
     LOSS_ROSE,
     NOT_FINITE,
+    PASSED,
     REACHED,
+    stationary,
     step_limit,
     wall_limit,
 )
@@ -276,3 +278,38 @@ def test_what_is_no_double_is_refused_in_words():
     assert "e^690" in run.status[0]
     assert run.theta[0].isfinite().all()
     assert run.theta[1].isnan().all()
+
+
+SPLIT = Linear(torch.tensor([[1.0], [1.0], [-1.0]]).double())
+
+
+def test_inseparable_data_bring_it_to_rest_at_the_least_loss():
+    """Margins w, w, -w: the logistic loss is least where the sigmoid of w is 2/3."""
+    start = torch.zeros(1, 1).double()
+    run = scipy_flow(SPLIT, Logistic(), start, log_loss=[-0.44, -5.0])
+    least = math.log((2 * math.log(1.5) + math.log(3)) / 3)
+    assert run.status[0].startswith(stationary(least).split(":")[0])
+    assert bool(run.theta[0].isfinite().all())
+    assert bool(run.theta[1].isnan().all())
+    later = scipy_flow(SPLIT, Logistic(), start, log_time=[2.0, 30.0, 1e5])
+    assert later.reached
+    assert later.theta[1:, 0, 0].tolist() == pytest.approx([math.log(2)] * 2, abs=1e-6)
+    assert later.log_time[:, 0].tolist() == pytest.approx([2.0, 30.0, 1e5])
+
+
+def test_separable_data_do_not_rest_however_small_the_gradient():
+    rows = Linear(torch.tensor([[1.0, 1e-3], [-1.0, 1e-3]]).double())
+    run = scipy_flow(rows, Logistic(), torch.zeros(1, 2).double(), log_loss=[-20.0])
+    assert run.reached
+    assert float(run.log_loss[0, 0]) == pytest.approx(-20)
+
+
+@pytest.mark.parametrize("last", [0.5, 10.0, 1000.0])
+def test_a_start_on_its_last_stop_to_the_landing_has_reached_it(last):
+    """log L = -theta for one margin; the landing is relative to stops above one."""
+    one, near = Linear(torch.ones(1, 1).double()), _LANDING * max(1.0, last)
+    for start, status in ((last + 0.75 * near, REACHED), (last + 1.5 * near, PASSED)):
+        theta = torch.tensor([[start], [last - 0.1]], dtype=torch.float64)
+        run = scipy_flow(one, Exponential(), theta, log_loss=[-last])
+        assert run.status == (status, REACHED)
+        assert float(run.theta[0, 0, 0]) == pytest.approx(start, abs=1e-6)

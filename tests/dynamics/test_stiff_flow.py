@@ -176,3 +176,19 @@ def test_the_jacobian_of_the_field_agrees_with_differences(monkeypatch, depth):
     np.testing.assert_allclose(
         given["jacobian"](x), np.stack(differences, 1), rtol=1e-7, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("level", [-50.0, -0.5, 0.5, 50.0])
+def test_drift_is_relative_to_the_size_of_an_invariant_of_either_sign(level):
+    """x falls from 1 to 1/e: a quantity of 50 + x - 1 changes by 1.3 %, and of one
+    below 1 the change itself is told.
+    """
+    run = integrate(
+        lambda x: -x,
+        None,
+        [1.0],
+        horizon=1.0,
+        invariants={"no invariant": lambda x: level + x[0] - 1},
+    )
+    change = (1 - math.exp(-1)) / max(1.0, abs(level))
+    assert run.drift["no invariant"] == pytest.approx(change, rel=1e-5)

@@ -145,3 +145,15 @@ def test_a_margin_with_a_zero_gradient_has_no_say():
     )
     assert more.residual == pytest.approx(plain.residual, abs=1e-12)
     assert float(more.multipliers[-1]) == 0
+
+
+def test_constraints_are_active_up_to_and_with_the_share_that_is_given():
+    rows = torch.eye(3).double()
+    margins = torch.tensor([2.0, 3.0, 3.125]).double()
+    found = kkt(margins, margins, rows, active=0.5)
+    assert found.active.tolist() == [True, True, False]
+    assert kkt(margins, margins, rows, active=0.25).active.tolist() == [
+        True,
+        False,
+        False,
+    ]

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from ibcore.measures.linear_regions import merged_kinks, neuron_kinks, region_counts
-from ibcore.measures.neurons import disagreement, linear_share, masses, oddness_defect
 from ibcore.validation import InvalidInput
 
 
@@ -65,36 +64,9 @@ def test_no_kink_is_one_region():
         merged_kinks(torch.tensor([0.0]), torch.tensor([1.0]), -1, 1, 0)
 
 
-def test_disagreement_counts_the_minority():
-    z = torch.tensor([[1.0, 1.0, -1.0, 1.0], [1.0, 1.0, 1.0, -1.0]])
-    positive = torch.tensor([True, True, True, False])
-    assert float(disagreement(z, positive)) == pytest.approx(1 / 8)
-    assert float(disagreement(z[1:], positive)) == 0
-
-
-def test_linear_functions_have_full_share_and_are_odd():
-    x = torch.randn(
-        200, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64
-    )
-    w = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
-    assert float(linear_share(x, x @ w)) == pytest.approx(1, abs=1e-14)
-    assert float(oddness_defect(x @ w, -x @ w)) == 0
-    both = linear_share(
-        torch.cat([x, -x]), torch.cat([x, -x]) @ w + torch.cat([x, -x]).norm(dim=1)
-    )
-    energy = (x @ w).square().mean() / (
-        (x @ w).square().mean() + x.square().sum(1).mean()
-    )
-    assert float(both) == pytest.approx(float(energy))
-    torch.testing.assert_close(
-        masses(torch.tensor([2.0, -1.0]), torch.tensor([[3.0, 4.0], [0.0, 1.0]])),
-        torch.tensor([10.0, 1.0]),
-    )
-
-
-def test_disagreement_of_a_batch_is_that_of_its_members():
-    generator = torch.Generator().manual_seed(0)
-    z = torch.randn(4, 5, 6, generator=generator).double()
-    positive = torch.arange(6) < 3
-    each = torch.stack([disagreement(member, positive) for member in z])
-    assert torch.equal(disagreement(z, positive), each)
+def test_close_kinks_become_one_at_their_center_of_mass():
+    positions = torch.tensor([0.0, 0.25, 2.0]).double()
+    kinks = merged_kinks(positions, torch.tensor([-1.0, 3.0, 5.0]).double(), -1, 3, 0.5)
+    assert kinks.positions.tolist() == [0.1875, 2.0]
+    assert kinks.jumps.tolist() == [2.0, 5.0]
+    assert kinks.spread.tolist() == [0.25, 0.0]

@@ -111,3 +111,11 @@ def test_distances_without_candidates_are_infinite():
     points = torch.ones(2, 3).double()
     assert bool(distances(points, points[:0]).isinf().all())
     assert distances(points, 2 * points).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_neurons_are_counted_in_units_of_the_longest(unit):
+    inner = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2e-4, 0.0], [5e-5, -5e-5]]).double()
+    nothing = torch.zeros(1, 4).double()
+    layers = Layers(unit * inner, nothing[0], nothing, nothing[:, 0])
+    assert distinct_neurons(layers) == 3

@@ -150,3 +150,24 @@ def test_gradients_and_norms_agree_with_automatic_differentiation():
     scale = (net.a.abs() / inner).sqrt()
     balanced = scale**2 * inner**2 + (net.a / scale) ** 2
     torch.testing.assert_close(net.squared_norm, balanced.sum(-1))
+
+
+@pytest.mark.parametrize("count", [1, 3, 500, 501, 1203])
+def test_every_direction_is_tried_once_at_every_point(count):
+    """Of a network that is -1 everywhere all pairs of label 1 are flipped, and of
+    label -1 none.
+    """
+    net = Neurons(
+        -torch.ones(1, 1).double(),
+        torch.ones(1, 1).double(),
+        torch.zeros(1, 1, 2).double(),
+    )
+    X = torch.zeros(1, 4, 2).double()
+    for labels, share in (
+        ([1.0] * 4, 1.0),
+        ([-1.0] * 4, 0.0),
+        ([1.0, -1, -1, -1], 0.25),
+    ):
+        y = torch.tensor([labels]).double()
+        generator = torch.Generator().manual_seed(0)
+        assert float(flipped_shares(net, X, y, 1.0, count, generator)) == share

@@ -21,6 +21,7 @@ from ibcore.models.random_features import RandomFourier
 from ibcore.models.two_layer import TwoLayerReLU
 from ibcore.models.unshared_diagonal import UnsharedDiagonal
 from ibcore.validation import InvalidInput
+from tests.cases import CASES, inputs, parameters
 
 X = np.array([[2.0, 1.0, 3.0], [-1.0, -2.0, 0.5]])
 MODELS = {
@@ -107,3 +108,21 @@ def test_inputs_that_require_gradients_are_taken():
 def test_features_and_phases_belong_together():
     with pytest.raises(InvalidInput, match=r"expected \(d, N\) and \(N,\)"):
         RandomFourier(np.ones((2, 3)), np.ones(2))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("name", CASES)
+def test_parts_of_the_data_have_their_parts_of_the_outputs(name, shared):
+    """Of members and of examples, the same for all or each member its own."""
+    model = CASES[name].build(inputs(shared=shared))
+    theta = parameters(model)
+    full = model.outputs(theta)
+    members = torch.tensor([2, 0])
+    torch.testing.assert_close(
+        model.select(members).outputs(theta[members]), full[members]
+    )
+    rows = torch.tensor([4, 1])
+    torch.testing.assert_close(model.minibatch(rows).outputs(theta), full[:, rows])
+    each = torch.tensor([[0, 1], [5, 2], [3, 3]])
+    expected = torch.stack([full[b, each[b]] for b in range(3)])
+    torch.testing.assert_close(model.minibatch(each).outputs(theta), expected)

@@ -7,6 +7,7 @@ import torch
 from torch.func import jacrev, vmap
 
 from ibcore.models.diagonal import Diagonal, even_start
+from ibcore.validation import InvalidInput
 
 
 def normal(*shape, seed=0):
@@ -78,3 +79,29 @@ def test_an_even_start_has_every_weight_at_its_scale():
     assert torch.equal(start, expected)
     start[0, 0] = 1.0
     assert float(start[0, 1]) == 0.1
+
+
+def test_members_with_their_own_inputs_are_computed_one_by_one():
+    model, theta = Diagonal(normal(2, 4, 3), 3), normal(2, 6, seed=1)
+    for i in range(2):
+        alone = Diagonal(model.inputs[i], 3)
+        torch.testing.assert_close(
+            model.outputs(theta)[i], alone.outputs(theta[i : i + 1])[0]
+        )
+        torch.testing.assert_close(
+            model.jacobian(theta)[i], alone.jacobian(theta[i : i + 1])[0]
+        )
+
+
+def test_an_even_start_is_the_zero_predictor():
+    model = Diagonal(normal(4, 3), 3)
+    theta = even_start(3, torch.tensor([0.1, 2.0], dtype=torch.float64))
+    assert bool((model.coefficients(theta) == 0).all())
+
+
+@pytest.mark.parametrize(
+    ("inputs", "depth", "message"), [((4,), 2, "expected"), ((4, 3), 0, "depth")]
+)
+def test_bad_input_is_refused(inputs, depth, message):
+    with pytest.raises(InvalidInput, match=message):
+        Diagonal(normal(*inputs), depth)

@@ -125,3 +125,12 @@ def test_what_cannot_be_is_refused():
         )
     with pytest.raises(InvalidInput, match="expected"):
         Neuron(torch.ones(3), Tanh())
+
+
+def test_the_least_imbalance_leaves_no_outer_weight():
+    weights = torch.tensor([[3.0, 4.0], [0.0, 0.0]]).double()
+    sign = torch.tensor([1.0, -1.0]).double()
+    theta = balanced_to(weights, torch.tensor([-25.0, 0.0]).double(), sign)
+    assert theta.tolist() == [[0, 3, 4], [0, 0, 0]]
+    theta = balanced_to(weights, torch.tensor([-9.0, 4.0]).double(), sign)
+    assert theta.tolist() == [[4, 3, 4], [-2, 0, 0]]

@@ -32,3 +32,11 @@ def test_a_sum_of_linear_models_is_linear():
 def test_parts_without_dimensions_are_refused():
     with pytest.raises(InvalidInput, match="one dimension a part"):
         Sum((Linear(torch.eye(2).double()),), ())
+
+
+def test_parameters_are_of_the_kind_of_the_first_part():
+    single, double = (
+        Linear(torch.eye(2).to(t)) for t in (torch.float32, torch.float64)
+    )
+    assert Sum((single, double), (2, 2)).like.dtype == torch.float32
+    assert Sum((double, single), (2, 2)).like.dtype == torch.float64

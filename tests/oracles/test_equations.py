@@ -124,3 +124,54 @@ def test_what_cannot_serve_is_refused():
             failures_in_words("the solution"),
         ):
             raise error("rounding")
+
+
+def test_units_of_rows_and_columns_are_told_apart_where_entries_are_zero():
+    """Half of the entries are one, the others zero: the mean of a row says nothing of
+    its unit before that of its columns is known.
+    """
+    n = 6
+    rng = np.random.default_rng(3)
+    base = (rng.random((n, n + 2)) < 0.6).astype(float)
+    rows, columns = (2.0 ** rng.integers(-20, 20, size) for size in (n, n + 2))
+    given = base * rows[:, None] * columns
+    system = equations(given, np.ones(n))
+    even = system.rows / columns
+    sizes = np.abs(even).max(1)
+    assert np.ptp(np.log2(sizes)) <= 2
+    assert independent_rows(given)
+
+
+def test_what_the_equations_are_divided_by_are_powers_of_two():
+    X, y = draw()
+    columns = np.array([1e-9, 1.0, 3e7, 1.0, 1e-3])
+    system = equations(X * columns, y)
+    assert (np.frexp(system.lengths)[0] == 0.5).all()
+    np.testing.assert_array_equal(system.rows * system.lengths[:, None], X * columns)
+
+
+def test_as_many_independent_rows_as_columns_are_independent():
+    square = np.random.default_rng(5).normal(size=(4, 4))
+    assert independent_rows(square)
+    assert independent_rows(np.eye(3))
+    assert not independent_rows(np.vstack([square, np.ones(4)]))
+    square[3] = square[:3].sum(0)
+    assert not independent_rows(square)
+
+
+def test_equations_that_say_nothing_are_left_out():
+    X, _ = draw()
+    nothing = independent(equations(0 * X, np.zeros(3)))
+    assert nothing.rows.shape == (0, 5)
+    assert nothing.targets.shape == (0,)
+    again = independent(equations(np.vstack([X, X]), np.zeros(6)))
+    assert again.rows.shape == (3, 5)
+    assert not again.targets.any()
+
+
+def test_sizes_of_columns_are_kept_where_they_differ():
+    X, y = draw()
+    assert (independent(equations(X, y)).columns == 1).all()
+    units = 2.0 ** np.array([0, 60, 0, -60, 0])
+    found = independent(equations(X * units, y))
+    assert np.ptp(np.log2(found.columns / units)) <= 4

@@ -1,10 +1,8 @@
 import pytest
 import torch
 
-from ibcore.oracles.linear_regions import least_regions
 from ibcore.oracles.max_margin import max_margin
 from ibcore.oracles.neural_agreement import agreement_limit
-from ibcore.problems.clusters import alternating_clusters
 from ibcore.problems.separable import planted_margin
 from ibcore.validation import InvalidInput
 
@@ -74,19 +72,3 @@ def test_labels_that_no_pair_fits_are_refused():
         )
     with pytest.raises(InvalidInput, match="slope_below"):
         agreement_limit(X, torch.tensor([1.0, 1.0]), 0.0)
-
-
-@pytest.mark.parametrize("changes", [1, 2, 5])
-def test_least_regions_are_the_sign_changes(changes):
-    data = alternating_clusters(changes, 3, torch.Generator().manual_seed(0))
-    shuffled = torch.randperm(len(data.y), generator=torch.Generator().manual_seed(1))
-    assert least_regions(data.x[shuffled], data.y[shuffled]) == changes
-    assert float(data.x.abs().max()) <= 2
-    borders = torch.nonzero(data.y.diff())[:, 0]
-    assert float((data.x[borders + 1] - data.x[borders]).min()) >= data.gap
-
-
-def test_one_label_needs_one_region_and_clashes_are_refused():
-    assert least_regions([0.0, 1.0], [1.0, 1.0]) == 1
-    with pytest.raises(InvalidInput, match="same place"):
-        least_regions([0.0, 0.0], [1.0, -1.0])

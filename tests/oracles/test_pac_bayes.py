@@ -4,7 +4,6 @@ import pytest
 import torch
 from scipy.stats import binom
 
-from ibcore.oracles.margin_bounds import frobenius_bound, spectral_bound
 from ibcore.oracles.pac_bayes import (
     binary_divergence,
     gaussian_divergence,
@@ -79,17 +78,3 @@ def test_bounds_grow_with_divergence_and_fall_with_examples_and_draws():
     assert float(pac_bayes_bound(numbers(0.2), 4000, numbers(100.0), 800, 0.05)) < base
     with pytest.raises(InvalidInput):
         pac_bayes_bound(numbers(0.2), 400, numbers(100.0), 800, 1.0)
-
-
-def test_uniform_bounds_in_numbers():
-    n, chance = 200, 0.05
-    rest = 3 * math.sqrt(math.log(40) / 400)
-    factor = 72 * math.log(200) * math.sqrt(math.log(2 * 64**2))
-    assert spectral_bound(13.0, n, 64, chance) == pytest.approx(
-        8 / 200**1.5 + factor * 13 + rest
-    )
-    assert frobenius_bound(3.75, n, 2, chance) == pytest.approx(
-        2 * (1.17741 + 0.70711) * 3.75 + rest, rel=1e-5
-    )
-    with pytest.raises(InvalidInput):
-        spectral_bound(1.0, n, 64, 0.0)

@@ -66,3 +66,18 @@ def test_bounds_meet_at_both_ends_and_the_invariant_lies_at_the_bottom():
     lower, upper = blocks.bounds(math.sqrt(2) * one)
     assert float(lower) == pytest.approx(4)
     assert float(upper) == pytest.approx(7)
+
+
+def test_a_neuron_on_the_edge_of_its_example_is_off():
+    """w.x = 0: the slope of ReLU there is zero, as for automatic differentiation."""
+    inputs = torch.tensor([[[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]]]).double()
+    hidden = torch.tensor([[[0.0, 1.0], [3.0, 0.0]]]).double()
+    output, targets = torch.tensor([[1.0, -2.0]]).double(), torch.ones(1, 3).double()
+    blocks = layer_blocks(inputs, targets, hidden, output)
+    matrix, size = hessian(inputs[0], targets[0], hidden[0], output[0])
+    assert float(blocks.hidden) == pytest.approx(
+        float(torch.linalg.eigvalsh(matrix[:size, :size])[-1])
+    )
+    assert float(blocks.coupling) == pytest.approx(
+        float(torch.linalg.matrix_norm(matrix[:size, size:], 2))
+    )

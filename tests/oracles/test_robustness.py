@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -92,3 +93,27 @@ def test_the_share_is_that_of_the_normal_component():
     expected = torch.special.ndtr(torch.tensor([-1.0, -2.0]).double()).mean()
     found = oracle.random_share(norms, 3 * math.sqrt(400), 400)
     torch.testing.assert_close(found, expected[None])
+
+
+def test_the_near_bound_of_three_points_by_hand():
+    """The largest product is 2 of d = 100, with labels 1, 1, -1: of the other label
+    there are 1, 1 and 2. Biases add 1 to every product and to d.
+    """
+    X = torch.tensor([[[8.0, 0.0], [0.25, 8.0], [0.0, -0.125]]]).double()
+    y = torch.tensor([[1.0, 1.0, -1.0]]).double()
+    assert oracle.largest_products(X).tolist() == [2.0]
+    for biases, rho, width in ((False, 0.06, 1.0), (True, 0.09, 1.01)):
+        found, bound = oracle.near_bound(X, y, 100, biases=biases)
+        assert float(found) == pytest.approx(rho)
+        factor = math.sqrt(1 + rho) / (1 - rho)
+        expected = [(3 * width + 2 * rho) * factor] * 2
+        expected.append((1.5 * width + 2 * rho) * factor)
+        assert bound[0].tolist() == pytest.approx(expected)
+
+
+def test_the_near_bound_grows_up_to_a_third():
+    X = torch.tensor([[[10.0, 0.0], [0.0, 10.0], [0.0, 0.0]]]).double()
+    y = torch.tensor([[1.0, 1.0, -1.0]]).double()
+    bounds = [oracle.near_bound(X, y, d)[1][0, 0] for d in (900, 90, 10, 9, 8)]
+    assert all(one < two for one, two in itertools.pairwise(bounds[:3]))
+    assert [math.isinf(b) for b in bounds] == [False, False, False, True, True]

@@ -116,3 +116,12 @@ def test_points_on_a_line_need_no_bend_in_the_program():
 def test_a_negative_number_of_bends_is_refused():
     with pytest.raises(InvalidInput, match="between is -1"):
         least_roughness_program([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], between=-1)
+
+
+@pytest.mark.parametrize("between", [0, 1, 3])
+def test_bends_divide_every_gap_into_equal_parts(between):
+    x, y = torch.tensor([-1.0, 0.0, 0.5, 4.0]).double(), torch.tensor([0.0, 1, 0, 3])
+    places = least_roughness_program(x, y.double(), between=between).positions
+    parts = np.diff(np.concatenate([[-1.0], places, [4.0]]))
+    expected = np.repeat([1.0, 0.5, 3.5], between + 1) / (between + 1)
+    np.testing.assert_allclose(parts, expected, atol=1e-12)

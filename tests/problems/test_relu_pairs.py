@@ -2,16 +2,8 @@ import itertools
 
 import numpy as np
 import pytest
-import torch
 
 from ibcore.problems.relu_pairs import Shape, chain, pair, placed
-from ibcore.problems.relu_turns import (
-    even_turns,
-    plane_pair,
-    teacher_batch,
-    turning_data,
-    uneven_turns,
-)
 from ibcore.validation import InvalidInput
 
 
@@ -72,45 +64,6 @@ def test_a_chain_of_no_length_has_one_vector():
     assert chain([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 0.3).shape == (1, 3)
 
 
-def test_uneven_turns_keep_their_sum():
-    turns = uneven_turns(9, 0.1, torch.Generator().manual_seed(0))
-    assert turns.sum() == pytest.approx(even_turns(9).sum())
-    assert np.abs(turns / even_turns(9) - 1).max() < 0.22
-
-
-def test_turning_points_ask_for_half_planes_around_the_least_weights():
-    data = turning_data(even_turns(6), reach=5.0)
-    least = np.array([1, 5.0, 0])
-    assert fits(data, least)
-    assert data.X[1:] @ least == pytest.approx(np.zeros(6), abs=1e-12)
-    assert np.diff(np.log((data.X[1:, 1:] ** 2).sum(1))) == pytest.approx(-np.log(1000))
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_pairs_of_the_plane_share_their_interval(seed):
-    one, other = plane_pair(torch.Generator().manual_seed(seed))
-    direction = one.X[0] / np.linalg.norm(one.X[0])
-    level = one.y[0] / (one.X[0] @ direction)
-    grid = np.linspace(-2, 2, 401)
-    allowed = [
-        [
-            fits(
-                data, level * (direction + s * np.array([-direction[1], direction[0]]))
-            )
-            for s in grid
-        ]
-        for data in (one, other)
-    ]
-    assert allowed[0] == allowed[1]
-    assert 0 < sum(allowed[0]) < 401
-
-
-def test_teachers_leave_no_problem_without_a_positive_label():
-    X, y = teacher_batch(500, 2, 3, torch.Generator().manual_seed(0))
-    assert X.shape == (500, 2, 3)
-    assert bool((y.max(1).values > 0).all())
-
-
 def test_bad_shapes_are_refused():
     with pytest.raises(InvalidInput, match="above 1"):
         Shape(height=1.0, kappa=0.9)
@@ -120,5 +73,3 @@ def test_bad_shapes_are_refused():
         placed(pair(Shape())[0], 2.0, [1.0, 0, 0], [1.0, 1, 0])
     with pytest.raises(InvalidInput, match="nonzero"):
         chain([0.0, 0, 0], [1.0, 0, 0], 0.3)
-    with pytest.raises(InvalidInput, match="between pi/2 and pi"):
-        turning_data([1.0, 1.0, 1.2])

@@ -16,6 +16,7 @@ from ibcore.pages.classification.extensions.optimizers import balls, norms, runs
 from ibcore.pages.classification.extensions.optimizers import claims as page
 from ibcore.pages.classification.extensions.optimizers.claims.adaptive_methods import (
     adam_run,
+    stretch,
     weighted_gaps,
     with_epsilon,
 )
@@ -191,3 +192,10 @@ def test_gaps_on_a_readers_data_are_smallest_in_the_own_norm():
     gaps = runs.margin_gaps(data, Gradient(), 0.05, steps=3000)
     assert list(gaps) == ["l1", "l2", "l_inf"]
     assert min(gaps, key=gaps.__getitem__) == "l2"
+
+
+def test_coordinates_of_stretched_data_have_the_units_1_to_two_fifths_in_turn():
+    stretched = stretch(torch.ones(2, 3, 6).double())
+    assert stretched[1, 2].tolist() == pytest.approx([1, 0.8, 0.6, 0.4, 1, 0.8])
+    signed = torch.randn(1, 2, 4, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(stretch(-2 * signed), -2 * stretch(signed))

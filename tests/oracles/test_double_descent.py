@@ -1,8 +1,10 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from scipy.stats import beta
 
 from ibcore.oracles.double_descent import (
     bias_errors,
@@ -158,3 +160,67 @@ def test_errors_of_the_bias_fall_with_the_draws():
     assert more == pytest.approx([error / 2 for error in first], rel=0.05)
     with pytest.raises(InvalidInput):
         bias_errors(40, 40, 1000)
+
+
+@pytest.mark.parametrize(("n", "p"), [(4, 5), (5, 7), (40, 60), (3, 90)])
+def test_errors_of_the_bias_are_those_of_the_covariance_of_a_random_projection(n, p):
+    """x = b.P b has the law Beta(n/2, (p-n)/2); the rest of the energy of P b lies
+    evenly across b. The estimates move with x by -2 (1 - x) and 1 - 2 x.
+    """
+    law, s = beta(n / 2, (p - n) / 2), n / p
+    assert law.mean() == pytest.approx(s)
+    along = law.var()
+    across = (s - s**2 - along) / (p - 1)
+    C = np.diag([along] + [across] * (p - 1))
+    for draws in (2, 10, 10**9):
+        halves = 4 * np.trace(C @ C) / draws**2
+        slopes = np.array([2 * (1 - s), 1 - 2 * s])
+        expected = np.sqrt(slopes**2 * along / draws + halves)
+        assert bias_errors(n, p, draws) == pytest.approx(expected.tolist())
+
+
+@pytest.mark.parametrize(("k", "gap"), [(1, 5), (3, 4), (20, 17)])
+def test_the_spread_without_signal_is_that_of_the_trace_of_an_inverse_wishart(k, gap):
+    """For k = 1 it is that of 1 / chi^2 with 1 + gap degrees of freedom, in general
+    from the covariances of the entries (von Rosen 1988).
+    """
+    nu = k + gap
+    one = 2 / ((nu - k - 1) ** 2 * (nu - k - 3))
+    two = 2 / ((nu - k) * (nu - k - 1) ** 2 * (nu - k - 3))
+    variance = k * one + k * (k - 1) * two
+    for n, p in ((nu, k), (k, nu)):
+        found = weak_features_spread(n, p, 0.0, 0.0, 2.0)
+        assert found == pytest.approx(2 * math.sqrt(variance))
+    if k == 1:
+        chi = [1 / (nu - 2), 1 / ((nu - 2) * (nu - 4))]
+        assert variance == pytest.approx(chi[1] - chi[0] ** 2)
+
+
+@pytest.mark.parametrize(("n", "p"), [(1, 2), (4, 9)])
+def test_the_spread_without_noise_is_that_of_the_part_outside_of_a_subspace(n, p):
+    found = weak_features_spread(n, p, 3.0, 0.0, 0.0)
+    assert found == pytest.approx(3 * beta((p - n) / 2, n / 2).std())
+    assert weak_features_spread(n, n, 3.0, 0.0, 0.0) == 0
+    assert weak_features_spread(n, 0, 0.0, 3.0, 0.0) == 0
+
+
+def test_one_feature_can_be_at_the_threshold():
+    assert weak_features_spread(2, 1, 0.5, 0.5, 0.0) == math.inf
+    assert weak_features_risk(1, 1, 0.5, 0.5, 0.0) == math.inf
+
+
+def test_without_features_all_of_the_signal_is_bias():
+    parts = weak_features_parts(10, 0, 0.0, 2.0, 0.5)
+    assert (parts.bias, parts.inputs, parts.labels, parts.noise) == (2, 0, 0, 0.5)
+
+
+def test_fewer_features_than_samples_leave_no_variance_from_inputs():
+    parts = weak_features_parts(40, 5, 0.3, 0.7, 0.1)
+    assert (parts.bias, parts.inputs) == (pytest.approx(0.7), 0)
+    assert parts.labels == pytest.approx(0.8 * 5 / 34)
+
+
+def test_two_repetitions_have_a_covariance_and_one_has_none():
+    assert min(bias_errors(4, 8, 2)) > 0
+    with pytest.raises(InvalidInput, match="repetitions"):
+        bias_errors(4, 8, 1)
