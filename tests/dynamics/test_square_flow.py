@@ -138,8 +138,8 @@ def test_balancedness_is_conserved_up_to_the_tolerance():
             levels=(0.1,),
             shortest_step=1e-6,
         )
-        a, b, w = net.layers(out.theta)
-        _, b0, w0 = net.layers(theta)
+        (w, b), (w0, b0) = net.hidden(out.theta), net.hidden(theta)
+        a = out.theta[:, -net.width :]
         drift = (
             (a.square() - b.square() - w[..., 0].square())
             + b0.square()
