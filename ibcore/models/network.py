@@ -151,7 +151,14 @@ class Network(OnInputs):
 
     def on(self, inputs: object) -> Self:
         """The same network on other inputs, (n, d) or (B, n, d)."""
-        return with_fields(self, inputs=model_inputs(inputs))
+        others, output = model_inputs(inputs), self.output
+        if others.shape[-1] != self.features:
+            raise InvalidInput(
+                f"inputs have {others.shape[-1]} entries, expected {self.features}, as "
+                "those that the network is on."
+            )
+        output = None if output is None else output.to(others)
+        return with_fields(self, inputs=others, output=output)
 
     def layers(self, theta: Tensor) -> list[Layer]:
         """Pairs A_l (..., rows, columns) and b_l (..., rows), None without biases, of

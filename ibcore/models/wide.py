@@ -27,26 +27,26 @@ class ScaledNetwork(Network):
 
     @cached_property
     def scales(self) -> Tensor:
-        """The factor of every parameter, (P,)."""
+        """The factor of every parameter, (P,), in double precision."""
         factors = [
             factor
-            for pair, biased in zip(self.factors, self._biased, strict=True)
+            for pair, biased in zip(self.factors, self._biased, strict=False)
             for factor in pair[: 1 + biased]
         ]
         sizes = torch.tensor(self._sizes)
         scales = torch.tensor(factors, dtype=torch.float64).repeat_interleave(sizes)
-        return scales.to(self.inputs)
+        return scales.to(self.inputs.device)
 
     def layers(self, theta: Tensor) -> list[Layer]:
         """A_l and b_l, which are the parameters times their factors."""
-        return super().layers(theta * self.scales)
+        return super().layers(theta * self.scales.to(theta))
 
     def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         outputs, pull = super().vjp(theta)
-        return outputs, lambda weights: pull(weights) * self.scales
+        return outputs, lambda weights: pull(weights) * self.scales.to(theta)
 
     def jacobian(self, theta: Tensor) -> Tensor:
-        return super().jacobian(theta) * self.scales
+        return super().jacobian(theta) * self.scales.to(theta)
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
         return Model.hessian(self, theta, weights)
@@ -96,9 +96,10 @@ class WideNetwork(ScaledNetwork):
         for number in reversed(range(len(layers))):
             received = states[number]
             product = received @ received.mT / received.shape[-1]
-            if self.biases:
+            if layers[number][1] is not None:
                 product = product + self.bias**2
-            K = K + product * (back @ back.mT)
+            if number < len(self.shapes):
+                K = K + product * (back @ back.mT)
             if number:
                 slope = self.phi.slope_at(inner[number - 1], received)
                 back = (back @ layers[number][0]) * slope

@@ -110,6 +110,15 @@ def test_other_inputs_leave_the_network_as_it_is():
     assert torch.equal(net.on(Z).outputs(theta), expected)
     with pytest.raises(InvalidInput, match="inputs"):
         net.on(normal(3))
+    with pytest.raises(InvalidInput, match="inputs have 4 entries, expected 3"):
+        net.on(normal(5, 4))
+
+
+def test_inputs_may_be_of_another_precision():
+    net = Network(normal(7, 3).float(), (2,), "elu", output=[1.0, 0.25])
+    theta, Z = normal(2, net.dimension), normal(4, 3)
+    expected = Network(Z, (2,), "elu", output=[1.0, 0.25]).outputs(theta)
+    torch.testing.assert_close(net.on(Z).outputs(theta), expected, rtol=1e-7, atol=0)
 
 
 @pytest.mark.parametrize(
