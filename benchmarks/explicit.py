@@ -16,7 +16,6 @@ from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.losses import Exponential, Square
 from ibcore.models.activations import SquaredReLU
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.linear import Linear
 from ibcore.models.margins import Margins
 from ibcore.models.network import Network
@@ -33,7 +32,7 @@ def run() -> Iterator[str]:
     linear, net, margins = (
         Linear(X),
         Network(X, (8,), "tanh"),
-        Margins(TwoLayer(X, 8, SquaredReLU()), y),
+        Margins(Network(X, (8,), SquaredReLU(), biases=False), y),
     )
     cases: tuple[tuple[str, Objective, Callable[[Tensor], Tensor]], ...] = (
         (

@@ -25,8 +25,8 @@ from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.models.activations import LeakyReLU
 from ibcore.models.deep_linear import DeepLinear
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network
 from ibcore.oracles.max_margin import max_margin
 from ibcore.problems.separable import planted_margin
 
@@ -118,7 +118,7 @@ def _batch(runs: int = 128, steps: int = 50) -> Iterator[str]:
     generator = torch.Generator().manual_seed(0)
     X = torch.randn(20, 5, generator=generator, dtype=torch.float64)
     y = torch.sign(X[:, 0] * X[:, 1])
-    model = Margins(TwoLayer(X, 20, LeakyReLU()), y)
+    model = Margins(Network(X, (20,), LeakyReLU(), biases=False), y)
     theta = 0.3 * torch.randn(runs, 20 * 6, generator=generator, dtype=torch.float64)
     began = time.perf_counter()
     together = descend(

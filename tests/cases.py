@@ -27,8 +27,6 @@ from ibcore.models.base import Model
 from ibcore.models.convolutional import Convolutional
 from ibcore.models.deep_linear import DeepLinear
 from ibcore.models.diagonal import Diagonal
-from ibcore.models.hidden_layer import HiddenLayer
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.linear import Linear
 from ibcore.models.margins import Margins
 from ibcore.models.network import ACTIVATIONS, Network
@@ -66,16 +64,24 @@ CASES = {
     "unshared diagonal": Case(UnsharedDiagonal),
     "deep linear": Case(lambda x: DeepLinear(x, (3, 2))),
     "convolutional": Case(lambda x: Convolutional(x, 2)),
-    "two layers, ReLU": Case(lambda x: TwoLayer(x, 5, LeakyReLU())),
-    "two layers, squared ReLU": Case(lambda x: TwoLayer(x, 5, SquaredReLU())),
+    "two layers, ReLU": Case(lambda x: Network(x, (5,), LeakyReLU(), biases=False)),
+    "two layers, squared ReLU": Case(
+        lambda x: Network(x, (5,), SquaredReLU(), biases=False)
+    ),
     "two layers with biases": Case(lambda x: TwoLayerReLU(x, 5)),
     "hidden layer": Case(
-        lambda x: HiddenLayer(x, torch.tensor([1.0, -2.0]), LeakyReLU(0.3))
+        lambda x: Network(x, (2,), LeakyReLU(0.3), biases=False, output=[1.0, -2.0])
     ),
     "neuron, tanh": Case(lambda x: Neuron(x, Tanh())),
     "hidden neuron, leaky": Case(lambda x: HiddenNeuron(x, LeakyReLU(0.5))),
-    "sum": Case(lambda x: Sum([Linear(x), TwoLayer(x, 2, SquaredReLU())], [4, 10])),
-    "margins": Case(lambda x: Margins(TwoLayer(x, 3, LeakyReLU()), _labels(x))),
+    "sum": Case(
+        lambda x: Sum(
+            [Linear(x), Network(x, (2,), SquaredReLU(), biases=False)], [4, 10]
+        )
+    ),
+    "margins": Case(
+        lambda x: Margins(Network(x, (3,), LeakyReLU(), biases=False), _labels(x))
+    ),
     **{
         f"network, {name}": Case(lambda x, name=name: Network(x, (5, 3), name))
         for name in ACTIVATIONS
@@ -83,6 +89,14 @@ CASES = {
     "network, three outputs": Case(lambda x: Network(x, (5,), "tanh", out=3)),
     "network without biases": Case(lambda x: Network(x, (5,), "elu", biases=False)),
     "attention": Case(lambda x: Attention(_tokens(x), _tokens(x)[..., 0])),
+    "two hidden layers, fixed outputs": Case(
+        lambda x: Network(x, (5, 2), "tanh", output=[[1.0, -2.0], [0.5, 3.0]])
+    ),
+    "network, biases of hidden layers": Case(
+        lambda x: Network(x, (5, 3), "softplus", biases="hidden")
+    ),
+    "affine map": Case(lambda x: Network(x, (), out=2)),
+    "one hidden layer, tanh": Case(lambda x: Network(x, (5,), "tanh")),
     "wide network": Case(lambda x: WideNetwork(x, (5, 3), bias=0.5)),
 }
 LOSSES: dict[str, Loss] = {
@@ -138,7 +152,7 @@ def separable(seed: int = 1112001) -> tuple[Objective, Tensor]:
     """
     X = normal(12, 3, seed=seed)
     y = X[:, 0].sign()
-    net = TwoLayer(X + y[:, None], 4, LeakyReLU(0.2))
+    net = Network(X + y[:, None], (4,), LeakyReLU(0.2), biases=False)
     margins = Margins(net, y)
     return Objective(margins, Exponential()), normal(5, 16, seed=seed + 1)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.fft import irfft, rfft
 
 from ibcore.models.base import OnInputs
+from ibcore.models.square_fields import TwoFilters
 from ibcore.validation import InvalidInput, positive_integer
 
 
@@ -147,6 +148,15 @@ class Convolutional(OnInputs):
             result[:, starts[i] : starts[i + 1], starts[j] : starts[j + 1]] = block
             result[:, starts[j] : starts[j + 1], starts[i] : starts[i + 1]] = block.mT
         return result
+
+    def square_field(self, targets: Tensor) -> TwoFilters | None:
+        """Gradient flow of the mean square loss in NumPy, for two layers of full width
+        on inputs (n, d).
+        """
+        full = self.kernel in (None, self.features)
+        if self.depth == 2 and full and self.inputs.ndim == 2:
+            return TwoFilters.on(self.inputs, targets)
+        return None
 
 
 def _sums(vector: Tensor) -> Tensor:

@@ -1,30 +1,30 @@
-"""Fully connected linear networks f(x) = W_k ...
-
-W_1 x with one output, homogeneous of degree k.
+"""Fully connected linear networks f(x) = W_k ... W_1 x with one output, and the
+derivatives of a product of layers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from math import sqrt
 
 import torch
 from torch import Tensor
 
-from ibcore.models.base import OnInputs
+from ibcore.models.network import Network
 from ibcore.validation import positive_integer, positive_number
 
 
-@dataclass(frozen=True)
-class DeepLinear(OnInputs):
+class DeepLinear(Network):
     """A linear network with hidden layers of `widths` on `inputs`, (n, d) shared by the
     batch or (B, n, d).
 
-    Parameters `theta` (B, P) hold W_1 (widths[0], d), ..., W_k (1, widths[-1]), each
-    row by row, with k = 1 + len(widths) the depth. Without hidden layers it is the
-    linear predictor. Gradient flow keeps W_(j+1)^T W_(j+1) - W_j W_j^T (Arora, Cohen
-    and Hazan 2018).
+    It is the `Network` with the identity as activation, without biases: its outputs and
+    derivatives come here from the product of the layers, which costs less. Parameters
+    `theta` (B, P) hold W_1 (widths[0], d), ..., W_k (1, widths[-1]), each row by row,
+    with k = 1 + len(widths) the depth. Without hidden layers it is the linear
+    predictor. Gradient flow keeps W_(j+1)^T W_(j+1) - W_j W_j^T (Arora, Cohen and Hazan
+    2018).
 
     Raises `InvalidInput` for inputs that are no finite numbers in one of these shapes,
     and widths that are no positive integers.
@@ -36,44 +36,12 @@ class DeepLinear(OnInputs):
     tensor([[55.]], dtype=torch.float64)
     """
 
-    widths: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "widths", tuple(self.widths))
-        for width in self.widths:
-            positive_integer("width", width)
-
-    @property
-    def linear(self) -> bool:
-        return not self.widths
-
-    @property
-    def degree(self) -> int:
-        """k with f(x; c theta) = c^k f(x; theta): the depth."""
-        return len(self.widths) + 1
-
-    @property
-    def shapes(self) -> tuple[tuple[int, int], ...]:
-        """Shapes of W_1, ..., W_k."""
-        sizes = (self.inputs.shape[-1], *self.widths, 1)
-        return tuple((rows, columns) for columns, rows in pairwise(sizes))
-
-    @property
-    def dimension(self) -> int:
-        return sum(rows * columns for rows, columns in self.shapes)
-
-    def layers(self, theta: Tensor) -> tuple[Tensor, ...]:
-        """W_1 (..., widths[0], d), ..., W_k (..., 1, widths[-1]) of `theta` (..., P)."""
-        parts = theta.split([rows * columns for rows, columns in self.shapes], -1)
-        return tuple(
-            part.reshape(*part.shape[:-1], *shape)
-            for part, shape in zip(parts, self.shapes, strict=True)
-        )
+    def __init__(self, inputs: Tensor, widths: Sequence[int]) -> None:
+        super().__init__(inputs, tuple(widths), "identity", biases=False)
 
     def end_to_end(self, theta: Tensor) -> Tensor:
         """The linear predictor W_k ... W_1 as a vector, (..., d)."""
-        *below, product = self.layers(theta)
+        *below, product = self.matrices(theta)
         for layer in reversed(below):
             product = product @ layer
         return product[..., 0, :]
@@ -88,7 +56,7 @@ class DeepLinear(OnInputs):
         For layer j the outer product of W_(j+1)^T ... W_k^T
         and W_(j-1) ... W_1 x_i.
         """
-        layers = self.layers(theta)
+        layers = self.matrices(theta)
         hidden = [self.inputs]
         for layer in layers[:-1]:
             hidden.append(hidden[-1] @ layer.mT)
@@ -101,50 +69,58 @@ class DeepLinear(OnInputs):
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n)."""
-        layers = self.layers(theta)
-        below = [weights[:, None, :] @ self.inputs]
-        for layer in layers[:-1]:
-            below.append(below[-1] @ layer.mT)
-        above = theta.new_ones(len(theta), 1, 1)
-        blocks = []
-        for layer, hidden in zip(reversed(layers), reversed(below), strict=True):
-            blocks.append((above.mT * hidden).flatten(1))
-            above = above @ layer
-        return torch.cat(blocks[::-1], -1)
+        blocks = pulled(self.matrices(theta), weights[:, None, :] @ self.inputs)
+        return torch.cat([block.flatten(1) for block in blocks], -1)
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, P, P), for weights (B, n): zero
-        within a layer.
+        """sum_i weights_i d^2 f(x_i)/dtheta^2, (B, P, P), for weights (B, n)."""
+        return bent(self.matrices(theta), weights[:, None, :] @ self.inputs)
 
-        For layers i < j with p = sum_l weights_l x_l it is the tensor product of
-        W_(j+1)^T ... W_k^T, of W_(j-1) ... W_(i+1) and of W_(i-1) ... W_1 p.
-        """
-        layers = self.layers(theta)
-        below, above = (
-            [(weights[:, None, :] @ self.inputs)[:, 0]],
-            [theta.new_ones(len(theta), 1)],
-        )
-        for layer in layers[:-1]:
-            below.append((layer @ below[-1][..., None])[..., 0])
-        for layer in layers[:0:-1]:
-            above.insert(0, (above[0][:, None, :] @ layer)[:, 0])
-        starts = [0, *accumulate(rows * columns for rows, columns in self.shapes)]
-        result = theta.new_zeros(len(theta), self.dimension, self.dimension)
-        for i in range(len(layers)):
-            between = torch.eye(
-                self.shapes[i][0], dtype=theta.dtype, device=theta.device
-            ).expand(len(theta), -1, -1)
-            for j in range(i + 1, len(layers)):
-                block = torch.einsum("zc,zea,zb->zabce", above[j], between, below[i])
-                block = block.reshape(
-                    len(theta), starts[i + 1] - starts[i], starts[j + 1] - starts[j]
-                )
-                result[:, starts[i] : starts[i + 1], starts[j] : starts[j + 1]] = block
-                result[:, starts[j] : starts[j + 1], starts[i] : starts[i + 1]] = (
-                    block.mT
-                )
-                between = layers[j] @ between
-        return result
+
+def pulled(layers: Sequence[Tensor], matrices: Tensor) -> list[Tensor]:
+    """The derivative of <M, W_k ... W_1> by each layer, for M (..., p, q): (W_k ...
+    W_(j+1))^T M (W_(j-1) ... W_1)^T.
+    """
+    below = [matrices]
+    for layer in layers[:-1]:
+        below.append(below[-1] @ layer.mT)
+    above, blocks = None, []
+    for layer, part in zip(reversed(layers), reversed(below), strict=True):
+        blocks.append(part if above is None else _product(above.mT, part))
+        above = layer if above is None else above @ layer
+    return blocks[::-1]
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b."""
+    return a * b if a.shape[-1] == 1 else a @ b
+
+
+def bent(layers: Sequence[Tensor], matrix: Tensor) -> Tensor:
+    """The second derivatives of <M, W_k ... W_1> by all layers, (B, P, P), for M (B, p,
+    q); layers enter linearly, so its diagonal blocks vanish.
+
+    For layers i < j it is the tensor product of W_(j-1) ... W_(i+1) and of (W_k ...
+    W_(j+1))^T M (W_(i-1) ... W_1)^T.
+    """
+    starts = [0, *accumulate(layer[0].numel() for layer in layers)]
+    places = [slice(*pair) for pair in pairwise(starts)]
+    result = matrix.new_zeros(len(matrix), starts[-1], starts[-1])
+    right = matrix
+    for low, layer in enumerate(layers):
+        size = layer.shape[-2]
+        between = torch.eye(size, dtype=matrix.dtype, device=matrix.device)[None]
+        outer = [right]
+        for above in layers[:low:-1]:
+            outer.append(above.mT @ outer[-1])
+        for high in range(low + 1, len(layers)):
+            block = torch.einsum("zbp,zaq->zabpq", between, outer[-1 - high + low])
+            block = block.flatten(3).flatten(1, 2)
+            result[:, places[high], places[low]] = block
+            result[:, places[low], places[high]] = block.mT
+            between = layers[high] @ between
+        right = right @ layer.mT
+    return result
 
 
 def random_start(

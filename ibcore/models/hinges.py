@@ -33,14 +33,10 @@ def connect_the_dots(theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
     positions, jumps = _polygon(x, y)
     w = (jumps.abs() * math.sqrt(width) / torch.sqrt(1 + positions.square())).sqrt()
     a = jumps.sign() * w * torch.sqrt(1 + positions.square())
-    out = theta.clone()
-    out[:, :width] = 0
-    (
-        out[:, :count],
-        out[:, width : width + count],
-        out[:, 2 * width : 2 * width + count],
-    ) = a, -w * positions, w
-    return out
+    inner, bias, outer = theta.clone().unflatten(-1, (3, width)).unbind(1)
+    inner[:, :count], bias[:, :count], outer[:, :count] = w, -w * positions, a
+    outer[:, count:] = 0
+    return torch.cat([inner, bias, outer], -1)
 
 
 def _polygon(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ibcore.models.base import Model
+from ibcore.models.deep_linear import bent, pulled
 from ibcore.models.observations import Entries, Sensing
 from ibcore.validation import (
     InvalidInput,
@@ -28,6 +29,7 @@ class DeepFactorization(Model):
     """f_i(theta) = <A_i, W_k ... W_1> with hidden `widths`, homogeneous of degree k = 1
     + len(widths), the depth.
 
+    On the rows x_i as matrices (1, q) it is `DeepLinear`, whose closed forms it shares.
     For W (p, q) parameters `theta` (B, P) hold W_1 (widths[0], q), ..., W_k (p,
     widths[-1]), each row by row. `factorization(observations, depth)` has widths min(p,
     q), which leave the rank free. Without hidden layers W itself is trained.
@@ -79,17 +81,17 @@ class DeepFactorization(Model):
     def dimension(self) -> int:
         return sum(rows * columns for rows, columns in self.shapes)
 
-    def layers(self, theta: Tensor) -> tuple[Tensor, ...]:
+    def matrices(self, theta: Tensor) -> list[Tensor]:
         """W_1, ..., W_k, each (..., rows, columns), of `theta` (..., P)."""
         parts = theta.split([rows * columns for rows, columns in self.shapes], -1)
-        return tuple(
+        return [
             part.unflatten(-1, shape)
             for part, shape in zip(parts, self.shapes, strict=True)
-        )
+        ]
 
     def product(self, theta: Tensor) -> Tensor:
         """W = W_k ... W_1 of `theta` (..., P), as (..., p, q)."""
-        return reduce(lambda below, layer: layer @ below, self.layers(theta))
+        return reduce(lambda below, layer: layer @ below, self.matrices(theta))
 
     def select(self, members: Tensor) -> Self:
         """The model of these members (A,) of the batch."""
@@ -101,66 +103,19 @@ class DeepFactorization(Model):
 
     def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
         """sum_i weights_i df_i/dtheta, (B, P), for weights (B, n)."""
-        return torch.cat(
-            [
-                block.flatten(1)
-                for block in self._pulled(theta, self.observations.spread(weights))
-            ],
-            -1,
-        )
+        blocks = pulled(self.matrices(theta), self.observations.spread(weights))
+        return torch.cat([block.flatten(1) for block in blocks], -1)
 
     def jacobian(self, theta: Tensor) -> Tensor:
         """df_i/dtheta, (B, n, P)."""
-        matrices = self.observations.dense()
-        matrices = matrices.expand(len(theta), *matrices.shape[-3:])
-        return torch.cat(
-            [block.flatten(2) for block in self._pulled(theta[:, None], matrices)], -1
-        )
-
-    def _pulled(self, theta: Tensor, matrices: Tensor) -> list[Tensor]:
-        """For each layer (W_k ...
-
-        W_(j+1))^T M (W_(j-1) ... W_1)^T, the derivative of <M, W_k ... W_1>.
-        """
-        layers = self.layers(theta)
-        below = [matrices]
-        for layer in layers[:-1]:
-            below.append(below[-1] @ layer.mT)
-        above, blocks = None, []
-        for layer, part in zip(reversed(layers), reversed(below), strict=True):
-            blocks.append(part if above is None else above.mT @ part)
-            above = layer if above is None else above @ layer
-        return blocks[::-1]
+        seen = self.observations.dense()
+        seen = seen.expand(len(theta), *seen.shape[-3:])
+        blocks = pulled(self.matrices(theta[:, None]), seen)
+        return torch.cat([block.flatten(2) for block in blocks], -1)
 
     def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """sum_i weights_i d^2 f_i/dtheta^2, (B, P, P); layers enter linearly, so its
-        diagonal blocks vanish.
-        """
-        layers, matrix = self.layers(theta), self.observations.spread(weights)
-        sizes = [layer[0].numel() for layer in layers]
-        blocks = [
-            [theta.new_zeros(len(theta), rows, columns) for columns in sizes]
-            for rows in sizes
-        ]
-        for low in range(len(layers)):
-            right = reduce(lambda rest, layer: rest @ layer.mT, layers[:low], matrix)
-            between = (
-                torch.eye(layers[low].shape[-2]).to(theta).expand(len(theta), -1, -1)
-            )
-            for high in range(low + 1, len(layers)):
-                outer = reduce(
-                    lambda rest, layer: layer.mT @ rest,
-                    reversed(layers[high + 1 :]),
-                    right,
-                )
-                block = (
-                    torch.einsum("zbp,zaq->zabpq", between, outer)
-                    .flatten(3)
-                    .flatten(1, 2)
-                )
-                blocks[high][low], blocks[low][high] = block, block.mT
-                between = layers[high] @ between
-        return torch.cat([torch.cat(row, -1) for row in blocks], -2)
+        """sum_i weights_i d^2 f_i/dtheta^2, (B, P, P), for weights (B, n)."""
+        return bent(self.matrices(theta), self.observations.spread(weights))
 
 
 def factorization(observations: Sensing | Entries, depth: int) -> DeepFactorization:

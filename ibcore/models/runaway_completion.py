@@ -3,8 +3,9 @@ W_22 = 0 observed.
 
 W = W_k ... W_1 is trained by gradient flow on L = (1/3) [(W_12 - 1)^2 + (W_21 - 1)^2 +
 W_22^2]. The functions here are vector fields for one problem at a time in NumPy,
-analytic and so fit for complex arguments: in the raw weights, and in three coordinates
-of W for symmetric balanced starts, in which log t can go to 70 and more.
+analytic and so fit for complex arguments, which the model in tensors,
+`DeepFactorization`, does not take: in the raw weights, and in three coordinates of W
+for symmetric balanced starts, in which log t can go to 70 and more.
 """
 
 from __future__ import annotations

@@ -3,92 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from ibcore.models.base import OnInputs
+from ibcore.models.wide import ScaledNetwork
 from ibcore.validation import InvalidInput, positive_integer, real_tensor
 
 
-@dataclass(frozen=True)
-class TwoLayerReLU(OnInputs):
+class TwoLayerReLU(ScaledNetwork):
     """A network of `width` m hidden neurons on `inputs`, (n, d) shared by the batch or
     (B, n, d).
 
-    Parameters `theta` (B, m (2 + d)) hold the output weights a (m), the biases b (m)
-    and the input weights w (m d), in this order. The factor m^(-1/2) is the
+    Parameters `theta` (B, m (d + 2)) hold the input weights w (m d), the biases b (m)
+    and the output weights a (m), in this order. The factor m^(-1/2) is the
     parametrization in which the tangent kernel has a limit as the width grows (Jacot,
-    Gabriel and Hongler 2018).
+    Gabriel and Hongler 2018); other than in a `WideNetwork` the first layer has no
+    factor, and the last no bias.
     """
 
-    width: int
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive_integer("width", self.width)
+    def __init__(self, inputs: object, width: int) -> None:
+        super().__init__(inputs, (width,), "relu", biases="hidden")  # type: ignore[arg-type]
 
     @property
-    def features(self) -> int:
-        return self.inputs.shape[-1]
+    def factors(self) -> list[tuple[float, float]]:
+        return [(1.0, 1.0), (1 / math.sqrt(self.width), 1.0)]
 
-    @property
-    def dimension(self) -> int:
-        return self.width * (2 + self.features)
-
-    def on(self, inputs: Tensor) -> TwoLayerReLU:
-        """The same network on other inputs, (n, d) or (B, n, d)."""
-        return replace(self, inputs=inputs)
-
-    def layers(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Output weights (B, m), biases (B, m) and input weights (B, m, d)."""
-        a, b, w = theta.split([self.width, self.width, self.width * self.features], -1)
-        return a, b, w.unflatten(-1, (self.width, self.features))
-
-    def outputs(self, theta: Tensor) -> Tensor:
-        """f at every input, (B, n)."""
-        hidden = self._preactivations(theta).relu()
-        a, _, _ = self.layers(theta)
-        return (hidden @ a[..., None])[..., 0] / math.sqrt(self.width)
-
-    def jacobian(self, theta: Tensor) -> Tensor:
-        """df(x_i)/dtheta, (B, n, P), with relu'(0) = 0."""
-        z = self._preactivations(theta)
-        a, _, _ = self.layers(theta)
-        gated = (z > 0) * a[..., None, :]
-        inputs = self.inputs.expand(len(theta), *self.inputs.shape[-2:])
-        by_input_weight = (gated[..., None] * inputs[..., None, :]).flatten(-2)
-        return torch.cat([z.relu(), gated, by_input_weight], -1) / math.sqrt(self.width)
-
-    def pullback(self, theta: Tensor, weights: Tensor) -> Tensor:
-        """sum_i weights_i df(x_i)/dtheta, (B, P), for weights (B, n), with relu'(0) =
-        0.
-        """
-        return self.vjp(theta)[1](weights)
-
-    def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """Outputs (B, n) and the map from weights r, (B, n), to
-        sum_i r_i df(x_i)/dtheta, (B, P).
-
-        With Z = X w^T + b the latter is, for a, b and w in turn,
-        relu(Z)^T r, sum_i gate_i and gate^T X, where
-        gate = (r a^T) 1[Z > 0]; all over sqrt(width).
-        """
-        a, b, w = self.layers(theta)
-        X, root = self.inputs, math.sqrt(self.width)
-        batch = X.expand(len(theta), *X.shape[-2:])
-        hidden = torch.baddbmm(b[..., None, :], batch, w.mT).relu_()
-
-        def pull(weights: Tensor) -> Tensor:
-            r = weights[..., None] / root
-            gate = (r * a[..., None, :]).mul_(hidden > 0)
-            by_a = (hidden.mT @ r)[..., 0]
-            by_w = (gate.mT @ X).flatten(-2)
-            return torch.cat([by_a, gate.sum(-2), by_w], -1)
-
-        return (hidden @ a[..., None])[..., 0] / root, pull
+    def hidden(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """w (B, m, d) and b (B, m) of `theta` (B, P)."""
+        m = self.width
+        w, b, _ = theta.split([m * self.features, m, m], -1)
+        return w.unflatten(-1, (m, self.features)), b
 
     def kinks(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """For scalar inputs: where f bends, -b_j/w_j, and by how much its slope jumps
@@ -102,14 +47,10 @@ class TwoLayerReLU(OnInputs):
                 "kinks are points for scalar inputs only; these inputs have "
                 f"{self.features} features."
             )
-        a, b, w = self.layers(theta)
-        w = w[..., 0]
+        w, b = (part.flatten(1) for part in self.hidden(theta))
+        a, _ = self.layers(theta)[-1]
         positions = torch.where(w == 0, math.inf, -b / torch.where(w == 0, 1.0, w))
-        return positions, a * w.abs() / math.sqrt(self.width)
-
-    def _preactivations(self, theta: Tensor) -> Tensor:
-        _, b, w = self.layers(theta)
-        return self.inputs @ w.mT + b[..., None, :]
+        return positions, a[..., 0, :] * w.abs()
 
 
 def zero_output_start(
@@ -124,8 +65,10 @@ def zero_output_start(
     scale = real_tensor("scale", scale, ndim=1)
     positive_integer("width", width)
     positive_integer("features", features)
-    first = torch.randn(
+    drawn = torch.randn(
         len(scale), width * (1 + features), generator=generator, dtype=scale.dtype
     )
-    first = first.to(scale.device) * scale[:, None]
-    return torch.cat([first.new_zeros(len(scale), width), first], -1)
+    b, w = (drawn.to(scale.device) * scale[:, None]).split(
+        [width, width * features], -1
+    )
+    return torch.cat([w, b, torch.zeros_like(b)], -1)

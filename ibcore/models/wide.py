@@ -5,17 +5,55 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from ibcore.models.activations import ACTIVATIONS
-from ibcore.models.network import Network
+from ibcore.models.activations import Activation
+from ibcore.models.base import Model
+from ibcore.models.network import Layer, Network
 from ibcore.validation import positive_integer, real_number
 
 
 @dataclass(frozen=True)
-class WideNetwork(Network):
+class ScaledNetwork(Network):
+    """A `Network` with A_l and b_l equal to its parameters times fixed `factors`."""
+
+    @property
+    def factors(self) -> list[tuple[float, float]]:
+        """Of A_l and b_l, for every layer."""
+        raise NotImplementedError
+
+    @cached_property
+    def scales(self) -> Tensor:
+        """The factor of every parameter, (P,), in double precision."""
+        factors = [
+            factor
+            for pair, biased in zip(self.factors, self._biased, strict=False)
+            for factor in pair[: 1 + biased]
+        ]
+        sizes = torch.tensor(self._sizes)
+        scales = torch.tensor(factors, dtype=torch.float64).repeat_interleave(sizes)
+        return scales.to(self.inputs.device)
+
+    def layers(self, theta: Tensor) -> list[Layer]:
+        """A_l and b_l, which are the parameters times their factors."""
+        return super().layers(theta * self.scales.to(theta))
+
+    def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        outputs, pull = super().vjp(theta)
+        return outputs, lambda weights: pull(weights) * self.scales.to(theta)
+
+    def jacobian(self, theta: Tensor) -> Tensor:
+        return super().jacobian(theta) * self.scales.to(theta)
+
+    def hessian(self, theta: Tensor, weights: Tensor) -> Tensor:
+        return Model.hessian(self, theta, weights)
+
+
+@dataclass(frozen=True)
+class WideNetwork(ScaledNetwork):
     """A `Network` with A_l = W_l / sqrt(columns) and b_l = `bias` beta_l, whose
     parameters are all W and beta.
 
@@ -24,38 +62,16 @@ class WideNetwork(Network):
     false there are no beta.
     """
 
-    activation: str = "relu"
+    activation: str | Activation = "relu"
     bias: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "bias", real_number("bias", self.bias))
 
-    def layers(self, theta: Tensor) -> list[tuple[Tensor, Tensor | None]]:
-        return [
-            (
-                matrix / math.sqrt(matrix.shape[-1]),
-                None if shift is None else self.bias * shift,
-            )
-            for matrix, shift in super().layers(theta)
-        ]
-
-    def vjp(self, theta: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        outputs, pull = super().vjp(theta)
-        sizes, factors = [], []
-        for rows, columns in self.shapes:
-            sizes.append(rows * columns)
-            factors.append(1 / math.sqrt(columns))
-            if self.biases:
-                sizes.append(rows)
-                factors.append(self.bias)
-
-        def scaled(weights: Tensor) -> Tensor:
-            parts = pull(weights).split(sizes, -1)
-            pairs = zip(parts, factors, strict=True)
-            return torch.cat([part * factor for part, factor in pairs], -1)
-
-        return outputs, scaled
+    @property
+    def factors(self) -> list[tuple[float, float]]:
+        return [(1 / math.sqrt(columns), self.bias) for _, columns in self.shapes]
 
     def start(self, batch: int, generator: torch.Generator) -> Tensor:
         """Standard normal parameters (B, P), drawn on the CPU."""
@@ -80,12 +96,11 @@ class WideNetwork(Network):
         for number in reversed(range(len(layers))):
             received = states[number]
             product = received @ received.mT / received.shape[-1]
-            if self.biases:
+            if layers[number][1] is not None:
                 product = product + self.bias**2
-            K = K + product * (back @ back.mT)
+            if number < len(self.shapes):
+                K = K + product * (back @ back.mT)
             if number:
-                slope = ACTIVATIONS[self.activation].slope_at(
-                    inner[number - 1], received
-                )
+                slope = self.phi.slope_at(inner[number - 1], received)
                 back = (back @ layers[number][0]) * slope
         return K

@@ -1,8 +1,8 @@
 """Two ReLU neurons on the points (1, 1/4), (-1, 1/4), both of label +1: a KKT point
 that is no optimum, in closed form.
 
-The program is min |theta|^2 / 2 subject to margins of at least 1, with theta = (a_1,
-a_2, w_1, w_2).
+The program is min |theta|^2 / 2 subject to margins of at least 1, with theta = (w_1,
+w_2, a_1, a_2).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def trapped() -> Tensor:
 
     Its margins are 1 and 1.
     """
-    return torch.tensor([2.0, 0.0, 0.0, 2.0, 0.0, 0.0], dtype=torch.float64)
+    return torch.tensor([0.0, 2.0, 0.0, 0.0, 2.0, 0.0], dtype=torch.float64)
 
 
 def escape(epsilon: Tensor | float) -> Tensor:
@@ -47,7 +47,7 @@ def escape(epsilon: Tensor | float) -> Tensor:
     epsilon = torch.as_tensor(epsilon, dtype=torch.float64)
     lean, zero = epsilon**2 * LENGTH / 4, torch.zeros_like(epsilon)
     along = epsilon / LENGTH
-    return torch.stack([zero + 2, epsilon, -lean, zero + 2, along, along / 4], -1)
+    return torch.stack([-lean, zero + 2, along, along / 4, zero + 2, epsilon], -1)
 
 
 def escape_margin(epsilon: Tensor | float) -> Tensor:

@@ -36,7 +36,7 @@ from ibcore.losses import Exponential, Logistic
 from ibcore.models import Linear
 from ibcore.models.activations import LeakyReLU
 from ibcore.models.diagonal import Diagonal
-from ibcore.models.homogeneous import TwoLayer
+from ibcore.models.network import Network
 from ibcore.oracles.separability import nonseparable_limit
 from ibcore.potentials import Hypentropy, PNorm
 from ibcore.validation import InvalidInput
@@ -277,8 +277,8 @@ def test_a_natural_descent_that_overflows_is_not_called_converged():
 
 
 def test_a_sphere_run_whose_gradient_vanished_says_so():
-    net = TwoLayer(np.array([[1.0, 0.0]]), 1, LeakyReLU(0.0))
-    start = torch.tensor([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0]], dtype=torch.float64)
+    net = Network(np.array([[1.0, 0.0]]), (1,), LeakyReLU(0.0), biases=False)
+    start = torch.tensor([[1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]], dtype=torch.float64)
     run = sphere_flow(net, start, degree=2, steps=500)
     assert run.status[0] == REACHED
     assert run.status[1].startswith(BROKE_DOWN)

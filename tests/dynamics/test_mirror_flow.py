@@ -188,7 +188,9 @@ def test_on_a_network_the_layers_keep_equal_growth(p):
     start = random_start(model, 2, 1.0, torch.Generator().manual_seed(0))
     run = mirror_flow(model, Exponential(), start, p, log_time=[2.0, 20.0], growth=0.05)
     powers = [
-        torch.stack([layer.abs().pow(p).sum((-1, -2)) for layer in model.layers(theta)])
+        torch.stack(
+            [layer.abs().pow(p).sum((-1, -2)) for layer in model.matrices(theta)]
+        )
         for theta in (start, *run.theta)
     ]
     rise = torch.stack([later - powers[0] for later in powers[1:]])

@@ -14,8 +14,8 @@ from ibcore.losses import Exponential, Logistic, PolynomialTail
 from ibcore.measures import sin_angle
 from ibcore.models import Linear
 from ibcore.models.activations import LeakyReLU, SquaredReLU
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network
 from ibcore.problems.separable import planted_margin
 
 
@@ -50,7 +50,7 @@ def squared_network(seed=1, batch=2):
     generator = torch.Generator().manual_seed(seed)
     X = torch.randn(8, 4, generator=generator, dtype=torch.float64)
     y = torch.randint(2, (8,), generator=generator).double() * 2 - 1
-    model = TwoLayer(X, 24, SquaredReLU())
+    model = Network(X, (24,), SquaredReLU(), biases=False)
     theta = 0.5 * torch.randn(
         batch, model.dimension, generator=generator, dtype=torch.float64
     )
@@ -205,7 +205,7 @@ def test_a_kinked_network_is_followed_too():
     angles = torch.linspace(0, 2 * math.pi, 9, dtype=torch.float64)[:-1]
     X = torch.stack([torch.cos(angles), torch.sin(angles)], 1)
     y = torch.tensor([1, 1, -1, -1, 1, 1, -1, -1], dtype=torch.float64)
-    model = TwoLayer(X, 50, LeakyReLU())
+    model = Network(X, (50,), LeakyReLU(), biases=False)
     theta = torch.randn(1, model.dimension, generator=generator, dtype=torch.float64)
     run = flow(Margins(model, y), Logistic(), theta, log_loss=[-1e8], tolerance=1e-2)
     assert run.reached

@@ -12,15 +12,17 @@ from ibcore.dynamics.scipy_charts import Plain, Polar, Single
 from ibcore.losses import CrossEntropy, Exponential, Logistic, PolynomialTail
 from ibcore.models import Linear
 from ibcore.models.activations import SquaredReLU
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network
 
 
 def network():
     """A network of degree 3 with parameters (16,)."""
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(8, 3, generator=generator, dtype=torch.float64)
-    model = Margins(TwoLayer(inputs, 4, SquaredReLU()), torch.sign(inputs[:, 0]))
+    model = Margins(
+        Network(inputs, (4,), SquaredReLU(), biases=False), torch.sign(inputs[:, 0])
+    )
     start = torch.randn(16, generator=generator, dtype=torch.float64)
     start[:4] = torch.tensor([1.0, -1.0, 1.0, -1.0])
     return Single(model, Logistic(), None), start.numpy()

@@ -18,8 +18,8 @@ from ibcore.dynamics.trajectory import (
 from ibcore.losses import Exponential, Logistic, PolynomialTail
 from ibcore.models import Linear
 from ibcore.models.activations import SquaredReLU
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network
 from ibcore.problems.separable import planted_margin
 from ibcore.validation import InvalidInput
 
@@ -38,7 +38,9 @@ def network():
     """
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(8, 3, generator=generator, dtype=torch.float64)
-    model = Margins(TwoLayer(inputs, 4, SquaredReLU()), torch.sign(inputs[:, 0]))
+    model = Margins(
+        Network(inputs, (4,), SquaredReLU(), biases=False), torch.sign(inputs[:, 0])
+    )
     start = torch.randn(1, 16, generator=generator, dtype=torch.float64)
     start[:, :4] = torch.tensor([1.0, -1.0, 1.0, -1.0])
     return model, start
@@ -165,7 +167,7 @@ def test_invariants_are_watched():
     model, start = network()
 
     def balance(theta):
-        a, w = model.predictor.layers(theta)
+        a, w = model.predictor.neurons(theta)
         return 2 * a.square() - w.square().sum(-1)
 
     run = scipy_flow(
@@ -239,7 +241,10 @@ def test_a_nonlinear_model_with_several_data_sets_is_refused():
     inputs = torch.ones(2, 5, 3, dtype=torch.float64)
     with pytest.raises(InvalidInput, match="another data set"):
         scipy_flow(
-            TwoLayer(inputs, 2, SquaredReLU()), Logistic(), zeros(2, 8), log_loss=-1.0
+            Network(inputs, (2,), SquaredReLU(), biases=False),
+            Logistic(),
+            zeros(2, 8),
+            log_loss=-1.0,
         )
 
 

@@ -7,8 +7,8 @@ from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.models import Linear
 from ibcore.models.activations import SquaredReLU
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network
 from ibcore.oracles.max_margin import max_margin
 from ibcore.validation import InvalidInput
 
@@ -34,7 +34,7 @@ def test_short_steps_follow_the_flow_with_first_order():
         torch.randn(5, 4, generator=generator).double(),
         torch.tensor([1.0, -1, 1, -1, 1]).double(),
     )
-    net = TwoLayer(X, 6, SquaredReLU())
+    net = Network(X, (6,), SquaredReLU(), biases=False)
     model, start = (
         Margins(net, y),
         0.5 * torch.randn(1, net.dimension, generator=generator).double(),

@@ -138,8 +138,8 @@ def test_balancedness_is_conserved_up_to_the_tolerance():
             levels=(0.1,),
             shortest_step=1e-6,
         )
-        a, b, w = net.layers(out.theta)
-        _, b0, w0 = net.layers(theta)
+        (w, b), (w0, b0) = net.hidden(out.theta), net.hidden(theta)
+        a = out.theta[:, -net.width :]
         drift = (
             (a.square() - b.square() - w[..., 0].square())
             + b0.square()
@@ -152,7 +152,7 @@ def test_balancedness_is_conserved_up_to_the_tolerance():
 def test_a_network_that_sees_nothing_is_called_stalled():
     net, theta, y = network(10.0, batch=2)
     dead = theta.clone()
-    dead[0, 40:80], dead[0, 80:] = -5.0, 0.1
+    dead[0, 40:80], dead[0, :40] = -5.0, 0.1
     out = square_flow(net, dead, y)
     assert out.status == ("stalled", "converged")
     assert out.fits.tolist() == [False, True]

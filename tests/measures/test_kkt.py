@@ -6,8 +6,8 @@ from scipy.optimize import lsq_linear
 
 from ibcore.measures.kkt import clarke_kkt, kkt
 from ibcore.models.activations import LeakyReLU
-from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network, of_neurons
 from ibcore.oracles.max_margin import max_margin
 from ibcore.validation import InvalidInput
 
@@ -104,14 +104,14 @@ def test_a_slope_out_of_reach_leaves_a_residual():
 def test_off_kinks_both_residuals_agree():
     generator = torch.Generator().manual_seed(3)
     X = torch.randn(4, 3, generator=generator).double()
-    net = TwoLayer(X, 6, LeakyReLU(0.1))
+    net = Network(X, (6,), LeakyReLU(0.1), biases=False)
     a, w = (
         torch.randn(6, generator=generator).double(),
         torch.randn(6, 3, generator=generator).double(),
     )
-    y = torch.sign(net.outputs(joined(a, w)[None])[0])
+    y = torch.sign(net.outputs(of_neurons(a, w)[None])[0])
     model = Margins(net, y)
-    theta = joined(a, w)
+    theta = of_neurons(a, w)
     direct = kkt(
         theta, model.outputs(theta[None])[0], model.jacobian(theta[None])[0], active=5.0
     )

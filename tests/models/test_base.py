@@ -10,14 +10,13 @@ from ibcore.models.activations import LeakyReLU, SquaredReLU, Tanh
 from ibcore.models.convolutional import Convolutional
 from ibcore.models.deep_linear import DeepLinear
 from ibcore.models.diagonal import Diagonal
-from ibcore.models.filter_pair import FilterPair
-from ibcore.models.hidden_layer import HiddenLayer
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.models.matrix_factorization import factorization
+from ibcore.models.network import Network
 from ibcore.models.neuron import HiddenNeuron, Neuron
 from ibcore.models.observations import Entries, Sensing
 from ibcore.models.random_features import RandomFourier
+from ibcore.models.square_fields import TwoFilters
 from ibcore.models.two_layer import TwoLayerReLU
 from ibcore.models.unshared_diagonal import UnsharedDiagonal
 from ibcore.validation import InvalidInput
@@ -30,8 +29,10 @@ MODELS = {
     "unshared": UnsharedDiagonal,
     "convolutional": Convolutional,
     "deep": lambda inputs: DeepLinear(inputs, (2,)),
-    "two layers": lambda inputs: TwoLayer(inputs, 2, SquaredReLU()),
-    "hidden": lambda inputs: HiddenLayer(inputs, np.ones(2), SquaredReLU()),
+    "two layers": lambda inputs: Network(inputs, (2,), SquaredReLU(), biases=False),
+    "hidden": lambda inputs: Network(
+        inputs, (2,), SquaredReLU(), biases=False, output=np.ones(2)
+    ),
     "ReLU": lambda inputs: TwoLayerReLU(inputs, 2),
     "neuron": lambda inputs: Neuron(inputs, Tanh()),
     "hidden neuron": lambda inputs: HiddenNeuron(inputs, Tanh()),
@@ -99,10 +100,10 @@ def test_observations_take_arrays():
 
 def test_inputs_that_require_gradients_are_taken():
     inputs = torch.tensor(X, requires_grad=True)
-    pair = FilterPair(inputs, torch.ones(2, dtype=torch.float64))
-    plain = FilterPair(X, np.ones(2))
+    pair = TwoFilters.on(inputs, torch.ones(2, dtype=torch.float64))
+    plain = TwoFilters.on(X, np.ones(2))
     theta = np.linspace(-1, 1, 6)
-    np.testing.assert_array_equal(pair.field(theta), plain.field(theta))
+    np.testing.assert_array_equal(pair.descent(theta), plain.descent(theta))
 
 
 def test_features_and_phases_belong_together():

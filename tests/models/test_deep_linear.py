@@ -5,6 +5,9 @@ import torch
 from torch.func import jacrev, vmap
 
 from ibcore.models.deep_linear import DeepLinear, balanced_start, random_start
+from ibcore.models.matrix_factorization import DeepFactorization
+from ibcore.models.network import Network
+from ibcore.models.observations import Sensing
 from ibcore.validation import InvalidInput
 
 WIDTHS = [(), (4,), (5, 2), (3, 4, 2)]
@@ -51,7 +54,7 @@ def test_outputs_are_homogeneous_and_euler_holds(widths):
 
 def test_layers_multiply_to_the_predictor():
     model, theta = network((5, 2))
-    first, second, third = model.layers(theta)
+    first, second, third = model.matrices(theta)
     assert [tuple(layer.shape[1:]) for layer in (first, second, third)] == [
         (5, 3),
         (2, 5),
@@ -73,7 +76,7 @@ def test_without_hidden_layers_it_is_the_linear_predictor():
 def test_random_start_has_the_stated_scale_and_repeats():
     model = DeepLinear(torch.zeros(1, 100, dtype=torch.float64), (200, 300))
     theta = random_start(model, 1, 0.5, generator())
-    for layer in model.layers(theta):
+    for layer in model.matrices(theta):
         assert float(layer.square().mean()) * layer.shape[-1] == pytest.approx(
             0.25, rel=0.2
         )
@@ -83,7 +86,7 @@ def test_random_start_has_the_stated_scale_and_repeats():
 def test_balanced_start_is_balanced_and_of_the_stated_norm():
     model = DeepLinear(torch.zeros(1, 4, dtype=torch.float64), (6, 5))
     theta = balanced_start(model, 3, 0.7, generator())
-    layers = model.layers(theta)
+    layers = model.matrices(theta)
     for below, above in pairwise(layers):
         torch.testing.assert_close(above.mT @ above, below @ below.mT)
     torch.testing.assert_close(
@@ -130,3 +133,18 @@ def test_the_hessian_is_that_of_automatic_differentiation(widths):
             one
         )
         torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_it_is_the_linear_network_and_the_factorization_of_rows(widths, shared):
+    model, theta = network(widths, shared=shared)
+    plain = Network(model.inputs, widths, "identity", biases=False)
+    rows = DeepFactorization(Sensing(model.inputs[..., None, :]), widths)
+    weights = torch.randn(2, 7, generator=generator(), dtype=torch.float64)
+    for other in (plain, rows):
+        torch.testing.assert_close(other.outputs(theta), model.outputs(theta))
+        torch.testing.assert_close(other.jacobian(theta), model.jacobian(theta))
+        for name in ("pullback", "hessian"):
+            found, expected = (getattr(one, name) for one in (model, other))
+            torch.testing.assert_close(found(theta, weights), expected(theta, weights))

@@ -48,12 +48,11 @@ def test_its_roughness_is_that_of_the_polygon(case):
 def test_neurons_are_balanced_and_the_others_keep_their_start(case):
     data, start, theta = case
     net = TwoLayerReLU(data.inputs, 64)
-    a, b, w = net.layers(theta)
+    (w, b), (w0, b0), a = net.hidden(theta), net.hidden(start), theta[:, -64:]
     torch.testing.assert_close(
         a[:, :36].square(), (b.square() + w[..., 0].square())[:, :36]
     )
     assert not a[:, 36:].any()
-    _, b0, w0 = net.layers(start)
     assert torch.equal(b[:, 36:], b0[:, 36:])
     assert torch.equal(w[:, 36:], w0[:, 36:])
 

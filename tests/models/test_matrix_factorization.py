@@ -141,7 +141,7 @@ def test_gaussian_starts_have_their_scale_and_repeat():
         for _ in range(2)
     )
     assert first.equal(again)
-    for layer in model.layers(first):
+    for layer in model.matrices(first):
         assert float(layer.std() * layer.shape[-1] ** 0.5) == pytest.approx(
             0.2, rel=0.05
         )

@@ -4,11 +4,13 @@ import torch
 from ibcore.dynamics.objective import Objective
 from ibcore.losses import Square
 from ibcore.models.activations import RELU, Identity, LeakyReLU, Sigmoid, Softplus, Tanh
+from ibcore.models.network import Network
 from ibcore.models.neuron import HiddenNeuron, Neuron, balanced_to, leaky_mean_square
 from ibcore.validation import InvalidInput
 
 ACTIVATIONS = [Tanh(), Softplus(), Sigmoid(), Identity(), RELU, LeakyReLU(0.3)]
 KINDS = [Neuron, HiddenNeuron]
+DERIVATIVES = ("jacobian", "pullback", "hessian")
 
 
 def _case(kind, activation):
@@ -34,6 +36,17 @@ def test_derivatives_are_those_of_autograd(kind, activation):
         torch.testing.assert_close(model.jacobian(theta)[b], rows)
         torch.testing.assert_close(model.pullback(theta, weights)[b], weights[b] @ rows)
         torch.testing.assert_close(model.hessian(theta, weights)[b], bend)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_a_network_of_one_neuron(kind, activation):
+    model, theta, weights = _case(kind, activation)
+    torch.testing.assert_close(model.outputs(theta), Network.outputs(model, theta))
+    for name in DERIVATIVES:
+        given = (theta,) if name == "jacobian" else (theta, weights)
+        found, expected = getattr(model, name), getattr(Network, name)
+        torch.testing.assert_close(found(*given), expected(model, *given))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
@@ -82,7 +95,7 @@ def test_the_bound_is_attained_where_only_the_outer_weight_bends_the_loss():
     """
     X = torch.tensor([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]]).double()
     w = torch.tensor([1.5, -0.5]).double()
-    theta = torch.cat([torch.zeros(1).double(), w])[None]
+    theta = torch.cat([w, torch.zeros(1).double()])[None]
     model = HiddenNeuron(X, LeakyReLU(0.5))
     bound = leaky_mean_square(model, [0.0] * 3)(theta, torch.arange(1))[2]
     torch.testing.assert_close(
@@ -95,12 +108,12 @@ def test_the_hidden_neuron_starts_with_the_imbalance_asked_for():
     theta = balanced_to(
         w, torch.tensor([-9.0, 0.0]).double(), torch.tensor([1.0, -1.0]).double()
     )
-    torch.testing.assert_close(theta[:, 0], torch.tensor([4.0, -1.0]).double())
+    torch.testing.assert_close(theta[:, 2], torch.tensor([4.0, -1.0]).double())
     model = HiddenNeuron(torch.eye(2).double(), Identity())
     torch.testing.assert_close(
         model.imbalance(theta), torch.tensor([-9.0, 0.0]).double()
     )
-    torch.testing.assert_close(model.product(theta), theta[:, :1] * w)
+    torch.testing.assert_close(model.product(theta), theta[:, 2:] * w)
 
 
 def test_the_gradient_of_leaky_relu_keeps_the_imbalance():
@@ -110,7 +123,7 @@ def test_the_gradient_of_leaky_relu_keeps_the_imbalance():
     model, theta, weights = _case(HiddenNeuron, LeakyReLU(0.2))
     push = model.pullback(theta, weights)
     torch.testing.assert_close(
-        theta[:, 0] * push[:, 0], (theta[:, 1:] * push[:, 1:]).sum(-1)
+        theta[:, -1] * push[:, -1], (theta[:, :-1] * push[:, :-1]).sum(-1)
     )
 
 

@@ -4,7 +4,7 @@ from torch.func import jacrev, vmap
 
 from ibcore.models import Linear
 from ibcore.models.activations import SquaredReLU
-from ibcore.models.homogeneous import TwoLayer
+from ibcore.models.network import Network
 from ibcore.models.sums import Sum
 from ibcore.validation import InvalidInput
 
@@ -12,7 +12,7 @@ from ibcore.validation import InvalidInput
 def test_a_sum_adds_outputs_and_stacks_gradients():
     generator = torch.Generator().manual_seed(0)
     X = torch.randn(5, 3, generator=generator).double()
-    net = TwoLayer(X, 4, SquaredReLU())
+    net = Network(X, (4,), SquaredReLU(), biases=False)
     model = Sum((Linear(X), net), (3, net.dimension))
     theta = torch.randn(2, 3 + net.dimension, generator=generator).double()
     torch.testing.assert_close(

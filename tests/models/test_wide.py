@@ -30,10 +30,13 @@ def test_it_is_a_network_with_scaled_weights():
     torch.testing.assert_close(net.outputs(theta), plain.outputs(theta * factors))
 
 
-@pytest.mark.parametrize("biases", [True, False])
+@pytest.mark.parametrize("biases", [True, False, "hidden"])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_the_tangent_kernel_is_that_of_the_jacobian(biases, activation):
-    net = WideNetwork(points(), (6, 3), activation, biases=biases, bias=0.7)
+@pytest.mark.parametrize("output", [None, [1.0, -2.0, 0.5]])
+def test_the_tangent_kernel_is_that_of_the_jacobian(biases, activation, output):
+    net = WideNetwork(
+        points(), (6, 3), activation, biases=biases, output=output, bias=0.7
+    )
     theta = net.start(2, torch.Generator().manual_seed(2))
     J = net.jacobian(theta)
     torch.testing.assert_close(net.tangent_kernel(theta), J @ J.mT)

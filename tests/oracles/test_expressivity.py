@@ -39,7 +39,7 @@ def test_it_is_a_two_layer_network():
     built = memorizing_network(X, y, direction)
     net = TwoLayerReLU(X, 60)
     theta = torch.cat(
-        [built.weights * math.sqrt(60), -built.thresholds, direction.repeat(60)]
+        [direction.repeat(60), -built.thresholds, built.weights * math.sqrt(60)]
     )
     torch.testing.assert_close(net.outputs(theta[None])[0], y, rtol=0, atol=1e-8)
 

@@ -33,7 +33,7 @@ def empirical(X, width, networks, *, seed):
     jacobian = net.jacobian(
         torch.randn(networks, net.dimension, generator=generator, dtype=X.dtype)
     )
-    output_layer = jacobian[..., :width]
+    output_layer = jacobian[..., -width:]
     return output_layer @ output_layer.mT, jacobian @ jacobian.mT
 
 
@@ -94,7 +94,7 @@ def test_the_interpolant_is_the_wide_network_with_frozen_hidden_weights():
         generator=torch.Generator().manual_seed(0),
         dtype=torch.float64,
     )
-    features = net.jacobian(theta)[0, :, : net.width]
+    features = net.jacobian(theta)[0, :, -net.width :]
     by_features = features[6:] @ torch.linalg.pinv(features[:6]) @ y
     expected = kernel_interpolant(output_layer_kernel, X, y)(Z)
     assert float((by_features - expected).abs().max()) < 0.15 * float(y.abs().max())

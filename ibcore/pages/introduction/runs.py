@@ -174,7 +174,9 @@ def start_wiggly(
     """
     points, polygon = fit.points, zigzag(fit.points)
     built = connect_the_dots(fit.start, polygon.x, polygon.y)
-    noise = torch.randn(built.shape, generator=generator, dtype=built.dtype).to(built)
+    shape = len(built), 3, fit.network.width
+    noise = torch.randn(shape, generator=generator, dtype=built.dtype)
+    noise = noise.flip(1).flatten(1).to(built)  # output weights are drawn first
     perturbed = built * (1 + perturbation * noise)
     loss = [
         (fit.network.outputs(theta) - points.y).square().mean(-1)

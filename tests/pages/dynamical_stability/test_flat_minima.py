@@ -10,7 +10,7 @@ from ibcore.dynamics.objective import Objective
 from ibcore.losses import Square
 from ibcore.measures.layers import imbalance_norm
 from ibcore.measures.sharpness import sharpness
-from ibcore.models.network import Network
+from ibcore.models.network import Network, joined
 from ibcore.pages.dynamical_stability.flat_minima import claims as page
 from ibcore.pages.dynamical_stability.flat_minima import runs
 from ibcore.pages.dynamical_stability.flat_minima.claims.batch_size_sharpness import (
@@ -205,7 +205,7 @@ def test_all_ways_to_make_minima_make_minima(depth):
     solved = runs.solved_layers(problems.target, depth, generator)
     objective = problems.objective(depth)
     for found in (layers, moved, solved):
-        assert float(objective.mean(runs.joined(found)).max()) < 1e-20
+        assert float(objective.mean(joined(found)).max()) < 1e-20
 
 
 def test_inputs_are_whitened_and_are_not():

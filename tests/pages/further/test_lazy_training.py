@@ -57,7 +57,7 @@ def test_networks_in_pairs_start_at_zero_and_others_do_not():
         theta = runs.circle_start(range(8), 32, X, paired=paired)
         model = TwoLayerReLU(X, 32)
         assert (float(model.outputs(theta).abs().max()) < 1e-14) == paired
-        a, b, w = model.layers(theta)
+        (w, b), a = model.hidden(theta), theta[:, -32:]
         assert bool((a.abs() == 1).all())
         sizes = w.square().sum(-1) + b.square()
         torch.testing.assert_close(sizes, torch.full_like(sizes, 6.0))
@@ -98,10 +98,10 @@ def test_above_the_safe_scale_no_neuron_comes_to_a_kink():
     everywhere = start.model.on(torch.cat([tasks.X, tasks.new], -2))
     targets = start.model.outputs(theta) + tasks.y / alphas[:, None]
     moved = theta + start.displacement(targets - start.model.outputs(theta))
-    gates = [everywhere._preactivations(point) > 0 for point in (theta, moved)]
+    gates = [everywhere.preactivations(point) > 0 for point in (theta, moved)]
     assert torch.equal(*gates)
     far = theta + 1e4 * start.displacement(targets)
-    assert not torch.equal(gates[0], everywhere._preactivations(far) > 0)
+    assert not torch.equal(gates[0], everywhere.preactivations(far) > 0)
 
 
 def test_the_start_farthest_from_its_kinks_is_taken():

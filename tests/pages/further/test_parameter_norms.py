@@ -174,7 +174,7 @@ def test_diagonal_layers_have_the_derivative_of_their_outputs(depth):
 def test_connected_starts_are_unbalanced_and_of_full_rank():
     model = layers.connected(5, 3)
     start = layers.connected_start(model, 8, 1)
-    first, second, _ = model.layers(start)
+    first, second, _ = model.matrices(start)
     assert float(torch.linalg.matrix_rank(first).double().mean()) == 4
     imbalance = first @ first.mT - second.mT @ second
     assert float(imbalance.abs().amax((-2, -1)).min()) > 0.05

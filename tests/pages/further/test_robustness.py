@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ibcore.measures.robustness import Neurons
+from ibcore.models.network import of_neurons
 from ibcore.oracles.robustness import orthogonal_bound
 from ibcore.pages.further.robustness import claims as page
 from ibcore.pages.further.robustness import runs
@@ -150,7 +151,7 @@ def test_training_in_the_span_is_training_in_all_dimensions():
         runs.neurons(sets, runs.start(sets, [3, 4], scale)), basis, [5, 6], scale
     )
     w = torch.cat([net.w, net.b[..., None]], -1)
-    theta = torch.cat([net.a, w.flatten(1)], -1)
+    theta = of_neurons(net.a, w)
     outer = runs.neurons(whole, runs.descent(whole, theta, -20.0).theta[0])
     torch.testing.assert_close(
         outer.outputs(X), inner.net.outputs(sets.inputs), rtol=1e-6, atol=1e-6

@@ -12,13 +12,12 @@ from ibcore.dynamics.objective import Objective
 from ibcore.figures import figure
 from ibcore.losses import Square
 from ibcore.measures.sharpness import largest_eigenvalues
-from ibcore.models.network import Network
+from ibcore.models.network import Network, joined
 from ibcore.pages.dynamical_stability.flat_minima.figures import (
     plot_function,
     plot_slice,
 )
 from ibcore.pages.dynamical_stability.flat_minima.runs import (
-    joined,
     rescaled,
     with_ones,
 )

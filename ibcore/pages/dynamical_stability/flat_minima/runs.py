@@ -134,11 +134,6 @@ class LinearProblems:
         return Objective(model, Square(), targets, shared=False)
 
 
-def joined(layers: Sequence[Tensor]) -> Tensor:
-    """Layers (B, rows, columns), the input's first, as parameters (B, P)."""
-    return torch.cat([layer.flatten(1) for layer in layers], -1)
-
-
 def balanced_layers(
     target: Tensor, depth: int, generator: torch.Generator
 ) -> list[Tensor]:

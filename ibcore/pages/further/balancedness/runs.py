@@ -71,7 +71,7 @@ class Family:
         matrices, biases = self.parts(theta)
         if self.layerwise:
             return torch.cat([gap.flatten(-2) for gap in imbalances(matrices)], -1)
-        degree = DEGREES[self.model.activation]
+        degree = DEGREES[str(self.model.activation)]
         return neuron_imbalances(matrices, biases, degree=degree)
 
     def change(self, gradient: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class Family:
         matrices, biases = self.parts(gradient)
         if self.layerwise:
             return layer_change(matrices)
-        return neuron_change(matrices, biases, DEGREES[self.model.activation])
+        return neuron_change(matrices, biases, DEGREES[str(self.model.activation)])
 
     def parts(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """W_1, ..., W_k, (..., m_j, m_(j-1)), and the biases (..., m_j), for theta

@@ -50,15 +50,15 @@ def ring_start(width: int) -> Tensor:
     """
     angles = (torch.arange(width, dtype=torch.float64) + 0.5) * (2 * math.pi / width)
     w, b = (math.sqrt(2) * part for part in (angles.cos(), angles.sin()))
-    return torch.cat([torch.zeros_like(w), b, w])[None]
+    return torch.cat([w, b, torch.zeros_like(w)])[None]
 
 
 def paired_ring(width: int) -> Tensor:
     """The same with every neuron twice, with a = 1 and with a = -1, (1, 3 m)."""
     half = width // 2
-    _, b, w = ring_start(half)[0].split(half)
+    w, b, _ = ring_start(half)[0].split(half)
     one = torch.ones_like(w)
-    return torch.cat([one, -one, b, b, w, w])[None]
+    return torch.cat([w, w, b, b, one, -one])[None]
 
 
 @threads()
@@ -98,5 +98,5 @@ def on_a_line(x: Sequence[float], y: Sequence[float], scale: float, width: int) 
 
 
 def _points(model: TwoLayerReLU, theta: Tensor) -> Tensor:
-    _, b, w = model.layers(theta)
+    w, b = model.hidden(theta)
     return torch.stack([w[0, :, 0], b[0]], -1)

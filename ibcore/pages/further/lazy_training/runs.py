@@ -135,7 +135,7 @@ def circle_start(
         a = torch.randn(count, generator=generator, dtype=torch.float64).sign()
         if paired:
             a, u = torch.cat([a, -a]), torch.cat([u, u])
-        rows.append(torch.cat([a, u[:, -1], u[:, :-1].flatten()]))
+        rows.append(torch.cat([u[:, :-1].flatten(), u[:, -1], a]))
     return torch.stack(rows).to(like)
 
 
@@ -201,7 +201,7 @@ class Start:
         return apart.norm(dim=(-2, -1)) / self.kernel.norm(dim=(-2, -1))
 
     def _layers(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        return theta[:, : self.model.width], theta[:, self.model.width :]
+        return theta[:, -self.model.width :], theta[:, : -self.model.width]
 
 
 def fit(start: Start, y: Tensor, share: float = 0.5) -> Run:

@@ -34,14 +34,14 @@ def safe_scale(start: Start, y: Tensor, new: Tensor) -> Tensor:
     """
     points = torch.cat([start.model.inputs, new], -2)
     everywhere = start.model.on(points)
-    _, b, w = start.model.layers(start.theta)
+    w, b = start.model.hidden(start.theta)
     z = points @ w.mT + b[:, None]
     values, Q = torch.linalg.eigh(start.kernel)
     modes = Q * ((Q.mT @ y[..., None])[..., 0] / values)[:, None]
     moves = modes.mT @ start.jacobian
     reach = torch.zeros_like(z)
     for mode in moves.unbind(1):
-        _, db, dw = everywhere.layers(mode)
+        dw, db = everywhere.hidden(mode)
         reach += (points @ dw.mT + db[:, None]).abs()
     return (reach / z.abs()).flatten(1).amax(-1)
 

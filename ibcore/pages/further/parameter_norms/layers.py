@@ -16,10 +16,9 @@ from ibcore.dynamics.explicit import descend
 from ibcore.dynamics.objective import FunctionObjective, Objective
 from ibcore.dynamics.paces import constant
 from ibcore.losses import Square
-from ibcore.models.activations import LeakyReLU
 from ibcore.models.base import Model
 from ibcore.models.deep_linear import DeepLinear, balanced_start
-from ibcore.models.homogeneous import TwoLayer
+from ibcore.models.network import Network, of_neurons
 from ibcore.threads import threads
 
 DEPTHS = (2, 3, 4)
@@ -201,10 +200,10 @@ def follow_orthogonal(problems: Orthogonal, scale: float) -> tuple[Tensor, Tenso
     """
     w = scale * problems.directions
     a = problems.signs * torch.linalg.vector_norm(w, dim=-1)
-    model = TwoLayer(problems.inputs, w.shape[1], LeakyReLU())
+    model = Network(problems.inputs, (w.shape[1],), "relu", biases=False)
     run = descend(
         Objective(model, Square(), problems.labels, shared=False),
-        torch.cat([a, w.flatten(1)], -1),
+        of_neurons(a, w),
         constant(0.05),
         log_loss=[math.log(1e-10)],
         max_steps=20_000,

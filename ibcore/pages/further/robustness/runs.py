@@ -20,9 +20,8 @@ from ibcore.measures.robustness import (
     certified_margins,
     norms_to_flip,
 )
-from ibcore.models.activations import LeakyReLU
-from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network, of_neurons
 from ibcore.oracles.robustness import robust_network
 from ibcore.problems.near_orthogonal import coordinates, two_classes
 from ibcore.threads import threads
@@ -107,7 +106,7 @@ def start(
         a = torch.randn(WIDTH, generator=generator, dtype=torch.float64)
         w = torch.randn(WIDTH, r, generator=generator, dtype=torch.float64)
         sizes = math.sqrt(3 * WIDTH), math.sqrt(3 * sets.dimension)
-        rows.append(joined(a / sizes[0], w / sizes[1]))
+        rows.append(of_neurons(a / sizes[0], w / sizes[1]))
     return torch.stack(rows).to(sets.inputs) * scale[:, None].to(sets.inputs)
 
 
@@ -116,7 +115,7 @@ def margins_of(sets: Sets, *, biases: bool = True) -> Margins:
     inputs = sets.inputs
     if biases:
         inputs = torch.nn.functional.pad(inputs, (0, 1), value=1.0)
-    return Margins(TwoLayer(inputs, WIDTH, LeakyReLU()), sets.y)
+    return Margins(Network(inputs, (WIDTH,), "relu", biases=False), sets.y)
 
 
 def descent(
@@ -160,7 +159,7 @@ def train(
 
 def neurons(sets: Sets, theta: Tensor, *, biases: bool = True) -> Neurons:
     """The network of parameters (B, P), its bias apart from its weights."""
-    a, w = margins_of(sets, biases=biases).predictor.layers(theta)  # type: ignore[attr-defined]
+    a, w = margins_of(sets, biases=biases).predictor.neurons(theta)  # type: ignore[attr-defined]
     b = w[..., -1] if biases else torch.zeros_like(a)
     return Neurons(a, b, w[..., :-1] if biases else w)
 

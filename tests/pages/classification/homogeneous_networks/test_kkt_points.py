@@ -63,7 +63,7 @@ def test_draws_differ_between_seeds_repeat_and_keep_their_condition():
     first, again, other = (drawn(seed) for seed in (0, 0, 1))
     assert torch.equal(first.theta, again.theta)
     assert not torch.equal(first.theta, other.theta)
-    a, _ = first.net.layers(first.theta)
+    a, _ = first.net.neurons(first.theta)
     useful = (first.net.preactivations(first.theta) > 0) & (
         first.margins.labels[..., None] * a[:, None, :] > 0
     )

@@ -14,7 +14,7 @@ def test_no_line_through_the_origin_separates_the_points():
 def test_relu_neurons_end_orthogonal_to_points():
     path = explorers.training_path("ReLU")
     X, _ = explorers.circle_points()
-    a, w = path.net.layers(path.directions[-1])
+    a, w = path.net.neurons(path.directions[-1])
     kept = (a.abs() * w.norm(dim=1)) > 0.01
     cosines = (w[kept] @ X.T / w[kept].norm(dim=1, keepdim=True)).abs().amin(1)
     assert float(cosines.max()) < 1e-2

@@ -15,7 +15,7 @@ from ibcore.dynamics.objective import Objective
 from ibcore.dynamics.paces import constant
 from ibcore.losses import Exponential
 from ibcore.models.activations import LeakyReLU, SquaredReLU
-from ibcore.models.homogeneous import joined
+from ibcore.models.network import of_neurons
 from ibcore.pages.classification.homogeneous_networks.kkt_points.annealing import (
     ARC,
     SIGN_STEP,
@@ -219,8 +219,8 @@ def test_the_mean_residual_is_over_the_networks_that_fit_and_keeps_what_is_missi
 def test_the_tangent_kernel_machine_sees_a_rescaled_network():
     networks = drawn(3, 1)
     direction = annealed(networks, steps=1500, finest=1e-4).direction
-    a, w = networks.net.layers(direction)
-    rescaled = joined(4 * a, w / 2)
+    a, w = networks.net.neurons(direction)
+    rescaled = of_neurons(4 * a, w / 2)
     torch.testing.assert_close(
         networks.net.outputs(rescaled), networks.net.outputs(direction)
     )

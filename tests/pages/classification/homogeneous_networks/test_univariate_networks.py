@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ibcore.claims import Setting
-from ibcore.models.homogeneous import TwoLayer, joined
+from ibcore.models.network import of_neurons
 from ibcore.pages.classification.homogeneous_networks.univariate_networks import (
     claims as page,
 )
@@ -40,14 +40,14 @@ def test_shapes_and_kinds_of_what_is_measured(found):
 
 def test_narrow_networks_are_padded_with_neurons_that_never_move():
     start = runs.padded_start((3, 8), torch.Generator().manual_seed(0))
-    a, w = start[0].split([8, 16])
+    w, a = start[0].split([16, 8])
     assert bool((a[3:] == 0).all())
     assert bool((w.view(8, 2)[3:] == 0).all())
     [batch] = page.draw_lines(
         Setting("quick", 0), cases=((3, 3, 1),), widths=(5, 8), effort=20
     )
     [line] = runs.train(batch, CPU)
-    trained, _ = line.net.layers(line.trained)
+    trained, _ = line.net.neurons(line.trained)
     assert bool((trained[0, 5:] == 0).all())
 
 
@@ -66,8 +66,7 @@ def test_kinks_of_the_largest_margin_are_where_the_networks_bend(found):
 
 def test_margins_of_trained_networks_are_theirs_and_none_beats_the_largest(found):
     for line in found.lines:
-        net = TwoLayer(line.problem.X, 200, line.net.activation)
-        values = (line.problem.y * net.outputs(line.trained)).amin(-1)
+        values = (line.problem.y * line.net.outputs(line.trained)).amin(-1)
         own = values / (line.trained.square().sum(-1) / 2) / line.best.margin
         torch.testing.assert_close(line.margins, own, rtol=1e-2, atol=0)
         assert bool((line.margins <= 1 + 1e-6).all())
@@ -79,7 +78,7 @@ def test_kinks_misplaced_to_either_side_are_measured(found, shift):
     moved = line.best.directions.clone()
     moved[:, 1] -= shift * line.problem.gap * moved[:, 0]
     trained = torch.stack(
-        [joined(line.best.masses, w) for w in (line.best.directions, moved)]
+        [of_neurons(line.best.masses, w) for w in (line.best.directions, moved)]
     )
     made_up = dataclasses.replace(line, start=trained, trained=trained)
     assert made_up.misplaced().tolist() == pytest.approx([0, abs(shift)], abs=0.03)

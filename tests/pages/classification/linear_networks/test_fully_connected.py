@@ -126,7 +126,9 @@ def test_the_control_on_the_loss_survives_where_it_goes_to_zero():
     setting = Setting("quick", 3)
     batch = page.deep_linear_alignment.problems(setting)
     run = large_run(batch, setting, [math.log(0.01), -1e4])
-    early, late = (layer_ratios(batch.network(2).layers(theta)) for theta in run.theta)
+    early, late = (
+        layer_ratios(batch.network(2).matrices(theta)) for theta in run.theta
+    )
     assert not_to_zero(early).refuted
     assert not not_to_zero(late).refuted
     assert not not_to_zero(early * math.nan).refuted
@@ -219,7 +221,7 @@ def test_from_a_balanced_start_the_predictor_follows_its_own_equation(depth):
     np.testing.assert_allclose(
         model.end_to_end(run.theta[0])[0].numpy(), alone.y[:, -1], rtol=1e-7
     )
-    second = singular_pairs(model.layers(run.theta[0]))[1]
+    second = singular_pairs(model.matrices(run.theta[0]))[1]
     assert float(second.max()) < 1e-7
 
 

@@ -119,10 +119,12 @@ def test_what_the_first_layer_holds_off_the_row_space_is_frozen_at_any_scale():
     X = case.network.inputs
     end = layers.trained(case.network, case.targets, case.start)
     off = torch.eye(X.shape[1]).double() - torch.linalg.pinv(X) @ X
-    before, after = (case.network.layers(theta)[0] @ off for theta in (case.start, end))
+    before, after = (
+        case.network.matrices(theta)[0] @ off for theta in (case.start, end)
+    )
     torch.testing.assert_close(before, after, rtol=0, atol=1e-9)
     beta = case.network.end_to_end(end)
-    held = case.network.layers(case.start)[0].mT @ case.network.layers(end)[1][0]
+    held = case.network.matrices(case.start)[0].mT @ case.network.matrices(end)[1][0]
     torch.testing.assert_close(off @ beta, off @ held, rtol=0, atol=1e-9)
 
 

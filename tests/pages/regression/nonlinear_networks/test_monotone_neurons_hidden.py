@@ -134,11 +134,11 @@ def test_another_speed_of_the_outer_weight_conserves_another_imbalance():
     _, _, run = hidden.descent(starts, 10**5, 0.02, 1e-16, 4.0)
     end = hidden.paced(run.last, 4.0)
     before, after = (
-        theta[:, 0] ** 2 / 4 - theta[:, 1:].square().sum(1)
+        theta[:, -1] ** 2 / 4 - theta[:, :-1].square().sum(1)
         for theta in (starts.theta, end)
     )
     assert float((after - before).abs().max()) < 0.02
-    assert float((end[:, 0] ** 2 - starts.theta[:, 0] ** 2).abs().min()) > 0.1
+    assert float((end[:, -1] ** 2 - starts.theta[:, -1] ** 2).abs().min()) > 0.1
 
 
 @pytest.mark.parametrize("wrong", [0.9, math.nan])
@@ -170,9 +170,9 @@ def test_starts_take_both_signs_of_the_outer_weight():
     neurons = draw_neurons(Setting("quick", 2), 4, "any")
     imbalance = torch.tensor([-1.0, 0.0, 1.0, 2.0]).double()
     theta = hidden.Starts.of(neurons, imbalance, hidden.START).theta
-    assert theta[:, 0].sign().tolist() == [1, -1, 1, -1]
+    assert theta[:, -1].sign().tolist() == [1, -1, 1, -1]
     lengths = torch.full((4,), hidden.START).double()
-    torch.testing.assert_close(theta[:, 1:].norm(dim=-1), lengths)
+    torch.testing.assert_close(theta[:, :-1].norm(dim=-1), lengths)
     before = HiddenNeuron(neurons.X, LeakyReLU(LEAK)).imbalance(theta)
     torch.testing.assert_close(before, imbalance)
 
@@ -181,8 +181,8 @@ def test_small_starts_are_balanced_and_of_three_lengths():
     neurons = draw_neurons(Setting("quick", 2), 2, "any")
     starts = small_starts(neurons)
     lengths = hidden.cycle(SCALES, 2)
-    torch.testing.assert_close(starts.theta[:, 0].abs(), lengths)
-    torch.testing.assert_close(starts.theta[:, 1:].norm(dim=-1), lengths)
+    torch.testing.assert_close(starts.theta[:, -1].abs(), lengths)
+    torch.testing.assert_close(starts.theta[:, :-1].norm(dim=-1), lengths)
 
 
 def test_a_negative_outer_weight_is_the_mirror_image_of_a_positive_one():

@@ -186,7 +186,7 @@ def _hidden_ratios(model: DeepLinear, states: Tensor) -> Tensor:
     """
     finite = torch.isfinite(states).all(-1)
     whole = torch.where(finite[..., None], states, 1.0)
-    first, second = singular_pairs(model.layers(whole))
+    first, second = singular_pairs(model.matrices(whole))
     return torch.where(finite, (second / first)[..., :-1].amax(-1), math.nan)
 
 
@@ -219,7 +219,7 @@ def network_runs(
             split(model.end_to_end(run.theta), orders),
             sets.orders,
         )
-        hidden = model.layers(run.theta)[-1][..., 0, :].abs()
+        hidden = model.matrices(run.theta)[-1][..., 0, :].abs()
         parts.append(
             (
                 gaps,

@@ -16,8 +16,8 @@ from ibcore.dynamics.sphere_flow import sphere_flow
 from ibcore.figures import figure
 from ibcore.measures.kkt import clarke_kkt, kkt
 from ibcore.models.activations import Activation, LeakyReLU, SquaredReLU
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network
 from ibcore.pages.classification.homogeneous_networks.kkt_points.figures import (
     plot_history,
     plot_neurons,
@@ -51,7 +51,7 @@ class Path:
     (K,), with Clarke's slopes for ReLU, and kinks (K,).
     """
 
-    net: TwoLayer
+    net: Network
     directions: Tensor
     growth: np.ndarray
     margins: np.ndarray
@@ -71,10 +71,11 @@ def training_path(activation: str) -> Path:
     """
     phi = ACTIVATIONS[one_of("activation", activation, ACTIVATIONS)]
     X, y = circle_points()
-    net = TwoLayer(X, _WIDTH, phi)
+    net = Network(X, (_WIDTH,), phi, biases=False)
     model = Margins(net, y)
     generator = torch.Generator().manual_seed(2)
-    theta = 0.2 * torch.randn(1, net.dimension, generator=generator, dtype=X.dtype)
+    draw = torch.randn(1, net.dimension, generator=generator, dtype=X.dtype)
+    theta = 0.2 * draw.roll(-_WIDTH, -1)  # output weights are drawn first
     began = float(theta.norm().log())
     directions, growth = [theta[0] / theta.norm()], [0.0]
     for steps in STAGES[1:]:
@@ -102,7 +103,7 @@ def training_path(activation: str) -> Path:
     )
 
 
-def _residual(net: TwoLayer, y: Tensor, state: Tensor) -> tuple[float, int]:
+def _residual(net: Network, y: Tensor, state: Tensor) -> tuple[float, int]:
     """KKT residual of a unit vector and the number of kinks; 1 while an example is
     misclassified.
     """
@@ -110,11 +111,11 @@ def _residual(net: TwoLayer, y: Tensor, state: Tensor) -> tuple[float, int]:
     values = margins.outputs(state[None])[0]
     if not bool((values > 0).all()):
         return 1.0, 0
-    if net.activation.smooth:
+    if net.phi.smooth:
         return kkt(
             state, values, margins.jacobian(state[None])[0], active=0.05
         ).residual, 0
-    found = clarke_kkt(*net.layers(state), net.inputs, y, active=0.05)
+    found = clarke_kkt(*net.neurons(state), net.inputs, y, active=0.05)
     return found.residual, len(found.kinks)
 
 
@@ -122,7 +123,7 @@ def explore_training(stage: int, activation: str) -> tuple[Figure, str]:
     """The neurons in the plane beside margin and residual, at one of `STAGES`."""
     path, k = training_path(activation), STAGES.index(stage)
     X, y = circle_points()
-    a, w = path.net.layers(path.directions[k])
+    a, w = path.net.neurons(path.directions[k])
     fig, (left, right) = figure(2, height=3.3)
     plot_neurons(left, X.numpy(), y.numpy(), a.numpy(), w.numpy())
     plot_history(
@@ -136,7 +137,7 @@ def explore_training(stage: int, activation: str) -> tuple[Figure, str]:
         return fig, f"{activation}, {stage} steps: a point is still misclassified."
     on_kinks = (
         ""
-        if path.net.activation.smooth
+        if path.net.phi.smooth
         else f" {path.kinks[k]} pairs of a neuron and a point are on a kink."
     )
     return fig, (

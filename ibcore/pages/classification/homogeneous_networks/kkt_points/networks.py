@@ -14,7 +14,6 @@ from ibcore.models import Linear
 from ibcore.models.activations import Activation, LeakyReLU, SquaredReLU
 from ibcore.models.base import Model
 from ibcore.models.convolutional import Convolutional
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
 from ibcore.models.network import Network
 from ibcore.models.sums import Sum
@@ -72,7 +71,7 @@ class Networks:
 class TwoLayers(Networks):
     """Networks with one hidden layer."""
 
-    net: TwoLayer
+    net: Network
 
 
 def draw_networks(
@@ -92,11 +91,10 @@ def draw_networks(
 
     def keep(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor] | None:
         X, y = data or random_labels(shape.examples, shape.features, generator)
-        net = TwoLayer(X, shape.width, activation)
-        theta = START * torch.randn(
-            1, net.dimension, generator=generator, dtype=X.dtype
-        )
-        a, _ = net.layers(theta)
+        net = Network(X, (shape.width,), activation, biases=False)
+        draw = torch.randn(1, net.dimension, generator=generator, dtype=X.dtype)
+        theta = START * draw.roll(-shape.width, -1)  # output weights are drawn first
+        a, _ = net.neurons(theta)
         active = (net.preactivations(theta)[0] > 0) & (y[:, None] * a > 0)
         return (X, y, theta[0]) if bool(active.any(1).all()) else None
 
@@ -104,7 +102,7 @@ def draw_networks(
     X, y, theta = (
         torch.stack(rows).to(setting.device) for rows in zip(*kept, strict=True)
     )
-    net = TwoLayer(X, shape.width, activation)
+    net = Network(X, (shape.width,), activation, biases=False)
     return TwoLayers(Margins(net, y), net.degree, theta, rejected, net)
 
 
@@ -170,14 +168,11 @@ def architectures(inputs: Tensor) -> Mapping[str, Model]:
     """Networks on `inputs` (n, d) by name, some of them homogeneous in their
     parameters.
     """
-    ones = inputs.new_ones(len(inputs), 1)
-    two = TwoLayer(inputs, 8, LeakyReLU())
+    two = Network(inputs, (8,), "relu", biases=False)
     three = Network(inputs, (8, 8), "relu", biases=False)
     return {
         "two layers, ReLU": two,
-        "bias in the first layer": TwoLayer(
-            torch.cat([inputs, ones], 1), 8, LeakyReLU()
-        ),
+        "bias in the first layer": Network(inputs, (8,), "relu", biases="hidden"),
         "three layers, ReLU": three,
         "three layers, squared ReLU": Network(
             inputs, (8, 8), "squared_relu", biases=False

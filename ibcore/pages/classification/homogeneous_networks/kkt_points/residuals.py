@@ -73,7 +73,7 @@ def clarke_ends(
     net, labels = networks.net, networks.margins.labels
 
     def measure(b: int) -> list[float]:
-        found = clarke_kkt(*net.layers(directions[b]), net.inputs[b], labels[b])
+        found = clarke_kkt(*net.neurons(directions[b]), net.inputs[b], labels[b])
         return [
             found.residual,
             found.complementarity,

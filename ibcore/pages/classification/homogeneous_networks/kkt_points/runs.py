@@ -14,8 +14,8 @@ from ibcore.dynamics.log_time import flow
 from ibcore.dynamics.sphere_flow import SphereRun, sphere_flow
 from ibcore.dynamics.trajectory import Trajectory
 from ibcore.losses import Exponential
-from ibcore.models.homogeneous import TwoLayer, degree_of, joined
 from ibcore.models.margins import Margins
+from ibcore.models.network import of_neurons
 from ibcore.pages.classification.homogeneous_networks.kkt_points.networks import (
     Networks,
     TwoLayers,
@@ -86,21 +86,17 @@ def faster_output(
     with q the degree of the activation.
     """
     net = networks.net
-    longer = TwoLayer(
-        net.inputs * faster ** (1 / degree_of(net.activation)),
-        net.width,
-        net.activation,
-    )
-    a, w = net.layers(networks.theta)
+    longer = net.on(net.inputs * faster ** (1 / (net.degree - 1)))
+    a, w = net.neurons(networks.theta)
     changed = replace(
         networks,
         net=longer,
         margins=Margins(longer, networks.margins.labels),
-        theta=joined(a / faster, w),
+        theta=of_neurons(a / faster, w),
     )
     run, fitted = followed(changed, **stops)
-    a, w = net.layers(run.theta)
-    return replace(run, theta=joined(faster * a, w)), fitted
+    a, w = net.neurons(run.theta)
+    return replace(run, theta=of_neurons(faster * a, w)), fitted
 
 
 def log_smoothed(networks: Networks, run: Trajectory) -> tuple[Tensor, Tensor]:

@@ -15,8 +15,8 @@ from ibcore.figures import figure
 from ibcore.losses import Exponential
 from ibcore.measures.neurons import linear_share
 from ibcore.models.activations import LeakyReLU
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network
 from ibcore.pages.classification.homogeneous_networks.simple_predictors.figures import (
     plot_around,
     plot_levels,
@@ -33,15 +33,14 @@ class Mirrored:
     """A network on points and their mirror images, its weights (K, P) at `STAGES`."""
 
     data: Classification
-    net: TwoLayer
+    net: Network
     theta: Tensor
 
     def around(self, stage: int) -> tuple[Tensor, Tensor]:
         """Points of the unit circle (k, 2) and f there, (k,)."""
         angles = torch.linspace(0, 2 * math.pi, _ANGLES + 1, dtype=torch.float64)
         circle = torch.stack([angles.cos(), angles.sin()], -1)
-        on_circle = TwoLayer(circle, _WIDTH, self.net.activation)
-        return circle, on_circle.outputs(self.theta[stage][None])[0]
+        return circle, self.net.on(circle).outputs(self.theta[stage][None])[0]
 
     def bend(self, stage: int) -> float:
         """Root of the share of f^2 on the circle that no linear function explains."""
@@ -56,9 +55,9 @@ def training(length: float) -> Mirrored:
     generator = torch.Generator().manual_seed(0)
     half = planted_margin(5, 2, 0.3, generator)
     X, y = torch.cat([half.X, -length * half.X]), torch.cat([half.y, -half.y])
-    net = TwoLayer(X, _WIDTH, LeakyReLU(0.3))
+    net = Network(X, (_WIDTH,), LeakyReLU(0.3), biases=False)
     normal = torch.randn(1, net.dimension, generator=generator, dtype=torch.float64)
-    start = _START * normal
+    start = _START * normal.roll(-_WIDTH, -1)  # output weights are drawn first
     stops = [-float(stage) for stage in STAGES[1:]]
     run = flow(Margins(net, y), Exponential(), start, log_loss=stops, tolerance=1e-4)
     return Mirrored(Classification(X, y), net, torch.cat([start, run.theta[:, 0]]))

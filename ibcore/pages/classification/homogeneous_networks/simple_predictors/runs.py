@@ -12,9 +12,8 @@ from ibcore.dynamics.log_time import flow
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.measures.neurons import linear_share
-from ibcore.models.activations import LeakyReLU
-from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network, of_neurons
 from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.oracles.neural_agreement import AgreementLimit
 from ibcore.problems.separable import Classification
@@ -76,13 +75,13 @@ def class_sines(
     K losses of `log_loss`. Returns (K, width / 2) for +1, whose neurons have positive
     output weights, and for -1.
     """
-    net = TwoLayer(data.X, width, LeakyReLU())
+    net = Network(data.X, (width,), "relu", biases=False)
     w = SMALL * _normal(generator, width, net.features)
     signs = torch.ones(width, dtype=torch.float64)
     signs[1::2] = -1
-    start = joined(w.norm(dim=-1) * signs, w)[None]
+    start = of_neurons(w.norm(dim=-1) * signs, w)[None]
     run = flow(Margins(net, data.y), Exponential(), start, log_loss=log_loss)
-    weights = torch.stack([net.layers(theta[0])[1] for theta in run.theta])
+    weights = torch.stack([net.neurons(theta[0])[1] for theta in run.theta])
     found = {}
     for sign in (1, -1):
         points = data.X[data.y == sign]

@@ -16,8 +16,8 @@ from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.measures.neurons import linear_share, oddness_defect
 from ibcore.models.activations import LeakyReLU
-from ibcore.models.hidden_layer import HiddenLayer
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network
 from ibcore.oracles.neural_agreement import AgreementLimit, agreement_limit
 from ibcore.pages.classification.homogeneous_networks.simple_predictors.runs import (
     SMALL,
@@ -54,7 +54,7 @@ class Teachers:
 
     limits: tuple[AgreementLimit, ...]
     labels: Tensor
-    net: HiddenLayer
+    net: Network
     start: Tensor
     fresh: Tensor
     rejected: int
@@ -75,9 +75,9 @@ class Teachers:
         outputs = [limit.outputs(self.fresh, SLOPE) for limit in self.limits]
         return linear_share(self.fresh, torch.stack(outputs))
 
-    def on(self, inputs: Tensor) -> HiddenLayer:
+    def on(self, inputs: Tensor) -> Network:
         """The same networks on other inputs (k, d)."""
-        return HiddenLayer(inputs, self.net.output_weights, self.net.activation)
+        return self.net.on(inputs)
 
     def circle(self, member: int, angles: Tensor) -> Tensor:
         """Points (k, d) on a circle through the normal of a member's predicted
@@ -93,8 +93,8 @@ class Teachers:
 
     def pair(self, theta: Tensor) -> Tensor:
         """Mean input weights of positive and of negative neurons, joined, (B, 2 d)."""
-        w = self.net.neurons(theta)
-        positive = self.net.output_weights > 0
+        v, w = self.net.neurons(theta)
+        positive = v > 0
         return torch.cat([w[:, positive].mean(1), w[:, ~positive].mean(1)], -1)
 
 
@@ -179,7 +179,7 @@ def _started(
     )
     output = torch.ones(WIDTH, dtype=torch.float64) / WIDTH**0.5
     output[WIDTH // 2 :] *= -1
-    net = HiddenLayer(inputs, output.to(setting.device), LeakyReLU(SLOPE))
+    net = Network(inputs, (WIDTH,), LeakyReLU(SLOPE), biases=False, output=output)
     return Teachers(
         tuple(limit for _, limit in solved),
         labels,
@@ -240,7 +240,7 @@ def agreement(teachers: Teachers, states: Tensor) -> Tensor:
     Positive neurons are then active where y = 1 only, the others where y = -1.
     1 or 0, and NaN for networks that did not come to all states.
     """
-    positive = teachers.net.output_weights > 0
+    positive = teachers.net.neurons(states[0])[0] > 0
     right = (teachers.labels[..., None] > 0) == positive
     active = torch.stack([teachers.net.preactivations(theta) > 0 for theta in states])
     agree = (active == right).flatten(2).all(-1).all(0).to(states)
@@ -252,11 +252,11 @@ def _drifts(teachers: Teachers, states: Tensor) -> Tensor:
 
     states: (2, B, P), before and after.
     """
-    positive = teachers.net.output_weights > 0
+    v, w = teachers.net.neurons(states)
     spread = []
-    for sign in (positive, ~positive):
-        w = torch.stack([teachers.net.neurons(theta)[:, sign] for theta in states])
-        spread.append(w - w.mean(2, keepdim=True))
+    for sign in (v > 0, v < 0):
+        part = w[:, :, sign]
+        spread.append(part - part.mean(2, keepdim=True))
     first, last = torch.cat(spread, 2).flatten(2)
     size = torch.linalg.vector_norm(first, dim=-1)
     return torch.linalg.vector_norm(last - first, dim=-1) / size

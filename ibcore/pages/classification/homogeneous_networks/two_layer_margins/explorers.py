@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ibcore.dynamics.log_time import flow
 from ibcore.figures import figure
 from ibcore.losses import Exponential
-from ibcore.models.homogeneous import joined
+from ibcore.models.network import of_neurons
 from ibcore.oracles.margin_trap import BEST, TRAP, landscape
 from ibcore.pages.classification.homogeneous_networks.two_layer_margins.figures import (
     plot_landscape,
@@ -63,7 +63,7 @@ def walks(size: float) -> tuple[Array, Array, Array]:
         torch.tensor([[FIRST, angle] for angle in ANGLES], dtype=torch.float64)
     )
     w = size * torch.stack([radians.cos(), radians.sin()], -1)
-    begin = joined(torch.full((len(ANGLES), 2), size, dtype=torch.float64), w)
+    begin = of_neurons(torch.full((len(ANGLES), 2), size, dtype=torch.float64), w)
     run = flow(
         model,
         Exponential(),
@@ -74,7 +74,7 @@ def walks(size: float) -> tuple[Array, Array, Array]:
     )
     states = torch.cat([begin[None], run.theta])
     margins = normalized_margin(model, states)
-    weights = states[..., 2:].unflatten(-1, (2, 2))
+    weights = states[..., :4].unflatten(-1, (2, 2))
     angles = torch.rad2deg(torch.atan2(weights[..., 1], weights[..., 0]))
     start = torch.logsumexp(-model.outputs(begin), -1) - math.log(2)
     return (

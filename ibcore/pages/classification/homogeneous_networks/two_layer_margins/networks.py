@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ibcore.models.activations import LeakyReLU
-from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network, of_neurons
 from ibcore.problems.plane import neurons_that_see
 from ibcore.problems.separable import Classification
 
@@ -18,7 +18,8 @@ def network(
     data: Classification, width: int, device: torch.device | str = "cpu"
 ) -> Margins:
     """Margins of a two-layer ReLU network on `data`."""
-    return Margins(TwoLayer(data.X.to(device), width, RELU), data.y.to(device))
+    net = Network(data.X.to(device), (width,), RELU, biases=False)
+    return Margins(net, data.y.to(device))
 
 
 def normalized_margin(model: Margins, theta: Tensor) -> Tensor:
@@ -41,7 +42,7 @@ def pair_starts(
     (a, w), (b, v) = (
         neurons_that_see(sector, count, size, generator) for sector in (first, second)
     )
-    return joined(torch.stack([a.abs(), b], -1), torch.stack([w, v], -2))
+    return of_neurons(torch.stack([a.abs(), b], -1), torch.stack([w, v], -2))
 
 
 def wide_start(
@@ -60,7 +61,7 @@ def wide_start(
     turned = drawn[..., 1:] / drawn[..., 1:].norm(dim=-1, keepdim=True)
     a[:, :width] = drawn[..., 0].sign() * width**-0.5
     w[:, :width] = turned * width**-0.5
-    return joined(a, w)
+    return of_neurons(a, w)
 
 
 def covered(X: Tensor, y: Tensor, a: Tensor, w: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from ibcore.dynamics.log_time import flow
 from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.models import Linear
-from ibcore.models.homogeneous import TwoLayer
+from ibcore.models.network import Network
 from ibcore.oracles.max_margin import max_margin
 from ibcore.oracles.variation_norm import VariationMargin, variation_margin
 from ibcore.pages.classification.homogeneous_networks.two_layer_margins.networks import (
@@ -67,8 +67,8 @@ class Batch:
 
     def seen(self) -> Tensor:
         """Whether every point is seen by a neuron of its sign at the start, (B,)."""
-        layers = TwoLayer(self.X, self.width, RELU).layers(self.theta)
-        return covered(self.X, self.y, *layers)
+        net = Network(self.X, (self.width,), RELU, biases=False)
+        return covered(self.X, self.y, *net.neurons(self.theta))
 
 
 def clusters(setting: Setting, count: int) -> tuple[list[Certified], int]:
@@ -161,7 +161,8 @@ def output_layer_only(problem: Certified, start: Tensor) -> tuple[float, float]:
     start: (1, P).
     """
     X, y = problem.data.X, problem.data.y
-    a, w = TwoLayer(X, start.shape[-1] // 3, RELU).layers(start)
+    net = Network(X, (start.shape[-1] // 3,), RELU, biases=False)
+    a, w = net.neurons(start)
     features = RELU.value(X @ w[0].T)
     rows = y[:, None] * features
     end = flow(Linear(rows), Exponential(), a, log_loss=-1e6).theta[-1, 0]

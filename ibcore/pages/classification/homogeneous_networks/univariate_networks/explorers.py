@@ -15,12 +15,14 @@ from ibcore.dynamics.paces import loss_scaled
 from ibcore.figures import figure
 from ibcore.losses import Exponential
 from ibcore.measures.linear_regions import Kinks, merged_kinks, neuron_kinks
-from ibcore.models.activations import LeakyReLU
-from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network, of_neurons
 from ibcore.pages.classification.homogeneous_networks.univariate_networks.figures import (
     plot_kink_bars,
     plot_line_network,
+)
+from ibcore.pages.classification.homogeneous_networks.univariate_networks.runs import (
+    relu_network,
 )
 from ibcore.problems.clusters import Clusters, alternating_clusters
 
@@ -34,13 +36,13 @@ class Bending:
     """A univariate network after all of `STEPS`: weights (K, P) and log L (K,)."""
 
     problem: Clusters
-    net: TwoLayer
+    net: Network
     theta: Tensor
     log_loss: Tensor
 
     def kinks(self, stage: int) -> Kinks:
         """Kinks between the outermost points, those within 0.1 gaps merged."""
-        kinks = neuron_kinks(*self.net.layers(self.theta[stage]))
+        kinks = neuron_kinks(*self.net.neurons(self.theta[stage]))
         x, radius = self.problem.x, 0.1 * self.problem.gap
         return merged_kinks(*kinks, float(x.min()), float(x.max()), radius)
 
@@ -48,8 +50,9 @@ class Bending:
         """f over its mean absolute value at the data points, on `grid` (k,)."""
         theta = self.theta[stage][None]
         points = torch.stack([grid, torch.ones_like(grid)], -1)
-        on_grid = TwoLayer(points, self.net.width, self.net.activation)
-        return on_grid.outputs(theta)[0] / self.net.outputs(theta).abs().mean()
+        return (
+            self.net.on(points).outputs(theta)[0] / self.net.outputs(theta).abs().mean()
+        )
 
 
 @functools.cache
@@ -59,10 +62,10 @@ def bending(width: int) -> Bending:
     problem = alternating_clusters(_CHANGES, 5, generator)
     draw = torch.randn(width, 3, generator=generator, dtype=torch.float64)
     draw = draw * 2 / width**0.5
-    net = TwoLayer(problem.X, width, LeakyReLU())
+    net = relu_network(problem.X, width)
     run = descend(
         Objective(Margins(net, problem.y), Exponential()),
-        joined(draw[:, 0], draw[:, 1:])[None],
+        of_neurons(draw[:, 0], draw[:, 1:])[None],
         loss_scaled(0.02),
         steps=STEPS,
     )

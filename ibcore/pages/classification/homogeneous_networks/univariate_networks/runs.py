@@ -13,9 +13,8 @@ from ibcore.dynamics.sphere_flow import sphere_flow
 from ibcore.losses import Exponential
 from ibcore.measures.linear_regions import Kinks, merged_kinks, neuron_kinks
 from ibcore.models import Linear
-from ibcore.models.activations import LeakyReLU
-from ibcore.models.homogeneous import TwoLayer, joined
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network, of_neurons
 from ibcore.oracles.linear_regions import least_regions
 from ibcore.oracles.variation_norm import VariationMargin, variation_margin
 from ibcore.problems.clusters import Clusters, alternating_clusters
@@ -25,6 +24,11 @@ from ibcore.validation import InvalidInput, binary_data
 FINE, COARSE = 0.02, 0.5
 COARSEST, FINEST, WINDOW = 0.05, 1e-4, 100  # steps on the sphere
 MOST_CHANGES = 8  # of a reader's labels: the number of steps grows like its square
+
+
+def relu_network(inputs: Tensor, width: int) -> Network:
+    """f(x) = sum_j a_j relu(w_j.x) on inputs with a constant entry."""
+    return Network(inputs, (width,), "relu", biases=False)
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,8 @@ class Line:
     start: Tensor
 
     @property
-    def net(self) -> TwoLayer:
-        return TwoLayer(self.problem.X, self.start.shape[-1] // 3, LeakyReLU())
+    def net(self) -> Network:
+        return relu_network(self.problem.X, self.start.shape[-1] // 3)
 
     def merged(self, positions: Tensor, jumps: Tensor, radius: float) -> Kinks:
         """Kinks between the outermost points, merged within `radius` times the gap."""
@@ -65,9 +69,9 @@ class Line:
         inside = (places > x.min()) & (places < x.max())
         shift = torch.where(inside, distance / 2 * self.problem.gap * u[:, 0], 0.0)
         moved = [torch.stack([u[:, 0], u[:, 1] + s * shift], -1) for s in (1, -1)]
-        theta = joined(torch.cat([c, c]) / 2, torch.cat(moved))
-        net = TwoLayer(self.problem.X, 2 * len(c), LeakyReLU())
-        a, w = net.layers(theta)
+        theta = of_neurons(torch.cat([c, c]) / 2, torch.cat(moved))
+        net = relu_network(self.problem.X, 2 * len(c))
+        a, w = net.neurons(theta)
         least = (self.problem.y * net.outputs(theta[None])[0]).min()
         norm = (a.abs() * w.norm(dim=-1)).sum()
         return float(least / norm) / self.best.margin
@@ -86,7 +90,7 @@ class TrainedLine(Line):
 
     def kinks(self, radius: float) -> list[Kinks]:
         """Kinks of every network, merged within `radius` times the gap."""
-        a, w = self.net.layers(self.trained)
+        a, w = self.net.neurons(self.trained)
         rows = zip(a, w, strict=True)
         return [self.merged(*neuron_kinks(*row), radius) for row in rows]
 
@@ -127,7 +131,7 @@ def padded_start(widths: Sequence[int], generator: torch.Generator) -> Tensor:
         draw = torch.randn(width, 3, generator=generator, dtype=torch.float64)
         draw = draw / width**0.5
         a[row, :width], w[row, :width] = draw[:, 0], draw[:, 1:]
-    return joined(a, w)
+    return of_neurons(a, w)
 
 
 def drawn_lines(
@@ -198,7 +202,7 @@ def train(
         torch.stack(rows).repeat_interleave(widths, 0).to(device)
         for rows in ([p.problem.X for p in lines], [p.problem.y for p in lines])
     )
-    net = TwoLayer(inputs, lines[0].net.width, LeakyReLU())
+    net = lines[0].net.on(inputs)
     run = sphere_flow(
         Margins(net, labels),
         start,
@@ -222,7 +226,7 @@ def train(
 
 def train_output_layer(line: Line, device: torch.device) -> Kinks:
     """Kinks of the widest network with its hidden layer left at the start."""
-    a, w = line.net.layers(line.start[-1:])
+    a, w = line.net.neurons(line.start[-1:])
     features = (line.problem.X @ w.mT).relu()
     signed = (line.problem.y[:, None] * features).to(device)
     run = flow(Linear(signed), Exponential(), a.to(device), log_loss=-1e4)

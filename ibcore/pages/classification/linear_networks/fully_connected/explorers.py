@@ -68,7 +68,7 @@ def explore_network(depth: int, scale: float, log_loss: float) -> tuple[Figure, 
     theta = thetas[LOG_LOSSES.index(log_loss), SCALES.index(scale)]
     w, degrees = model.end_to_end(theta), degrees_off(depth, scale, log_loss)
     spectra = [
-        torch.linalg.svdvals(layer).numpy() for layer in model.layers(theta)[:-1]
+        torch.linalg.svdvals(layer).numpy() for layer in model.matrices(theta)[:-1]
     ]
     data = leaning_clouds()
     fig, (left, right) = figure(2, height=3.1)

@@ -15,7 +15,7 @@ from ibcore.dynamics.objective import Objective
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Square
 from ibcore.measures.layers import imbalance_norm
-from ibcore.models.network import Network
+from ibcore.models.network import Network, joined
 from ibcore.oracles.flattest_linear import (
     aligned_bound,
     chain_sharpness,
@@ -27,7 +27,6 @@ from ibcore.pages.dynamical_stability.flat_minima.runs import (
     balanced_layers,
     dense_sharpness,
     imbalance_along,
-    joined,
     moved_layers,
     passed_on,
     settled,

@@ -36,7 +36,7 @@ class GaussianCase:
         """A network of width 6 with Gaussian layers."""
         network = DeepLinear(X, (WIDTH,))
         start = random_start(network, 1, 1.0, generator)
-        first, last = network.layers(start)
+        first, last = network.matrices(start)
         return cls(network, y, start[0], small_start(X, y, first[0], last[0, 0]))
 
 
@@ -92,7 +92,7 @@ def ended(case: GaussianCase, scale: float) -> Tensor:
     sigma_1 of the first layer.
     """
     theta = trained(case.network, case.targets, scale * case.start)
-    values = torch.linalg.svdvals(case.network.layers(theta)[0])
+    values = torch.linalg.svdvals(case.network.matrices(theta)[0])
     beta = case.network.end_to_end(theta)
     apart = relative_distance(beta, case.predicted.limit)
     return torch.stack([apart, values[1] / values[0]])

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ibcore.dynamics.stiff_flow import integrate
-from ibcore.models.filter_pair import FilterPair
+from ibcore.dynamics.stiff_flow import stiff_flow
+from ibcore.models.convolutional import Convolutional
 from ibcore.oracles.equations import refuse_dependent_rows
 from ibcore.oracles.fourier_margin import fourier_norm
 from ibcore.oracles.fourier_regression import (
@@ -122,19 +122,15 @@ def convolved(
 
     Raises `RuntimeError` where they did not get there.
     """
-    pair = FilterPair(problem.X, problem.y)
-    run = integrate(
-        pair.field,
-        pair.curvature,
-        start,
-        done=lambda theta: pair.loss(theta) <= target_loss,
-        tolerance=tolerance,
+    net = Convolutional(problem.X)
+    run = stiff_flow(
+        net, problem.y, start, tolerance=tolerance, target_loss=target_loss
     )
     if not run.complete:
         raise RuntimeError(
             f"filters of size {float(start.abs().max()):.2g}: {run.status}"
         )
-    return torch.from_numpy(pair.coefficients(run.state.numpy()))
+    return net.coefficients(run.state)
 
 
 def predicted(problem: SpectralRegression, start: Tensor) -> EvenInterpolant:

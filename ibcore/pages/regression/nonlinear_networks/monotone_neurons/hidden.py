@@ -36,7 +36,7 @@ SHARES = (0.25, 0.125)  # of the step that the bound on the curvature allows
 
 @dataclass(frozen=True)
 class Starts:
-    """B problems, starts theta(0) = (a, w) (B, 1 + d), and imbalances a^2 - |w|^2 (B,)."""
+    """B problems, starts theta(0) = (w, a) (B, d + 1), and imbalances a^2 - |w|^2 (B,)."""
 
     neurons: Neurons
     theta: Tensor
@@ -116,15 +116,15 @@ def compare(
     converged: Tensor,
     imbalance: Tensor,
 ) -> Ends:
-    """Put the ends (B, 1 + d) of runs from `start` beside the predictions.
+    """Put the ends (B, d + 1) of runs from `start` beside the predictions.
 
     These are for the `imbalance` (B,) and the signs of a that the ends have.
     For a > 0 the solutions are X u = sigma^-1(y), for a < 0 they are X u =
     -sigma^-1(-y).
     """
-    sign = end[:, :1].sign()
+    sign = end[:, -1:].sign()
     z = sign * inverse_leaky(sign * y, leak)
-    best = least_regularizer(model.inputs, z, imbalance, sign * start[:, 1:])
+    best = least_regularizer(model.inputs, z, imbalance, sign * start[:, :-1])
     return Ends(
         model.product(end),
         best.u,
@@ -136,7 +136,7 @@ def compare(
 
 
 def linear_flows(starts: Starts) -> Ends:
-    """Gradient flow in (a, w) with the linear activation, on the CPU.
+    """Gradient flow in (w, a) with the linear activation, on the CPU.
 
     The prediction takes the imbalance of the start. A run that did not reach its loss
     has not converged.
@@ -210,8 +210,8 @@ def descent(
 
 
 def paced(theta: Tensor, speed: float) -> Tensor:
-    """theta (B, 1 + d) with a, its first entry, multiplied by sqrt(speed)."""
-    return torch.cat([math.sqrt(speed) * theta[:, :1], theta[:, 1:]], 1)
+    """theta (B, d + 1) with a, its last entry, multiplied by sqrt(speed)."""
+    return torch.cat([theta[:, :-1], math.sqrt(speed) * theta[:, -1:]], 1)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from ibcore.claim import Setting
-from ibcore.models.relu_neuron import ReLUNeuron
+from ibcore.models.square_fields import OneReLU
 from ibcore.oracles.least_interpolant import least_interpolant
 from ibcore.oracles.relu_flow import neuron_flow
 from ibcore.pages.regression.nonlinear_networks.relu_neuron.runs import apart, end
@@ -64,7 +64,7 @@ class Link:
         ends = np.stack([end(data, tolerance=3e-11) for data in self.sets])
         errors = [apart(ends[0], self.low), apart(ends[1], self.high)]
         misfits = [
-            ReLUNeuron.on(data.X, data.y).misfit(w) for data in self.sets for w in ends
+            OneReLU.on(data.X, data.y).misfit(w) for data in self.sets for w in ends
         ]
         return Limits(ends, float(np.amax(errors)), float(np.amax(misfits)))
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibcore.dynamics.stiff_flow import StiffRun, integrate
-from ibcore.models.relu_neuron import ReLUNeuron
+from ibcore.models.square_fields import OneReLU
 from ibcore.problems.relu_pairs import NeuronData
 from ibcore.threads import threads
 
@@ -31,10 +31,10 @@ def train(
     It ends when no active point is fitted worse than `misfit`.
     On data that some weights fit, the flow is at rest exactly there. A point of
     positive label on which the neuron is silent there stays unfitted:
-    `ReLUNeuron.misfit` of the end tells. By LSODA, and where that gives up by BDF, with
+    `OneReLU.misfit` of the end tells. By LSODA, and where that gives up by BDF, with
     the closed-form field and Jacobian of the raw weights.
     """
-    neuron = ReLUNeuron.on(data.X, data.y)
+    neuron = OneReLU.on(data.X, data.y)
     for method in ("LSODA", "BDF"):
         run = integrate(
             neuron.descent,

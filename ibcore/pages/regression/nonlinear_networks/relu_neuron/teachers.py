@@ -15,8 +15,7 @@ from ibcore.dynamics.explicit import Run
 from ibcore.dynamics.objective import Objective
 from ibcore.losses import Square
 from ibcore.models.activations import RightReLU
-from ibcore.models.neuron import Neuron
-from ibcore.models.relu_neuron import safe_step
+from ibcore.models.neuron import Neuron, safe_step
 from ibcore.oracles.least_interpolant import least_interpolant
 from ibcore.problems.relu_turns import teacher_batch
 from ibcore.threads import threads

@@ -13,8 +13,8 @@ from ibcore.dynamics.log_time import flow
 from ibcore.evidence import Check, Control, Evidence
 from ibcore.losses import Exponential
 from ibcore.models.activations import Activation, LeakyReLU, SquaredReLU
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network
 from ibcore.models.sums import Sum
 from ibcore.pages.classification.homogeneous_networks.kkt_points.bars import SHARE
 from ibcore.pages.classification.homogeneous_networks.kkt_points.networks import (
@@ -98,9 +98,10 @@ def with_network(setting: Setting, draws: int, activation: Activation) -> Sums:
     points.
     """
     deep = draw_networks(setting, draws, "sum", activation, SMALL)
-    first = TwoLayer(deep.net.inputs, SMALL.width, LeakyReLU(1.0))
+    first = Network(deep.net.inputs, (SMALL.width,), "identity", biases=False)
     model = Sum((first, deep.net), (first.dimension, deep.net.dimension))
-    start = torch.cat([deep.theta.flip(-1), deep.theta], 1)
+    other = deep.theta.flip(-1).roll(-2 * SMALL.width, -1)
+    start = torch.cat([other, deep.theta], 1)
     return Sums(model, deep.margins.labels, start)
 
 

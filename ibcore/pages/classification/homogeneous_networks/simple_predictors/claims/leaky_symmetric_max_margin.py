@@ -16,8 +16,8 @@ from ibcore.losses import Exponential
 from ibcore.measures import sin_angle
 from ibcore.measures.neurons import masses
 from ibcore.models.activations import LeakyReLU
-from ibcore.models.homogeneous import TwoLayer
 from ibcore.models.margins import Margins
+from ibcore.models.network import Network
 from ibcore.oracles.max_margin import MaxMargin, max_margin
 from ibcore.pages.classification.homogeneous_networks.simple_predictors.runs import (
     SMALL,
@@ -65,8 +65,8 @@ class Mirrored:
     def gamma(self) -> Tensor:
         return self.inputs.new_tensor([best.margin for best in self.solutions])
 
-    def net(self, slope: float) -> TwoLayer:
-        return TwoLayer(self.inputs, WIDTH, LeakyReLU(slope))
+    def net(self, slope: float) -> Network:
+        return Network(self.inputs, (WIDTH,), LeakyReLU(slope), biases=False)
 
     def margins(self, slope: float) -> Margins:
         return Margins(self.net(slope), self.labels)
@@ -174,7 +174,7 @@ def _started(
         tuple(best for _, best in halves),
         inputs.to(setting.device),
         labels.to(setting.device),
-        SMALL * start,
+        SMALL * start.roll(-WIDTH, -1),  # output weights are drawn first
         slopes,
         fresh_points(setting, 500, features),
         rejected,
@@ -212,13 +212,13 @@ def _joined(rows: list[Alignment], join: Callable[[list[Tensor]], Tensor]) -> Al
 def alignment(sample: Mirrored, slope: float, theta: Tensor) -> Alignment:
     """`Alignment` of the networks `theta` (N, P)."""
     net = sample.net(slope)
-    a, w = net.layers(theta)
+    a, w = net.neurons(theta)
     mass = masses(a, w)
     heavy = ~(mass < LIGHT * mass.amax(-1, keepdim=True))
     angles = sin_angle(w * a.sign()[..., None], sample.w_hat[:, None])
     least = sample.margins(slope).outputs(theta).amin(-1)
     best = (1 + slope) / 4 * sample.gamma
-    outputs = replace(net, inputs=sample.fresh).outputs(theta)
+    outputs = net.on(sample.fresh).outputs(theta)
     return Alignment(
         torch.where(heavy, angles, 0.0),
         (~heavy).sum(-1),

@@ -32,7 +32,7 @@ from ibcore.pages.classification.homogeneous_networks.two_layer_margins.networks
 from ibcore.problems.plane import shallow_pair
 
 STEP = 0.01  # size of the neuron that leaves the KKT point
-DEAD = [1, 4, 5]  # the parameters of the second neuron
+DEAD = [2, 3, 5]  # the parameters of the second neuron
 LOSSES = (-1e2, -1e4, -1e10)  # log L
 
 
@@ -87,8 +87,9 @@ def draw_starts(
     generator = torch.Generator().manual_seed(setting.seeds(1, "trap")[0])
     trap = pair_starts("both", "none", starts, size, generator)
     free = pair_starts("right", "left", starts, size, generator)
-    free[:, :2] = free[:, :2].abs()
+    free[:, 4:] = free[:, 4:].abs()
     anywhere = torch.randn(at_random, 6, generator=generator, dtype=torch.float64)
+    anywhere = anywhere.roll(-2, -1)  # output weights are drawn first
     return Starts(trap, free, size * anywhere)
 
 

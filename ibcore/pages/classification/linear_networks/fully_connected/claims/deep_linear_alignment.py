@@ -106,7 +106,7 @@ def measure_layers(batch: Batch, setting: Setting) -> Alignments:
         layers[depth], late = _aligned(batch, setting, depth)
         broken += early_ends(f"depth {depth}", late)
     control = large_run(batch, setting, [math.log(FITTED)])
-    large = layer_ratios(batch.network(2).layers(control.theta[0]))
+    large = layer_ratios(batch.network(2).matrices(control.theta[0]))
     return Alignments(batch, layers, large, broken + early_ends("control", control))
 
 
@@ -114,10 +114,10 @@ def _aligned(batch: Batch, setting: Setting, depth: int) -> tuple[Layers, Trajec
     """The layers of one depth, and the late phase of its run."""
     model = batch.network(depth)
     start = random_starts(setting, model, len(batch), SCALE, "deep alignment start")
-    size = imbalance_size(model.layers(start))
+    size = imbalance_size(model.matrices(start))
 
     def conserved(theta: Tensor) -> Tensor:
-        gaps = [gap.flatten(1) for gap in imbalances(model.layers(theta))]
+        gaps = [gap.flatten(1) for gap in imbalances(model.matrices(theta))]
         return torch.cat(gaps, 1) / size[:, None]
 
     early = follow(
@@ -128,12 +128,12 @@ def _aligned(batch: Batch, setting: Setting, depth: int) -> tuple[Layers, Trajec
         tolerance=TOLERANCE,
         invariants={"imbalance": conserved},
     )
-    second = singular_pairs(model.layers(early.theta[0]))[1][:, :-1]
+    second = singular_pairs(model.matrices(early.theta[0]))[1][:, :-1]
     late = follow_on(model, Exponential(), early.theta[0], start, LEVELS)
-    layers = model.layers(late.theta)
+    layers = model.matrices(late.theta)
     return Layers(
         early.drift["imbalance"],
-        (second / second_value_bounds(model.layers(start))).amax(-1),
+        (second / second_value_bounds(model.matrices(start))).amax(-1),
         late.log_loss,
         layer_ratios(layers),
         misalignments(layers).amax(-1),

@@ -186,8 +186,8 @@ def _rates(model: DeepFactorization, theta: Tensor, velocity: Tensor) -> Tensor:
     """sigma_r' = u_r^T W' v_r, (B, d), W' being the change of the product when all
     layers move with `velocity`.
     """
-    below, *layers = model.layers(theta)
-    moved, *moves = model.layers(velocity)
+    below, *layers = model.matrices(theta)
+    moved, *moves = model.matrices(velocity)
     for layer, move in zip(layers, moves, strict=True):
         moved, below = layer @ moved + move @ below, layer @ below
     left, _, right = torch.linalg.svd(below)
