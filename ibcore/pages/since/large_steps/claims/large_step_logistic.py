@@ -290,8 +290,8 @@ def _direction(margin: Tensor) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             math=r"$\eta < T$: margin over $\gamma$ at least 0.85",
-            reason="the theorem says that it tends to 1, like one over log k, with a "
-            "factor of the data",
+            reason=r"the theorem says that it tends to 1, like $1/\log k$, with a factor "
+            "of the data",
         ),
         Check.share(
             "steps below T: margin larger than after T/10 steps",
