@@ -144,6 +144,6 @@ def test_the_least_imbalance_leaves_no_outer_weight():
     weights = torch.tensor([[3.0, 4.0], [0.0, 0.0]]).double()
     sign = torch.tensor([1.0, -1.0]).double()
     theta = balanced_to(weights, torch.tensor([-25.0, 0.0]).double(), sign)
-    assert theta.tolist() == [[0, 3, 4], [0, 0, 0]]
+    assert theta.tolist() == [[3, 4, 0], [0, 0, 0]]
     theta = balanced_to(weights, torch.tensor([-9.0, 4.0]).double(), sign)
-    assert theta.tolist() == [[4, 3, 4], [-2, 0, 0]]
+    assert theta.tolist() == [[3, 4, 4], [0, 0, -2]]
