@@ -32,6 +32,7 @@ from ibcore.models.linear import Linear
 from ibcore.models.margins import Margins
 from ibcore.models.network import ACTIVATIONS, Network
 from ibcore.models.neuron import HiddenNeuron, Neuron
+from ibcore.models.residual import ResidualSquares
 from ibcore.models.sums import Sum
 from ibcore.models.two_layer import TwoLayerReLU
 from ibcore.models.unshared_diagonal import UnsharedDiagonal
@@ -63,6 +64,7 @@ CASES = {
     "two layers, ReLU": Case(lambda x: TwoLayer(x, 5, LeakyReLU())),
     "two layers, squared ReLU": Case(lambda x: TwoLayer(x, 5, SquaredReLU())),
     "two layers with biases": Case(lambda x: TwoLayerReLU(x, 5)),
+    "squares with lower terms": Case(lambda x: ResidualSquares(x, 5)),
     "hidden layer": Case(
         lambda x: HiddenLayer(x, torch.tensor([1.0, -2.0]), LeakyReLU(0.3))
     ),

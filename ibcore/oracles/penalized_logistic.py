@@ -24,7 +24,7 @@ from ibcore.validation import InvalidInput, binary_data, positive_number, real_n
 Array = NDArray[np.float64]
 _GAP = 1e-6
 _STEPS, _HALVINGS = 20, 30
-_SMALL = 1e-4  # of the largest entry
+_SMALL = (1e-2, 1e-3, 1e-4, 1e-5)  # of the largest entry
 _TOLERANCES = (1e-11, 1e-9, 1e-8)
 
 
@@ -89,27 +89,36 @@ def penalized_logistic(
 
 
 def _polished(A: Array, beta: Array, strength: float, width: float) -> Array:
-    """After steps of Newton's method, each halved until the value falls; without width
-    on the entries that are not small.
+    """The best of `beta` and what Newton's method makes of it, without width on entries
+    that are not small.
     """
-    on = np.abs(beta) > (-1 if width else _SMALL * np.abs(beta).max())
-    rows, inner = A[:, on], beta[on]
+    sizes = np.abs(beta)
+    small = [-1.0] if width else [share * sizes.max() for share in _SMALL]
+    found = [beta]
+    for bar in small:
+        whole, on = np.zeros_like(beta), sizes > bar
+        whole[on] = _newton(A[:, on], beta[on], strength, width)
+        found.append(whole)
+    return min(found, key=lambda one: _primal(A, one, strength, width))
 
-    def value(point: Array) -> float:
-        return _primal(rows, point, strength, width)
 
+def _newton(A: Array, beta: Array, strength: float, width: float) -> Array:
+    """Steps of Newton's method, each halved until the value does not rise."""
     for _ in range(_STEPS):
-        wrong, roots = expit(-rows @ inner), np.hypot(inner, width)
-        slope = strength * inner / roots - wrong @ rows / len(A)
-        curved = (rows.T * (wrong * (1 - wrong) / len(A))) @ rows
+        wrong, roots = expit(-A @ beta), np.hypot(beta, width)
+        slope = strength * beta / roots - wrong @ A / len(A)
+        curved = (A.T * (wrong * (1 - wrong) / len(A))) @ A
         curved += np.diag(strength * width**2 / roots**3)
         step = np.linalg.lstsq(curved, slope, rcond=None)[0]
-        sizes = (0.5**k for k in range(_HALVINGS))
-        size = next((h for h in sizes if value(inner - h * step) <= value(inner)), 0.0)
-        inner = inner - size * step
-    whole = np.zeros_like(beta)
-    whole[on] = inner
-    return min(whole, beta, key=lambda found: _primal(A, found, strength, width))
+        value = _primal(A, beta, strength, width)
+        for k in range(_HALVINGS):
+            after = beta - 0.5**k * step
+            if _primal(A, after, strength, width) <= value and after.all():
+                beta = after
+                break
+        else:
+            break
+    return beta
 
 
 def penalty_over_zero(beta: Array, width: float) -> float:

@@ -104,7 +104,7 @@ def _jumps(X: Array, y: Array) -> SaddlePath:
             )
         which, wait = _next(s, slopes[-1], _REST * first)
         now, s = now + wait, s + wait * slopes[-1]
-        s[which] = np.sign(s[which])
+        s = np.where(np.abs(s) >= 1 - _AT, np.sign(s), s)
         beta = _least(X, y, s)
         times.append(now)
         arrived.append(which)

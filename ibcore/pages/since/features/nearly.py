@@ -231,3 +231,30 @@ def conditions(problem: Network, theta: Tensor, rates: Tensor | None = None) -> 
     if rates is None:
         return kkt(unit, margins, rows, active=EVERY)
     return kkt(unit / rates.sqrt(), margins, rows * rates.sqrt(), active=EVERY)
+
+
+def residual_curves(
+    problems: Sequence[Network], stops: Sequence[float]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Residuals along gradient flow and along the flow with uneven rates, and the bound
+    of the proof for the first, (K, B) each; NaN where they are not defined.
+    """
+    found = []
+    for problem in problems:
+        plain = grown(problem, torch.ones_like(problem.theta), stops).path
+        uneven = grown(problem, problem.rates, stops).path
+        path = Path.of(problem, plain)
+        allowed = torch.where(path.corrected > 0, path.allowed, math.nan)
+        rows = [_residuals(problem, states) for states in (plain, uneven)]
+        found.append(torch.stack([*rows, allowed]))
+    plain, uneven, allowed = torch.stack(found, -1)
+    return plain, uneven, allowed
+
+
+def _residuals(problem: Network, states: Tensor) -> Tensor:
+    right = (problem.leading.outputs(states) > 0).all(-1)
+    values = [
+        conditions(problem, theta).residual if good else math.nan
+        for theta, good in zip(states, right.tolist(), strict=True)
+    ]
+    return torch.tensor(values, dtype=torch.float64)

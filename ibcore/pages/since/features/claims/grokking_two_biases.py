@@ -253,29 +253,29 @@ def _second(measured: Phases) -> tuple[Check, ...]:
             measured.rise,
             at_most=1e-5,
             tag="proved",
-            math=r"rise of $\Phi_x$, over its last value",
+            math=r"rise of $\Phi_\tau$, over its last value",
             reason="none; a hundred times the tolerance of the integrator",
             precision=True,
         ),
         Check.each(
-            "x = 20: loss with the l1 penalty above the least one, relative",
+            "tau = 20: loss with the l1 penalty above the least one, relative",
             measured.late,
             at_most=1e-2,
             tag="proved",
-            math=r"$x = 20$: $L + \frac\lambda2 \|\beta\|_1$ above its least value, "
+            math=r"$\tau = 20$: $L + \frac\lambda2 \|\beta\|_1$ above its least value, "
             "relative",
             reason="a limit. An entry that is to vanish with a slack $c$ falls like "
-            r"$e^{-2 c x}$ and costs $c$ times its size, at most $1 / (2 e x) = 0.009$ "
+            r"$e^{-2 c \tau}$ and costs $c$ times its size, at most $1 / (2 e \tau) = 0.009$ "
             "of the entry, and entries are parts of the whole",
             repeats=0.3,
         ),
         Check.share(
-            "x = 20: cosine with the minimizer at least 0.999",
+            "tau = 20: cosine with the minimizer at least 0.999",
             measured.final,
             at_least=0.999,
             least=0.9,
             tag="derived",
-            math="$x = 20$: cosine with the minimizer at least $0.999$",
+            math=r"$\tau = 20$: cosine with the minimizer at least $0.999$",
             reason="the same limit; slow where a slack is small",
             repeats=0.01,
         ),
@@ -295,11 +295,11 @@ def _change(measured: Phases) -> tuple[Check, ...]:
     delay = (measured.halves[1] - measured.halves[0]) / (LARGER - LARGE)
     return (
         Check.each(
-            "x = 0 and 20: difference between the starts e^4 and e^8, relative",
+            "tau = 0 and 20: difference between the starts e^4 and e^8, relative",
             measured.apart,
             at_most=1e-3,
             tag="proved",
-            math=r"$x = 0$ and $20$: difference between the starts $e^4$ and $e^8$, "
+            math=r"$\tau = 0$ and $20$: difference between the starts $e^4$ and $e^8$, "
             "relative",
             reason=r"one equation for all starts, which forgets when it began like "
             r"$\alpha^{-2}$, $3 \cdot 10^{-4}$ for $e^4$; three times that",
@@ -321,12 +321,12 @@ def _change(measured: Phases) -> tuple[Check, ...]:
 def _accuracy(measured: Phases) -> tuple[Check, ...]:
     return (
         Check.share(
-            "sparse teacher: gain of test accuracy from x = -1 to 20 at least 0.1",
+            "sparse teacher: gain of test accuracy from tau = -1 to 20 at least 0.1",
             measured.gain,
             at_least=0.1,
             least=0.9,
             tag="observed",
-            math="sparse teacher: gain of test accuracy from $x = -1$ to $20$ at least "
+            math=r"sparse teacher: gain of test accuracy from $\tau = -1$ to $20$ at least "
             "$0.1$",
             reason="a small l1 norm suits it; sampling of the test data adds less than "
             "0.02",

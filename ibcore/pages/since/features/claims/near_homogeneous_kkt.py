@@ -36,7 +36,7 @@ class Ends:
     began: the first of these s; where the corrected margin is not positive until s = 4
     it is NaN, as is all else, since the theorem is silent.
     uneven: the residual at s = 4 of the flow in which every parameter has a learning
-    rate of its own.
+    rate of its own, NaN where the leading part is not right on all examples.
     """
 
     residual: Tensor
@@ -107,7 +107,10 @@ def _uneven(problem: Network) -> list[float]:
     run = grown(problem, problem.rates, [END])
     if not run.complete:
         raise RuntimeError(f"flow with rates: {run.status}")
-    return [conditions(problem, run.path[-1]).residual]
+    theta = run.path[-1]
+    if not bool((problem.leading.outputs(theta[None]) > 0).all()):
+        return [math.nan]
+    return [conditions(problem, theta).residual]
 
 
 @claim(
