@@ -116,7 +116,7 @@ def test_where_the_cosine_is_halfway():
     beta = torch.stack([torch.cos(angle), torch.sin(angle)], 1)
     run = grokking.Training(beta, x, 0.0, "")
     direction = torch.tensor([1.0, 0.0]).double()
-    assert grokking.halfway(run, direction) == pytest.approx(3.5, abs=0.01)
+    assert grokking.halfway(run, direction) == pytest.approx(3.125)
     still = dataclasses.replace(run, beta=torch.ones_like(beta))
     assert math.isnan(grokking.halfway(still, direction))
 

@@ -87,7 +87,7 @@ def own(X: object, y: object) -> Problem:
     """X and y, each divided by its root mean square."""
     inputs, targets = (part.detach().cpu().double() for part in regression_data(X, y))
     sizes = [float(part.square().mean().sqrt()) for part in (inputs, targets)]
-    if min(sizes) == 0:
+    if not all(sizes):
         raise InvalidInput("X or y is zero everywhere; there is nothing to fit.")
     inputs, targets = inputs / sizes[0], targets / sizes[1]
     return Problem(inputs, targets, saddle_path(inputs, targets))
@@ -139,15 +139,10 @@ def followed(problem: Problem, depth: float) -> Descent:
     """The flow from alpha = e^-depth, in the middle of the plateaus and at the jumps."""
     path, middles = problem.path, problem.middles
     widths = 3 * APART / (path.speeds * depth)
-    windows = [
-        torch.linspace(
-            max(float(middles[k]), float(path.times[k] - widths[k])),
-            min(float(middles[k + 1]), float(path.times[k] + widths[k])),
-            _READINGS,
-            dtype=torch.float64,
-        )
-        for k in range(len(path.times))
-    ]
+    begins = torch.maximum(middles[:-1], path.times - widths)
+    stops = torch.minimum(middles[1:], path.times + widths)
+    parts = torch.linspace(0, 1, _READINGS, dtype=torch.float64)
+    windows = list(torch.lerp(begins[:, None], stops[:, None], parts))
     times = torch.cat([middles[1:], *windows]).unique()
     beta, status = coefficients(problem, depth, times.tolist())
     size = path.saddles.abs().max()

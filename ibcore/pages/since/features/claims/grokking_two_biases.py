@@ -328,7 +328,7 @@ def _accuracy(measured: Phases) -> tuple[Check, ...]:
             tag="observed",
             math=r"sparse teacher: gain of test accuracy from $\tau = -1$ to $20$ at least "
             "$0.1$",
-            reason="a small l1 norm suits it; sampling of the test data adds less than "
+            reason=r"a small $\ell_1$ norm suits it; sampling of the test data adds less than "
             "0.02",
             repeats=0.3,
         ),
@@ -339,8 +339,8 @@ def _accuracy(measured: Phases) -> tuple[Check, ...]:
             least=0.9,
             tag="observed",
             math="dense teacher: gain of test accuracy at most $0.02$",
-            reason="two standard errors of the sampling; a small l1 norm does not suit "
-            "it",
+            reason="two standard errors of the sampling; a small $\\ell_1$ norm does not "
+            "suit it",
             repeats=0.3,
         ),
     )
