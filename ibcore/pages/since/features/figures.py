@@ -66,7 +66,7 @@ def plot_neuron(ax: Axes, neuron: Array, frequency: int) -> None:
     ax.set(xticks=places, yticks=[], xlabel="place $a$, $b$, $c$")
     ax.set_ylim(-1.45 * reach, reach)
     ax.set(title=f"one neuron, and frequency {frequency}")
-    ax.legend(ncols=3, loc="lower center", fontsize=9)
+    ax.legend(ncols=3, loc="lower center", fontsize=9, frameon=False)
 
 
 def plot_coefficients(
@@ -110,7 +110,7 @@ def plot_accuracies(
                 label=rf"$e^{{{depth:g}}}$, {kind}",
             )
     ax.set(xlabel=r"$\lambda t$", ylabel="test accuracy", xlim=(0, 18))
-    ax.legend(fontsize=9, title=r"$\alpha$, teacher", title_fontsize=9)
+    ax.legend(frameon=False, fontsize=9, title=r"$\alpha$, teacher", title_fontsize=9)
 
 
 def plot_biases(ax: Axes, data: Task, runs: Mapping[float, Training]) -> None:
@@ -130,7 +130,7 @@ def plot_biases(ax: Axes, data: Task, runs: Mapping[float, Training]) -> None:
                 label=rf"{name}, $e^{{{depth:g}}}$",
             )
     ax.set(xlabel=r"$\tau = \lambda t - \log\alpha$", ylabel="cosine", xlim=(-2, 10))
-    ax.legend(fontsize=9)
+    ax.legend(fontsize=9, frameon=False)
 
 
 def plot_residuals(
@@ -151,7 +151,7 @@ def plot_residuals(
     ax.plot(stops, middle, color=tone, linestyle=":", label="bound of the proof")
     ax.set(yscale="log", xlabel="$s$", ylabel="residual of the KKT conditions")
     ax.set_ylim(0.02, 2)
-    ax.legend(fontsize=9, loc="lower left")
+    ax.legend(fontsize=9, loc="lower left", frameon=False)
 
 
 def _middle(values: Array) -> Array:
