@@ -31,6 +31,7 @@ from ibcore.models.linear import Linear
 from ibcore.models.margins import Margins
 from ibcore.models.network import ACTIVATIONS, Network
 from ibcore.models.neuron import HiddenNeuron, Neuron
+from ibcore.models.residual import ResidualSquares
 from ibcore.models.sums import Sum
 from ibcore.models.two_layer import TwoLayerReLU
 from ibcore.models.unshared_diagonal import UnsharedDiagonal
@@ -69,6 +70,7 @@ CASES = {
         lambda x: Network(x, (5,), SquaredReLU(), biases=False)
     ),
     "two layers with biases": Case(lambda x: TwoLayerReLU(x, 5)),
+    "squares with lower terms": Case(lambda x: ResidualSquares(x, 5)),
     "hidden layer": Case(
         lambda x: Network(x, (2,), LeakyReLU(0.3), biases=False, output=[1.0, -2.0])
     ),

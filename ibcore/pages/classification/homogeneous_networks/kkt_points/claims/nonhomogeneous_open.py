@@ -140,8 +140,11 @@ def followed_sums(name: str, sums: Sums) -> tuple[Parts, tuple[str, ...]]:
     "derived on the page",
     statement="In the sum of a linear model and a two-layer network of degree 2 or 3, "
     "the linear part's share of the output vanishes: its norm grows like half of "
-    r"$\log\log(1/L)$ beside degree 2, and stops growing beside degree 3. What holds "
-    "outside the near-homogeneous and quasi-homogeneous networks is open.",
+    r"$\log\log(1/L)$ beside degree 2, and stops growing beside degree 3. Where "
+    "only terms of lower degree break homogeneity and the network is smooth, the "
+    "direction is known to converge to a KKT point of the leading part (Cai et al. "
+    "2025). What holds outside the near-homogeneous and quasi-homogeneous networks is "
+    "open.",
     quick={"draws": 8},
     book={"draws": 8},
     full={"draws": 50},
