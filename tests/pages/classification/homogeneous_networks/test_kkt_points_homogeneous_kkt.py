@@ -199,7 +199,7 @@ def test_a_network_with_a_wrong_example_has_no_residual_and_says_why():
     assert len(lost) == 1
     assert lost[0].startswith("network 1: ")
     negative = theta.clone()
-    negative[0, : LARGE.width] *= -1
+    negative[0, -LARGE.width :] *= -1
     assert bool(residuals(networks, negative)[0].isnan())
 
 

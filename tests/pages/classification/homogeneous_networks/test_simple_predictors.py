@@ -101,7 +101,7 @@ def test_the_predicted_network_has_the_predicted_margin_and_more_is_impossible()
     signs = ones(runs.WIDTH)
     signs[runs.WIDTH // 2 :] *= -1
     rows = (signs[:, None] * unit[:, None]).flatten(1)
-    ideal = torch.cat([signs.expand(2, -1), rows], -1)
+    ideal = torch.cat([rows, signs.expand(2, -1)], -1)
     found = alignment(sample, 0.3, ideal)
     torch.testing.assert_close(found.margin_ratio, ones(2), atol=1e-9, rtol=0)
     assert float(found.sines.max()) < 1e-12
