@@ -110,3 +110,10 @@ def test_a_step_that_was_halved_doubles_again_up_to_the_whole():
         for k in range(1, 7)
     ]
     assert states == pytest.approx([4, 4, -2, -1, 0, 0], abs=1e-12)
+
+
+def test_equal_equations_are_one_equation():
+    """Twice the sum of squares is compared with twice the sum of squares."""
+    one = interpolating(ARCTAN, torch.full((1, 1), 1.5).double(), ZERO, steps=3)
+    two = interpolating(ARCTAN, torch.full((1, 2), 1.5).double(), ZERO, steps=3)
+    torch.testing.assert_close(two, one.expand(1, 2), rtol=0, atol=0)

@@ -208,3 +208,14 @@ def test_steps_over_the_tail_shrink_as_the_loss_goes_down():
     torch.testing.assert_close(found, expected.double())
     with pytest.raises(InvalidInput, match="share"):
         paces.OverTail(0.0)
+
+
+@pytest.mark.parametrize("over", [0.5, 1.0, 40.0])
+def test_a_decay_begins_after_the_steps_that_it_is_over(over):
+    """0.1 (1 + k / over)^-p: at k = over it has fallen by 2^p."""
+    run = descend(
+        HARD, torch.zeros(1, 2), paces.decaying(0.1, 0.7, over=over), steps=[1, 2, 41]
+    )
+    sizes = [0.1 * (1 + k / over) ** -0.7 for k in range(41)]
+    sums = [sum(sizes[:k]) for k in (1, 2, 41)]
+    assert run.log_time[:, 0].exp().tolist() == pytest.approx(sums)

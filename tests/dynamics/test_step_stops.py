@@ -72,6 +72,8 @@ def start(*log_loss):
 def test_a_loss_in_place_of_its_logarithm_is_refused_where_all_start_below_it():
     with pytest.raises(InvalidInput, match=r"0\.5"):
         stops(log_loss=[0.5]).look(start(-1.0, 0.4))
+    with pytest.raises(InvalidInput, match=r"0\.125"):
+        stops(log_loss=[0.5, 0.125]).look(start(-1.0))
     stops(log_loss=[0.5]).look(start(-1.0, 0.6))
     stops(log_loss=[0.5]).look(start(-1.0, 0.5))
     stops(log_loss=[0.5, -1.0]).look(start(-2.0))

@@ -248,3 +248,15 @@ def test_a_larger_eigenvalue_close_by_is_not_missed():
     blind[0, -1] = 1e-3
     found = largest_eigenvalues(times(matrix), blind)
     assert float(found.values[0, 0]) == pytest.approx(2.0, rel=1e-6)
+
+
+def test_a_sharpness_that_takes_too_many_products_is_not_known():
+    """Eigenvalues in a row are not told apart by three products."""
+    data = chebyshev_points(3, 20)
+    objective = Objective(Network(data.inputs[0], (12, 12)), Square(), data.y[0])
+    theta = objective.model.initial(2, torch.Generator().manual_seed(1130107))
+    point, members = objective.at(theta), torch.arange(2)
+    few = Sharpness(most=3)
+    assert few(point, members).isnan().all()
+    assert few.products <= 2 * 3
+    assert Sharpness()(point, members).isfinite().all()

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -33,3 +35,22 @@ def test_bad_input_is_refused():
         draw_fourier(3, 20, 0.0, torch.Generator())
     with pytest.raises(InvalidInput, match="count is -4"):
         draw_fourier(3, -4, 1.0, torch.Generator())
+
+
+def test_frequencies_are_normal_and_phases_fill_the_circle_evenly():
+    model = draw_fourier(2, 50_000, 4.0, torch.Generator().manual_seed(2))
+    assert float(model.frequencies.square().mean()) == pytest.approx(1 / 16, rel=0.03)
+    phases = model.phases
+    assert 0 <= float(phases.min()) < 1e-3
+    assert 2 * math.pi - 1e-3 < float(phases.max()) <= 2 * math.pi
+    assert float(phases.mean()) == pytest.approx(math.pi, rel=0.02)
+
+
+def test_all_of_its_features_are_a_model_within():
+    model, X = (
+        draw_fourier(3, 4, 1.0, torch.Generator().manual_seed(3)),
+        torch.ones(2, 3),
+    )
+    assert model.first(4).count == 4
+    features = model.features(X.double())
+    torch.testing.assert_close(model.rescaled(features, 4), features)
