@@ -32,9 +32,8 @@ EXERCISES = {
             {
                 "wherever some $w$ fits": r"An entry $e^{\theta_j}$ is never negative.",
                 "wherever a $w$ with positive entries fits": RIGHT,
-                "on some data that a $w$ with positive entries fits, but not on all": r"Is "
-                r"$H$ infinite at the boundary of $\Omega$? Then "
-                "{prf:ref}`implicit-thm-fits` applies.",
+                "on some data that a $w$ with positive entries fits, but not on all": "What "
+                r"does $H$ do at the boundary of $\Omega$?",
             },
         ),
     ],
