@@ -219,3 +219,8 @@ def test_a_decay_begins_after_the_steps_that_it_is_over(over):
     sizes = [0.1 * (1 + k / over) ** -0.7 for k in range(41)]
     sums = [sum(sizes[:k]) for k in (1, 2, 41)]
     assert run.log_time[:, 0].exp().tolist() == pytest.approx(sums)
+
+
+def test_a_constant_step_is_the_same_at_every_step():
+    run = descend(HARD, torch.zeros(1, 2), paces.constant(0.25), steps=[1, 2, 30])
+    assert run.log_time[:, 0].exp().tolist() == pytest.approx([0.25, 0.5, 7.5])

@@ -7,6 +7,7 @@ import torch
 
 from ibcore.models import Linear
 from ibcore.models.activations import LeakyReLU, SquaredReLU, Tanh
+from ibcore.models.base import Model
 from ibcore.models.convolutional import Convolutional
 from ibcore.models.deep_linear import DeepLinear
 from ibcore.models.diagonal import Diagonal
@@ -127,3 +128,25 @@ def test_parts_of_the_data_have_their_parts_of_the_outputs(name, shared):
     each = torch.tensor([[0, 1], [5, 2], [3, 3]])
     expected = torch.stack([full[b, each[b]] for b in range(3)])
     torch.testing.assert_close(model.minibatch(each).outputs(theta), expected)
+
+
+class Waves(Model):
+    """f_i = sin(x_i.theta), of which nothing but the outputs is told."""
+
+    x = torch.tensor([[1.0, 2.0, -1.0], [0.5, 0.0, 3.0]]).double()
+
+    def outputs(self, theta):
+        return torch.sin(theta @ self.x.T)
+
+
+def test_derivatives_of_a_model_that_tells_its_outputs_alone():
+    theta = torch.linspace(-1, 2, 12).reshape(4, 3).double()
+    weights = torch.linspace(1, 3, 8).reshape(4, 2).double()
+    model, z = Waves(), theta @ Waves.x.T
+    rows = torch.cos(z)[..., None] * Waves.x
+    torch.testing.assert_close(model.jacobian(theta), rows)
+    pulled = (weights[..., None] * rows).sum(1)
+    torch.testing.assert_close(model.pullback(theta, weights), pulled)
+    bent = -weights * torch.sin(z)
+    expected = torch.einsum("bi,ip,iq->bpq", bent, Waves.x, Waves.x)
+    torch.testing.assert_close(model.hessian(theta, weights), expected)
