@@ -5,7 +5,7 @@
 
 A mutant is a module in which one node of one function body differs. A seeded sample of
 them is written, one at a time, into a copy of the package, and the tests that mirror
-the module run there: a mutant is killed if one of them fails or takes far longer than
+the module run there, with those that all of its kind share: a mutant is killed if one of them fails or takes far longer than
 without it. What was found is kept in `_build/mutants.jsonl` as long as the module and
 its tests are the same. `tests/equivalent_mutants.txt` has those that change nothing,
 a line each, `path (function)  before -> after  # reason`.
@@ -48,6 +48,10 @@ FOLDERS = {
     "claims": ("pages/**/claims.py", "pages/**/claims/*.py"),
 }
 PACKAGE = "ibcore"
+SHARED = {
+    "models": "tests/models/test_derivatives.py",
+    "dynamics": "tests/dynamics/test_endings.py",
+}
 COPIED = (PACKAGE, "tests", "scripts", "pyproject.toml")
 KEPT = Path("_build") / "mutants.jsonl"
 EQUIVALENT = Path("tests") / "equivalent_mutants.txt"
@@ -118,7 +122,8 @@ def mirror(root: Path, path: str) -> tuple[str, ...]:
     For pages/a/page/claims/one.py: tests/pages/a/test_page.py and those of its kin
     that speak of `one`; for pages/a/page/claims.py: all of them; for another module
     folder/one.py: tests/folder/test_one.py and test_one_*.py. A test whose name begins
-    with that of another module or page belongs to that one.
+    with that of another module or page belongs to that one. A module with such a test
+    has also that which all models, or all engines, share.
     """
     module = Path(path).relative_to(PACKAGE)
     single = module.name == "claims.py"
@@ -138,7 +143,9 @@ def mirror(root: Path, path: str) -> tuple[str, ...]:
             single or module.stem in test.read_text("utf-8")
         ):
             own.append(test)
-    return tuple(test.relative_to(root).as_posix() for test in (*own, *others))
+    tests = [test.relative_to(root).as_posix() for test in (*own, *others)]
+    shared = SHARED.get(module.parts[0]) if tests else None
+    return (*tests, shared) if shared else tuple(tests)
 
 
 def copied(root: Path, folder: Path) -> Path:

@@ -227,6 +227,8 @@ def test_the_tests_of_a_module(root):
         "tests/pages/part/test_page_figures.py",
         "tests/pages/part/test_other.py",
         "tests/pages/part/test_other_kin.py",
+        "tests/models/test_flat.py",
+        "ibcore/models/flat.py",
     ]
     for place in places:
         (root / place).parent.mkdir(parents=True, exist_ok=True)
@@ -243,6 +245,8 @@ def test_the_tests_of_a_module(root):
     assert tests(f"{room}/two.py") == ["test_page.py"]
     other = "ibcore/pages/part/other/claims.py"
     assert tests(other) == ["test_other_kin.py", "test_other.py"]
+    assert tests("ibcore/models/flat.py") == ["test_flat.py", "test_derivatives.py"]
+    assert tests("ibcore/models/untested.py") == []
 
 
 def test_a_run_goes_on_where_it_was(root, capsys):
