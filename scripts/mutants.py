@@ -5,10 +5,11 @@
 
 A mutant is a module in which one node of one function body differs. A seeded sample of
 them is written, one at a time, into a copy of the package, and the tests that mirror
-the module run there, with those that all of its kind share: a mutant is killed if one of them fails or takes far longer than
-without it. What was found is kept in `_build/mutants.jsonl` as long as the module and
-its tests are the same. `tests/equivalent_mutants.txt` has those that change nothing,
-a line each, `path (function)  before -> after  # reason`.
+the module run there, with those that all of its kind share: a mutant is killed if one
+of them fails or takes far longer than without it. What was found is kept in
+`_build/mutants.jsonl` as long as the module and its tests are the same.
+`tests/equivalent_mutants.txt` has those that change nothing, a line each, `path
+(function)  before -> after  # reason`.
 
 Left as they are: docstrings, annotations, defaults of arguments, messages of errors,
 what a check says of itself (name, reason, the digits that repeat) and limits of time.
