@@ -218,6 +218,18 @@ def binary_data(X: object, y: object) -> tuple[Tensor, Tensor]:
     return inputs, labels.to(inputs)
 
 
+def class_data(X: object, y: object) -> tuple[Tensor, Tensor, int]:
+    """Inputs `X` (n, d), classes `y` (n,) from 0 to K - 1, and K, at least two."""
+    inputs = real_tensor("X", X, ndim=2).double()
+    largest = int(real_tensor("y", y, ndim=1).amax())
+    if largest < 1:
+        raise InvalidInput(
+            "y holds no class above 0; number the classes from 0 to K - 1, and give at "
+            "least two."
+        )
+    return inputs, class_labels("y", y, largest + 1), largest + 1
+
+
 def binary_labels(name: str, value: object, *, ndim: int | None = None) -> Tensor:
     """Labels -1 and +1, of any shape or with `ndim` dimensions; truth values are none."""
     if _truth_values(value):

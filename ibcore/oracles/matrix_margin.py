@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ibcore.oracles import programs
-from ibcore.oracles.multiclass import pair_rows
-from ibcore.oracles.separability import separating_direction
+from ibcore.oracles.multiclass import separable_classes
 from ibcore.threads import threads
-from ibcore.validation import InvalidInput, class_labels, one_of, real_tensor
+from ibcore.validation import InvalidInput, one_of
 
 Array = NDArray[np.float64]
 _TOLERANCES = (1e-10, 1e-9, 1e-12, 1e-8)
@@ -100,15 +99,7 @@ def matrix_max_margin(
     1e-7, and `NotSeparable` where no linear rule without bias gets all classes right.
     """
     one_of("norm", norm, tuple(DUAL))
-    inputs = real_tensor("X", X, ndim=2).detach().cpu().double().numpy()
-    labels = class_labels("classes", classes, count).cpu().numpy()
-    if len(labels) != len(inputs):
-        raise InvalidInput(
-            f"X has {len(inputs)} rows and classes {len(labels)} entries; expected one "
-            "class a row."
-        )
-    rows = pair_rows(inputs, labels, count)
-    separating_direction(rows)
+    inputs, _, rows = separable_classes(X, classes, count)
     unit = 2.0 ** -np.round(np.log2(np.abs(inputs).max()))
     for tolerance in _TOLERANCES:
         found = _program(rows * unit, count, norm, tolerance)

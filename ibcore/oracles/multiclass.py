@@ -27,6 +27,28 @@ def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
     for malformed data and where the margin is not resolved in double precision, and
     `NotSeparable` where no linear rule gets all classes right.
     """
+    inputs, labels, rows = separable_classes(X, classes, count)
+    scale = np.abs(inputs).max()
+    W = cp.Variable((count, inputs.shape[1]))
+    scores = inputs / scale @ W.T
+    own = cp.sum(cp.multiply(scores, np.eye(count)[labels]), axis=1)
+    ahead = [own[labels != k] - scores[labels != k, k] >= 1 for k in range(count)]
+    problem = cp.Problem(cp.Minimize(cp.sum_squares(W) / 2), ahead)
+    duals = np.zeros((len(inputs), count))
+    if programs.clarabel_at_best(problem, CLOSE):
+        for k, constraint in enumerate(ahead):
+            duals[labels != k, k] = np.asarray(constraint.dual_value)
+    return certify(rows, duals[~np.eye(count, dtype=bool)[labels]])
+
+
+def separable_classes(
+    X: object, classes: object, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inputs (n, d), their classes (n,), and the rows of `pair_rows`.
+
+    Raises `InvalidInput` for malformed data and `NotSeparable` where no linear rule
+    gets all classes right.
+    """
     inputs = real_tensor("X", X, ndim=2).detach().cpu().double().numpy()
     labels = class_labels("classes", classes, count).cpu().numpy()
     if len(labels) != len(inputs):
@@ -42,17 +64,7 @@ def multiclass_max_margin(X: object, classes: object, count: int) -> MaxMargin:
         "Points are counted as pairs of an example and a class. Append a column of "
         "ones for a bias if there is none, or remove points.",
     )
-    scale = np.abs(inputs).max()
-    W = cp.Variable((count, inputs.shape[1]))
-    scores = inputs / scale @ W.T
-    own = cp.sum(cp.multiply(scores, np.eye(count)[labels]), axis=1)
-    ahead = [own[labels != k] - scores[labels != k, k] >= 1 for k in range(count)]
-    problem = cp.Problem(cp.Minimize(cp.sum_squares(W) / 2), ahead)
-    duals = np.zeros((len(inputs), count))
-    if programs.clarabel_at_best(problem, CLOSE):
-        for k, constraint in enumerate(ahead):
-            duals[labels != k, k] = np.asarray(constraint.dual_value)
-    return certify(rows, duals[~np.eye(count, dtype=bool)[labels]])
+    return inputs, labels, rows
 
 
 def pair_rows(inputs: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:

@@ -27,7 +27,7 @@ from ibcore.oracles.matrix_margin import (
     matrix_norm,
 )
 from ibcore.problems.several_classes import SeveralClasses, planted_classes
-from ibcore.validation import InvalidInput, class_labels, real_tensor
+from ibcore.validation import class_data
 
 SHAPE = (8, 8, 4)  # examples, features, classes
 NORMS = ("spectral", "Frobenius", "max")
@@ -163,15 +163,7 @@ def own_classes(
     Raises `InvalidInput` for malformed data and `NotSeparable` where no linear rule
     gets all classes right.
     """
-    inputs = real_tensor("X", X, ndim=2).double()
-    largest = int(real_tensor("y", y, ndim=1).amax())
-    if largest < 1:
-        raise InvalidInput(
-            "y holds no class above 0; number the classes from 0 to K - 1, and give at "
-            "least two."
-        )
-    count = largest + 1
-    labels = class_labels("y", y, count)
+    inputs, labels, count = class_data(X, y)
     solutions = tuple(matrix_max_margin(inputs, labels, count, norm) for norm in NORMS)
     problem = SeveralClasses(inputs, labels, solutions[1].primal)
     return ClassProblems.of([(problem, solutions)], setting.device, steps, 0)

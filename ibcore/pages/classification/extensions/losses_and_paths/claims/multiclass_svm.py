@@ -22,7 +22,7 @@ from ibcore.pages.classification.extensions.losses_and_paths.runs import (
 )
 from ibcore.pages.classification.logistic_regression.runs import LEAST_RATE
 from ibcore.problems.several_classes import SeveralClasses, planted_classes
-from ibcore.validation import InvalidInput, class_labels, real_tensor
+from ibcore.validation import class_data
 
 SHAPES = ((20, 4, 3), (40, 5, 4))
 LEVELS = (-6e3, -1e5, -1e6)
@@ -115,20 +115,11 @@ def own_cases(setting: Setting, X: object, y: object, *, each: int) -> Cases:
     Raises `InvalidInput` for malformed data and `NotSeparable` where no linear rule
     gets all classes right.
     """
-    inputs = real_tensor("X", X, ndim=2).double()
-    largest = int(real_tensor("y", y, ndim=1).amax())
-    if largest < 1:
-        raise InvalidInput(
-            "y holds no class above 0; number the classes from 0 to K - 1, and give at "
-            "least two."
-        )
-    labels = class_labels("y", y, largest + 1)
+    inputs, labels, count = class_data(X, y)
     size = inputs.square().mean().sqrt()
     inputs = inputs / size if size > 0 else inputs
-    best = multiclass_max_margin(inputs, labels, largest + 1)
-    problem = SeveralClasses(
-        inputs, labels, best.primal.unflatten(0, (largest + 1, -1))
-    )
+    best = multiclass_max_margin(inputs, labels, count)
+    problem = SeveralClasses(inputs, labels, best.primal.unflatten(0, (count, -1)))
     starts = [
         torch.randn(1, len(best.primal), generator=torch.Generator().manual_seed(seed))
         for seed in setting.seeds(each, "classes, own data")
