@@ -117,14 +117,14 @@ def _uneven(problem: Network) -> list[float]:
     kind="theorem",
     source="Cai, Zhou, Wu, Mei, Lindsey and Bartlett 2025 (abstract read, theorem "
     "recalled: the direction converges, to a KKT point). For this network the rise of "
-    "a corrected margin and the KKT conditions along a sequence of times are proved on "
-    "the page",
+    "a corrected margin and the KKT conditions of limit points along a sequence of "
+    "times are proved on the page",
     statement=r"The network $f = \sum_j a_j (z_j^2 + z_j) + v \cdot x + b$ with $z_j = "
     r"w_j \cdot x$ is homogeneous up to terms of lower degree. Under gradient flow on "
     r"the exponential loss, once $\log\frac1{nL} / \|\theta\|^3$ exceeds an allowance "
-    r"for these terms, $\|\theta\| \to \infty$, the difference never falls, and along "
-    r"a sequence of times the direction meets the KKT conditions of $\min "
-    r"\|\theta\|^2$ subject to margins of at least 1 of the leading part $\sum_j a_j "
+    r"for these terms, $\|\theta\| \to \infty$, the difference never falls, and limit "
+    r"points of the direction along a sequence of times meet, up to scale, the KKT "
+    r"conditions of $\min \|\theta\|^2$ subject to margins of at least 1 of the leading part $\sum_j a_j "
     "z_j^2$.",
     quick={"networks": 10},
     book={"networks": 14},
