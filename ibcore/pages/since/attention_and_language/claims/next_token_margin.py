@@ -225,10 +225,10 @@ def next_token_margin(measured: Decoders) -> Evidence:
             measured.against_odds,
             at_most=0.1,
             most=0.25,
-            tag="observed",
+            tag="derived",
             math="largest error of the log odds at most $0.1$, $t = 10^8$",
-            reason="proved: two log odds that differ by 2 from what they would be to "
-            "each other leave an error of 0.8 at least",
+            reason="two log odds that differ by 2 from what they would have to be to "
+            "each other leave an error of 0.8 at least, whatever the decoder",
         ),
         math="one context more, which contradicts another: the same tokens, $1.5$ "
         "times the vector, other log odds",
@@ -275,8 +275,9 @@ def _inside(odds: Tensor, drifts: Tensor) -> tuple[Check, ...]:
             least=0.9,
             tag="derived",
             math=r"$t\,\|W_F - W^*\|/\|c\|$ within 20 % of 1, $t = 10^6$",
-            reason=r"the derivation leaves out $t^{-\kappa}$, which is not small for "
-            r"small $\kappa$",
+            reason=r"the derivation leaves out $t^{-\kappa}$, with $\kappa$ the rate at "
+            "which the part of the decoder off $F$ settles; for small rates it is not "
+            "small",
         ),
     )
 
@@ -293,8 +294,9 @@ def _laws(early: Tensor, late: Tensor) -> tuple[Check, ...]:
             tag="derived",
             math=r"$t\,(\mathrm{CE} - H)/\|W_{\mathrm{mm}}\|_F^2$ within 2 % of 1, $t = "
             "10^8$",
-            reason=r"the remainder falls like $t^{-2\kappa}$, which is not small for "
-            r"small $\kappa$; below 1 % on 50 data sets",
+            reason=r"the remainder falls like $t^{-2\kappa}$, with $\kappa$ the rate at "
+            "which the part of the decoder off $F$ settles; for small rates it is not "
+            "small; below 1 % on 50 data sets",
         ),
         Check.each(
             "the same at log t = 1e5, F held from t = 1e8 on",
@@ -354,7 +356,7 @@ def _contradiction(bounds: Tensor, sines: Tensor) -> tuple[Check, ...]:
             sines,
             at_most=1e-4,
             growth=0.25,
-            tag="derived",
+            tag="proved",
             math=r"contradicting data: $\sin\angle(W, W_{\mathrm{mm}})$ at $\log t = 10^5$",
             reason=r"$C/\log t$ as above: off $F$ nothing changes",
         ),
