@@ -50,8 +50,8 @@ EXERCISES = {
                 "is bounded.",
                 "The mean of a function of $x$ and $y$ is not the function of their "
                 "means.": RIGHT,
-                "The program has several solutions.": "With convex $f$ and $S$ it has "
-                "one.",
+                "The program has several solutions.": "Here $f$ is strictly "
+                "convex and $S$ convex: it has one.",
             },
         ),
     ],

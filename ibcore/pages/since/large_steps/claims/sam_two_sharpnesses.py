@@ -157,7 +157,7 @@ def _jumps(jumps: Jumps) -> tuple[Check, ...]:
             jumps.along / size,
             equals=1,
             atol=1e-6,
-            tag="proved",
+            tag="derived",
             math=r"quadratics: $|x|$ along the steepest direction over $\eta \rho h / "
             r"(2 - \eta h)$",
             reason=reason,
@@ -166,7 +166,7 @@ def _jumps(jumps: Jumps) -> tuple[Check, ...]:
             "quadratics: distance from the steepest direction over the same",
             jumps.across / size,
             at_most=1e-6,
-            tag="proved",
+            tag="derived",
             reason=reason,
             precision=True,
         ),

@@ -179,9 +179,10 @@ def measure_adam(problems: MarginProblems, setting: Setting) -> AdamMargins:  # 
     kind="theorem",
     source="Zhang, Zou and Cao 2024 (abstract read, theorem recalled); the bound on the "
     "steps is proved on the page",
-    statement=r"On separable data, with the logistic loss, all data in each gradient and "
-    "step sizes that tend to zero and have an infinite sum, Adam without "
-    r"$\varepsilon$ reaches the largest $\ell_\infty$ margin. With $\beta = (0.9, 0.95)$ "
+    statement=r"On separable data, with the logistic loss, all data in each gradient, "
+    r"$\beta_1 \le \beta_2$, gradients at the start without zero coordinates, and steps "
+    r"like $k^{-a}$ with $0 < a < 1$, Adam without $\varepsilon$ reaches the largest "
+    r"$\ell_\infty$ margin. With $\beta = (0.9, 0.95)$ "
     r"and $\varepsilon = 10^{-8}$ it is observed to come close, and then to leave it.",
     quick={"problems": 8, "steps": 10_000},
     book={"problems": 12, "steps": 10_000},

@@ -1,4 +1,4 @@
-"""Decoupled weight decay is a constraint, and at any epsilon of AdamW a barrier."""
+"""Decoupled weight decay is a constraint, and at any epsilon > 0 of AdamW a barrier."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def excess_of_bound(problems: Regressions, W: Tensor, steps: int, norm: str) -> 
     kind="theorem",
     source="Xie and Li 2024 (AdamW and normalized steepest descent with decay); Chen, "
     "Liu, Liang and Liu 2024 (Lion); Chen, Li and Liu 2025 (Muon) (abstracts read, "
-    "theorems recalled); the bound on the loss and the limit at any epsilon are proved "
-    "on the page",
+    "theorems recalled); the bound on the loss and the limit at any epsilon above 0 are "
+    "proved on the page",
     statement=r"Let $L$ be convex and the gradients those of all data. Sign descent "
     r"and Lion with decoupled decay $\lambda$ and decreasing steps, and AdamW without "
     r"$\varepsilon$ if it converges, go to the minimizer of $L$ on the box $\|w\|_\infty "

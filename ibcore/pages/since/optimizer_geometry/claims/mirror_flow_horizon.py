@@ -210,8 +210,9 @@ def certificates(problems: HorizonProblems, w: Tensor, k: int) -> Tensor:
     source="Pesme, Dragomir and Flammarion 2024 (abstract read, theorem recalled); for "
     "the three potentials proved on the page, with bounds at every size of the weights",
     statement="On separable data with the exponential loss, mirror flow with a convex "
-    "potential goes to the largest margin in the norm of the potential's horizon, its "
-    r"shape at infinity: $\sum_j \cosh w_j$ in $\ell_\infty$, the hypentropy $\sum_j "
+    "potential whose level sets have a horizon goes to the largest margin in the norm of "
+    r"this horizon, the potential's shape at infinity: $\sum_j \cosh w_j$ in "
+    r"$\ell_\infty$, the hypentropy $\sum_j "
     r"[w_j \operatorname{arsinh} w_j - \sqrt{1 + w_j^2}]$ in $\ell_1$, $\frac12 \|w\|^2$ "
     r"in $\ell_2$, although all three are $\frac12 w_j^2$ up to a constant near 0.",
     quick={"problems": 8},

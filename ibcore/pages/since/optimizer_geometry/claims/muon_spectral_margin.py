@@ -246,7 +246,8 @@ def guaranteed(problems: ClassProblems, run: Run, first: int) -> Tensor:
     source="Fan, Schmidt and Thrampoulidis 2025, Theorems 1 and 2 (read); the bound at a "
     "finite number of steps is proved on the page",
     statement="On linearly separable data of several classes, with the cross entropy and "
-    "steps whose lengths tend to zero and have an infinite sum, normalized steepest "
+    "steps whose lengths tend to zero and have an infinite sum (with a running mean: "
+    "steps like $k^{-a}$ with $0 < a \\le 1$), normalized steepest "
     "descent in a norm of the matrix of weights reaches the largest margin in that norm: "
     "spectral descent, and Muon with an exact orthogonal factor, in the spectral norm, "
     "normalized gradient descent in the Frobenius norm, sign descent and Signum in the "
