@@ -15,6 +15,15 @@ def test_frames_below_at_and_beyond_the_edge():
     assert "beyond 1.33 times 2 / S its orbit is not stable" in sentence
 
 
+def test_every_choice_has_a_sentence_of_its_own():
+    told = {
+        explorers.explore_valley(ratio, start)[1]
+        for ratio in explorers.RATIOS
+        for start in explorers.STARTS
+    }
+    assert len(told) == len(explorers.RATIOS) * len(explorers.STARTS)
+
+
 def test_the_curves_of_a_frame_are_what_they_are_called():
     fig, _ = explorers.explore_valley(1.25, 1.5)
     lines = {line.get_label(): line.get_xydata() for line in fig.axes[1].lines}

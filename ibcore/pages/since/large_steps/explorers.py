@@ -51,7 +51,7 @@ def explore_valley(ratio: float, start: float) -> tuple[Figure, str]:
     fig, (left, right) = figure(2, height=3.5)
     plot_plane(left, path[_PAIRS], (orbit[0], orbit[1]), float(VALLEY.target[0]))
     plot_heights(right, curves, edge)
-    return fig, _sentence(ratio, step, path[-200:])
+    return fig, _sentence(ratio, start, step, path[-200:])
 
 
 def _running(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -63,12 +63,15 @@ def _running(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return mean
 
 
-def _sentence(ratio: float, step: float, late: NDArray[np.float64]) -> str:
+def _sentence(
+    ratio: float, start: float, step: float, late: NDArray[np.float64]
+) -> str:
     solution = constrained(VALLEY, 2 / step)
     mean, edge = late[:, 1].mean(), (1 + late[:, 1] ** 2).mean() * step / 2
     words = (
-        f"Step {ratio:g} times 2 / S at the minimum: in the last 200 steps y is "
-        f"{mean:.2f} on average and S is {edge:.2f} times 2/step. "
+        f"From y = {start:g} with a step of {ratio:g} times 2 / S at the minimum: in "
+        f"the last 200 steps y is {mean:.2f} on average and S is {edge:.2f} times "
+        "2/step. "
     )
     if solution.multiplier == 0:
         return words + "The minimum is stable, and descent ends there as the flow does."
